@@ -1,0 +1,107 @@
+# Talkmeter's tasks. They need Python 3.11 or later and make; everything else is installed into .venv,
+# in the versions and with the hashes that stand in requirements/.
+
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+UV := $(BIN)/uv
+INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+
+.DEFAULT_GOAL := help
+.PHONY: help run install test lint format bench wheel requirements clean
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.SILENT:
+
+# The caller's own environment does not leak into ours.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+export UV_PYTHON_DOWNLOADS := never
+# A home that is missing or cannot be written is replaced by a folder of .venv, so that no tool stumbles over it.
+ifneq ($(shell test -d "$$HOME" && test -w "$$HOME" && echo yes),yes)
+export HOME := $(CURDIR)/.venv/home
+endif
+
+help: ## what make can do here
+	echo 'Needs Python 3.11 or later and make. Installs into .venv and nowhere else.'
+	echo
+	sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
+		| while IFS='|' read -r name what; do printf '%-20s %s\n' "$$name" "$$what"; done
+	echo
+	echo 'test, run and bench hand ARGS on: make test ARGS="-n 0 -k period". Another Python: make clean run PYTHON=python3.13'
+
+run: .venv/run.stamp ## start the demo: a year of made-up usage, and a link to look at it
+	$(BIN)/talkmeter demo $(ARGS)
+
+install: .venv/dev.stamp ## everything that a developer needs, into .venv
+
+test: .venv/dev.stamp ## all tests
+	$(BIN)/pytest $(ARGS)
+
+lint: .venv/dev.stamp ## style, format, types, which way imports point
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: .venv/dev.stamp ## put the code into its format, and mend what can be mended by itself
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: .venv/dev.stamp ## measure
+	$(BIN)/python -m bench $(ARGS)
+
+wheel: .venv/run.stamp ## build sdist and wheel into dist/, and try the wheel in an empty place
+	rm -rf dist
+	$(UV) build --quiet --python $(BIN)/python --no-build-isolation --out-dir dist
+	rm -f dist/.gitignore
+	$(BIN)/python tools/check_wheel.py
+
+# The pins stay where they are unless their .in file or pyproject.toml no longer allows them, or UPGRADE=yes is given.
+COMPILE = $(UV) pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make requirements' $(if $(UPGRADE),--upgrade)
+
+requirements: .venv/uv.stamp ## choose the versions in requirements/*.txt anew (UPGRADE=yes: the newest)
+	$(COMPILE) requirements/uv.in --output-file requirements/uv.txt
+	$(COMPILE) pyproject.toml requirements/run.in --output-file requirements/run.txt
+	$(COMPILE) requirements/dev.in --output-file requirements/dev.txt
+	if grep -n '://' requirements/*.txt; then \
+		echo 'These lines hold an address, and requirements/*.txt must hold none.' >&2; exit 1; fi
+
+clean: ## remove .venv and all that was built; databases stay
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests bench examples tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# .venv and what is in it. A .venv that was moved here, or whose Python has gone or is too old, is made anew.
+
+USABLE := $(shell $(BIN)/python -c 'import sys; print(sys.version_info >= (3, 11) and open(".venv/place").read().strip())' 2>/dev/null)
+ifneq ($(USABLE),$(CURDIR))
+.PHONY: .venv/place
+endif
+
+.venv/place:
+	version=$$($(PYTHON) -c 'import platform, sys; print(platform.python_version()); sys.exit(sys.version_info < (3, 11))' 2>/dev/null) || { \
+		if [ -n "$$version" ]; then found="is Python $$version"; else found='does not start'; fi; \
+		echo "Talkmeter needs Python 3.11 or later, and \"$(PYTHON)\" $$found." >&2; \
+		echo 'Name another one: make $(or $(firstword $(MAKECMDGOALS)),run) PYTHON=python3.13' >&2; exit 1; }; \
+	echo "Making .venv with Python $$version."
+	$(PYTHON) -m venv --clear .venv || { \
+		echo '"$(PYTHON)" cannot make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	echo '$(CURDIR)' > $@
+
+.venv/uv.stamp: .venv/place requirements/uv.txt
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	touch $@
+
+.venv/run.stamp: .venv/uv.stamp requirements/run.txt pyproject.toml
+	echo 'Installing what Talkmeter runs on.'
+	$(INSTALL) --require-hashes -r requirements/run.txt
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/dev.stamp: .venv/run.stamp requirements/dev.txt
+	echo 'Installing what tests and linters need.'
+	$(INSTALL) --require-hashes -r requirements/dev.txt
+	$(UV) pip check --quiet --python $(BIN)/python || { \
+		echo 'requirements/*.txt and pyproject.toml disagree. Run: make requirements' >&2; exit 1; }
+	touch $@

@@ -1,0 +1,1 @@
+"""Answers on the wire: the only place that knows Litestar."""

@@ -1,0 +1,61 @@
+"""The application: endpoints, errors and what surrounds every request."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from litestar import Litestar
+from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp
+
+from talkmeter.api.auth import Authenticator
+from talkmeter.api.docs import get_docs
+from talkmeter.api.events import metering_router
+from talkmeter.api.health import operations_router
+from talkmeter.api.members import members_router
+from talkmeter.api.openapi import openapi_config
+from talkmeter.api.problems import render_http_exception, render_talkmeter_error, render_unexpected
+from talkmeter.api.service import Service
+from talkmeter.api.surround import surround
+from talkmeter.api.usage import usage_router
+from talkmeter.errors import TalkmeterError
+from talkmeter.logs import configure_logs
+from talkmeter.settings import Settings, load_settings
+
+_log = structlog.get_logger()
+
+
+def make_app(settings: Settings) -> Litestar:
+    """The application without what surrounds it; tests and tools ask it for its OpenAPI description."""
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        service = Service(settings)
+        app.state.service = service
+        app.state.authenticator = Authenticator(service)
+        _log.info("started", database=settings.database_url.split("://")[0])
+        try:
+            yield
+        finally:
+            service.close()
+            _log.info("stopped; everything accepted is on disk")
+
+    return Litestar(
+        route_handlers=[metering_router, usage_router, members_router, operations_router, get_docs],
+        lifespan=[lifespan],
+        openapi_config=openapi_config(),
+        exception_handlers={
+            TalkmeterError: render_talkmeter_error,
+            HTTPException: render_http_exception,
+            Exception: render_unexpected,
+        },
+        request_max_body_size=None,
+        logging_config=None,
+    )
+
+
+def serve_app() -> ASGIApp:
+    """What the server runs in each worker; settings come from the environment that `talkmeter serve` prepared."""
+    settings = load_settings()
+    configure_logs(settings.log_level)
+    return surround(make_app(settings))

@@ -1,0 +1,67 @@
+"""`/docs`: the API on one plain page of ours; nothing is loaded from elsewhere."""
+
+import secrets
+from html import escape
+
+from litestar import MediaType, Response, get
+from litestar.openapi.spec import OpenAPI, Operation, Parameter
+
+from talkmeter.api.problems import AnyRequest
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark }
+code { font-size: .95em } h2 { margin-top: 2.5rem; border-top: 1px solid; padding-top: 1rem }
+table { border-collapse: collapse; width: 100% } td, th { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0 }
+"""
+
+
+@get("/docs", media_type=MediaType.HTML, include_in_schema=False)
+async def get_docs(request: AnyRequest) -> Response[str]:
+    """Every endpoint with its parameters and answers."""
+    nonce = secrets.token_urlsafe(16)
+    policy = f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    page = render_docs(request.app.openapi_schema, nonce)
+    return Response(
+        content=page,
+        media_type=MediaType.HTML,
+        headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"},
+    )
+
+
+def render_docs(schema: OpenAPI, nonce: str) -> str:
+    """The page as HTML."""
+    sections = "".join(
+        _section(method.upper(), path, operation)
+        for path, item in sorted((schema.paths or {}).items())
+        for method in ("get", "post", "put", "delete")
+        if isinstance(operation := getattr(item, method), Operation)
+    )
+    title = escape(f"{schema.info.title} {schema.info.version}")
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<style nonce="{nonce}">{_STYLE}</style></head><body><main><h1>{title}</h1>'
+        '<p>Send <code>Authorization: Bearer ak_…</code> or <code>pat_…</code>. Errors are '
+        "<code>application/problem+json</code> with one sentence in <code>detail</code>. "
+        'The machine-readable description is <a href="/openapi.json">/openapi.json</a>.</p>'
+        f"{sections}</main></body></html>"
+    )
+
+
+def _section(method: str, path: str, operation: Operation) -> str:
+    parameters = [one for one in operation.parameters or [] if isinstance(one, Parameter)]
+    rows = "".join(
+        f"<tr><td><code>{escape(one.name)}</code></td><td>{escape(str(one.param_in))}"
+        f"{', required' if one.required else ''}</td><td>{escape(one.description or '')}</td></tr>"
+        for one in parameters
+    )
+    table = f"<table><tr><th>parameter</th><th>in</th><th></th></tr>{rows}</table>" if rows else ""
+    bodies = ", ".join(f"<code>{escape(type_)}</code>" for type_ in getattr(operation.request_body, "content", {}))
+    answers = ", ".join(
+        f"{escape(status)} {escape(getattr(response, 'description', ''))}"
+        for status, response in sorted((operation.responses or {}).items())
+    )
+    return (
+        f"<section><h2><code>{method} {escape(path)}</code></h2><p>{escape(operation.description or '')}</p>"
+        f"{table}{f'<p>Body: {bodies}.</p>' if bodies else ''}<p>Answers: {answers}.</p></section>"
+    )

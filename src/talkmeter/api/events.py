@@ -1,0 +1,92 @@
+"""`POST /metering/events` and `PUT /metering/inventory/{kind}`: answered when what they brought is on disk."""
+
+import asyncio
+from functools import partial
+from typing import Annotated, Final
+
+import msgspec
+from litestar import Response, Router, post, put
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter
+
+from talkmeter.api.auth import caller_of, organization_of, requires
+from talkmeter.api.body import read_body
+from talkmeter.api.openapi import EventsOperation, SnapshotOperation, documented, json_answer
+from talkmeter.api.problems import AnyRequest
+from talkmeter.api.scopes import EVENTS_WRITE
+from talkmeter.api.service import Service
+from talkmeter.ingest.cloudevents import Sender
+from talkmeter.ingest.inventory import read_kind, read_snapshot
+from talkmeter.ingest.receipt import Receipt, make_receipt
+from talkmeter.ingest.requests import PLAIN, group_by_organization, media_type, read_request
+from talkmeter.ledger.writer import Works
+
+READ_INLINE_BYTES: Final = 16_384
+"""A smaller body is read in the event loop: handing it to a thread would cost more than reading it."""
+
+_ANSWERS: Final[dict[int, ResponseSpec]] = {
+    200: json_answer(Receipt, "What became of each event; it is on disk."),
+    **documented(400, 401, 403, 408, 413, 415, 422, 507),
+}
+
+
+@post(
+    "/metering/events",
+    status_code=200,
+    guards=[requires(EVENTS_WRITE)],
+    operation_class=EventsOperation,
+    responses=_ANSWERS,
+    summary="Meter events",
+)
+async def post_events(request: AnyRequest) -> Response[bytes]:
+    """Store and count CloudEvents: one (structured or binary), a batch, or plain JSON holding one or an array."""
+    service: Service = request.app.state.service
+    caller = caller_of(request)
+    sender = Sender(caller.credential_id, caller.org_id)
+    headers = {name: request.headers[name] for name in request.headers}
+    media_type(headers.get("content-type", ""))
+
+    def read(body: bytes) -> Works:
+        return group_by_organization(read_request(headers, body, sender, service.settings.max_events), sender)
+
+    with service.intake.holding(caller.org_id or caller.credential_id) as hold:
+        body = await read_body(request, service.settings, hold)
+        works = read(body) if len(body) < READ_INLINE_BYTES else await service.decode(partial(read, body))
+        del body
+        return await _write(service, works)
+
+
+@put(
+    "/metering/inventory/{kind:str}",
+    status_code=200,
+    guards=[requires(EVENTS_WRITE)],
+    operation_class=SnapshotOperation,
+    responses=_ANSWERS,
+    summary="Replace the inventory of one kind",
+)
+async def put_inventory(
+    request: AnyRequest,
+    kind: Annotated[str, Parameter(description="agent, phone_number, web_widget or dataset.")],
+) -> Response[bytes]:
+    """Take the full list of one kind, true at `time`; what it leaves out and no later event brought is gone."""
+    service: Service = request.app.state.service
+    caller = caller_of(request)
+    org_id = organization_of(caller)
+    kind_ = read_kind(kind)
+    media_type(request.headers.get("content-type", PLAIN))
+    sender = Sender(caller.credential_id, org_id)
+    with service.intake.holding(org_id) as hold:
+        body = await read_body(request, service.settings, hold)
+        states, floor = await service.decode(
+            partial(read_snapshot, kind_, body, org_id, service.settings.max_events)
+        )
+        return await _write(service, group_by_organization(states, sender, floor))
+
+
+async def _write(service: Service, works: Works) -> Response[bytes]:
+    """Hand the work of one request to the writer and answer once it is on disk."""
+    written = await asyncio.wrap_future(service.writer.submit(works)) if works else []
+    return Response(content=msgspec.json.encode(make_receipt(written)), media_type=PLAIN)
+
+
+metering_router = Router(path="/", route_handlers=[post_events, put_inventory], tags=["Metering"], security=[{"bearer": []}])

@@ -1,0 +1,154 @@
+"""What the OpenAPI description cannot take from signatures: bodies that are read raw, credentials, conditional answers."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from litestar.openapi import OpenAPIConfig, ResponseSpec
+from litestar.openapi.spec import (
+    Components,
+    OpenAPIMediaType,
+    Operation,
+    RequestBody,
+    Schema,
+    SecurityScheme,
+    Tag,
+)
+from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
+
+from talkmeter import __version__
+from talkmeter.api.problems import problems_documented
+from talkmeter.ingest.cloudevents import EVENT_TYPES
+from talkmeter.ingest.fields import LONGEST_DURATION_SEC, LONGEST_ID_BYTES, LONGEST_SOURCE_BYTES
+from talkmeter.ingest.requests import BATCH, PLAIN, STRUCTURED
+
+_NULL: Final = OpenAPIType.NULL
+
+
+def _text(description: str, longest: int = LONGEST_ID_BYTES) -> Schema:
+    return Schema(type=OpenAPIType.STRING, min_length=1, max_length=longest, description=description)
+
+
+def _optional_text(description: str) -> Schema:
+    return Schema(type=[OpenAPIType.STRING, _NULL], max_length=LONGEST_ID_BYTES, description=description)
+
+
+def _instant(description: str) -> Schema:
+    return Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.DATE_TIME, description=description)
+
+
+_DATA: Final = Schema(
+    type=OpenAPIType.OBJECT,
+    description="The record's whole current state; which fields are required depends on the type (docs/http-api.md).",
+    required=["id"],
+    properties={
+        "organization_id": _optional_text("Whose record it is; may be absent with an organization key."),
+        "id": _text("The record's id."),
+        "channel": Schema(type=OpenAPIType.STRING, enum=["telephone", "webrtc", "text", "email"]),
+        "direction": Schema(type=OpenAPIType.STRING, enum=["inbound", "outbound"]),
+        "status": Schema(type=OpenAPIType.STRING, description="A conversation's or a run's status."),
+        "created_at": _instant("When it began."),
+        "duration": Schema(
+            type=[OpenAPIType.NUMBER, _NULL], minimum=0, maximum=LONGEST_DURATION_SEC, description="Seconds."
+        ),
+        "modality": Schema(type=[OpenAPIType.STRING, _NULL], enum=["voice", "chat", None]),
+        "agent_id": _optional_text("The agent."),
+        "agent_number": _optional_text("The agent's phone number."),
+        "web_widget_id": _optional_text("The web widget."),
+        "workflow_id": _optional_text("The workflow of a run."),
+        "name": Schema(type=[OpenAPIType.STRING, _NULL], description="Display name of an inventory item."),
+        "shared": Schema(type=[OpenAPIType.BOOLEAN, _NULL], description="Of a number: on the shared pool."),
+        "active": Schema(type=[OpenAPIType.BOOLEAN, _NULL], description="Of a dataset."),
+    },
+)
+_EVENT: Final = Schema(
+    type=OpenAPIType.OBJECT,
+    description="A CloudEvent 1.0.",
+    required=["specversion", "id", "source", "type", "time", "data"],
+    properties={
+        "specversion": Schema(type=OpenAPIType.STRING, enum=["1.0"]),
+        "id": _text("The event's id, unique within its source."),
+        "source": _text("Who says so.", LONGEST_SOURCE_BYTES),
+        "type": Schema(type=OpenAPIType.STRING, enum=sorted(EVENT_TYPES)),
+        "time": _instant("When the record came into this state; of two states the later wins."),
+        "sequence": Schema(type=[OpenAPIType.STRING, OpenAPIType.INTEGER, _NULL], description="Decides equal times."),
+        "data": _DATA,
+    },
+)
+_EVENTS: Final = Schema(type=OpenAPIType.ARRAY, items=_EVENT)
+_ITEM_FIELDS: Final = ("id", "name", "shared", "active")
+_SNAPSHOT: Final = Schema(
+    type=OpenAPIType.OBJECT,
+    required=["time", "items"],
+    properties={
+        "time": _instant("The instant the list was true."),
+        "items": Schema(
+            type=OpenAPIType.ARRAY,
+            items=Schema(
+                type=OpenAPIType.OBJECT,
+                required=["id"],
+                properties={name: (_DATA.properties or {})[name] for name in _ITEM_FIELDS},
+            ),
+        ),
+    },
+)
+
+
+@dataclass
+class EventsOperation(Operation):
+    """`POST /metering/events`: the body in each of its forms."""
+
+    def __post_init__(self) -> None:
+        """Add the body, which the handler reads raw."""
+        self.request_body = RequestBody(
+            required=True,
+            content={
+                STRUCTURED: OpenAPIMediaType(schema=_EVENT),
+                BATCH: OpenAPIMediaType(schema=_EVENTS),
+                PLAIN: OpenAPIMediaType(schema=Schema(one_of=[_EVENT, _EVENTS])),
+            },
+        )
+
+
+@dataclass
+class SnapshotOperation(Operation):
+    """`PUT /metering/inventory/{kind}`: the body."""
+
+    def __post_init__(self) -> None:
+        """Add the body, which the handler reads raw."""
+        self.request_body = RequestBody(required=True, content={PLAIN: OpenAPIMediaType(schema=_SNAPSHOT)})
+
+
+def json_answer(container: type[object], description: str) -> ResponseSpec:
+    """A JSON answer that a handler encodes by itself."""
+    return ResponseSpec(data_container=container, description=description, generate_examples=False)
+
+
+def documented(*problems: int) -> dict[int, ResponseSpec]:
+    """The errors an endpoint may answer with, beside those that every endpoint has."""
+    return problems_documented(*problems, 500, 503)
+
+
+def openapi_config() -> OpenAPIConfig:
+    """The description at /openapi.json; /docs is a page of ours, so no renderer is asked for."""
+    return OpenAPIConfig(
+        title="Talkmeter",
+        version=__version__,
+        description="Exact, instant usage metering for voice and chat agents.",
+        path="/",
+        render_plugins=[],
+        use_handler_docstrings=True,
+        components=Components(
+            security_schemes={
+                "bearer": SecurityScheme(
+                    type="http",
+                    scheme="bearer",
+                    description="An organization key ak_<id>.<secret> or a personal access token pat_<id>.<secret>.",
+                )
+            }
+        ),
+        tags=[
+            Tag("Metering", "Events in."),
+            Tag("Usage", "Answers out."),
+            Tag("Operations", "For those who run it."),
+        ],
+    )

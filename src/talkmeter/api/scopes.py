@@ -1,0 +1,45 @@
+"""The closed list of scopes, and the roles that bundle them; docs/http-api.md lists the same."""
+
+from typing import Final
+
+BILLING_MANAGE: Final = "billing:manage"
+EVENTS_WRITE: Final = "events:write"
+
+SCOPES: Final = (
+    "agents:manage",
+    "agents:read",
+    BILLING_MANAGE,
+    "campaigns:manage",
+    "campaigns:read",
+    "child_organizations:manage",
+    "concurrency:manage",
+    "concurrency:read",
+    "conversations:dial",
+    "conversations:manage",
+    "conversations:read",
+    "conversations:read_sensitive",
+    "email_domains:manage",
+    "email_domains:read",
+    EVENTS_WRITE,
+    "managed_accounts:manage",
+    "members:manage",
+    "members:read",
+    "organizations:manage",
+    "phone_numbers:manage",
+    "phone_numbers:read",
+    "resources:manage",
+    "trunks:manage",
+    "trunks:read",
+    "web_widgets:manage",
+    "web_widgets:read",
+)
+
+ROLES: Final[dict[str, tuple[str, ...]]] = {
+    "admin": SCOPES,
+    "viewer": tuple(scope for scope in SCOPES if scope.endswith(":read")),
+}
+
+
+def expand(role: str | None, scopes: tuple[str, ...]) -> frozenset[str]:
+    """The concrete scopes of a credential; an unknown role or scope of an older version gives nothing."""
+    return frozenset(ROLES.get(role or "", ())) | (frozenset(scopes) & frozenset(SCOPES))

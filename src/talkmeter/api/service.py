@@ -1,0 +1,98 @@
+"""What every endpoint works with: the database for reading, the writer, the memory bodies may take."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from talkmeter import metrics
+from talkmeter.errors import Unavailable
+from talkmeter.ledger.engine import open_engine, reading
+from talkmeter.ledger.history import make_pruner
+from talkmeter.ledger.migrate import database_id
+from talkmeter.ledger.writer import Writer
+from talkmeter.settings import Settings
+
+Answer = TypeVar("Answer")
+
+
+class Service:
+    """One process's engine, reader threads and writer; made at start, closed when the last request is answered."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the database, which has been migrated."""
+        self.settings = settings
+        self.engine = open_engine(settings.database_url, settings.reader_threads + 2)
+        self.intake = Intake(settings.queue_bytes)
+        self._readers = ThreadPoolExecutor(settings.reader_threads, thread_name_prefix="talkmeter-reader")
+        self._decoders = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-decoder")
+        with reading(self.engine) as connection:
+            self.database_id = database_id(connection)
+        self.writer = Writer(
+            self.engine,
+            keep_history=settings.history_days != 0,
+            most_events=settings.queue_events,
+            idle=make_pruner(self.engine, settings.history_days),
+        )
+
+    async def read(self, question: Callable[[Connection], Answer]) -> Answer:
+        """Ask the database in a reader thread; the question sees one snapshot."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._ask, question)
+
+    async def decode(self, work: Callable[[], Answer]) -> Answer:
+        """Run the reading of a large body beside the event loop, so that small requests are not held up."""
+        return await asyncio.get_running_loop().run_in_executor(self._decoders, work)
+
+    def _ask(self, question: Callable[[Connection], Answer]) -> Answer:
+        with reading(self.engine) as connection:
+            return question(connection)
+
+    def close(self) -> None:
+        """Finish what was accepted, then let go of the database."""
+        self.writer.close()
+        self._decoders.shutdown()
+        self._readers.shutdown()
+        self.engine.dispose()
+
+
+class Intake:
+    """The bytes of bodies held in memory, bounded; one caller may hold half of them. Event loop only."""
+
+    def __init__(self, most_bytes: int) -> None:
+        """Nothing is held yet."""
+        self._most = most_bytes
+        self._held: Counter[str] = Counter()
+
+    @contextmanager
+    def holding(self, caller: str) -> Iterator[Callable[[int], None]]:
+        """A function that counts bytes in as they arrive; they are let go at the end of the block.
+
+        It raises Unavailable where the memory for bodies is full.
+        """
+        mine = 0
+
+        def hold(size: int) -> None:
+            nonlocal mine
+            self._admit(caller, size)
+            mine += size
+            self._held[caller] += size
+            metrics.QUEUE_BYTES.set(self._held.total())
+
+        try:
+            yield hold
+        finally:
+            self._held[caller] -= mine
+            if self._held[caller] <= 0:
+                del self._held[caller]
+            metrics.QUEUE_BYTES.set(self._held.total())
+
+    def _admit(self, caller: str, size: int) -> None:
+        total, own = self._held.total(), self._held[caller]
+        if total and total + size > self._most:
+            raise Unavailable("Too many bytes of requests wait to be written; send the request again shortly.")
+        if own and own + size > self._most // 2 and total > own:
+            raise Unavailable("Too many bytes of this sender wait to be written; send the request again shortly.")

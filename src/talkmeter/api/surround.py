@@ -1,0 +1,45 @@
+"""What surrounds every request, errors included: security headers, its time in the metrics, one debug log line."""
+
+from typing import Final
+
+import structlog
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from talkmeter import clock, metrics
+
+_SECURITY_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+_log = structlog.get_logger()
+
+
+def surround(app: ASGIApp) -> ASGIApp:
+    """Wrap an application; anything but HTTP passes through."""
+
+    async def surrounded(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        started = clock.monotonic()
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *_SECURITY_HEADERS]
+            await send(message)
+
+        try:
+            await app(scope, receive, send_with_headers)
+        finally:
+            took = clock.monotonic() - started
+            route = scope.get("path_template") or "unknown"
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            metrics.REQUEST_SECONDS.labels(method, route, str(status)).observe(took)
+            _log.debug("request", method=method, route=route, status=status, milliseconds=round(took * 1000, 2))
+
+    return surrounded

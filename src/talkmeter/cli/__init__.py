@@ -1,0 +1,48 @@
+"""The command line: one thin file per command group."""
+
+import sys
+
+import click
+
+from talkmeter import __version__
+from talkmeter.cli.demo import demo
+from talkmeter.cli.ingest import ingest
+from talkmeter.cli.keys import keys
+from talkmeter.cli.migrate import migrate
+from talkmeter.cli.orgs import orgs
+from talkmeter.cli.quarantine import quarantine
+from talkmeter.cli.serve import serve
+from talkmeter.cli.summary import summary
+from talkmeter.cli.tokens import tokens
+from talkmeter.cli.verify import verify
+from talkmeter.errors import TalkmeterError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="talkmeter")
+def cli() -> None:
+    """Exact, instant usage metering for voice and chat agents.
+
+    Settings are environment variables TALKMETER_* (or a .env file); docs/operating.md lists them.
+    """
+
+
+for command in (serve, demo, migrate, orgs, keys, tokens, ingest, summary, verify, quarantine):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run a command; an error is one sentence on stderr and exit status 1."""
+    try:
+        cli(standalone_mode=False)
+    except TalkmeterError as error:
+        click.echo(f"talkmeter: {error.detail}", err=True)
+        sys.exit(1)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.Abort:
+        click.echo("talkmeter: stopped.", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)

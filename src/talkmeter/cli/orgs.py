@@ -1,0 +1,42 @@
+"""`talkmeter orgs`: the directory of organizations."""
+
+import click
+
+from talkmeter import clock
+
+
+@click.group()
+def orgs() -> None:
+    """Organizations: add them, list them."""
+
+
+@orgs.command("add")
+@click.argument("org_id")
+@click.option("--name", help="A name for people.")
+def add(org_id: str, name: str | None) -> None:
+    """Add an organization, or give an existing one another name."""
+    from talkmeter.cli.database import opened
+    from talkmeter.errors import Refused
+    from talkmeter.ingest.fields import FieldError, read_id, read_name
+    from talkmeter.ledger.engine import writing
+    from talkmeter.ledger.organizations import add_organization
+
+    try:
+        read_id("The organization's id", org_id)
+    except FieldError as error:
+        raise Refused(error.detail) from None
+    with opened() as engine, writing(engine) as connection:
+        add_organization(connection, org_id, read_name(name), clock.now())
+    click.echo(f"Organization {org_id} is there.")
+
+
+@orgs.command("list")
+def list_() -> None:
+    """List all organizations."""
+    from talkmeter.cli.database import opened
+    from talkmeter.ledger.engine import reading
+    from talkmeter.ledger.organizations import list_organizations
+
+    with opened() as engine, reading(engine) as connection:
+        for organization in list_organizations(connection):
+            click.echo(f"{organization.org_id}\t{organization.name or ''}".rstrip())

@@ -1,0 +1,58 @@
+"""`talkmeter summary`: the page's figures in the terminal."""
+
+import click
+
+from talkmeter import clock
+
+
+@click.command()
+@click.option("--org", "org_id", required=True, help="The organization.")
+@click.option("--from", "from_", help="Start, included: ISO 8601; default: month to date.")
+@click.option("--to", help="End, excluded: ISO 8601.")
+@click.option("--json", "as_json", is_flag=True, help="The API's answer as JSON.")
+def summary(org_id: str, from_: str | None, to: str | None, as_json: bool) -> None:  # noqa: FBT001  click hands flags by name
+    """Show an organization's usage summary."""
+    import msgspec
+
+    from talkmeter.cli.database import opened, require_organization
+    from talkmeter.ledger.engine import reading
+    from talkmeter.period import read_window
+    from talkmeter.usage.revision import read_revision
+    from talkmeter.usage.summary import read_summary
+
+    window = read_window(from_, to, clock.now())
+    with opened() as engine:
+        require_organization(engine, org_id)
+        with reading(engine) as connection:
+            answer = read_summary(connection, org_id, window, read_revision(connection, org_id))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(answer)).decode())
+        return
+    numbers = f" ({answer.shared_phone_numbers} on the shared pool)" if answer.shared_phone_numbers else ""
+    average_minutes, average_seconds = divmod(int(answer.avg_call_duration_sec + 0.5), 60)
+    heard = answer.last_event_at or "never"
+    rows = (
+        (f"{org_id}", f"{answer.from_} to {answer.to} (UTC, end excluded)"),
+        ("Voice minutes", f"{answer.voice_minutes:,.2f} in {answer.voice_calls:,} voice calls"),
+        ("Chat minutes", f"{answer.chat_minutes:,.2f} in {answer.chat_calls:,} sessions"),
+        (
+            "Total calls",
+            f"{answer.total_calls:,}: {answer.inbound_calls:,} in, {answer.outbound_calls:,} out, "
+            f"{average_minutes}m {average_seconds:02}s on average",
+        ),
+        (
+            "Workflow runs",
+            f"{answer.workflow_runs_total:,}: {answer.workflow_runs_success:,} succeeded, "
+            f"{answer.workflow_runs_failed:,} failed",
+        ),
+        (
+            "Inventory now",
+            f"{answer.total_agents:,} agents, {answer.total_phone_numbers:,} phone numbers{numbers}, "
+            f"{answer.total_web_widgets:,} chat widgets, "
+            f"{answer.total_datasets:,} knowledge bases ({answer.active_datasets:,} active)",
+        ),
+        ("Newest event", f"stored {heard}"),
+    )
+    width = max(len(name) for name, _ in rows) + 2
+    for name, text in rows:
+        click.echo(f"{name:<{width}}{text}")

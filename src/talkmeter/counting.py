@@ -1,0 +1,155 @@
+"""The rules of counting, pure: what a record adds to which day (design.md, section 4; one test for each row).
+
+Every figure comes from here: daily totals fold `contributions` of records, and windows that cut a day weigh groups of
+like records with the same `call_counts` and `run_counts`.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from talkmeter.period import day_of
+from talkmeter.records import (
+    LIVE_RUN_STATUSES,
+    LIVE_STATUSES,
+    UNCOUNTED_STATUS,
+    Conversation,
+    InventoryItem,
+    Record,
+    WorkflowExecution,
+)
+
+
+class Counters(NamedTuple):
+    """One row of daily totals: counts and milliseconds, integers all."""
+
+    calls: int = 0
+    voice_calls: int = 0
+    chat_calls: int = 0
+    inbound_calls: int = 0
+    outbound_calls: int = 0
+    timed_calls: int = 0
+    live_calls: int = 0
+    voice_ms: int = 0
+    chat_ms: int = 0
+    runs: int = 0
+    runs_success: int = 0
+    runs_failed: int = 0
+    live_runs: int = 0
+
+
+COUNTERS: Final = Counters._fields
+ZERO: Final = Counters()
+
+
+class DayKey(NamedTuple):
+    """Where a daily total stands: `day` in days since 1970 (UTC), `value` empty for `total` and for "without"."""
+
+    dimension: str
+    day: int
+    value: str
+
+
+def call_counts(  # noqa: PLR0913 - the six facts a group of like conversations is weighed by
+    modality: str, direction: str, status: str, calls: int, timed_calls: int, duration_ms: int
+) -> Counters:
+    """What `calls` conversations of one modality, direction and status add; `timed_calls` of them have a duration.
+
+    Every conversation counts except `token_created`: unanswered, failed, cancelled and live ones are calls.
+    """
+    if status == UNCOUNTED_STATUS:
+        return ZERO
+    voice = modality == "voice"
+    inbound = direction == "inbound"
+    return Counters(
+        calls=calls,
+        voice_calls=calls if voice else 0,
+        chat_calls=0 if voice else calls,
+        inbound_calls=calls if inbound else 0,
+        outbound_calls=0 if inbound else calls,
+        timed_calls=timed_calls,
+        live_calls=calls if status in LIVE_STATUSES else 0,
+        voice_ms=duration_ms if voice else 0,
+        chat_ms=0 if voice else duration_ms,
+    )
+
+
+def run_counts(status: str, runs: int) -> Counters:
+    """What `runs` workflow executions of one status add; running, waiting and cancelled are in the total only."""
+    return Counters(
+        runs=runs,
+        runs_success=runs if status == "success" else 0,
+        runs_failed=runs if status == "failed" else 0,
+        live_runs=runs if status in LIVE_RUN_STATUSES else 0,
+    )
+
+
+def counts_of(record: Record | None) -> Counters:
+    """What one record adds to its day; a deleted record and an inventory item add nothing."""
+    match record:
+        case Conversation():
+            timed = record.duration_ms is not None
+            return call_counts(
+                record.modality, record.direction, record.status, 1, int(timed), record.duration_ms or 0
+            )
+        case WorkflowExecution():
+            return run_counts(record.status, 1)
+        case InventoryItem() | None:
+            return ZERO
+
+
+def dimensions_of(record: Conversation | WorkflowExecution) -> tuple[tuple[str, str], ...]:
+    """Every (dimension, value) a record counts under; "without" is the empty string (design.md, section 8)."""
+    if isinstance(record, Conversation):
+        return (
+            ("total", ""),
+            ("agent", record.agent_id or ""),
+            ("number", record.agent_number or ""),
+            ("widget", record.web_widget_id or ""),
+            ("channel", record.channel),
+            ("modality", record.modality),
+            ("direction", record.direction),
+            ("status", record.status),
+        )
+    return (("total", ""), ("workflow", record.workflow_id or ""), ("run_status", record.status))
+
+
+def contributions(record: Record | None) -> Iterator[tuple[DayKey, Counters]]:
+    """What one record adds, to each daily total it touches."""
+    if record is None or isinstance(record, InventoryItem):
+        return
+    counts = counts_of(record)
+    if counts == ZERO:
+        return
+    day = day_of(record.created_at)
+    for dimension, value in dimensions_of(record):
+        yield DayKey(dimension, day, value), counts
+
+
+def fold(changes: Iterable[tuple[Record | None, Record | None]]) -> dict[DayKey, Counters]:
+    """`counting(new) - counting(old)` summed for each daily total; totals that do not change are left out."""
+    sums: dict[DayKey, list[int]] = {}
+    for old, new in changes:
+        for record, sign in ((old, -1), (new, 1)):
+            for key, counts in contributions(record):
+                into = sums.setdefault(key, [0] * len(COUNTERS))
+                for position, amount in enumerate(counts):
+                    if amount:
+                        into[position] += sign * amount
+    return {key: Counters(*amounts) for key, amounts in sums.items() if any(amounts)}
+
+
+def add(rows: Iterable[Counters]) -> Counters:
+    """The sum of many rows."""
+    return Counters(*map(sum, zip(*rows, strict=True))) if (rows := list(rows)) else ZERO
+
+
+def minutes(milliseconds: int) -> float:
+    """Minutes of a figure: two decimals, half up, divided once (design.md, section 4, "minutes")."""
+    return ((milliseconds + 300) // 600) / 100
+
+
+def average_seconds(milliseconds: int, timed_calls: int) -> float:
+    """Mean duration over the conversations that have one, in seconds, one decimal, half up; 0 when there is none."""
+    if timed_calls == 0:
+        return 0.0
+    return ((milliseconds * 2 + 100 * timed_calls) // (200 * timed_calls)) / 10

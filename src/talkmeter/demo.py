@@ -1,0 +1,474 @@
+"""A year in the life of a made-up company, as CloudEvents: the same seed and day always give the same events.
+
+A day is always drawn as a whole; only then is it told how far it has come by `until`. So a later `until` adds to what
+an earlier one told and never contradicts it: a record that was live is told again when it has ended, with a later
+event time. Inside, instants are milliseconds since 1970; at the door, `until` is in microseconds.
+"""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from functools import lru_cache
+from itertools import accumulate
+from math import sqrt
+from random import Random
+from typing import Final, NamedTuple
+
+ORGANIZATION_ID: Final = "demo"
+ORGANIZATION_NAME: Final = "Fernhill Home Services"
+SOURCE: Final = "/talkmeter/demo"
+SEED: Final = "fernhill"
+LONGEST_RECORD_SEC: Final = 72_000
+"""No call or run lasts longer, so a day's records have all ended by the end of the next day: a top-up begins there."""
+
+Event = dict[str, object]
+
+_MS_PER_DAY: Final = 86_400_000
+_MS_PER_HOUR: Final = 3_600_000
+_HOURS: Final = range(24)
+_EPOCH: Final = date(1970, 1, 1)
+_UTC_TO_LOCAL_HOURS: Final = 6
+"""The company works by US Central time; its evening is the next UTC day."""
+
+_GROWTH_ANCHOR: Final = 20_597  # 2026-05-24
+_GROWTH_PER_YEAR: Final = 0.24
+_CAMPAIGN_WEEKS: Final = (1.35, 1.05, 0.85, 0.75)
+_OUTAGE_HOURS: Final = range(14, 23)
+_OUTAGE_SHARE: Final = 0.72
+
+# ------------------------------------------------------------------------------------------------------- inventory
+
+_AGENT_NAMES: Final = {
+    "agent_reception": "Reception",
+    "agent_scheduling": "Scheduling",
+    "agent_billing": "Billing",
+    "agent_support": "Technical Support",
+    "agent_sales": "Sales",
+    "agent_renewals": "Plan Renewals",
+    "agent_mail": "Customer Care Mailbox",
+}
+_NUMBER_NAMES: Final = {
+    "+13125550110": "Chicago main line",
+    "+13125550124": "Chicago scheduling",
+    "+13125550137": "Billing",
+    "+13125550148": "Technical support",
+    "+14145550116": "Milwaukee",
+    "+13175550152": "Indianapolis",
+    "+16145550163": "Columbus",
+    "+16125550129": "Minneapolis",
+}
+_SHARED_NUMBERS: Final = ("+12125550171", "+14045550182", "+17205550193", "+16025550105")
+_WIDGET_NAMES: Final = {
+    "widget_website": "Website",
+    "widget_portal": "Customer portal",
+    "widget_booking": "Booking page",
+}
+_DATASETS: Final = {
+    "dataset_services": ("Services and prices", True),
+    "dataset_manuals": ("Repair manuals", True),
+    "dataset_policies": ("Plans and warranties", True),
+    "dataset_prices_old": ("Price list of last season", False),
+}
+
+
+def inventory_events(first_day: int) -> list[Event]:
+    """What the company has: agents, phone numbers, widgets and datasets, told at the beginning of `first_day`."""
+    items: list[tuple[str, Event]] = [
+        *(("agent", {"id": id, "name": name}) for id, name in _AGENT_NAMES.items()),
+        *(("phone_number", {"id": id, "name": name, "shared": False}) for id, name in _NUMBER_NAMES.items()),
+        *(
+            ("phone_number", {"id": id, "name": f"Shared pool {place}", "shared": True})
+            for place, id in enumerate(_SHARED_NUMBERS, start=1)
+        ),
+        *(("web_widget", {"id": id, "name": name}) for id, name in _WIDGET_NAMES.items()),
+        *(("dataset", {"id": id, "name": name, "active": active}) for id, (name, active) in _DATASETS.items()),
+    ]
+    return [
+        _event(f"{kind}.updated", f"{item['id']}:{first_day}", first_day * _MS_PER_DAY, item)
+        for kind, item in items
+    ]
+
+
+# --------------------------------------------------------------------------------------------------------- traffic
+
+
+class _Door(NamedTuple):
+    """Where conversations come in or go out, and how often compared with the other doors."""
+
+    share: float
+    agent_id: str
+    number: str | None = None
+    widget_id: str | None = None
+
+
+class _Ending(NamedTuple):
+    """How a record ends; half of them last longer than `median_sec`. `timed`: the platform tells the duration."""
+
+    share: float
+    status: str
+    median_sec: float
+    timed: bool = True
+
+
+class _Pace(NamedTuple):
+    """How many a day when all factors are 1, and how they spread over the local hours and over Monday to Sunday."""
+
+    per_day: float
+    hours: tuple[float, ...]
+    weekdays: tuple[float, ...]
+    campaign: bool = False
+
+
+class _Traffic(NamedTuple):
+    """Conversations of one kind; `digits` of the seconds their durations are told in, `spread` of their lengths."""
+
+    channel: str
+    direction: str
+    modality: str | None
+    pace: _Pace
+    doors: tuple[_Door, ...]
+    endings: tuple[_Ending, ...]
+    spread: float
+    digits: int | None
+
+
+class _Workflow(NamedTuple):
+    """Runs of one workflow; those that `waits` stand in a wait step for most of their time."""
+
+    id: str
+    pace: _Pace
+    endings: tuple[_Ending, ...]
+    waits: bool = False
+
+
+# fmt: off
+_OFFICE = (0, 0, 0, 0, 0, 0, .3, 1.5, 5, 9, 11, 11, 9, 9, 10, 10, 9, 7, 4, 2, 1, .5, .2, 0)
+_DIALING = (0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 9, 11, 8, 7, 9, 10, 10, 10, 8, 4, 0, 0, 0, 0)
+_ONLINE = (.8, .4, .2, .2, .2, .4, 1, 2, 4, 6, 7, 7, 7, 6, 6, 6, 6, 6, 7, 8, 8, 6, 3, 1.6)
+_NINE_SHARP = (0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+# fmt: on
+_OFFICE_WEEK = (1.14, 1.06, 1.0, 0.97, 0.92, 0.36, 0.2)
+_DIALING_WEEK = (0.9, 1.2, 1.2, 1.15, 0.65, 0.12, 0.0)
+_ONLINE_WEEK = (1.06, 1.02, 1.0, 1.0, 0.94, 0.6, 0.52)
+
+_TRAFFIC: Final = (
+    _Traffic(
+        *("telephone", "inbound", None),
+        _Pace(159, _OFFICE, _OFFICE_WEEK),
+        (
+            _Door(30, "agent_reception", "+13125550110"),
+            _Door(17, "agent_scheduling", "+13125550124"),
+            _Door(13, "agent_support", "+13125550148"),
+            _Door(11, "agent_billing", "+13125550137"),
+            _Door(10, "agent_reception", "+14145550116"),
+            _Door(8, "agent_reception", "+13175550152"),
+            _Door(7, "agent_scheduling", "+16145550163"),
+            _Door(4, "agent_sales", "+16125550129"),
+        ),
+        (
+            _Ending(77, "completed", 148),
+            _Ending(13, "transferred", 71),
+            _Ending(5, "unanswered", 17, timed=False),
+            _Ending(3, "cancelled", 5, timed=False),
+            _Ending(2, "failed", 22),
+        ),
+        spread=0.72,
+        digits=None,
+    ),
+    _Traffic(
+        *("telephone", "outbound", None),
+        _Pace(82, _DIALING, _DIALING_WEEK, campaign=True),
+        (
+            _Door(38, "agent_renewals", _SHARED_NUMBERS[0]),
+            _Door(27, "agent_renewals", _SHARED_NUMBERS[1]),
+            _Door(18, "agent_scheduling", _SHARED_NUMBERS[2]),
+            _Door(12, "agent_sales", _SHARED_NUMBERS[3]),
+            _Door(5, "agent_billing", "+13125550137"),
+        ),
+        (
+            _Ending(46, "completed", 58),
+            _Ending(41, "unanswered", 28, timed=False),
+            _Ending(6, "failed", 3, timed=False),
+            _Ending(4, "transferred", 83),
+            _Ending(3, "cancelled", 4, timed=False),
+        ),
+        spread=0.85,
+        digits=None,
+    ),
+    _Traffic(
+        *("webrtc", "inbound", "chat"),
+        _Pace(51, _ONLINE, _ONLINE_WEEK),
+        (
+            _Door(52, "agent_sales", None, "widget_website"),
+            _Door(31, "agent_support", None, "widget_portal"),
+            _Door(17, "agent_scheduling", None, "widget_booking"),
+        ),
+        (
+            _Ending(90, "completed", 204),
+            _Ending(5, "cancelled", 6, timed=False),
+            _Ending(3, "failed", 35),
+            _Ending(2, "transferred", 160),
+        ),
+        spread=0.8,
+        digits=3,
+    ),
+    _Traffic(
+        *("webrtc", "inbound", "voice"),
+        _Pace(19, _ONLINE, _ONLINE_WEEK),
+        (
+            _Door(48, "agent_sales", None, "widget_website"),
+            _Door(37, "agent_support", None, "widget_portal"),
+            _Door(15, "agent_scheduling", None, "widget_booking"),
+        ),
+        (
+            _Ending(84, "completed", 117),
+            _Ending(7, "transferred", 66),
+            _Ending(5, "cancelled", 5, timed=False),
+            _Ending(4, "failed", 14),
+        ),
+        spread=0.75,
+        digits=3,
+    ),
+    _Traffic(
+        *("text", "inbound", None),
+        _Pace(12, _ONLINE, _ONLINE_WEEK),
+        (_Door(60, "agent_scheduling", "+13125550124"), _Door(40, "agent_support", "+13125550148")),
+        (_Ending(95, "completed", 540), _Ending(3, "transferred", 400), _Ending(2, "failed", 2, timed=False)),
+        spread=0.9,
+        digits=1,
+    ),
+    _Traffic(
+        *("text", "outbound", None),
+        _Pace(9, _NINE_SHARP, _OFFICE_WEEK),
+        (_Door(70, "agent_scheduling", "+13125550124"), _Door(30, "agent_renewals", _SHARED_NUMBERS[0])),
+        (_Ending(62, "completed", 410), _Ending(34, "unanswered", 3_600, timed=False), _Ending(4, "failed", 2, timed=False)),
+        spread=0.9,
+        digits=1,
+    ),
+    _Traffic(
+        *("email", "inbound", None),
+        _Pace(13, _ONLINE, _OFFICE_WEEK),
+        (_Door(1, "agent_mail"),),
+        (
+            _Ending(93, "completed", 9_000, timed=False),
+            _Ending(5, "transferred", 2_400, timed=False),
+            _Ending(2, "failed", 40, timed=False),
+        ),
+        spread=0.9,
+        digits=None,
+    ),
+)
+
+_WORKFLOWS: Final = (
+    _Workflow(
+        "wf_call_summary",
+        _Pace(81, _OFFICE, _OFFICE_WEEK),
+        (_Ending(97.5, "success", 7), _Ending(2, "failed", 21), _Ending(0.5, "cancelled", 3)),
+    ),
+    _Workflow(
+        "wf_customer_lookup",
+        _Pace(45, _ONLINE, _ONLINE_WEEK),
+        (_Ending(96, "success", 1.1), _Ending(4, "failed", 9)),
+    ),
+    _Workflow(
+        "wf_booking_confirmation",
+        _Pace(25, _OFFICE, _OFFICE_WEEK),
+        (_Ending(86, "success", 2_700), _Ending(9, "cancelled", 5_400), _Ending(5, "failed", 1_800)),
+        waits=True,
+    ),
+    _Workflow(
+        "wf_overdue_reminder",
+        _Pace(17, _NINE_SHARP, _DIALING_WEEK),
+        (_Ending(93, "success", 4), _Ending(7, "failed", 12)),
+    ),
+)
+_SYNC_WORKFLOW_ID: Final = "wf_stock_sync"
+_SYNC_MINUTE: Final = 5
+_RUN_SPREAD: Final = 0.9
+_WAIT_BEGINS_MS: Final = 2_400
+
+# ------------------------------------------------------------------------------------------------------------ days
+
+
+def events_of_day(day: int, until: int, seed: str = SEED) -> list[Event]:
+    """The calls and runs created on a UTC day (days since 1970) before `until` (microseconds since 1970).
+
+    Each gives one event: how it ended, or, where it has not ended by `until`, what it is doing.
+    """
+    until_ms = -(-until // 1_000)
+    if day * _MS_PER_DAY >= until_ms:
+        return []
+    random = Random(f"{seed}:{day}")
+    calls = [_call_event(call, until_ms) for call in _calls(random, day) if call.created < until_ms]
+    runs = [_run_event(run, until_ms) for run in _runs(random, day) if run.created < until_ms]
+    return calls + runs
+
+
+class _Call(NamedTuple):
+    id: str
+    traffic: _Traffic
+    door: _Door
+    status: str
+    created: int
+    ended: int
+    duration: float | None
+
+
+class _Run(NamedTuple):
+    id: str
+    workflow_id: str
+    waits: bool
+    status: str
+    created: int
+    ended: int
+
+
+def _calls(random: Random, day: int) -> Iterator[_Call]:
+    """Every conversation created on a day; what is drawn depends on nothing else."""
+    outage, mood = _is_outage(day), random.gauss(1, 0.04)
+    for traffic in _TRAFFIC:
+        hours = _hours(random, traffic.pace, day, mood)
+        doors = random.choices(traffic.doors, [door.share for door in traffic.doors], k=len(hours))
+        endings = random.choices(traffic.endings, [ending.share for ending in traffic.endings], k=len(hours))
+        for hour, door, drawn in zip(hours, doors, endings, strict=True):
+            ending = drawn
+            if outage and hour in _OUTAGE_HOURS and traffic.channel in ("telephone", "webrtc"):
+                ending = _Ending(1, "failed", 4, timed=False) if random.random() < _OUTAGE_SHARE else drawn
+            created = day * _MS_PER_DAY + hour * _MS_PER_HOUR + int(random.random() * _MS_PER_HOUR)
+            setup = 1_000 + int(random.random() * 7_000)
+            seconds = round(_length(random, ending.median_sec, traffic.spread), traffic.digits)
+            yield _Call(
+                id=f"conv_{random.getrandbits(64):016x}",
+                traffic=traffic,
+                door=door,
+                status=ending.status,
+                created=created,
+                ended=created + setup + int(seconds * 1_000),
+                duration=seconds if ending.timed else None,
+            )
+
+
+def _runs(random: Random, day: int) -> Iterator[_Run]:
+    """Every workflow run created on a day; what is drawn depends on nothing else."""
+    outage, mood = _is_outage(day), random.gauss(1, 0.05)
+    midnight = day * _MS_PER_DAY
+    for workflow in _WORKFLOWS:
+        hours = _hours(random, workflow.pace, day, mood)
+        endings = random.choices(workflow.endings, [ending.share for ending in workflow.endings], k=len(hours))
+        for hour, ending in zip(hours, endings, strict=True):
+            status = ending.status
+            if outage and hour in _OUTAGE_HOURS and random.random() < _OUTAGE_SHARE:
+                status = "failed"
+            created = midnight + hour * _MS_PER_HOUR + int(random.random() * _MS_PER_HOUR)
+            ended = created + 100 + int(_length(random, ending.median_sec, _RUN_SPREAD) * 1_000)
+            id = f"exec_{random.getrandbits(64):016x}"  # noqa: A001 - every record has an id, and it is called that
+            yield _Run(id, workflow.id, workflow.waits, status, created, ended)
+    for hour in _HOURS:
+        failed = outage and hour in _OUTAGE_HOURS or random.random() < 0.01
+        created = midnight + hour * _MS_PER_HOUR + _SYNC_MINUTE * 60_000 + int(random.random() * 900)
+        ended = created + 100 + int(_length(random, 38, 0.3) * 1_000)
+        id = f"exec_{random.getrandbits(64):016x}"  # noqa: A001 - every record has an id, and it is called that
+        yield _Run(id, _SYNC_WORKFLOW_ID, waits=False, status="failed" if failed else "success", created=created, ended=ended)
+
+
+def _hours(random: Random, pace: _Pace, day: int, mood: float) -> list[int]:
+    """The UTC hour of each record of a day."""
+    weights = [_weight(pace, day, hour) for hour in _HOURS]
+    growth = 1 + _GROWTH_PER_YEAR * (day - _GROWTH_ANCHOR) / 365
+    expected = mood * min(max(growth, 0.6), 1.8) * pace.per_day * sum(weights) / sum(pace.hours)
+    number = round(random.gauss(expected, sqrt(max(expected, 0))))
+    return random.choices(_HOURS, cum_weights=list(accumulate(weights)), k=number) if number > 0 else []
+
+
+def _weight(pace: _Pace, day: int, hour: int) -> float:
+    """How busy a UTC hour is: the hours before local midnight still belong to the local day before."""
+    local_day = day if hour >= _UTC_TO_LOCAL_HOURS else day - 1
+    weight = pace.hours[hour - _UTC_TO_LOCAL_HOURS] * pace.weekdays[(local_day + 3) % 7] * _holiday(local_day)
+    return weight * _CAMPAIGN_WEEKS[(local_day + 3) // 7 % 4] if pace.campaign else weight
+
+
+def _length(random: Random, median_sec: float, spread: float) -> float:
+    return min(median_sec * random.lognormvariate(0, spread), LONGEST_RECORD_SEC)
+
+
+@lru_cache(maxsize=1_000)
+def _holiday(day: int) -> float:
+    """What is left of a local day's work: US holidays are quiet, the days around them half so."""
+    that = _EPOCH + timedelta(days=day)
+    match (that.month, that.day, that.weekday()):
+        case (1, 1, _) | (7, 4, _) | (12, 25, _):
+            return 0.12
+        case (11, number, 3) if 22 <= number <= 28:  # Thanksgiving
+            return 0.12
+        case (5, number, 0) if number >= 25:  # Memorial Day
+            return 0.2
+        case (9, number, 0) if number <= 7:  # Labor Day
+            return 0.2
+        case (11, number, 4) if 23 <= number <= 29:
+            return 0.5
+        case (12, 24, _) | (12, 31, _):
+            return 0.55
+    return 1.0
+
+
+def _is_outage(day: int) -> bool:
+    """The third Wednesday of October is the company's bad day."""
+    that = _EPOCH + timedelta(days=day)
+    return that.month == 10 and that.weekday() == 2 and 15 <= that.day <= 21
+
+
+# ---------------------------------------------------------------------------------------------------------- events
+
+
+def _call_event(call: _Call, until: int) -> Event:
+    ended = call.ended <= until
+    status = call.status if ended else "in_progress"
+    data: Event = {
+        "id": call.id,
+        "channel": call.traffic.channel,
+        "direction": call.traffic.direction,
+        "status": status,
+        "created_at": _instant(call.created),
+        "duration": call.duration if ended else None,
+        "agent_id": call.door.agent_id,
+        "agent_number": call.door.number,
+        "web_widget_id": call.door.widget_id,
+        "modality": call.traffic.modality,
+    }
+    return _event("conversation.updated", f"{call.id}:{status}", call.ended if ended else call.created, data)
+
+
+def _run_event(run: _Run, until: int) -> Event:
+    status, time = run.status, run.ended
+    if run.ended > until:
+        status, time = "running", run.created
+        if run.waits and run.created + _WAIT_BEGINS_MS <= until:
+            status, time = "waiting", run.created + _WAIT_BEGINS_MS
+    data: Event = {
+        "id": run.id,
+        "workflow_id": run.workflow_id,
+        "status": status,
+        "created_at": _instant(run.created),
+    }
+    return _event("workflow_execution.updated", f"{run.id}:{status}", time, data)
+
+
+def _event(type: str, id: str, time: int, data: Event) -> Event:  # noqa: A002 - the names of CloudEvents
+    return {
+        "specversion": "1.0",
+        "id": id,
+        "source": SOURCE,
+        "type": type,
+        "time": _instant(time),
+        "data": {"organization_id": ORGANIZATION_ID, **data},
+    }
+
+
+def _instant(milliseconds: int) -> str:
+    day, rest = divmod(milliseconds, _MS_PER_DAY)
+    minutes, rest = divmod(rest, 60_000)
+    return f"{_date(day)}T{minutes // 60:02}:{minutes % 60:02}:{rest // 1_000:02}.{rest % 1_000:03}Z"
+
+
+@lru_cache(maxsize=1_000)
+def _date(day: int) -> str:
+    return (_EPOCH + timedelta(days=day)).isoformat()

@@ -1,0 +1,252 @@
+"""CloudEvents 1.0 into states of records: one undecoded event -> a State, or a Rejection that says why not.
+
+Types and fields are those of design.md, section 5, in the platform's names; unknown fields are ignored, "" is null.
+"""
+
+import re
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Final, NamedTuple, TypeVar
+
+import msgspec
+
+from talkmeter.ingest.fields import (
+    LONGEST_SOURCE_BYTES,
+    FieldError,
+    read_duration,
+    read_id,
+    read_name,
+    read_optional_id,
+    read_sequence,
+    read_time,
+    shown,
+)
+from talkmeter.ingest.quarantine import keep_known_fields, read_named_organization
+from talkmeter.ledger.arrivals import Arrival, Reason, Rejection
+from talkmeter.records import (
+    INVENTORY_KINDS,
+    Channel,
+    Conversation,
+    ConversationStatus,
+    Direction,
+    InventoryItem,
+    Kind,
+    Modality,
+    Record,
+    RunStatus,
+    State,
+    WorkflowExecution,
+    data_hash,
+    resolve_modality,
+)
+
+
+class Envelope(msgspec.Struct):
+    """The CloudEvents attributes that are read; `data` stays undecoded until the type is known."""
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    time: str | None = None
+    sequence: str | int | None = None
+    data: msgspec.Raw = msgspec.Raw()
+
+
+class RecordData(msgspec.Struct):
+    """What every event's `data` has; alone, the data of a deletion."""
+
+    id: str
+    organization_id: str | None = None
+
+
+class ConversationData(RecordData, kw_only=True):
+    """Data of `conversation.updated`."""
+
+    channel: Channel
+    direction: Direction
+    status: ConversationStatus
+    created_at: str
+    duration: msgspec.Raw = msgspec.Raw()
+    agent_id: str | None = None
+    agent_number: str | None = None
+    web_widget_id: str | None = None
+    modality: Modality | None | str = None
+
+    def record(self) -> Conversation:
+        """The normalised conversation."""
+        return Conversation(
+            channel=self.channel,
+            direction=self.direction,
+            status=self.status,
+            created_at=read_time("data.created_at", self.created_at, Reason.INVALID_DATA),
+            duration_ms=read_duration(bytes(self.duration)),
+            modality=resolve_modality(self.channel, _read_modality(self.modality)),
+            agent_id=read_optional_id("data.agent_id", self.agent_id),
+            agent_number=read_optional_id("data.agent_number", self.agent_number),
+            web_widget_id=read_optional_id("data.web_widget_id", self.web_widget_id),
+        )
+
+
+class WorkflowExecutionData(RecordData, kw_only=True):
+    """Data of `workflow_execution.updated`."""
+
+    status: RunStatus
+    created_at: str
+    workflow_id: str | None = None
+
+    def record(self) -> WorkflowExecution:
+        """The normalised workflow execution."""
+        return WorkflowExecution(
+            status=self.status,
+            created_at=read_time("data.created_at", self.created_at, Reason.INVALID_DATA),
+            workflow_id=read_optional_id("data.workflow_id", self.workflow_id),
+        )
+
+
+class InventoryData(RecordData, kw_only=True):
+    """Data of an inventory event, and one item of a snapshot; `shared` and `active` are false by default."""
+
+    name: str | None = None
+    shared: bool | None = None
+    active: bool | None = None
+
+    def record(self) -> InventoryItem:
+        """The normalised item."""
+        return InventoryItem(name=read_name(self.name), shared=bool(self.shared), active=bool(self.active))
+
+
+class EventType(NamedTuple):
+    """How the data of one event type is read."""
+
+    kind: Kind
+    decode: Callable[[bytes], RecordData]
+
+
+def _event_types() -> dict[str, EventType]:
+    deleted = msgspec.json.Decoder(RecordData).decode
+    updated: dict[Kind, Callable[[bytes], RecordData]] = {
+        Kind.CONVERSATION: msgspec.json.Decoder(ConversationData).decode,
+        Kind.WORKFLOW_EXECUTION: msgspec.json.Decoder(WorkflowExecutionData).decode,
+        **dict.fromkeys(INVENTORY_KINDS, msgspec.json.Decoder(InventoryData).decode),
+    }
+    return {f"{kind}.updated": EventType(kind, decode) for kind, decode in updated.items()} | {
+        f"{kind}.deleted": EventType(kind, deleted) for kind in Kind
+    }
+
+
+EVENT_TYPES: Final = _event_types()
+
+_decode_envelope: Final = msgspec.json.Decoder(Envelope).decode
+Decoded = TypeVar("Decoded")
+_PATH: Final = re.compile(r" - at `\$\.?(.*)`$")
+
+
+class Sender(msgspec.Struct, frozen=True):
+    """Who sends: events of one organization (`org_id`), or of any (None: a sender key, the command line)."""
+
+    credential_id: str
+    org_id: str | None
+
+
+def read_event(raw: bytes, sender: Sender) -> Arrival:
+    """One structured event, undecoded, as a state or as a rejection; never raises for what the sender wrote."""
+    try:
+        return read_envelope(_decode(_decode_envelope, raw, "", Reason.INVALID_ENVELOPE), sender)
+    except FieldError as error:
+        return reject(raw, sender, error.reason, error.detail)
+
+
+def read_envelope(envelope: Envelope, sender: Sender) -> State:
+    """A decoded envelope as a state. FieldError where envelope or data cannot be counted with."""
+    if envelope.specversion != "1.0":
+        raise FieldError(Reason.INVALID_ENVELOPE, f"specversion must be '1.0', not {shown(envelope.specversion)}.")
+    event_id = read_id("id", envelope.id, reason=Reason.INVALID_ENVELOPE)
+    source = read_id("source", envelope.source, LONGEST_SOURCE_BYTES, Reason.INVALID_ENVELOPE)
+    event_type = EVENT_TYPES.get(envelope.type)
+    if event_type is None:
+        known = ", ".join(sorted(EVENT_TYPES))
+        raise FieldError(Reason.UNKNOWN_TYPE, f"type {shown(envelope.type)} is not metered; known types: {known}.")
+    time = read_time("time", envelope.time, Reason.INVALID_ENVELOPE)
+    raw_data = bytes(envelope.data)
+    if raw_data in (b"", b"null"):
+        raise FieldError(Reason.INVALID_DATA, "data is missing; it must be a JSON object (data_base64 is not read).")
+    data = _decode(event_type.decode, raw_data, "data", Reason.INVALID_DATA)
+    record: Record | None = None
+    match data:
+        case ConversationData() | WorkflowExecutionData() | InventoryData():
+            record = data.record()
+        case _:
+            pass
+    return State(
+        org_id=_organization(data.organization_id, sender),
+        kind=event_type.kind,
+        id=read_id("data.id", data.id),
+        record=record,
+        time=time,
+        sequence=read_sequence(envelope.sequence),
+        source=source,
+        event_id=event_id,
+        hash=data_hash(record),
+    )
+
+
+def reject(raw: bytes, sender: Sender, reason: Reason, detail: str) -> Rejection:
+    """What is kept of an event that cannot be counted: known fields, cut; of the rest size and hash."""
+    kept = keep_known_fields(raw)
+    org_id = sender.org_id if sender.org_id is not None else read_named_organization(kept)
+    return Rejection(
+        org_id=org_id,
+        event_id=kept.event_id,
+        reason=reason,
+        detail=detail,
+        hash=sha256(raw).digest()[:16],
+        size=len(raw),
+        kept_fields=kept.json,
+        complete=kept.complete,
+    )
+
+
+def _organization(named: str | None, sender: Sender) -> str:
+    """Whose record it is: the caller's, or for a sender of any organization the one the event names."""
+    if sender.org_id is None:
+        if not named:
+            sentence = "data.organization_id is missing; a sender key sends for any organization, so each event names its own."
+            raise FieldError(Reason.MISSING_ORGANIZATION, sentence)
+        return read_id("data.organization_id", named)
+    if named and named != sender.org_id:
+        sentence = f"data.organization_id is {shown(named)}, but this credential sends for another organization."
+        raise FieldError(Reason.FOREIGN_ORGANIZATION, sentence)
+    return sender.org_id
+
+
+def _read_modality(text: str | None) -> Modality | None:
+    match text:
+        case None | "":
+            return None
+        case "voice" | "chat":
+            return text
+        case _:
+            raise FieldError(Reason.INVALID_DATA, f"data.modality must be voice, chat or null, not {shown(text)}.")
+
+
+def _decode(decode: Callable[[bytes], Decoded], raw: bytes, where: str, reason: Reason) -> Decoded:
+    """Decode JSON; FieldError with a sentence that names the field."""
+    try:
+        return decode(raw)
+    except msgspec.ValidationError as error:
+        raise FieldError(reason, _explain(str(error), where)) from None
+    except RecursionError:
+        raise FieldError(Reason.MALFORMED, "The event is nested too deeply.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        sentence = "The event is not JSON in UTF-8 (NaN, a lone surrogate or broken syntax)."
+        raise FieldError(Reason.MALFORMED, sentence) from None
+
+
+def _explain(message: str, where: str) -> str:
+    """msgspec's message as a sentence about a field of the event."""
+    path = _PATH.search(message)
+    inner = path.group(1) if path else ""
+    field = ".".join(part for part in (where, inner) if part) or "The event"
+    said = _PATH.sub("", message).replace("Object missing required field", "misses the required field")
+    return f"{field}: {said[:1].lower()}{said[1:120]}."

@@ -1,0 +1,96 @@
+"""Single fields of events: ids, instants, durations; each either becomes a normal value or says what is wrong."""
+
+import re
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Final
+
+from talkmeter.ledger.arrivals import Reason
+from talkmeter.period import read_instant, within_range
+
+LONGEST_DURATION_SEC: Final = 31_622_400
+LONGEST_ID_BYTES: Final = 200
+LONGEST_SOURCE_BYTES: Final = 500
+LONGEST_NAME: Final = 200
+SHOWN: Final = 60
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SEQUENCE: Final = re.compile(r"-?[0-9]{1,18}")
+_NUMBER: Final = re.compile(rb"-?[0-9].*", re.DOTALL)
+
+
+class FieldError(Exception):
+    """One field that cannot be counted with."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        """Keep the reason and the sentence."""
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def shown(text: str) -> str:
+    """A value as it may stand in a sentence: short, printable."""
+    cut = text if len(text) <= SHOWN else text[:SHOWN] + "…"
+    return ascii(cut)
+
+
+def read_id(name: str, text: str, longest: int = LONGEST_ID_BYTES, reason: Reason = Reason.INVALID_DATA) -> str:
+    """A required id: 1 to `longest` bytes of UTF-8 without control characters."""
+    if text.isascii() and text.isprintable() and 0 < len(text) <= longest:
+        return text
+    if not text:
+        raise FieldError(reason, f"{name} is missing or empty; it must be 1 to {longest} bytes.")
+    size = len(text.encode())
+    if size > longest:
+        raise FieldError(reason, f"{name} is {size} bytes long; at most {longest} are allowed.")
+    if _CONTROL.search(text):
+        raise FieldError(reason, f"{name} holds a control character: {shown(text)}.")
+    return text
+
+
+def read_optional_id(name: str, text: str | None) -> str | None:
+    """An id that may be null or absent; the empty string is null."""
+    return read_id(name, text) if text else None
+
+
+def read_name(text: str | None) -> str | None:
+    """A display name: control characters become spaces, at most 200 characters are kept, the empty string is null."""
+    if not text:
+        return None
+    return _CONTROL.sub(" ", text)[:LONGEST_NAME].strip() or None
+
+
+def read_time(name: str, text: str | None, reason: Reason) -> int:
+    """A required RFC 3339 instant as microseconds since 1970, finer digits cut."""
+    if not text:
+        raise FieldError(reason, f"{name} is missing; it must be an RFC 3339 date and time such as 2026-11-01T09:30:00Z.")
+    try:
+        instant = read_instant(text)
+    except (ValueError, OverflowError):
+        sentence = f"{name} must be an RFC 3339 date and time with an offset, such as 2026-11-01T09:30:00Z, not {shown(text)}."
+        raise FieldError(reason, sentence) from None
+    if not within_range(instant):
+        raise FieldError(Reason.OUT_OF_RANGE, f"{name} must lie between 1970-01-01 and 2099-12-31, not at {shown(text)}.")
+    return instant
+
+
+def read_sequence(value: str | int | None) -> int:
+    """CloudEvents `sequence` as an integer of at most 18 digits; anything else is 0 (design.md, section 4)."""
+    text = str(value) if value is not None else ""
+    return int(text) if _SEQUENCE.fullmatch(text) else 0
+
+
+def read_duration(raw: bytes) -> int | None:
+    """A JSON duration in seconds as milliseconds, half up; null, "" and absent are None."""
+    if raw in (b"", b"null", b'""'):
+        return None
+    if not _NUMBER.fullmatch(raw):
+        raise FieldError(Reason.INVALID_DATA, "data.duration must be a number of seconds or null.")
+    try:
+        seconds = Decimal(raw.decode())
+    except InvalidOperation:
+        raise FieldError(Reason.OUT_OF_RANGE, "data.duration has an exponent that no duration has.") from None
+    if not 0 <= seconds <= LONGEST_DURATION_SEC:
+        sentence = f"data.duration must be between 0 and {LONGEST_DURATION_SEC} seconds, not {shown(raw.decode())}."
+        raise FieldError(Reason.OUT_OF_RANGE, sentence)
+    return int((seconds * 1000).to_integral_value(ROUND_HALF_UP))

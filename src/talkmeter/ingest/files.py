@@ -1,0 +1,44 @@
+"""Files of CloudEvents as JSON lines, in batches."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from talkmeter.errors import Refused
+from talkmeter.ingest.cloudevents import Sender, read_event
+from talkmeter.ledger.arrivals import Arrival
+
+LINES_PER_BATCH: Final = 1_000
+LONGEST_LINE_BYTES: Final = 1 << 20
+
+
+class Batch(NamedTuple):
+    """Some lines of a file as arrivals, and how many bytes of the file they took."""
+
+    arrivals: list[Arrival]
+    size: int
+
+
+def read_batches(path: Path, sender: Sender) -> Iterator[Batch]:
+    """The events of a file, a bounded number of lines at a time; empty lines are passed over.
+
+    Refused where the file cannot be read or a line is longer than a megabyte.
+    """
+    try:
+        with path.open("rb") as file:
+            arrivals: list[Arrival] = []
+            size = number = 0
+            while line := file.readline(LONGEST_LINE_BYTES + 1):
+                number += 1
+                if len(line) > LONGEST_LINE_BYTES:
+                    raise Refused(f"{path}, line {number}: longer than {LONGEST_LINE_BYTES} bytes; is it JSON lines?")
+                size += len(line)
+                if event := line.strip():
+                    arrivals.append(read_event(event, sender))
+                if len(arrivals) >= LINES_PER_BATCH:
+                    yield Batch(arrivals, size)
+                    arrivals, size = [], 0
+            if size:
+                yield Batch(arrivals, size)
+    except OSError as error:
+        raise Refused(f"{path} cannot be read: {error.strerror}.") from None

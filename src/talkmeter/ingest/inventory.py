@@ -1,0 +1,79 @@
+"""A snapshot of one inventory kind: the full list, each item a state of the snapshot's time, and the kind's floor.
+
+A list too long for one request may be sent in parts that bear the same time: the parts add up.
+"""
+
+from typing import Final
+
+import msgspec
+
+from talkmeter.errors import BadRequest, TooLarge, Unprocessable
+from talkmeter.ingest.cloudevents import InventoryData
+from talkmeter.ingest.fields import FieldError, read_id, read_time
+from talkmeter.ledger.arrivals import Arrival, Floor, Reason
+from talkmeter.records import INVENTORY_KINDS, Kind, State, data_hash
+
+SOURCE: Final = "talkmeter:snapshot"
+
+
+class Snapshot(msgspec.Struct):
+    """The body of `PUT /metering/inventory/{kind}`."""
+
+    time: str
+    items: list[InventoryData]
+
+
+_decode = msgspec.json.Decoder(Snapshot).decode
+
+
+def read_kind(text: str) -> Kind:
+    """The inventory kind of a path. Unprocessable where it is none."""
+    if text not in INVENTORY_KINDS:
+        raise Unprocessable(f"The kind must be one of {', '.join(INVENTORY_KINDS)}, not '{text[:40]}'.")
+    return Kind(text)
+
+
+def read_snapshot(kind: Kind, body: bytes, org_id: str, most_items: int) -> tuple[list[Arrival], Floor]:
+    """The states of a snapshot and its floor.
+
+    A list with one bad item is refused whole (Unprocessable): counted without it, the item would seem deleted.
+    """
+    try:
+        snapshot = _decode(body)
+    except msgspec.ValidationError as error:
+        raise Unprocessable(f"The snapshot is not understood: {error}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadRequest("The body is not JSON in UTF-8.") from None
+    if len(snapshot.items) > most_items:
+        raise TooLarge(
+            f"The snapshot holds {len(snapshot.items)} items; at most {most_items} are allowed in one request. "
+            "Send it in parts that bear the same time."
+        )
+    try:
+        time = read_time("time", snapshot.time, Reason.INVALID_ENVELOPE)
+    except FieldError as error:
+        raise Unprocessable(error.detail) from None
+    states: list[Arrival] = []
+    for index, item in enumerate(snapshot.items):
+        try:
+            states.append(_state(kind, item, org_id, time))
+        except FieldError as error:
+            raise Unprocessable(f"items[{index}]: {error.detail}") from None
+    return states, Floor(kind, time)
+
+
+def _state(kind: Kind, item: InventoryData, org_id: str, time: int) -> State:
+    if item.organization_id and item.organization_id != org_id:
+        raise FieldError(Reason.FOREIGN_ORGANIZATION, "organization_id names another organization.")
+    record = item.record()
+    return State(
+        org_id=org_id,
+        kind=kind,
+        id=read_id("id", item.id),
+        record=record,
+        time=time,
+        sequence=0,
+        source=SOURCE,
+        event_id=SOURCE,
+        hash=data_hash(record),
+    )

@@ -1,0 +1,104 @@
+"""What is kept of an event that cannot be understood: the known fields, each cut at 256 characters, nothing else.
+
+Transcripts, summaries and caller numbers stand in fields that are not metered; of those only size and hash of the
+whole event remain (design.md, section 5, "Quarantine").
+"""
+
+import json
+from typing import Final, NamedTuple
+
+import msgspec
+
+from talkmeter.ingest.fields import LONGEST_ID_BYTES, FieldError, read_id
+
+LONGEST_KEPT: Final = 256
+KNOWN_ENVELOPE: Final = ("specversion", "id", "source", "type", "time", "sequence")
+KNOWN_DATA: Final = (
+    "organization_id",
+    "id",
+    "channel",
+    "direction",
+    "status",
+    "created_at",
+    "duration",
+    "agent_id",
+    "agent_number",
+    "web_widget_id",
+    "modality",
+    "workflow_id",
+    "name",
+    "shared",
+    "active",
+)
+
+Scalar = str | int | float | bool | None
+
+
+class KeptFields(NamedTuple):
+    """The known fields of an event, as JSON; `complete` where none of them was cut or dropped."""
+
+    event_id: str | None
+    organization_id: str | None
+    json: bytes
+    complete: bool
+
+
+def keep_known_fields(raw: bytes) -> KeptFields:
+    """The known fields of one undecoded event, read leniently; nothing where it is no JSON object."""
+    event = _read_leniently(raw)
+    data = event.get("data")
+    envelope, whole_envelope = _keep(event, KNOWN_ENVELOPE)
+    known, whole_data = _keep(data, KNOWN_DATA) if isinstance(data, dict) else ({}, False)
+    event_id, org_id = envelope.get("id"), known.get("organization_id")
+    return KeptFields(
+        event_id=event_id[:LONGEST_ID_BYTES] if isinstance(event_id, str) else None,
+        organization_id=org_id if isinstance(org_id, str) else None,
+        json=msgspec.json.encode({**envelope, "data": known}),
+        complete=whole_envelope and whole_data,
+    )
+
+
+def read_named_organization(kept: KeptFields) -> str:
+    """The organization an event of a sender key names; "" where it names none that could exist."""
+    try:
+        return read_id("data.organization_id", kept.organization_id or "")
+    except FieldError:
+        return ""
+
+
+def _read_leniently(raw: bytes) -> dict[str, object]:
+    """As JSON with NaN, lone surrogates and broken UTF-8 let through; {} where even that fails."""
+    try:
+        event = json.loads(raw.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
+def _keep(fields: dict[str, object], names: tuple[str, ...]) -> tuple[dict[str, Scalar], bool]:
+    kept: dict[str, Scalar] = {}
+    complete = True
+    for name in names:
+        if name not in fields:
+            continue
+        value, whole = _cut(fields[name])
+        complete = complete and whole
+        if whole or value is not None:
+            kept[name] = value
+    return kept, complete
+
+
+def _cut(value: object) -> tuple[Scalar, bool]:
+    """A scalar as it may be stored and whether it is whole; of lists and objects nothing."""
+    match value:
+        case str():
+            text = value.encode("utf-8", "replace").decode().replace("\x00", "?")
+            return text[:LONGEST_KEPT], text == value and len(text) <= LONGEST_KEPT
+        case None | bool():
+            return value, True
+        case int() | float():
+            text = str(value)
+            whole = len(text) < 18 and text not in ("nan", "inf", "-inf")
+            return (value if whole else text[:LONGEST_KEPT]), whole
+        case _:
+            return None, False

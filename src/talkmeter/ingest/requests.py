@@ -1,0 +1,86 @@
+"""A whole request body as events: structured, batch and binary CloudEvents, and plain JSON holding one or many."""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import unquote
+
+import msgspec
+
+from talkmeter.errors import BadRequest, TooLarge, UnsupportedMediaType
+from talkmeter.ingest.cloudevents import Envelope, Sender, read_envelope, read_event, reject
+from talkmeter.ingest.fields import FieldError
+from talkmeter.ingest.split import read_one, split_array
+from talkmeter.ledger.arrivals import Arrival, Floor, Work
+
+STRUCTURED: Final = "application/cloudevents+json"
+BATCH: Final = "application/cloudevents-batch+json"
+PLAIN: Final = "application/json"
+CONTENT_TYPES: Final = (STRUCTURED, BATCH, PLAIN)
+_UTF8: Final = frozenset({"utf-8", "utf8", "us-ascii"})
+
+
+def media_type(content_type: str) -> str:
+    """The media type of a Content-Type that is read here. UnsupportedMediaType where it is another."""
+    type_, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    if type_ not in CONTENT_TYPES:
+        raise UnsupportedMediaType(f"Content-Type must be one of {', '.join(CONTENT_TYPES)}, not '{type_[:60]}'.")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip().strip('"') not in _UTF8:
+            raise UnsupportedMediaType(f"The body must be UTF-8, not '{value[:40]}'.")
+    return type_
+
+
+def read_request(headers: Mapping[str, str], body: bytes, sender: Sender, most_events: int) -> list[Arrival]:
+    """The events of a request, each a state or a rejection, in order.
+
+    BadRequest where the body is no JSON, TooLarge beyond `most_events`; one bad event is a rejection, never an error.
+    """
+    type_ = media_type(headers.get("content-type", ""))
+    if type_ == PLAIN and "ce-specversion" in headers:
+        return [_read_binary(headers, body, sender)]
+    stripped = body.lstrip(b" \t\r\n")
+    if type_ == STRUCTURED or (type_ == PLAIN and not stripped.startswith(b"[")):
+        return [read_event(read_one(body), sender)]
+    if not stripped.startswith(b"["):
+        raise BadRequest(f"A body of type {BATCH} must be a JSON array of CloudEvents.")
+    elements = split_array(body)
+    if len(elements) > most_events:
+        raise TooLarge(f"The request holds {len(elements)} events; at most {most_events} are allowed in one request.")
+    return [read_event(element, sender) for element in elements]
+
+
+def group_by_organization(
+    arrivals: list[Arrival], sender: Sender, floor: Floor | None = None
+) -> dict[str, Work]:
+    """The arrivals of one request by organization, each with its index; a snapshot's `floor` goes with the sender's."""
+    groups: dict[str, list[tuple[int, Arrival]]] = {}
+    for index, arrival in enumerate(arrivals):
+        groups.setdefault(arrival.org_id, []).append((index, arrival))
+    if floor is not None and sender.org_id is not None:
+        groups.setdefault(sender.org_id, [])
+    return {org_id: Work(sender.credential_id, group, floor) for org_id, group in groups.items()}
+
+
+def _read_binary(headers: Mapping[str, str], body: bytes, sender: Sender) -> Arrival:
+    """A CloudEvent whose attributes are `ce-` headers, percent-encoded, and whose data is the body."""
+
+    def attribute(name: str) -> str:
+        return unquote(headers.get(f"ce-{name}", ""))
+
+    data = read_one(body)
+    try:
+        envelope = Envelope(
+            specversion=attribute("specversion"),
+            id=attribute("id"),
+            source=attribute("source"),
+            type=attribute("type"),
+            time=attribute("time"),
+            sequence=attribute("sequence"),
+            data=msgspec.Raw(data),
+        )
+        return read_envelope(envelope, sender)
+    except FieldError as error:
+        names = ("specversion", "id", "source", "type", "time", "sequence")
+        head = msgspec.json.encode({name: attribute(name) for name in names if f"ce-{name}" in headers})
+        return reject(head[:-1] + b',"data":' + data + b"}", sender, error.reason, error.detail)

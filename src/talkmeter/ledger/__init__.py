@@ -1,0 +1,1 @@
+"""Records and daily totals, kept together: one batch, one transaction."""

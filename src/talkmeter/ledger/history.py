@@ -1,0 +1,129 @@
+"""The states ever received, and their pruning after TALKMETER_HISTORY_DAYS; the winning state is never removed."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from sqlalchemy import Connection, Engine, bindparam, delete, select, tuple_
+
+from talkmeter import clock
+from talkmeter.ledger import tables
+from talkmeter.ledger.engine import reading, writing
+from talkmeter.ledger.organizations import list_organizations
+from talkmeter.ledger.rows import state_of_history
+from talkmeter.ledger.statements import Compiled, Row, integer
+from talkmeter.ledger.write import read_winners
+from talkmeter.period import MICROSECONDS_PER_DAY
+from talkmeter.records import Kind, RecordKey, State, rank
+
+RECORDS_PER_STEP: Final = 500
+_SWEEP_EVERY_SEC: Final = 3_600.0
+_STORED_AT: Final = 9
+
+_state = tables.record_state.c
+_KEYS_AFTER = Compiled(
+    select(_state.kind, _state.id)
+    .distinct()
+    .where(
+        _state.org_id == bindparam("org"),
+        tuple_(_state.kind, _state.id) > tuple_(bindparam("after_kind"), bindparam("after_id")),
+    )
+    .order_by(_state.kind, _state.id)
+    .limit(bindparam("records"))
+)
+_STATES = Compiled(
+    select(*_state).where(
+        _state.org_id == bindparam("org"),
+        _state.kind == bindparam("kind"),
+        _state.id.in_(bindparam("ids", expanding=True)),
+    )
+)
+_DELETE = Compiled(
+    delete(tables.record_state).where(
+        *(column == bindparam(f"the_{column.name}") for column in tables.record_state.primary_key.columns)
+    )
+)
+
+
+def records_with_history(
+    connection: Connection, org_id: str, after: RecordKey | None, most: int = RECORDS_PER_STEP
+) -> list[RecordKey]:
+    """The next records that have a history, in order of kind and id."""
+    begin = ("", "") if after is None else (after.kind.value, after.id)
+    return [RecordKey(Kind(str(kind)), str(id_)) for kind, id_ in _KEYS_AFTER.run(connection, (org_id, *begin, most))]
+
+
+def greatest_states(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> dict[RecordKey, State]:
+    """The greatest state received of each record, as far as history is kept."""
+    greatest: dict[RecordKey, State] = {}
+    for row in _rows_of(connection, org_id, keys):
+        state = state_of_history(row)
+        key = RecordKey(state.kind, state.id)
+        if key not in greatest or rank(state) > rank(greatest[key]):
+            greatest[key] = state
+    return greatest
+
+
+def make_pruner(engine: Engine, history_days: int | None) -> Callable[[], bool] | None:
+    """A step of housekeeping for the writer's idle moments: True while there is more to do; None where all is kept.
+
+    One sweep an hour goes through all records that have a history, a bounded step at a time.
+    """
+    if not history_days:
+        return None
+    sweep: Iterator[None] | None = None
+    next_sweep = clock.monotonic()
+
+    def step() -> bool:
+        nonlocal sweep, next_sweep
+        if sweep is None:
+            if clock.monotonic() < next_sweep:
+                return False
+            sweep = _sweep(engine, clock.now() - history_days * MICROSECONDS_PER_DAY)
+            next_sweep = clock.monotonic() + _SWEEP_EVERY_SEC
+        for _ in sweep:
+            return True
+        sweep = None
+        return False
+
+    return step
+
+
+def prune(engine: Engine, before: int) -> None:
+    """Remove every state stored before an instant, except the winning ones."""
+    for _ in _sweep(engine, before):
+        pass
+
+
+def _sweep(engine: Engine, before: int) -> Iterator[None]:
+    with reading(engine) as connection:
+        organizations = list_organizations(connection)
+    for organization in organizations:
+        after: RecordKey | None = None
+        while True:
+            with reading(engine) as connection:
+                keys = records_with_history(connection, organization.org_id, after)
+                old = any(integer(row[_STORED_AT]) < before for row in _rows_of(connection, organization.org_id, keys))
+            if not keys:
+                break
+            if old:
+                _prune_records(engine, organization.org_id, keys, before)
+            after = keys[-1]
+            yield
+
+
+def _prune_records(engine: Engine, org_id: str, keys: list[RecordKey], before: int) -> None:
+    with writing(engine) as connection:
+        winners = read_winners(connection, org_id, keys)
+        for row in _rows_of(connection, org_id, keys):
+            state = state_of_history(row)
+            winner = winners.get(RecordKey(state.kind, state.id))
+            if integer(row[_STORED_AT]) < before and winner is not None and rank(state) != rank(winner):
+                _DELETE.change(connection, row[:8])
+
+
+def _rows_of(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> Iterator[Row]:
+    by_kind: dict[Kind, list[str]] = {}
+    for key in keys:
+        by_kind.setdefault(key.kind, []).append(key.id)
+    for kind, ids in by_kind.items():
+        yield from _STATES.run(connection, (org_id, kind.value, *ids), expanded=len(ids))

@@ -1,0 +1,74 @@
+"""Brings a database to this program's version, and says whether it is there."""
+
+import secrets
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, bindparam, select
+
+from talkmeter.errors import Misconfigured
+from talkmeter.ledger import tables
+from talkmeter.ledger.engine import reading, writing
+from talkmeter.ledger.statements import Compiled, OnConflict, insert_rows
+
+DATABASE_ID: Final = "database_id"
+_META: Final = Compiled(select(tables.meta.c.value).where(tables.meta.c.name == bindparam("name")))
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def newest_version() -> str:
+    """The schema version this program is written for."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None
+    return head
+
+
+def schema_version(connection: Connection) -> str | None:
+    """The version of the database's schema; None where it is empty."""
+    return MigrationContext.configure(connection, opts={"version_table": "schema_version"}).get_current_revision()
+
+
+def migrate(engine: Engine) -> bool:
+    """Bring the database to this version, in one transaction; whether there was anything to do.
+
+    Misconfigured where a newer program made the database.
+    """
+    with reading(engine) as connection:
+        if is_current(connection):
+            return False
+    with writing(engine) as connection:
+        _refuse_newer(connection)
+        if is_current(connection):
+            return False
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        insert_rows(connection, tables.meta, [(DATABASE_ID, secrets.token_hex(16))], OnConflict.KEEP)
+    return True
+
+
+def is_current(connection: Connection) -> bool:
+    """Whether the database has the schema this program is written for."""
+    return schema_version(connection) == newest_version()
+
+
+def database_id(connection: Connection) -> str:
+    """The random id this database was given when it was made."""
+    return str(_META.run(connection, (DATABASE_ID,))[0][0])
+
+
+def _refuse_newer(connection: Connection) -> None:
+    version = schema_version(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if version is not None and version not in known:
+        message = f"The database has schema version {version}, which this program does not know: a newer Talkmeter made it. Install that version or a later one."
+        raise Misconfigured(message)

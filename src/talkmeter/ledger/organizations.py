@@ -1,0 +1,36 @@
+"""The directory of organizations: who exists. It is read where no organization is named."""
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, select
+
+from talkmeter.ledger import tables
+from talkmeter.ledger.statements import Compiled, OnConflict, insert_rows
+from talkmeter.ledger.write import lock_organization
+
+_directory = tables.organization_directory.c
+_LIST = Compiled(select(_directory.org_id, _directory.name).order_by(_directory.org_id))
+_FIND = Compiled(select(_directory.org_id).where(_directory.org_id == bindparam("org")))
+
+
+class Organization(NamedTuple):
+    """An organization of the directory; `name` is None where nobody gave one."""
+
+    org_id: str
+    name: str | None
+
+
+def add_organization(connection: Connection, org_id: str, name: str | None, now: int) -> None:
+    """Add an organization, or give the one that exists another name."""
+    insert_rows(connection, tables.organization_directory, [(org_id, name, now)], OnConflict.REPLACE)
+    lock_organization(connection, org_id, now)
+
+
+def list_organizations(connection: Connection) -> list[Organization]:
+    """All organizations, in order of their ids."""
+    return [Organization(str(org_id), None if name is None else str(name)) for org_id, name in _LIST.run(connection, ())]
+
+
+def organization_exists(connection: Connection, org_id: str) -> bool:
+    """Whether the directory knows an organization."""
+    return bool(_FIND.run(connection, (org_id,)))

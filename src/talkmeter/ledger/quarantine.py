@@ -1,0 +1,68 @@
+"""The quarantine as operators see it: list, show, drop, and what a replay hands back to the normal path."""
+
+from collections.abc import Iterable
+
+import msgspec
+from sqlalchemy import Connection, bindparam, delete, select
+
+from talkmeter.ledger import tables
+from talkmeter.ledger.arrivals import Reason
+from talkmeter.ledger.statements import Compiled
+
+_row = tables.quarantine.c
+_LIST = Compiled(
+    select(*_row)
+    .where(_row.org_id == bindparam("org"))
+    .order_by(_row.first_seen_at, _row.hash)
+    .limit(bindparam("most"))
+)
+_FIND = Compiled(select(*_row).where(_row.org_id == bindparam("org"), _row.hash == bindparam("hash_")))
+_DROP = Compiled(delete(tables.quarantine).where(_row.org_id == bindparam("org"), _row.hash == bindparam("hash_")))
+
+
+class QuarantinedEvent(msgspec.Struct, frozen=True, array_like=True):
+    """A row of `quarantine`; instants in microseconds, `kept_fields` JSON of the known fields."""
+
+    org_id: str
+    hash: bytes
+    reason: Reason
+    detail: str
+    credential_id: str
+    first_seen_at: int
+    last_seen_at: int
+    times_seen: int
+    size: int
+    kept_fields: bytes
+    complete: bool
+
+    @property
+    def id(self) -> str:
+        """The id that commands take."""
+        return self.hash.hex()
+
+
+def list_quarantine(connection: Connection, org_ids: Iterable[str], most: int) -> list[QuarantinedEvent]:
+    """Quarantined events of organizations, oldest first within each; at most `most` of each."""
+    return [
+        msgspec.convert(row, QuarantinedEvent, strict=False)
+        for org_id in org_ids
+        for row in _LIST.run(connection, (org_id, most))
+    ]
+
+
+def find_quarantined(connection: Connection, org_ids: Iterable[str], id_: str) -> list[QuarantinedEvent]:
+    """The events of an id, of whichever organizations sent it."""
+    try:
+        hash_ = bytes.fromhex(id_)
+    except ValueError:
+        return []
+    return [
+        msgspec.convert(row, QuarantinedEvent, strict=False)
+        for org_id in org_ids
+        for row in _FIND.run(connection, (org_id, hash_))
+    ]
+
+
+def drop_quarantined(connection: Connection, events: Iterable[QuarantinedEvent]) -> int:
+    """Remove events from quarantine; how many there were."""
+    return sum(_DROP.change(connection, (event.org_id, event.hash)) for event in events)

@@ -1,0 +1,205 @@
+"""Proves the ledger: every daily total from the records it sums, every winner from its history; and repairs it.
+
+Each day and each step is read in a short snapshot of its own, so that verifying a large ledger holds up nobody.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, Engine, bindparam, delete, func, select
+
+from talkmeter.counting import COUNTERS, ZERO, Counters, DayKey, fold
+from talkmeter.ledger import tables
+from talkmeter.ledger.engine import reading, writing
+from talkmeter.ledger.history import greatest_states, records_with_history
+from talkmeter.ledger.rows import row_of, state_of
+from talkmeter.ledger.statements import Compiled, OnConflict, insert_rows, integer
+from talkmeter.ledger.write import lock_organization, read_winners, touch_organization
+from talkmeter.period import MICROSECONDS_PER_DAY, day_of, format_day
+from talkmeter.records import (
+    Conversation,
+    Kind,
+    Record,
+    RecordKey,
+    State,
+    WorkflowExecution,
+    data_hash,
+    rank,
+)
+
+DIMENSIONS: Final = (
+    "total",
+    "agent",
+    "number",
+    "widget",
+    "channel",
+    "modality",
+    "direction",
+    "status",
+    "workflow",
+    "run_status",
+)
+_daily = tables.usage_daily.c
+_COUNTED: Final = (Kind.CONVERSATION, Kind.WORKFLOW_EXECUTION)
+_NEXT_RECORD = {
+    kind: Compiled(
+        select(func.min(table.c.created_at)).where(
+            table.c.org_id == bindparam("org"), table.c.created_at >= bindparam("start")
+        )
+    )
+    for kind in _COUNTED
+    for table in (tables.RECORD_TABLES[kind],)
+}
+_NEXT_TOTAL = Compiled(
+    select(func.min(_daily.day)).where(
+        _daily.org_id == bindparam("org"), _daily.dimension == bindparam("named"), _daily.day >= bindparam("first")
+    )
+)
+_RECORDS_OF_DAY = {
+    kind: Compiled(
+        select(*table.c).where(
+            table.c.org_id == bindparam("org"),
+            table.c.created_at >= bindparam("start"),
+            table.c.created_at < bindparam("end"),
+        )
+    )
+    for kind in _COUNTED
+    for table in (tables.RECORD_TABLES[kind],)
+}
+_TOTALS_OF_DAY = Compiled(
+    select(_daily.dimension, _daily.day, _daily.value, *(_daily[counter] for counter in COUNTERS)).where(
+        _daily.org_id == bindparam("org"), _daily.dimension == bindparam("named"), _daily.day == bindparam("one")
+    )
+)
+_DELETE_DAY = Compiled(
+    delete(tables.usage_daily).where(
+        _daily.org_id == bindparam("org"), _daily.dimension == bindparam("named"), _daily.day == bindparam("one")
+    )
+)
+
+
+class Difference(NamedTuple):
+    """One thing that is not as the records or their history say, as a sentence."""
+
+    org_id: str
+    sentence: str
+
+
+def verify_organization(engine: Engine, org_id: str, *, repair: bool) -> Iterator[Difference]:
+    """Every difference in one organization's ledger; with `repair` each is mended once it has been told."""
+    for keys in _record_steps(engine, org_id):
+        yield from _verify_winners(engine, org_id, keys, repair=repair)
+    day = _next_day(engine, org_id, 0)
+    while day is not None:
+        yield from _verify_day(engine, org_id, day, repair=repair)
+        day = _next_day(engine, org_id, day + 1)
+
+
+def _record_steps(engine: Engine, org_id: str) -> Iterator[list[RecordKey]]:
+    after: RecordKey | None = None
+    while True:
+        with reading(engine) as connection:
+            keys = records_with_history(connection, org_id, after)
+        if not keys:
+            return
+        yield keys
+        after = keys[-1]
+
+
+def _verify_winners(engine: Engine, org_id: str, keys: list[RecordKey], *, repair: bool) -> Iterator[Difference]:
+    """The stored winner is the greatest state ever received (of those that history keeps)."""
+    with reading(engine) as connection:
+        wrong = _wrong_winners(connection, org_id, keys)
+    for key in wrong:
+        yield Difference(org_id, f"{key.kind} {key.id!r}: its history holds a state that ranks above the stored one.")
+    if wrong and repair:
+        with writing(engine) as connection:
+            lock_organization(connection, org_id, 0)
+            days: set[int] = set()
+            for key, state in _wrong_winners(connection, org_id, keys).items():
+                old = read_winners(connection, org_id, [key]).get(key)
+                days.update(_days_of(old.record if old else None), _days_of(state.record))
+                rows = [row_of(state, 0)]
+                insert_rows(connection, tables.RECORD_TABLES[key.kind], rows, OnConflict.REPLACE)
+            for day in days:
+                _rewrite_day(connection, org_id, day)
+            touch_organization(connection, org_id, None)
+
+
+def _wrong_winners(connection: Connection, org_id: str, keys: list[RecordKey]) -> dict[RecordKey, State]:
+    winners = read_winners(connection, org_id, keys)
+    greatest = greatest_states(connection, org_id, keys)
+    return {
+        key: state for key, state in greatest.items() if key not in winners or rank(state) > rank(winners[key])
+    }
+
+
+def _next_day(engine: Engine, org_id: str, first: int) -> int | None:
+    """The next day that has records or daily totals."""
+    with reading(engine) as connection:
+        start = first * MICROSECONDS_PER_DAY
+        records = (query.run(connection, (org_id, start))[0][0] for query in _NEXT_RECORD.values())
+        totals = (_NEXT_TOTAL.run(connection, (org_id, named, first))[0][0] for named in DIMENSIONS)
+        days = [day_of(integer(instant)) for instant in records if instant is not None]
+        days += [integer(day) for day in totals if day is not None]
+    return min(days, default=None)
+
+
+def _verify_day(engine: Engine, org_id: str, day: int, *, repair: bool) -> Iterator[Difference]:
+    with reading(engine) as connection:
+        states = list(_states_of_day(connection, org_id, day))
+        stored = dict(_stored_totals(connection, org_id, day))
+    for state in states:
+        if data_hash(state.record) != state.hash:
+            yield Difference(org_id, f"{state.kind} {state.id!r}: its columns are not what was received (the hash differs).")
+    counted = _count(states)
+    differences = [key for key in counted.keys() | stored.keys() if counted.get(key, ZERO) != stored.get(key, ZERO)]
+    for key in sorted(differences):
+        yield Difference(org_id, _describe(key, stored.get(key, ZERO), counted.get(key, ZERO)))
+    if differences and repair:
+        with writing(engine) as connection:
+            lock_organization(connection, org_id, 0)
+            _rewrite_day(connection, org_id, day)
+            touch_organization(connection, org_id, None)
+
+
+def _states_of_day(connection: Connection, org_id: str, day: int) -> Iterator[State]:
+    bounds = (org_id, day * MICROSECONDS_PER_DAY, (day + 1) * MICROSECONDS_PER_DAY)
+    for kind, query in _RECORDS_OF_DAY.items():
+        for row in query.run(connection, bounds):
+            yield state_of(kind, row)
+
+
+def _stored_totals(connection: Connection, org_id: str, day: int) -> Iterator[tuple[DayKey, Counters]]:
+    for named in DIMENSIONS:
+        for dimension, day_, value, *counters in _TOTALS_OF_DAY.run(connection, (org_id, named, day)):
+            key = DayKey(str(dimension), integer(day_), str(value))
+            yield key, Counters(*map(integer, counters))
+
+
+def _count(states: Iterable[State]) -> dict[DayKey, Counters]:
+    return fold((None, state.record) for state in states)
+
+
+def _rewrite_day(connection: Connection, org_id: str, day: int) -> None:
+    """Make a day's totals anew from its records, inside a transaction that holds the organization."""
+    for named in DIMENSIONS:
+        _DELETE_DAY.change(connection, (org_id, named, day))
+    totals = _count(_states_of_day(connection, org_id, day))
+    rows = [(org_id, *key, *counters) for key, counters in sorted(totals.items())]
+    insert_rows(connection, tables.usage_daily, rows, OnConflict.REPLACE)
+
+
+def _days_of(record: Record | None) -> Iterator[int]:
+    if isinstance(record, Conversation | WorkflowExecution):
+        yield day_of(record.created_at)
+
+
+def _describe(key: DayKey, stored: Counters, counted: Counters) -> str:
+    where = f"{format_day(key.day)} {key.dimension}" + (f" {key.value!r}" if key.value else "")
+    parts = [
+        f"{name} is {was}, the records say {should}"
+        for name, was, should in zip(COUNTERS, stored, counted, strict=True)
+        if was != should
+    ]
+    return f"{where}: {'; '.join(parts)}."

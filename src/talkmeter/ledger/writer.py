@@ -1,0 +1,231 @@
+"""Group commit: requests wait in a bounded queue, ONE thread writes all that wait in one transaction.
+
+A request is answered when the transaction that holds it is on disk. A transaction that the database refuses for its
+data is undone and each request of the group runs alone, so that only the guilty sender hears of it.
+"""
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Final
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from talkmeter import clock, metrics
+from talkmeter.errors import Refused, TalkmeterError, Unavailable
+from talkmeter.ledger.arrivals import Rejection, Work, Written, refused_by_database
+from talkmeter.ledger.engine import is_transient, sentences, transaction
+from talkmeter.ledger.write import write_organization
+
+EVENTS_PER_TRANSACTION: Final = 10_000
+_ATTEMPTS: Final = 6
+_log = structlog.get_logger()
+
+Works = Mapping[str, Work]
+"""What one request brings, by organization."""
+
+
+class _Job:
+    """One request on its way through the queue."""
+
+    def __init__(self, works: Works) -> None:
+        self.works = works
+        self.sizes = {org_id: max(len(work.arrivals), 1) for org_id, work in works.items()}
+        self.events = sum(self.sizes.values())
+        self.done: Future[list[Written]] = Future()
+
+
+class Writer:
+    """The queue and its thread. `submit` from any thread; `close` finishes what was accepted."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        keep_history: bool,
+        most_events: int,
+        idle: Callable[[], bool] | None = None,
+        idle_every_sec: float = 5.0,
+    ) -> None:
+        """Start the thread; `idle` runs on it, now and then, while nothing waits (True: there is more to do)."""
+        self._engine = engine
+        self._keep_history = keep_history
+        self._most_events = most_events
+        self._idle = idle
+        self._idle_every_sec = idle_every_sec
+        self._waiting: deque[_Job] = deque()
+        self._held: Counter[str] = Counter()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="talkmeter-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, works: Works) -> "Future[list[Written]]":
+        """Queue one request; the future holds its answers once they are on disk.
+
+        Unavailable where the queue is full or one organization already fills half of it.
+        """
+        job = _Job(works)
+        with self._changed:
+            if self._closing:
+                raise Unavailable("The server is stopping; send the request again.")
+            self._admit(job)
+            self._waiting.append(job)
+            self._changed.notify()
+        return job.done
+
+    def close(self) -> None:
+        """Take nothing more, write all that was accepted, end the thread."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _admit(self, job: _Job) -> None:
+        """Count the job in, or refuse it; an empty queue takes any request."""
+        held = self._held.total()
+        if held and held + job.events > self._most_events:
+            raise Unavailable("Too many events wait to be written; send the request again shortly.")
+        half = self._most_events // 2
+        for org_id, size in job.sizes.items():
+            if self._held[org_id] and self._held[org_id] + size > half:
+                raise Unavailable("Too many events of this organization wait to be written; send the request again shortly.")
+        self._held.update(job.sizes)
+        metrics.QUEUE_EVENTS.set(held + job.events)
+
+    def _release(self, jobs: Sequence[_Job]) -> None:
+        with self._changed:
+            for job in jobs:
+                self._held.subtract(job.sizes)
+            self._held += Counter()
+            metrics.QUEUE_EVENTS.set(self._held.total())
+
+    def _run(self) -> None:
+        while (jobs := self._next_group()) is not None:
+            if not jobs:
+                self._run_idle()
+                continue
+            try:
+                self._commit(jobs)
+            finally:
+                self._release(jobs)
+
+    def _next_group(self) -> list[_Job] | None:
+        """All that waits, up to one transaction's worth; empty when idle, None at the end."""
+        with self._changed:
+            if not self._waiting and not self._closing:
+                self._changed.wait(self._idle_every_sec)
+            if not self._waiting:
+                return None if self._closing else []
+            jobs, events = [self._waiting.popleft()], 0
+            events = jobs[0].events
+            while self._waiting and events + self._waiting[0].events <= EVENTS_PER_TRANSACTION:
+                jobs.append(self._waiting.popleft())
+                events += jobs[-1].events
+            return jobs
+
+    def _run_idle(self) -> None:
+        try:
+            while self._idle and self._idle() and not self._waiting and not self._closing:
+                pass
+        except Exception:
+            _log.exception("housekeeping failed")
+
+    def _commit(self, jobs: Sequence[_Job]) -> None:
+        """Write a group and answer each of its requests."""
+        try:
+            answers = self._write([job.works for job in jobs])
+        except TalkmeterError as error:
+            _fail(jobs, error)
+        except (DBAPIError, OverflowError, UnicodeError) as error:
+            _log.warning("a transaction was refused for its data", requests=len(jobs), error=type(error).__name__)
+            self._commit_alone(jobs)
+        except Exception as error:
+            _log.exception("a transaction failed")
+            _fail(jobs, error)
+        else:
+            for job, written in zip(jobs, answers, strict=True):
+                _count(written)
+                job.done.set_result(written)
+
+    def _commit_alone(self, jobs: Sequence[_Job]) -> None:
+        """The requests of a refused group, each by itself."""
+        for job in jobs:
+            try:
+                written = [self._isolate(org_id, work) for org_id, work in job.works.items()]
+            except Exception as error:
+                if not isinstance(error, TalkmeterError):
+                    _log.exception("a transaction failed")
+                job.done.set_exception(error)
+            else:
+                _count(written)
+                job.done.set_result(written)
+
+    def _isolate(self, org_id: str, work: Work) -> Written:
+        """Write one request's events of one organization; halve until the guilty ones stand alone."""
+        try:
+            return self._write([{org_id: work}])[0][0]
+        except (DBAPIError, OverflowError, UnicodeError) as error:
+            if len(work.arrivals) > 1:
+                middle = len(work.arrivals) // 2
+                first = self._isolate(org_id, work._replace(arrivals=work.arrivals[:middle], floor=None))
+                second = self._isolate(org_id, work._replace(arrivals=work.arrivals[middle:]))
+                return Written(*(a + b for a, b in zip(first, second, strict=True)))
+            if not work.arrivals or isinstance(work.arrivals[0][1], Rejection):
+                raise Refused("The database refused this request.") from error
+            index, state = work.arrivals[0]
+            guilty = work._replace(arrivals=[(index, refused_by_database(state))])
+            return self._write([{org_id: guilty}])[0][0]
+
+    def _write(self, requests: Sequence[Works]) -> list[list[Written]]:
+        """One transaction, run again with jitter while the database is busy (five retries)."""
+        started = clock.monotonic()
+        attempts = Retrying(
+            retry=retry_if_exception(is_transient),
+            stop=stop_after_attempt(_ATTEMPTS),
+            wait=wait_random_exponential(multiplier=0.02, max=1.0),
+            reraise=True,
+        )
+        with sentences():
+            answers = attempts(_write_requests, self._engine, requests, keep_history=self._keep_history)
+        metrics.COMMIT_SECONDS.observe(clock.monotonic() - started)
+        metrics.COMMIT_EVENTS.observe(sum(len(work.arrivals) for works in requests for work in works.values()))
+        return answers
+
+
+def _write_requests(engine: Engine, requests: Sequence[Works], *, keep_history: bool) -> list[list[Written]]:
+    """Write requests in one transaction, organization by organization in order of their ids."""
+    by_org: dict[str, list[int]] = {}
+    for position, works in enumerate(requests):
+        for org_id in works:
+            by_org.setdefault(org_id, []).append(position)
+    answers: list[list[Written]] = [[] for _ in requests]
+    with transaction(engine) as connection:
+        now = clock.now()
+        for org_id in sorted(by_org):
+            positions = by_org[org_id]
+            works = [requests[position][org_id] for position in positions]
+            written = write_organization(connection, org_id, works, now, keep_history=keep_history)
+            for position, part in zip(positions, written, strict=True):
+                answers[position].append(part)
+    return answers
+
+
+def _fail(jobs: Sequence[_Job], error: Exception) -> None:
+    for job in jobs:
+        job.done.set_exception(error)
+
+
+def _count(parts: Sequence[Written]) -> None:
+    for part in parts:
+        for outcome in ("accepted", "duplicate", "conflicting", "stale"):
+            metrics.EVENTS.labels(outcome).inc(getattr(part, outcome))
+        metrics.EVENTS.labels("quarantined").inc(len(part.quarantined))
+        lost = sum(not one.kept for one in part.quarantined)
+        if lost:
+            metrics.QUARANTINE_OVERFLOW.inc(lost)
+            _log.warning("a quarantine is full", events_not_kept=lost)

@@ -1,0 +1,148 @@
+"""Windows, days and instants, pure: from/to -> a half-open UTC window [start, end) in microseconds since 1970.
+
+A window is at most 366 days long; `to` is after `from` (usage-and-metering.md, "Date range rules").
+"""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, NamedTuple
+
+from talkmeter.errors import Unprocessable
+
+MICROSECONDS_PER_DAY: Final = 86_400_000_000
+EARLIEST_INSTANT: Final = 0
+LATEST_INSTANT: Final = 4_102_444_800_000_000
+"""Instants lie in [1970-01-01, 2100-01-01), in microseconds (design.md, section 4)."""
+
+LONGEST_WINDOW_DAYS: Final = 366
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DATE: Final = date(1970, 1, 1)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_RFC3339: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_SPACE_FOR_PLUS: Final = re.compile(r" (?=[0-9]{2}:?(?:[0-9]{2})?$)")
+
+
+def day_of(instant: int) -> int:
+    """The UTC day of an instant, in days since 1970; a call is never split over midnight."""
+    return instant // MICROSECONDS_PER_DAY
+
+
+class Window(NamedTuple):
+    """[start, end), in microseconds since 1970."""
+
+    start: int
+    end: int
+
+    @property
+    def days(self) -> range:
+        """Every UTC day the window touches, in days since 1970."""
+        return range(day_of(self.start), day_of(self.end - 1) + 1)
+
+
+class Piece(NamedTuple):
+    """A part of one day, to be read from the records and added (sign 1) or taken from the day's total (sign -1)."""
+
+    sign: int
+    start: int
+    end: int
+
+
+def microseconds(instant: datetime) -> int:
+    """An aware datetime as microseconds since 1970."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def read_instant(text: str) -> int:
+    """An RFC 3339 instant as microseconds since 1970, finer digits cut; ValueError where it is none.
+
+    The offset is required: an instant without one could be any of a day's (CloudEvents 1.0, "time").
+    """
+    if _RFC3339.fullmatch(text) is None:
+        message = "not an RFC 3339 date and time with an offset"
+        raise ValueError(message)
+    return microseconds(datetime.fromisoformat(text.upper()))
+
+
+def within_range(instant: int) -> bool:
+    """Whether an instant lies between 1970-01-01 and 2099-12-31 (design.md, section 4)."""
+    return EARLIEST_INSTANT <= instant < LATEST_INSTANT
+
+
+def format_instant(instant: int) -> str:
+    """Microseconds since 1970 as ISO 8601 in UTC with `Z`, the fraction only where there is one."""
+    return (_EPOCH + timedelta(microseconds=instant)).isoformat().replace("+00:00", "Z")
+
+
+def format_day(day: int) -> str:
+    """Days since 1970 as YYYY-MM-DD."""
+    return (_EPOCH_DATE + timedelta(days=day)).isoformat()
+
+
+def month_to_date(now: int) -> Window:
+    """The 1st of this month through today, in UTC."""
+    today = day_of(now)
+    first = today - (_EPOCH_DATE + timedelta(days=today)).day + 1
+    return Window(first * MICROSECONDS_PER_DAY, (today + 1) * MICROSECONDS_PER_DAY)
+
+
+def read_window(from_: str | None, to: str | None, now: int) -> Window:
+    """The window of a query; both missing: month to date. Unprocessable where the rules refuse it."""
+    if from_ is None and to is None:
+        return month_to_date(now)
+    if from_ is None or to is None:
+        missing, given = ("from", "to") if from_ is None else ("to", "from")
+        message = f"'{missing}' is missing: give both 'from' and 'to', or neither for month to date ('{given}' was given)."
+        raise Unprocessable(message)
+    window = Window(_read_bound("from", from_), _read_bound("to", to))
+    if window.end <= window.start:
+        message = f"'to' must be after 'from', but {format_instant(window.end)} is not after {format_instant(window.start)}."
+        raise Unprocessable(message)
+    if window.end - window.start > LONGEST_WINDOW_DAYS * MICROSECONDS_PER_DAY:
+        message = f"The range from {format_instant(window.start)} to {format_instant(window.end)} is longer than {LONGEST_WINDOW_DAYS} days."
+        raise Unprocessable(message)
+    return window
+
+
+def _read_bound(name: str, text: str) -> int:
+    """One of from/to: an ISO 8601 date or date-time; no offset means UTC, a bare date is its midnight.
+
+    A `+` that a client forgot to escape arrives as a space and is read as the `+` it was.
+    """
+    shown = text[:40]
+    try:
+        parsed = datetime.fromisoformat(_SPACE_FOR_PLUS.sub("+", text.strip(), count=1).upper())
+        instant = microseconds(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        message = f"'{name}' must be an ISO 8601 date or date-time such as 2026-11-01 or 2026-11-01T00:00:00Z, not '{shown}'."
+        raise Unprocessable(message) from None
+    if not EARLIEST_INSTANT <= instant <= LATEST_INSTANT:
+        message = f"'{name}' must lie between 1970-01-01 and 2100-01-01, not at '{shown}'."
+        raise Unprocessable(message)
+    return instant
+
+
+def pieces_of(window: Window) -> tuple[range, tuple[Piece, ...]]:
+    """How to read a window exactly: the days whose totals to take, and the parts of days to scan.
+
+    An end longer than half its day is the day's total minus the shorter rest, so that no scan is longer than half a
+    day (two, where a window lies inside one day and leaves rests on both sides).
+    """
+    first, last = window.days[0], window.days[-1]
+    cuts = {day: _cut(day, window) for day in {first, last}}
+    whole = [day for day in (first, last) if not any(piece.sign > 0 for piece in cuts[day])]
+    pieces = tuple(piece for day in sorted(cuts) for piece in cuts[day])
+    if first == last:
+        return (range(first, first + 1) if whole else range(first, first)), pieces
+    return range(first if first in whole else first + 1, (last if last in whole else last - 1) + 1), pieces
+
+
+def _cut(day: int, window: Window) -> tuple[Piece, ...]:
+    """The scans that one day of the window needs: none where it is whole."""
+    midnight, next_midnight = day * MICROSECONDS_PER_DAY, (day + 1) * MICROSECONDS_PER_DAY
+    start, end = max(window.start, midnight), min(window.end, next_midnight)
+    if end - start <= MICROSECONDS_PER_DAY // 2:
+        return (Piece(1, start, end),)
+    rests = (Piece(-1, midnight, start), Piece(-1, end, next_midnight))
+    return tuple(rest for rest in rests if rest.end > rest.start)
