@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import lru_cache
 from itertools import accumulate
-from math import sqrt
+from math import sqrt, tanh
 from random import Random
 from typing import Final, NamedTuple
 
@@ -17,8 +17,8 @@ ORGANIZATION_ID: Final = "demo"
 ORGANIZATION_NAME: Final = "Fernhill Home Services"
 SOURCE: Final = "/talkmeter/demo"
 SEED: Final = "fernhill"
-LONGEST_RECORD_SEC: Final = 72_000
-"""No call or run lasts longer, so a day's records have all ended by the end of the next day: a top-up begins there."""
+SETTLED_AFTER_DAYS: Final = 1
+"""A day's records have all ended by the end of the next: a top-up makes the last one's day and the day before anew."""
 
 Event = dict[str, object]
 
@@ -26,16 +26,16 @@ _MS_PER_DAY: Final = 86_400_000
 _MS_PER_HOUR: Final = 3_600_000
 _HOURS: Final = range(24)
 _EPOCH: Final = date(1970, 1, 1)
+_LONGEST_SEC: Final = 72_000
 _UTC_TO_LOCAL_HOURS: Final = 6
 """The company works by US Central time; its evening is the next UTC day."""
 
 _GROWTH_ANCHOR: Final = 20_597  # 2026-05-24
-_GROWTH_PER_YEAR: Final = 0.24
+_GROWTH: Final = 0.14
+_GROWTH_DAYS: Final = 250
 _CAMPAIGN_WEEKS: Final = (1.35, 1.05, 0.85, 0.75)
-_OUTAGE_HOURS: Final = range(14, 23)
-_OUTAGE_SHARE: Final = 0.72
-
-# ------------------------------------------------------------------------------------------------------- inventory
+_OUTAGE_HOURS: Final = range(13, 24)
+_OUTAGE_SHARE: Final = 0.85
 
 _AGENT_NAMES: Final = {
     "agent_reception": "Reception",
@@ -72,23 +72,14 @@ _DATASETS: Final = {
 
 def inventory_events(first_day: int) -> list[Event]:
     """What the company has: agents, phone numbers, widgets and datasets, told at the beginning of `first_day`."""
-    items: list[tuple[str, Event]] = [
-        *(("agent", {"id": id, "name": name}) for id, name in _AGENT_NAMES.items()),
-        *(("phone_number", {"id": id, "name": name, "shared": False}) for id, name in _NUMBER_NAMES.items()),
-        *(
-            ("phone_number", {"id": id, "name": f"Shared pool {place}", "shared": True})
-            for place, id in enumerate(_SHARED_NUMBERS, start=1)
-        ),
-        *(("web_widget", {"id": id, "name": name}) for id, name in _WIDGET_NAMES.items()),
-        *(("dataset", {"id": id, "name": name, "active": active}) for id, (name, active) in _DATASETS.items()),
-    ]
+    pool = {id: f"Shared pool {place}" for place, id in enumerate(_SHARED_NUMBERS, start=1)}
     return [
-        _event(f"{kind}.updated", f"{item['id']}:{first_day}", first_day * _MS_PER_DAY, item)
-        for kind, item in items
+        *(_item_event(first_day, "agent", id, name) for id, name in _AGENT_NAMES.items()),
+        *(_item_event(first_day, "phone_number", id, name, shared=False) for id, name in _NUMBER_NAMES.items()),
+        *(_item_event(first_day, "phone_number", id, name, shared=True) for id, name in pool.items()),
+        *(_item_event(first_day, "web_widget", id, name) for id, name in _WIDGET_NAMES.items()),
+        *(_item_event(first_day, "dataset", id, name, active=active) for id, (name, active) in _DATASETS.items()),
     ]
-
-
-# --------------------------------------------------------------------------------------------------------- traffic
 
 
 class _Door(NamedTuple):
@@ -101,12 +92,11 @@ class _Door(NamedTuple):
 
 
 class _Ending(NamedTuple):
-    """How a record ends; half of them last longer than `median_sec`. `timed`: the platform tells the duration."""
+    """How records end, and how often compared with the other endings; half of them last longer than `median_sec`."""
 
     share: float
     status: str
     median_sec: float
-    timed: bool = True
 
 
 class _Pace(NamedTuple):
@@ -125,10 +115,10 @@ class _Traffic(NamedTuple):
     direction: str
     modality: str | None
     pace: _Pace
-    doors: tuple[_Door, ...]
-    endings: tuple[_Ending, ...]
     spread: float
     digits: int | None
+    doors: tuple[_Door, ...]
+    endings: tuple[_Ending, ...]
 
 
 class _Workflow(NamedTuple):
@@ -145,148 +135,95 @@ _OFFICE = (0, 0, 0, 0, 0, 0, .3, 1.5, 5, 9, 11, 11, 9, 9, 10, 10, 9, 7, 4, 2, 1,
 _DIALING = (0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 9, 11, 8, 7, 9, 10, 10, 10, 8, 4, 0, 0, 0, 0)
 _ONLINE = (.8, .4, .2, .2, .2, .4, 1, 2, 4, 6, 7, 7, 7, 6, 6, 6, 6, 6, 7, 8, 8, 6, 3, 1.6)
 _NINE_SHARP = (0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-# fmt: on
 _OFFICE_WEEK = (1.14, 1.06, 1.0, 0.97, 0.92, 0.36, 0.2)
 _DIALING_WEEK = (0.9, 1.2, 1.2, 1.15, 0.65, 0.12, 0.0)
 _ONLINE_WEEK = (1.06, 1.02, 1.0, 1.0, 0.94, 0.6, 0.52)
 
+_WIDGET_DOORS = (
+    _Door(52, "agent_sales", None, "widget_website"), _Door(32, "agent_support", None, "widget_portal"),
+    _Door(16, "agent_scheduling", None, "widget_booking"),
+)
 _TRAFFIC: Final = (
     _Traffic(
-        *("telephone", "inbound", None),
-        _Pace(159, _OFFICE, _OFFICE_WEEK),
-        (
-            _Door(30, "agent_reception", "+13125550110"),
-            _Door(17, "agent_scheduling", "+13125550124"),
-            _Door(13, "agent_support", "+13125550148"),
-            _Door(11, "agent_billing", "+13125550137"),
-            _Door(10, "agent_reception", "+14145550116"),
-            _Door(8, "agent_reception", "+13175550152"),
-            _Door(7, "agent_scheduling", "+16145550163"),
-            _Door(4, "agent_sales", "+16125550129"),
+        "telephone", "inbound", None, _Pace(159, _OFFICE, _OFFICE_WEEK), spread=0.72, digits=None,
+        doors=(
+            _Door(30, "agent_reception", "+13125550110"), _Door(17, "agent_scheduling", "+13125550124"),
+            _Door(13, "agent_support", "+13125550148"), _Door(11, "agent_billing", "+13125550137"),
+            _Door(10, "agent_reception", "+14145550116"), _Door(8, "agent_reception", "+13175550152"),
+            _Door(7, "agent_scheduling", "+16145550163"), _Door(4, "agent_sales", "+16125550129"),
         ),
-        (
-            _Ending(77, "completed", 148),
-            _Ending(13, "transferred", 71),
-            _Ending(5, "unanswered", 17, timed=False),
-            _Ending(3, "cancelled", 5, timed=False),
-            _Ending(2, "failed", 22),
+        endings=(
+            _Ending(77, "completed", 148), _Ending(13, "transferred", 71), _Ending(5, "unanswered", 17),
+            _Ending(3, "cancelled", 5), _Ending(2, "failed", 22),
         ),
-        spread=0.72,
-        digits=None,
     ),
     _Traffic(
-        *("telephone", "outbound", None),
-        _Pace(82, _DIALING, _DIALING_WEEK, campaign=True),
-        (
-            _Door(38, "agent_renewals", _SHARED_NUMBERS[0]),
-            _Door(27, "agent_renewals", _SHARED_NUMBERS[1]),
-            _Door(18, "agent_scheduling", _SHARED_NUMBERS[2]),
-            _Door(12, "agent_sales", _SHARED_NUMBERS[3]),
+        "telephone", "outbound", None, _Pace(82, _DIALING, _DIALING_WEEK, campaign=True), spread=0.85, digits=None,
+        doors=(
+            _Door(38, "agent_renewals", _SHARED_NUMBERS[0]), _Door(27, "agent_renewals", _SHARED_NUMBERS[1]),
+            _Door(18, "agent_scheduling", _SHARED_NUMBERS[2]), _Door(12, "agent_sales", _SHARED_NUMBERS[3]),
             _Door(5, "agent_billing", "+13125550137"),
         ),
-        (
-            _Ending(46, "completed", 58),
-            _Ending(41, "unanswered", 28, timed=False),
-            _Ending(6, "failed", 3, timed=False),
-            _Ending(4, "transferred", 83),
-            _Ending(3, "cancelled", 4, timed=False),
+        endings=(
+            _Ending(46, "completed", 58), _Ending(41, "unanswered", 28), _Ending(6, "failed", 3),
+            _Ending(4, "transferred", 83), _Ending(3, "cancelled", 4),
         ),
-        spread=0.85,
-        digits=None,
     ),
     _Traffic(
-        *("webrtc", "inbound", "chat"),
-        _Pace(51, _ONLINE, _ONLINE_WEEK),
-        (
-            _Door(52, "agent_sales", None, "widget_website"),
-            _Door(31, "agent_support", None, "widget_portal"),
-            _Door(17, "agent_scheduling", None, "widget_booking"),
-        ),
-        (
-            _Ending(90, "completed", 204),
-            _Ending(5, "cancelled", 6, timed=False),
-            _Ending(3, "failed", 35),
+        "webrtc", "inbound", "chat", _Pace(51, _ONLINE, _ONLINE_WEEK), spread=0.8, digits=3, doors=_WIDGET_DOORS,
+        endings=(
+            _Ending(90, "completed", 204), _Ending(5, "cancelled", 6), _Ending(3, "failed", 35),
             _Ending(2, "transferred", 160),
         ),
-        spread=0.8,
-        digits=3,
     ),
     _Traffic(
-        *("webrtc", "inbound", "voice"),
-        _Pace(19, _ONLINE, _ONLINE_WEEK),
-        (
-            _Door(48, "agent_sales", None, "widget_website"),
-            _Door(37, "agent_support", None, "widget_portal"),
-            _Door(15, "agent_scheduling", None, "widget_booking"),
-        ),
-        (
-            _Ending(84, "completed", 117),
-            _Ending(7, "transferred", 66),
-            _Ending(5, "cancelled", 5, timed=False),
+        "webrtc", "inbound", "voice", _Pace(19, _ONLINE, _ONLINE_WEEK), spread=0.75, digits=3, doors=_WIDGET_DOORS,
+        endings=(
+            _Ending(84, "completed", 117), _Ending(7, "transferred", 66), _Ending(5, "cancelled", 5),
             _Ending(4, "failed", 14),
         ),
-        spread=0.75,
-        digits=3,
     ),
     _Traffic(
-        *("text", "inbound", None),
-        _Pace(12, _ONLINE, _ONLINE_WEEK),
-        (_Door(60, "agent_scheduling", "+13125550124"), _Door(40, "agent_support", "+13125550148")),
-        (_Ending(95, "completed", 540), _Ending(3, "transferred", 400), _Ending(2, "failed", 2, timed=False)),
-        spread=0.9,
-        digits=1,
+        "text", "inbound", None, _Pace(12, _ONLINE, _ONLINE_WEEK), spread=0.9, digits=1,
+        doors=(_Door(60, "agent_scheduling", "+13125550124"), _Door(40, "agent_support", "+13125550148")),
+        endings=(_Ending(95, "completed", 540), _Ending(3, "transferred", 400), _Ending(2, "failed", 2)),
     ),
     _Traffic(
-        *("text", "outbound", None),
-        _Pace(9, _NINE_SHARP, _OFFICE_WEEK),
-        (_Door(70, "agent_scheduling", "+13125550124"), _Door(30, "agent_renewals", _SHARED_NUMBERS[0])),
-        (_Ending(62, "completed", 410), _Ending(34, "unanswered", 3_600, timed=False), _Ending(4, "failed", 2, timed=False)),
-        spread=0.9,
-        digits=1,
+        "text", "outbound", None, _Pace(9, _NINE_SHARP, _OFFICE_WEEK), spread=0.9, digits=1,
+        doors=(_Door(70, "agent_scheduling", "+13125550124"), _Door(30, "agent_renewals", _SHARED_NUMBERS[0])),
+        endings=(_Ending(62, "completed", 410), _Ending(34, "unanswered", 3_600), _Ending(4, "failed", 2)),
     ),
     _Traffic(
-        *("email", "inbound", None),
-        _Pace(13, _ONLINE, _OFFICE_WEEK),
-        (_Door(1, "agent_mail"),),
-        (
-            _Ending(93, "completed", 9_000, timed=False),
-            _Ending(5, "transferred", 2_400, timed=False),
-            _Ending(2, "failed", 40, timed=False),
-        ),
-        spread=0.9,
-        digits=None,
+        "email", "inbound", None, _Pace(13, _ONLINE, _OFFICE_WEEK), spread=0.9, digits=None,
+        doors=(_Door(1, "agent_mail"),),
+        endings=(_Ending(93, "completed", 9_000), _Ending(5, "transferred", 2_400), _Ending(2, "failed", 40)),
     ),
 )
 
 _WORKFLOWS: Final = (
     _Workflow(
-        "wf_call_summary",
-        _Pace(81, _OFFICE, _OFFICE_WEEK),
+        "wf_call_summary", _Pace(84, _OFFICE, _OFFICE_WEEK),
         (_Ending(97.5, "success", 7), _Ending(2, "failed", 21), _Ending(0.5, "cancelled", 3)),
     ),
     _Workflow(
-        "wf_customer_lookup",
-        _Pace(45, _ONLINE, _ONLINE_WEEK),
+        "wf_customer_lookup", _Pace(46, _ONLINE, _ONLINE_WEEK),
         (_Ending(96, "success", 1.1), _Ending(4, "failed", 9)),
     ),
     _Workflow(
-        "wf_booking_confirmation",
-        _Pace(25, _OFFICE, _OFFICE_WEEK),
-        (_Ending(86, "success", 2_700), _Ending(9, "cancelled", 5_400), _Ending(5, "failed", 1_800)),
-        waits=True,
+        "wf_booking_confirmation", _Pace(26, _OFFICE, _OFFICE_WEEK), waits=True,
+        endings=(_Ending(86, "success", 2_700), _Ending(9, "cancelled", 5_400), _Ending(5, "failed", 1_800)),
     ),
     _Workflow(
-        "wf_overdue_reminder",
-        _Pace(17, _NINE_SHARP, _DIALING_WEEK),
+        "wf_overdue_reminder", _Pace(17, _NINE_SHARP, _DIALING_WEEK),
         (_Ending(93, "success", 4), _Ending(7, "failed", 12)),
     ),
+    _Workflow("wf_stock_sync", _Pace(24, (1,) * 24, (1,) * 7), (_Ending(99, "success", 38), _Ending(1, "failed", 60))),
 )
-_SYNC_WORKFLOW_ID: Final = "wf_stock_sync"
-_SYNC_MINUTE: Final = 5
+# fmt: on
+_OUTAGE_ENDING: Final = _Ending(1, "failed", 4)
+_UNTIMED_STATUSES: Final = ("unanswered", "cancelled")
 _RUN_SPREAD: Final = 0.9
 _WAIT_BEGINS_MS: Final = 2_400
-
-# ------------------------------------------------------------------------------------------------------------ days
 
 
 def events_of_day(day: int, until: int, seed: str = SEED) -> list[Event]:
@@ -294,7 +231,7 @@ def events_of_day(day: int, until: int, seed: str = SEED) -> list[Event]:
 
     Each gives one event: how it ended, or, where it has not ended by `until`, what it is doing.
     """
-    until_ms = -(-until // 1_000)
+    until_ms = until // 1_000
     if day * _MS_PER_DAY >= until_ms:
         return []
     random = Random(f"{seed}:{day}")
@@ -332,7 +269,7 @@ def _calls(random: Random, day: int) -> Iterator[_Call]:
         for hour, door, drawn in zip(hours, doors, endings, strict=True):
             ending = drawn
             if outage and hour in _OUTAGE_HOURS and traffic.channel in ("telephone", "webrtc"):
-                ending = _Ending(1, "failed", 4, timed=False) if random.random() < _OUTAGE_SHARE else drawn
+                ending = _OUTAGE_ENDING if random.random() < _OUTAGE_SHARE else drawn
             created = day * _MS_PER_DAY + hour * _MS_PER_HOUR + int(random.random() * _MS_PER_HOUR)
             setup = 1_000 + int(random.random() * 7_000)
             seconds = round(_length(random, ending.median_sec, traffic.spread), traffic.digits)
@@ -343,7 +280,7 @@ def _calls(random: Random, day: int) -> Iterator[_Call]:
                 status=ending.status,
                 created=created,
                 ended=created + setup + int(seconds * 1_000),
-                duration=seconds if ending.timed else None,
+                duration=None if ending.status in _UNTIMED_STATUSES or traffic.channel == "email" else seconds,
             )
 
 
@@ -360,21 +297,15 @@ def _runs(random: Random, day: int) -> Iterator[_Run]:
                 status = "failed"
             created = midnight + hour * _MS_PER_HOUR + int(random.random() * _MS_PER_HOUR)
             ended = created + 100 + int(_length(random, ending.median_sec, _RUN_SPREAD) * 1_000)
-            id = f"exec_{random.getrandbits(64):016x}"  # noqa: A001 - every record has an id, and it is called that
+            id = f"exec_{random.getrandbits(64):016x}"
             yield _Run(id, workflow.id, workflow.waits, status, created, ended)
-    for hour in _HOURS:
-        failed = outage and hour in _OUTAGE_HOURS or random.random() < 0.01
-        created = midnight + hour * _MS_PER_HOUR + _SYNC_MINUTE * 60_000 + int(random.random() * 900)
-        ended = created + 100 + int(_length(random, 38, 0.3) * 1_000)
-        id = f"exec_{random.getrandbits(64):016x}"  # noqa: A001 - every record has an id, and it is called that
-        yield _Run(id, _SYNC_WORKFLOW_ID, waits=False, status="failed" if failed else "success", created=created, ended=ended)
 
 
 def _hours(random: Random, pace: _Pace, day: int, mood: float) -> list[int]:
     """The UTC hour of each record of a day."""
     weights = [_weight(pace, day, hour) for hour in _HOURS]
-    growth = 1 + _GROWTH_PER_YEAR * (day - _GROWTH_ANCHOR) / 365
-    expected = mood * min(max(growth, 0.6), 1.8) * pace.per_day * sum(weights) / sum(pace.hours)
+    growth = 1 + _GROWTH * tanh((day - _GROWTH_ANCHOR) / _GROWTH_DAYS)
+    expected = mood * growth * pace.per_day * sum(weights) / sum(pace.hours)
     number = round(random.gauss(expected, sqrt(max(expected, 0))))
     return random.choices(_HOURS, cum_weights=list(accumulate(weights)), k=number) if number > 0 else []
 
@@ -387,7 +318,7 @@ def _weight(pace: _Pace, day: int, hour: int) -> float:
 
 
 def _length(random: Random, median_sec: float, spread: float) -> float:
-    return min(median_sec * random.lognormvariate(0, spread), LONGEST_RECORD_SEC)
+    return min(median_sec * random.lognormvariate(0, spread), _LONGEST_SEC)
 
 
 @lru_cache(maxsize=1_000)
@@ -395,28 +326,21 @@ def _holiday(day: int) -> float:
     """What is left of a local day's work: US holidays are quiet, the days around them half so."""
     that = _EPOCH + timedelta(days=day)
     match (that.month, that.day, that.weekday()):
-        case (1, 1, _) | (7, 4, _) | (12, 25, _):
-            return 0.12
-        case (11, number, 3) if 22 <= number <= 28:  # Thanksgiving
-            return 0.12
-        case (5, number, 0) if number >= 25:  # Memorial Day
-            return 0.2
-        case (9, number, 0) if number <= 7:  # Labor Day
-            return 0.2
-        case (11, number, 4) if 23 <= number <= 29:
-            return 0.5
-        case (12, 24, _) | (12, 31, _):
-            return 0.55
-    return 1.0
+        case (1, 1, _) | (7, 4, _) | (12, 25, _) | (11, 22 | 23 | 24 | 25 | 26 | 27 | 28, 3):  # Thanksgiving
+            left = 0.12
+        case (5, 25 | 26 | 27 | 28 | 29 | 30 | 31, 0) | (9, 1 | 2 | 3 | 4 | 5 | 6 | 7, 0):  # Memorial Day, Labor Day
+            left = 0.2
+        case (12, 24 | 31, _) | (11, 23 | 24 | 25 | 26 | 27 | 28 | 29, 4):
+            left = 0.5
+        case _:
+            left = 1.0
+    return left
 
 
 def _is_outage(day: int) -> bool:
     """The third Wednesday of October is the company's bad day."""
     that = _EPOCH + timedelta(days=day)
     return that.month == 10 and that.weekday() == 2 and 15 <= that.day <= 21
-
-
-# ---------------------------------------------------------------------------------------------------------- events
 
 
 def _call_event(call: _Call, until: int) -> Event:
@@ -443,13 +367,12 @@ def _run_event(run: _Run, until: int) -> Event:
         status, time = "running", run.created
         if run.waits and run.created + _WAIT_BEGINS_MS <= until:
             status, time = "waiting", run.created + _WAIT_BEGINS_MS
-    data: Event = {
-        "id": run.id,
-        "workflow_id": run.workflow_id,
-        "status": status,
-        "created_at": _instant(run.created),
-    }
+    data: Event = {"id": run.id, "workflow_id": run.workflow_id, "status": status, "created_at": _instant(run.created)}
     return _event("workflow_execution.updated", f"{run.id}:{status}", time, data)
+
+
+def _item_event(day: int, kind: str, id: str, name: str, **flags: bool) -> Event:
+    return _event(f"{kind}.updated", f"{id}:{day}", day * _MS_PER_DAY, {"id": id, "name": name, **flags})
 
 
 def _event(type: str, id: str, time: int, data: Event) -> Event:  # noqa: A002 - the names of CloudEvents

@@ -9,7 +9,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
 from talkmeter.api.auth import Authenticator
-from talkmeter.api.docs import get_docs
+from talkmeter.api.docs import get_docs, get_openapi
 from talkmeter.api.events import metering_router
 from talkmeter.api.health import operations_router
 from talkmeter.api.members import members_router
@@ -41,7 +41,7 @@ def make_app(settings: Settings) -> Litestar:
             _log.info("stopped; everything accepted is on disk")
 
     return Litestar(
-        route_handlers=[metering_router, usage_router, members_router, operations_router, get_docs],
+        route_handlers=[metering_router, usage_router, members_router, operations_router, get_openapi, get_docs],
         lifespan=[lifespan],
         openapi_config=openapi_config(),
         exception_handlers={

@@ -5,18 +5,19 @@ credential is believed for at most 5 seconds, so that a revocation acts that soo
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from cachetools import TTLCache
-from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from sqlalchemy import Connection
 
 from talkmeter import clock
+from talkmeter.api.problems import Connected
 from talkmeter.api.scopes import EVENTS_WRITE, expand
 from talkmeter.api.service import Service
 from talkmeter.errors import Forbidden, NotAuthenticated, Unprocessable
+from talkmeter.ingest.fields import FieldError, read_id
 from talkmeter.ledger.credentials import (
     Credential,
     CredentialKind,
@@ -36,8 +37,6 @@ _PREFIXES: Final = {
     CredentialKind.PERSONAL: "pat_",
 }
 _LONGEST_TOKEN: Final = 300
-
-Connected = ASGIConnection[Any, Any, Any, Any]
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -72,9 +71,7 @@ class Authenticator:
         if credential is None or not matches or _PREFIXES[credential.kind] != prefix:
             raise NotAuthenticated("The credential is not known here.")
         _refuse_ended(credential)
-        header = connection.headers.get(ORGANIZATION_HEADER)
-        named = [value for value in (header, connection.query_params.get(ORGANIZATION_PARAMETER)) if value]
-        return _caller_for(credential, known.grants, named)
+        return _caller_for(credential, known.grants, named_organizations(connection))
 
     async def _known(self, credential_id: str) -> Known:
         known = self._believed.get(credential_id)
@@ -101,6 +98,12 @@ def read_token(authorization: str | None) -> tuple[str, str, str]:
             "or a personal access token (pat_<id>.<secret>)."
         )
     return prefix, credential_id, secret
+
+
+def named_organizations(connection: Connected) -> list[str]:
+    """The organizations a request names, by header and by parameter; a header's bytes are UTF-8."""
+    header = connection.headers.get(ORGANIZATION_HEADER, "").encode("latin-1").decode("utf-8", "replace")
+    return [name for name in (header, *connection.query_params.getall(ORGANIZATION_PARAMETER, [])) if name]
 
 
 def requires(scope: str | None) -> Callable[[Connected, BaseRouteHandler], Awaitable[None]]:
@@ -151,9 +154,19 @@ def _caller_for(credential: Credential, grants: dict[str, str], named: list[str]
                 raise Forbidden("The credential does not reach this organization.")
             org_id, scopes = named[0], expand(grants[named[0]], ())
         case CredentialKind.SENDER:
-            org_id, scopes = (named[0] if named else None), frozenset({EVENTS_WRITE})
+            org_id, scopes = _any_organization(named), frozenset({EVENTS_WRITE})
     if len(set(named)) > 1:
         raise Unprocessable(
             f"The header {ORGANIZATION_HEADER} and the parameter {ORGANIZATION_PARAMETER} name different organizations."
         )
     return Caller(credential_id=credential.id, org_id=org_id, scopes=scopes)
+
+
+def _any_organization(named: list[str]) -> str | None:
+    """The organization a sender's request is for; None: each of its events names its own."""
+    if not named:
+        return None
+    try:
+        return read_id("The organization's id", named[0])
+    except FieldError as error:
+        raise Unprocessable(error.detail) from None

@@ -1,8 +1,9 @@
-"""`/docs`: the API on one plain page of ours; nothing is loaded from elsewhere."""
+"""`/openapi.json`, and `/docs`: the API on one plain page of ours; nothing is loaded from elsewhere."""
 
 import secrets
 from html import escape
 
+import msgspec
 from litestar import MediaType, Response, get
 from litestar.openapi.spec import OpenAPI, Operation, Parameter
 
@@ -13,6 +14,12 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto
 code { font-size: .95em } h2 { margin-top: 2.5rem; border-top: 1px solid; padding-top: 1rem }
 table { border-collapse: collapse; width: 100% } td, th { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0 }
 """
+
+
+@get("/openapi.json", include_in_schema=False)
+async def get_openapi(request: AnyRequest) -> Response[bytes]:
+    """The OpenAPI description."""
+    return Response(content=msgspec.json.encode(request.app.openapi_schema.to_schema()), media_type=MediaType.JSON)
 
 
 @get("/docs", media_type=MediaType.HTML, include_in_schema=False)

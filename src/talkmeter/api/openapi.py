@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+from litestar import Router
+from litestar.exceptions import NotFoundException
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.spec import (
     Components,
@@ -16,7 +19,7 @@ from litestar.openapi.spec import (
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
 from talkmeter import __version__
-from talkmeter.api.problems import problems_documented
+from talkmeter.api.problems import Connected, problems_documented
 from talkmeter.ingest.cloudevents import EVENT_TYPES
 from talkmeter.ingest.fields import LONGEST_DURATION_SEC, LONGEST_ID_BYTES, LONGEST_SOURCE_BYTES
 from talkmeter.ingest.requests import BATCH, PLAIN, STRUCTURED
@@ -128,13 +131,18 @@ def documented(*problems: int) -> dict[int, ResponseSpec]:
     return problems_documented(*problems, 500, 503)
 
 
+def _hide(_connection: Connected, _handler: BaseRouteHandler) -> None:
+    """Litestar's own pages load from elsewhere and answer in HTML: they are not shown."""
+    raise NotFoundException
+
+
 def openapi_config() -> OpenAPIConfig:
-    """The description at /openapi.json; /docs is a page of ours, so no renderer is asked for."""
+    """The description that /openapi.json serves and /docs draws."""
     return OpenAPIConfig(
         title="Talkmeter",
         version=__version__,
         description="Exact, instant usage metering for voice and chat agents.",
-        path="/",
+        openapi_router=Router(path="/openapi", route_handlers=[], guards=[_hide], include_in_schema=False),
         render_plugins=[],
         use_handler_docstrings=True,
         components=Components(

@@ -1,11 +1,12 @@
 """Every error as `application/problem+json` with one plain sentence in `detail` (RFC 9457); the one renderer."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import structlog
 from litestar import Request, Response
+from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.exceptions import (
     ClientException,
@@ -22,6 +23,7 @@ MEDIA_TYPE = "application/problem+json"
 _log = structlog.get_logger()
 
 AnyRequest = Request[object, object, State]
+Connected = ASGIConnection[Any, Any, Any, Any]
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -68,7 +70,7 @@ def render_http_exception(request: AnyRequest, error: HTTPException) -> Response
         case NotFoundException():
             return problem_response(HTTPStatus.NOT_FOUND, "There is nothing at this address; see /docs for what there is.")
         case MethodNotAllowedException():
-            detail = f"{request.method} is not allowed at this address; allowed: {headers.get('Allow', 'see /docs')}."
+            detail = f"{request.method} is not allowed at this address; allowed: {_header(headers, 'allow') or 'see /docs'}."
             return problem_response(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers)
         case ValidationException():
             return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, _validation_sentence(error))
@@ -82,6 +84,10 @@ def render_unexpected(request: AnyRequest, error: Exception) -> Response[bytes]:
     """A fault of ours: logged in full, told without a detail of the inside."""
     _log.error("a request failed", method=request.method, exc_info=error)
     return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "The server failed to answer; the fault is in its log.")
+
+
+def _header(headers: dict[str, str], name: str) -> str | None:
+    return next((value for key, value in headers.items() if key.lower() == name), None)
 
 
 def _validation_sentence(error: ValidationException) -> str:

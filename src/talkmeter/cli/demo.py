@@ -1,8 +1,158 @@
-"""`talkmeter demo`: a service with a year of made-up usage in a file of its own."""
+"""`talkmeter demo`: a service with a year of made-up usage, in a file of its own, sent through the real ingest."""
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
+from talkmeter import clock
+from talkmeter.errors import Refused
+from talkmeter.settings import SETTINGS, Settings, load_settings
+
+if TYPE_CHECKING:
+    from talkmeter.ledger.engine import Engine
+    from talkmeter.ledger.writer import Writer
+
+DATABASE_URL = "sqlite:///talkmeter-demo.db"
+KEY_NAME = "talkmeter demo"
+KEY_DAYS = 30
+DAYS_MADE = 366
+MICROSECONDS_PER_HOUR = 3_600_000_000
+
 
 @click.command()
-def demo() -> None:
-    """Serve a year of made-up usage."""
+@click.option("--database", "database_url", default=DATABASE_URL, show_default=True, help="A database of its own.")
+@click.option("--host", help="Address to listen on; default 127.0.0.1.")
+@click.option("--port", help="Port to listen on; default 8000.")
+@click.option("--only-fill", is_flag=True, help="Make the usage and stop; serve nothing.")
+def demo(database_url: str, host: str | None, port: str | None, only_fill: bool) -> None:  # noqa: FBT001  click hands flags by name
+    """Serve a year of made-up usage, topped up to the last full hour, and print a query to try."""
+    from talkmeter.cli.database import opened
+    from talkmeter.cli.serve import public_url, refuse_taken_port, run_server
+
+    settings = load_settings(database_url=database_url, host=host, port=port)
+    if not only_fill:
+        refuse_taken_port(settings.host, settings.port)
+    with opened(settings) as engine:
+        _refuse_other_organizations(engine)
+        fill(engine, settings)
+        key = _new_key(engine)
+    if only_fill:
+        return
+    for setting in SETTINGS:
+        if setting.name in ("database_url", "host", "port"):
+            os.environ[setting.variable] = str(getattr(settings, setting.name))
+    _print_welcome(public_url(settings), key)
+    run_server(settings)
+
+
+def fill(engine: "Engine", settings: Settings) -> None:
+    """Make what is missing up to the last full hour: all of a year at first, later only from the newest day on."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from talkmeter.ledger.writer import Writer
+    from talkmeter.period import day_of
+
+    until = clock.now() // MICROSECONDS_PER_HOUR * MICROSECONDS_PER_HOUR
+    today = day_of(clock.now())
+    first = _first_missing_day(engine, today)
+    writer = Writer(engine, keep_history=settings.history_days != 0, most_events=settings.queue_events)
+    try:
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            days = range(first, today + 1)
+            for _ in progress.track(_send_days(writer, days, until), total=len(days), description="Making usage"):
+                pass
+    finally:
+        writer.close()
+
+
+def _send_days(writer: "Writer", days: range, until: int) -> Iterator[int]:
+    """Send day after day through the real ingest; the next day is made while the last is written."""
+    import msgspec
+
+    from talkmeter import demo as made_up
+    from talkmeter.ingest.cloudevents import Sender, read_event
+    from talkmeter.ingest.requests import group_by_organization
+
+    sender = Sender("demo", None)
+    before = None
+    for day in days:
+        inventory = made_up.inventory_events(day) if day == days.start else []
+        events = [*inventory, *made_up.events_of_day(day, until)]
+        arrivals = [read_event(msgspec.json.encode(event), sender) for event in events]
+        written = writer.submit(group_by_organization(arrivals, sender)) if arrivals else None
+        if before is not None:
+            before.result()
+        before = written
+        yield day
+    if before is not None:
+        before.result()
+
+
+def _first_missing_day(engine: "Engine", today: int) -> int:
+    """A year ago at first; then the day before the newest day with usage, which may hold calls that were live."""
+    from talkmeter.demo import ORGANIZATION_ID
+    from talkmeter.ledger.engine import reading
+    from talkmeter.period import MICROSECONDS_PER_DAY, Window
+    from talkmeter.usage.days import read_days
+
+    window = Window((today - DAYS_MADE + 1) * MICROSECONDS_PER_DAY, (today + 1) * MICROSECONDS_PER_DAY)
+    with reading(engine) as connection:
+        used = [day for day, counters in read_days(connection, ORGANIZATION_ID, window).items() if counters.calls]
+    return max(used) - 1 if used else window.days[0]
+
+
+def _refuse_other_organizations(engine: "Engine") -> None:
+    from talkmeter.demo import ORGANIZATION_ID
+    from talkmeter.ledger.engine import reading
+    from talkmeter.ledger.organizations import list_organizations
+
+    with reading(engine) as connection:
+        others = [one.org_id for one in list_organizations(connection) if one.org_id != ORGANIZATION_ID]
+    if others:
+        raise Refused(
+            f"This database holds the organization '{others[0]}': made-up usage is not mixed with real usage. "
+            "Give --database another file."
+        )
+
+
+def _new_key(engine: "Engine") -> str:
+    """A key of the demo's organization, made anew at each start; the one of the start before is deleted."""
+    from talkmeter.demo import ORGANIZATION_ID, ORGANIZATION_NAME
+    from talkmeter.ledger.credentials import CredentialKind, delete_named, issue
+    from talkmeter.ledger.engine import writing
+    from talkmeter.ledger.organizations import add_organization
+    from talkmeter.period import MICROSECONDS_PER_DAY
+
+    now = clock.now()
+    with writing(engine) as connection:
+        add_organization(connection, ORGANIZATION_ID, ORGANIZATION_NAME, now)
+        delete_named(connection, ORGANIZATION_ID, KEY_NAME)
+        issued = issue(
+            connection,
+            CredentialKind.ORGANIZATION,
+            org_id=ORGANIZATION_ID,
+            name=KEY_NAME,
+            role="admin",
+            scopes=(),
+            grants={},
+            now=now,
+            expires_at=now + KEY_DAYS * MICROSECONDS_PER_DAY,
+        )
+    return f"ak_{issued.credential.id}.{issued.secret}"
+
+
+def _print_welcome(url: str, key: str) -> None:
+    from talkmeter.period import format_day, month_to_date
+
+    window = month_to_date(clock.now())
+    first, end = format_day(window.days[0]), format_day(window.days[-1] + 1)
+    click.echo(
+        f"\nTalkmeter is up with a year of made-up usage: {url}\n\n"
+        f"This month's summary:\n\n"
+        f"  curl -H 'Authorization: Bearer {key}' \\\n"
+        f"    '{url}/admin/usage/summary?from={first}&to={end}'\n\n"
+        f"All endpoints: {url}/docs    Ctrl-C stops.\n"
+    )

@@ -62,6 +62,7 @@ def refuse_taken_port(host: str, port: int) -> None:
 def run_server(settings: Settings) -> None:
     """Serve until a signal; the workers take their settings from the environment."""
     from granian.constants import Interfaces, Loops
+    from granian.log import LogLevels
     from granian.server import Server
 
     from talkmeter.logs import log_config
@@ -76,6 +77,6 @@ def run_server(settings: Settings) -> None:
         workers=settings.workers,
         websockets=False,
         workers_kill_timeout=SECONDS_TO_FINISH,
+        log_level=LogLevels.warning,
         log_dictconfig=log_config(settings.log_level),
-        process_name="talkmeter",
     ).serve()

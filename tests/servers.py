@@ -1,0 +1,119 @@
+"""Real servers for tests: `talkmeter serve` on a free port with a database of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+TALKMETER = Path(sys.executable).with_name("talkmeter")
+START_TIMEOUT_SEC = 60
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs, and its command line."""
+
+    url: str
+    folder: Path
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes]
+
+    def cli(self, *arguments: str) -> str:
+        """Run `talkmeter ...` against the server's database; what it prints, stripped."""
+        return run_cli(self.folder, self.environment, *arguments)
+
+    def key(self, org_id: str, *options: str) -> str:
+        """A key of an organization, made if it is absent; admin unless `options` say otherwise."""
+        self.cli("orgs", "add", org_id)
+        return self.cli("keys", "add", "--org", org_id, *(options or ("--role", "admin")))
+
+    def log(self) -> str:
+        """What the server has written to stderr so far."""
+        return (self.folder / "server.log").read_text()
+
+
+def environment_for(folder: Path, settings: dict[str, str]) -> dict[str, str]:
+    """The environment of a talkmeter command: nothing of ours but PATH and HOME."""
+    database = f"sqlite:///{folder / 'talkmeter.db'}"
+    given = {f"TALKMETER_{name.upper()}": value for name, value in settings.items()}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return {**kept, "TALKMETER_DATABASE_URL": database, **given}
+
+
+def run_cli(folder: Path, environment: dict[str, str], *arguments: str) -> str:
+    """Run a command to its end; its stdout, stripped. CalledProcessError where it fails."""
+    done = subprocess.run(
+        [str(TALKMETER), *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    if done.returncode:
+        raise subprocess.CalledProcessError(done.returncode, arguments, done.stdout, done.stderr)
+    return done.stdout.strip()
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def start_server(folder: Path, settings: dict[str, str]) -> Server:
+    """Start a server and wait until it is ready."""
+    environment = environment_for(folder, settings)
+    port = free_port()
+    with (folder / "server.log").open("ab") as log:
+        process = subprocess.Popen(
+            [str(TALKMETER), "serve", "--port", str(port)],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    server = Server(f"http://127.0.0.1:{port}", folder, environment, process)
+    deadline = time.monotonic() + START_TIMEOUT_SEC
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise AssertionError(f"the server ended at its start: {server.log()}")
+        try:
+            if httpx.get(f"{server.url}/health/ready").is_success:
+                return server
+        except httpx.TransportError:
+            time.sleep(0.05)
+    stop_server(server, signal.SIGKILL)
+    raise AssertionError(f"the server was not ready within {START_TIMEOUT_SEC} s: {server.log()}")
+
+
+def stop_server(server: Server, how: signal.Signals = signal.SIGTERM) -> int:
+    """Stop a server and all its processes; its exit code."""
+    if server.process.poll() is None:
+        if how is signal.SIGKILL:
+            os.killpg(server.process.pid, how)
+        else:
+            server.process.send_signal(how)
+    return server.process.wait(timeout=60)
+
+
+@contextmanager
+def running_server(folder: Path, **settings: str) -> Iterator[Server]:
+    """A server with a new database in `folder`; `settings` as in TALKMETER_*, in lower case."""
+    server = start_server(folder, settings)
+    try:
+        yield server
+    finally:
+        stop_server(server)
