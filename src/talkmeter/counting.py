@@ -49,9 +49,7 @@ class DayKey(NamedTuple):
     value: str
 
 
-def call_counts(  # noqa: PLR0913 - the six facts a group of like conversations is weighed by
-    modality: str, direction: str, status: str, calls: int, timed_calls: int, duration_ms: int
-) -> Counters:
+def call_counts(modality: str, direction: str, status: str, calls: int, timed_calls: int, duration_ms: int) -> Counters:
     """What `calls` conversations of one modality, direction and status add; `timed_calls` of them have a duration.
 
     Every conversation counts except `token_created`: unanswered, failed, cancelled and live ones are calls.
@@ -88,9 +86,7 @@ def counts_of(record: Record | None) -> Counters:
     match record:
         case Conversation():
             timed = record.duration_ms is not None
-            return call_counts(
-                record.modality, record.direction, record.status, 1, int(timed), record.duration_ms or 0
-            )
+            return call_counts(record.modality, record.direction, record.status, 1, int(timed), record.duration_ms or 0)
         case WorkflowExecution():
             return run_counts(record.status, 1)
         case InventoryItem() | None:

@@ -93,15 +93,19 @@ def read_window(from_: str | None, to: str | None, now: int) -> Window:
         return month_to_date(now)
     if from_ is None or to is None:
         missing, given = ("from", "to") if from_ is None else ("to", "from")
-        message = f"'{missing}' is missing: give both 'from' and 'to', or neither for month to date ('{given}' was given)."
+        message = (
+            f"'{missing}' is missing: give both 'from' and 'to', or neither for month to date ('{given}' was given)."
+        )
         raise Unprocessable(message)
     window = Window(_read_bound("from", from_), _read_bound("to", to))
     if window.end <= window.start:
-        message = f"'to' must be after 'from', but {format_instant(window.end)} is not after {format_instant(window.start)}."
+        message = (
+            f"'to' must be after 'from', but {format_instant(window.end)} is not after {format_instant(window.start)}."
+        )
         raise Unprocessable(message)
     if window.end - window.start > LONGEST_WINDOW_DAYS * MICROSECONDS_PER_DAY:
-        message = f"The range from {format_instant(window.start)} to {format_instant(window.end)} is longer than {LONGEST_WINDOW_DAYS} days."
-        raise Unprocessable(message)
+        bounds = f"from {format_instant(window.start)} to {format_instant(window.end)}"
+        raise Unprocessable(f"The range {bounds} is longer than {LONGEST_WINDOW_DAYS} days.")
     return window
 
 
@@ -115,7 +119,9 @@ def _read_bound(name: str, text: str) -> int:
         parsed = datetime.fromisoformat(_SPACE_FOR_PLUS.sub("+", text.strip(), count=1).upper())
         instant = microseconds(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
-        message = f"'{name}' must be an ISO 8601 date or date-time such as 2026-11-01 or 2026-11-01T00:00:00Z, not '{shown}'."
+        message = (
+            f"'{name}' must be an ISO 8601 date or date-time such as 2026-11-01 or 2026-11-01T00:00:00Z, not '{shown}'."
+        )
         raise Unprocessable(message) from None
     if not EARLIEST_INSTANT <= instant <= LATEST_INSTANT:
         message = f"'{name}' must lie between 1970-01-01 and 2100-01-01, not at '{shown}'."

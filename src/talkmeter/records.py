@@ -32,6 +32,7 @@ TERMINAL_STATUSES: Final = frozenset({"completed", "failed", "cancelled", "trans
 LIVE_RUN_STATUSES: Final = frozenset({"running", "waiting"})
 TERMINAL_RUN_STATUSES: Final = frozenset({"success", "failed", "cancelled"})
 
+
 class Kind(StrEnum):
     """What a record is; the values stand in the database and in paths."""
 
@@ -86,7 +87,9 @@ RECORD_TYPES: Final[dict[Kind, type[Record]]] = {
 
 DELETED_DATA: Final = b"null"
 _encode = msgspec.json.Encoder().encode
-_decoders = {kind: msgspec.json.Decoder(type_ | None) for kind, type_ in RECORD_TYPES.items()}
+_decoders: dict[Kind, msgspec.json.Decoder[Record | None]] = {
+    kind: msgspec.json.Decoder(type_ | None) for kind, type_ in RECORD_TYPES.items()
+}
 
 
 def resolve_modality(channel: Channel, modality: Modality | None) -> Modality:

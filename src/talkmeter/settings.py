@@ -54,7 +54,7 @@ SETTINGS: Final = (
     Setting(
         "history_days",
         "",
-        "Days for which every received state is kept; empty: for ever; 0: no history. A winning state is never removed.",
+        "Days for which every received state is kept; empty: for ever; 0: no history. A winning state always stays.",
         0,
         36500,
     ),

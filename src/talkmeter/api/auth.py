@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 import msgspec
 from cachetools import TTLCache
 from litestar.handlers import BaseRouteHandler
-from sqlalchemy import Connection
 
 from talkmeter import clock
 from talkmeter.api.problems import Connected
@@ -25,6 +24,7 @@ from talkmeter.ledger.credentials import (
     grants_of,
     secret_matches,
 )
+from talkmeter.ledger.engine import Connection
 from talkmeter.period import format_instant
 
 BELIEVED_SEC: Final = 5
@@ -87,7 +87,9 @@ class Authenticator:
 def read_token(authorization: str | None) -> tuple[str, str, str]:
     """Prefix, id and secret of `Bearer ak_<id>.<secret>`. NotAuthenticated where the header is none."""
     if not authorization:
-        raise NotAuthenticated("A credential is missing: send the header 'Authorization: Bearer ak_…' or 'Bearer pat_…'.")
+        raise NotAuthenticated(
+            "A credential is missing: send the header 'Authorization: Bearer ak_…' or 'Bearer pat_…'."
+        )
     scheme, _, token = authorization.strip().partition(" ")
     token = token.strip()
     prefix = next((prefix for prefix in ("ak_", "pat_") if token.startswith(prefix)), None)
@@ -142,6 +144,7 @@ def _refuse_ended(credential: Credential) -> None:
 def _caller_for(credential: Credential, grants: dict[str, str], named: list[str]) -> Caller:
     """The caller in the organization the request names, if the credential reaches there."""
     org_id: str | None
+    scopes: frozenset[str]
     match credential.kind:
         case CredentialKind.ORGANIZATION:
             if any(name != credential.org_id for name in named):

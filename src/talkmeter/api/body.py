@@ -24,7 +24,9 @@ LARGEST_ZSTD_WINDOW_LOG = 23
 class _Decompressor(Protocol):
     """What zlib's and zstd's decompressors have in common."""
 
-    eof: bool
+    @property
+    def eof(self) -> bool:
+        """Whether the stream has come to its end."""
 
     @property
     def unused_data(self) -> bytes:
@@ -81,9 +83,7 @@ class _Body:
 class _CompressedBody(_Body):
     """Decompresses the chunks of a body, never further than the limit."""
 
-    def __init__(
-        self, name: str, make: Callable[[], _Decompressor], most: int, hold: Callable[[int], None]
-    ) -> None:
+    def __init__(self, name: str, make: Callable[[], _Decompressor], most: int, hold: Callable[[int], None]) -> None:
         super().__init__(most, hold)
         self._name = name
         self._make = make

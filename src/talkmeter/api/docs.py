@@ -10,9 +10,11 @@ from litestar.openapi.spec import OpenAPI, Operation, Parameter
 from talkmeter.api.problems import AnyRequest
 
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark }
+:root { color-scheme: light dark }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem }
 code { font-size: .95em } h2 { margin-top: 2.5rem; border-top: 1px solid; padding-top: 1rem }
-table { border-collapse: collapse; width: 100% } td, th { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0 }
+table { border-collapse: collapse; width: 100% }
+td, th { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0 }
 """
 
 
@@ -26,7 +28,9 @@ async def get_openapi(request: AnyRequest) -> Response[bytes]:
 async def get_docs(request: AnyRequest) -> Response[str]:
     """Every endpoint with its parameters and answers."""
     nonce = secrets.token_urlsafe(16)
-    policy = f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    policy = (
+        f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
     page = render_docs(request.app.openapi_schema, nonce)
     return Response(
         content=page,
@@ -48,7 +52,7 @@ def render_docs(schema: OpenAPI, nonce: str) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<style nonce="{nonce}">{_STYLE}</style></head><body><main><h1>{title}</h1>'
-        '<p>Send <code>Authorization: Bearer ak_…</code> or <code>pat_…</code>. Errors are '
+        "<p>Send <code>Authorization: Bearer ak_…</code> or <code>pat_…</code>. Errors are "
         "<code>application/problem+json</code> with one sentence in <code>detail</code>. "
         'The machine-readable description is <a href="/openapi.json">/openapi.json</a>.</p>'
         f"{sections}</main></body></html>"

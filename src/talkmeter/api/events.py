@@ -77,9 +77,7 @@ async def put_inventory(
     sender = Sender(caller.credential_id, org_id)
     with service.intake.holding(org_id) as hold:
         body = await read_body(request, service.settings, hold)
-        states, floor = await service.decode(
-            partial(read_snapshot, kind_, body, org_id, service.settings.max_events)
-        )
+        states, floor = await service.decode(partial(read_snapshot, kind_, body, org_id, service.settings.max_events))
         return await _write(service, group_by_organization(states, sender, floor))
 
 
@@ -89,4 +87,6 @@ async def _write(service: Service, works: Works) -> Response[bytes]:
     return Response(content=msgspec.json.encode(make_receipt(written)), media_type=PLAIN)
 
 
-metering_router = Router(path="/", route_handlers=[post_events, put_inventory], tags=["Metering"], security=[{"bearer": []}])
+metering_router = Router(
+    path="/", route_handlers=[post_events, put_inventory], tags=["Metering"], security=[{"bearer": []}]
+)

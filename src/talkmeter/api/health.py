@@ -4,13 +4,13 @@ import ipaddress
 
 from litestar import Response, Router, get
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlalchemy import Connection
 
 from talkmeter import metrics
 from talkmeter.api.openapi import documented
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.service import Service
 from talkmeter.errors import Forbidden, Unavailable
+from talkmeter.ledger.engine import Connection
 from talkmeter.ledger.migrate import is_current
 
 

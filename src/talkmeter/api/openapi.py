@@ -1,4 +1,4 @@
-"""What the OpenAPI description cannot take from signatures: bodies that are read raw, credentials, conditional answers."""
+"""What the OpenAPI description cannot take from signatures: bodies that are read raw, credentials, answers."""
 
 from dataclasses import dataclass
 from typing import Final

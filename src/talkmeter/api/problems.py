@@ -68,9 +68,13 @@ def render_http_exception(request: AnyRequest, error: HTTPException) -> Response
     headers = dict(error.headers or {})
     match error:
         case NotFoundException():
-            return problem_response(HTTPStatus.NOT_FOUND, "There is nothing at this address; see /docs for what there is.")
+            return problem_response(
+                HTTPStatus.NOT_FOUND, "There is nothing at this address; see /docs for what there is."
+            )
         case MethodNotAllowedException():
-            detail = f"{request.method} is not allowed at this address; allowed: {_header(headers, 'allow') or 'see /docs'}."
+            detail = (
+                f"{request.method} is not allowed at this address; allowed: {_header(headers, 'allow') or 'see /docs'}."
+            )
             return problem_response(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers)
         case ValidationException():
             return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, _validation_sentence(error))

@@ -7,11 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from sqlalchemy import Connection
-
 from talkmeter import metrics
 from talkmeter.errors import Unavailable
-from talkmeter.ledger.engine import open_engine, reading
+from talkmeter.ledger.engine import Connection, open_engine, reading
 from talkmeter.ledger.history import make_pruner
 from talkmeter.ledger.migrate import database_id
 from talkmeter.ledger.writer import Writer

@@ -3,6 +3,7 @@
 from typing import Final
 
 import structlog
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from talkmeter import clock, metrics
@@ -20,7 +21,7 @@ def surround(app: ASGIApp) -> ASGIApp:
     """Wrap an application; anything but HTTP passes through."""
 
     async def surrounded(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
         started = clock.monotonic()

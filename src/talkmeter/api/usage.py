@@ -6,7 +6,6 @@ import msgspec
 from litestar import Response, Router, get
 from litestar.openapi import ResponseSpec
 from litestar.params import Parameter
-from sqlalchemy import Connection
 
 from talkmeter import clock
 from talkmeter.api.auth import ORGANIZATION_HEADER, caller_of, organization_of, requires
@@ -16,6 +15,7 @@ from talkmeter.api.problems import AnyRequest
 from talkmeter.api.scopes import BILLING_MANAGE
 from talkmeter.api.service import Service
 from talkmeter.errors import Unprocessable
+from talkmeter.ledger.engine import Connection
 from talkmeter.period import read_window
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import Summary, read_summary
@@ -37,7 +37,9 @@ IfNoneMatch = Annotated[str | None, Parameter(header="If-None-Match", descriptio
     guards=[requires(BILLING_MANAGE)],
     responses={
         200: json_answer(Summary, "The summary of the window."),
-        304: ResponseSpec(data_container=None, description="The answer at hand is still true.", generate_examples=False),
+        304: ResponseSpec(
+            data_container=None, description="The answer at hand is still true.", generate_examples=False
+        ),
         **documented(401, 403, 422),
     },
     summary="Usage summary",
@@ -46,8 +48,8 @@ async def get_summary(
     request: AnyRequest,
     from_: Annotated[str | None, Parameter(query="from", description="Start of the window, included.")] = None,
     to: Bound = None,
-    organization: OrganizationHeader = None,
-    organization_id: OrganizationParameter = None,
+    organization: OrganizationHeader = None,  # noqa: ARG001  the guard reads it; here it is described
+    organization_id: OrganizationParameter = None,  # noqa: ARG001  as above
     if_none_match: IfNoneMatch = None,
 ) -> Response[bytes]:
     """Activity between two instants, one point per UTC day, and the current inventory."""

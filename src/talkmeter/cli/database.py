@@ -1,11 +1,10 @@
-"""Opens the database of the settings for one command; a SQLite file is made and migrated by whichever opens it first."""
+"""Opens the database of the settings for one command; a SQLite file is made by whichever opens it first."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from talkmeter.ledger.engine import Engine, open_engine, reading
-
 from talkmeter.errors import Refused
+from talkmeter.ledger.engine import Engine, open_engine, reading
 from talkmeter.ledger.migrate import migrate
 from talkmeter.ledger.organizations import organization_exists
 from talkmeter.settings import Settings, load_settings

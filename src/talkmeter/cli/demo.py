@@ -26,7 +26,7 @@ MICROSECONDS_PER_HOUR = 3_600_000_000
 @click.option("--host", help="Address to listen on; default 127.0.0.1.")
 @click.option("--port", help="Port to listen on; default 8000.")
 @click.option("--only-fill", is_flag=True, help="Make the usage and stop; serve nothing.")
-def demo(database_url: str, host: str | None, port: str | None, only_fill: bool) -> None:  # noqa: FBT001  click hands flags by name
+def demo(database_url: str, host: str | None, port: str | None, only_fill: bool) -> None:
     """Serve a year of made-up usage, topped up to the last full hour, and print a query to try."""
     from talkmeter.cli.database import opened
     from talkmeter.cli.serve import public_url, refuse_taken_port, run_server

@@ -7,7 +7,9 @@ from talkmeter.errors import Refused
 from talkmeter.period import MICROSECONDS_PER_DAY
 
 MOST_DAYS = 36_500
-Expires = click.option("--expires", type=click.IntRange(1, MOST_DAYS), metavar="DAYS", help="Days until it expires; default: never.")
+Expires = click.option(
+    "--expires", type=click.IntRange(1, MOST_DAYS), metavar="DAYS", help="Days until it expires; default: never."
+)
 
 
 @click.group()
@@ -22,8 +24,13 @@ def keys() -> None:
 @click.option("--sender", is_flag=True, help="A key that may send events of any organization, and nothing else.")
 @click.option("--name", help="A name for people.")
 @Expires
-def add(  # noqa: PLR0913  one parameter an option
-    org: str | None, role: str | None, scopes: tuple[str, ...], sender: bool, name: str | None, expires: int | None  # noqa: FBT001  click hands flags by name
+def add(
+    org: str | None,
+    role: str | None,
+    scopes: tuple[str, ...],
+    sender: bool,
+    name: str | None,
+    expires: int | None,
 ) -> None:
     """Make a key; its secret is printed this once, alone on stdout."""
     from talkmeter.api.scopes import EVENTS_WRITE, SCOPES
@@ -96,7 +103,9 @@ def print_credentials(prefix: str, kinds: set[str]) -> None:
                 state = f"revoked {format_instant(one.revoked_at)}"
             elif one.expires_at is not None:
                 state = ("expires " if one.usable(clock.now()) else "expired ") + format_instant(one.expires_at)
-            click.echo("\t".join((prefix + one.id, whose, one.role or one.scopes or "-", state, one.name or "")).rstrip())
+            click.echo(
+                "\t".join((prefix + one.id, whose, one.role or one.scopes or "-", state, one.name or "")).rstrip()
+            )
 
 
 def revoke_credential(prefix: str, given: str) -> None:
@@ -108,5 +117,5 @@ def revoke_credential(prefix: str, given: str) -> None:
     credential_id = given.removeprefix(prefix).partition(".")[0]
     with opened() as engine, writing(engine) as connection:
         if not revoke_stored(connection, credential_id, clock.now()):
-            raise Refused(f"There is no credential {prefix}{credential_id} that could be revoked; it is unknown or was revoked before.")
+            raise Refused(f"{prefix}{credential_id} cannot be revoked: it is unknown, or was revoked before.")
     click.echo(f"{prefix}{credential_id} is revoked.")

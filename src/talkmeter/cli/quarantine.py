@@ -71,7 +71,11 @@ def replay(event_ids: tuple[str, ...]) -> None:
                 arrival = read_event(one.kept_fields, Sender(one.credential_id, one.org_id))
                 if not one.complete or isinstance(arrival, Rejection):
                     refused += 1
-                    why = arrival.detail if isinstance(arrival, Rejection) else "Its fields were cut; its sender must send it again."
+                    why = (
+                        arrival.detail
+                        if isinstance(arrival, Rejection)
+                        else "Its fields were cut; its sender must send it again."
+                    )
                     click.echo(f"{one.id}\tstays: {why}")
                     continue
                 [written] = writer.submit({one.org_id: Work(one.credential_id, [(0, arrival)])}).result()
@@ -129,6 +133,8 @@ def _chosen(engine: "Engine", event_ids: tuple[str, ...]) -> "list[QuarantinedEv
         for event_id in event_ids:
             found = find_quarantined(connection, org_ids, event_id)
             if not found:
-                raise Refused(f"There is no event '{event_id}' in quarantine; 'talkmeter quarantine list' shows the ids.")
+                raise Refused(
+                    f"There is no event '{event_id}' in quarantine; 'talkmeter quarantine list' shows the ids."
+                )
             chosen += found
     return chosen

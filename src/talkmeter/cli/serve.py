@@ -55,7 +55,9 @@ def refuse_taken_port(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        message = f"Port {port} on {host} cannot be listened on ({error.strerror or error}); choose another with --port."
+        message = (
+            f"Port {port} on {host} cannot be listened on ({error.strerror or error}); choose another with --port."
+        )
         raise Refused(message) from None
 
 

@@ -10,7 +10,7 @@ from talkmeter import clock
 @click.option("--from", "from_", help="Start, included: ISO 8601; default: month to date.")
 @click.option("--to", help="End, excluded: ISO 8601.")
 @click.option("--json", "as_json", is_flag=True, help="The API's answer as JSON.")
-def summary(org_id: str, from_: str | None, to: str | None, as_json: bool) -> None:  # noqa: FBT001  click hands flags by name
+def summary(org_id: str, from_: str | None, to: str | None, as_json: bool) -> None:
     """Show an organization's usage summary."""
     import msgspec
 
@@ -31,25 +31,19 @@ def summary(org_id: str, from_: str | None, to: str | None, as_json: bool) -> No
     numbers = f" ({answer.shared_phone_numbers} on the shared pool)" if answer.shared_phone_numbers else ""
     average_minutes, average_seconds = divmod(int(answer.avg_call_duration_sec + 0.5), 60)
     heard = answer.last_event_at or "never"
+    calls = f"{answer.total_calls:,}: {answer.inbound_calls:,} in, {answer.outbound_calls:,} out"
+    runs = f"{answer.workflow_runs_success:,} succeeded, {answer.workflow_runs_failed:,} failed"
+    phones = f"{answer.total_phone_numbers:,} phone numbers{numbers}"
+    datasets = f"{answer.total_datasets:,} knowledge bases ({answer.active_datasets:,} active)"
     rows = (
         (f"{org_id}", f"{answer.from_} to {answer.to} (UTC, end excluded)"),
         ("Voice minutes", f"{answer.voice_minutes:,.2f} in {answer.voice_calls:,} voice calls"),
         ("Chat minutes", f"{answer.chat_minutes:,.2f} in {answer.chat_calls:,} sessions"),
-        (
-            "Total calls",
-            f"{answer.total_calls:,}: {answer.inbound_calls:,} in, {answer.outbound_calls:,} out, "
-            f"{average_minutes}m {average_seconds:02}s on average",
-        ),
-        (
-            "Workflow runs",
-            f"{answer.workflow_runs_total:,}: {answer.workflow_runs_success:,} succeeded, "
-            f"{answer.workflow_runs_failed:,} failed",
-        ),
+        ("Total calls", f"{calls}, {average_minutes}m {average_seconds:02}s on average"),
+        ("Workflow runs", f"{answer.workflow_runs_total:,}: {runs}"),
         (
             "Inventory now",
-            f"{answer.total_agents:,} agents, {answer.total_phone_numbers:,} phone numbers{numbers}, "
-            f"{answer.total_web_widgets:,} chat widgets, "
-            f"{answer.total_datasets:,} knowledge bases ({answer.active_datasets:,} active)",
+            f"{answer.total_agents:,} agents, {phones}, {answer.total_web_widgets:,} chat widgets, {datasets}",
         ),
         ("Newest event", f"stored {heard}"),
     )

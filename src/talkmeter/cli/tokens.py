@@ -13,8 +13,17 @@ def tokens() -> None:
 
 @tokens.command("add")
 @click.option("--name", required=True, help="Whose token it is.")
-@click.option("--org", "orgs", multiple=True, required=True, metavar="ORG_ID[:ROLE]", help="An organization it reaches; role admin (default) or viewer. May be given more than once.")
-@click.option("--expires", type=click.IntRange(1, 36_500), metavar="DAYS", help="Days until it expires; default: never.")
+@click.option(
+    "--org",
+    "orgs",
+    multiple=True,
+    required=True,
+    metavar="ORG_ID[:ROLE]",
+    help="An organization it reaches; role admin (default) or viewer. May be given more than once.",
+)
+@click.option(
+    "--expires", type=click.IntRange(1, 36_500), metavar="DAYS", help="Days until it expires; default: never."
+)
 def add(name: str, orgs: tuple[str, ...], expires: int | None) -> None:
     """Make a token; its secret is printed this once, alone on stdout."""
     from talkmeter.cli.database import opened, require_organization

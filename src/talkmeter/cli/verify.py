@@ -8,7 +8,7 @@ import click
 @click.command()
 @click.option("--org", "org_id", help="One organization; default: all.")
 @click.option("--repair", is_flag=True, help="Rewrite what differs from the records.")
-def verify(org_id: str | None, repair: bool) -> None:  # noqa: FBT001  click hands flags by name
+def verify(org_id: str | None, repair: bool) -> None:
     """Recompute every daily total and every winning state; exit status 1 where one differs."""
     from talkmeter.cli.database import opened, require_organization
     from talkmeter.ledger.engine import reading

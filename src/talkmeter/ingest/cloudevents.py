@@ -71,7 +71,7 @@ class ConversationData(RecordData, kw_only=True):
     agent_id: str | None = None
     agent_number: str | None = None
     web_widget_id: str | None = None
-    modality: Modality | None | str = None
+    modality: str | None = None
 
     def record(self) -> Conversation:
         """The normalised conversation."""
@@ -211,7 +211,9 @@ def _organization(named: str | None, sender: Sender) -> str:
     """Whose record it is: the caller's, or for a sender of any organization the one the event names."""
     if sender.org_id is None:
         if not named:
-            sentence = "data.organization_id is missing; a sender key sends for any organization, so each event names its own."
+            sentence = (
+                "data.organization_id is missing; a sender key sends for any organization, so each event names its own."
+            )
             raise FieldError(Reason.MISSING_ORGANIZATION, sentence)
         return read_id("data.organization_id", named)
     if named and named != sender.org_id:
@@ -244,7 +246,7 @@ def _decode(decode: Callable[[bytes], Decoded], raw: bytes, where: str, reason: 
 
 
 def _explain(message: str, where: str) -> str:
-    """msgspec's message as a sentence about a field of the event."""
+    """The message of msgspec as a sentence about a field of the event."""
     path = _PATH.search(message)
     inner = path.group(1) if path else ""
     field = ".".join(part for part in (where, inner) if part) or "The event"

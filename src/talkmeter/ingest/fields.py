@@ -63,14 +63,20 @@ def read_name(text: str | None) -> str | None:
 def read_time(name: str, text: str | None, reason: Reason) -> int:
     """A required RFC 3339 instant as microseconds since 1970, finer digits cut."""
     if not text:
-        raise FieldError(reason, f"{name} is missing; it must be an RFC 3339 date and time such as 2026-11-01T09:30:00Z.")
+        raise FieldError(
+            reason, f"{name} is missing; it must be an RFC 3339 date and time such as 2026-11-01T09:30:00Z."
+        )
     try:
         instant = read_instant(text)
     except (ValueError, OverflowError):
-        sentence = f"{name} must be an RFC 3339 date and time with an offset, such as 2026-11-01T09:30:00Z, not {shown(text)}."
+        sentence = (
+            f"{name} must be an RFC 3339 date and time with an offset, such as 2026-11-01T09:30:00Z, not {shown(text)}."
+        )
         raise FieldError(reason, sentence) from None
     if not within_range(instant):
-        raise FieldError(Reason.OUT_OF_RANGE, f"{name} must lie between 1970-01-01 and 2099-12-31, not at {shown(text)}.")
+        raise FieldError(
+            Reason.OUT_OF_RANGE, f"{name} must lie between 1970-01-01 and 2099-12-31, not at {shown(text)}."
+        )
     return instant
 
 

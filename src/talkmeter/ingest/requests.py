@@ -50,9 +50,7 @@ def read_request(headers: Mapping[str, str], body: bytes, sender: Sender, most_e
     return [read_event(element, sender) for element in elements]
 
 
-def group_by_organization(
-    arrivals: list[Arrival], sender: Sender, floor: Floor | None = None
-) -> dict[str, Work]:
+def group_by_organization(arrivals: list[Arrival], sender: Sender, floor: Floor | None = None) -> dict[str, Work]:
     """The arrivals of one request by organization, each with its index; a snapshot's `floor` goes with the sender's."""
     groups: dict[str, list[tuple[int, Arrival]]] = {}
     for index, arrival in enumerate(arrivals):

@@ -78,6 +78,16 @@ class Written(NamedTuple):
     stale: int
     quarantined: tuple[Quarantined, ...]
 
+    def plus(self, other: "Written") -> "Written":
+        """What two parts of one work became, together."""
+        return Written(
+            self.accepted + other.accepted,
+            self.duplicate + other.duplicate,
+            self.conflicting + other.conflicting,
+            self.stale + other.stale,
+            self.quarantined + other.quarantined,
+        )
+
 
 def refused_by_database(state: State) -> Rejection:
     """A state the database cannot hold, as a rejection; it is kept in its normalised form."""
@@ -88,7 +98,9 @@ def refused_by_database(state: State) -> Rejection:
         event_id=state.event_id,
         reason=Reason.REFUSED_BY_DATABASE,
         detail="The database refused this event; its sender may correct it and send it again.",
-        hash=sha256(b"\n".join((state.source.encode(), state.event_id.encode(), state.id.encode(), data))).digest()[:16],
+        hash=sha256(b"\n".join((state.source.encode(), state.event_id.encode(), state.id.encode(), data))).digest()[
+            :16
+        ],
         size=len(data),
         kept_fields=msgspec.json.encode(kept),
         complete=False,

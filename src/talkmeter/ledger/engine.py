@@ -18,6 +18,18 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from talkmeter.errors import DiskFull, Misconfigured, Unavailable
 
+__all__ = [
+    "Connection",
+    "Engine",
+    "is_disk_full",
+    "is_transient",
+    "open_engine",
+    "reading",
+    "sentences",
+    "transaction",
+    "writing",
+]
+
 BUSY_TIMEOUT_SEC: Final = 5
 WAL_PAGES_BETWEEN_CHECKPOINTS: Final = 8_000
 CACHE_KIB: Final = 16_384
@@ -44,11 +56,17 @@ def _parse(url: str) -> URL:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
     except (ArgumentError, NoSuchModuleError):
-        raise Misconfigured(f"TALKMETER_DATABASE_URL must look like sqlite:///talkmeter.db, not '{url[:60]}'.") from None
+        raise Misconfigured(
+            f"TALKMETER_DATABASE_URL must look like sqlite:///talkmeter.db, not '{url[:60]}'."
+        ) from None
     if backend != "sqlite":
-        raise Misconfigured(f"This version keeps its ledger in SQLite: TALKMETER_DATABASE_URL must begin with sqlite:///, not {backend}://.")
+        raise Misconfigured(
+            f"This version keeps its ledger in SQLite: TALKMETER_DATABASE_URL must begin with sqlite:///, not {backend}://."
+        )
     if not parsed.database or parsed.database == ":memory:":
-        raise Misconfigured("TALKMETER_DATABASE_URL names no file: a ledger in memory would lose what it acknowledged. Write sqlite:///FILE.")
+        raise Misconfigured(
+            "TALKMETER_DATABASE_URL names no file: a ledger in memory would lose what it acknowledged. Write sqlite:///FILE."
+        )
     folder = Path(parsed.database).absolute().parent
     if not folder.is_dir():
         raise Misconfigured(f"The folder {folder} of TALKMETER_DATABASE_URL does not exist; make it first.")
@@ -61,7 +79,10 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
     connection.execute("PRAGMA synchronous=FULL")
     level = connection.execute("PRAGMA synchronous").fetchone()[0]
     if mode != "wal" or level != _SYNCHRONOUS_FULL:
-        message = f"SQLite opened with journal_mode={mode}, synchronous={level}; Talkmeter needs wal and 2 (FULL), else an acknowledged event could be lost."
+        message = (
+            f"SQLite opened with journal_mode={mode}, synchronous={level}; Talkmeter needs wal and 2 (FULL), "
+            "else an acknowledged event could be lost."
+        )
         raise Misconfigured(message)
     connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES_BETWEEN_CHECKPOINTS}")
     connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
@@ -100,7 +121,9 @@ def sentences() -> Iterator[None]:
         yield
     except OperationalError as error:
         if is_disk_full(error):
-            raise DiskFull("The database has no room left; nothing of this request was stored. Make room and send it again.") from error
+            raise DiskFull(
+                "The database has no room left; nothing of this request was stored. Make room and send it again."
+            ) from error
         if is_transient(error):
             raise Unavailable("The database is busy; send the request again.") from error
         raise Unavailable(f"The database cannot be used now: {sqlite_reason(error)}.") from error

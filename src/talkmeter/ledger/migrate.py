@@ -27,9 +27,7 @@ def _config() -> Config:
 
 def newest_version() -> str:
     """The schema version this program is written for."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None
-    return head
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
 def schema_version(connection: Connection) -> str | None:
@@ -70,5 +68,7 @@ def _refuse_newer(connection: Connection) -> None:
     version = schema_version(connection)
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if version is not None and version not in known:
-        message = f"The database has schema version {version}, which this program does not know: a newer Talkmeter made it. Install that version or a later one."
-        raise Misconfigured(message)
+        raise Misconfigured(
+            f"The database has schema version {version}, which this program does not know: a newer Talkmeter made it. "
+            "Install that version or a later one."
+        )

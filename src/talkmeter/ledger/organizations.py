@@ -28,7 +28,9 @@ def add_organization(connection: Connection, org_id: str, name: str | None, now:
 
 def list_organizations(connection: Connection) -> list[Organization]:
     """All organizations, in order of their ids."""
-    return [Organization(str(org_id), None if name is None else str(name)) for org_id, name in _LIST.run(connection, ())]
+    return [
+        Organization(str(org_id), None if name is None else str(name)) for org_id, name in _LIST.run(connection, ())
+    ]
 
 
 def organization_exists(connection: Connection, org_id: str) -> bool:

@@ -19,7 +19,7 @@ from talkmeter.ledger import tables
 ROWS_PER_STATEMENT: Final = 1_000
 Value = str | int | bytes | bool | None
 Row = tuple[Value, ...]
-_VALUES: Final = re.compile(r"(.* VALUES )(\(.*?\))( ON CONFLICT .*)?", re.DOTALL)
+_VALUES: Final = re.compile(r"^(.* VALUES )(\(.*?\))( ON CONFLICT .*)?$", re.DOTALL)
 _EXPANDING: Final = re.compile(r"\(__\[POSTCOMPILE_\w+\]\)")
 
 
@@ -60,7 +60,9 @@ class Compiled:
     An expanding parameter (`IN`) must be the last one; it takes the rest of the tuple.
     """
 
-    def __init__(self, statement: Select[*tuple[object, ...]] | CompoundSelect[*tuple[object, ...]] | Update | Delete) -> None:
+    def __init__(
+        self, statement: Select[*tuple[object, ...]] | CompoundSelect[*tuple[object, ...]] | Update | Delete
+    ) -> None:
         """Keep the statement; it is compiled when it first runs."""
         self.statement = statement
         self._text: dict[str, str] = {}
@@ -93,9 +95,8 @@ def _placeholder(dialect: Dialect) -> str:
 @cache
 def _many_rows(dialect: Dialect, table: Table, on_conflict: OnConflict) -> _ManyRows:
     text = str(_insert(table, on_conflict).compile(dialect=dialect, column_keys=table.columns.keys()))
-    parts = _VALUES.fullmatch(text)
-    assert parts is not None, text
-    return _ManyRows(parts[1], parts[2], parts[3] or "")
+    head, row, tail = _VALUES.findall(text)[0]
+    return _ManyRows(head, row, tail)
 
 
 def _insert(table: Table, on_conflict: OnConflict) -> Insert:
@@ -106,7 +107,9 @@ def _insert(table: Table, on_conflict: OnConflict) -> Insert:
         case OnConflict.KEEP:
             return statement.on_conflict_do_nothing(index_elements=key)
         case OnConflict.REPLACE:
-            return statement.on_conflict_do_update(index_elements=key, set_={c.name: statement.excluded[c.name] for c in rest})
+            return statement.on_conflict_do_update(
+                index_elements=key, set_={c.name: statement.excluded[c.name] for c in rest}
+            )
         case OnConflict.ADD:
             sums = {name: table.c[name] + statement.excluded[name] for name in COUNTERS}
             return statement.on_conflict_do_update(index_elements=key, set_=sums)

@@ -129,9 +129,7 @@ def _verify_winners(engine: Engine, org_id: str, keys: list[RecordKey], *, repai
 def _wrong_winners(connection: Connection, org_id: str, keys: list[RecordKey]) -> dict[RecordKey, State]:
     winners = read_winners(connection, org_id, keys)
     greatest = greatest_states(connection, org_id, keys)
-    return {
-        key: state for key, state in greatest.items() if key not in winners or rank(state) > rank(winners[key])
-    }
+    return {key: state for key, state in greatest.items() if key not in winners or rank(state) > rank(winners[key])}
 
 
 def _next_day(engine: Engine, org_id: str, first: int) -> int | None:
@@ -151,7 +149,9 @@ def _verify_day(engine: Engine, org_id: str, day: int, *, repair: bool) -> Itera
         stored = dict(_stored_totals(connection, org_id, day))
     for state in states:
         if data_hash(state.record) != state.hash:
-            yield Difference(org_id, f"{state.kind} {state.id!r}: its columns are not what was received (the hash differs).")
+            yield Difference(
+                org_id, f"{state.kind} {state.id!r}: its columns are not what was received (the hash differs)."
+            )
     counted = _count(states)
     differences = [key for key in counted.keys() | stored.keys() if counted.get(key, ZERO) != stored.get(key, ZERO)]
     for key in sorted(differences):

@@ -37,7 +37,8 @@ _QUARANTINED = Compiled(
 )
 _IN_QUARANTINE = Compiled(
     select(tables.quarantine.c.hash).where(
-        tables.quarantine.c.org_id == bindparam("org"), tables.quarantine.c.hash.in_(bindparam("hashes", expanding=True))
+        tables.quarantine.c.org_id == bindparam("org"),
+        tables.quarantine.c.hash.in_(bindparam("hashes", expanding=True)),
     )
 )
 
@@ -164,9 +165,7 @@ def _raise_floor(connection: Connection, org_id: str, floor: Floor) -> bool:
     known = _FLOOR.run(connection, (org_id, floor.kind.value))
     if known and integer(known[0][0]) >= floor.time:
         return False
-    insert_rows(
-        connection, tables.inventory_snapshot, [(org_id, floor.kind.value, floor.time)], OnConflict.REPLACE
-    )
+    insert_rows(connection, tables.inventory_snapshot, [(org_id, floor.kind.value, floor.time)], OnConflict.REPLACE)
     return True
 
 

@@ -17,9 +17,10 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 
 from talkmeter import clock, metrics
 from talkmeter.errors import Refused, TalkmeterError, Unavailable
-from talkmeter.ledger.arrivals import Rejection, Work, Written, refused_by_database
+from talkmeter.ledger.arrivals import Work, Written, refused_by_database
 from talkmeter.ledger.engine import is_transient, sentences, transaction
 from talkmeter.ledger.write import write_organization
+from talkmeter.records import State
 
 EVENTS_PER_TRANSACTION: Final = 10_000
 _ATTEMPTS: Final = 6
@@ -93,7 +94,9 @@ class Writer:
         half = self._most_events // 2
         for org_id, size in job.sizes.items():
             if self._held[org_id] and self._held[org_id] + size > half:
-                raise Unavailable("Too many events of this organization wait to be written; send the request again shortly.")
+                raise Unavailable(
+                    "Too many events of this organization wait to be written; send the request again shortly."
+                )
         self._held.update(job.sizes)
         metrics.QUEUE_EVENTS.set(held + job.events)
 
@@ -132,7 +135,7 @@ class Writer:
         try:
             while self._idle and self._idle() and not self._waiting and not self._closing:
                 pass
-        except Exception:
+        except Exception:  # noqa: BLE001  the writer must outlive whatever its housekeeping meets
             _log.exception("housekeeping failed")
 
     def _commit(self, jobs: Sequence[_Job]) -> None:
@@ -144,7 +147,7 @@ class Writer:
         except (DBAPIError, OverflowError, UnicodeError) as error:
             _log.warning("a transaction was refused for its data", requests=len(jobs), error=type(error).__name__)
             self._commit_alone(jobs)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  the thread must live on and its requests must be answered
             _log.exception("a transaction failed")
             _fail(jobs, error)
         else:
@@ -157,7 +160,7 @@ class Writer:
         for job in jobs:
             try:
                 written = [self._isolate(org_id, work) for org_id, work in job.works.items()]
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  as above
                 if not isinstance(error, TalkmeterError):
                     _log.exception("a transaction failed")
                 job.done.set_exception(error)
@@ -174,12 +177,12 @@ class Writer:
                 middle = len(work.arrivals) // 2
                 first = self._isolate(org_id, work._replace(arrivals=work.arrivals[:middle], floor=None))
                 second = self._isolate(org_id, work._replace(arrivals=work.arrivals[middle:]))
-                return Written(*(a + b for a, b in zip(first, second, strict=True)))
-            if not work.arrivals or isinstance(work.arrivals[0][1], Rejection):
-                raise Refused("The database refused this request.") from error
-            index, state = work.arrivals[0]
-            guilty = work._replace(arrivals=[(index, refused_by_database(state))])
-            return self._write([{org_id: guilty}])[0][0]
+                return first.plus(second)
+            for index, guilty in work.arrivals:
+                if isinstance(guilty, State):
+                    refused = work._replace(arrivals=[(index, refused_by_database(guilty))])
+                    return self._write([{org_id: refused}])[0][0]
+            raise Refused("The database refused this request for its data.") from error
 
     def _write(self, requests: Sequence[Works]) -> list[list[Written]]:
         """One transaction, run again with jitter while the database is busy (five retries)."""
@@ -208,8 +211,8 @@ def _write_requests(engine: Engine, requests: Sequence[Works], *, keep_history: 
         now = clock.now()
         for org_id in sorted(by_org):
             positions = by_org[org_id]
-            works = [requests[position][org_id] for position in positions]
-            written = write_organization(connection, org_id, works, now, keep_history=keep_history)
+            of_one = [requests[position][org_id] for position in positions]
+            written = write_organization(connection, org_id, of_one, now, keep_history=keep_history)
             for position, part in zip(positions, written, strict=True):
                 answers[position].append(part)
     return answers

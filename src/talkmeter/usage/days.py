@@ -23,6 +23,8 @@ _TOTALS = Compiled(
     )
     .order_by(_daily.day)
 )
+
+
 def _calls_of_piece(number: str) -> Select[*tuple[object, ...]]:
     return (
         select(
@@ -62,7 +64,11 @@ def _runs_of_piece(number: str) -> Select[*tuple[object, ...]]:
 _MOST_PIECES: Final = 2
 _SCAN = Compiled(
     union_all(
-        *(part for number in range(_MOST_PIECES) for part in (_calls_of_piece(str(number)), _runs_of_piece(str(number))))
+        *(
+            part
+            for number in range(_MOST_PIECES)
+            for part in (_calls_of_piece(str(number)), _runs_of_piece(str(number)))
+        )
     )
 )
 _NO_PIECE: Final = Piece(1, 0, 0)
@@ -72,12 +78,12 @@ def read_days(connection: Connection, org_id: str, window: Window) -> dict[int, 
     """The counters of every UTC day a window touches, zeros included, in ascending order."""
     whole, pieces = pieces_of(window)
     days = dict.fromkeys(window.days, ZERO)
-    for day, *counters in _TOTALS.run(connection, (org_id, "total", whole.start, whole.stop)):
-        days[integer(day)] = Counters(*map(integer, counters))
+    for day, *totals in _TOTALS.run(connection, (org_id, "total", whole.start, whole.stop)):
+        days[integer(day)] = Counters(*map(integer, totals))
     if pieces:
         for piece, counters in zip(pieces, _scan(connection, org_id, pieces), strict=True):
-            day = day_of(piece.start)
-            days[day] = add([days[day], counters])
+            cut = day_of(piece.start)
+            days[cut] = add([days[cut], counters])
     return days
 
 

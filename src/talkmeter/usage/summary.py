@@ -65,9 +65,7 @@ def read_summary(connection: Connection, org_id: str, window: Window, revision: 
     return make_summary(window, revision.last_event_at, days, read_inventory(connection, org_id))
 
 
-def make_summary(
-    window: Window, last_event_at: int | None, days: dict[int, Counters], inventory: Inventory
-) -> Summary:
+def make_summary(window: Window, last_event_at: int | None, days: dict[int, Counters], inventory: Inventory) -> Summary:
     """Counters and milliseconds as the figures of the page, each divided once."""
     total = add(days.values())
     return Summary(
