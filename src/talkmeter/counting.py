@@ -1,10 +1,10 @@
 """The rules of counting, pure: what a record adds to which day (design.md, section 4; one test for each row).
 
-Every figure comes from here: daily totals fold `contributions` of records, and windows that cut a day weigh groups of
-like records with the same `call_counts` and `run_counts`.
+Every figure comes from here: daily totals `fold` the counts of records, and windows that cut a day weigh groups of like
+records with the same `call_counts` and `run_counts`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from talkmeter.period import day_of
@@ -109,29 +109,30 @@ def dimensions_of(record: Conversation | WorkflowExecution) -> tuple[tuple[str, 
     return (("total", ""), ("workflow", record.workflow_id or ""), ("run_status", record.status))
 
 
-def contributions(record: Record | None) -> Iterator[tuple[DayKey, Counters]]:
-    """What one record adds, to each daily total it touches."""
+def fold(changes: Iterable[tuple[Record | None, Record | None]]) -> dict[DayKey, Counters]:
+    """`counting(new) - counting(old)` of many records, summed for each daily total; unchanged totals are left out."""
+    sums: dict[tuple[str, int, str], list[int]] = {}
+    for old, new in changes:
+        _contribute(sums, old, -1)
+        _contribute(sums, new, 1)
+    return {DayKey(*key): Counters(*amounts) for key, amounts in sums.items() if any(amounts)}
+
+
+def _contribute(sums: dict[tuple[str, int, str], list[int]], record: Record | None, sign: int) -> None:
+    """Add what one record counts to every daily total it touches."""
     if record is None or isinstance(record, InventoryItem):
         return
-    counts = counts_of(record)
-    if counts == ZERO:
+    steps = [(position, sign * amount) for position, amount in enumerate(counts_of(record)) if amount]
+    if not steps:
         return
     day = day_of(record.created_at)
     for dimension, value in dimensions_of(record):
-        yield DayKey(dimension, day, value), counts
-
-
-def fold(changes: Iterable[tuple[Record | None, Record | None]]) -> dict[DayKey, Counters]:
-    """`counting(new) - counting(old)` summed for each daily total; totals that do not change are left out."""
-    sums: dict[DayKey, list[int]] = {}
-    for old, new in changes:
-        for record, sign in ((old, -1), (new, 1)):
-            for key, counts in contributions(record):
-                into = sums.setdefault(key, [0] * len(COUNTERS))
-                for position, amount in enumerate(counts):
-                    if amount:
-                        into[position] += sign * amount
-    return {key: Counters(*amounts) for key, amounts in sums.items() if any(amounts)}
+        key = (dimension, day, value)
+        into = sums.get(key)
+        if into is None:
+            into = sums[key] = [0] * len(COUNTERS)
+        for position, amount in steps:
+            into[position] += amount
 
 
 def add(rows: Iterable[Counters]) -> Counters:

@@ -202,7 +202,7 @@ def test_what_has_not_ended_by_until_is_told_as_live_and_without_a_duration() ->
     assert statuses.keys() == {"in_progress", "running", "waiting"}
 
 
-def test_the_same_until_gives_duplicates_only() -> None:
+def test_the_same_until_always_gives_the_same_events() -> None:
     until = TUESDAY * MICROSECONDS_PER_DAY + 17 * HOUR
     assert events_of_day(TUESDAY, until) == events_of_day(TUESDAY, until)
 

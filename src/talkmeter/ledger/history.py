@@ -9,8 +9,9 @@ from talkmeter import clock
 from talkmeter.ledger import tables
 from talkmeter.ledger.engine import reading, writing
 from talkmeter.ledger.organizations import list_organizations
+from talkmeter.ledger.received import history_rows
 from talkmeter.ledger.rows import state_of_history
-from talkmeter.ledger.statements import Compiled, Row, integer
+from talkmeter.ledger.statements import Compiled, integer
 from talkmeter.ledger.write import read_winners
 from talkmeter.period import MICROSECONDS_PER_DAY
 from talkmeter.records import Kind, RecordKey, State, rank
@@ -30,13 +31,6 @@ _KEYS_AFTER = Compiled(
     .order_by(_state.kind, _state.id)
     .limit(bindparam("records"))
 )
-_STATES = Compiled(
-    select(*_state).where(
-        _state.org_id == bindparam("org"),
-        _state.kind == bindparam("kind"),
-        _state.id.in_(bindparam("ids", expanding=True)),
-    )
-)
 _DELETE = Compiled(
     delete(tables.record_state).where(
         *(column == bindparam(f"the_{column.name}") for column in tables.record_state.primary_key.columns)
@@ -55,7 +49,7 @@ def records_with_history(
 def greatest_states(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> dict[RecordKey, State]:
     """The greatest state received of each record, as far as history is kept."""
     greatest: dict[RecordKey, State] = {}
-    for row in _rows_of(connection, org_id, keys):
+    for row in history_rows(connection, org_id, keys):
         state = state_of_history(row)
         key = RecordKey(state.kind, state.id)
         if key not in greatest or rank(state) > rank(greatest[key]):
@@ -102,7 +96,9 @@ def _sweep(engine: Engine, before: int) -> Iterator[None]:
         while True:
             with reading(engine) as connection:
                 keys = records_with_history(connection, organization.org_id, after)
-                old = any(integer(row[_STORED_AT]) < before for row in _rows_of(connection, organization.org_id, keys))
+                old = any(
+                    integer(row[_STORED_AT]) < before for row in history_rows(connection, organization.org_id, keys)
+                )
             if not keys:
                 break
             if old:
@@ -114,16 +110,8 @@ def _sweep(engine: Engine, before: int) -> Iterator[None]:
 def _prune_records(engine: Engine, org_id: str, keys: list[RecordKey], before: int) -> None:
     with writing(engine) as connection:
         winners = read_winners(connection, org_id, keys)
-        for row in _rows_of(connection, org_id, keys):
+        for row in history_rows(connection, org_id, keys):
             state = state_of_history(row)
             winner = winners.get(RecordKey(state.kind, state.id))
             if integer(row[_STORED_AT]) < before and winner is not None and rank(state) != rank(winner):
                 _DELETE.change(connection, row[:8])
-
-
-def _rows_of(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> Iterator[Row]:
-    by_kind: dict[Kind, list[str]] = {}
-    for key in keys:
-        by_kind.setdefault(key.kind, []).append(key.id)
-    for kind, ids in by_kind.items():
-        yield from _STATES.run(connection, (org_id, kind.value, *ids), expanded=len(ids))

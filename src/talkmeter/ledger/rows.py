@@ -85,8 +85,8 @@ class _HistoryRow(msgspec.Struct, frozen=True, array_like=True):
     stored_at: int
 
 
-def history_row_of(state: State, stored_at: int) -> Row:
-    """The row of a received state in `record_state`."""
+def history_key_of(state: State) -> Row:
+    """The key of a received state in `record_state`."""
     return (
         state.org_id,
         state.kind.value,
@@ -96,9 +96,12 @@ def history_row_of(state: State, stored_at: int) -> Row:
         state.source,
         state.event_id,
         state.sequence,
-        normalised_data(state.record),
-        stored_at,
     )
+
+
+def history_row_of(state: State, stored_at: int) -> Row:
+    """The row of a received state in `record_state`."""
+    return (*history_key_of(state), normalised_data(state.record), stored_at)
 
 
 def state_of_history(row: Row) -> State:

@@ -10,7 +10,7 @@ from functools import cache
 from itertools import chain
 from typing import Final, NamedTuple
 
-from sqlalchemy import CompoundSelect, Connection, Delete, Dialect, Select, Table, Update
+from sqlalchemy import CompoundSelect, Connection, CursorResult, Delete, Dialect, Select, Table, Update
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from talkmeter.counting import COUNTERS
@@ -54,10 +54,18 @@ def chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
         yield rows[begin : begin + ROWS_PER_STATEMENT]
 
 
+class _Text(NamedTuple):
+    """A compiled statement; `constants` are the places of values that stand in the statement itself."""
+
+    sql: str
+    constants: tuple[tuple[int, Value], ...]
+
+
 class Compiled:
     """A statement that SQLAlchemy compiles once for each engine and that runs with a positional tuple.
 
-    An expanding parameter (`IN`) must be the last one; it takes the rest of the tuple.
+    The tuple fills the named parameters in the order they stand in the SQL. An expanding parameter (`IN`) must be the
+    last one; it takes the rest of the tuple.
     """
 
     def __init__(
@@ -65,22 +73,40 @@ class Compiled:
     ) -> None:
         """Keep the statement; it is compiled when it first runs."""
         self.statement = statement
-        self._text: dict[str, str] = {}
+        self._texts: dict[str, _Text] = {}
 
-    def run(self, connection: Connection, parameters: Row, expanded: int = 0) -> list[tuple[Value, ...]]:
+    def run(self, connection: Connection, parameters: Row, expanded: int = 0) -> list[Row]:
         """Every row of a query; `expanded` says how many of the parameters belong to the IN list."""
-        return [tuple(row) for row in connection.exec_driver_sql(self.text(connection.dialect, expanded), parameters)]
+        return [tuple(row) for row in self._execute(connection, parameters, expanded)]
 
     def change(self, connection: Connection, parameters: Row) -> int:
         """Run an UPDATE or DELETE; how many rows it touched."""
-        return connection.exec_driver_sql(self.text(connection.dialect), parameters).rowcount
+        return self._execute(connection, parameters, 0).rowcount
 
     def text(self, dialect: Dialect, expanded: int = 0) -> str:
         """The SQL text for an engine."""
-        text = self._text.get(dialect.name)
+        sql = self._compiled(dialect).sql
+        return _EXPANDING.sub("(" + ", ".join([_placeholder(dialect)] * expanded) + ")", sql) if expanded else sql
+
+    def _execute(self, connection: Connection, parameters: Row, expanded: int) -> CursorResult[*tuple[Value, ...]]:
+        text = self._compiled(connection.dialect)
+        sql = self.text(connection.dialect, expanded)
+        if not text.constants:
+            return connection.exec_driver_sql(sql, parameters)
+        values = list(parameters)
+        for place, value in text.constants:
+            values.insert(place, value)
+        return connection.exec_driver_sql(sql, tuple(values))
+
+    def _compiled(self, dialect: Dialect) -> _Text:
+        text = self._texts.get(dialect.name)
         if text is None:
-            text = self._text[dialect.name] = str(self.statement.compile(dialect=dialect))
-        return _EXPANDING.sub("(" + ", ".join([_placeholder(dialect)] * expanded) + ")", text) if expanded else text
+            compiled = self.statement.compile(dialect=dialect)
+            names = getattr(compiled, "positiontup", None) or ()
+            constants = [(place, compiled.params[name]) for place, name in enumerate(names)]
+            known = tuple((place, value) for place, value in constants if value is not None)
+            text = self._texts[dialect.name] = _Text(str(compiled), known)
+        return text
 
 
 def integer(value: Value) -> int:

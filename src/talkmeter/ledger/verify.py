@@ -14,7 +14,7 @@ from talkmeter.ledger.engine import reading, writing
 from talkmeter.ledger.history import greatest_states, records_with_history
 from talkmeter.ledger.rows import row_of, state_of
 from talkmeter.ledger.statements import Compiled, OnConflict, insert_rows, integer
-from talkmeter.ledger.write import lock_organization, read_winners, touch_organization
+from talkmeter.ledger.write import lock_organization, read_winners, renew_revision
 from talkmeter.period import MICROSECONDS_PER_DAY, day_of, format_day
 from talkmeter.records import (
     Conversation,
@@ -114,7 +114,7 @@ def _verify_winners(engine: Engine, org_id: str, keys: list[RecordKey], *, repai
         yield Difference(org_id, f"{key.kind} {key.id!r}: its history holds a state that ranks above the stored one.")
     if wrong and repair:
         with writing(engine) as connection:
-            lock_organization(connection, org_id, 0)
+            last_event_at = lock_organization(connection, org_id, 0)
             days: set[int] = set()
             for key, state in _wrong_winners(connection, org_id, keys).items():
                 old = read_winners(connection, org_id, [key]).get(key)
@@ -123,7 +123,7 @@ def _verify_winners(engine: Engine, org_id: str, keys: list[RecordKey], *, repai
                 insert_rows(connection, tables.RECORD_TABLES[key.kind], rows, OnConflict.REPLACE)
             for day in days:
                 _rewrite_day(connection, org_id, day)
-            touch_organization(connection, org_id, None)
+            renew_revision(connection, org_id, last_event_at)
 
 
 def _wrong_winners(connection: Connection, org_id: str, keys: list[RecordKey]) -> dict[RecordKey, State]:
@@ -158,9 +158,9 @@ def _verify_day(engine: Engine, org_id: str, day: int, *, repair: bool) -> Itera
         yield Difference(org_id, _describe(key, stored.get(key, ZERO), counted.get(key, ZERO)))
     if differences and repair:
         with writing(engine) as connection:
-            lock_organization(connection, org_id, 0)
+            last_event_at = lock_organization(connection, org_id, 0)
             _rewrite_day(connection, org_id, day)
-            touch_organization(connection, org_id, None)
+            renew_revision(connection, org_id, last_event_at)
 
 
 def _states_of_day(connection: Connection, org_id: str, day: int) -> Iterator[State]:

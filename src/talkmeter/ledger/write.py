@@ -1,19 +1,22 @@
-"""One batch of one organization, in one transaction: read the old states, decide, write winners, history and totals.
+"""One batch, one transaction: read the old states, decide, write winners, history and daily totals.
 
-The order is the same on every engine (design.md, section 8, "A write"): the organization's row is locked first, so that
-two writers of one organization follow each other; a batch that changes nothing writes nothing.
+The order is the same on every engine (design.md, section 8, "A write"): an organization's row is locked before anything
+else of it is read, so that two writers of one organization follow each other. A batch that changes nothing writes
+nothing. SQLite joins organizations in one transaction; elsewhere a batch holds one.
 """
 
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, select
 
 from talkmeter.counting import fold
 from talkmeter.ledger import tables
-from talkmeter.ledger.arrivals import Floor, Quarantined, Rejection, Work, Written
-from talkmeter.ledger.rows import history_row_of, row_of, state_of
+from talkmeter.ledger.arrivals import Quarantined, Rejection, Work, Written
+from talkmeter.ledger.received import history_rows
+from talkmeter.ledger.rows import history_key_of, history_row_of, row_of, state_of
 from talkmeter.ledger.statements import ROWS_PER_STATEMENT, Compiled, OnConflict, Row, insert_rows, integer
 from talkmeter.records import INVENTORY_KINDS, Kind, Outcome, RecordKey, State, judge
 
@@ -21,12 +24,7 @@ QUARANTINE_LIMIT = 10_000
 """Events kept in one organization's quarantine (design.md, section 5)."""
 
 _org = tables.organization.c
-_LOCK = Compiled(select(_org.revision).where(_org.org_id == bindparam("org")).with_for_update())
-_TOUCH = Compiled(
-    update(tables.organization)
-    .where(_org.org_id == bindparam("org"))
-    .values(revision=bindparam("new_revision"), last_event_at=func.coalesce(bindparam("at"), _org.last_event_at))
-)
+_LOCK = Compiled(select(_org.last_event_at).where(_org.org_id == bindparam("org")).with_for_update())
 _FLOOR = Compiled(
     select(tables.inventory_snapshot.c.floor).where(
         tables.inventory_snapshot.c.org_id == bindparam("org"), tables.inventory_snapshot.c.kind == bindparam("kind")
@@ -59,19 +57,21 @@ def new_revision() -> str:
     return secrets.token_hex(8)
 
 
-def lock_organization(connection: Connection, org_id: str, now: int) -> None:
-    """Lock the organization's row, made now if it is absent; every other statement of a write comes after this one."""
-    if _LOCK.run(connection, (org_id,)):
-        return
-    made = insert_rows(connection, tables.organization, [(org_id, new_revision(), None)], OnConflict.KEEP)
-    if made and org_id:
-        insert_rows(connection, tables.organization_directory, [(org_id, None, now)], OnConflict.KEEP)
-    _LOCK.run(connection, (org_id,))
+def lock_organization(connection: Connection, org_id: str, now: int) -> int | None:
+    """Lock the organization's row, made now if it is absent; when its newest event was stored, in microseconds."""
+    rows = _LOCK.run(connection, (org_id,))
+    if not rows:
+        insert_rows(connection, tables.organization, [(org_id, new_revision(), None)], OnConflict.KEEP)
+        if org_id:
+            insert_rows(connection, tables.organization_directory, [(org_id, None, now)], OnConflict.KEEP)
+        rows = _LOCK.run(connection, (org_id,))
+    last_event_at = rows[0][0]
+    return None if last_event_at is None else integer(last_event_at)
 
 
-def touch_organization(connection: Connection, org_id: str, heard_at: int | None) -> None:
-    """A new revision, and the instant its newest event was stored (None: no event came)."""
-    _TOUCH.change(connection, (new_revision(), heard_at, org_id))
+def renew_revision(connection: Connection, org_id: str, last_event_at: int | None) -> None:
+    """A new revision, so that no earlier answer is taken for the present one."""
+    insert_rows(connection, tables.organization, [(org_id, new_revision(), last_event_at)], OnConflict.REPLACE)
 
 
 def read_winners(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> dict[RecordKey, State]:
@@ -91,17 +91,47 @@ def read_winners(connection: Connection, org_id: str, keys: Iterable[RecordKey])
     return winners
 
 
-def write_organization(
-    connection: Connection, org_id: str, works: Sequence[Work], now: int, *, keep_history: bool
-) -> list[Written]:
-    """Write what several requests bring to one organization, inside the caller's transaction; one answer a request.
+class _Decision(NamedTuple):
+    """What a batch changes in one organization."""
+
+    before: dict[RecordKey, State]
+    changed: dict[RecordKey, State]
+    received: list[State]
+    floors: dict[Kind, int]
+    bins: list[Counter[Outcome]]
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether anything is to be written."""
+        return bool(self.changed or self.received or self.floors)
+
+
+def write_batch(
+    connection: Connection, by_org: Mapping[str, Sequence[Work]], now: int, *, keep_history: bool
+) -> dict[str, list[Written]]:
+    """Write what requests bring to organizations, inside the caller's transaction; one answer a work, in order.
 
     `now` is when it is stored, in microseconds. Nothing is committed here.
     """
-    lock_organization(connection, org_id, now)
-    before = read_winners(connection, org_id, (_key(state) for work in works for state in _states(work)))
+    decisions: dict[str, _Decision] = {}
+    answers: dict[str, list[Written]] = {}
+    for org_id in sorted(by_org):
+        lock_organization(connection, org_id, now)
+        decision = decisions[org_id] = _decide(connection, org_id, by_org[org_id], keep_history=keep_history)
+        kept = _quarantine(connection, org_id, by_org[org_id], now)
+        answers[org_id] = [
+            _written(work, counts, kept) for work, counts in zip(by_org[org_id], decision.bins, strict=True)
+        ]
+    _store(connection, {org_id: one for org_id, one in decisions.items() if one.changes_something}, now)
+    return answers
+
+
+def _decide(connection: Connection, org_id: str, works: Sequence[Work], *, keep_history: bool) -> _Decision:
+    """Which states win, as if the events had been applied one by one."""
+    before = read_winners(connection, org_id, {_key(state) for work in works for state in _states(work)})
     winners = dict(before)
-    received: dict[Row, Row] = {}
+    received: dict[Row, State] = {}
+    losing: dict[Row, State] = {}
     bins: list[Counter[Outcome]] = []
     for work in works:
         counts: Counter[Outcome] = Counter()
@@ -111,21 +141,53 @@ def write_organization(
             counts[outcome] += 1
             if outcome is Outcome.ACCEPTED:
                 winners[key] = state
-            if keep_history and outcome is not Outcome.DUPLICATE:
-                row = history_row_of(state, now)
-                received.setdefault(row[:8], row)
+                received[history_key_of(state)] = state
+            elif outcome is not Outcome.DUPLICATE:
+                losing[history_key_of(state)] = state
         bins.append(counts)
     changed = {key: state for key, state in winners.items() if before.get(key) is not state}
-    stored = _store(connection, org_id, changed, before, now)
-    if received:
-        stored += insert_rows(
-            connection, tables.record_state, sorted(received.values(), key=_history_key), OnConflict.KEEP
+    if keep_history:
+        received |= _not_yet_received(connection, org_id, losing)
+    return _Decision(
+        before=before,
+        changed=changed,
+        received=list(received.values()) if keep_history else [],
+        floors=_raised_floors(connection, org_id, works),
+        bins=bins,
+    )
+
+
+def _store(connection: Connection, decisions: Mapping[str, _Decision], now: int) -> None:
+    """Write winners, history, the difference to the daily totals, floors and revisions; each table's rows together."""
+    changed = [state for one in decisions.values() for state in one.changed.values()]
+    for table in dict.fromkeys(tables.RECORD_TABLES.values()):
+        rows = [row_of(state, now) for state in changed if tables.RECORD_TABLES[state.kind] is table]
+        insert_rows(connection, table, sorted(rows, key=_first_three), OnConflict.REPLACE)
+    history = [history_row_of(state, now) for one in decisions.values() for state in one.received]
+    insert_rows(connection, tables.record_state, sorted(history), OnConflict.KEEP)
+    totals: list[Row] = []
+    for org_id, one in decisions.items():
+        differences = fold(
+            (one.before[key].record if key in one.before else None, state.record) for key, state in one.changed.items()
         )
-    raised = [_raise_floor(connection, org_id, work.floor) for work in works if work.floor]
-    if stored or any(raised):
-        touch_organization(connection, org_id, now)
-    kept = _quarantine(connection, org_id, works, now)
-    return [_written(work, counts, kept) for work, counts in zip(works, bins, strict=True)]
+        totals += [(org_id, *key, *counters) for key, counters in differences.items()]
+    insert_rows(connection, tables.usage_daily, sorted(totals), OnConflict.ADD)
+    floors = [(org_id, kind.value, floor) for org_id, one in decisions.items() for kind, floor in one.floors.items()]
+    insert_rows(connection, tables.inventory_snapshot, sorted(floors), OnConflict.REPLACE)
+    revisions = [(org_id, new_revision(), now) for org_id in sorted(decisions)]
+    insert_rows(connection, tables.organization, revisions, OnConflict.REPLACE)
+
+
+def _not_yet_received(connection: Connection, org_id: str, losing: dict[Row, State]) -> dict[Row, State]:
+    """Of states that do not win, those that the history does not hold."""
+    if not losing:
+        return {}
+    known = {row[:8] for row in history_rows(connection, org_id, {_key(state) for state in losing.values()})}
+    return {key: state for key, state in losing.items() if key not in known}
+
+
+def _first_three(row: Row) -> Row:
+    return row[:3]
 
 
 def _states(work: Work) -> Iterable[State]:
@@ -140,33 +202,17 @@ def _key(state: State) -> RecordKey:
     return RecordKey(state.kind, state.id)
 
 
-def _history_key(row: Row) -> Row:
-    return row[:8]
-
-
-def _store(
-    connection: Connection, org_id: str, changed: dict[RecordKey, State], before: dict[RecordKey, State], now: int
-) -> int:
-    """Write the new winners and the difference they make to the daily totals; how many winners there were."""
-    for table in dict.fromkeys(tables.RECORD_TABLES.values()):
-        states = [state for key, state in changed.items() if tables.RECORD_TABLES[key.kind] is table]
-        if states:
-            states.sort(key=lambda state: (state.kind.value, state.id))
-            insert_rows(connection, table, [row_of(state, now) for state in states], OnConflict.REPLACE)
-    totals = fold((before[key].record if key in before else None, state.record) for key, state in changed.items())
-    if totals:
-        rows = [(org_id, *key, *counters) for key, counters in sorted(totals.items())]
-        insert_rows(connection, tables.usage_daily, rows, OnConflict.ADD)
-    return len(changed)
-
-
-def _raise_floor(connection: Connection, org_id: str, floor: Floor) -> bool:
-    """Raise the floor of one kind to the greatest time seen; whether that changed it."""
-    known = _FLOOR.run(connection, (org_id, floor.kind.value))
-    if known and integer(known[0][0]) >= floor.time:
-        return False
-    insert_rows(connection, tables.inventory_snapshot, [(org_id, floor.kind.value, floor.time)], OnConflict.REPLACE)
-    return True
+def _raised_floors(connection: Connection, org_id: str, works: Sequence[Work]) -> dict[Kind, int]:
+    """The floors that rise: the greatest time seen of each kind, where it is above the stored one."""
+    floors: dict[Kind, int] = {}
+    for work in works:
+        if work.floor is not None:
+            floors[work.floor.kind] = max(work.floor.time, floors.get(work.floor.kind, -1))
+    for kind in list(floors):
+        known = _FLOOR.run(connection, (org_id, kind.value))
+        if known and integer(known[0][0]) >= floors[kind]:
+            del floors[kind]
+    return floors
 
 
 def _quarantine(connection: Connection, org_id: str, works: Sequence[Work], now: int) -> set[bytes]:

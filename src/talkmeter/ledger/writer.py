@@ -19,7 +19,7 @@ from talkmeter import clock, metrics
 from talkmeter.errors import Refused, TalkmeterError, Unavailable
 from talkmeter.ledger.arrivals import Work, Written, refused_by_database
 from talkmeter.ledger.engine import is_transient, sentences, transaction
-from talkmeter.ledger.write import write_organization
+from talkmeter.ledger.write import write_batch
 from talkmeter.records import State
 
 EVENTS_PER_TRANSACTION: Final = 10_000
@@ -201,21 +201,15 @@ class Writer:
 
 
 def _write_requests(engine: Engine, requests: Sequence[Works], *, keep_history: bool) -> list[list[Written]]:
-    """Write requests in one transaction, organization by organization in order of their ids."""
-    by_org: dict[str, list[int]] = {}
-    for position, works in enumerate(requests):
-        for org_id in works:
-            by_org.setdefault(org_id, []).append(position)
-    answers: list[list[Written]] = [[] for _ in requests]
+    """Write requests in one transaction; the answers to each, organization by organization."""
+    by_org: dict[str, list[Work]] = {}
+    for works in requests:
+        for org_id, work in works.items():
+            by_org.setdefault(org_id, []).append(work)
     with transaction(engine) as connection:
-        now = clock.now()
-        for org_id in sorted(by_org):
-            positions = by_org[org_id]
-            of_one = [requests[position][org_id] for position in positions]
-            written = write_organization(connection, org_id, of_one, now, keep_history=keep_history)
-            for position, part in zip(positions, written, strict=True):
-                answers[position].append(part)
-    return answers
+        answers = write_batch(connection, by_org, clock.now(), keep_history=keep_history)
+    in_order = {org_id: iter(written) for org_id, written in answers.items()}
+    return [[next(in_order[org_id]) for org_id in works] for works in requests]
 
 
 def _fail(jobs: Sequence[_Job], error: Exception) -> None:

@@ -78,7 +78,7 @@ def read_days(connection: Connection, org_id: str, window: Window) -> dict[int, 
     """The counters of every UTC day a window touches, zeros included, in ascending order."""
     whole, pieces = pieces_of(window)
     days = dict.fromkeys(window.days, ZERO)
-    for day, *totals in _TOTALS.run(connection, (org_id, "total", whole.start, whole.stop)):
+    for day, *totals in _TOTALS.run(connection, (org_id, whole.start, whole.stop)):
         days[integer(day)] = Counters(*map(integer, totals))
     if pieces:
         for piece, counters in zip(pieces, _scan(connection, org_id, pieces), strict=True):

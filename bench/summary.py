@@ -1,0 +1,77 @@
+"""The summary of 366 days over HTTP, at ten thousand and at a million conversations, and what the server takes."""
+
+import http.client
+import time
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from bench.workload import Workload
+from talkmeter import clock
+from talkmeter.ledger.arrivals import Work
+from talkmeter.ledger.engine import open_engine, transaction
+from talkmeter.ledger.migrate import migrate
+from talkmeter.ledger.write import write_batch
+from tests.servers import environment_for, running_server
+
+REQUESTS: Final = 300
+LOADED_AT_ONCE: Final = 5_000
+
+
+class Latency(NamedTuple):
+    """Milliseconds at the median and the 99th percentile, requests a second on one connection, memory of the server."""
+
+    p50_ms: float
+    p99_ms: float
+    per_second: float
+    server_mib: float
+
+
+def load(folder: Path, conversations: int) -> None:
+    """A database with a year of one organization's conversations, by the ledger's own write."""
+    workload = Workload(conversations)
+    engine = open_engine(environment_for(folder, {})["TALKMETER_DATABASE_URL"])
+    migrate(engine)
+    [org_id] = workload.organizations
+    for first in range(0, conversations, LOADED_AT_ONCE):
+        states = list(enumerate(workload.states(first, min(LOADED_AT_ONCE, conversations - first))))
+        with transaction(engine) as connection:
+            write_batch(connection, {org_id: [Work("bench", states)]}, clock.now(), keep_history=False)
+    engine.dispose()
+
+
+def summary_latency(folder: Path, conversations: int) -> Latency:
+    """Time the year's summary of a loaded database, computed anew each time (no If-None-Match)."""
+    with running_server(folder) as server:
+        org_id = Workload(1).organizations[0]
+        key = server.cli("keys", "add", "--org", org_id, "--role", "admin")
+        connection = http.client.HTTPConnection(urlsplit(server.url).netloc)
+        path = "/admin/usage/summary?from=2025-01-01&to=2026-01-02"
+        times: list[float] = []
+        for _ in range(REQUESTS):
+            started = time.perf_counter()
+            connection.request("GET", path, headers={"Authorization": f"Bearer {key}"})
+            answer = connection.getresponse()
+            body = answer.read()
+            times.append(time.perf_counter() - started)
+            assert answer.status == 200
+            assert f'"total_calls":{conversations},'.encode() in body
+        connection.close()
+        memory = server_memory(server.process.pid)
+    times.sort()
+    return Latency(times[len(times) // 2] * 1000, times[int(len(times) * 0.99)] * 1000, len(times) / sum(times), memory)
+
+
+def server_memory(pid: int) -> float:
+    """PSS of a process and its children, in MiB."""
+    total = 0
+    for one in (pid, *_children(pid)):
+        for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                total += int(line.split()[1])
+    return total / 1024
+
+
+def _children(pid: int) -> list[int]:
+    found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [*found, *(grandchild for child in found for grandchild in _children(child))]
