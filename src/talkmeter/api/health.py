@@ -30,6 +30,8 @@ async def get_ready(request: AnyRequest) -> dict[str, str]:
 
     if not await service.read(ask):
         raise Unavailable("The database does not have this version's schema: run 'talkmeter migrate'.")
+    if not service.writer.alive:
+        raise Unavailable("The writer has stopped; restart the server.")
     return {"status": "ready"}
 
 

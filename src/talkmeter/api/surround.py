@@ -1,9 +1,9 @@
-"""What surrounds every request, errors included: security headers, its time in the metrics, one debug log line."""
+"""What surrounds every request, errors included: security headers, HEAD, its time in the metrics, a debug line."""
 
 from typing import Final
 
 import structlog
-from litestar.enums import ScopeType
+from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from talkmeter import clock, metrics
@@ -18,7 +18,7 @@ _log = structlog.get_logger()
 
 
 def surround(app: ASGIApp) -> ASGIApp:
-    """Wrap an application; anything but HTTP passes through."""
+    """Wrap an application; anything but HTTP passes through, HEAD is a GET whose body is not sent."""
 
     async def surrounded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -26,12 +26,18 @@ def surround(app: ASGIApp) -> ASGIApp:
             return
         started = clock.monotonic()
         status = 0
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        without_body = method == "HEAD"
+        if without_body:
+            scope["method"] = HttpMethod.GET
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], *_SECURITY_HEADERS]
+            elif without_body:
+                message = {"type": "http.response.body", "body": b"", "more_body": False}
             await send(message)
 
         try:
@@ -39,7 +45,6 @@ def surround(app: ASGIApp) -> ASGIApp:
         finally:
             took = clock.monotonic() - started
             route = scope.get("path_template") or "unknown"
-            method = scope["method"] if scope["method"] in _METHODS else "other"
             metrics.REQUEST_SECONDS.labels(method, route, str(status)).observe(took)
             _log.debug("request", method=method, route=route, status=status, milliseconds=round(took * 1000, 2))
 

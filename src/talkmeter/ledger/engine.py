@@ -43,6 +43,7 @@ def open_engine(url: str, connections: int = 6) -> Engine:
         parsed,
         pool_size=connections,
         max_overflow=0,
+        hide_parameters=True,
         pool_timeout=BUSY_TIMEOUT_SEC,
         connect_args={"timeout": BUSY_TIMEOUT_SEC, "check_same_thread": False, "cached_statements": 256},
     )

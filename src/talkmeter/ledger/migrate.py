@@ -1,6 +1,7 @@
 """Brings a database to this program's version, and says whether it is there."""
 
 import secrets
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,7 @@ def _config() -> Config:
     return config
 
 
+@cache
 def newest_version() -> str:
     """The schema version this program is written for."""
     return str(ScriptDirectory.from_config(_config()).get_current_head())

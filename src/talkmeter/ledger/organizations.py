@@ -21,8 +21,9 @@ class Organization(NamedTuple):
 
 
 def add_organization(connection: Connection, org_id: str, name: str | None, now: int) -> None:
-    """Add an organization, or give the one that exists another name."""
-    insert_rows(connection, tables.organization_directory, [(org_id, name, now)], OnConflict.REPLACE)
+    """Add an organization, or give the one that exists another name (None: leave its name as it is)."""
+    on_conflict = OnConflict.KEEP if name is None else OnConflict.REPLACE
+    insert_rows(connection, tables.organization_directory, [(org_id, name, now)], on_conflict)
     lock_organization(connection, org_id, now)
 
 

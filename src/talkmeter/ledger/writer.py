@@ -79,6 +79,11 @@ class Writer:
             self._changed.notify()
         return job.done
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread still writes."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Take nothing more, write all that was accepted, end the thread."""
         with self._changed:
