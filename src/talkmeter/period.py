@@ -5,6 +5,7 @@ A window is at most 366 days long; `to` is after `from` (usage-and-metering.md, 
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from talkmeter.errors import Unprocessable
@@ -75,6 +76,7 @@ def format_instant(instant: int) -> str:
     return (_EPOCH + timedelta(microseconds=instant)).isoformat().replace("+00:00", "Z")
 
 
+@lru_cache(maxsize=4_096)
 def format_day(day: int) -> str:
     """Days since 1970 as YYYY-MM-DD."""
     return (_EPOCH_DATE + timedelta(days=day)).isoformat()

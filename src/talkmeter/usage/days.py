@@ -78,8 +78,8 @@ def read_days(connection: Connection, org_id: str, window: Window) -> dict[int, 
     """The counters of every UTC day a window touches, zeros included, in ascending order."""
     whole, pieces = pieces_of(window)
     days = dict.fromkeys(window.days, ZERO)
-    for day, *totals in _TOTALS.run(connection, (org_id, whole.start, whole.stop)):
-        days[integer(day)] = Counters(*map(integer, totals))
+    for row in _TOTALS.run_integers(connection, (org_id, whole.start, whole.stop)):
+        days[row[0]] = Counters._make(row[1:])
     if pieces:
         for piece, counters in zip(pieces, _scan(connection, org_id, pieces), strict=True):
             cut = day_of(piece.start)
