@@ -75,7 +75,7 @@ class Intake:
 
         def hold(size: int) -> None:
             nonlocal mine
-            self._admit(caller, size)
+            self._admit(caller, size, mine)
             mine += size
             self._held[caller] += size
             metrics.QUEUE_BYTES.set(self._held.total())
@@ -88,9 +88,10 @@ class Intake:
                 del self._held[caller]
             metrics.QUEUE_BYTES.set(self._held.total())
 
-    def _admit(self, caller: str, size: int) -> None:
+    def _admit(self, caller: str, size: int, mine: int) -> None:
+        """Refuse what does not fit beside other requests; a request that is alone always fits."""
         total, own = self._held.total(), self._held[caller]
-        if total and total + size > self._most:
+        if total > mine and total + size > self._most:
             raise Unavailable("Too many bytes of requests wait to be written; send the request again shortly.")
-        if own and own + size > self._most // 2 and total > own:
+        if own > mine and own + size > self._most // 2:
             raise Unavailable("Too many bytes of this sender wait to be written; send the request again shortly.")

@@ -15,7 +15,7 @@ def verify(org_id: str | None, repair: bool) -> None:
     from talkmeter.ledger.organizations import list_organizations
     from talkmeter.ledger.verify import verify_organization
 
-    found = 0
+    found = mended = 0
     with opened() as engine:
         if org_id is not None:
             require_organization(engine, org_id)
@@ -26,10 +26,12 @@ def verify(org_id: str | None, repair: bool) -> None:
         for one in org_ids:
             for difference in verify_organization(engine, one, repair=repair):
                 found += 1
+                mended += repair and difference.mendable
                 click.echo(f"{difference.org_id}: {difference.sentence}")
     checked = f"{len(org_ids)} organization{'' if len(org_ids) == 1 else 's'}"
     if not found:
         click.echo(f"{checked} verified: every daily total is the sum of its records.")
         return
-    click.echo(f"{checked} checked: {found} difference{'' if found == 1 else 's'} {'repaired' if repair else 'found'}.")
+    repaired = f", {mended} repaired" if repair else "; --repair mends what can be mended"
+    click.echo(f"{checked} checked: {found} difference{'' if found == 1 else 's'} found{repaired}.")
     sys.exit(1)

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Engine, bindparam, delete, func, select
 
+from talkmeter import clock
 from talkmeter.counting import COUNTERS, ZERO, Counters, DayKey, fold
 from talkmeter.ledger import tables
 from talkmeter.ledger.engine import reading, writing
@@ -79,14 +80,15 @@ _DELETE_DAY = Compiled(
 
 
 class Difference(NamedTuple):
-    """One thing that is not as the records or their history say, as a sentence."""
+    """One thing that is not as the records or their history say, as a sentence; and whether a repair mends it."""
 
     org_id: str
     sentence: str
+    mendable: bool = True
 
 
 def verify_organization(engine: Engine, org_id: str, *, repair: bool) -> Iterator[Difference]:
-    """Every difference in one organization's ledger; with `repair` each is mended once it has been told."""
+    """Every difference in one organization's ledger; with `repair` the mendable ones are mended once they are told."""
     for keys in _record_steps(engine, org_id):
         yield from _verify_winners(engine, org_id, keys, repair=repair)
     day = _next_day(engine, org_id, 0)
@@ -107,19 +109,19 @@ def _record_steps(engine: Engine, org_id: str) -> Iterator[list[RecordKey]]:
 
 
 def _verify_winners(engine: Engine, org_id: str, keys: list[RecordKey], *, repair: bool) -> Iterator[Difference]:
-    """The stored winner is the greatest state ever received (of those that history keeps)."""
+    """The stored winner is the greatest state ever received, of those that history keeps, to the letter."""
     with reading(engine) as connection:
         wrong = _wrong_winners(connection, org_id, keys)
     for key in wrong:
-        yield Difference(org_id, f"{key.kind} {key.id!r}: its history holds a state that ranks above the stored one.")
+        yield Difference(org_id, f"{key.kind} {key.id!r}: it is not the greatest state of its history.")
     if wrong and repair:
         with writing(engine) as connection:
-            last_event_at = lock_organization(connection, org_id, 0)
+            last_event_at = lock_organization(connection, org_id, clock.now())
             days: set[int] = set()
             for key, state in _wrong_winners(connection, org_id, keys).items():
                 old = read_winners(connection, org_id, [key]).get(key)
                 days.update(_days_of(old.record if old else None), _days_of(state.record))
-                rows = [row_of(state, 0)]
+                rows = [row_of(state, clock.now())]
                 insert_rows(connection, tables.RECORD_TABLES[key.kind], rows, OnConflict.REPLACE)
             for day in days:
                 _rewrite_day(connection, org_id, day)
@@ -127,9 +129,17 @@ def _verify_winners(engine: Engine, org_id: str, keys: list[RecordKey], *, repai
 
 
 def _wrong_winners(connection: Connection, org_id: str, keys: list[RecordKey]) -> dict[RecordKey, State]:
+    """Of records whose stored winner is not the greatest state of their history, that state."""
     winners = read_winners(connection, org_id, keys)
     greatest = greatest_states(connection, org_id, keys)
-    return {key: state for key, state in greatest.items() if key not in winners or rank(state) > rank(winners[key])}
+    return {key: state for key, state in greatest.items() if key not in winners or _outdone(winners[key], state)}
+
+
+def _outdone(winner: State, greatest: State) -> bool:
+    """Whether history knows better; it may know less, where it was kept only at times."""
+    if rank(greatest) == rank(winner):
+        return greatest.record != winner.record
+    return rank(greatest) > rank(winner)
 
 
 def _next_day(engine: Engine, org_id: str, first: int) -> int | None:
@@ -149,16 +159,15 @@ def _verify_day(engine: Engine, org_id: str, day: int, *, repair: bool) -> Itera
         stored = dict(_stored_totals(connection, org_id, day))
     for state in states:
         if data_hash(state.record) != state.hash:
-            yield Difference(
-                org_id, f"{state.kind} {state.id!r}: its columns are not what was received (the hash differs)."
-            )
+            sentence = f"{state.kind} {state.id!r}: its columns are not what was received, and no history can tell."
+            yield Difference(org_id, sentence, mendable=False)
     counted = _count(states)
     differences = [key for key in counted.keys() | stored.keys() if counted.get(key, ZERO) != stored.get(key, ZERO)]
     for key in sorted(differences):
         yield Difference(org_id, _describe(key, stored.get(key, ZERO), counted.get(key, ZERO)))
     if differences and repair:
         with writing(engine) as connection:
-            last_event_at = lock_organization(connection, org_id, 0)
+            last_event_at = lock_organization(connection, org_id, clock.now())
             _rewrite_day(connection, org_id, day)
             renew_revision(connection, org_id, last_event_at)
 
