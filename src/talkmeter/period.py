@@ -22,6 +22,10 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _RFC3339: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+_ISO_8601: Final = re.compile(
+    r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}"
+    r"(?:[Tt ][0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2}(?:[.,][0-9]+)?)?)?(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
+)
 _SPACE_FOR_PLUS: Final = re.compile(r" (?=[0-9]{2}:?(?:[0-9]{2})?$)")
 
 
@@ -116,17 +120,18 @@ def _read_bound(name: str, text: str) -> int:
 
     A `+` that a client forgot to escape arrives as a space and is read as the `+` it was.
     """
-    shown = text[:40]
+    shown = ascii(text[:40])
     try:
-        parsed = datetime.fromisoformat(_SPACE_FOR_PLUS.sub("+", text.strip(), count=1).upper())
+        known = _ISO_8601.fullmatch(_SPACE_FOR_PLUS.sub("+", text.strip(), count=1))
+        parsed = datetime.fromisoformat(known.group().upper() if known else "")
         instant = microseconds(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         message = (
-            f"'{name}' must be an ISO 8601 date or date-time such as 2026-11-01 or 2026-11-01T00:00:00Z, not '{shown}'."
+            f"'{name}' must be an ISO 8601 date or date-time such as 2026-11-01 or 2026-11-01T00:00:00Z, not {shown}."
         )
         raise Unprocessable(message) from None
     if not EARLIEST_INSTANT <= instant <= LATEST_INSTANT:
-        message = f"'{name}' must lie between 1970-01-01 and 2100-01-01, not at '{shown}'."
+        message = f"'{name}' must lie between 1970-01-01 and 2100-01-01, not at {shown}."
         raise Unprocessable(message)
     return instant
 

@@ -116,6 +116,9 @@ def requires(scope: str | None) -> Callable[[Connected, BaseRouteHandler], Await
         caller = await authenticator.caller(connection)
         if scope is not None and scope not in caller.scopes:
             raise Forbidden(f"This needs the scope {scope}, which the credential does not have.")
+        if len(set(named_organizations(connection))) > 1:
+            both = f"The header {ORGANIZATION_HEADER} and the parameter {ORGANIZATION_PARAMETER}"
+            raise Unprocessable(f"{both} name different organizations.")
         connection.state.caller = caller
 
     return guard
@@ -158,10 +161,6 @@ def _caller_for(credential: Credential, grants: dict[str, str], named: list[str]
             org_id, scopes = named[0], expand(grants[named[0]], ())
         case CredentialKind.SENDER:
             org_id, scopes = _any_organization(named), frozenset({EVENTS_WRITE})
-    if len(set(named)) > 1:
-        raise Unprocessable(
-            f"The header {ORGANIZATION_HEADER} and the parameter {ORGANIZATION_PARAMETER} name different organizations."
-        )
     return Caller(credential_id=credential.id, org_id=org_id, scopes=scopes)
 
 

@@ -3,10 +3,8 @@
 import asyncio
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
-
-from litestar.exceptions import ClientException
 
 from talkmeter.api.problems import AnyRequest
 from talkmeter.errors import BadRequest, RequestTimeout, TooLarge, UnsupportedMediaType
@@ -44,13 +42,22 @@ async def read_body(request: AnyRequest, settings: Settings, hold: Callable[[int
         raise _too_large(settings.max_body_bytes)
     try:
         async with asyncio.timeout(settings.body_timeout_sec):
-            async for chunk in request.stream():
+            async for chunk in _chunks(request):
                 decoder.feed(chunk)
     except TimeoutError:
         raise RequestTimeout(f"The body did not arrive within {settings.body_timeout_sec} seconds.") from None
-    except ClientException:
-        raise BadRequest("The connection was closed before the whole body arrived.") from None
     return decoder.finish()
+
+
+async def _chunks(request: AnyRequest) -> AsyncIterator[bytes]:
+    """The body as it arrives."""
+    while True:
+        message = await request.receive()
+        if message["type"] != "http.request":
+            raise BadRequest("The connection was closed before the whole body arrived.")
+        yield message["body"]
+        if not message["more_body"]:
+            return
 
 
 def _too_large(most: int) -> TooLarge:

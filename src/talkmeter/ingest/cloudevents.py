@@ -6,7 +6,7 @@ Types and fields are those of design.md, section 5, in the platform's names; unk
 import re
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -49,7 +49,7 @@ class Envelope(msgspec.Struct):
     source: str
     type: str
     time: str | None = None
-    sequence: str | int | None = None
+    sequence: msgspec.Raw = msgspec.Raw()
     data: msgspec.Raw = msgspec.Raw()
 
 
@@ -108,8 +108,8 @@ class InventoryData(RecordData, kw_only=True):
     """Data of an inventory event, and one item of a snapshot; `shared` and `active` are false by default."""
 
     name: str | None = None
-    shared: bool | None = None
-    active: bool | None = None
+    shared: Literal[""] | bool | None = None
+    active: Literal[""] | bool | None = None
 
     def record(self) -> InventoryItem:
         """The normalised item."""
@@ -137,6 +137,7 @@ def _event_types() -> dict[str, EventType]:
 
 EVENT_TYPES: Final = _event_types()
 
+_decode_any: Final = msgspec.json.Decoder().decode
 _decode_envelope: Final = msgspec.json.Decoder(Envelope).decode
 Decoded = TypeVar("Decoded")
 _PATH: Final = re.compile(r" - at `\$\.?(.*)`$")
@@ -168,7 +169,7 @@ def read_envelope(envelope: Envelope, sender: Sender) -> State:
         known = ", ".join(sorted(EVENT_TYPES))
         raise FieldError(Reason.UNKNOWN_TYPE, f"type {shown(envelope.type)} is not metered; known types: {known}.")
     time = read_time("time", envelope.time, Reason.INVALID_ENVELOPE)
-    raw_data = bytes(envelope.data)
+    sequence, raw_data = bytes(envelope.sequence), bytes(envelope.data)
     if raw_data in (b"", b"null"):
         raise FieldError(Reason.INVALID_DATA, "data is missing; it must be a JSON object (data_base64 is not read).")
     data = _decode(event_type.decode, raw_data, "data", Reason.INVALID_DATA)
@@ -184,7 +185,7 @@ def read_envelope(envelope: Envelope, sender: Sender) -> State:
         id=read_id("data.id", data.id),
         record=record,
         time=time,
-        sequence=read_sequence(envelope.sequence),
+        sequence=read_sequence(_decode(_decode_any, sequence, "sequence", Reason.INVALID_ENVELOPE)) if sequence else 0,
         source=source,
         event_id=event_id,
         hash=data_hash(record),

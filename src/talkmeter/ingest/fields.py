@@ -15,6 +15,7 @@ SHOWN: Final = 60
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SEQUENCE: Final = re.compile(r"-?[0-9]{1,18}")
+_MILLISECOND: Final = Decimal("0.001")
 _NUMBER: Final = re.compile(rb"-?[0-9].*", re.DOTALL)
 
 
@@ -80,9 +81,11 @@ def read_time(name: str, text: str | None, reason: Reason) -> int:
     return instant
 
 
-def read_sequence(value: str | int | None) -> int:
-    """CloudEvents `sequence` as an integer of at most 18 digits; anything else is 0 (design.md, section 4)."""
-    text = str(value) if value is not None else ""
+def read_sequence(value: object) -> int:
+    """CloudEvents `sequence`: an integer of at most 18 digits, bare or as text; anything else is 0."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return 0
+    text = str(value)
     return int(text) if _SEQUENCE.fullmatch(text) else 0
 
 
@@ -99,4 +102,4 @@ def read_duration(raw: bytes) -> int | None:
     if not 0 <= seconds <= LONGEST_DURATION_SEC:
         sentence = f"data.duration must be between 0 and {LONGEST_DURATION_SEC} seconds, not {shown(raw.decode())}."
         raise FieldError(Reason.OUT_OF_RANGE, sentence)
-    return int((seconds * 1000).to_integral_value(ROUND_HALF_UP))
+    return int(seconds.quantize(_MILLISECOND, ROUND_HALF_UP) * 1000)

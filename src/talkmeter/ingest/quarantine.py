@@ -12,6 +12,7 @@ import msgspec
 from talkmeter.ingest.fields import LONGEST_ID_BYTES, FieldError, read_id
 
 LONGEST_KEPT: Final = 256
+LONGEST_INTEGER: Final = 18
 KNOWN_ENVELOPE: Final = ("specversion", "id", "source", "type", "time", "sequence")
 KNOWN_DATA: Final = (
     "organization_id",
@@ -49,10 +50,11 @@ def keep_known_fields(raw: bytes) -> KeptFields:
     data = event.get("data")
     envelope, whole_envelope = _keep(event, KNOWN_ENVELOPE)
     known, whole_data = _keep(data, KNOWN_DATA) if isinstance(data, dict) else ({}, False)
-    event_id, org_id = envelope.get("id"), known.get("organization_id")
+    event_id = envelope.get("id")
+    named = data.get("organization_id") if isinstance(data, dict) else None
     return KeptFields(
         event_id=event_id[:LONGEST_ID_BYTES] if isinstance(event_id, str) else None,
-        organization_id=org_id if isinstance(org_id, str) else None,
+        organization_id=named if isinstance(named, str) and named == known.get("organization_id") else None,
         json=msgspec.json.encode({**envelope, "data": known}),
         complete=whole_envelope and whole_data,
     )
@@ -69,10 +71,14 @@ def read_named_organization(kept: KeptFields) -> str:
 def _read_leniently(raw: bytes) -> dict[str, object]:
     """As JSON with NaN, lone surrogates and broken UTF-8 let through; {} where even that fails."""
     try:
-        event = json.loads(raw.decode("utf-8", "replace"))
+        event = json.loads(raw.decode("utf-8", "replace"), parse_int=_read_integer)
     except (ValueError, RecursionError):
         return {}
     return event if isinstance(event, dict) else {}
+
+
+def _read_integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= LONGEST_INTEGER else digits
 
 
 def _keep(fields: dict[str, object], names: tuple[str, ...]) -> tuple[dict[str, Scalar], bool]:

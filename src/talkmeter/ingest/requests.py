@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from talkmeter.errors import BadRequest, TooLarge, UnsupportedMediaType
+from talkmeter.errors import BadRequest, UnsupportedMediaType
 from talkmeter.ingest.cloudevents import Envelope, Sender, read_envelope, read_event, reject
 from talkmeter.ingest.fields import FieldError
 from talkmeter.ingest.split import read_one, split_array
@@ -44,10 +44,7 @@ def read_request(headers: Mapping[str, str], body: bytes, sender: Sender, most_e
         return [read_event(read_one(body), sender)]
     if not stripped.startswith(b"["):
         raise BadRequest(f"A body of type {BATCH} must be a JSON array of CloudEvents.")
-    elements = split_array(body)
-    if len(elements) > most_events:
-        raise TooLarge(f"The request holds {len(elements)} events; at most {most_events} are allowed in one request.")
-    return [read_event(element, sender) for element in elements]
+    return [read_event(element, sender) for element in split_array(body, most_events)]
 
 
 def group_by_organization(arrivals: list[Arrival], sender: Sender, floor: Floor | None = None) -> dict[str, Work]:
@@ -74,7 +71,7 @@ def _read_binary(headers: Mapping[str, str], body: bytes, sender: Sender) -> Arr
             source=attribute("source"),
             type=attribute("type"),
             time=attribute("time"),
-            sequence=attribute("sequence"),
+            sequence=msgspec.Raw(msgspec.json.encode(attribute("sequence"))),
             data=msgspec.Raw(data),
         )
         return read_envelope(envelope, sender)

@@ -10,23 +10,31 @@ from typing import Final
 
 import msgspec
 
-from talkmeter.errors import BadRequest
+from talkmeter.errors import BadRequest, TooLarge
 
 _raw_array: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _raw_value: Final = msgspec.json.Decoder(msgspec.Raw)
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{},]', re.DOTALL)
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|["\[\]{},]', re.DOTALL)
 _WHITESPACE: Final = b" \t\r\n"
+_CLOSING: Final = {b"[": b"]", b"{": b"}"}
+_COMMAS_PER_ELEMENT: Final = 32
+"""With more commas than this, an array is cut step by step, so that one of millions of elements is never held whole."""
 
 
-def split_array(body: bytes) -> list[bytes]:
-    """The elements of a JSON array, undecoded. BadRequest where the body is no array."""
-    try:
-        return [bytes(element) for element in _raw_array.decode(body)]
-    except (msgspec.DecodeError, RecursionError):
-        elements = _cut_at_commas(body.strip(_WHITESPACE))
-    if elements is None:
-        message = "The body is not a JSON array: its brackets or quotes do not match."
-        raise BadRequest(message)
+def split_array(body: bytes, most: int) -> list[bytes]:
+    """The elements of a JSON array, undecoded.
+
+    BadRequest where the body is no array, TooLarge where it has more than `most` elements.
+    """
+    if body.count(b",") <= most * _COMMAS_PER_ELEMENT:
+        try:
+            elements = [bytes(element) for element in _raw_array.decode(body)]
+        except (msgspec.DecodeError, RecursionError):
+            elements = _cut_at_commas(body.strip(_WHITESPACE), most)
+    else:
+        elements = _cut_at_commas(body.strip(_WHITESPACE), most)
+    if len(elements) > most:
+        raise TooLarge(f"The request holds more than {most} events, which is the most that one request may hold.")
     return elements
 
 
@@ -54,29 +62,39 @@ def _is_lenient_json(text: bytes) -> bool:
     except ValueError:
         return False
     except RecursionError:
-        return _cut_at_commas(b"[" + text + b"]") is not None
+        return _is_balanced(text)
     return True
 
 
-def _cut_at_commas(text: bytes) -> list[bytes] | None:
-    """Cut an array at its top-level commas; None where brackets or quotes do not match."""
-    if not (text.startswith(b"[") and text.endswith(b"]")):
-        return None
+def _is_balanced(text: bytes) -> bool:
+    try:
+        return len(_cut_at_commas(b"[" + text + b"]", 1)) == 1
+    except BadRequest:
+        return False
+
+
+def _cut_at_commas(text: bytes, most: int) -> list[bytes]:
+    """Cut an array at its top-level commas; a little more than `most` elements at the most.
+
+    BadRequest where brackets or quotes do not match. A comma too many stands for an empty element, bad in itself.
+    """
+    unmatched = BadRequest("The body is not a JSON array: its brackets or quotes do not match.")
     elements: list[bytes] = []
-    depth, begin, end = 0, 1, 0
+    expected = bytearray()
+    begin = 1
     for token in _TOKEN.finditer(text):
         symbol = token.group()
-        if symbol in b"[{":
-            depth += 1
-        elif symbol in b"]}":
-            depth -= 1
-            if depth == 0:
-                end = token.start()
-                break
-        elif symbol == b"," and depth == 1:
+        if symbol in _CLOSING:
+            expected += _CLOSING[symbol]
+            if len(expected) == 1 and (token.start() != 0 or symbol != b"["):
+                raise unmatched
+        elif symbol == b'"' or not expected or (symbol in b"]}" and expected.pop() != symbol[0]):
+            raise unmatched
+        if not expected or (symbol == b"," and len(expected) == 1):
             elements.append(text[begin : token.start()].strip(_WHITESPACE))
             begin = token.end()
-    if depth != 0 or end != len(text) - 1:
-        return None
-    last = text[begin:end].strip(_WHITESPACE)
-    return [*elements, last] if elements or last else []
+        if len(elements) > most:
+            return elements
+    if expected or begin != len(text) or not elements:
+        raise unmatched
+    return [] if elements == [b""] else elements

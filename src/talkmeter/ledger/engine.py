@@ -13,8 +13,9 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from talkmeter.errors import DiskFull, Misconfigured, Unavailable
 
@@ -55,18 +56,19 @@ def open_engine(url: str, connections: int = 6) -> Engine:
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
-        backend = parsed.get_backend_name()
-    except (ArgumentError, NoSuchModuleError):
+    except ArgumentError:
         raise Misconfigured(
             f"TALKMETER_DATABASE_URL must look like sqlite:///talkmeter.db, not '{url[:60]}'."
         ) from None
-    if backend != "sqlite":
+    if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
         raise Misconfigured(
-            f"This version keeps its ledger in SQLite: TALKMETER_DATABASE_URL must begin with sqlite:///, not {backend}://."
+            f"TALKMETER_DATABASE_URL must begin with sqlite:///, not {parsed.drivername}://: "
+            "this version keeps its ledger in SQLite."
         )
     if not parsed.database or parsed.database == ":memory:":
         raise Misconfigured(
-            "TALKMETER_DATABASE_URL names no file: a ledger in memory would lose what it acknowledged. Write sqlite:///FILE."
+            "TALKMETER_DATABASE_URL names no file: a ledger in memory would lose what it acknowledged. "
+            "Write sqlite:///FILE."
         )
     folder = Path(parsed.database).absolute().parent
     if not folder.is_dir():
@@ -76,7 +78,14 @@ def _parse(url: str) -> URL:
 
 def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
     connection.isolation_level = None
-    mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    # SQLite does not wait by itself for another process that makes the same file at this moment.
+    patiently = Retrying(
+        retry=retry_if_exception(is_transient),
+        stop=stop_after_delay(BUSY_TIMEOUT_SEC),
+        wait=wait_random(0.01, 0.1),
+        reraise=True,
+    )
+    mode = patiently(lambda: connection.execute("PRAGMA journal_mode=WAL").fetchone()[0])
     connection.execute("PRAGMA synchronous=FULL")
     level = connection.execute("PRAGMA synchronous").fetchone()[0]
     if mode != "wal" or level != _SYNCHRONOUS_FULL:
@@ -117,7 +126,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def sentences() -> Iterator[None]:
-    """The database's own faults as errors with a sentence: no room (507), busy or unreachable (503)."""
+    """The database's own faults as errors with a sentence: no room (507), busy or unreachable (503), no database."""
     try:
         yield
     except OperationalError as error:
@@ -128,6 +137,10 @@ def sentences() -> Iterator[None]:
         if is_transient(error):
             raise Unavailable("The database is busy; send the request again.") from error
         raise Unavailable(f"The database cannot be used now: {sqlite_reason(error)}.") from error
+    except DatabaseError as error:
+        if _code(error) not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            raise
+        raise Misconfigured(f"The database file cannot be read: {sqlite_reason(error)}.") from error
 
 
 def is_transient(error: BaseException) -> bool:

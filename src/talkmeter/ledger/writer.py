@@ -71,6 +71,8 @@ class Writer:
         Unavailable where the queue is full or one organization already fills half of it.
         """
         job = _Job(works)
+        # A request whose client went away is written all the same: from here on nobody can cancel it.
+        job.done.set_running_or_notify_cancel()
         with self._changed:
             if self._closing:
                 raise Unavailable("The server is stopping; send the request again.")
