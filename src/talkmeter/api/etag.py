@@ -18,9 +18,7 @@ def make_etag(database_id: str, org_id: str, revision: Revision, route: str, *qu
     return '"' + sha256("\n".join(map(repr, parts)).encode()).hexdigest()[:32] + '"'
 
 
-def matches(if_none_match: str | None, etag: str) -> bool:
+def matches(if_none_match: str, etag: str) -> bool:
     """Whether an If-None-Match header names this ETag (weakly compared, RFC 9110, section 13.1.2)."""
-    if if_none_match is None:
-        return False
     named = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
     return etag in named or named == ["*"]

@@ -20,6 +20,7 @@ from talkmeter.ingest.inventory import read_kind, read_snapshot
 from talkmeter.ingest.receipt import Receipt, make_receipt
 from talkmeter.ingest.requests import PLAIN, group_by_organization, media_type, read_request
 from talkmeter.ledger.writer import Works
+from talkmeter.records import INVENTORY_KINDS
 
 READ_INLINE_BYTES: Final = 16_384
 """A smaller body is read in the event loop: handing it to a thread would cost more than reading it."""
@@ -66,7 +67,7 @@ async def post_events(request: AnyRequest) -> Response[bytes]:
 )
 async def put_inventory(
     request: AnyRequest,
-    kind: Annotated[str, Parameter(description="agent, phone_number, web_widget or dataset.")],
+    kind: Annotated[str, Parameter(description="What the list holds.", schema_extra={"enum": [*INVENTORY_KINDS]})],
 ) -> Response[bytes]:
     """Take the full list of one kind, true at `time`; what it leaves out and no later event brought is gone."""
     service: Service = request.app.state.service

@@ -10,7 +10,7 @@ from litestar.params import Parameter
 from talkmeter import clock
 from talkmeter.api.auth import ORGANIZATION_HEADER, caller_of, organization_of, requires
 from talkmeter.api.etag import CACHE_HEADERS, make_etag, matches
-from talkmeter.api.openapi import documented, json_answer
+from talkmeter.api.openapi import QueryOperation, documented, json_answer
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.scopes import BILLING_MANAGE
 from talkmeter.api.service import Service
@@ -35,6 +35,7 @@ IfNoneMatch = Annotated[str | None, Parameter(header="If-None-Match", descriptio
 @get(
     "/admin/usage/summary",
     guards=[requires(BILLING_MANAGE)],
+    operation_class=QueryOperation,
     responses={
         200: json_answer(Summary, "The summary of the window."),
         304: ResponseSpec(
@@ -50,7 +51,7 @@ async def get_summary(
     to: Bound = None,
     organization: OrganizationHeader = None,  # noqa: ARG001  the guard reads it; here it is described
     organization_id: OrganizationParameter = None,  # noqa: ARG001  as above
-    if_none_match: IfNoneMatch = None,
+    if_none_match: IfNoneMatch = None,  # noqa: ARG001  read below with all its lines; here it is described
 ) -> Response[bytes]:
     """Activity between two instants, one point per UTC day, and the current inventory."""
     service: Service = request.app.state.service
@@ -59,11 +60,12 @@ async def get_summary(
         if len(request.query_params.getall(name, [])) > 1:
             raise Unprocessable(f"'{name}' is given more than once.")
     window = read_window(from_, to, clock.now())
+    known = ",".join(request.headers.getall("if-none-match", []))
 
     def ask(connection: Connection) -> tuple[str, bytes | None]:
         revision = read_revision(connection, org_id)
         etag = make_etag(service.database_id, org_id, revision, "summary", *window)
-        if matches(if_none_match, etag):
+        if matches(known, etag):
             return etag, None
         return etag, msgspec.json.encode(read_summary(connection, org_id, window, revision))
 

@@ -12,7 +12,7 @@ from talkmeter.ledger.organizations import list_organizations
 from talkmeter.ledger.received import history_rows
 from talkmeter.ledger.rows import state_of_history
 from talkmeter.ledger.statements import Compiled, integer
-from talkmeter.ledger.write import read_winners
+from talkmeter.ledger.winners import read_winners
 from talkmeter.period import MICROSECONDS_PER_DAY
 from talkmeter.records import Kind, RecordKey, State, rank
 

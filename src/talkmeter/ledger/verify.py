@@ -6,6 +6,7 @@ Each day and each step is read in a short snapshot of its own, so that verifying
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+import msgspec
 from sqlalchemy import Connection, Engine, bindparam, delete, func, select
 
 from talkmeter import clock
@@ -14,8 +15,9 @@ from talkmeter.ledger import tables
 from talkmeter.ledger.engine import reading, writing
 from talkmeter.ledger.history import greatest_states, records_with_history
 from talkmeter.ledger.rows import row_of, state_of
-from talkmeter.ledger.statements import Compiled, OnConflict, insert_rows, integer
-from talkmeter.ledger.write import lock_organization, read_winners, renew_revision
+from talkmeter.ledger.statements import Compiled, OnConflict, Row, insert_rows, integer
+from talkmeter.ledger.winners import winner_rows
+from talkmeter.ledger.write import lock_organization, renew_revision
 from talkmeter.period import MICROSECONDS_PER_DAY, day_of, format_day
 from talkmeter.records import (
     Conversation,
@@ -113,14 +115,15 @@ def _verify_winners(engine: Engine, org_id: str, keys: list[RecordKey], *, repai
     with reading(engine) as connection:
         wrong = _wrong_winners(connection, org_id, keys)
     for key in wrong:
-        yield Difference(org_id, f"{key.kind} {key.id!r}: it is not the greatest state of its history.")
+        yield Difference(org_id, f"{key.kind} {key.id!r}: it is not the greatest state its history holds.")
     if wrong and repair:
         with writing(engine) as connection:
             last_event_at = lock_organization(connection, org_id, clock.now())
             days: set[int] = set()
             for key, state in _wrong_winners(connection, org_id, keys).items():
-                old = read_winners(connection, org_id, [key]).get(key)
-                days.update(_days_of(old.record if old else None), _days_of(state.record))
+                for kind, row in winner_rows(connection, org_id, [key]):
+                    days.update(_days_of(_readable_record(kind, row)))
+                days.update(_days_of(state.record))
                 rows = [row_of(state, clock.now())]
                 insert_rows(connection, tables.RECORD_TABLES[key.kind], rows, OnConflict.REPLACE)
             for day in days:
@@ -129,17 +132,25 @@ def _verify_winners(engine: Engine, org_id: str, keys: list[RecordKey], *, repai
 
 
 def _wrong_winners(connection: Connection, org_id: str, keys: list[RecordKey]) -> dict[RecordKey, State]:
-    """Of records whose stored winner is not the greatest state of their history, that state."""
-    winners = read_winners(connection, org_id, keys)
+    """Of records whose stored winner is damaged or not the greatest state of their history, that greatest state."""
+    winners = _sound_winners(connection, org_id, keys)
     greatest = greatest_states(connection, org_id, keys)
-    return {key: state for key, state in greatest.items() if key not in winners or _outdone(winners[key], state)}
+    return {key: state for key, state in greatest.items() if key not in winners or rank(state) > rank(winners[key])}
 
 
-def _outdone(winner: State, greatest: State) -> bool:
-    """Whether history knows better; it may know less, where it was kept only at times."""
-    if rank(greatest) == rank(winner):
-        return greatest.record != winner.record
-    return rank(greatest) > rank(winner)
+def _sound_winners(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> dict[RecordKey, State]:
+    """The stored winners that can be read and are what was received."""
+    states = (_read_soundly(kind, row) for kind, row in winner_rows(connection, org_id, keys))
+    return {RecordKey(state.kind, state.id): state for state in states if state is not None}
+
+
+def _read_soundly(kind: Kind, row: Row) -> State | None:
+    """A row as a state; None where it cannot be read or its columns are not what its hash was made of."""
+    try:
+        state = state_of(kind, row)
+    except msgspec.ValidationError:
+        return None
+    return state if data_hash(state.record) == state.hash else None
 
 
 def _next_day(engine: Engine, org_id: str, first: int) -> int | None:
@@ -155,13 +166,13 @@ def _next_day(engine: Engine, org_id: str, first: int) -> int | None:
 
 def _verify_day(engine: Engine, org_id: str, day: int, *, repair: bool) -> Iterator[Difference]:
     with reading(engine) as connection:
-        states = list(_states_of_day(connection, org_id, day))
+        rows = list(_rows_of_day(connection, org_id, day))
         stored = dict(_stored_totals(connection, org_id, day))
-    for state in states:
-        if data_hash(state.record) != state.hash:
-            sentence = f"{state.kind} {state.id!r}: its columns are not what was received, and no history can tell."
+    for kind, row in rows:
+        if _read_soundly(kind, row) is None:
+            sentence = f"{kind} {str(row[1])!r}: its columns are not what was received, and no history can tell."
             yield Difference(org_id, sentence, mendable=False)
-    counted = _count(states)
+    counted = _count(rows)
     differences = [key for key in counted.keys() | stored.keys() if counted.get(key, ZERO) != stored.get(key, ZERO)]
     for key in sorted(differences):
         yield Difference(org_id, _describe(key, stored.get(key, ZERO), counted.get(key, ZERO)))
@@ -172,11 +183,11 @@ def _verify_day(engine: Engine, org_id: str, day: int, *, repair: bool) -> Itera
             renew_revision(connection, org_id, last_event_at)
 
 
-def _states_of_day(connection: Connection, org_id: str, day: int) -> Iterator[State]:
+def _rows_of_day(connection: Connection, org_id: str, day: int) -> Iterator[tuple[Kind, Row]]:
     bounds = (org_id, day * MICROSECONDS_PER_DAY, (day + 1) * MICROSECONDS_PER_DAY)
     for kind, query in _RECORDS_OF_DAY.items():
         for row in query.run(connection, bounds):
-            yield state_of(kind, row)
+            yield kind, row
 
 
 def _stored_totals(connection: Connection, org_id: str, day: int) -> Iterator[tuple[DayKey, Counters]]:
@@ -186,15 +197,23 @@ def _stored_totals(connection: Connection, org_id: str, day: int) -> Iterator[tu
             yield key, Counters(*map(integer, counters))
 
 
-def _count(states: Iterable[State]) -> dict[DayKey, Counters]:
-    return fold((None, state.record) for state in states)
+def _count(rows: Iterable[tuple[Kind, Row]]) -> dict[DayKey, Counters]:
+    """What the records of a day add up to; one that cannot be read adds nothing."""
+    return fold((None, record) for kind, row in rows if (record := _readable_record(kind, row)) is not None)
+
+
+def _readable_record(kind: Kind, row: Row) -> Record | None:
+    try:
+        return state_of(kind, row).record
+    except msgspec.ValidationError:
+        return None
 
 
 def _rewrite_day(connection: Connection, org_id: str, day: int) -> None:
     """Make a day's totals anew from its records, inside a transaction that holds the organization."""
     for named in DIMENSIONS:
         _DELETE_DAY.change(connection, (org_id, named, day))
-    totals = _count(_states_of_day(connection, org_id, day))
+    totals = _count(_rows_of_day(connection, org_id, day))
     rows = [(org_id, *key, *counters) for key, counters in sorted(totals.items())]
     insert_rows(connection, tables.usage_daily, rows, OnConflict.REPLACE)
 

@@ -16,9 +16,10 @@ from talkmeter.counting import fold
 from talkmeter.ledger import tables
 from talkmeter.ledger.arrivals import Quarantined, Rejection, Work, Written
 from talkmeter.ledger.received import history_rows
-from talkmeter.ledger.rows import history_key_of, history_row_of, row_of, state_of
+from talkmeter.ledger.rows import history_key_of, history_row_of, row_of
 from talkmeter.ledger.statements import ROWS_PER_STATEMENT, Compiled, OnConflict, Row, insert_rows, integer
-from talkmeter.records import INVENTORY_KINDS, Kind, Outcome, RecordKey, State, judge
+from talkmeter.ledger.winners import read_winners
+from talkmeter.records import Kind, Outcome, RecordKey, State, judge
 
 QUARANTINE_LIMIT = 10_000
 """Events kept in one organization's quarantine (design.md, section 5)."""
@@ -41,17 +42,6 @@ _IN_QUARANTINE = Compiled(
 )
 
 
-def _winners_query(kind: Kind) -> Compiled:
-    table = tables.RECORD_TABLES[kind]
-    query = select(*table.c).where(table.c.org_id == bindparam("org"))
-    if kind in INVENTORY_KINDS:
-        query = query.where(table.c.kind == bindparam("kind"))
-    return Compiled(query.where(table.c.id.in_(bindparam("ids", expanding=True))))
-
-
-_WINNERS = {kind: _winners_query(kind) for kind in Kind}
-
-
 def new_revision() -> str:
     """A fresh random revision: it changes with everything that can change an answer."""
     return secrets.token_hex(8)
@@ -72,23 +62,6 @@ def lock_organization(connection: Connection, org_id: str, now: int) -> int | No
 def renew_revision(connection: Connection, org_id: str, last_event_at: int | None) -> None:
     """A new revision, so that no earlier answer is taken for the present one."""
     insert_rows(connection, tables.organization, [(org_id, new_revision(), last_event_at)], OnConflict.REPLACE)
-
-
-def read_winners(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> dict[RecordKey, State]:
-    """The winning states of the records that exist."""
-    by_kind: dict[Kind, set[str]] = {}
-    for key in keys:
-        by_kind.setdefault(key.kind, set()).add(key.id)
-    winners: dict[RecordKey, State] = {}
-    for kind, ids in by_kind.items():
-        head: Row = (org_id, kind.value) if kind in INVENTORY_KINDS else (org_id,)
-        wanted = sorted(ids)
-        for begin in range(0, len(wanted), ROWS_PER_STATEMENT):
-            part = wanted[begin : begin + ROWS_PER_STATEMENT]
-            for row in _WINNERS[kind].run(connection, (*head, *part), expanded=len(part)):
-                state = state_of(kind, row)
-                winners[RecordKey(kind, state.id)] = state
-    return winners
 
 
 class _Decision(NamedTuple):

@@ -1,0 +1,41 @@
+"""The winning state of each record, as its table holds it."""
+
+from collections.abc import Iterable, Iterator
+
+from sqlalchemy import Connection, bindparam, select
+
+from talkmeter.ledger import tables
+from talkmeter.ledger.rows import state_of
+from talkmeter.ledger.statements import ROWS_PER_STATEMENT, Compiled, Row
+from talkmeter.records import INVENTORY_KINDS, Kind, RecordKey, State
+
+
+def _winners_query(kind: Kind) -> Compiled:
+    table = tables.RECORD_TABLES[kind]
+    query = select(*table.c).where(table.c.org_id == bindparam("org"))
+    if kind in INVENTORY_KINDS:
+        query = query.where(table.c.kind == bindparam("kind"))
+    return Compiled(query.where(table.c.id.in_(bindparam("ids", expanding=True))))
+
+
+_WINNERS = {kind: _winners_query(kind) for kind in Kind}
+
+
+def read_winners(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> dict[RecordKey, State]:
+    """The winning states of the records that exist."""
+    states = (state_of(kind, row) for kind, row in winner_rows(connection, org_id, keys))
+    return {RecordKey(state.kind, state.id): state for state in states}
+
+
+def winner_rows(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> Iterator[tuple[Kind, Row]]:
+    """The rows of the records that exist, undecoded."""
+    by_kind: dict[Kind, set[str]] = {}
+    for key in keys:
+        by_kind.setdefault(key.kind, set()).add(key.id)
+    for kind, ids in by_kind.items():
+        head: Row = (org_id, kind.value) if kind in INVENTORY_KINDS else (org_id,)
+        wanted = sorted(ids)
+        for begin in range(0, len(wanted), ROWS_PER_STATEMENT):
+            part = wanted[begin : begin + ROWS_PER_STATEMENT]
+            for row in _WINNERS[kind].run(connection, (*head, *part), expanded=len(part)):
+                yield kind, row
