@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from talkmeter.errors import Unprocessable
+from talkmeter.errors import Unprocessable, shown
 
 MICROSECONDS_PER_DAY: Final = 86_400_000_000
 EARLIEST_INSTANT: Final = 0
@@ -120,18 +120,15 @@ def _read_bound(name: str, text: str) -> int:
 
     A `+` that a client forgot to escape arrives as a space and is read as the `+` it was.
     """
-    shown = ascii(text[:40])
     try:
         known = _ISO_8601.fullmatch(_SPACE_FOR_PLUS.sub("+", text.strip(), count=1))
         parsed = datetime.fromisoformat(known.group().upper() if known else "")
         instant = microseconds(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
-        message = (
-            f"'{name}' must be an ISO 8601 date or date-time such as 2026-11-01 or 2026-11-01T00:00:00Z, not {shown}."
-        )
-        raise Unprocessable(message) from None
+        allowed = "an ISO 8601 date or date-time such as 2026-11-01 or 2026-11-01T00:00:00Z"
+        raise Unprocessable(f"'{name}' must be {allowed}, not {shown(text)}.") from None
     if not EARLIEST_INSTANT <= instant <= LATEST_INSTANT:
-        message = f"'{name}' must lie between 1970-01-01 and 2100-01-01, not at {shown}."
+        message = f"'{name}' must lie between 1970-01-01 and 2100-01-01, not at {shown(text)}."
         raise Unprocessable(message)
     return instant
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from talkmeter.api.problems import AnyRequest
-from talkmeter.errors import BadRequest, RequestTimeout, TooLarge, UnsupportedMediaType
+from talkmeter.errors import BadRequest, RequestTimeout, TooLarge, UnsupportedMediaType, shown
 from talkmeter.settings import Settings
 
 if sys.version_info >= (3, 14):
@@ -138,7 +138,7 @@ def _decoder(encoding: str, most: int, hold: Callable[[int], None]) -> _Body:
         case "zstd":
             return _CompressedBody("zstd", _unzstd, most, hold)
         case other:
-            raise UnsupportedMediaType(f"Content-Encoding must be gzip, zstd or absent, not '{other[:40]}'.")
+            raise UnsupportedMediaType(f"Content-Encoding must be gzip, zstd or absent, not {shown(other)}.")
 
 
 def _gunzip() -> _Decompressor:

@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 
+from talkmeter.errors import shown
 from talkmeter.ingest.fields import (
     LONGEST_SOURCE_BYTES,
     FieldError,
@@ -19,7 +20,6 @@ from talkmeter.ingest.fields import (
     read_optional_id,
     read_sequence,
     read_time,
-    shown,
 )
 from talkmeter.ingest.quarantine import keep_known_fields, read_named_organization
 from talkmeter.ledger.arrivals import Arrival, Reason, Rejection

@@ -4,6 +4,7 @@ import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Final
 
+from talkmeter.errors import shown
 from talkmeter.ledger.arrivals import Reason
 from talkmeter.period import read_instant, within_range
 
@@ -11,7 +12,6 @@ LONGEST_DURATION_SEC: Final = 31_622_400
 LONGEST_ID_BYTES: Final = 200
 LONGEST_SOURCE_BYTES: Final = 500
 LONGEST_NAME: Final = 200
-SHOWN: Final = 60
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SEQUENCE: Final = re.compile(r"-?[0-9]{1,18}")
@@ -27,12 +27,6 @@ class FieldError(Exception):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
-
-
-def shown(text: str) -> str:
-    """A value as it may stand in a sentence: short, printable."""
-    cut = text if len(text) <= SHOWN else text[:SHOWN] + "…"
-    return ascii(cut)
 
 
 def read_id(name: str, text: str, longest: int = LONGEST_ID_BYTES, reason: Reason = Reason.INVALID_DATA) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from talkmeter.errors import BadRequest, TooLarge, Unprocessable
+from talkmeter.errors import BadRequest, TooLarge, Unprocessable, shown
 from talkmeter.ingest.cloudevents import InventoryData
 from talkmeter.ingest.fields import FieldError, read_id, read_time
 from talkmeter.ledger.arrivals import Arrival, Floor, Reason
@@ -29,7 +29,7 @@ _decode = msgspec.json.Decoder(Snapshot).decode
 def read_kind(text: str) -> Kind:
     """The inventory kind of a path. Unprocessable where it is none."""
     if text not in INVENTORY_KINDS:
-        raise Unprocessable(f"The kind must be one of {', '.join(INVENTORY_KINDS)}, not '{text[:40]}'.")
+        raise Unprocessable(f"The kind must be one of {', '.join(INVENTORY_KINDS)}, not {shown(text)}.")
     return Kind(text)
 
 

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from talkmeter.errors import BadRequest, UnsupportedMediaType
+from talkmeter.errors import BadRequest, UnsupportedMediaType, shown
 from talkmeter.ingest.cloudevents import Envelope, Sender, read_envelope, read_event, reject
 from talkmeter.ingest.fields import FieldError
 from talkmeter.ingest.split import read_one, split_array
@@ -23,11 +23,11 @@ def media_type(content_type: str) -> str:
     """The media type of a Content-Type that is read here. UnsupportedMediaType where it is another."""
     type_, *parameters = (part.strip().lower() for part in content_type.split(";"))
     if type_ not in CONTENT_TYPES:
-        raise UnsupportedMediaType(f"Content-Type must be one of {', '.join(CONTENT_TYPES)}, not '{type_[:60]}'.")
+        raise UnsupportedMediaType(f"Content-Type must be one of {', '.join(CONTENT_TYPES)}, not {shown(type_)}.")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "charset" and value.strip().strip('"') not in _UTF8:
-            raise UnsupportedMediaType(f"The body must be UTF-8, not '{value[:40]}'.")
+            raise UnsupportedMediaType(f"The body must be UTF-8, not {shown(value)}.")
     return type_
 
 

@@ -1,0 +1,20 @@
+"""One real server for each file of tests, and a new organization on it for each test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.api.organizations import Organization, new_organization
+from tests.servers import Server, running_server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def org(server: Server) -> Iterator[Organization]:
+    with new_organization(server) as organization:
+        yield organization

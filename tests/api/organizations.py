@@ -1,0 +1,172 @@
+"""An organization of a running server, as its senders and its readers meet it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import httpx
+
+from talkmeter import clock
+from talkmeter.ledger.credentials import CredentialKind, issue
+from talkmeter.ledger.engine import open_engine, writing
+from talkmeter.ledger.organizations import add_organization
+from tests.events import Json
+from tests.servers import Server
+
+Answer = dict[str, Any]
+EVENTS = "/metering/events"
+SUMMARY = "/admin/usage/summary"
+PLAIN = "application/json"
+STRUCTURED = "application/cloudevents+json"
+BATCH = "application/cloudevents-batch+json"
+ORGANIZATION_HEADER = "X-Anyreach-Org"
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Organization:
+    """An organization with an admin key, which `client` sends along."""
+
+    id: str
+    key: str
+    server: Server
+    client: httpx.Client
+
+    def post(self, body: bytes, content_type: str = PLAIN, **headers: str) -> httpx.Response:
+        """Send a body as it is to the events endpoint; `_` in a header's name stands for `-`."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.post(EVENTS, content=body, headers={"Content-Type": content_type, **named})
+
+    def send(self, *events: Json) -> Answer:
+        """Send events as one batch; the receipt."""
+        return receipt_of(self.post(json.dumps(events).encode(), BATCH))
+
+    def put_inventory(self, kind: str, time: str, *items: Json) -> httpx.Response:
+        """Send the full list of one kind."""
+        return self.client.put(f"/metering/inventory/{kind}", json={"time": time, "items": items})
+
+    def ask(self, **parameters: str) -> httpx.Response:
+        """Ask for the summary; `from_` stands for `from`."""
+        return self.client.get(SUMMARY, params={name.rstrip("_"): value for name, value in parameters.items()})
+
+    def summary(self, from_: str = "2026-03-01", to: str = "2026-03-02") -> Answer:
+        """The summary of a window; by default of the day on which `tests.events` happen."""
+        response = self.ask(from_=from_, to=to)
+        assert response.status_code == 200, response.text
+        answer: Answer = response.json()
+        return answer
+
+    def calls(self) -> int:
+        """How many conversations are counted on the day on which `tests.events` happen."""
+        calls: int = self.summary()["total_calls"]
+        return calls
+
+
+def make_credential(
+    server: Server,
+    *,
+    org_id: str | None = None,
+    role: str | None = None,
+    scopes: tuple[str, ...] = (),
+    grants: Mapping[str, str] | None = None,
+    kind: CredentialKind = CredentialKind.ORGANIZATION,
+) -> str:
+    """A credential as the command line makes it, without the second that a command takes; organizations are added."""
+    engine = open_engine(server.environment["TALKMETER_DATABASE_URL"])
+    try:
+        with writing(engine) as connection:
+            for one in filter(None, (org_id, *(grants or {}))):
+                add_organization(connection, one, None, clock.now())
+            issued = issue(
+                connection,
+                kind,
+                org_id=org_id,
+                name=None,
+                role=role,
+                scopes=scopes,
+                grants=dict(grants or {}),
+                now=clock.now(),
+                expires_at=None,
+            )
+    finally:
+        engine.dispose()
+    return f"{'pat' if kind is CredentialKind.PERSONAL else 'ak'}_{issued.credential.id}.{issued.secret}"
+
+
+def make_sender_key(server: Server) -> str:
+    """A key that sends events of any organization."""
+    return make_credential(server, scopes=("events:write",), kind=CredentialKind.SENDER)
+
+
+def make_token(server: Server, **grants: str) -> str:
+    """A personal token with a role in each organization of `grants`."""
+    return make_credential(server, grants=grants, kind=CredentialKind.PERSONAL)
+
+
+@contextmanager
+def client_of(server: Server, key: str | None, **headers: str) -> Iterator[httpx.Client]:
+    """A client that sends a credential (None: none); `_` in a header's name stands for `-`.
+
+    The server speaks plain HTTP; not loading certificates saves most of the time that making a client takes.
+    """
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    if key is not None:
+        sent["Authorization"] = f"Bearer {key}"
+    with httpx.Client(base_url=server.url, headers=sent, timeout=60, verify=False) as client:
+        yield client
+
+
+def new_org_id() -> str:
+    """An id that no other test of this process uses."""
+    return f"org-{next(_numbers)}"
+
+
+@contextmanager
+def new_organization(server: Server) -> Iterator[Organization]:
+    """An organization nobody has sent events for, with an admin key."""
+    org_id = new_org_id()
+    key = make_credential(server, org_id=org_id, role="admin")
+    with client_of(server, key) as client:
+        yield Organization(org_id, key, server, client)
+
+
+def receipt_of(response: httpx.Response) -> Answer:
+    """The receipt of an accepted request."""
+    assert response.status_code == 200, response.text
+    receipt: Answer = response.json()
+    assert set(receipt) == {"accepted", "duplicate", "conflicting", "stale", "quarantined"}
+    return receipt
+
+
+def bins(receipt: Answer) -> tuple[int, int, int, int, int]:
+    """How many events ended as accepted, duplicate, conflicting, stale and quarantined."""
+    return (
+        receipt["accepted"],
+        receipt["duplicate"],
+        receipt["conflicting"],
+        receipt["stale"],
+        len(receipt["quarantined"]),
+    )
+
+
+def refusal_of(response: httpx.Response, status: int) -> str:
+    """The sentence of a refused request, in the one shape that every error has."""
+    assert response.status_code == status, response.text
+    assert response.headers["Content-Type"] == "application/problem+json"
+    problem: Answer = response.json()
+    assert set(problem) == {"title", "status", "detail", "type"}
+    assert problem["status"] == status
+    detail: str = problem["detail"]
+    assert_plain_sentence(detail)
+    return detail
+
+
+def assert_plain_sentence(text: str) -> None:
+    """One line that begins like a sentence, or with the name of a field, and ends with a full stop."""
+    assert text.endswith(".")
+    assert not text.endswith("..")
+    assert text.isprintable()
+    assert text[0].isalpha() or text[0] in "'\""

@@ -1,0 +1,264 @@
+"""Bodies that no request should have: each is refused with a sentence, costs little and leaves the server well."""
+
+import gzip
+import http.client
+import json
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.api.organizations import BATCH, EVENTS, PLAIN, STRUCTURED, Organization, bins, receipt_of, refusal_of
+from tests.api.wire import upload
+from tests.events import conversation
+from tests.servers import Server, running_server
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+MEBIBYTE = 1 << 20
+LARGEST_BODY = 16 * MEBIBYTE
+MOST_GROWTH_KIB = 100 * 1024
+"""What a body may cost at its peak: the limit twice, decompressed and joined, and room for the allocator."""
+
+reads_proc = pytest.mark.skipif(sys.platform != "linux", reason="memory is measured in /proc")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("server"), body_timeout_sec="1") as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _well_and_without_a_fault_afterwards(server: Server, org: Organization) -> Iterator[None]:
+    written_before = len(server.log())
+    yield
+    assert org.client.get("/health/ready").status_code == 200
+    log = server.log()[written_before:]
+    assert "Traceback" not in log
+    assert '"level": "error"' not in log
+
+
+def good_batch(events: int) -> bytes:
+    return json.dumps([conversation(f"call-{number}") for number in range(events)]).encode()
+
+
+class Memory:
+    """The most memory that the processes of a server hold, from when this is made."""
+
+    def __init__(self, server: Server) -> None:
+        pid = server.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        self._processes = [Path(f"/proc/{one}") for one in (str(pid), *children)]
+        for process in self._processes:
+            (process / "clear_refs").write_text("5")  # the peak is from now on
+        self._before = self._peak_kib()
+
+    def growth_kib(self) -> int:
+        return self._peak_kib() - self._before
+
+    def _peak_kib(self) -> int:
+        lines = [line for process in self._processes for line in (process / "status").read_text().splitlines()]
+        return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
+
+NO_JSON = {
+    "nothing": b"",
+    "white space": b" \n ",
+    "text": b"hello",
+    "half an object": b'{"specversion": "1.0", "id":',
+    "half an array": b'[{"id": 1}, ',
+    "brackets that do not match": b'[{"id": 1]}',
+    "two arrays": b"[] []",
+    "a byte order mark": b"\xef\xbb\xbf{}",
+    "a string that does not end": b'{"id": "call',
+    "a string in an array that does not end": b'[NaN, "call]',
+    "a comma too many": b'{"id": "1",}',
+    "a form": b"id=call-1&status=completed",
+    "UTF-16": '{"id": "call-1"}'.encode("utf-16"),
+    "a number": b"5",
+    "a string": b'"event"',
+    "null": b"null",
+}
+
+
+@pytest.mark.parametrize("content_type", [PLAIN, STRUCTURED, BATCH])
+@pytest.mark.parametrize("body", NO_JSON.values(), ids=NO_JSON)
+def test_a_body_without_an_event_is_refused(org: Organization, body: bytes, content_type: str) -> None:
+    refusal_of(org.post(body, content_type), 400)
+
+
+@pytest.mark.parametrize("body", [b"[]", b'[{"id": "1"}]'], ids=["empty", "of one"])
+def test_an_array_is_not_one_structured_event(org: Organization, body: bytes) -> None:
+    refusal_of(org.post(body, STRUCTURED), 400)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/xml",
+        "application",
+        "json",
+        ";",
+        "*/*",
+        "a" * 5_000,
+    ],
+)
+def test_another_content_type_is_refused_and_the_right_ones_are_named(org: Organization, content_type: str) -> None:
+    sentence = refusal_of(org.post(good_batch(1), content_type), 415)
+    assert all(allowed in sentence for allowed in (PLAIN, STRUCTURED, BATCH))
+    assert len(sentence) < 300
+
+
+@pytest.mark.parametrize("encoding", ["br", "deflate", "compress", "gzip, gzip", "gzip, zstd", "utf-8", "x" * 5_000])
+def test_another_content_encoding_is_refused_and_the_right_ones_are_named(org: Organization, encoding: str) -> None:
+    sentence = refusal_of(org.post(good_batch(1), Content_Encoding=encoding), 415)
+    assert "gzip" in sentence
+    assert "zstd" in sentence
+    assert len(sentence) < 300
+
+
+BROKEN = {
+    "gzip cut in the middle": ("gzip", gzip.compress(good_batch(100))[:-20]),
+    "gzip cut in its checksum": ("gzip", gzip.compress(good_batch(100))[:-1]),
+    "gzip with a wrong checksum": ("gzip", gzip.compress(good_batch(1))[:-8] + b"\0\0\0\0\0\0\0\0"),
+    "gzip followed by something else": ("gzip", gzip.compress(good_batch(1)) + b"and more"),
+    "zlib that says it is gzip": ("gzip", zlib.compress(good_batch(1))),
+    "JSON that says it is gzip": ("gzip", good_batch(1)),
+    "zstd cut in the middle": ("zstd", zstd.compress(good_batch(100))[:-20]),
+    "JSON that says it is zstd": ("zstd", good_batch(1)),
+    "zstd with a window of 1 GiB": ("zstd", b"\x28\xb5\x2f\xfd\x00\xa0\x01\x00\x00"),
+}
+
+
+@pytest.mark.parametrize(("encoding", "body"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_compression_is_refused_and_nothing_of_it_is_counted(
+    org: Organization, encoding: str, body: bytes
+) -> None:
+    assert encoding in refusal_of(org.post(body, BATCH, Content_Encoding=encoding), 400)
+    assert org.calls() == 0
+
+
+def in_pieces(body: bytes) -> Iterator[bytes]:
+    return (body[begin : begin + 65_536] for begin in range(0, len(body), 65_536))
+
+
+def test_a_body_of_exactly_the_limit_is_read_and_one_more_byte_is_refused(org: Organization) -> None:
+    batch = good_batch(2)
+    fits = batch + b" " * (LARGEST_BODY - len(batch))
+    assert receipt_of(org.post(fits, BATCH))["accepted"] == 2
+    for content in (fits + b" ", in_pieces(fits + b" ")):
+        refused = org.client.post(EVENTS, content=content, headers={"Content-Type": BATCH})
+        assert str(LARGEST_BODY) in refusal_of(refused, 413)
+
+
+ZEROS = bytes(64 * MEBIBYTE)
+BOMBS = {
+    "gzip": ("gzip", gzip.compress(ZEROS)),
+    "gzip of a thousand members": ("gzip", gzip.compress(bytes(MEBIBYTE)) * 1_000),
+    "zstd": ("zstd", zstd.compress(ZEROS)),
+    "zstd of a thousand frames": ("zstd", zstd.compress(bytes(MEBIBYTE)) * 1_000),
+}
+
+
+@reads_proc
+@pytest.mark.parametrize(("encoding", "bomb"), BOMBS.values(), ids=BOMBS)
+def test_a_bomb_is_refused_before_it_takes_the_memory(org: Organization, encoding: str, bomb: bytes) -> None:
+    assert len(bomb) < 2 * MEBIBYTE
+    memory = Memory(org.server)
+    assert "decoded" in refusal_of(org.post(bomb, BATCH, Content_Encoding=encoding), 413)
+    assert memory.growth_kib() < MOST_GROWTH_KIB
+
+
+@reads_proc
+def test_ten_bombs_one_after_the_other_take_no_more_memory_than_one(org: Organization) -> None:
+    memory = Memory(org.server)
+    for _ in range(10):
+        refusal_of(org.post(BOMBS["gzip"][1], BATCH, Content_Encoding="gzip"), 413)
+    assert memory.growth_kib() < MOST_GROWTH_KIB
+
+
+@reads_proc
+@pytest.mark.parametrize("first", [b"1", b"NaN"])
+def test_an_array_of_millions_of_elements_is_refused_before_it_takes_the_memory(
+    org: Organization, first: bytes
+) -> None:
+    body = gzip.compress(b"[" + first + b",1" * (8 * MEBIBYTE - 4) + b"]")
+    memory = Memory(org.server)
+    assert "events" in refusal_of(org.post(body, BATCH, Content_Encoding="gzip"), 413)
+    assert memory.growth_kib() < MOST_GROWTH_KIB
+
+
+def test_ten_thousand_events_are_taken_and_one_more_is_refused_whole(org: Organization) -> None:
+    small = b'{"specversion":"1.0","id":"1","source":"s","type":"t"}'
+    refused = org.post(b"[" + b",".join([small] * 10_001) + b"]")
+    assert "10000" in refusal_of(refused, 413)
+    assert bins(receipt_of(org.post(b"[" + b",".join([small] * 10_000) + b"]"))) == (0, 0, 0, 0, 10_000)
+
+
+def test_a_body_that_trickles_is_given_up_after_the_time_a_body_may_take(org: Organization) -> None:
+    with upload(org.server, org.key, 1_000) as slow:
+        slow.send(b"[")
+        assert "1 second" in refusal_of(slow.answer(), 408)
+
+
+def test_a_body_that_goes_on_arriving_does_not_prolong_its_time(org: Organization) -> None:
+    with upload(org.server, org.key, 10**6) as slow:
+        slow.connection.sock.settimeout(0.05)
+        answer = trickle(slow.connection)
+    assert "1 second" in refusal_of(answer, 408)
+
+
+def trickle(connection: http.client.HTTPConnection) -> httpx.Response:
+    """Send a byte now and then until an answer comes."""
+    for _ in range(200):
+        connection.sock.send(b" ")
+        try:
+            head = connection.sock.recv(65_536)
+        except TimeoutError:
+            continue
+        start, body = head.split(b"\r\n\r\n")
+        lines = start.decode().split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines[1:])
+        return httpx.Response(int(lines[0].split()[1]), headers=headers, content=body)
+    raise AssertionError("the server waits for ever")
+
+
+def test_a_body_cut_off_in_the_middle_counts_nothing(org: Organization) -> None:
+    body = good_batch(50)
+    with upload(org.server, org.key, len(body)) as cut:
+        cut.send(body[: len(body) // 2])
+        cut.end()
+        refusal_of(cut.answer(), 400)
+    assert org.calls() == 0
+    assert receipt_of(org.post(body, BATCH))["accepted"] == 50
+
+
+def test_a_hundred_thousand_brackets_in_one_element_do_not_spoil_the_others(org: Organization) -> None:
+    good = [json.dumps(conversation(f"call-{number}")).encode() for number in range(2)]
+    for deep in (b"[" * 100_000 + b"]" * 100_000, b'{"a":' * 100_000 + b"1" + b"}" * 100_000):
+        bad = b'{"specversion":"1.0","id":"deep","data":%s}' % deep
+        receipt = receipt_of(org.post(b"[%s,%s,%s]" % (good[0], bad, good[1])))
+        assert [one["index"] for one in receipt["quarantined"]] == [1]
+        assert receipt["quarantined"][0]["detail"] == "The event is nested too deeply."
+    assert org.calls() == 2
+
+
+@pytest.mark.parametrize("body", [b"[" * 1_000_000, b"[" * 100_000 + b"]" * 99_999, b'{"a":' * 1_000_000])
+def test_brackets_without_end_are_refused(org: Organization, body: bytes) -> None:
+    refusal_of(org.post(body), 400)
+
+
+def test_a_long_string_that_never_ends_is_refused_at_once(org: Organization) -> None:
+    """Looked for from each of its quotes, its end would take minutes; the client waits 10 seconds."""
+    body = b'[NaN,"' + b'\\"' * 40_000 + b"]"
+    answer = org.client.post(EVENTS, content=body, headers={"Content-Type": PLAIN}, timeout=10)
+    refusal_of(answer, 400)

@@ -1,0 +1,163 @@
+"""What the API says of itself is true: Schemathesis holds the running server to its own OpenAPI description."""
+
+import re
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import BaseSchema, Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.api.organizations import Answer, Organization, make_credential
+from tests.servers import Server
+
+EXAMPLES = 25
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+INGEST = {200, 400, 401, 403, 408, 413, 415, 422, 500, 503, 507}
+ENDPOINTS = {
+    ("get", "/admin/members/me/scopes"): {200, 401, 403, 422, 500, 503},
+    ("get", "/admin/usage/summary"): {200, 304, 401, 403, 422, 500, 503},
+    ("get", "/health/live"): {200},
+    ("get", "/health/ready"): {200, 500, 503},
+    ("get", "/metrics"): {200, 403, 500, 503},
+    ("post", "/metering/events"): INGEST,
+    ("put", "/metering/inventory/{kind}"): INGEST,
+}
+WITH_INPUT = [
+    ("get", "/admin/usage/summary"),
+    ("post", "/metering/events"),
+    ("put", "/metering/inventory/{kind}"),
+]
+
+
+@pytest.fixture(scope="module")
+def description(server: Server) -> BaseSchema:
+    """The description that the running server gives, to be called with a valid admin key."""
+    key = make_credential(server, org_id="org-described", role="admin")
+    config = schemathesis.Config.from_dict({"headers": {"Authorization": f"Bearer {key}"}})
+    return schemathesis.openapi.from_url(f"{server.url}/openapi.json", config=config)
+
+
+@pytest.fixture
+def document(org: Organization) -> Answer:
+    """The description as plain JSON."""
+    answer = org.client.get("/openapi.json")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("application/")
+    document: Answer = answer.json()
+    return document
+
+
+def hold_to_description(description: BaseSchema, method: str, path: str, mode: GenerationMode) -> None:
+    """Call one operation again and again; what it is sent depends on the description alone, not on chance."""
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=description[path][method].as_strategy(generation_mode=mode))
+    def check(case: Case[Any]) -> None:
+        case.call_and_validate(checks=CHECKS)
+
+    check()
+
+
+@pytest.mark.parametrize(("method", "path"), ENDPOINTS)
+def test_an_operation_answers_what_it_describes_as_it_describes(
+    description: BaseSchema, method: str, path: str
+) -> None:
+    hold_to_description(description, method, path, GenerationMode.POSITIVE)
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_INPUT)
+def test_an_operation_answers_what_it_does_not_describe_as_it_describes(
+    description: BaseSchema, method: str, path: str
+) -> None:
+    hold_to_description(description, method, path, GenerationMode.NEGATIVE)
+
+
+def test_no_call_of_these_tests_made_the_server_fail(server: Server, description: BaseSchema) -> None:
+    hold_to_description(description, "post", "/metering/events", GenerationMode.NEGATIVE)
+    assert "Traceback" not in server.log()
+    assert '"level": "error"' not in server.log()
+
+
+def test_the_description_is_valid_openapi_of_all_endpoints(description: BaseSchema, document: Answer) -> None:
+    assert document["openapi"].startswith("3.1.")
+    description.validate()
+    described = {(method, path) for path, operations in document["paths"].items() for method in operations}
+    assert described == set(ENDPOINTS)
+
+
+@pytest.mark.parametrize(("endpoint", "statuses"), ENDPOINTS.items(), ids=str)
+def test_every_status_that_an_endpoint_may_answer_with_is_described(
+    document: Answer, endpoint: tuple[str, str], statuses: set[int]
+) -> None:
+    method, path = endpoint
+    responses = document["paths"][path][method]["responses"]
+    assert {int(status) for status in responses} == statuses
+    for status, response in responses.items():
+        assert response["description"]
+        if int(status) >= 400:
+            assert list(response["content"]) == ["application/problem+json"]
+
+
+def test_what_needs_a_credential_says_so(document: Answer) -> None:
+    schemes = document["components"]["securitySchemes"]
+    for method, path in ENDPOINTS:
+        named = {name for one in document["paths"][path][method].get("security", []) for name in one}
+        assert bool(named) == path.startswith(("/admin", "/metering"))
+        assert named <= set(schemes)
+    assert [scheme["scheme"] for scheme in schemes.values()] == ["bearer"]
+
+
+def test_the_kinds_of_inventory_are_described_as_the_only_ones(document: Answer) -> None:
+    [kind] = document["paths"]["/metering/inventory/{kind}"]["put"]["parameters"]
+    assert kind["required"] is True
+    assert set(kind["schema"]["enum"]) == {"agent", "phone_number", "web_widget", "dataset"}
+
+
+def test_every_operation_and_every_parameter_is_explained(document: Answer) -> None:
+    operations = [document["paths"][path][method] for method, path in ENDPOINTS]
+    assert len({operation["operationId"] for operation in operations}) == len(ENDPOINTS)
+    for operation in operations:
+        assert operation["summary"]
+        assert all(parameter.get("description") for parameter in operation.get("parameters", []))
+
+
+def test_the_documentation_is_one_page_that_loads_nothing_from_elsewhere(org: Organization) -> None:
+    page = org.client.get("/docs", headers={"Authorization": ""})
+    assert page.status_code == 200
+    assert page.headers["Content-Type"].startswith("text/html")
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"https?://|<script|<img|<link|\son\w+=|\sstyle=", page.text)
+    [nonce] = re.findall(r'<style nonce="([^"]+)">', page.text)
+    assert f"'nonce-{nonce}'" in policy
+    assert nonce not in org.client.get("/docs").text
+
+
+def test_the_documentation_names_every_endpoint_and_every_parameter(org: Organization, document: Answer) -> None:
+    page = org.client.get("/docs").text
+    for method, path in ENDPOINTS:
+        assert f"{method.upper()} {path}" in page
+        for parameter in document["paths"][path][method].get("parameters", []):
+            assert f">{parameter['name']}<" in page

@@ -1,0 +1,148 @@
+"""Whatever ends the server or its disk, what it acknowledged is stored: a polite stop, a kill, a disk without room."""
+
+import json
+import os
+import resource
+import signal
+import sqlite3
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.api.organizations import EVENTS, SUMMARY, Answer, bins, client_of, make_credential, receipt_of, refusal_of
+from tests.events import conversation
+from tests.servers import Server, start_server, stop_server
+
+ORG_ID = "org-1"
+SENDERS = 8
+CALLS_OF_A_REQUEST = 3
+REQUESTS_BEFORE_THE_END = 100
+LARGEST_FILE = 300_000
+
+
+class Load:
+    """Senders that go on sending calls until the server is gone, and remember what was acknowledged."""
+
+    def __init__(self, server: Server, key: str) -> None:
+        self._server = server
+        self._key = key
+        self._enough = threading.Semaphore(0)
+        self._senders = ThreadPoolExecutor(SENDERS)
+        self._sending = [self._senders.submit(self._send, number) for number in range(SENDERS)]
+
+    def wait_until_it_flows(self) -> None:
+        for _ in range(REQUESTS_BEFORE_THE_END):
+            assert self._enough.acquire(timeout=60)
+
+    def acknowledged(self) -> set[str]:
+        """The ids of the calls of every request that was answered with a receipt, once the server is gone."""
+        self._senders.shutdown()
+        return {call for sending in self._sending for call in sending.result()}
+
+    def _send(self, sender: int) -> set[str]:
+        acknowledged: set[str] = set()
+        with client_of(self._server, self._key) as client:
+            for number in count():
+                calls = [f"call-{sender}-{number}-{one}" for one in range(CALLS_OF_A_REQUEST)]
+                try:
+                    answer = client.post(EVENTS, json=[conversation(call, duration=1) for call in calls])
+                except httpx.TransportError:
+                    return acknowledged
+                if answer.status_code == 503:
+                    assert "again" in refusal_of(answer, 503)
+                    continue
+                assert bins(receipt_of(answer)) == (CALLS_OF_A_REQUEST, 0, 0, 0, 0)
+                acknowledged.update(calls)
+                self._enough.release()
+        raise AssertionError("unreachable")
+
+
+def summary_of(server: Server) -> Answer:
+    arguments = ("summary", "--org", ORG_ID, "--from", "2026-03-01", "--to", "2026-03-02", "--json")
+    summary: Answer = json.loads(server.cli(*arguments))
+    return summary
+
+
+def stored_calls(server: Server) -> set[str]:
+    with closing(sqlite3.connect(server.folder / "talkmeter.db")) as connection:
+        return {id_ for (id_,) in connection.execute("SELECT id FROM conversation")}
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+def test_what_was_acknowledged_is_counted_when_the_server_ends_under_load(tmp_path: Path, how: signal.Signals) -> None:
+    server = start_server(tmp_path, {})
+    try:
+        key = make_credential(server, org_id=ORG_ID, role="admin")
+        load = Load(server, key)
+        load.wait_until_it_flows()
+    finally:
+        exit_code = stop_server(server, how)
+    acknowledged = load.acknowledged()
+    assert len(acknowledged) >= REQUESTS_BEFORE_THE_END * CALLS_OF_A_REQUEST
+
+    stored = stored_calls(server)
+    if how is signal.SIGKILL:
+        assert exit_code == -signal.SIGKILL
+        assert acknowledged <= stored
+    else:
+        assert exit_code == 0
+        assert acknowledged == stored
+        assert "everything accepted is on disk" in server.log()
+    assert "1 organization verified" in server.cli("verify")
+    summary = summary_of(server)
+    assert summary["total_calls"] == len(stored)
+    assert summary["voice_duration_ms"] == 1_000 * len(stored)
+
+
+def test_a_server_that_was_killed_starts_again_and_takes_the_same_events_as_duplicates(tmp_path: Path) -> None:
+    server = start_server(tmp_path, {})
+    key = make_credential(server, org_id=ORG_ID, role="admin")
+    calls = [conversation(f"call-{number}") for number in range(100)]
+    with client_of(server, key) as client:
+        assert receipt_of(client.post(EVENTS, json=calls))["accepted"] == 100
+    stop_server(server, signal.SIGKILL)
+
+    again = start_server(tmp_path, {})
+    try:
+        with client_of(again, key) as client:
+            assert bins(receipt_of(client.post(EVENTS, json=calls))) == (0, 100, 0, 0, 0)
+    finally:
+        assert stop_server(again) == 0
+    assert summary_of(again)["total_calls"] == 100
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of a file's size is set from outside")
+def test_a_disk_that_takes_nothing_more_is_told_and_the_same_request_is_taken_later(tmp_path: Path) -> None:
+    server = start_server(tmp_path, {})
+    try:
+        key = make_credential(server, org_id=ORG_ID, role="admin")
+        calls = [conversation(f"call-{number}") for number in range(3_000)]
+        with client_of(server, key) as client:
+            limit_files(server, LARGEST_FILE)
+            refused = client.post(EVENTS, json=calls)
+            assert refused.status_code in {503, 507}
+            assert "database" in refusal_of(refused, refused.status_code)
+            assert int(refused.headers["Retry-After"]) >= 1
+            window = {"from": "2026-03-01", "to": "2026-03-02"}
+            assert client.get(SUMMARY, params=window).json()["total_calls"] == 0
+            limit_files(server, resource.RLIM_INFINITY)
+            assert bins(receipt_of(client.post(EVENTS, json=calls))) == (3_000, 0, 0, 0, 0)
+    finally:
+        os.killpg(server.process.pid, signal.SIGINT)  # as Ctrl-C in a terminal: to all its processes
+        exit_code = server.process.wait(timeout=60)
+    assert exit_code == 0
+    assert "Traceback" not in server.log()
+    assert summary_of(server)["total_calls"] == 3_000
+
+
+def limit_files(server: Server, size: int) -> None:
+    """Let no file that the server writes grow beyond `size` bytes."""
+    pid = server.process.pid
+    for process in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        resource.prlimit(int(process), resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))

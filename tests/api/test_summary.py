@@ -1,0 +1,195 @@
+"""The summary: every figure by its name and type, for made-up usage of which each figure is known."""
+
+from typing import Any
+
+import pytest
+
+from tests.api.organizations import Organization, bins, new_organization
+from tests.events import Json, conversation, event, run
+
+ACTIVITY = {
+    "total_calls": int,
+    "voice_calls": int,
+    "chat_calls": int,
+    "inbound_calls": int,
+    "outbound_calls": int,
+    "voice_minutes": float,
+    "chat_minutes": float,
+    "avg_call_duration_sec": float,
+    "workflow_runs_total": int,
+    "workflow_runs_success": int,
+    "workflow_runs_failed": int,
+}
+INVENTORY = {
+    "total_agents": int,
+    "total_phone_numbers": int,
+    "shared_phone_numbers": int,
+    "total_web_widgets": int,
+    "total_datasets": int,
+    "active_datasets": int,
+}
+EXACT = {"voice_duration_ms": int, "chat_duration_ms": int}
+DAY = {"day": str, "calls": int, "voice_minutes": float, "chat_minutes": float, "workflow_runs": int, **EXACT}
+WINDOW = {"from": str, "to": str}
+
+
+def types_of(fields: dict[str, Any]) -> dict[str, type]:
+    return {name: type(value) for name, value in fields.items()}
+
+
+def on(day: int, id_: str, **fields: object) -> Json:
+    """A conversation on a day of March 2026."""
+    return conversation(id_, created_at=f"2026-03-{day:02}T11:59:00Z", **fields)
+
+
+USAGE = (
+    on(1, "answered", duration=60),
+    on(1, "called out", direction="outbound", duration=30.5),
+    on(1, "unanswered", status="unanswered", direction="outbound", duration=None),
+    on(1, "failed", status="failed", duration=0),
+    on(3, "live", status="in_progress", duration=None),
+    on(3, "chat", channel="webrtc", duration=100),
+    on(3, "spoken in the browser", channel="webrtc", modality="voice", duration=20),
+    on(3, "mail", channel="email", duration=None),
+    on(3, "text", channel="text", direction="outbound", status="transferred", duration=0.25),
+    on(3, "nobody came", status="token_created", channel="webrtc", duration=999),
+    run("run-1"),
+    run("run-2", status="failed"),
+    run("run-3", status="running", created_at="2026-03-03T00:00:00Z"),
+    run("run-4", status="waiting", created_at="2026-03-03T23:59:59.999999Z"),
+    run("run-5", status="cancelled"),
+    event("agent.updated", {"id": "agent-1"}),
+    event("agent.updated", {"id": "agent-2"}),
+    event("phone_number.updated", {"id": "+15550001", "shared": True}),
+    event("phone_number.updated", {"id": "+15550002"}),
+    event("phone_number.updated", {"id": "+15550003"}),
+    event("web_widget.updated", {"id": "widget-1"}),
+    event("dataset.updated", {"id": "dataset-1", "active": True}),
+    event("dataset.updated", {"id": "dataset-2"}),
+)
+
+
+def test_every_figure_of_a_known_usage_is_right(org: Organization) -> None:
+    assert bins(org.send(*USAGE)) == (len(USAGE), 0, 0, 0, 0)
+    summary = org.summary("2026-03-01", "2026-03-04")
+    assert summary.pop("last_event_at") is not None
+    empty = {"calls": 0, "voice_minutes": 0, "chat_minutes": 0, "workflow_runs": 0}
+    no_ms = {"voice_duration_ms": 0, "chat_duration_ms": 0}
+    assert summary == {
+        "from": "2026-03-01T00:00:00Z",
+        "to": "2026-03-04T00:00:00Z",
+        "total_calls": 9,
+        "voice_calls": 6,
+        "chat_calls": 3,
+        "inbound_calls": 6,
+        "outbound_calls": 3,
+        "voice_minutes": 1.84,
+        "chat_minutes": 1.67,
+        "avg_call_duration_sec": 35.1,
+        "workflow_runs_total": 5,
+        "workflow_runs_success": 1,
+        "workflow_runs_failed": 1,
+        "voice_duration_ms": 110_500,
+        "chat_duration_ms": 100_250,
+        "total_agents": 2,
+        "total_phone_numbers": 3,
+        "shared_phone_numbers": 1,
+        "total_web_widgets": 1,
+        "total_datasets": 2,
+        "active_datasets": 1,
+        "daily": [
+            {
+                **(empty | no_ms),
+                "day": "2026-03-01",
+                "calls": 4,
+                "voice_minutes": 1.51,
+                "voice_duration_ms": 90_500,
+                "workflow_runs": 3,
+            },
+            {**(empty | no_ms), "day": "2026-03-02"},
+            {
+                "day": "2026-03-03",
+                "calls": 5,
+                "voice_minutes": 0.33,
+                "chat_minutes": 1.67,
+                "workflow_runs": 2,
+                "voice_duration_ms": 20_000,
+                "chat_duration_ms": 100_250,
+            },
+        ],
+    }
+
+
+@pytest.mark.parametrize("usage", [USAGE, ()], ids=["of much usage", "of nothing"])
+def test_every_field_has_its_name_and_its_type(org: Organization, usage: tuple[Json, ...]) -> None:
+    org.send(*usage)
+    summary = org.summary("2026-03-01", "2026-03-04")
+    daily = summary.pop("daily")
+    assert isinstance(summary.pop("last_event_at"), str if usage else type(None))
+    assert types_of(summary) == WINDOW | ACTIVITY | INVENTORY | EXACT
+    assert [types_of(point) for point in daily] == [DAY] * 3
+
+
+def test_numbers_never_come_as_text_or_with_an_exponent(org: Organization) -> None:
+    org.send(*(conversation(f"call-{number}", duration=31_622_400) for number in range(200)))
+    answer = org.ask(from_="2026-03-01", to="2026-03-02")
+    assert '"voice_minutes":105408000.0' in answer.text
+    assert '"voice_duration_ms":6324480000000' in answer.text
+
+
+def test_an_organization_never_heard_of_has_zeros_and_no_last_event(org: Organization) -> None:
+    summary = org.summary()
+    assert summary["last_event_at"] is None
+    assert not any(summary[name] for name in ACTIVITY | INVENTORY | EXACT)
+    assert [point["day"] for point in summary["daily"]] == ["2026-03-01"]
+
+
+def test_only_what_is_stored_is_a_sign_of_life(org: Organization) -> None:
+    org.send({**conversation(), "type": "call.ended"})
+    assert org.summary()["last_event_at"] is None
+    org.send(conversation())
+    heard = org.summary()["last_event_at"]
+    assert heard.endswith("Z")
+    org.send(run())
+    assert org.summary()["last_event_at"] > heard
+
+
+def test_a_year_is_one_point_for_each_day_in_order(org: Organization) -> None:
+    days = [point["day"] for point in org.summary("2027-03-01", "2028-03-01")["daily"]]
+    assert len(days) == 366
+    assert days == sorted(days)
+    assert (days[0], days[-2], days[-1]) == ("2027-03-01", "2028-02-28", "2028-02-29")
+
+
+def test_a_summary_right_after_each_acknowledged_event_shows_it(org: Organization) -> None:
+    for number in range(1, 41):
+        assert bins(org.send(conversation(f"call-{number}", duration=number))) == (1, 0, 0, 0, 0)
+        summary = org.summary()
+        assert summary["total_calls"] == number
+        assert summary["voice_duration_ms"] == 500 * number * (number + 1)
+
+
+def test_a_correction_a_deletion_and_a_late_event_show_at_once(org: Organization) -> None:
+    completed = {**conversation(duration=60), "time": "2026-03-01T12:05:00Z"}
+    org.send(completed)
+    org.send({**conversation(duration=90), "time": "2026-03-01T12:10:00Z"})
+    assert org.summary()["voice_duration_ms"] == 90_000
+    org.send({**conversation(status="ringing", duration=None), "time": "2026-03-01T12:20:00Z"})
+    assert org.summary()["voice_duration_ms"] == 90_000
+    org.send(event("conversation.deleted", {"id": "call-1"}, time="2026-03-01T12:01:00Z"))
+    assert org.calls() == 0
+    assert org.send(completed)["stale"] == 1
+    assert org.calls() == 0
+
+
+def test_a_call_that_moves_to_another_day_leaves_the_first_one(org: Organization) -> None:
+    org.send({**on(1, "call-1", status="in_progress"), "time": "2026-03-01T12:00:00Z"})
+    org.send({**on(2, "call-1"), "time": "2026-03-02T12:00:00Z"})
+    assert [point["calls"] for point in org.summary("2026-03-01", "2026-03-03")["daily"]] == [0, 1]
+
+
+def test_no_organization_sees_what_another_one_used(org: Organization) -> None:
+    with new_organization(org.server) as other:
+        assert bins(other.send(*USAGE)) == (len(USAGE), 0, 0, 0, 0)
+    assert org.calls() == 0
+    assert org.summary()["last_event_at"] is None

@@ -1,0 +1,51 @@
+"""HTTP by hand, for what no polite client does: bodies that come slowly, stop half way or never end."""
+
+import http.client
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+
+from tests.api.organizations import EVENTS, PLAIN
+from tests.servers import Server
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A POST whose head is sent; its body follows in pieces."""
+
+    connection: http.client.HTTPConnection
+
+    def send(self, piece: bytes) -> None:
+        """Send a piece of the body as it is."""
+        self.connection.send(piece)
+
+    def end(self) -> None:
+        """Say that nothing more will come, though more was announced."""
+        self.connection.sock.shutdown(socket.SHUT_WR)
+
+    def answer(self) -> httpx.Response:
+        """Wait for the answer."""
+        response = self.connection.getresponse()
+        return httpx.Response(response.status, headers=response.getheaders(), content=response.read())
+
+
+@contextmanager
+def upload(server: Server, key: str, size: int, path: str = EVENTS) -> Iterator[Upload]:
+    """Begin to send events in a body that is announced to have `size` bytes."""
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
+    try:
+        connection.putrequest("POST", path)
+        for name, value in (
+            ("Authorization", f"Bearer {key}"),
+            ("Content-Type", PLAIN),
+            ("Content-Length", str(size)),
+        ):
+            connection.putheader(name, value)
+        connection.endheaders()
+        yield Upload(connection)
+    finally:
+        connection.close()

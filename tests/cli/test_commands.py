@@ -1,0 +1,226 @@
+"""The command line: what each command prints, and that a mistake is answered with one sentence."""
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from talkmeter import __version__
+from talkmeter.cli import cli
+from tests.cli.terminal import Terminal
+from tests.events import conversation, event, run
+
+WINDOW = ("--from", "2026-03-01", "--to", "2026-03-03")
+
+
+def all_commands(command: click.Command, *path: str) -> Iterator[tuple[str, ...]]:
+    """Every command and group, by the words that call it."""
+    yield path
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            yield from all_commands(inner, *path, name)
+
+
+# ----------------------------------------------------------------------------------------------------------- help
+
+
+def test_the_commands_of_the_design_exist() -> None:
+    assert {" ".join(path) for path in all_commands(cli)} >= {
+        "serve",
+        "demo",
+        "migrate",
+        "orgs add",
+        "orgs list",
+        "keys add",
+        "keys list",
+        "keys revoke",
+        "tokens add",
+        "tokens list",
+        "tokens revoke",
+        "ingest",
+        "summary",
+        "verify",
+        "quarantine list",
+        "quarantine show",
+        "quarantine replay",
+        "quarantine drop",
+    }
+
+
+@pytest.mark.parametrize("path", [*all_commands(cli)], ids=lambda path: " ".join(path) or "talkmeter")
+def test_every_command_and_each_of_its_options_is_explained(path: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(cli, [*path, "--help"])
+
+    assert done.exit_code == 0
+    assert done.output.startswith("Usage: ")
+    command: click.Command = cli
+    for name in path:
+        assert isinstance(command, click.Group)
+        command = command.commands[name]
+    options = [option for option in command.params if isinstance(option, click.Option)]
+    assert command.help
+    assert [option.name for option in options if not option.help] == []
+
+
+def test_without_a_command_the_commands_are_shown(terminal: Terminal) -> None:
+    shown = terminal.finish()
+
+    assert "ingest" in shown.stdout + shown.stderr
+    assert list(terminal.folder.iterdir()) == []
+    assert terminal.run("--version").endswith(__version__)
+
+
+# ------------------------------------------------------------------------------------------------------- database
+
+
+def test_migrate_makes_the_database_and_then_finds_nothing_to_do(terminal: Terminal) -> None:
+    assert terminal.run("migrate").startswith("The database is now at schema version 0")
+    assert terminal.run("migrate").startswith("The database was already at schema version 0")
+
+
+def test_a_database_that_cannot_be_opened_is_told_in_a_sentence(terminal: Terminal) -> None:
+    address = terminal.environment["TALKMETER_DATABASE_URL"]
+    terminal.environment["TALKMETER_DATABASE_URL"] = "postgres"
+    assert terminal.refusal("migrate").startswith("TALKMETER_DATABASE_URL must look like sqlite:///talkmeter.db")
+    terminal.environment["TALKMETER_DATABASE_URL"] = "sqlite:////no/such/folder/x.db"
+    assert terminal.refusal("orgs", "list").startswith("The folder /no/such/folder")
+    terminal.environment["TALKMETER_DATABASE_URL"] = address
+    terminal.database.write_text("These are my notes. " * 100)
+    assert "not a database" in terminal.refusal("summary", "--org", "acme")
+
+
+def test_a_setting_may_stand_in_the_folders_env_file(terminal: Terminal) -> None:
+    del terminal.environment["TALKMETER_DATABASE_URL"]
+    (terminal.folder / ".env").write_text("TALKMETER_DATABASE_URL=sqlite:///mine.db\n")
+
+    terminal.run("migrate")
+
+    assert (terminal.folder / "mine.db").exists()
+
+
+# -------------------------------------------------------------------------------------------------- organizations
+
+
+def test_organizations_are_added_named_and_listed(terminal: Terminal) -> None:
+    assert terminal.run("orgs", "add", "bolt", "--name", "Bolt & Co") == "Organization bolt is there."
+    terminal.run("orgs", "add", "acme")
+    terminal.run("orgs", "add", "bolt")
+
+    assert terminal.run("orgs", "list") == "acme\nbolt\tBolt & Co"
+
+
+@pytest.mark.parametrize(
+    ("org_id", "sentence"),
+    [
+        ("a\nb", "The organization's id holds a control character: 'a\\nb'."),
+        (os.fsdecode(b"a\xff"), "The organization's id"),
+    ],
+    ids=["control character", "no UTF-8"],
+)
+def test_an_organization_with_a_bad_id_is_refused(terminal: Terminal, org_id: str, sentence: str) -> None:
+    assert terminal.refusal("orgs", "add", org_id).startswith(sentence)
+    assert not terminal.database.exists()
+
+
+# -------------------------------------------------------------------------------------------------------- summary
+
+
+@pytest.fixture(scope="module")
+def metered(tmp_path_factory: pytest.TempPathFactory) -> Terminal:
+    """A terminal whose database holds some usage; for reading only."""
+    terminal = Terminal(tmp_path_factory.mktemp("metered"))
+    events = [
+        conversation("call-1", duration=90, organization_id="acme"),
+        conversation("call-2", channel="text", direction="outbound", duration=None, organization_id="acme"),
+        run("run-1", status="failed", organization_id="acme"),
+        event("phone_number.updated", {"id": "+13125550110", "shared": True, "organization_id": "acme"}),
+    ]
+    terminal.run("ingest", terminal.file("events.jsonl", *events))
+    return terminal
+
+
+def test_summary_shows_the_figures_of_the_page(metered: Terminal) -> None:
+    lines = [line.split(maxsplit=2) for line in metered.run("summary", "--org", "acme", *WINDOW).splitlines()]
+
+    assert [(one, two, rest) for one, two, rest in lines[:-1]] == [
+        ("acme", "2026-03-01T00:00:00Z", "to 2026-03-03T00:00:00Z (UTC, end excluded)"),
+        ("Voice", "minutes", "1.50 in 1 voice calls"),
+        ("Chat", "minutes", "0.00 in 1 sessions"),
+        ("Total", "calls", "2: 1 in, 1 out, 1m 30s on average"),
+        ("Workflow", "runs", "1: 0 succeeded, 1 failed"),
+        (
+            "Inventory",
+            "now",
+            "0 agents, 1 phone numbers (1 on the shared pool), 0 chat widgets, 0 knowledge bases (0 active)",
+        ),
+    ]
+    assert lines[-1][0] == "Newest"
+
+
+def test_summary_as_json_is_the_answer_of_the_api(metered: Terminal) -> None:
+    answer = json.loads(metered.run("summary", "--org", "acme", *WINDOW, "--json"))
+
+    assert (answer["from"], answer["to"]) == ("2026-03-01T00:00:00Z", "2026-03-03T00:00:00Z")
+    assert (answer["total_calls"], answer["voice_minutes"], answer["workflow_runs_failed"]) == (2, 1.5, 1)
+    assert [(day["day"], day["calls"]) for day in answer["daily"]] == [("2026-03-01", 2), ("2026-03-02", 0)]
+
+
+def test_summary_refuses_what_the_api_refuses(metered: Terminal) -> None:
+    assert metered.refusal("summary", "--org", "nobody").startswith("There is no organization 'nobody' here;")
+    same = ("--from", "2026-03-01", "--to", "2026-03-01")
+    assert metered.refusal("summary", "--org", "acme", *same).startswith("'to' must be after 'from'")
+
+
+# --------------------------------------------------------------------------------------------------------- verify
+
+
+def test_verify_tells_damage_with_exit_status_1_and_repair_mends_it(terminal: Terminal) -> None:
+    terminal.run("ingest", terminal.file("events.jsonl", conversation(organization_id="acme")))
+    assert terminal.run("verify") == "1 organization verified: every daily total is the sum of its records."
+    terminal.change("UPDATE usage_daily SET calls = 5 WHERE dimension = 'total'")
+    sentence = "acme: 2026-03-01 total: calls is 5, the records say 1."
+
+    damaged = terminal.finish("verify", "--org", "acme")
+    assert (damaged.returncode, damaged.stderr) == (1, "")
+    assert damaged.stdout.splitlines()[0] == sentence
+    assert "1 organization checked: 1 difference found" in damaged.stdout
+
+    repaired = terminal.finish("verify", "--repair")
+    assert repaired.stdout.splitlines()[0] == sentence
+    assert "1 repaired" in repaired.stdout
+
+    assert terminal.run("verify").startswith("1 organization verified")
+
+
+# ---------------------------------------------------------------------------------------------------------- serve
+
+
+def test_serve_on_a_taken_port_is_refused_in_a_sentence(terminal: Terminal) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        sentence = terminal.refusal("serve", "--port", str(port))
+
+    assert sentence == (
+        f"Port {port} on 127.0.0.1 cannot be listened on (Address already in use); choose another with --port."
+    )
+
+
+def test_serve_refuses_a_bad_setting_by_its_name(terminal: Terminal) -> None:
+    sentence = terminal.refusal("serve", "--port", "http")
+
+    assert sentence == "TALKMETER_PORT must be a whole number from 1 to 65535, not 'http'."
+
+
+# ---------------------------------------------------------------------------------------------------------- usage
+
+
+def test_a_command_used_wrongly_is_told_how_with_exit_status_2(terminal: Terminal) -> None:
+    done = terminal.finish("summary")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Missing option '--org'" in done.stderr

@@ -1,0 +1,138 @@
+"""`talkmeter ingest`: JSON lines into the ledger; safe to repeat, to interrupt, and to hand broken lines."""
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.cli.terminal import Terminal
+from tests.events import Json, conversation, event, run
+from tests.servers import TALKMETER
+
+QUICK_SEC = 60
+VERIFIED = "1 organization verified: every daily total is the sum of its records."
+
+
+def call(number: int, **fields: object) -> Json:
+    return conversation(f"call-{number}", organization_id="acme", **fields)
+
+
+def test_ingest_counts_what_became_of_the_lines_and_repeating_it_changes_nothing(terminal: Terminal) -> None:
+    late = call(1, status="ringing") | {"time": "2026-03-01T11:00:00Z"}
+    first = call(1)
+    name = terminal.file("calls.jsonl", first, call(2), b"", first, late, run(organization_id="acme"), b"   ")
+    other = terminal.file("more.jsonl", call(3), event("agent.updated", {"id": "ann", "organization_id": "acme"}))
+
+    assert terminal.run("ingest", name, other) == (
+        "7 events: 5 accepted, 1 duplicate, 0 conflicting, 1 stale, 0 quarantined."
+    )
+    before = terminal.rows("SELECT * FROM organization")
+    assert terminal.run("ingest", other, name) == (
+        "7 events: 0 accepted, 6 duplicate, 0 conflicting, 1 stale, 0 quarantined."
+    )
+    assert terminal.rows("SELECT * FROM organization") == before
+    assert terminal.run("verify") == VERIFIED
+
+
+def test_a_broken_line_is_quarantined_and_spoils_no_other(terminal: Terminal) -> None:
+    broken = b'{"specversion": "1.0", "id": '
+    name = terminal.file("calls.jsonl", call(1), broken, conversation("nobody's"), b"\xff\xfe", call(2))
+
+    done = terminal.finish("ingest", name)
+
+    assert done.stdout == "5 events: 2 accepted, 0 duplicate, 0 conflicting, 0 stale, 3 quarantined.\n"
+    assert "'talkmeter quarantine list' shows what could not be understood." in done.stderr
+    assert terminal.rows("SELECT reason FROM quarantine ORDER BY reason") == [
+        ("malformed",),
+        ("malformed",),
+        ("missing_organization",),
+    ]
+    assert terminal.rows("SELECT id FROM conversation") == [("call-1",), ("call-2",)]
+
+
+def test_a_file_without_a_last_newline_and_one_with_many_lines_are_read_whole(terminal: Terminal) -> None:
+    (terminal.folder / "one.jsonl").write_bytes(msgspec.json.encode(call(0)))
+    many = terminal.file("many.jsonl", *(call(number) for number in range(1, 2_001)))
+
+    assert terminal.run("ingest", "one.jsonl", many).startswith("2,001 events: 2,001 accepted, ")
+
+
+def test_a_file_that_is_no_json_lines_is_refused_by_the_line(terminal: Terminal) -> None:
+    (terminal.folder / "blob").write_bytes(b"\n" + b"x" * (2 << 20))
+
+    done = terminal.finish("ingest", "blob")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1] == ("talkmeter: blob, line 2: longer than 1048576 bytes; is it JSON lines?")
+
+
+def test_a_file_that_does_not_exist_is_refused_before_anything_is_read(terminal: Terminal) -> None:
+    done = terminal.finish("ingest", terminal.file("calls.jsonl", call(1)), "missing.jsonl")
+
+    assert done.returncode != 0
+    assert "missing.jsonl" in done.stderr
+    assert not terminal.database.exists()
+
+
+# --------------------------------------------------------------------------------------------------------- Ctrl-C
+
+
+@pytest.fixture
+def pipe(terminal: Terminal) -> Iterator[Path]:
+    """A named pipe: an ingest that reads it stands in the middle until more is written."""
+    path = terminal.folder / "pipe"
+    os.mkfifo(path)
+    yield path
+    path.unlink()
+
+
+def wait_until_rows(terminal: Terminal, process: "subprocess.Popen[str]", number: int) -> None:
+    """Look again and again until so many conversations are stored."""
+    looks = threading.Event()
+    for _ in range(20 * QUICK_SEC):
+        if terminal.database.exists():
+            tables = terminal.rows("SELECT 1 FROM sqlite_master WHERE name = 'conversation'")
+            if tables and terminal.rows("SELECT count(*) FROM conversation") >= [(number,)]:
+                return
+        assert process.poll() is None
+        looks.wait(0.05)
+    pytest.fail(f"fewer than {number} conversations were stored within {QUICK_SEC} s")
+
+
+def test_ctrl_c_in_the_middle_leaves_a_sound_ledger_and_running_it_again_completes(
+    terminal: Terminal, pipe: Path
+) -> None:
+    lines = [msgspec.json.encode(call(number)) + b"\n" for number in range(3_500)]
+    process = subprocess.Popen(
+        [TALKMETER, "ingest", pipe.name],
+        cwd=terminal.folder,
+        env=terminal.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with closing(pipe.open("wb", buffering=0)) as writing:
+        writing.write(b"".join(lines[:2_500]))
+        wait_until_rows(terminal, process, 2_000)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=QUICK_SEC)
+
+    assert process.returncode == 130
+    assert stdout == ""
+    assert "Traceback" not in stderr
+    assert "Run it again to go on: nothing is counted twice." in stderr
+    (stored,) = terminal.rows("SELECT count(*) FROM conversation")[0]
+    assert 2_000 <= stored < 3_500
+    assert terminal.run("verify") == VERIFIED
+
+    (terminal.folder / "whole.jsonl").write_bytes(b"".join(lines))
+    again = terminal.run("ingest", "whole.jsonl")
+    assert again.startswith(f"3,500 events: {3_500 - stored:,} accepted, {stored:,} duplicate, ")
+    assert terminal.run("verify") == VERIFIED
+    assert terminal.rows("SELECT calls FROM usage_daily WHERE dimension = 'total'") == [(3_500,)]

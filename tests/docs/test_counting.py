@@ -1,0 +1,71 @@
+"""The worked example of docs/counting.md, run as it stands."""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.docs.documents import COUNTING, Document
+from tests.docs.shell import run_script
+
+MARK = "--- next ---"
+
+
+class Example(NamedTuple):
+    """The example in a folder of its own, and what each of its blocks of commands printed."""
+
+    folder: Path
+    printed: list[str]
+
+
+EXAMPLE: Document = COUNTING.section("A worked example")
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
+    folder = tmp_path_factory.mktemp("counting")
+    [events] = EXAMPLE.blocks("jsonl")
+    (folder / "events.jsonl").write_text(events)
+    script = f"echo '{MARK}'\n".join(
+        [*EXAMPLE.blocks("sh"), "talkmeter verify --org acme\n", "talkmeter ingest events.jsonl"]
+    )
+    return Example(folder, run_script(script, folder, {}).split(MARK + "\n"))
+
+
+def test_the_receipt_is_the_one_shown(example: Example) -> None:
+    assert [example.printed[0]] == EXAMPLE.blocks("text")
+
+
+def test_the_summary_is_the_one_shown(example: Example) -> None:
+    answer = json.loads(example.printed[1])
+
+    assert answer.pop("last_event_at") is not None
+    assert [answer] == [json.loads(block) for block in EXAMPLE.blocks("json")]
+
+
+def test_the_ledger_proves_itself(example: Example) -> None:
+    assert example.printed[2] == "1 organization verified: every daily total is the sum of its records.\n"
+
+
+def test_ingested_again_the_example_counts_nothing(example: Example) -> None:
+    assert "0 accepted, 5 duplicate, 0 conflicting, 2 stale, 0 quarantined" in example.printed[3]
+
+
+def test_the_records_behind_the_figures_are_found_by_hand(example: Example) -> None:
+    [query] = COUNTING.section("Checking a figure").blocks("sql")
+    with sqlite3.connect(example.folder / "talkmeter.db") as connection:
+        rows = connection.execute(query).fetchall()
+    connection.close()
+
+    assert [(row[0], row[5]) for row in rows] == [("call-1", 95_000), ("call-2", 26_000), ("call-3", None)]
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "minutes"), [(60_000, 1.0), (20_000, 0.33), (299, 0.0), (300, 0.01), (95_000, 1.58)]
+)
+def test_the_formula_of_minutes_gives_the_figures_shown(milliseconds: int, minutes: float) -> None:
+    [formula] = [code for code in COUNTING.section("Minutes").code() if code.startswith("((")]
+
+    assert eval(formula, {"ms": milliseconds}) == minutes

@@ -1,0 +1,171 @@
+"""The real ledger on a real SQLite file, driven as the server drives it: bytes in, summary out."""
+
+import json
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from itertools import cycle
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+import msgspec
+from sqlalchemy import Engine
+
+from talkmeter.api.etag import make_etag
+from talkmeter.ingest.cloudevents import Sender
+from talkmeter.ingest.inventory import read_kind, read_snapshot
+from talkmeter.ingest.receipt import Receipt, make_receipt
+from talkmeter.ingest.requests import BATCH, PLAIN, STRUCTURED, group_by_organization, read_request
+from talkmeter.ledger.arrivals import Written
+from talkmeter.ledger.engine import open_engine, reading
+from talkmeter.ledger.migrate import database_id, migrate
+from talkmeter.ledger.verify import verify_organization
+from talkmeter.ledger.writer import Works, Writer
+from talkmeter.period import Window
+from talkmeter.usage.revision import read_revision
+from talkmeter.usage.summary import read_summary
+from tests.laws.histories import PLAINLY, Cuts
+from tests.laws.model import BINS, Event, Item, Json, Snapshot
+from tests.laws.strategies import ORG
+
+MOST = 10_000
+OWNER = Sender("key-of-acme", ORG)
+ANYONE = Sender("key-of-a-platform", None)
+
+TotalKey = tuple[str, int, str]
+Totals = dict[TotalKey, tuple[int, ...]]
+
+
+class Request(NamedTuple):
+    """Some consecutive events as one body, or one snapshot."""
+
+    items: tuple[Item, ...]
+    headers: dict[str, str]
+    body: bytes
+
+
+def bins_of(*receipts: Receipt) -> Counter[str]:
+    """How many events ended in each bin."""
+    return Counter({name: sum(getattr(receipt, name) for receipt in receipts) for name in BINS})
+
+
+def make_requests(history: Sequence[Item], cuts: Cuts) -> Iterator[Request]:
+    """Cut a history into requests; a snapshot is one by itself."""
+    sizes, forms = cycle(cuts.sizes), cycle(cuts.forms)
+    waiting, size = list(history), next(sizes)
+    while waiting:
+        ahead = next((place for place, item in enumerate(waiting) if isinstance(item, Snapshot)), len(waiting))
+        taken = [waiting.pop(0) for _ in range(max(1, min(size, ahead)))]
+        size = next(sizes)
+        yield _make_request(tuple(taken), next(forms))
+
+
+def _make_request(items: tuple[Item, ...], form: str) -> Request:
+    first = items[0]
+    alone = len(items) == 1 and not (isinstance(first, Event) and first.broken)
+    if isinstance(first, Snapshot) or (form == "alone" and alone):
+        return Request(items, {"content-type": STRUCTURED}, b" " + first.raw + b"\n")
+    if form == "binary" and alone:
+        event = json.loads(first.raw)
+        data = msgspec.json.decode(first.raw, type=dict[str, msgspec.Raw])["data"]
+        headers = {
+            f"ce-{name}": quote(str(value)) for name, value in event.items() if name != "data" and value is not None
+        }
+        return Request(items, {"content-type": PLAIN, **headers}, bytes(data))
+    type_ = BATCH if form == "batch" else f"{PLAIN}; charset=utf-8"
+    return Request(items, {"content-type": type_}, b"[" + b" ,\n".join(item.raw for item in items) + b"]")
+
+
+class Ledger:
+    """An empty ledger to be told things and asked for answers."""
+
+    def __init__(self, engine: Engine, path: Path, writer: Writer) -> None:
+        self.engine = engine
+        self.path = path
+        self._writer = writer
+
+    def tell(
+        self, history: Sequence[Item], cuts: Cuts = PLAINLY, sender: Sender = OWNER
+    ) -> list[tuple[Request, Receipt]]:
+        """Send a history; the receipt of each request."""
+        sending = self.send(history, cuts, sender)
+        waiting = list(sending) if cuts.together else sending
+        return [(request, make_receipt(written.result())) for request, written in waiting]
+
+    def send(
+        self, history: Sequence[Item], cuts: Cuts, sender: Sender
+    ) -> Iterator[tuple[Request, Future[list[Written]]]]:
+        """Put the requests of a history into the queue, one by one as they are taken."""
+        for request in make_requests(history, cuts):
+            yield request, self._writer.submit(_read(request, sender))
+
+    def summary(self, start: int, end: int, org_id: str = ORG) -> Json:
+        """The answer for [start, end), without the one field that tells of arrival."""
+        with reading(self.engine) as connection:
+            answer = read_summary(connection, org_id, Window(start, end), read_revision(connection, org_id))
+        summary: Json = msgspec.json.decode(msgspec.json.encode(answer))
+        del summary["last_event_at"]
+        return summary
+
+    def etag(self, start: int, end: int, org_id: str = ORG) -> str:
+        """The ETag of an organization's summary of [start, end)."""
+        with reading(self.engine) as connection:
+            revision = read_revision(connection, org_id)
+            return make_etag(database_id(connection), org_id, revision, "summary", start, end)
+
+    def verify(self, org_id: str = ORG, *, repair: bool = False) -> list[str]:
+        """What `talkmeter verify` finds."""
+        return [found.sentence for found in verify_organization(self.engine, org_id, repair=repair)]
+
+    @contextmanager
+    def plain(self) -> Iterator[sqlite3.Connection]:
+        """The file as anyone may open it."""
+        connection = sqlite3.connect(self.path)
+        try:
+            with connection:
+                yield connection
+        finally:
+            connection.close()
+
+    def totals(self, org_id: str = ORG) -> Totals:
+        """The daily totals as they stand in the file, those that are not all zero."""
+        with self.plain() as connection:
+            rows = connection.execute("SELECT * FROM usage_daily WHERE org_id = ?", (org_id,)).fetchall()
+        return {
+            (dimension, day, value): tuple(counters) for _, dimension, day, value, *counters in rows if any(counters)
+        }
+
+
+def _read(request: Request, sender: Sender) -> Works:
+    first = request.items[0]
+    if isinstance(first, Snapshot):
+        assert sender.org_id is not None
+        states, floor = read_snapshot(read_kind(first.kind), request.body, sender.org_id, MOST)
+        return group_by_organization(states, sender, floor)
+    return group_by_organization(read_request(request.headers, request.body, sender, MOST), sender)
+
+
+class Ledgers:
+    """Makes an empty ledger again and again, in the same place: one at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path, self._empty = folder / "ledger.db", folder / "empty.db"
+        made = open_engine(f"sqlite:///{self._empty}")
+        migrate(made)
+        made.dispose()
+        self._engine = open_engine(f"sqlite:///{self._path}")
+
+    @contextmanager
+    def empty(self, *, keep_history: bool = True) -> Iterator[Ledger]:
+        """An empty ledger with a writer of its own."""
+        shutil.copyfile(self._empty, self._path)
+        writer = Writer(self._engine, keep_history=keep_history, most_events=MOST)
+        try:
+            yield Ledger(self._engine, self._path, writer)
+        finally:
+            writer.close()
+            self._engine.dispose()

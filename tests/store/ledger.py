@@ -1,0 +1,104 @@
+"""A real ledger in a SQLite file, told of events through the Writer and looked at through the doors of `usage`."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Engine
+
+from talkmeter.ingest.cloudevents import Sender, read_event
+from talkmeter.ingest.inventory import read_kind, read_snapshot
+from talkmeter.ingest.receipt import Receipt, make_receipt
+from talkmeter.ingest.requests import group_by_organization
+from talkmeter.ledger.engine import open_engine, reading
+from talkmeter.ledger.migrate import migrate
+from talkmeter.ledger.verify import verify_organization
+from talkmeter.ledger.writer import Works, Writer
+from talkmeter.period import read_window
+from talkmeter.usage.revision import Revision, read_revision
+from talkmeter.usage.summary import Summary, read_summary
+from tests.events import Json
+
+ORG = "acme"
+MOST_EVENTS = 40_000
+
+
+def works_of(*events: Json | bytes, org_id: str | None = ORG) -> Works:
+    """Events of one request as the writer takes them; None: from a sender of any organization."""
+    sender = Sender(f"key of {org_id}", org_id)
+    raw = (event if isinstance(event, bytes) else msgspec.json.encode(event) for event in events)
+    return group_by_organization([read_event(one, sender) for one in raw], sender)
+
+
+def snapshot_of(kind: str, time: str, *ids: str) -> Works:
+    """A snapshot of one inventory kind."""
+    body = msgspec.json.encode({"time": time, "items": [{"id": id_} for id_ in ids]})
+    states, floor = read_snapshot(read_kind(kind), body, ORG, MOST_EVENTS)
+    return group_by_organization(states, Sender("key", ORG), floor)
+
+
+class Ledger:
+    """A migrated database; `engine` is its only way in, except for `plain`, which is anyone's."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.engine: Engine = open_engine(f"sqlite:///{path}")
+        migrate(self.engine)
+
+    @contextmanager
+    def writer(self, *, keep_history: bool = True, most_events: int = MOST_EVENTS) -> Iterator[Writer]:
+        """A writer, closed at the end."""
+        writer = Writer(self.engine, keep_history=keep_history, most_events=most_events)
+        try:
+            yield writer
+        finally:
+            writer.close()
+
+    def tell(self, *events: Json | bytes, org_id: str | None = ORG, keep_history: bool = True) -> Receipt:
+        """Write events as one request."""
+        return self.write(works_of(*events, org_id=org_id), keep_history=keep_history)
+
+    def write(self, works: Works, *, keep_history: bool = True) -> Receipt:
+        """Write one request."""
+        with self.writer(keep_history=keep_history) as writer:
+            return make_receipt(writer.submit(works).result(timeout=30))
+
+    def summary(self, from_: str = "2026-03-01", to: str = "2026-04-01", org_id: str = ORG) -> Summary:
+        """What the page shows."""
+        with reading(self.engine) as connection:
+            return read_summary(connection, org_id, read_window(from_, to, 0), read_revision(connection, org_id))
+
+    def revision(self, org_id: str = ORG) -> Revision:
+        """What answers depend on."""
+        with reading(self.engine) as connection:
+            return read_revision(connection, org_id)
+
+    def verify(self, *, repair: bool = False) -> list[str]:
+        """Every difference, as a sentence."""
+        return [one.sentence for one in verify_organization(self.engine, ORG, repair=repair)]
+
+    @contextmanager
+    def plain(self) -> Iterator[sqlite3.Connection]:
+        """The file as sqlite3 opens it; every statement commits by itself."""
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
+        with self.plain() as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def damage(self, statement: str, *parameters: object) -> None:
+        """Change the file behind the program's back; exactly one row."""
+        with self.plain() as connection:
+            assert connection.execute(statement, parameters).rowcount == 1
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.engine.dispose()

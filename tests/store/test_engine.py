@@ -1,0 +1,93 @@
+"""Connections: what the promises rest on is so on each of them, and a bad address is refused in a sentence."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from talkmeter.errors import Misconfigured, TalkmeterError, Unavailable
+from talkmeter.ledger.engine import open_engine, reading, transaction, writing
+from talkmeter.usage.revision import read_revision
+from tests.events import conversation
+from tests.store.ledger import ORG, Ledger
+
+
+def test_every_connection_writes_ahead_and_waits_for_the_disk(ledger: Ledger) -> None:
+    """WAL and synchronous=FULL: an acknowledged event survives the loss of power."""
+    with reading(ledger.engine) as one, reading(ledger.engine) as two, writing(ledger.engine) as three:
+        seen = [
+            (connection.scalar(text("PRAGMA journal_mode")), connection.scalar(text("PRAGMA synchronous")))
+            for connection in (one, two, three)
+        ]
+
+    assert seen == [("wal", 2)] * 3
+
+
+def test_a_write_transaction_holds_the_database_before_it_reads(ledger: Ledger) -> None:
+    """Else two writers could both read, and the second would fail half way."""
+    with ledger.plain() as other, transaction(ledger.engine):
+        other.execute("PRAGMA busy_timeout = 0")
+        with pytest.raises(sqlite3.OperationalError, match="database is locked"):
+            other.execute("BEGIN IMMEDIATE")
+
+
+def test_a_write_transaction_that_raises_leaves_nothing(ledger: Ledger) -> None:
+    def write_half() -> None:
+        with writing(ledger.engine) as connection:
+            connection.execute(text("INSERT INTO meta VALUES ('half', 'written')"))
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        write_half()
+
+    assert ledger.rows("SELECT * FROM meta WHERE name = 'half'") == []
+
+
+def test_a_reader_sees_one_snapshot_while_others_write(ledger: Ledger) -> None:
+    ledger.tell(conversation("call-1"))
+    with reading(ledger.engine) as connection:
+        before = read_revision(connection, ORG)
+        ledger.tell(conversation("call-2"))
+        during = read_revision(connection, ORG)
+
+    assert during == before
+    assert ledger.revision() != before
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("", "TALKMETER_DATABASE_URL must look like sqlite:///talkmeter.db, not ''."),
+        ("talkmeter.db", "TALKMETER_DATABASE_URL must look like sqlite:///talkmeter.db, not 'talkmeter.db'."),
+        ("sqlite://", "TALKMETER_DATABASE_URL names no file: "),
+        ("sqlite:///:memory:", "TALKMETER_DATABASE_URL names no file: "),
+        ("sqlite:////no/such/folder/x.db", "The folder /no/such/folder of TALKMETER_DATABASE_URL does not exist"),
+        ("mysql://user:secret@host/db", "TALKMETER_DATABASE_URL must begin with sqlite:///, not mysql://: "),
+        ("sqlite+nothing:///x.db", "TALKMETER_DATABASE_URL"),
+        ("sqlite+aiosqlite:///x.db", "TALKMETER_DATABASE_URL"),
+    ],
+)
+def test_an_address_that_names_no_database_file_is_refused(url: str, sentence: str) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        open_engine(url)
+
+    assert refused.value.detail.startswith(sentence)
+    assert "secret" not in refused.value.detail
+
+
+def test_a_file_that_is_no_database_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("These are my notes; they must not be overwritten.\n" * 100)
+    engine = open_engine(f"sqlite:///{tmp_path / 'notes.txt'}")
+
+    with pytest.raises(TalkmeterError, match="not a database"), reading(engine):
+        pass
+
+
+def test_a_folder_in_place_of_a_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}")
+
+    with pytest.raises(Unavailable) as refused, reading(engine):
+        pass
+
+    assert refused.value.detail == "The database cannot be used now: unable to open database file."

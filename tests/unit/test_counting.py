@@ -1,0 +1,274 @@
+"""The rules of counting (design.md, section 4), each from an event to the counters it adds.
+
+The rows that need tables (window, inventory, shared numbers) are in tests/store/test_counted.py.
+"""
+
+from itertools import product
+from typing import get_args
+
+import msgspec
+import pytest
+
+from talkmeter.counting import COUNTERS, Counters, add, average_seconds, fold, minutes
+from talkmeter.ingest.cloudevents import Sender, read_event
+from talkmeter.period import format_day
+from talkmeter.records import Channel, ConversationStatus, Direction, Kind, Modality, Record, RunStatus, State
+from tests.events import Json, conversation, event, run
+
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
+MODALITIES: tuple[Modality, ...] = get_args(Modality)
+STATUSES: tuple[ConversationStatus, ...] = get_args(ConversationStatus)
+RUN_STATUSES: tuple[RunStatus, ...] = get_args(RunStatus)
+
+
+def record_of(one: Json) -> Record | None:
+    state = read_event(msgspec.json.encode(one), Sender("test", "acme"))
+    assert isinstance(state, State), state
+    return state.record
+
+
+def total_of(*events: Json) -> Counters:
+    """What events of different records add to the totals, all days together."""
+    folded = fold((None, record_of(one)) for one in events)
+    return add(counters for key, counters in folded.items() if key.dimension == "total")
+
+
+def named(counters: Counters) -> dict[str, int]:
+    """The counters that are not zero."""
+    return {name: amount for name, amount in counters._asdict().items() if amount}
+
+
+# ------------------------------------------------------------------------------------------------ what is counted
+
+
+@pytest.mark.parametrize("status", [status for status in STATUSES if status != "token_created"])
+def test_a_conversation_of_every_status_is_a_call(status: str) -> None:
+    assert total_of(conversation(status=status)).calls == 1
+
+
+def test_a_conversation_whose_token_was_only_created_is_not_counted_at_all() -> None:
+    assert fold([(None, record_of(conversation(status="token_created", duration=60)))]) == {}
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_triggered_ringing_and_in_progress_calls_are_live(status: str) -> None:
+    assert total_of(conversation(status=status)).live_calls == (status in {"triggered", "ringing", "in_progress"})
+
+
+def test_a_completed_call_adds_to_these_counters_and_no_others() -> None:
+    assert named(total_of(conversation(duration=12.345))) == {
+        "calls": 1,
+        "voice_calls": 1,
+        "inbound_calls": 1,
+        "timed_calls": 1,
+        "voice_ms": 12_345,
+    }
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_deletion_counts_nothing(kind: Kind) -> None:
+    assert fold([(None, record_of(event(f"{kind}.deleted", {"id": "x"})))]) == {}
+
+
+@pytest.mark.parametrize("noun", ["agent", "phone_number", "web_widget", "dataset"])
+def test_an_inventory_item_is_no_activity(noun: str) -> None:
+    assert fold([(None, record_of(event(f"{noun}.updated", {"id": "x"})))]) == {}
+
+
+# -------------------------------------------------------------------------------------------------- voice or chat
+
+
+@pytest.mark.parametrize("unknown", [None, ""])
+@pytest.mark.parametrize(
+    ("channel", "modality"), [("telephone", "voice"), ("webrtc", "chat"), ("text", "chat"), ("email", "chat")]
+)
+def test_without_a_modality_the_channel_says_voice_or_chat(channel: str, modality: str, unknown: str | None) -> None:
+    counted = total_of(conversation(channel=channel, modality=unknown, duration=1))
+
+    assert (counted.voice_calls, counted.chat_calls) == ((1, 0) if modality == "voice" else (0, 1))
+    assert (counted.voice_ms, counted.chat_ms) == ((1000, 0) if modality == "voice" else (0, 1000))
+
+
+@pytest.mark.parametrize(("channel", "modality"), [*product(CHANNELS, MODALITIES)])
+def test_a_senders_modality_says_voice_or_chat_on_every_channel(channel: str, modality: str) -> None:
+    counted = total_of(conversation(channel=channel, modality=modality, duration=1))
+
+    assert (counted.voice_calls, counted.chat_calls) == ((1, 0) if modality == "voice" else (0, 1))
+
+
+def test_voice_calls_and_chat_calls_add_up_to_all_calls() -> None:
+    counted = total_of(
+        *(
+            conversation(channel=channel, status=status, modality=modality)
+            for channel, status, modality in product(CHANNELS, STATUSES, (None, *MODALITIES))
+        )
+    )
+
+    assert counted.calls == 4 * 8 * 3
+    assert counted.voice_calls + counted.chat_calls == counted.calls
+
+
+# ------------------------------------------------------------------------------------------------------ direction
+
+
+@pytest.mark.parametrize(("channel", "direction"), [*product(CHANNELS, DIRECTIONS)])
+def test_the_direction_is_what_the_field_says_on_every_channel(channel: str, direction: str) -> None:
+    counted = total_of(conversation(channel=channel, direction=direction))
+
+    assert (counted.inbound_calls, counted.outbound_calls) == ((1, 0) if direction == "inbound" else (0, 1))
+
+
+def test_inbound_and_outbound_calls_add_up_to_all_calls() -> None:
+    counted = total_of(
+        *(
+            conversation(channel=channel, status=status, direction=direction)
+            for channel, status, direction in product(CHANNELS, STATUSES, DIRECTIONS)
+        )
+    )
+
+    assert counted.calls == 4 * 8 * 2
+    assert counted.inbound_calls + counted.outbound_calls == counted.calls
+
+
+# ------------------------------------------------------------------------------------------------------ which day
+
+
+@pytest.mark.parametrize(
+    ("created_at", "day"),
+    [
+        ("2026-03-01T00:00:00Z", "2026-03-01"),
+        ("2026-03-01T23:59:59.999999Z", "2026-03-01"),
+        ("2026-03-01T23:59:59.9999999Z", "2026-03-01"),
+        ("2026-03-02T00:00:00Z", "2026-03-02"),
+        ("2026-03-01T23:30:00-05:00", "2026-03-02"),
+        ("2026-03-02T05:29:59+05:30", "2026-03-01"),
+        ("2024-02-29T12:00:00Z", "2024-02-29"),
+    ],
+)
+def test_a_call_counts_on_the_utc_date_of_its_creation(created_at: str, day: str) -> None:
+    days = {format_day(key.day) for key in fold([(None, record_of(conversation(created_at=created_at)))])}
+
+    assert days == {day}
+
+
+def test_a_call_is_never_split_over_midnight() -> None:
+    folded = fold([(None, record_of(conversation(created_at="2026-03-01T23:59:59Z", duration=7200)))])
+
+    assert {(format_day(key.day), counters.voice_ms) for key, counters in folded.items()} == {("2026-03-01", 7_200_000)}
+
+
+# -------------------------------------------------------------------------------------------------------- minutes
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "expected"),
+    [
+        (0, 0.0),
+        (299, 0.0),
+        (300, 0.01),
+        (899, 0.01),
+        (900, 0.02),
+        (60_000, 1.0),
+        (59_699, 0.99),
+        (59_700, 1.0),
+        (123_456_789, 2057.61),
+        (31_622_400_000 * 1_000_000, 527_040_000_000.0),
+    ],
+)
+def test_minutes_have_two_decimals_rounded_half_up(milliseconds: int, expected: float) -> None:
+    assert minutes(milliseconds) == expected
+
+
+def test_minutes_are_rounded_once_for_a_figure_and_not_for_each_call() -> None:
+    counted = total_of(*(conversation(f"call-{number}", duration=0.2) for number in range(3)))
+
+    assert minutes(200) == 0.0
+    assert minutes(counted.voice_ms) == 0.01
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_call_without_a_duration_counts_and_lasts_no_time(nothing: str | None) -> None:
+    counted = total_of(conversation(duration=nothing))
+
+    assert (counted.calls, counted.timed_calls, counted.voice_ms) == (1, 0, 0)
+
+
+def test_the_exact_milliseconds_are_kept_beside_the_minutes() -> None:
+    counted = total_of(conversation(duration=0.001), conversation(channel="text", duration=31_622_400))
+
+    assert (counted.voice_ms, counted.chat_ms) == (1, 31_622_400_000)
+
+
+# -------------------------------------------------------------------------------------------------------- average
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "calls", "expected"),
+    [
+        (49, 1, 0.0),
+        (50, 1, 0.1),
+        (149, 1, 0.1),
+        (150, 1, 0.2),
+        (299, 2, 0.1),
+        (300, 2, 0.2),
+        (100, 3, 0.0),
+        (60_000, 1, 60.0),
+        (200_000, 3, 66.7),
+    ],
+)
+def test_the_average_has_one_decimal_rounded_half_up(milliseconds: int, calls: int, expected: float) -> None:
+    assert average_seconds(milliseconds, calls) == expected
+
+
+def test_the_average_is_over_the_counted_conversations_that_have_a_duration() -> None:
+    counted = total_of(
+        conversation(duration=10),
+        conversation(channel="text", duration=0),
+        conversation(status="unanswered", duration=None),
+        conversation(status="token_created", duration=1000),
+    )
+
+    assert average_seconds(counted.voice_ms + counted.chat_ms, counted.timed_calls) == 5.0
+
+
+def test_the_average_of_no_durations_is_zero() -> None:
+    assert average_seconds(0, 0) == 0.0
+
+
+# -------------------------------------------------------------------------------------------------- workflow runs
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("success", {"runs": 1, "runs_success": 1}),
+        ("failed", {"runs": 1, "runs_failed": 1}),
+        ("running", {"runs": 1, "live_runs": 1}),
+        ("waiting", {"runs": 1, "live_runs": 1}),
+        ("cancelled", {"runs": 1}),
+    ],
+)
+def test_a_run_counts_once_and_as_succeeded_or_failed_only_by_its_status(status: str, expected: dict[str, int]) -> None:
+    assert named(total_of(run(status=status))) == expected
+
+
+def test_every_status_of_a_run_is_in_the_total() -> None:
+    assert total_of(*(run(status=status) for status in RUN_STATUSES)).runs == len(RUN_STATUSES) == 5
+
+
+def test_a_run_counts_on_the_utc_date_of_its_creation() -> None:
+    days = {format_day(key.day) for key in fold([(None, record_of(run(created_at="2026-03-01T23:30:00-05:00")))])}
+
+    assert days == {"2026-03-02"}
+
+
+def test_a_counter_exists_for_everything_that_is_counted_and_for_nothing_else() -> None:
+    touched = total_of(
+        conversation(status="ringing"),
+        conversation(channel="text", direction="outbound"),
+        *(run(status=status) for status in RUN_STATUSES),
+    )
+
+    assert list(named(touched)) == list(COUNTERS)
+    assert len(COUNTERS) == 13

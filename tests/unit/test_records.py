@@ -1,0 +1,250 @@
+"""Which of two states of one record wins, whatever the order of arrival (design.md, section 4)."""
+
+from itertools import permutations
+from typing import get_args
+
+import pytest
+from msgspec.structs import replace
+
+from talkmeter.records import (
+    INVENTORY_KINDS,
+    LIVE_RUN_STATUSES,
+    LIVE_STATUSES,
+    TERMINAL_RUN_STATUSES,
+    TERMINAL_STATUSES,
+    UNCOUNTED_STATUS,
+    Conversation,
+    ConversationStatus,
+    InventoryItem,
+    Kind,
+    Outcome,
+    Record,
+    RunStatus,
+    State,
+    WorkflowExecution,
+    data_hash,
+    judge,
+    normalised_data,
+    rank_class,
+    read_normalised,
+)
+
+CREATED = 1_772_366_340_000_000
+COMPONENTS = ("class", "time", "sequence", "source", "event_id", "hash")
+
+
+def call(status: ConversationStatus = "completed", duration_ms: int | None = 60_000) -> Conversation:
+    return Conversation("telephone", "inbound", status, CREATED, duration_ms, "voice")
+
+
+def told(
+    record: Record | None,
+    *,
+    kind: Kind = Kind.CONVERSATION,
+    time: int = 0,
+    sequence: int = 0,
+    source: str = "/tests",
+    event_id: str = "event",
+    hash_: bytes | None = None,
+) -> State:
+    hashed = data_hash(record) if hash_ is None else hash_
+    return State("acme", kind, "x", record, time, sequence, source, event_id, hashed)
+
+
+def of_height(high: tuple[bool, ...]) -> State:
+    """A state whose components are each high or low, in the order of the rank."""
+    class_, time, sequence, source, event_id, hash_ = high
+    return told(
+        call("completed" if class_ else "ringing"),
+        time=2 if time else 1,
+        sequence=1 if sequence else -1,
+        source="/b" if source else "/a",
+        event_id="b" if event_id else "a",
+        hash_=b"b" if hash_ else b"a",
+    )
+
+
+def winner_of(states: tuple[State, ...]) -> State:
+    """The winner after states arrived one by one."""
+    winner: State | None = None
+    for state in states:
+        if judge(state, winner) is Outcome.ACCEPTED:
+            winner = state
+    assert winner is not None
+    return winner
+
+
+@pytest.mark.parametrize("place", range(6), ids=COMPONENTS)
+@pytest.mark.parametrize("before", [False, True], ids=["low before", "high before"])
+def test_each_component_of_the_rank_decides_where_those_before_it_are_equal(place: int, before: bool) -> None:
+    """Even against all that come after it."""
+    after = 5 - place
+    greater = of_height((*(before,) * place, True, *(False,) * after))
+    lesser = of_height((*(before,) * place, False, *(True,) * after))
+
+    assert judge(greater, lesser) is Outcome.ACCEPTED
+    assert judge(lesser, greater) is (Outcome.CONFLICTING if COMPONENTS[place] == "hash" else Outcome.STALE)
+
+
+def test_the_winner_does_not_depend_on_the_order_of_arrival() -> None:
+    states = (
+        told(call("ringing"), time=9),
+        told(call("completed"), time=5),
+        told(call("completed", 61_000), time=5),
+        told(call("failed"), time=5, sequence=1),
+        told(call("completed"), time=4, sequence=7),
+    )
+
+    assert {winner_of(order) for order in permutations(states)} == {states[3]}
+
+
+def test_a_late_ringing_never_undoes_completed() -> None:
+    completed = told(call("completed"), time=1)
+    ringing = told(call("ringing", None), time=2)
+
+    assert judge(ringing, completed) is Outcome.STALE
+
+
+def test_a_correction_is_a_later_terminal_state() -> None:
+    corrected = told(call("completed", 61_000), time=2)
+
+    assert judge(corrected, told(call("completed"), time=1)) is Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize("status", get_args(ConversationStatus))
+def test_a_deleted_conversation_is_void_for_good(status: ConversationStatus) -> None:
+    deleted = told(None, time=1)
+
+    assert judge(told(call(status), time=2, sequence=9, source="/z", event_id="z"), deleted) is Outcome.STALE
+    assert judge(deleted, told(call(status), time=2)) is Outcome.ACCEPTED
+
+
+def test_a_deleted_run_is_void_for_good() -> None:
+    deleted = told(None, kind=Kind.WORKFLOW_EXECUTION, time=1)
+    succeeded = told(WorkflowExecution("success", CREATED), kind=Kind.WORKFLOW_EXECUTION, time=2)
+
+    assert judge(succeeded, deleted) is Outcome.STALE
+
+
+@pytest.mark.parametrize("kind", INVENTORY_KINDS)
+def test_a_deleted_inventory_item_may_be_made_again_later(kind: Kind) -> None:
+    item, deleted = told(InventoryItem("a"), kind=kind, time=2), told(None, kind=kind, time=1)
+
+    assert judge(item, deleted) is Outcome.ACCEPTED
+    assert judge(deleted, item) is Outcome.STALE
+
+
+# ---------------------------------------------------------------------------------------------------------- class
+
+
+def test_every_status_of_a_conversation_is_live_terminal_or_uncounted() -> None:
+    assert set(get_args(ConversationStatus)) == LIVE_STATUSES | TERMINAL_STATUSES | {UNCOUNTED_STATUS}
+    assert not LIVE_STATUSES & TERMINAL_STATUSES
+
+
+def test_every_status_of_a_run_is_live_or_terminal() -> None:
+    assert set(get_args(RunStatus)) == LIVE_RUN_STATUSES | TERMINAL_RUN_STATUSES
+    assert not LIVE_RUN_STATUSES & TERMINAL_RUN_STATUSES
+
+
+@pytest.mark.parametrize("status", get_args(ConversationStatus))
+def test_the_terminal_statuses_of_a_conversation_rank_above_the_others(status: ConversationStatus) -> None:
+    terminal = {"completed", "failed", "cancelled", "transferred", "unanswered"}
+
+    assert rank_class(call(status)) == (1 if status in terminal else 0)
+
+
+@pytest.mark.parametrize("status", get_args(RunStatus))
+def test_the_terminal_statuses_of_a_run_rank_above_the_others(status: RunStatus) -> None:
+    assert rank_class(WorkflowExecution(status, CREATED)) == (1 if status in {"success", "failed", "cancelled"} else 0)
+
+
+def test_a_deletion_ranks_above_every_status() -> None:
+    assert rank_class(None) == 2
+
+
+# ------------------------------------------------------------------------------------------------------- outcomes
+
+
+def test_the_first_state_of_a_record_is_accepted() -> None:
+    assert judge(told(call()), None) is Outcome.ACCEPTED
+
+
+def test_the_winner_once_more_is_a_duplicate() -> None:
+    assert judge(told(call()), told(call())) is Outcome.DUPLICATE
+
+
+def test_a_lower_state_of_another_event_is_stale() -> None:
+    winner = told(call("failed"), time=5)
+
+    assert judge(told(call("failed"), time=4), winner) is Outcome.STALE
+    assert judge(told(call("failed"), time=5, event_id="a"), winner) is Outcome.STALE
+    assert judge(told(call("failed"), time=5, source="/a"), winner) is Outcome.STALE
+
+
+@pytest.mark.parametrize("bytes_", [b"\x00", b"\x7f", b"\xff"])
+def test_other_content_under_the_winners_source_id_and_time_conflicts_or_wins_by_its_hash(bytes_: bytes) -> None:
+    winner, other = told(call(), hash_=b"\x80"), told(call("failed"), hash_=bytes_)
+
+    assert judge(other, winner) is (Outcome.ACCEPTED if bytes_ > b"\x80" else Outcome.CONFLICTING)
+
+
+def test_a_live_state_under_the_source_id_and_time_of_a_terminal_one_conflicts() -> None:
+    assert judge(told(call("ringing")), told(call("completed"))) is Outcome.CONFLICTING
+
+
+def test_the_winner_with_a_lower_sequence_is_stale() -> None:
+    assert judge(told(call(), sequence=1), told(call(), sequence=2)) is Outcome.STALE
+
+
+# ------------------------------------------------------------------------------------------------ normalised data
+
+RECORDS: dict[Kind, list[Record]] = {
+    Kind.CONVERSATION: [
+        call(),
+        Conversation("webrtc", "outbound", "ringing", CREATED, None, "chat", "ann", "+13125550110", 'w"é\u2028'),
+    ],
+    Kind.WORKFLOW_EXECUTION: [WorkflowExecution("success", CREATED), WorkflowExecution("waiting", 0, "wf")],
+    Kind.DATASET: [InventoryItem(), InventoryItem("Prices", shared=True, active=True)],
+}
+
+
+@pytest.mark.parametrize(
+    ("record", "data", "hash_"),
+    [
+        (
+            Conversation("telephone", "inbound", "completed", CREATED, 60_000, "voice", "agent_1", "+13125550110"),
+            b'["telephone","inbound","completed",1772366340000000,60000,"voice","agent_1","+13125550110",null]',
+            "d0cf6a288f7a5d008d63d2e067747431",
+        ),
+        (
+            WorkflowExecution("success", CREATED, "wf_1"),
+            b'["success",1772366340000000,"wf_1"]',
+            "c60e88ce60c9686f5caaf765c81dda2c",
+        ),
+        (InventoryItem("Prices", active=True), b'["Prices",false,true]', "7f063fbd6991a26697ee6ab024d7548d"),
+        (None, b"null", "74234e98afe7498fb5daf1f36ac2d78a"),
+    ],
+    ids=["conversation", "run", "item", "deletion"],
+)
+def test_the_normalised_form_and_its_hash_never_change(record: Record | None, data: bytes, hash_: str) -> None:
+    """They stand in every ledger: another form would make each repeated event a conflict."""
+    assert normalised_data(record) == data
+    assert data_hash(record).hex() == hash_
+
+
+@pytest.mark.parametrize(("kind", "record"), [(kind, one) for kind, records in RECORDS.items() for one in records])
+def test_a_record_is_read_back_from_its_normalised_form(kind: Kind, record: Record) -> None:
+    assert read_normalised(kind, normalised_data(record)) == record
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_deletion_is_read_back_from_its_normalised_form(kind: Kind) -> None:
+    assert read_normalised(kind, normalised_data(None)) is None
+
+
+@pytest.mark.parametrize("field", Conversation.__struct_fields__)
+def test_a_record_that_differs_in_one_field_has_another_hash(field: str) -> None:
+    one = Conversation("telephone", "inbound", "completed", CREATED, 60_000, "voice", "a", "b", "c")
+
+    assert data_hash(replace(one, **{field: "other"})) != data_hash(one)

@@ -1,0 +1,76 @@
+"""Rules of the house that a linter does not hold, each found by reading the code (CONTRIBUTING.md, "Rules")."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "talkmeter"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+FOLDERS = ("src", "tests", "bench", "examples", "tools")
+LONGEST_FILE = 400
+ASKS_THE_TIME = frozenset({"now", "utcnow", "today"})
+
+
+def clock_readings(source: str) -> Iterator[str]:
+    """Each place of a module that could ask the time by itself."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names if alias.name == "time")
+            case ast.ImportFrom(module="time"):
+                yield "time"
+            case ast.Attribute(value=ast.Name(id=owner) | ast.Attribute(attr=owner), attr=attribute):
+                if attribute in ASKS_THE_TIME and owner in {"datetime", "date"}:
+                    yield f"{owner}.{attribute}"
+            case _:
+                pass
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import time", ["time"]),
+        ("from time import monotonic", ["time"]),
+        ("from datetime import datetime\nx = datetime.now()", ["datetime.now"]),
+        ("import datetime\nx = datetime.datetime.utcnow()", ["datetime.utcnow"]),
+        ("from datetime import date\nx = date.today", ["date.today"]),
+        ("from talkmeter import clock\nx = clock.now()", []),
+        ("time = 1\nx = state.time", []),
+    ],
+)
+def test_a_reading_of_the_clock_is_found(source: str, found: list[str]) -> None:
+    assert list(clock_readings(source)) == found
+
+
+def test_only_clock_py_asks_the_time() -> None:
+    readings = {path.relative_to(PACKAGE).as_posix(): list(clock_readings(path.read_text())) for path in MODULES}
+
+    assert {name: found for name, found in readings.items() if found} == {"clock.py": ["time"]}
+
+
+def test_files_stay_under_400_lines() -> None:
+    paths = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")] + list(ROOT.glob("*.py"))
+    lines = {path.relative_to(ROOT).as_posix(): len(path.read_text().splitlines()) for path in paths}
+
+    assert PACKAGE / "counting.py" in paths
+    assert {name: number for name, number in lines.items() if number >= LONGEST_FILE} == {}
+
+
+def test_imports_point_one_way_and_sql_stands_only_in_ledger_and_usage() -> None:
+    """What they are is written in pyproject.toml, [tool.importlinter]."""
+    lint = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([lint, "--no-logo", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_module_begins_with_a_sentence_that_says_what_it_is() -> None:
+    texts = {path.relative_to(PACKAGE).as_posix(): ast.get_docstring(ast.parse(path.read_text())) for path in MODULES}
+    firsts = {name: (text or "").split("\n\n")[0] for name, text in texts.items()}
+
+    assert {name: first for name, first in firsts.items() if not first.endswith((".", ")", '"'))} == {}
