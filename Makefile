@@ -17,6 +17,8 @@ INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 # The caller's own environment does not leak into ours.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 export UV_PYTHON_DOWNLOADS := never
+# The certificates this machine trusts, a company's own among them, as pip does.
+export UV_SYSTEM_CERTS := true
 # A home that is missing or cannot be written is replaced by a folder of .venv, so that no tool stumbles over it.
 ifneq ($(shell test -d "$$HOME" && test -w "$$HOME" && echo yes),yes)
 export HOME := $(CURDIR)/.venv/home

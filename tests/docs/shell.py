@@ -17,7 +17,7 @@ def run_script(script: str, folder: Path, environment: dict[str, str]) -> str:
         env={"PATH": f"{TALKMETER.parent}:{os.environ['PATH']}", "HOME": str(home), **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests.api.organizations import Organization, new_organization
 from tests.docs.documents import COUNTING, HTTP_API
 from tests.docs.shell import run_script
+from tests.events import Json
 from tests.servers import Server, running_server
 
 OUTSIDE_THE_DESCRIPTION = ("/openapi.json", "/docs")
 _numbers = count(1)
-Json = dict[str, object]
 
 
 @pytest.fixture(scope="module")
@@ -24,39 +24,27 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-class Caller:
-    """An organization of its own, and how it is spoken for."""
-
-    def __init__(self, server: Server) -> None:
-        self.environment = {
-            "TALKMETER_URL": server.url,
-            "TALKMETER_KEY": server.key(f"org-{next(_numbers)}"),
-        }
-        self.http = httpx.Client(
-            base_url=server.url, headers={"Authorization": f"Bearer {self.environment['TALKMETER_KEY']}"}
-        )
-
-    def agents(self) -> int:
-        """How many agents it has."""
-        number: int = self.http.get("/admin/usage/summary").json()["total_agents"]
-        return number
-
-
 @pytest.fixture
-def caller(server: Server) -> Iterator[Caller]:
-    one = Caller(server)
-    with one.http:
-        yield one
+def caller(server: Server) -> Iterator[Organization]:
+    with new_organization(server) as organization:
+        yield organization
 
 
-def test_every_command_is_answered_as_the_page_says(caller: Caller, tmp_path: Path) -> None:
+def agents(caller: Organization) -> int:
+    """How many agents the organization has."""
+    number: int = caller.ask().json()["total_agents"]
+    return number
+
+
+def test_every_command_is_answered_as_the_page_says(server: Server, caller: Organization, tmp_path: Path) -> None:
     scopes, *events = [
         *HTTP_API.section("Roles and scopes").blocks("sh"),
         *HTTP_API.section("The body in its forms").blocks("sh"),
     ]
     [snapshot] = HTTP_API.section("Sending the inventory").blocks("sh")
     [question] = HTTP_API.section("Reading usage").blocks("sh")
-    said = [json.loads(run_script(one, tmp_path, caller.environment)) for one in (scopes, *events, snapshot, question)]
+    variables = {"TALKMETER_URL": server.url, "TALKMETER_KEY": caller.key}
+    said = [json.loads(run_script(one, tmp_path, variables)) for one in (scopes, *events, snapshot, question)]
 
     assert "billing:manage" in said[0]
     receipt = {"duplicate": 0, "conflicting": 0, "stale": 0, "quarantined": []}
@@ -65,7 +53,7 @@ def test_every_command_is_answered_as_the_page_says(caller: Caller, tmp_path: Pa
     assert [said[-1][name] for name in figures] == [1, 120_000, 1, 1, 2]
 
 
-def test_the_receipt_shown_is_that_of_such_a_batch(caller: Caller) -> None:
+def test_the_receipt_shown_is_that_of_such_a_batch(caller: Organization) -> None:
     [shown] = HTTP_API.section("The receipt").blocks("json")
     batch = [
         told("agent.updated", "ann", "9:00"),
@@ -75,51 +63,51 @@ def test_the_receipt_shown_is_that_of_such_a_batch(caller: Caller) -> None:
     call = {"channel": "text", "direction": "inbound", "status": "failed", "created_at": at("9:00"), "duration": -1}
     batch[1] |= {"id": "e-6", "data": {"id": "call-1", **call}}
 
-    assert caller.http.post("/metering/events", json=batch).json() == json.loads(shown)
+    assert caller.client.post("/metering/events", json=batch).json() == json.loads(shown)
 
 
-def test_an_error_has_the_shape_shown(caller: Caller) -> None:
+def test_an_error_has_the_shape_shown(caller: Organization) -> None:
     [shown] = HTTP_API.section("Errors").blocks("json")
-    answer = caller.http.get("/admin/usage/summary", params={"from": "2026-11-23", "to": "2026-11-22"})
+    answer = caller.client.get("/admin/usage/summary", params={"from": "2026-11-23", "to": "2026-11-22"})
 
     assert answer.json() == json.loads(shown)
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-def test_the_endpoints_are_those_of_the_application(server: Server) -> None:
+def test_the_endpoints_are_those_of_the_application(caller: Organization) -> None:
     listed = {(row[0].lower(), row[1].strip("`")) for row in HTTP_API.section("Endpoints").rows()}
-    described = httpx.get(f"{server.url}/openapi.json").json()["paths"]
+    described = caller.client.get("/openapi.json").json()["paths"]
     others = {("get", path) for path in OUTSIDE_THE_DESCRIPTION}
 
     assert listed == {(method, path) for path, methods in described.items() for method in methods} | others
 
 
-def test_every_endpoint_to_get_answers_and_its_head_too(server: Server, caller: Caller) -> None:
+def test_every_endpoint_to_get_answers_and_its_head_too(caller: Organization) -> None:
     paths = [row[1].strip("`") for row in HTTP_API.section("Endpoints").rows() if row[0] == "GET"]
 
     assert {
-        path: (caller.http.get(path).status_code, caller.http.head(path).status_code) for path in paths
+        path: (caller.client.get(path).status_code, caller.client.head(path).status_code) for path in paths
     } == dict.fromkeys(paths, (200, 200))
 
 
-def test_an_answer_at_hand_is_a_304(caller: Caller) -> None:
-    first = caller.http.get("/admin/usage/summary")
-    again = caller.http.get("/admin/usage/summary", headers={"If-None-Match": first.headers["ETag"]})
+def test_an_answer_at_hand_is_a_304(caller: Organization) -> None:
+    first = caller.client.get("/admin/usage/summary")
+    again = caller.client.get("/admin/usage/summary", headers={"If-None-Match": first.headers["ETag"]})
     written = [first.headers[name] for name in ("Cache-Control", "Vary")]
 
     assert (again.status_code, again.content) == (304, b"")
     assert all(text in " ".join(HTTP_API.section("Caching").prose.split()) for text in written)
 
 
-def test_a_snapshot_with_one_bad_item_leaves_the_inventory_as_it_was(caller: Caller) -> None:
-    kept = caller.http.put(
+def test_a_snapshot_with_one_bad_item_leaves_the_inventory_as_it_was(caller: Organization) -> None:
+    kept = caller.client.put(
         "/metering/inventory/agent", json={"time": at("9:00"), "items": [{"id": "ann"}, {"id": "bob"}]}
     )
-    refused = caller.http.put(
+    refused = caller.client.put(
         "/metering/inventory/agent", json={"time": at("10:00"), "items": [{"id": "ann"}, {"id": ""}]}
     )
 
-    assert (kept.status_code, refused.status_code, caller.agents()) == (200, 422, 2)
+    assert (kept.status_code, refused.status_code, agents(caller)) == (200, 422, 2)
     assert "items[1]" in refused.json()["detail"]
 
 
@@ -134,30 +122,30 @@ def told(type_: str, id_: str, clock: str) -> Json:
     return {**head, "data": {"id": id_}}
 
 
-def tell(caller: Caller, row: str) -> None:
+def tell(caller: Organization, row: str) -> None:
     """Send what a row of the table of floors says arrives."""
     if snapshot := re.match(r"a snapshot of (\S+) with (\w+)", row):
         body = {"time": at(snapshot[1].rstrip(",")), "items": [{"id": snapshot[2]}]}
-        caller.http.put("/metering/inventory/agent", json=body).raise_for_status()
+        caller.client.put("/metering/inventory/agent", json=body).raise_for_status()
         return
     type_ = row.split("`")[1]
     events = [told(type_, id_, clock) for id_, clock in re.findall(r"(\w+) at (\d+:\d+)", row)]
-    caller.http.post("/metering/events", json=events).raise_for_status()
+    caller.client.post("/metering/events", json=events).raise_for_status()
 
 
-def test_the_inventory_after_each_row_of_the_table_of_floors_is_the_one_it_says(caller: Caller) -> None:
+def test_the_inventory_after_each_row_of_the_table_of_floors_is_the_one_it_says(caller: Organization) -> None:
     rows = COUNTING.section("The inventory and its floors").rows()
     expected = [len(row[1].split(":")[0].split(", ")) for row in rows]
     found = []
     for row in rows:
         tell(caller, row[0])
-        found.append(caller.agents())
+        found.append(agents(caller))
 
     assert found == expected == [2, 1, 2, 2, 2, 1]
 
 
-def test_the_table_of_floors_ends_alike_from_its_end_to_its_beginning(caller: Caller) -> None:
+def test_the_table_of_floors_ends_alike_from_its_end_to_its_beginning(caller: Organization) -> None:
     for row in reversed(COUNTING.section("The inventory and its floors").rows()):
         tell(caller, row[0])
 
-    assert caller.agents() == 1
+    assert agents(caller) == 1

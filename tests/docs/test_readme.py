@@ -1,7 +1,6 @@
 """The README's first event, typed as it stands, answers as the README says."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -53,9 +52,3 @@ def test_the_terminal_prints_the_same_figures(answers: list[str]) -> None:
 
 def test_the_command_of_the_summary_is_the_one_that_was_run() -> None:
     assert "talkmeter summary --org acme --from 2026-11-22 --to 2026-11-23" in README.code()
-
-
-def test_the_ledger_is_where_the_readme_says(tmp_path: Path) -> None:
-    run_script("talkmeter orgs add acme", tmp_path, {})
-
-    assert (tmp_path / "talkmeter.db").exists()

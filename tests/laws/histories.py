@@ -23,7 +23,22 @@ def items_of(org_ids: Sequence[str | None] = OWN) -> st.SearchStrategy[Item]:
     return often(event=(8, events(org_ids)), snapshot=(1, snapshots(org_ids)), broken=(1, broken_events(org_ids)))
 
 
-histories = lists_of(items_of())
+def _echo(item: Item) -> Item:
+    """The same sender, id and time with other content, where there is something to turn round."""
+    raw = item.raw
+    for one, other in ((b"inbound", b"outbound"), (b"success", b"failed"), (b"true", b"false")):
+        raw = raw.replace(one, other)
+    return item._replace(raw=raw)
+
+
+@st.composite
+def _histories(draw: st.DrawFn) -> list[Item]:
+    told = draw(lists_of(items_of()))
+    echoes = draw(st.lists(st.sampled_from(told), max_size=3)) if told else []
+    return [*told, *map(_echo, echoes)]
+
+
+histories = _histories()
 """What one organization is told, in the order of arrival."""
 
 
