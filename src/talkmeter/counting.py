@@ -5,6 +5,7 @@ records with the same `call_counts` and `run_counts`.
 """
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Final, NamedTuple
 
 from talkmeter.period import day_of
@@ -122,8 +123,8 @@ def _contribute(sums: dict[tuple[str, int, str], list[int]], record: Record | No
     """Add what one record counts to every daily total it touches."""
     if record is None or isinstance(record, InventoryItem):
         return
-    steps = [(position, sign * amount) for position, amount in enumerate(counts_of(record)) if amount]
-    if not steps:
+    ones, milliseconds, duration_ms = _steps(record)
+    if not ones:
         return
     day = day_of(record.created_at)
     for dimension, value in dimensions_of(record):
@@ -131,8 +132,36 @@ def _contribute(sums: dict[tuple[str, int, str], list[int]], record: Record | No
         into = sums.get(key)
         if into is None:
             into = sums[key] = [0] * len(COUNTERS)
-        for position, amount in steps:
-            into[position] += amount
+        for position in ones:
+            into[position] += sign
+        for position in milliseconds:
+            into[position] += sign * duration_ms
+
+
+def _steps(record: Conversation | WorkflowExecution) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+    """The places of the counters a record adds one to, of those it adds its milliseconds to, and these."""
+    if isinstance(record, WorkflowExecution):
+        return _run_steps(record.status), (), 0
+    timed = record.duration_ms is not None
+    return *_call_steps(record.modality, record.direction, record.status, timed), record.duration_ms or 0
+
+
+@cache
+def _call_steps(modality: str, direction: str, status: str, timed: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:  # noqa: FBT001  a key of the cache
+    """Of all calls alike in these: the places they add one to, and those they add their milliseconds to."""
+    ones = call_counts(modality, direction, status, 1, int(timed), 0)
+    with_duration = call_counts(modality, direction, status, 1, int(timed), 1)
+    return _places(ones), tuple(place for place in _places(with_duration) if not ones[place])
+
+
+@cache
+def _run_steps(status: str) -> tuple[int, ...]:
+    """The places of the counters one such run adds one to."""
+    return _places(run_counts(status, 1))
+
+
+def _places(counts: Counters) -> tuple[int, ...]:
+    return tuple(place for place, amount in enumerate(counts) if amount)
 
 
 def add(rows: Iterable[Counters]) -> Counters:

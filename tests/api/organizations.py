@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from itertools import count
 from typing import Any
 
@@ -162,6 +163,20 @@ def refusal_of(response: httpx.Response, status: int) -> str:
     detail: str = problem["detail"]
     assert_plain_sentence(detail)
     return detail
+
+
+def assert_error(response: httpx.Response, status: int) -> None:
+    """An error in its one shape, under the headers that every answer has and those that its status asks for."""
+    refusal_of(response, status)
+    problem = response.json()
+    assert problem["title"] == HTTPStatus(status).phrase
+    assert problem["type"] == "about:blank"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert ("WWW-Authenticate" in response.headers) == (status == 401)
+    assert ("Retry-After" in response.headers) == (status in {503, 507})
+    assert ("Allow" in response.headers) == (status == 405)
 
 
 def assert_plain_sentence(text: str) -> None:

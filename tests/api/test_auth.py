@@ -153,6 +153,9 @@ def test_header_and_parameter_of_different_organizations_that_are_both_allowed_a
     token = make_token(server, **{org.id: "admin", "other": "admin"})
     refusal_of(ask(server, token, f"{SUMMARY}?organization_id=other", **{ORGANIZATION_HEADER: org.id}), 422)
     refusal_of(ask(server, token, f"{SUMMARY}?organization_id=other&organization_id={org.id}"), 422)
+    with client_of(server, token) as person:
+        twice = [(ORGANIZATION_HEADER, org.id), (ORGANIZATION_HEADER, "other")]
+        refusal_of(person.get(SUMMARY, headers=twice), 422)
 
 
 @pytest.mark.parametrize("named", ["header", "parameter", "both"])

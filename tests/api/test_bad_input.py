@@ -1,20 +1,17 @@
 """Bodies that no request should have: each is refused with a sentence, costs little and leaves the server well."""
 
 import gzip
-import http.client
 import json
 import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.api.organizations import BATCH, EVENTS, PLAIN, STRUCTURED, Organization, bins, receipt_of, refusal_of
-from tests.api.wire import upload
 from tests.events import conversation
-from tests.servers import Server, running_server
+from tests.servers import Server
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -29,17 +26,12 @@ MOST_GROWTH_KIB = 100 * 1024
 reads_proc = pytest.mark.skipif(sys.platform != "linux", reason="memory is measured in /proc")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("server"), body_timeout_sec="1") as running:
-        yield running
-
-
 @pytest.fixture(autouse=True)
-def _well_and_without_a_fault_afterwards(server: Server, org: Organization) -> Iterator[None]:
+def _well_and_without_a_fault_afterwards(server: Server) -> Iterator[None]:
     written_before = len(server.log())
     yield
-    assert org.client.get("/health/ready").status_code == 200
+    with client_of(server, None) as anybody:
+        assert anybody.get("/health/ready").status_code == 200
     log = server.log()[written_before:]
     assert "Traceback" not in log
     assert '"level": "error"' not in log
@@ -202,44 +194,6 @@ def test_ten_thousand_events_are_taken_and_one_more_is_refused_whole(org: Organi
     refused = org.post(b"[" + b",".join([small] * 10_001) + b"]")
     assert "10000" in refusal_of(refused, 413)
     assert bins(receipt_of(org.post(b"[" + b",".join([small] * 10_000) + b"]"))) == (0, 0, 0, 0, 10_000)
-
-
-def test_a_body_that_trickles_is_given_up_after_the_time_a_body_may_take(org: Organization) -> None:
-    with upload(org.server, org.key, 1_000) as slow:
-        slow.send(b"[")
-        assert "1 second" in refusal_of(slow.answer(), 408)
-
-
-def test_a_body_that_goes_on_arriving_does_not_prolong_its_time(org: Organization) -> None:
-    with upload(org.server, org.key, 10**6) as slow:
-        slow.connection.sock.settimeout(0.05)
-        answer = trickle(slow.connection)
-    assert "1 second" in refusal_of(answer, 408)
-
-
-def trickle(connection: http.client.HTTPConnection) -> httpx.Response:
-    """Send a byte now and then until an answer comes."""
-    for _ in range(200):
-        connection.sock.send(b" ")
-        try:
-            head = connection.sock.recv(65_536)
-        except TimeoutError:
-            continue
-        start, body = head.split(b"\r\n\r\n")
-        lines = start.decode().split("\r\n")
-        headers = dict(line.split(": ", 1) for line in lines[1:])
-        return httpx.Response(int(lines[0].split()[1]), headers=headers, content=body)
-    raise AssertionError("the server waits for ever")
-
-
-def test_a_body_cut_off_in_the_middle_counts_nothing(org: Organization) -> None:
-    body = good_batch(50)
-    with upload(org.server, org.key, len(body)) as cut:
-        cut.send(body[: len(body) // 2])
-        cut.end()
-        refusal_of(cut.answer(), 400)
-    assert org.calls() == 0
-    assert receipt_of(org.post(body, BATCH))["accepted"] == 50
 
 
 def test_a_hundred_thousand_brackets_in_one_element_do_not_spoil_the_others(org: Organization) -> None:

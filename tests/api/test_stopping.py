@@ -15,7 +15,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.api.organizations import EVENTS, SUMMARY, Answer, bins, client_of, make_credential, receipt_of, refusal_of
+from tests.api.organizations import (
+    EVENTS,
+    SUMMARY,
+    Answer,
+    assert_error,
+    bins,
+    client_of,
+    make_credential,
+    receipt_of,
+    refusal_of,
+)
 from tests.events import conversation
 from tests.servers import Server, start_server, stop_server
 
@@ -127,8 +137,7 @@ def test_a_disk_that_takes_nothing_more_is_told_and_the_same_request_is_taken_la
             limit_files(server, LARGEST_FILE)
             refused = client.post(EVENTS, json=calls)
             assert refused.status_code in {503, 507}
-            assert "database" in refusal_of(refused, refused.status_code)
-            assert int(refused.headers["Retry-After"]) >= 1
+            assert_error(refused, refused.status_code)
             window = {"from": "2026-03-01", "to": "2026-03-02"}
             assert client.get(SUMMARY, params=window).json()["total_calls"] == 0
             limit_files(server, resource.RLIM_INFINITY)

@@ -1,10 +1,11 @@
 """The summary: every figure by its name and type, for made-up usage of which each figure is known."""
 
+import json
 from typing import Any
 
 import pytest
 
-from tests.api.organizations import Organization, bins, new_organization
+from tests.api.organizations import Organization, bins, new_organization, receipt_of
 from tests.events import Json, conversation, event, run
 
 ACTIVITY = {
@@ -135,6 +136,28 @@ def test_numbers_never_come_as_text_or_with_an_exponent(org: Organization) -> No
     answer = org.ask(from_="2026-03-01", to="2026-03-02")
     assert '"voice_minutes":105408000.0' in answer.text
     assert '"voice_duration_ms":6324480000000' in answer.text
+
+
+DURATIONS = {
+    "0.0004": 0,
+    "0.0005": 1,
+    "0.00149999999999999999999999999999999999999999": 1,
+    "1e-3": 1,
+    "59.9995": 60_000,
+    "60": 60_000,
+    "31622400": 31_622_400_000,
+    "-0": 0,
+    "1e-999999999": 0,
+}
+
+
+@pytest.mark.parametrize(("written", "milliseconds"), DURATIONS.items())
+def test_a_duration_is_read_as_it_is_written_and_rounded_half_up_to_milliseconds(
+    org: Organization, written: str, milliseconds: int
+) -> None:
+    body = json.dumps(conversation(duration="<raw>")).replace('"<raw>"', written)
+    assert receipt_of(org.post(body.encode()))["accepted"] == 1
+    assert org.summary()["voice_duration_ms"] == milliseconds
 
 
 def test_an_organization_never_heard_of_has_zeros_and_no_last_event(org: Organization) -> None:

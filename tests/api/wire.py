@@ -18,10 +18,11 @@ class Upload:
     """A POST whose head is sent; its body follows in pieces."""
 
     connection: http.client.HTTPConnection
+    chunked: bool
 
     def send(self, piece: bytes) -> None:
-        """Send a piece of the body as it is."""
-        self.connection.send(piece)
+        """Send a piece of the body."""
+        self.connection.send(b"%x\r\n%s\r\n" % (len(piece), piece) if self.chunked else piece)
 
     def end(self) -> None:
         """Say that nothing more will come, though more was announced."""
@@ -34,18 +35,15 @@ class Upload:
 
 
 @contextmanager
-def upload(server: Server, key: str, size: int, path: str = EVENTS) -> Iterator[Upload]:
-    """Begin to send events in a body that is announced to have `size` bytes."""
+def upload(server: Server, key: str, size: int | None) -> Iterator[Upload]:
+    """Begin to send events in a body that is announced to have `size` bytes (None: in chunks, without end)."""
     connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
     try:
-        connection.putrequest("POST", path)
-        for name, value in (
-            ("Authorization", f"Bearer {key}"),
-            ("Content-Type", PLAIN),
-            ("Content-Length", str(size)),
-        ):
+        connection.putrequest("POST", EVENTS)
+        length = ("Transfer-Encoding", "chunked") if size is None else ("Content-Length", str(size))
+        for name, value in (("Authorization", f"Bearer {key}"), ("Content-Type", PLAIN), length):
             connection.putheader(name, value)
         connection.endheaders()
-        yield Upload(connection)
+        yield Upload(connection, chunked=size is None)
     finally:
         connection.close()

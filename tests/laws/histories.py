@@ -32,14 +32,20 @@ def _echo(item: Item) -> Item:
 
 
 @st.composite
-def _histories(draw: st.DrawFn) -> list[Item]:
-    told = draw(lists_of(items_of()))
+def _with_echoes(draw: st.DrawFn, items: st.SearchStrategy[Item]) -> list[Item]:
+    told = draw(lists_of(items))
     echoes = draw(st.lists(st.sampled_from(told), max_size=3)) if told else []
     return [*told, *map(_echo, echoes)]
 
 
-histories = _histories()
+histories = _with_echoes(items_of())
 """What one organization is told, in the order of arrival."""
+
+_KINDS = ("phone_number", "dataset")
+inventories = _with_echoes(
+    often(event=(3, events(calls=0, runs=0, kinds=_KINDS)), snapshot=(2, snapshots(kinds=_KINDS)))
+)
+"""Little but snapshots and what happens between them."""
 
 
 class Cuts(NamedTuple):

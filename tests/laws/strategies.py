@@ -176,13 +176,20 @@ _BROKEN_DATA: tuple[Json, ...] = (
 )
 
 
-def events(org_ids: Sequence[str | None] = OWN, *, calls: int = 5, runs: int = 2, items: int = 4) -> Events:
+def events(
+    org_ids: Sequence[str | None] = OWN,
+    *,
+    calls: int = 5,
+    runs: int = 2,
+    items: int = 4,
+    kinds: Sequence[str] = INVENTORY,
+) -> Events:
     """Events that can be counted, of organizations named like this and of nouns as often as this."""
     organizations = st.sampled_from(org_ids)
     told = often(
         call=(calls, _told("conversation", organizations)),
         run=(runs, _told("workflow_execution", organizations)),
-        item=(items, st.sampled_from(INVENTORY).flatmap(lambda noun: _told(noun, organizations))),
+        item=(items, st.sampled_from(kinds).flatmap(lambda noun: _told(noun, organizations))),
     )
     return _in_envelope(told).map(lambda event: Event(msgspec.json.encode(event)))
 
@@ -205,7 +212,7 @@ def broken_events(org_ids: Sequence[str | None] = OWN) -> Events:
 
 
 @st.composite
-def snapshots(draw: st.DrawFn, org_ids: Sequence[str | None]) -> Snapshot:
+def snapshots(draw: st.DrawFn, org_ids: Sequence[str | None] = OWN, kinds: Sequence[str] = INVENTORY) -> Snapshot:
     """The full list of one kind, its time before, at or after those of events; an item may stand there twice."""
     items = draw(st.lists(_item(st.sampled_from(org_ids)), max_size=3))
-    return Snapshot(draw(st.sampled_from(INVENTORY)), msgspec.json.encode({"time": draw(_times), "items": items}))
+    return Snapshot(draw(st.sampled_from(kinds)), msgspec.json.encode({"time": draw(_times), "items": items}))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.laws.histories import EVERYTHING, Cuts, cuts, histories, laws, windows
+from tests.laws.histories import EVERYTHING, Cuts, cuts, histories, inventories, laws, windows
 from tests.laws.ledgers import Ledgers
 from tests.laws.model import Item, Model
 from tests.laws.strategies import IDS, deletion, events, lists_of
@@ -13,15 +13,15 @@ pytestmark = pytest.mark.timeout(600)  # a law that fails takes its time to find
 
 
 @st.composite
-def repeated(draw: st.DrawFn) -> tuple[list[Item], list[Item]]:
+def repeated(draw: st.DrawFn, told: st.SearchStrategy[list[Item]]) -> tuple[list[Item], list[Item]]:
     """A history, and the same told in another order with some of it told again."""
-    history = draw(histories)
+    history = draw(told)
     again = draw(st.lists(st.sampled_from(history), max_size=5)) if history else []
     return history, draw(st.permutations(history + again))
 
 
 @laws
-@given(repeated(), cuts, cuts, st.booleans(), windows)
+@given(repeated(histories | inventories), cuts, cuts, st.booleans(), windows)
 def test_any_order_and_any_repetition_of_what_was_told_gives_the_same_summary(
     ledgers: Ledgers,
     histories: tuple[list[Item], list[Item]],
@@ -38,6 +38,18 @@ def test_any_order_and_any_repetition_of_what_was_told_gives_the_same_summary(
         ledger.tell(shuffled, another_way)
         second = [ledger.summary(*asked) for asked in (window, EVERYTHING)]
     assert second == first
+
+
+@laws
+@given(inventories, cuts)
+def test_snapshots_and_what_happens_between_them_give_the_inventory_of_the_model(
+    ledgers: Ledgers, history: list[Item], cuts: Cuts
+) -> None:
+    model = Model()
+    model.tell_all(history)
+    with ledgers.empty() as ledger:
+        ledger.tell(history, cuts)
+        assert ledger.summary(*EVERYTHING) == model.summary(*EVERYTHING)
 
 
 @laws

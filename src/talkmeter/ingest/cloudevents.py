@@ -18,6 +18,7 @@ from talkmeter.ingest.fields import (
     read_id,
     read_name,
     read_optional_id,
+    read_repeated_id,
     read_sequence,
     read_time,
 )
@@ -163,7 +164,7 @@ def read_envelope(envelope: Envelope, sender: Sender) -> State:
     if envelope.specversion != "1.0":
         raise FieldError(Reason.INVALID_ENVELOPE, f"specversion must be '1.0', not {shown(envelope.specversion)}.")
     event_id = read_id("id", envelope.id, reason=Reason.INVALID_ENVELOPE)
-    source = read_id("source", envelope.source, LONGEST_SOURCE_BYTES, Reason.INVALID_ENVELOPE)
+    source = read_repeated_id("source", envelope.source, LONGEST_SOURCE_BYTES, Reason.INVALID_ENVELOPE)
     event_type = EVENT_TYPES.get(envelope.type)
     if event_type is None:
         known = ", ".join(sorted(EVENT_TYPES))
@@ -216,7 +217,7 @@ def _organization(named: str | None, sender: Sender) -> str:
                 "data.organization_id is missing; a sender key sends for any organization, so each event names its own."
             )
             raise FieldError(Reason.MISSING_ORGANIZATION, sentence)
-        return read_id("data.organization_id", named)
+        return read_repeated_id("data.organization_id", named)
     if named and named != sender.org_id:
         sentence = f"data.organization_id is {shown(named)}, but this credential sends for another organization."
         raise FieldError(Reason.FOREIGN_ORGANIZATION, sentence)

@@ -2,6 +2,7 @@
 
 import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Final
 
 from talkmeter.errors import shown
@@ -43,9 +44,17 @@ def read_id(name: str, text: str, longest: int = LONGEST_ID_BYTES, reason: Reaso
     return text
 
 
+@lru_cache(maxsize=8_192)
+def read_repeated_id(
+    name: str, text: str, longest: int = LONGEST_ID_BYTES, reason: Reason = Reason.INVALID_DATA
+) -> str:
+    """As `read_id`, for ids that many events share: each is looked at once."""
+    return read_id(name, text, longest, reason)
+
+
 def read_optional_id(name: str, text: str | None) -> str | None:
     """An id that may be null or absent; the empty string is null."""
-    return read_id(name, text) if text else None
+    return read_repeated_id(name, text) if text else None
 
 
 def read_name(text: str | None) -> str | None:

@@ -114,17 +114,16 @@ def _decide(connection: Connection, org_id: str, works: Sequence[Work], *, keep_
             counts[outcome] += 1
             if outcome is Outcome.ACCEPTED:
                 winners[key] = state
-                received[history_key_of(state)] = state
-            elif outcome is not Outcome.DUPLICATE:
-                losing[history_key_of(state)] = state
+            if keep_history and outcome is not Outcome.DUPLICATE:
+                into = received if outcome is Outcome.ACCEPTED else losing
+                into[history_key_of(state)] = state
         bins.append(counts)
     changed = {key: state for key, state in winners.items() if before.get(key) is not state}
-    if keep_history:
-        received |= _not_yet_received(connection, org_id, losing)
+    received |= _not_yet_received(connection, org_id, losing)
     return _Decision(
         before=before,
         changed=changed,
-        received=list(received.values()) if keep_history else [],
+        received=list(received.values()),
         floors=_raised_floors(connection, org_id, works),
         bins=bins,
     )
