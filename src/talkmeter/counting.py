@@ -1,4 +1,4 @@
-"""The rules of counting, pure: what a record adds to which day (design.md, section 4; one test for each row).
+"""The rules of counting, pure: what a record adds to which day (docs/counting.md; one test for each rule).
 
 Every figure comes from here: daily totals `fold` the counts of records, and windows that cut a day weigh groups of like
 records with the same `call_counts` and `run_counts`.
@@ -95,7 +95,7 @@ def counts_of(record: Record | None) -> Counters:
 
 
 def dimensions_of(record: Conversation | WorkflowExecution) -> tuple[tuple[str, str], ...]:
-    """Every (dimension, value) a record counts under; "without" is the empty string (design.md, section 8)."""
+    """Every (dimension, value) a record counts under; "without" is the empty string."""
     if isinstance(record, Conversation):
         return (
             ("total", ""),
@@ -170,7 +170,7 @@ def add(rows: Iterable[Counters]) -> Counters:
 
 
 def minutes(milliseconds: int) -> float:
-    """Minutes of a figure: two decimals, half up, divided once (design.md, section 4, "minutes")."""
+    """Minutes of a figure: two decimals, half up, divided once (docs/counting.md, "Minutes")."""
     return ((milliseconds + 300) // 600) / 100
 
 

@@ -1,7 +1,7 @@
 """The nouns (conversation, workflow execution, inventory item) and which of two states of one record wins.
 
 A record is known by (organization, kind, id). What a sender tells of it at one moment is a state; the winning state
-is the one of the greatest rank, whatever the order of arrival (design.md, section 4).
+is the one of the greatest rank, whatever the order of arrival (docs/counting.md).
 """
 
 from enum import StrEnum
@@ -93,7 +93,7 @@ _decoders: dict[Kind, msgspec.json.Decoder[Record | None]] = {
 
 
 def resolve_modality(channel: Channel, modality: Modality | None) -> Modality:
-    """Voice or chat: what the sender says, else by the channel (design.md, section 4, "voice or chat")."""
+    """Voice or chat: what the sender says, else by the channel (docs/counting.md, "Voice or chat")."""
     if modality is not None:
         return modality
     return "voice" if channel == "telephone" else "chat"
@@ -157,13 +157,13 @@ def rank_class(record: Record | None) -> int:
 
 
 def rank(state: State) -> Rank:
-    """What decides between two states of one record: the greater wins (design.md, section 4)."""
+    """What decides between two states of one record: the greater wins (docs/counting.md)."""
     class_ = 0 if state.kind in INVENTORY_KINDS else rank_class(state.record)
     return (class_, state.time, state.sequence, state.source, state.event_id, state.hash)
 
 
 class Outcome(StrEnum):
-    """What became of a valid event: each is in exactly one of these bins (design.md, section 5)."""
+    """What became of a valid event: each is in exactly one of these bins (docs/http-api.md)."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"

@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.organizations import BATCH, EVENTS, PLAIN, STRUCTURED, Organization, bins, receipt_of, refusal_of
+from tests.api.organizations import (
+    BATCH,
+    EVENTS,
+    PLAIN,
+    STRUCTURED,
+    Organization,
+    bins,
+    client_of,
+    receipt_of,
+    refusal_of,
+)
 from tests.events import conversation
 from tests.servers import Server
 
@@ -206,7 +216,7 @@ def test_a_hundred_thousand_brackets_in_one_element_do_not_spoil_the_others(org:
     assert org.calls() == 2
 
 
-@pytest.mark.parametrize("body", [b"[" * 1_000_000, b"[" * 100_000 + b"]" * 99_999, b'{"a":' * 1_000_000])
+@pytest.mark.parametrize("body", [b"[" * 200_000, b"[" * 100_000 + b"]" * 99_999, b'{"a":' * 200_000])
 def test_brackets_without_end_are_refused(org: Organization, body: bytes) -> None:
     refusal_of(org.post(body), 400)
 

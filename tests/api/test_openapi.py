@@ -105,7 +105,7 @@ def test_the_description_is_valid_openapi_of_all_endpoints(description: BaseSche
     assert described == set(ENDPOINTS)
 
 
-@pytest.mark.parametrize(("endpoint", "statuses"), ENDPOINTS.items(), ids=str)
+@pytest.mark.parametrize(("endpoint", "statuses"), ENDPOINTS.items(), ids=map(" ".join, ENDPOINTS))
 def test_every_status_that_an_endpoint_may_answer_with_is_described(
     document: Answer, endpoint: tuple[str, str], statuses: set[int]
 ) -> None:

@@ -1,4 +1,4 @@
-"""Any order, any number of times, the same numbers (design.md, promise 2); and what is voided is gone."""
+"""Any order, any number of times, the same numbers (README.md, "What it promises"); and what is voided is gone."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The rows of the counting table that need tables: window, inventory, shared numbers (design.md, section 4)."""
+"""The rows of the counting table that need tables: window, inventory, shared numbers (docs/counting.md)."""
 
 from random import Random
 

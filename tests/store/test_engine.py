@@ -36,9 +36,9 @@ def test_a_write_transaction_that_raises_leaves_nothing(ledger: Ledger) -> None:
     def write_half() -> None:
         with writing(ledger.engine) as connection:
             connection.execute(text("INSERT INTO meta VALUES ('half', 'written')"))
-            raise InterruptedError
+            raise RuntimeError("stop")
 
-    with pytest.raises(InterruptedError):
+    with pytest.raises(RuntimeError, match="stop"):
         write_half()
 
     assert ledger.rows("SELECT * FROM meta WHERE name = 'half'") == []

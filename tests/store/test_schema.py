@@ -1,4 +1,4 @@
-"""The schema: what the migrations make is what `ledger/tables.py` says (design.md, section 8)."""
+"""The schema: what the migrations make is what `ledger/tables.py` says."""
 
 import re
 import sqlite3

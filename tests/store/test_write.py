@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from talkmeter.ledger.engine import reading
-from talkmeter.ledger.write import read_winners
+from talkmeter.ledger.winners import read_winners
 from talkmeter.records import INVENTORY_KINDS, Kind, RecordKey, State, rank
 from tests.events import Json, conversation, event, run
 from tests.store.ledger import ORG, Ledger, snapshot_of, works_of

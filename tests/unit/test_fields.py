@@ -1,4 +1,4 @@
-"""Single fields of events: each becomes a normal value, or a sentence says what is wrong (design.md, sections 4, 5)."""
+"""Single fields of events: each becomes a normal value, or a sentence says what is wrong."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Windows, days and instants (usage-and-metering.md, "Date range rules"; design.md, section 6)."""
+"""Windows, days and instants (docs/counting.md, "The window")."""
 
 from datetime import UTC, datetime
 from random import Random

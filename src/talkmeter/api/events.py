@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import msgspec
 from litestar import Response, Router, post, put
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import PathParameter
 
 from talkmeter.api.auth import caller_of, organization_of, requires
 from talkmeter.api.body import read_body
@@ -67,7 +67,7 @@ async def post_events(request: AnyRequest) -> Response[bytes]:
 )
 async def put_inventory(
     request: AnyRequest,
-    kind: Annotated[str, Parameter(description="What the list holds.", schema_extra={"enum": [*INVENTORY_KINDS]})],
+    kind: Annotated[str, PathParameter(description="What the list holds.", schema_extra={"enum": [*INVENTORY_KINDS]})],
 ) -> Response[bytes]:
     """Take the full list of one kind, true at `time`; what it leaves out and no later event brought is gone."""
     service: Service = request.app.state.service

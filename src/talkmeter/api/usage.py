@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from litestar import Response, Router, get
 from litestar.openapi import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, QueryParameter
 
 from talkmeter import clock
 from talkmeter.api.auth import ORGANIZATION_HEADER, caller_of, organization_of, requires
@@ -22,14 +22,14 @@ from talkmeter.usage.summary import Summary, read_summary
 
 Bound = Annotated[
     str | None,
-    Parameter(description="ISO 8601 date or date-time; no offset means UTC; both bounds missing: month to date."),
+    QueryParameter(description="ISO 8601 date or date-time; no offset means UTC; both bounds missing: month to date."),
 ]
 OrganizationHeader = Annotated[
     str | None,
-    Parameter(header=ORGANIZATION_HEADER, description="The organization; required with a personal access token."),
+    HeaderParameter(name=ORGANIZATION_HEADER, description="The organization; required with a personal access token."),
 ]
-OrganizationParameter = Annotated[str | None, Parameter(description="The same as the header X-Anyreach-Org.")]
-IfNoneMatch = Annotated[str | None, Parameter(header="If-None-Match", description="The ETag of an answer at hand.")]
+OrganizationParameter = Annotated[str | None, QueryParameter(description="The same as the header X-Anyreach-Org.")]
+IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match", description="The ETag of an answer at hand.")]
 
 
 @get(
@@ -47,7 +47,7 @@ IfNoneMatch = Annotated[str | None, Parameter(header="If-None-Match", descriptio
 )
 async def get_summary(
     request: AnyRequest,
-    from_: Annotated[str | None, Parameter(query="from", description="Start of the window, included.")] = None,
+    from_: Annotated[str | None, QueryParameter(name="from", description="Start of the window, included.")] = None,
     to: Bound = None,
     organization: OrganizationHeader = None,  # noqa: ARG001  the guard reads it; here it is described
     organization_id: OrganizationParameter = None,  # noqa: ARG001  as above

@@ -58,7 +58,7 @@ def fill(engine: "Engine", settings: Settings) -> None:
     until = clock.now() // MICROSECONDS_PER_HOUR * MICROSECONDS_PER_HOUR
     today = day_of(clock.now())
     first = _first_missing_day(engine, today)
-    writer = Writer(engine, keep_history=settings.history_days != 0, most_events=settings.queue_events)
+    writer = Writer(engine, keep_history=settings.history_days != 0)
     try:
         with Progress(console=Console(stderr=True), transient=True) as progress:
             days = range(first, today + 1)

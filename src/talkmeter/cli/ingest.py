@@ -28,7 +28,7 @@ def ingest(files: tuple[Path, ...]) -> None:
     settings = load_settings()
     tally = Tally()
     with opened(settings) as engine:
-        writer = Writer(engine, keep_history=settings.history_days != 0, most_events=settings.queue_events)
+        writer = Writer(engine, keep_history=settings.history_days != 0)
         try:
             _ingest_files(files, writer, tally)
         except KeyboardInterrupt:

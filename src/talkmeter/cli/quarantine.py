@@ -65,7 +65,7 @@ def replay(event_ids: tuple[str, ...]) -> None:
     counted, refused = 0, 0
     with opened(settings) as engine:
         chosen = _chosen(engine, event_ids) if event_ids else _all(engine, None)
-        writer = Writer(engine, keep_history=settings.history_days != 0, most_events=settings.queue_events)
+        writer = Writer(engine, keep_history=settings.history_days != 0)
         try:
             for one in chosen:
                 arrival = read_event(one.kept_fields, Sender(one.credential_id, one.org_id))

@@ -1,6 +1,6 @@
 """CloudEvents 1.0 into states of records: one undecoded event -> a State, or a Rejection that says why not.
 
-Types and fields are those of design.md, section 5, in the platform's names; unknown fields are ignored, "" is null.
+Types and fields are those of docs/http-api.md, in the platform's names; unknown fields are ignored, "" is null.
 """
 
 import re
@@ -221,6 +221,8 @@ def _organization(named: str | None, sender: Sender) -> str:
     if named and named != sender.org_id:
         sentence = f"data.organization_id is {shown(named)}, but this credential sends for another organization."
         raise FieldError(Reason.FOREIGN_ORGANIZATION, sentence)
+    if not sender.org_id:
+        raise FieldError(Reason.MISSING_ORGANIZATION, "data.organization_id is missing, so the event is nobody's.")
     return sender.org_id
 
 

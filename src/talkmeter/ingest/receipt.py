@@ -8,7 +8,7 @@ from talkmeter.ledger.arrivals import Quarantined, Written
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """How many events ended in each bin; each event is in exactly one (design.md, section 5)."""
+    """How many events ended in each bin; each event is in exactly one (docs/http-api.md)."""
 
     accepted: int
     duplicate: int

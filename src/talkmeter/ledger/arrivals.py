@@ -11,7 +11,7 @@ from talkmeter.records import Kind, State, normalised_data
 
 
 class Reason(StrEnum):
-    """Why an event is in quarantine; the set is closed (design.md, section 5)."""
+    """Why an event is in quarantine; the set is closed (docs/http-api.md)."""
 
     MALFORMED = "malformed"
     INVALID_ENVELOPE = "invalid_envelope"

@@ -1,4 +1,4 @@
-"""The tables (design.md, section 8), one definition for every engine.
+"""The tables, one definition for every engine.
 
 Usage tables are keyed by `org_id` first, so that Citus can distribute them; the others are keyed by their own id and
 never joined with them. Instants are integer microseconds, days are integer days since 1970, durations milliseconds.

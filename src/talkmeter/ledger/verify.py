@@ -168,10 +168,9 @@ def _verify_day(engine: Engine, org_id: str, day: int, *, repair: bool) -> Itera
     with reading(engine) as connection:
         rows = list(_rows_of_day(connection, org_id, day))
         stored = dict(_stored_totals(connection, org_id, day))
-    for kind, row in rows:
-        if _read_soundly(kind, row) is None:
-            sentence = f"{kind} {str(row[1])!r}: its columns are not what was received, and no history can tell."
-            yield Difference(org_id, sentence, mendable=False)
+    for lost in _damaged_for_good(engine, org_id, rows):
+        sentence = f"{lost.kind} {lost.id!r}: its columns are not what was received, and no history can tell."
+        yield Difference(org_id, sentence, mendable=False)
     counted = _count(rows)
     differences = [key for key in counted.keys() | stored.keys() if counted.get(key, ZERO) != stored.get(key, ZERO)]
     for key in sorted(differences):
@@ -181,6 +180,16 @@ def _verify_day(engine: Engine, org_id: str, day: int, *, repair: bool) -> Itera
             last_event_at = lock_organization(connection, org_id, clock.now())
             _rewrite_day(connection, org_id, day)
             renew_revision(connection, org_id, last_event_at)
+
+
+def _damaged_for_good(engine: Engine, org_id: str, rows: Iterable[tuple[Kind, Row]]) -> list[RecordKey]:
+    """The damaged records that have no history; of the others `_verify_winners` has told."""
+    damaged = [RecordKey(kind, str(row[1])) for kind, row in rows if _read_soundly(kind, row) is None]
+    if not damaged:
+        return []
+    with reading(engine) as connection:
+        known = greatest_states(connection, org_id, damaged)
+    return [key for key in damaged if key not in known]
 
 
 def _rows_of_day(connection: Connection, org_id: str, day: int) -> Iterator[tuple[Kind, Row]]:

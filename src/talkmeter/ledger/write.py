@@ -1,6 +1,6 @@
 """One batch, one transaction: read the old states, decide, write winners, history and daily totals.
 
-The order is the same on every engine (design.md, section 8, "A write"): an organization's row is locked before anything
+The order is the same on every engine (docs/decisions/0006): an organization's row is locked before anything
 else of it is read, so that two writers of one organization follow each other. A batch that changes nothing writes
 nothing. SQLite joins organizations in one transaction; elsewhere a batch holds one.
 """
@@ -22,7 +22,7 @@ from talkmeter.ledger.winners import read_winners
 from talkmeter.records import Kind, Outcome, RecordKey, State, judge
 
 QUARANTINE_LIMIT = 10_000
-"""Events kept in one organization's quarantine (design.md, section 5)."""
+"""Events kept in one organization's quarantine (docs/http-api.md)."""
 
 _org = tables.organization.c
 _LOCK = Compiled(select(_org.last_event_at).where(_org.org_id == bindparam("org")).with_for_update())

@@ -23,6 +23,8 @@ from talkmeter.ledger.write import write_batch
 from talkmeter.records import State
 
 EVENTS_PER_TRANSACTION: Final = 10_000
+UNBOUNDED_EVENTS: Final = 1_000_000_000
+"""For callers that themselves hand over only so much at a time."""
 _ATTEMPTS: Final = 6
 _log = structlog.get_logger()
 
@@ -48,7 +50,7 @@ class Writer:
         engine: Engine,
         *,
         keep_history: bool,
-        most_events: int,
+        most_events: int = UNBOUNDED_EVENTS,
         idle: Callable[[], bool] | None = None,
         idle_every_sec: float = 5.0,
     ) -> None:

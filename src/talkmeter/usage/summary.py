@@ -1,4 +1,4 @@
-"""The usage summary of a window, exactly as usage-and-metering.md names it, read in one snapshot."""
+"""The usage summary of a window, with the fields that docs/http-api.md names, read in one snapshot."""
 
 from typing import Annotated
 

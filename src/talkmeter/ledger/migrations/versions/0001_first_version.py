@@ -1,4 +1,4 @@
-"""The tables of the first version (design.md, section 8)."""
+"""The tables of the first version."""
 
 import sqlalchemy as sa
 from alembic import op
