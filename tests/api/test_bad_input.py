@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import sys
 import zlib
 from collections.abc import Iterator
@@ -32,8 +33,9 @@ MEBIBYTE = 1 << 20
 LARGEST_BODY = 16 * MEBIBYTE
 MOST_GROWTH_KIB = 100 * 1024
 """What a body may cost at its peak: the limit twice, decompressed and joined, and room for the allocator."""
+MOST_PROCESSOR_SEC = 3
 
-reads_proc = pytest.mark.skipif(sys.platform != "linux", reason="memory is measured in /proc")
+reads_proc = pytest.mark.skipif(sys.platform != "linux", reason="memory and processor time are measured in /proc")
 
 
 @pytest.fixture(autouse=True)
@@ -226,3 +228,28 @@ def test_a_long_string_that_never_ends_is_refused_at_once(org: Organization) -> 
     body = b'[NaN,"' + b'\\"' * 40_000 + b"]"
     answer = org.client.post(EVENTS, content=body, headers={"Content-Type": PLAIN}, timeout=10)
     refusal_of(answer, 400)
+
+
+MANY_LISTS = b'[{"id":"1","data":[' + b"[1]," * (4 * MEBIBYTE - 20) + b"NaN]}]"
+EXPENSIVE = {
+    "an event of millions of lists": gzip.compress(MANY_LISTS),
+    "millions of brackets without end": gzip.compress(b"[" * (LARGEST_BODY - 1)),
+    "hundreds of thousands of empty gzip members": gzip.compress(b"") * 700_000,
+}
+
+
+@reads_proc
+@pytest.mark.parametrize("body", EXPENSIVE.values(), ids=EXPENSIVE)
+def test_no_body_buys_much_of_the_processor(org: Organization, body: bytes) -> None:
+    """There is one processor for all senders; ten thousand good events cost less than half a second of it."""
+    before = processor_sec(org.server)
+    assert org.post(body, Content_Encoding="gzip").status_code in {200, 400, 413}
+    assert processor_sec(org.server) - before < MOST_PROCESSOR_SEC
+
+
+def processor_sec(server: Server) -> float:
+    """The processor time that the server has used so far."""
+    pid = server.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    fields = [Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split() for one in children]
+    return sum(int(ticks) for one in fields for ticks in one[11:13]) / os.sysconf("SC_CLK_TCK")

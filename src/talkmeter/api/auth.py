@@ -37,6 +37,8 @@ _PREFIXES: Final = {
     CredentialKind.PERSONAL: "pat_",
 }
 _LONGEST_TOKEN: Final = 300
+NOT_UTF8: Final = "\N{REPLACEMENT CHARACTER}"
+"""What stands in the place of bytes that are no UTF-8, once a header or a query has been decoded."""
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -104,8 +106,9 @@ def read_token(authorization: str | None) -> tuple[str, str, str]:
 
 def named_organizations(connection: Connected) -> list[str]:
     """The organizations a request names, by header and by parameter; a header's bytes are UTF-8."""
-    header = connection.headers.get(ORGANIZATION_HEADER, "").encode("latin-1").decode("utf-8", "replace")
-    return [name for name in (header, *connection.query_params.getall(ORGANIZATION_PARAMETER, [])) if name]
+    headers = connection.headers.getall(ORGANIZATION_HEADER, [])
+    named = [header.encode("latin-1").decode("utf-8", "replace") for header in headers]
+    return [name for name in (*named, *connection.query_params.getall(ORGANIZATION_PARAMETER, [])) if name]
 
 
 def requires(scope: str | None) -> Callable[[Connected, BaseRouteHandler], Awaitable[None]]:
@@ -168,6 +171,8 @@ def _any_organization(named: list[str]) -> str | None:
     """The organization a sender's request is for; None: each of its events names its own."""
     if not named:
         return None
+    if NOT_UTF8 in named[0]:
+        raise Unprocessable("The organization's id is not UTF-8.")
     try:
         return read_id("The organization's id", named[0])
     except FieldError as error:

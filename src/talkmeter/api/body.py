@@ -18,6 +18,8 @@ else:
 LARGEST_ZSTD_WINDOW_LOG = 23
 """8 MiB, the most that RFC 8878 asks every decoder to support; a larger window would be memory for the asking."""
 
+MOST_FRAMES = 1_000
+
 
 class _Decompressor(Protocol):
     """What zlib's and zstd's decompressors have in common."""
@@ -42,7 +44,11 @@ async def read_body(request: AnyRequest, settings: Settings, hold: Callable[[int
         raise _too_large(settings.max_body_bytes)
     try:
         async with asyncio.timeout(settings.body_timeout_sec):
+            raw_bytes = 0
             async for chunk in _chunks(request):
+                raw_bytes += len(chunk)
+                if raw_bytes > settings.max_body_bytes:
+                    raise _too_large(settings.max_body_bytes)
                 decoder.feed(chunk)
     except TimeoutError:
         raise RequestTimeout(f"The body did not arrive within {settings.body_timeout_sec} seconds.") from None
@@ -96,6 +102,7 @@ class _CompressedBody(_Body):
         self._make = make
         self._decompressor = make()
         self._begun = False
+        self._frames = 1
 
     def feed(self, chunk: bytes) -> None:
         """Decompress what arrived; frames may follow each other."""
@@ -103,6 +110,9 @@ class _CompressedBody(_Body):
         while data:
             if self._decompressor.eof:
                 self._decompressor = self._make()
+                self._frames += 1
+                if self._frames > MOST_FRAMES:
+                    raise BadRequest(f"The {self._name} body consists of more than {MOST_FRAMES} streams.")
             self._begun = True
             data = self._step(data)
 

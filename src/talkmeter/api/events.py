@@ -15,6 +15,7 @@ from talkmeter.api.openapi import EventsOperation, SnapshotOperation, documented
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.scopes import EVENTS_WRITE
 from talkmeter.api.service import Service
+from talkmeter.errors import UnsupportedMediaType
 from talkmeter.ingest.cloudevents import Sender
 from talkmeter.ingest.inventory import read_kind, read_snapshot
 from talkmeter.ingest.receipt import Receipt, make_receipt
@@ -74,7 +75,8 @@ async def put_inventory(
     caller = caller_of(request)
     org_id = organization_of(caller)
     kind_ = read_kind(kind)
-    media_type(request.headers.get("content-type", PLAIN))
+    if media_type(request.headers.get("content-type", PLAIN)) != PLAIN:
+        raise UnsupportedMediaType(f"A snapshot's Content-Type must be {PLAIN}.")
     sender = Sender(caller.credential_id, org_id)
     with service.intake.holding(org_id) as hold:
         body = await read_body(request, service.settings, hold)

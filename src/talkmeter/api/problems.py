@@ -72,10 +72,9 @@ def render_http_exception(request: AnyRequest, error: HTTPException) -> Response
                 HTTPStatus.NOT_FOUND, "There is nothing at this address; see /docs for what there is."
             )
         case MethodNotAllowedException():
-            detail = (
-                f"{request.method} is not allowed at this address; allowed: {_header(headers, 'allow') or 'see /docs'}."
-            )
-            return problem_response(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers)
+            allowed = _allowed(headers)
+            detail = f"{request.method} is not allowed at this address; allowed: {allowed}."
+            return problem_response(HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": allowed})
         case ValidationException():
             return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, _validation_sentence(error))
         case ClientException() if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -90,8 +89,11 @@ def render_unexpected(request: AnyRequest, error: Exception) -> Response[bytes]:
     return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "The server failed to answer; the fault is in its log.")
 
 
-def _header(headers: dict[str, str], name: str) -> str | None:
-    return next((value for key, value in headers.items() if key.lower() == name), None)
+def _allowed(headers: dict[str, str]) -> str:
+    """The methods of an address; whatever answers GET answers HEAD."""
+    told = next((value for name, value in headers.items() if name.lower() == "allow"), "")
+    methods = {method.strip() for method in told.split(",")}
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
 def _validation_sentence(error: ValidationException) -> str:

@@ -4,7 +4,15 @@ from typing import Final
 
 import structlog
 from litestar.enums import HttpMethod, ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import (
+    ASGIApp,
+    HTTPReceiveMessage,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    WebSocketReceiveMessage,
+)
 
 from talkmeter import clock, metrics
 
@@ -14,6 +22,7 @@ _SECURITY_HEADERS: Final = (
     (b"cross-origin-opener-policy", b"same-origin"),
 )
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+_METHODS_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _log = structlog.get_logger()
 
 
@@ -31,17 +40,28 @@ def surround(app: ASGIApp) -> ASGIApp:
         if without_body:
             scope["method"] = HttpMethod.GET
 
+        body_has_ended = method not in _METHODS_WITH_BODY
+
+        async def receive_and_watch() -> HTTPReceiveMessage | WebSocketReceiveMessage:
+            nonlocal body_has_ended
+            message = await receive()
+            if message["type"] == "http.request":
+                body_has_ended = not message["more_body"]
+            return message
+
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_SECURITY_HEADERS]
+                # Where the rest of the body is never read, the connection cannot be used again.
+                ends = () if body_has_ended else ((b"connection", b"close"),)
+                message["headers"] = [*message["headers"], *_SECURITY_HEADERS, *ends]
             elif without_body:
                 message = {"type": "http.response.body", "body": b"", "more_body": False}
             await send(message)
 
         try:
-            await app(scope, receive, send_with_headers)
+            await app(scope, receive_and_watch, send_with_headers)
         finally:
             took = clock.monotonic() - started
             route = scope.get("path_template") or "unknown"

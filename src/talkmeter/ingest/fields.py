@@ -36,7 +36,10 @@ def read_id(name: str, text: str, longest: int = LONGEST_ID_BYTES, reason: Reaso
         return text
     if not text:
         raise FieldError(reason, f"{name} is missing or empty; it must be 1 to {longest} bytes.")
-    size = len(text.encode())
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise FieldError(reason, f"{name} is not UTF-8: {shown(text)}.") from None
     if size > longest:
         raise FieldError(reason, f"{name} is {size} bytes long; at most {longest} are allowed.")
     if _CONTROL.search(text):

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from talkmeter.ingest.fields import LONGEST_ID_BYTES, FieldError, read_id
+from talkmeter.ingest.split import LONGEST_READ_LENIENTLY
 
 LONGEST_KEPT: Final = 256
 LONGEST_INTEGER: Final = 18
@@ -69,7 +70,9 @@ def read_named_organization(kept: KeptFields) -> str:
 
 
 def _read_leniently(raw: bytes) -> dict[str, object]:
-    """As JSON with NaN, lone surrogates and broken UTF-8 let through; {} where even that fails."""
+    """As JSON with NaN, lone surrogates and broken UTF-8 let through; {} where even that fails or costs too much."""
+    if len(raw) > LONGEST_READ_LENIENTLY:
+        return {}
     try:
         event = json.loads(raw.decode("utf-8", "replace"), parse_int=_read_integer)
     except (ValueError, RecursionError):

@@ -1,5 +1,6 @@
 """A whole request body as events: structured, batch and binary CloudEvents, and plain JSON holding one or many."""
 
+import json
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote
@@ -61,7 +62,7 @@ def _read_binary(headers: Mapping[str, str], body: bytes, sender: Sender) -> Arr
     """A CloudEvent whose attributes are `ce-` headers, percent-encoded, and whose data is the body."""
 
     def attribute(name: str) -> str:
-        return unquote(headers.get(f"ce-{name}", ""))
+        return unquote(headers.get(f"ce-{name}", ""), errors="surrogateescape")
 
     data = read_one(body)
     try:
@@ -71,11 +72,12 @@ def _read_binary(headers: Mapping[str, str], body: bytes, sender: Sender) -> Arr
             source=attribute("source"),
             type=attribute("type"),
             time=attribute("time"),
-            sequence=msgspec.Raw(msgspec.json.encode(attribute("sequence"))),
+            sequence=msgspec.Raw(json.dumps(attribute("sequence")).encode()),
             data=msgspec.Raw(data),
         )
         return read_envelope(envelope, sender)
     except FieldError as error:
         names = ("specversion", "id", "source", "type", "time", "sequence")
-        head = msgspec.json.encode({name: attribute(name) for name in names if f"ce-{name}" in headers})
+        known = {name: attribute(name) for name in names if f"ce-{name}" in headers}
+        head = json.dumps(known).encode()
         return reject(head[:-1] + b',"data":' + data + b"}", sender, error.reason, error.detail)

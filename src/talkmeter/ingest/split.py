@@ -14,9 +14,15 @@ from talkmeter.errors import BadRequest, TooLarge
 
 _raw_array: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _raw_value: Final = msgspec.json.Decoder(msgspec.Raw)
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|["\[\]{},]', re.DOTALL)
+_STRING: Final = rb'"(?:[^"\\]|\\.)*+"'
+_TOP_TOKEN: Final = re.compile(_STRING + rb'|["\[\]{},]', re.DOTALL)
+_INNER_TOKEN: Final = re.compile(_STRING + rb'|["\[\]{}]', re.DOTALL)
 _WHITESPACE: Final = b" \t\r\n"
 _CLOSING: Final = {b"[": b"]", b"{": b"}"}
+_MOST_MARKS: Final = 2_000_000
+"""Brackets and quotes of a body that is cut step by step; with more, finding the bad element would cost too much."""
+
+LONGEST_READ_LENIENTLY: Final = 1 << 20
 _COMMAS_PER_ELEMENT: Final = 32
 """With more commas than this, an array is cut step by step, so that one of millions of elements is never held whole."""
 
@@ -57,6 +63,8 @@ def read_one(body: bytes) -> bytes:
 
 
 def _is_lenient_json(text: bytes) -> bool:
+    if len(text) > LONGEST_READ_LENIENTLY:
+        return _is_balanced(text)
     try:
         json.loads(text.decode("utf-8", "replace"))
     except ValueError:
@@ -79,20 +87,24 @@ def _cut_at_commas(text: bytes, most: int) -> list[bytes]:
     BadRequest where brackets or quotes do not match. A comma too many stands for an empty element, bad in itself.
     """
     unmatched = BadRequest("The body is not a JSON array: its brackets or quotes do not match.")
+    if sum(map(text.count, (b"[", b"{", b'"'))) > _MOST_MARKS:
+        raise BadRequest("The body is not JSON, and it is too large and too intricate to find out where.")
     elements: list[bytes] = []
     expected = bytearray()
-    begin = 1
-    for token in _TOKEN.finditer(text):
-        symbol = token.group()
+    begin = end = 0
+    while token := (_TOP_TOKEN if len(expected) < 2 else _INNER_TOKEN).search(text, end):
+        symbol, end = token.group(), token.end()
         if symbol in _CLOSING:
             expected += _CLOSING[symbol]
-            if len(expected) == 1 and (token.start() != 0 or symbol != b"["):
-                raise unmatched
+            if len(expected) == 1:
+                if token.start() != 0 or symbol != b"[":
+                    raise unmatched
+                begin = end
         elif symbol == b'"' or not expected or (symbol in b"]}" and expected.pop() != symbol[0]):
             raise unmatched
         if not expected or (symbol == b"," and len(expected) == 1):
             elements.append(text[begin : token.start()].strip(_WHITESPACE))
-            begin = token.end()
+            begin = end
         if len(elements) > most:
             return elements
     if expected or begin != len(text) or not elements:
