@@ -3,13 +3,15 @@
 
 PYTHON ?= python3
 ARGS ?=
+BROWSER ?= yes
 
 BIN := .venv/bin
 UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+NPM := $(BIN)/python hatch_build.py npm
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test lint format bench wheel requirements clean
+.PHONY: help run install test lint format dev openapi contract screenshots bench wheel requirements page clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .SILENT:
@@ -30,30 +32,50 @@ help: ## what make can do here
 	sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
 		| while IFS='|' read -r name what; do printf '%-20s %s\n' "$$name" "$$what"; done
 	echo
-	echo 'test, run and bench hand ARGS on: make test ARGS="-n 0 -k period". Another Python: make clean run PYTHON=python3.13'
+	echo 'test, run, dev and bench hand ARGS on: make test ARGS="-n 0 -k period". Another Python: make clean run PYTHON=python3.13'
 
-run: .venv/run.stamp ## start the demo: a year of made-up usage, and a link to look at it
+run: .venv/run.stamp page ## start the demo: a year of made-up usage, and a link to look at it
 	$(BIN)/talkmeter demo $(ARGS)
 
-install: .venv/dev.stamp ## everything that a developer needs, into .venv
+install: .venv/dev.stamp page ## everything that a developer needs, into .venv
 
-test: .venv/dev.stamp ## all tests
-	$(BIN)/pytest $(ARGS)
+test: .venv/dev.stamp page ## all tests; BROWSER=no leaves out those that need Chromium
+	$(NPM) test --silent
+ifeq ($(BROWSER),no)
+	echo 'BROWSER=no: the tests in a real browser are left out.'
+	$(BIN)/pytest --ignore tests/browser $(ARGS)
+else
+	export TALKMETER_CHROMIUM="$$($(BIN)/python tools/chromium.py)" && $(BIN)/pytest $(ARGS)
+endif
 
 lint: .venv/dev.stamp ## style, format, types, which way imports point
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(NPM) run check --silent
 
 format: .venv/dev.stamp ## put the code into its format, and mend what can be mended by itself
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+	$(NPM) run format --silent
+
+dev: .venv/dev.stamp ## work on the page: the demo, and Vite in front of it, which shows a change at once
+	$(BIN)/python tools/dev.py $(ARGS)
+
+openapi: .venv/dev.stamp ## write dashboard/openapi.json, from which the page's types are made
+	$(BIN)/python tools/openapi.py
+
+contract: .venv/dev.stamp ## write tests/contract/*.json, the answers that the page is tested with
+	TALKMETER_WRITE_CONTRACT=yes $(BIN)/pytest -n 0 tests/api/test_contract.py
+
+screenshots: .venv/dev.stamp page ## take the pictures of the page in docs/images
+	TALKMETER_CHROMIUM="$$($(BIN)/python tools/chromium.py)" $(BIN)/python tools/screenshots.py $(ARGS)
 
 bench: .venv/dev.stamp ## measure
 	$(BIN)/python -m bench $(ARGS)
 
-wheel: .venv/run.stamp ## build sdist and wheel into dist/, and try the wheel in an empty place
+wheel: .venv/run.stamp page ## build sdist and wheel into dist/, and try the wheel in an empty place
 	rm -rf dist
 	$(UV) build --quiet --python $(BIN)/python --no-build-isolation --out-dir dist
 	rm -f dist/.gitignore
@@ -66,12 +88,13 @@ COMPILE = $(UV) pip compile --quiet --no-config --universal --python-version 3.1
 requirements: .venv/uv.stamp ## choose the versions in requirements/*.txt anew (UPGRADE=yes: the newest)
 	$(COMPILE) requirements/uv.in --output-file requirements/uv.txt
 	$(COMPILE) pyproject.toml requirements/run.in --output-file requirements/run.txt
+	$(COMPILE) requirements/page.in --output-file requirements/page.txt
 	$(COMPILE) requirements/dev.in --output-file requirements/dev.txt
 	if grep -n '://' requirements/*.txt; then \
 		echo 'These lines hold an address, and requirements/*.txt must hold none.' >&2; exit 1; fi
 
 clean: ## remove .venv and all that was built; databases stay
-	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv dist build src/talkmeter/page dashboard/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests bench examples tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # .venv and what is in it. A .venv that was moved here, or whose Python has gone or is too old, is made anew.
@@ -98,12 +121,20 @@ endif
 .venv/run.stamp: .venv/uv.stamp requirements/run.txt pyproject.toml
 	echo 'Installing what Talkmeter runs on.'
 	$(INSTALL) --require-hashes -r requirements/run.txt
+	$(BUILD_PAGE)
 	$(INSTALL) --no-deps --no-build-isolation --editable .
 	touch $@
 
-.venv/dev.stamp: .venv/run.stamp requirements/dev.txt
+.venv/dev.stamp: .venv/run.stamp requirements/dev.txt requirements/page.txt
 	echo 'Installing what tests and linters need.'
-	$(INSTALL) --require-hashes -r requirements/dev.txt
+	$(INSTALL) --require-hashes -r requirements/dev.txt -r requirements/page.txt
 	$(UV) pip check --quiet --python $(BIN)/python || { \
 		echo 'requirements/*.txt and pyproject.toml disagree. Run: make requirements' >&2; exit 1; }
 	touch $@
+
+# The page is built where it is older than dashboard/; Node is installed only then, and only for that.
+BUILD_PAGE = if $(BIN)/python hatch_build.py --stale; then \
+	$(INSTALL) --require-hashes -r requirements/page.txt && $(BIN)/python hatch_build.py; fi
+
+page: .venv/run.stamp
+	$(BUILD_PAGE)

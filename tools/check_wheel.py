@@ -1,12 +1,14 @@
-"""Prove the wheel in dist/, not the checkout: install it in an empty place and meter one call with it.
+"""Prove the wheel in dist/, not the checkout: install it in an empty place, meter one call with it, open its page.
 
 Run by ``make wheel``. Needs the standard library and the uv that stands beside the running Python.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -22,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from email.message import Message
 
 ROOT = Path(__file__).resolve().parent.parent
 ORG_ID = "acme"
@@ -122,6 +125,8 @@ def _meter_one_call(python: Path, place: Path) -> None:
         _expect(summary, "total_calls", 1)
         _expect(summary, "voice_minutes", 1.02)
         _say("It took one call of 61 seconds and answered with 1 call and 1.02 voice minutes.")
+        _open_page(base)
+        _say("It served the page and one of its scripts.")
         server.send_signal(signal.SIGTERM)
         try:
             code = server.wait(STOP_SEC)
@@ -130,6 +135,30 @@ def _meter_one_call(python: Path, place: Path) -> None:
         if code != 0:
             raise CheckFailed(f"talkmeter serve ended with exit code {code} after SIGTERM, and not with 0.")
     _say("SIGTERM ended it with exit code 0.")
+
+
+def _open_page(base: str) -> None:
+    """Fetch the page and one asset that it names, compressed as a browser would have it."""
+    page, headers = _fetch(f"{base}/organization/usage")
+    nonce = re.search(r"'nonce-([^']+)'", headers.get("Content-Security-Policy", ""))
+    if nonce is None or nonce[1].encode() not in page or b"__TALKMETER_NONCE__" in page:
+        raise CheckFailed("the page's nonce is not that of its Content-Security-Policy.")
+    script = re.search(rb'src="(/assets/[^"]+[.]js)"', page)
+    if script is None:
+        raise CheckFailed(f"the page names no script of its own: {page[:2000]!r}.")
+    content, headers = _fetch(base + script[1].decode())
+    if headers.get("Content-Encoding") != "gzip" or not gzip.decompress(content):
+        raise CheckFailed(f"{script[1].decode()} was not sent compressed: {dict(headers)}.")
+
+
+def _fetch(url: str) -> tuple[bytes, Message]:
+    """GET the address as a browser does: what it answers, and its headers."""
+    request = urllib.request.Request(url, headers={"Accept-Encoding": "gzip"})  # noqa: S310  an address of our own
+    try:
+        with _http.open(request, timeout=COMMAND_SEC) as response:
+            return response.read(), response.headers
+    except OSError as error:
+        raise CheckFailed(f"{url} cannot be fetched: {error}.") from None
 
 
 @contextmanager

@@ -33,6 +33,9 @@ ENDPOINTS = {
     ("get", "/health/live"): {200},
     ("get", "/health/ready"): {200, 500, 503},
     ("get", "/metrics"): {200, 403, 500, 503},
+    ("get", "/session"): {200, 500, 503},
+    ("post", "/session"): {200, 400, 401, 403, 408, 413, 415, 422, 500, 503, 507},
+    ("delete", "/session"): {200, 403, 500, 503, 507},
     ("post", "/metering/events"): INGEST,
     ("put", "/metering/inventory/{kind}"): INGEST,
 }

@@ -41,7 +41,7 @@ def unknown(words: list[str]) -> str | None:
         ("talkmeter orgs add acme", None),
         ("talkmeter orgs remove acme", "remove"),
         ("KEY=$(talkmeter keys add --org acme --forever)", "--forever"),
-        ("A=b talkmeter link --org acme", "link"),
+        ("A=b talkmeter invoice --org acme", "invoice"),
         ("sudo -u talkmeter /opt/bin/talkmeter verify --all", "--all"),
     ],
 )

@@ -34,6 +34,16 @@ def test_the_defaults_are_those_of_the_design() -> None:
         queue_bytes=64 * 1024 * 1024,
         queue_events=40_000,
         reader_threads=4,
+        plans_url="",
+        cors_origins="",
+        session_days=7,
+        session_idle_hours=12,
+        jwt_issuer="",
+        jwt_audience="",
+        jwt_jwks_url="",
+        jwt_organizations_claim="org_id",
+        jwt_role_claim="role",
+        jwt_scopes_claim="scope",
     )
 
 

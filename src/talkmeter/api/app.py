@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import structlog
 from litestar import Litestar
@@ -9,23 +10,26 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
 from talkmeter.api.auth import Authenticator
+from talkmeter.api.cors import allow_origins
 from talkmeter.api.docs import get_docs, get_openapi
 from talkmeter.api.events import metering_router
 from talkmeter.api.health import operations_router
 from talkmeter.api.members import members_router
 from talkmeter.api.openapi import openapi_config
+from talkmeter.api.page import PAGE_FOLDER, load_page, page_router
 from talkmeter.api.problems import render_http_exception, render_talkmeter_error, render_unexpected
 from talkmeter.api.service import Service
+from talkmeter.api.session import session_router
 from talkmeter.api.surround import surround
 from talkmeter.api.usage import usage_router
 from talkmeter.errors import TalkmeterError
 from talkmeter.logs import configure_logs
-from talkmeter.settings import Settings, load_settings
+from talkmeter.settings import Settings, cors_origins, load_settings
 
 _log = structlog.get_logger()
 
 
-def make_app(settings: Settings) -> Litestar:
+def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
     """The application without what surrounds it; tests and tools ask it for its OpenAPI description."""
 
     @asynccontextmanager
@@ -41,7 +45,16 @@ def make_app(settings: Settings) -> Litestar:
             _log.info("stopped; everything accepted is on disk")
 
     return Litestar(
-        route_handlers=[metering_router, usage_router, members_router, operations_router, get_openapi, get_docs],
+        route_handlers=[
+            metering_router,
+            usage_router,
+            members_router,
+            session_router,
+            operations_router,
+            get_openapi,
+            get_docs,
+            page_router(load_page(page_folder)),
+        ],
         lifespan=[lifespan],
         openapi_config=openapi_config(),
         exception_handlers={
@@ -58,4 +71,4 @@ def serve_app() -> ASGIApp:
     """What the server runs in each worker; settings come from the environment that `talkmeter serve` prepared."""
     settings = load_settings()
     configure_logs(settings.log_level)
-    return surround(make_app(settings))
+    return surround(allow_origins(make_app(settings), cors_origins(settings)))

@@ -1,4 +1,4 @@
-"""Who may: a bearer credential becomes a caller with an organization and concrete scopes.
+"""Who may: a bearer credential or a session becomes a caller with an organization and concrete scopes.
 
 Checks come in the order 401, 403, 422. Unknown and forbidden organizations look alike. What the database says of a
 credential is believed for at most 5 seconds, so that a revocation acts that soon in every process.
@@ -12,7 +12,10 @@ from cachetools import TTLCache
 from litestar.handlers import BaseRouteHandler
 
 from talkmeter import clock
+from talkmeter.api.cookie import Sessions
+from talkmeter.api.identity import identity_provider
 from talkmeter.api.problems import Connected
+from talkmeter.api.reach import Reach
 from talkmeter.api.scopes import EVENTS_WRITE, expand
 from talkmeter.api.service import Service
 from talkmeter.errors import Forbidden, NotAuthenticated, Unprocessable
@@ -25,6 +28,7 @@ from talkmeter.ledger.credentials import (
     secret_matches,
 )
 from talkmeter.ledger.engine import Connection
+from talkmeter.ledger.sessions import Session
 from talkmeter.period import format_instant
 
 BELIEVED_SEC: Final = 5
@@ -61,19 +65,57 @@ class Authenticator:
 
     def __init__(self, service: Service) -> None:
         """Nothing is believed yet."""
+        self.sessions = Sessions(service)
+        self._identity_provider = identity_provider(service.settings)
         self._service = service
         self._believed: TTLCache[str, Known] = TTLCache(MOST_BELIEVED, BELIEVED_SEC, timer=clock.monotonic)
 
     async def caller(self, connection: Connected) -> Caller:
-        """The caller of a request. NotAuthenticated, Forbidden or Unprocessable, in this order."""
-        prefix, credential_id, secret = read_token(connection.headers.get("authorization"))
+        """The caller of a request. NotAuthenticated, Forbidden or Unprocessable, in this order.
+
+        A session's cookie authorizes GET and HEAD below /admin and nothing else; a header Authorization goes before it.
+        """
+        authorization = connection.headers.get("authorization")
+        named = named_organizations(connection)
+        if authorization is not None or not _takes_cookie(connection, self.sessions.cookie_name):
+            return _caller_in(await self.bearer_reach(authorization), named)
+        session = await self.sessions.find(connection)
+        reach = None if session is None else await self.session_reach(session)
+        if reach is None:
+            raise NotAuthenticated("The session has ended: sign in again.")
+        if not named and reach.home is None:
+            raise Unprocessable(f"Name the organization: send the header {ORGANIZATION_HEADER}.")
+        return _caller_in(reach, named)
+
+    async def bearer_reach(self, authorization: str | None) -> Reach:
+        """How far the credential of an Authorization header goes. NotAuthenticated where it is not valid."""
+        if self._identity_provider is not None and (token := read_jwt(authorization)):
+            return await self._identity_provider.reach_of(token)
+        prefix, credential_id, secret = read_token(authorization)
         known = await self._known(credential_id)
         credential = known.credential
         matches = secret_matches(credential, secret)
         if credential is None or not matches or _PREFIXES[credential.kind] != prefix:
             raise NotAuthenticated("The credential is not known here.")
         _refuse_ended(credential)
-        return _caller_for(credential, known.grants, named_organizations(connection))
+        return _reach_of(credential, known.grants)
+
+    async def session_reach(self, session: Session) -> Reach | None:
+        """How far a session goes now; None where the credential that began it has ended."""
+        if session.credential_id is None:
+            reached = {org_id: expand(None, tuple(scopes)) for org_id, scopes in (session.grants or {}).items()}
+            reach = Reach("session", reached, None, stored=False)
+        else:
+            known = await self._known(session.credential_id)
+            if known.credential is None or not known.credential.usable(clock.now()):
+                return None
+            reach = _reach_of(known.credential, known.grants)
+        reached = dict(reach.organizations or {})
+        return reach._replace(
+            organizations=reached,
+            home=next(iter(reached)) if len(reached) == 1 else None,
+            expires_at=min(session.expires_at, reach.expires_at or session.expires_at),
+        )
 
     async def _known(self, credential_id: str) -> Known:
         known = self._believed.get(credential_id)
@@ -104,6 +146,14 @@ def read_token(authorization: str | None) -> tuple[str, str, str]:
     return prefix, credential_id, secret
 
 
+def read_jwt(authorization: str | None) -> str | None:
+    """The JWT of `Bearer <header>.<claims>.<signature>`; None where the header holds something else."""
+    scheme, _, token = (authorization or "").strip().partition(" ")
+    token = token.strip()
+    is_jwt = scheme.lower() == "bearer" and token.count(".") == 2 and not token.startswith(("ak_", "pat_"))
+    return token if is_jwt else None
+
+
 def named_organizations(connection: Connected) -> list[str]:
     """The organizations a request names, by header and by parameter; a header's bytes are UTF-8."""
     headers = connection.headers.getall(ORGANIZATION_HEADER, [])
@@ -127,6 +177,12 @@ def requires(scope: str | None) -> Callable[[Connected, BaseRouteHandler], Await
     return guard
 
 
+def _takes_cookie(connection: Connected, cookie_name: str) -> bool:
+    """Whether a session may authorize this request, and there is one."""
+    reads = connection.scope.get("method") in ("GET", "HEAD")
+    return reads and connection.scope["path"].startswith("/admin/") and cookie_name in connection.cookies
+
+
 def caller_of(connection: Connected) -> Caller:
     """The caller that the guard found."""
     caller: Caller = connection.state.caller
@@ -147,24 +203,32 @@ def _refuse_ended(credential: Credential) -> None:
         raise NotAuthenticated(f"The credential expired at {format_instant(credential.expires_at or 0)}.")
 
 
-def _caller_for(credential: Credential, grants: dict[str, str], named: list[str]) -> Caller:
-    """The caller in the organization the request names, if the credential reaches there."""
-    org_id: str | None
-    scopes: frozenset[str]
+def _reach_of(credential: Credential, grants: dict[str, str]) -> Reach:
     match credential.kind:
         case CredentialKind.ORGANIZATION:
-            if any(name != credential.org_id for name in named):
-                raise Forbidden("The credential does not reach this organization.")
-            org_id, scopes = credential.org_id, expand(credential.role, tuple(credential.scopes.split()))
+            home = credential.org_id or ""
+            scopes = expand(credential.role, tuple(credential.scopes.split()))
+            return Reach(credential.id, {home: scopes}, home, credential.expires_at)
         case CredentialKind.PERSONAL:
-            if not named:
-                raise NotAuthenticated("Token is missing organization claim.")
-            if any(name not in grants for name in named):
-                raise Forbidden("The credential does not reach this organization.")
-            org_id, scopes = named[0], expand(grants[named[0]], ())
+            reached = {org_id: expand(role, ()) for org_id, role in grants.items()}
+            return Reach(credential.id, reached, None, credential.expires_at)
         case CredentialKind.SENDER:
-            org_id, scopes = _any_organization(named), frozenset({EVENTS_WRITE})
-    return Caller(credential_id=credential.id, org_id=org_id, scopes=scopes)
+            return Reach(credential.id, None, None, credential.expires_at)
+
+
+def _caller_in(reach: Reach, named: list[str]) -> Caller:
+    """The caller in the organization the request names, if the credential reaches there."""
+    organizations = reach.organizations
+    if organizations is None:
+        org_id, scopes = _any_organization(named), frozenset({EVENTS_WRITE})
+    else:
+        if not named and reach.home is None:
+            raise NotAuthenticated("Token is missing organization claim.")
+        if any(name not in organizations for name in named):
+            raise Forbidden("The credential does not reach this organization.")
+        org_id = named[0] if named else reach.home
+        scopes = organizations[org_id or ""]
+    return Caller(credential_id=reach.credential_id, org_id=org_id, scopes=scopes)
 
 
 def _any_organization(named: list[str]) -> str | None:

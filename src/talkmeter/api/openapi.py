@@ -131,6 +131,17 @@ class QueryOperation(Operation):
             self.responses.pop("400", None)
 
 
+@dataclass
+class SignInOperation(Operation):
+    """`POST /session`: the body of a sign-in by link; a sign-in by Authorization has none."""
+
+    def __post_init__(self) -> None:
+        """Add the body, which the handler reads raw."""
+        link = Schema(type=OpenAPIType.STRING, min_length=1, description="What follows #sign-in= in the link.")
+        schema = Schema(type=OpenAPIType.OBJECT, required=["link"], properties={"link": link})
+        self.request_body = RequestBody(required=False, content={PLAIN: OpenAPIMediaType(schema=schema)})
+
+
 def json_answer(container: type[object], description: str) -> ResponseSpec:
     """A JSON answer that a handler encodes by itself."""
     return ResponseSpec(data_container=container, description=description, generate_examples=False)
@@ -160,13 +171,17 @@ def openapi_config() -> OpenAPIConfig:
                 "bearer": SecurityScheme(
                     type="http",
                     scheme="bearer",
-                    description="An organization key ak_<id>.<secret> or a personal access token pat_<id>.<secret>.",
+                    description=(
+                        "An organization key ak_<id>.<secret>, a personal access token pat_<id>.<secret>, "
+                        "or a JWT of the operator's identity provider."
+                    ),
                 )
             }
         ),
         tags=[
             Tag("Metering", "Events in."),
             Tag("Usage", "Answers out."),
+            Tag("Session", "A browser signs in and out."),
             Tag("Operations", "For those who run it."),
         ],
     )

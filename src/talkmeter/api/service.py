@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from talkmeter import metrics
 from talkmeter.errors import Unavailable
-from talkmeter.ledger.engine import Connection, open_engine, reading
+from talkmeter.ledger.engine import Connection, open_engine, reading, writing
 from talkmeter.ledger.history import make_pruner
 from talkmeter.ledger.migrate import database_id
 from talkmeter.ledger.writer import Writer
@@ -24,10 +24,11 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         """Open the database, which has been migrated."""
         self.settings = settings
-        self.engine = open_engine(settings.database_url, settings.reader_threads + 2)
+        self.engine = open_engine(settings.database_url, settings.reader_threads + 3)
         self.intake = Intake(settings.queue_bytes)
         self._readers = ThreadPoolExecutor(settings.reader_threads, thread_name_prefix="talkmeter-reader")
         self._decoders = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-decoder")
+        self._changers = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-changer")
         with reading(self.engine) as connection:
             self.database_id = database_id(connection)
         self.writer = Writer(
@@ -41,6 +42,10 @@ class Service:
         """Ask the database in a reader thread; the question sees one snapshot."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._ask, question)
 
+    async def change(self, change: Callable[[Connection], Answer]) -> Answer:
+        """Change what is not usage (sessions, links) in a thread of its own, in one transaction."""
+        return await asyncio.get_running_loop().run_in_executor(self._changers, self._make_change, change)
+
     async def decode(self, work: Callable[[], Answer]) -> Answer:
         """Run the reading of a large body beside the event loop, so that small requests are not held up."""
         return await asyncio.get_running_loop().run_in_executor(self._decoders, work)
@@ -49,10 +54,15 @@ class Service:
         with reading(self.engine) as connection:
             return question(connection)
 
+    def _make_change(self, change: Callable[[Connection], Answer]) -> Answer:
+        with writing(self.engine) as connection:
+            return change(connection)
+
     def close(self) -> None:
         """Finish what was accepted, then let go of the database."""
         self.writer.close()
         self._decoders.shutdown()
+        self._changers.shutdown()
         self._readers.shutdown()
         self.engine.dispose()
 

@@ -8,6 +8,7 @@ from talkmeter import __version__
 from talkmeter.cli.demo import demo
 from talkmeter.cli.ingest import ingest
 from talkmeter.cli.keys import keys
+from talkmeter.cli.link import link
 from talkmeter.cli.migrate import migrate
 from talkmeter.cli.orgs import orgs
 from talkmeter.cli.quarantine import quarantine
@@ -27,7 +28,7 @@ def cli() -> None:
     """
 
 
-for command in (serve, demo, migrate, orgs, keys, tokens, ingest, summary, verify, quarantine):
+for command in (serve, demo, migrate, orgs, keys, tokens, link, ingest, summary, verify, quarantine):
     cli.add_command(command)
 
 

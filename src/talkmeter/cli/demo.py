@@ -1,6 +1,7 @@
 """`talkmeter demo`: a service with a year of made-up usage, in a file of its own, sent through the real ingest."""
 
 import os
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ import click
 
 from talkmeter import clock
 from talkmeter.errors import Refused
-from talkmeter.settings import SETTINGS, Settings, load_settings
+from talkmeter.settings import SETTINGS, Settings, load_settings, public_url
 
 if TYPE_CHECKING:
     from talkmeter.ledger.engine import Engine
@@ -29,7 +30,9 @@ MICROSECONDS_PER_HOUR = 3_600_000_000
 def demo(database_url: str, host: str | None, port: str | None, only_fill: bool) -> None:
     """Serve a year of made-up usage, topped up to the last full hour, and print a query to try."""
     from talkmeter.cli.database import opened
-    from talkmeter.cli.serve import public_url, refuse_taken_port, run_server
+    from talkmeter.cli.link import new_link
+    from talkmeter.cli.serve import refuse_taken_port, run_server, warn_of_plain_http
+    from talkmeter.demo import ORGANIZATION_ID
 
     settings = load_settings(database_url=database_url, host=host, port=port)
     if not only_fill:
@@ -38,12 +41,14 @@ def demo(database_url: str, host: str | None, port: str | None, only_fill: bool)
         _refuse_other_organizations(engine)
         fill(engine, settings)
         key = _new_key(engine)
+        link = new_link(engine, public_url(settings), ORGANIZATION_ID, "admin", "range=last-12-months")
     if only_fill:
         return
     for setting in SETTINGS:
         if setting.name in ("database_url", "host", "port"):
             os.environ[setting.variable] = str(getattr(settings, setting.name))
-    _print_welcome(public_url(settings), key)
+    warn_of_plain_http(settings)
+    _print_welcome(settings, link, key)
     run_server(settings)
 
 
@@ -144,13 +149,20 @@ def _new_key(engine: "Engine") -> str:
     return f"ak_{issued.credential.id}.{issued.secret}"
 
 
-def _print_welcome(url: str, key: str) -> None:
+def _print_welcome(settings: Settings, link: str, key: str) -> None:
+    from talkmeter.demo import ORGANIZATION_ID
+    from talkmeter.ledger.sessions import LINK_MINUTES
     from talkmeter.period import format_day, month_to_date
 
+    url = public_url(settings)
     window = month_to_date(clock.now())
     first, end = format_day(window.days[0]), format_day(window.days[-1] + 1)
     click.echo(
-        f"\nTalkmeter is up with a year of made-up usage: {url}\n\n"
+        f"\nTalkmeter is up with a year of made-up usage. Open it:\n\n"
+        f"  {link}\n\n"
+        f"The link works once, within {LINK_MINUTES} minutes. Another one:\n\n"
+        f"  TALKMETER_DATABASE_URL={settings.database_url} TALKMETER_PUBLIC_URL={url} \\\n"
+        f"    {sys.argv[0]} link --org {ORGANIZATION_ID}\n\n"
         f"This month's summary:\n\n"
         f"  curl -H 'Authorization: Bearer {key}' \\\n"
         f"    '{url}/admin/usage/summary?from={first}&to={end}'\n\n"

@@ -1,4 +1,4 @@
-"""`talkmeter serve`: the API."""
+"""`talkmeter serve`: the API and the page."""
 
 import os
 import socket
@@ -8,7 +8,7 @@ from typing import TypeVar
 import click
 
 from talkmeter.errors import Refused
-from talkmeter.settings import SETTINGS, Settings, load_settings
+from talkmeter.settings import SETTINGS, Settings, load_settings, public_url, public_url_is_private
 
 Command = TypeVar("Command", bound=Callable[..., object])
 SECONDS_TO_FINISH = 60
@@ -27,24 +27,31 @@ def settings_options(command: Command) -> Command:
 @click.command()
 @settings_options
 def serve(**flags: str | None) -> None:
-    """Serve the API. Ctrl-C or SIGTERM finishes what was accepted, then stops."""
+    """Serve the API and the page. Ctrl-C or SIGTERM finishes what was accepted, then stops."""
     settings = load_settings(**flags)
     for setting in SETTINGS:
         if (given := flags.get(setting.name)) is not None:
             os.environ[setting.variable] = given
+    from talkmeter.api.identity import identity_provider
     from talkmeter.cli.database import opened
 
+    identity_provider(settings)
     refuse_taken_port(settings.host, settings.port)
     with opened(settings):
         pass
+    warn_of_plain_http(settings)
     click.echo(f"Talkmeter listens on {public_url(settings)}", err=True)
     run_server(settings)
 
 
-def public_url(settings: Settings) -> str:
-    """The address under which people reach the service."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return settings.public_url or f"http://{host}:{settings.port}"
+def warn_of_plain_http(settings: Settings) -> None:
+    """One line where sessions and keys would cross a network in the clear."""
+    if not public_url_is_private(settings):
+        click.echo(
+            f"Warning: {public_url(settings)} is plain http, so whoever is on the way can read keys and sessions. "
+            "Put TLS in front and set TALKMETER_PUBLIC_URL to the https address.",
+            err=True,
+        )
 
 
 def refuse_taken_port(host: str, port: int) -> None:

@@ -1,16 +1,20 @@
 """The directory of organizations: who exists. It is read where no organization is named."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
 from talkmeter.ledger import tables
-from talkmeter.ledger.statements import Compiled, OnConflict, insert_rows
+from talkmeter.ledger.statements import Compiled, OnConflict, chunks, insert_rows
 from talkmeter.ledger.write import lock_organization
 
 _directory = tables.organization_directory.c
 _LIST = Compiled(select(_directory.org_id, _directory.name).order_by(_directory.org_id))
 _FIND = Compiled(select(_directory.org_id).where(_directory.org_id == bindparam("org")))
+_NAMES = Compiled(
+    select(_directory.org_id, _directory.name).where(_directory.org_id.in_(bindparam("orgs", expanding=True)))
+)
 
 
 class Organization(NamedTuple):
@@ -37,3 +41,12 @@ def list_organizations(connection: Connection) -> list[Organization]:
 def organization_exists(connection: Connection, org_id: str) -> bool:
     """Whether the directory knows an organization."""
     return bool(_FIND.run(connection, (org_id,)))
+
+
+def names_of(connection: Connection, org_ids: Iterable[str]) -> dict[str, str]:
+    """The names of organizations, as far as they have one."""
+    names: dict[str, str] = {}
+    for part in chunks([(org_id,) for org_id in org_ids]):
+        rows = _NAMES.run(connection, tuple(org_id for (org_id,) in part), expanded=len(part))
+        names.update({str(org_id): str(name) for org_id, name in rows if name})
+    return names

@@ -1,0 +1,60 @@
+// What the API answers, checked at run time; `satisfies` holds each shape to the types made from openapi.json.
+
+import * as v from "valibot";
+import type { components } from "./schema";
+
+const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const Amount = v.pipe(v.number(), v.minValue(0));
+const Text = v.string();
+
+export const DayPoint = v.object({
+  day: v.pipe(Text, v.isoDate()),
+  calls: Count,
+  voice_minutes: Amount,
+  chat_minutes: Amount,
+  workflow_runs: Count,
+  voice_duration_ms: Count,
+  chat_duration_ms: Count,
+}) satisfies v.GenericSchema<unknown, components["schemas"]["Day"]>;
+
+export const Summary = v.object({
+  from: Text,
+  to: Text,
+  last_event_at: v.nullable(Text),
+  total_calls: Count,
+  voice_calls: Count,
+  chat_calls: Count,
+  inbound_calls: Count,
+  outbound_calls: Count,
+  voice_minutes: Amount,
+  chat_minutes: Amount,
+  avg_call_duration_sec: Amount,
+  workflow_runs_total: Count,
+  workflow_runs_success: Count,
+  workflow_runs_failed: Count,
+  voice_duration_ms: Count,
+  chat_duration_ms: Count,
+  total_agents: Count,
+  total_phone_numbers: Count,
+  shared_phone_numbers: Count,
+  total_web_widgets: Count,
+  total_datasets: Count,
+  active_datasets: Count,
+  daily: v.array(DayPoint),
+}) satisfies v.GenericSchema<unknown, components["schemas"]["Summary"]>;
+
+export const Session = v.object({
+  signed_in: v.boolean(),
+  organizations: v.array(v.object({ id: Text, name: Text })),
+  organization: v.nullable(Text),
+  expires_at: v.nullable(Text),
+  plans_url: v.nullable(Text),
+});
+
+export const Scopes = v.array(Text);
+export const Problem = v.object({ detail: Text });
+
+export type DayPoint = v.InferOutput<typeof DayPoint>;
+export type Summary = v.InferOutput<typeof Summary>;
+export type Session = v.InferOutput<typeof Session>;
+export type Organization = Session["organizations"][number];

@@ -1,0 +1,45 @@
+// The page before its figures: skeletons of the height that the figures will have, so that nothing jumps.
+
+import { Paper, Skeleton, Title } from "@mantine/core";
+
+export function Loading({ what }: { what: string }) {
+  return (
+    <>
+      <div className="title-row">
+        <Title order={1}>Usage</Title>
+        <div className="controls" aria-hidden="true">
+          <Skeleton height={36} width={220} />
+          <Skeleton height={36} width={100} />
+        </div>
+      </div>
+      <p className="freshness">{what}…</p>
+      <SkeletonFigures />
+    </>
+  );
+}
+
+export function SkeletonFigures() {
+  return (
+    <div aria-busy="true" aria-label="Loading the figures" role="status">
+      <div className="cards">
+        {["one", "two", "three", "four"].map((name) => (
+          <Paper key={name} withBorder className="card">
+            <Skeleton height={14} width="45%" />
+            <Skeleton height={28} width="65%" my={8} />
+            <Skeleton height={14} width="55%" />
+          </Paper>
+        ))}
+      </div>
+      <div className="charts">
+        {["line", "line", "bar wide"].map((kind, index) => (
+          <Paper key={index} withBorder className={`chart ${kind}`}>
+            <div className="chart-head">
+              <Skeleton height={20} width={140} />
+            </div>
+            <Skeleton className="chart-body" />
+          </Paper>
+        ))}
+      </div>
+    </div>
+  );
+}

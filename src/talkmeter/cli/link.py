@@ -1,0 +1,41 @@
+"""`talkmeter link`: a one-time link that signs a browser in."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from talkmeter import clock
+from talkmeter.settings import load_settings, public_url
+
+if TYPE_CHECKING:
+    from talkmeter.ledger.engine import Engine
+
+
+@click.command()
+@click.option("--org", "org_id", required=True, help="The organization whose usage it shows.")
+@click.option(
+    "--role",
+    type=click.Choice(["admin", "viewer"]),
+    default="admin",
+    show_default=True,
+    help="A viewer may not see usage: it is there to try the no-access screen.",
+)
+def link(org_id: str, role: str) -> None:
+    """Make a link that signs a browser in once, within 10 minutes; it is printed this once, alone on stdout."""
+    from talkmeter.cli.database import opened, require_organization
+
+    settings = load_settings()
+    with opened(settings) as engine:
+        require_organization(engine, org_id)
+        click.echo(new_link(engine, public_url(settings), org_id, role))
+    click.echo("It works once, within 10 minutes.", err=True)
+
+
+def new_link(engine: "Engine", url: str, org_id: str, role: str, query: str = "") -> str:
+    """A new link to the page; its secret stands after the `#`, which no browser sends to a server."""
+    from talkmeter.ledger.engine import writing
+    from talkmeter.ledger.sessions import make_link
+
+    with writing(engine) as connection:
+        secret = make_link(connection, org_id, role, clock.now())
+    return f"{url}/organization/usage{query and '?' + query}#sign-in={secret}"

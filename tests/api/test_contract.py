@@ -1,0 +1,117 @@
+"""The answers that the page is tested with: written here from a real server, parsed and rendered by Vitest.
+
+`make contract` writes them; this test fails where the server answers otherwise than they say.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.events import Json, conversation, event, run
+from tests.servers import Server, running_server
+from tools.openapi import OPENAPI, description
+
+CONTRACT = Path(__file__).parent.parent / "contract"
+WRITES = "TALKMETER_WRITE_CONTRACT" in os.environ
+WINDOW = {"from": "2026-02-28", "to": "2026-03-04"}
+PAGE = {"Sec-Fetch-Site": "same-origin"}
+AT_A_TIME = "2026-03-03T09:30:00.123456Z"
+
+LEDGER: list[Json] = [
+    conversation("call-1", created_at="2026-03-01T10:00:00Z", duration=61.005, agent_id="agent-1"),
+    conversation("call-2", created_at="2026-03-01T23:59:59.999999Z", duration=125, direction="outbound"),
+    conversation("call-3", created_at="2026-03-03T00:00:00Z", duration=None, status="unanswered"),
+    conversation("call-4", created_at="2026-03-03T09:00:00Z", duration=None, status="token_created"),
+    conversation("chat-1", channel="webrtc", created_at="2026-03-01T12:00:00Z", duration=340, web_widget_id="widget-1"),
+    conversation("chat-2", channel="email", created_at="2026-03-03T09:00:00Z", duration=5400),
+    run("run-1", created_at="2026-03-01T10:01:30Z", workflow_id="workflow-1"),
+    run("run-2", created_at="2026-03-03T10:01:30Z", workflow_id="workflow-1", status="failed"),
+    run("run-3", created_at="2026-03-03T10:02:30Z", workflow_id="workflow-1", status="waiting"),
+    event("agent.updated", {"id": "agent-1", "name": "Reception"}),
+    event("agent.updated", {"id": "agent-2", "name": "Sales"}),
+    event("phone_number.updated", {"id": "+13125550110"}),
+    event("phone_number.updated", {"id": "+12125550171", "shared": True}),
+    event("web_widget.updated", {"id": "widget-1", "name": "Website"}),
+    event("dataset.updated", {"id": "dataset-1", "name": "Prices", "active": True}),
+    event("dataset.updated", {"id": "dataset-2", "name": "Old prices"}),
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("contract"), plans_url="https://example.com/plans") as server:
+        server.cli("orgs", "add", "empty")
+        server.cli("orgs", "add", "acme", "--name", "Acme Plumbing")
+        yield server
+
+
+@pytest.fixture(scope="module")
+def client(server: Server) -> Iterator[httpx.Client]:
+    """A browser that is signed in with a token for both organizations; the ledger is in `acme`."""
+    key = server.cli("keys", "add", "--org", "acme", "--role", "admin")
+    token = server.cli("tokens", "add", "--name", "somebody", "--org", "acme", "--org", "empty:viewer")
+    httpx.post(f"{server.url}/metering/events", json=LEDGER, headers=bearer(key)).raise_for_status()
+    with httpx.Client(base_url=server.url) as client:
+        signed_in = client.post("/session", headers={**PAGE, **bearer(token)}).raise_for_status()
+        client.headers["Cookie"] = signed_in.headers["set-cookie"].partition(";")[0]
+        yield client
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def agree(name: str, answer: httpx.Response) -> None:
+    """The answer is what the file says; what differs at each run stands there as one fixed instant."""
+    content = answer.json()
+    if isinstance(content, dict):
+        for changing in {"last_event_at", "expires_at"} & content.keys():
+            content[changing] = content[changing] and AT_A_TIME
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    if WRITES:
+        CONTRACT.mkdir(exist_ok=True)
+        (CONTRACT / name).write_text(text, encoding="utf-8")
+    assert (CONTRACT / name).read_text(encoding="utf-8") == text, f"run 'make contract' if {name} is meant to change"
+
+
+def test_the_summary_of_a_small_ledger(client: httpx.Client) -> None:
+    agree("summary.json", client.get("/admin/usage/summary", params={**WINDOW, "organization_id": "acme"}))
+
+
+def test_the_summary_of_an_organization_never_heard_of(server: Server) -> None:
+    key = server.cli("keys", "add", "--org", "empty", "--role", "admin")
+    answer = httpx.get(f"{server.url}/admin/usage/summary", params=WINDOW, headers=bearer(key))
+    agree("summary-empty.json", answer)
+
+
+def test_a_problem(client: httpx.Client) -> None:
+    reversed_window = {"from": "2026-03-04", "to": "2026-03-01", "organization_id": "acme"}
+    agree("problem.json", client.get("/admin/usage/summary", params=reversed_window))
+
+
+def test_the_problem_of_somebody_without_access(client: httpx.Client) -> None:
+    agree("problem-forbidden.json", client.get("/admin/usage/summary", params={"organization_id": "empty"}))
+
+
+def test_the_scopes_of_an_admin(client: httpx.Client) -> None:
+    agree("scopes.json", client.get("/admin/members/me/scopes", params={"organization_id": "acme"}))
+
+
+def test_the_scopes_of_a_viewer(client: httpx.Client) -> None:
+    agree("scopes-viewer.json", client.get("/admin/members/me/scopes", params={"organization_id": "empty"}))
+
+
+def test_the_session_of_somebody_signed_in(client: httpx.Client) -> None:
+    agree("session.json", client.get("/session"))
+
+
+def test_the_session_of_nobody(server: Server) -> None:
+    agree("session-signed-out.json", httpx.get(f"{server.url}/session"))
+
+
+def test_the_description_that_the_pages_types_are_made_from() -> None:
+    assert OPENAPI.read_text(encoding="utf-8") == description(), "run 'make openapi'"

@@ -1,0 +1,98 @@
+"""Fetching an identity provider's keys: bounded in time and size, kept, and never more often than need be."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from talkmeter.api import jwks
+from talkmeter.api.jwks import KeySource, KeysUnreadable, choose_key, usable_keys
+from talkmeter.errors import Unavailable
+from tests.identity import KEYS, RSA_KEY, JwksHandler, key_server, public_jwk
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[str]:
+    with key_server() as address:
+        yield address
+
+
+def test_keys_are_kept_and_fetched_anew_when_they_are_old(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jwks, "FRESH_SEC", 0.0)
+    monkeypatch.setattr(jwks, "FETCHED_EVERY_SEC", 0.2)
+
+    async def use() -> list[int]:
+        source, before, counts = KeySource(f"{provider}/jwks.json"), JwksHandler.asked, []
+        for wait in (0.0, 0.0, 0.3):
+            await asyncio.sleep(wait)
+            assert await source.find("rsa-1") is not None
+            counts.append(JwksHandler.asked - before)
+        return counts
+
+    assert asyncio.run(use()) == [1, 1, 2]
+
+
+def test_a_new_key_is_found_when_a_token_names_it(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jwks, "FETCHED_EVERY_SEC", 0.0)
+    monkeypatch.setattr(JwksHandler, "keys", KEYS[:1])
+
+    async def use() -> None:
+        source = KeySource(f"{provider}/jwks.json")
+        assert await source.find("ec-1") is None
+        monkeypatch.setattr(JwksHandler, "keys", KEYS)
+        assert await source.find("ec-1") is not None
+
+    asyncio.run(use())
+
+
+def test_many_at_once_fetch_the_keys_once(provider: str) -> None:
+    async def use() -> None:
+        source = KeySource(f"{provider}/jwks.json")
+        assert all(await asyncio.gather(*(source.find("rsa-1") for _ in range(20))))
+
+    before = JwksHandler.asked
+    asyncio.run(use())
+    assert JwksHandler.asked - before == 1
+
+
+def test_while_the_provider_is_away_the_keys_at_hand_are_used(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jwks, "FRESH_SEC", 0.0)
+    monkeypatch.setattr(jwks, "FETCHED_EVERY_SEC", 0.0)
+
+    async def use() -> None:
+        source = KeySource(f"{provider}/jwks.json")
+        assert await source.find("rsa-1") is not None
+        monkeypatch.setattr(JwksHandler, "body", b"<html>503</html>")
+        assert await source.find("rsa-1") is not None
+        monkeypatch.setattr(jwks, "LONGEST_USED_SEC", 0.0)
+        with pytest.raises(Unavailable, match="cannot be fetched now"):
+            await source.find("rsa-1")
+
+    asyncio.run(use())
+
+
+@pytest.mark.parametrize("path", ["/moved", "/slow", "/large"])
+def test_what_is_moved_slow_or_large_is_given_up(provider: str, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(jwks, "TIMEOUT_SEC", 0.5)
+    if path == "/large":
+        monkeypatch.setattr(JwksHandler, "body", b" " * (jwks.LARGEST_BYTES + 1))
+    started = time.monotonic()
+    with pytest.raises(Unavailable, match="cannot be fetched now"):
+        asyncio.run(KeySource(f"{provider}{path}").find("rsa-1"))
+    assert time.monotonic() - started < 4
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"keys": 1}', b'{"keys": ["rsa"]}', b"\xff", b"<html>"])
+def test_what_is_no_key_set_is_refused(content: bytes) -> None:
+    with pytest.raises(KeysUnreadable, match="no JSON object"):
+        usable_keys(content)
+
+
+def test_private_and_secret_keys_of_a_set_are_left_out() -> None:
+    private = {**public_jwk(RSA_KEY, "private"), "d": "AQAB"}
+    keys = usable_keys(json.dumps({"keys": [*KEYS, private]}).encode())
+    assert [key["kid"] for key in keys] == ["rsa-1", "rsa-any", "ec-1", "ed-1", "weak"]
+    assert choose_key(keys, None) is None
+    assert choose_key(keys[:1], None) == keys[0]

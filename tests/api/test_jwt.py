@@ -1,0 +1,309 @@
+"""JWTs of an identity provider: real keys, a real JWKS server; every forgery is refused with a sentence."""
+
+import hashlib
+import hmac
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.identity import (
+    EC_KEY,
+    ED_KEY,
+    KEYS,
+    OTHER_RSA_KEY,
+    RSA_KEY,
+    SECRET,
+    WEAK_RSA_KEY,
+    JwksHandler,
+    PrivateKey,
+    encoded,
+    key_server,
+    public_jwk,
+)
+from tests.servers import Server, running_server
+
+ISSUER = "https://login.example.com/"
+AUDIENCE = "https://usage.example.com"
+SUMMARY = "/admin/usage/summary"
+PAGE = {"Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[str]:
+    with key_server() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def server(provider: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    settings = {"jwt_issuer": ISSUER, "jwt_audience": AUDIENCE, "jwt_jwks_url": f"{provider}/jwks.json"}
+    with running_server(tmp_path_factory.mktemp("jwt"), **settings) as server:
+        yield server
+
+
+def claims(**changes: object) -> dict[str, object]:
+    now = int(time.time())
+    usual: dict[str, object] = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "user-1",
+        "iat": now,
+        "exp": now + 600,
+        "org_id": "acme",
+        "role": "admin",
+    }
+    return {name: value for name, value in {**usual, **changes}.items() if value is not None}
+
+
+def token(key: PrivateKey = RSA_KEY, algorithm: str = "RS256", kid: str | None = "rsa-1", **changes: Any) -> str:
+    return jwt.encode(claims(**changes), key, algorithm, headers={"kid": kid} if kid else None)
+
+
+def ask(server: Server, jwt_: str, path: str = SUMMARY, **parameters: str) -> httpx.Response:
+    return httpx.get(f"{server.url}{path}", headers={"Authorization": f"Bearer {jwt_}"}, params=parameters)
+
+
+def refused(server: Server, jwt_: str, reason: str) -> None:
+    answer = ask(server, jwt_)
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert reason in answer.json()["detail"]
+    assert answer.json()["detail"].endswith(".")
+    signed_in = httpx.post(f"{server.url}/session", headers={**PAGE, "Authorization": f"Bearer {jwt_}"})
+    assert signed_in.status_code == 401
+
+
+# ----------------------------------------------------------------------------------------------- what is taken
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm", "kid"),
+    [
+        (RSA_KEY, "RS256", "rsa-1"),
+        (RSA_KEY, "RS512", "rsa-any"),
+        (RSA_KEY, "PS256", "rsa-any"),
+        (EC_KEY, "ES256", "ec-1"),
+        (ED_KEY, "EdDSA", "ed-1"),
+    ],
+)
+def test_a_token_of_the_provider_is_taken(server: Server, key: PrivateKey, algorithm: str, kid: str) -> None:
+    assert ask(server, token(key, algorithm, kid)).status_code == 200
+
+
+def test_the_role_decides_the_scopes(server: Server) -> None:
+    assert ask(server, token(role="viewer")).status_code == 403
+    scopes = ask(server, token(role="viewer"), "/admin/members/me/scopes").json()
+    assert scopes == sorted(scopes)
+    assert all(scope.endswith(":read") for scope in scopes)
+    assert ask(server, token(role="stranger")).status_code == 403
+
+
+def test_scopes_may_be_named_one_by_one(server: Server) -> None:
+    for scope in ("openid billing:manage", ["openid", "billing:manage"]):
+        by_scope = token(role=None, scope=scope)
+        assert ask(server, by_scope).status_code == 200
+        assert ask(server, by_scope, "/admin/members/me/scopes").json() == ["billing:manage"]
+    assert ask(server, token(role=None, scope="openid profile")).status_code == 403
+
+
+def test_a_token_of_one_organization_needs_to_name_none(server: Server) -> None:
+    assert ask(server, token(), organization_id="acme").status_code == 200
+    assert ask(server, token(), organization_id="globex").status_code == 403
+
+
+def test_a_token_of_several_organizations_must_name_one(server: Server) -> None:
+    several = token(org_id=["acme", "globex"])
+    unnamed = ask(server, several)
+    assert unnamed.status_code == 401
+    assert unnamed.json()["detail"] == "Token is missing organization claim."
+    assert ask(server, several, organization_id="globex").status_code == 200
+    assert ask(server, several, organization_id="initech").status_code == 403
+
+
+def test_a_small_difference_of_clocks_is_forgiven(server: Server) -> None:
+    now = int(time.time())
+    assert ask(server, token(exp=now - 10)).status_code == 200
+    assert ask(server, token(nbf=now + 10)).status_code == 200
+
+
+def test_a_token_may_name_several_audiences(server: Server) -> None:
+    assert ask(server, token(aud=["https://elsewhere.example.com", AUDIENCE])).status_code == 200
+
+
+def test_a_session_begun_with_a_token_never_outlives_it(server: Server) -> None:
+    ends = int(time.time()) + 300
+    headers = {**PAGE, "Authorization": f"Bearer {token(exp=ends, org_id=['acme', 'globex'])}"}
+    answer = httpx.post(f"{server.url}/session", headers=headers).raise_for_status()
+    assert int(answer.headers["set-cookie"].partition("Max-Age=")[2].partition(";")[0]) <= 300
+    assert time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends)) == answer.json()["expires_at"]
+    assert [one["id"] for one in answer.json()["organizations"]] == ["acme", "globex"]
+    cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+    assert httpx.get(f"{server.url}{SUMMARY}?organization_id=globex", headers=cookie).status_code == 200
+    assert httpx.get(f"{server.url}{SUMMARY}?organization_id=initech", headers=cookie).status_code == 403
+
+
+def test_keys_and_tokens_of_our_own_are_taken_beside_them(server: Server) -> None:
+    assert ask(server, server.key("acme")).status_code == 200
+    refused(server, "ak_0123.4567", "not known")
+
+
+# --------------------------------------------------------------------------------------------- what is refused
+
+
+def test_a_token_without_a_signature_is_refused(server: Server) -> None:
+    for algorithm in ("none", "None", "NONE"):
+        header = encoded(json.dumps({"alg": algorithm, "typ": "JWT", "kid": "rsa-1"}).encode())
+        unsigned = f"{header}.{encoded(json.dumps(claims()).encode())}."
+        refused(server, unsigned, "algorithm must be one of")
+
+
+def test_a_public_key_passed_off_as_a_symmetric_one_is_refused(server: Server) -> None:
+    pem = RSA_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    for algorithm, digest in (("HS256", hashlib.sha256), ("HS512", hashlib.sha512)):
+        header = encoded(json.dumps({"alg": algorithm, "typ": "JWT", "kid": "rsa-1"}).encode())
+        signed = f"{header}.{encoded(json.dumps(claims()).encode())}"
+        forged = f"{signed}.{encoded(hmac.new(pem, signed.encode(), digest).digest())}"
+        refused(server, forged, "algorithm must be one of")
+
+
+def test_a_symmetric_key_in_the_key_set_is_refused(server: Server) -> None:
+    forged = jwt.encode(claims(), SECRET, "HS256", headers={"kid": "symmetric"})
+    refused(server, forged, "algorithm must be one of")
+    refused(server, token(RSA_KEY, "RS256", "symmetric"), "a key that its identity provider does not have")
+
+
+def test_a_token_of_another_key_is_refused(server: Server) -> None:
+    refused(server, token(OTHER_RSA_KEY), "signature is not that of its identity provider")
+
+
+def test_a_token_of_an_unknown_key_is_refused(server: Server) -> None:
+    refused(server, token(kid="rsa-2"), "a key that its identity provider does not have")
+    refused(server, token(kid=None), "a key that its identity provider does not have")
+    refused(server, token(OTHER_RSA_KEY, kid="for-encryption"), "a key that its identity provider does not have")
+
+
+def test_an_algorithm_other_than_the_keys_is_refused(server: Server) -> None:
+    refused(server, token(RSA_KEY, "RS512", "rsa-1"), "not that of its key")
+    refused(server, token(EC_KEY, "ES256", "rsa-any"), "signature is not that of")
+
+
+def test_a_weak_key_is_refused(server: Server) -> None:
+    with pytest.warns(jwt.InsecureKeyLengthWarning):
+        weak = token(WEAK_RSA_KEY, "RS256", "weak")
+    refused(server, weak, "signature is not that of")
+
+
+def test_a_token_that_carries_its_own_key_is_refused(server: Server) -> None:
+    headers = {"kid": "rsa-1", "jwk": public_jwk(OTHER_RSA_KEY, "rsa-1"), "jku": "https://evil.example/jwks"}
+    forged = jwt.encode(claims(), OTHER_RSA_KEY, "RS256", headers=headers)
+    refused(server, forged, "signature is not that of")
+
+
+def test_a_changed_token_is_refused(server: Server) -> None:
+    header, _, signature = token().split(".")
+    changed = encoded(json.dumps(claims(org_id="globex")).encode())
+    refused(server, f"{header}.{changed}.{signature}", "signature is not that of")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"aud": "https://elsewhere.example.com"}, "another audience"),
+        ({"aud": f"{AUDIENCE}/"}, "another audience"),
+        ({"aud": [AUDIENCE, 7]}, "another audience"),
+        ({"iss": "https://login.example.com"}, "another issuer"),
+        ({"iss": "https://evil.example/"}, "another issuer"),
+        ({"exp": 1_700_000_000}, "expired"),
+        ({"nbf": 4_000_000_000}, "not valid yet"),
+        ({"iat": 4_000_000_000}, "not valid yet"),
+        ({"aud": None}, "lacks the claim 'aud'"),
+        ({"iss": None}, "lacks the claim 'iss'"),
+        ({"exp": None}, "lacks the claim 'exp'"),
+        ({"exp": "soon"}, "cannot be read"),
+        ({"exp": float("inf")}, "cannot be read"),
+        ({"org_id": None}, "no organization in its claim 'org_id'"),
+        ({"org_id": ""}, "no organization in its claim 'org_id'"),
+        ({"org_id": {"id": "acme"}}, "no organization in its claim 'org_id'"),
+        ({"org_id": "a" * 201}, "at most 200"),
+        ({"org_id": "ac\nme"}, "control character"),
+    ],
+)
+def test_claims_that_are_not_right_are_refused(server: Server, changes: dict[str, Any], reason: str) -> None:
+    refused(server, token(**changes), reason)
+
+
+@pytest.mark.parametrize("garbage", ["a.b.c", "..", "eyJ9.e30.x", "eyJhbGciOiJSUzI1NiJ9..", "a" * 20_000 + ".b.c"])
+def test_what_is_no_token_is_refused(server: Server, garbage: str) -> None:
+    answer = ask(server, garbage)
+    assert answer.status_code == 401
+    assert answer.json()["detail"].endswith(".")
+
+
+def test_many_tokens_of_unknown_keys_fetch_the_keys_once(server: Server) -> None:
+    ask(server, token())
+    before = JwksHandler.asked
+    for number in range(20):
+        refused(server, token(kid=f"unknown-{number}"), "a key that its identity provider does not have")
+    assert JwksHandler.asked - before <= 1
+
+
+def test_no_token_is_taken_where_no_provider_is_configured(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        refused(server, token(), "organization key")
+
+
+def test_claims_may_have_other_names_and_stand_deeper(tmp_path: Path) -> None:
+    keys = tmp_path / "jwks.json"
+    keys.write_text(json.dumps({"keys": KEYS[:1]}))
+    settings = {
+        "jwt_issuer": ISSUER,
+        "jwt_audience": AUDIENCE,
+        "jwt_jwks_url": str(keys),
+        "jwt_organizations_claim": "https://example.com/orgs",
+        "jwt_role_claim": "realm_access.roles",
+        "jwt_scopes_claim": "permissions",
+    }
+    with running_server(tmp_path, **settings) as server:
+        names: dict[str, Any] = {"https://example.com/orgs": ["acme"], "org_id": "globex", "role": None}
+        assert ask(server, token(realm_access={"roles": ["offline", "admin"]}, **names)).status_code == 200
+        assert ask(server, token(permissions=["billing:manage"], **names)).status_code == 200
+        assert ask(server, token(permissions=["members:read"], **names)).status_code == 403
+        assert ask(server, token(kid=None, realm_access={"roles": ["admin"]}, **names)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"jwt_issuer": ISSUER}, "set TALKMETER_JWT_AUDIENCE and TALKMETER_JWT_JWKS_URL too"),
+        ({"jwt_jwks_url": "http://login.example.com/jwks"}, "must begin with https://"),
+        ({"jwt_jwks_url": "ftp://login.example.com/jwks"}, "must begin with https://"),
+    ],
+)
+def test_half_a_configuration_is_refused_at_the_start(tmp_path: Path, settings: dict[str, str], sentence: str) -> None:
+    with pytest.raises(AssertionError, match=sentence), running_server(tmp_path, **settings):
+        pass
+
+
+def test_a_provider_that_does_not_answer_is_503_and_keys_of_our_own_go_on(tmp_path: Path) -> None:
+    settings = {"jwt_issuer": ISSUER, "jwt_audience": AUDIENCE, "jwt_jwks_url": "http://127.0.0.1:9/jwks.json"}
+    with running_server(tmp_path, **settings) as server:
+        answer = ask(server, token())
+        assert answer.status_code == 503
+        assert "identity provider's keys" in answer.json()["detail"]
+        assert ask(server, server.key("acme")).status_code == 200
+        assert "could not be fetched" in server.log()
+
+
+def test_the_settings_of_a_provider_stand_in_the_help_of_serve(server: Server) -> None:
+    said = server.cli("serve", "--help")
+    assert "TALKMETER_JWT_JWKS_URL" in said
+    with pytest.raises(subprocess.CalledProcessError, match="exit status 2"):
+        server.cli("serve", "--jwt-secret", "x")

@@ -1,0 +1,384 @@
+"""A browser's session: what begins it, what its cookie may do, what ends it; each attack is tried."""
+
+import hashlib
+import sqlite3
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from talkmeter.api.cookie import BELIEVED_SEC
+from tests.events import conversation
+from tests.servers import Server, running_server
+
+PAGE = {"Sec-Fetch-Site": "same-origin"}
+SUMMARY = "/admin/usage/summary"
+COOKIE = "__Host-talkmeter"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("session"), plans_url="https://example.com/plans") as server:
+        server.cli("orgs", "add", "acme", "--name", "Acme Plumbing")
+        server.cli("orgs", "add", "globex")
+        yield server
+
+
+@pytest.fixture(scope="module")
+def key(server: Server) -> str:
+    return server.key("acme")
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def make_link(server: Server, *options: str) -> str:
+    """The secret of a new link."""
+    return server.cli("link", "--org", "acme", *options).partition("#sign-in=")[2]
+
+
+def sign_in(server: Server, credential: str) -> dict[str, str]:
+    """The headers of a browser that signed in by pasting a credential."""
+    return cookie_of(httpx.post(f"{server.url}/session", headers={**PAGE, **bearer(credential)}).raise_for_status())
+
+
+def cookie_of(answer: httpx.Response) -> dict[str, str]:
+    return {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+
+
+def get(server: Server, path: str, headers: dict[str, str], **parameters: str) -> httpx.Response:
+    return httpx.get(f"{server.url}{path}", headers=headers, params=parameters)
+
+
+def change_database(server: Server, statement: str, *parameters: object) -> None:
+    with sqlite3.connect(server.folder / "talkmeter.db", timeout=10) as database:
+        assert database.execute(statement, parameters).rowcount >= 1
+    database.close()
+
+
+def hash_of(cookie: dict[str, str]) -> bytes:
+    return hashlib.sha256(cookie["Cookie"].partition("=")[2].encode()).digest()
+
+
+@pytest.fixture(scope="module")
+def ended(server: Server, key: str) -> dict[str, dict[str, str]]:
+    """The cookies of sessions that ended in different ways, longer ago than the database's word is believed."""
+    revoked, expired = (
+        server.key("acme"),
+        server.cli("keys", "add", "--org", "acme", "--role", "admin", "--name", "short"),
+    )
+    cookies = {
+        "its key was revoked": sign_in(server, revoked),
+        "its key expired": sign_in(server, expired),
+        "its days are over": sign_in(server, key),
+        "it was left alone": sign_in(server, key),
+    }
+    for cookie in cookies.values():
+        assert get(server, SUMMARY, cookie).status_code == 200
+    now = time.time_ns() // 1000
+    server.cli("keys", "revoke", revoked)
+    change_database(server, "UPDATE credential SET expires_at = ? WHERE name = 'short'", now)
+    update = "UPDATE session SET {} = ? WHERE secret_hash = ?"
+    change_database(server, update.format("expires_at"), now, hash_of(cookies["its days are over"]))
+    idle_since = now - 12 * 3_600_000_000
+    change_database(server, update.format("used_at"), idle_since, hash_of(cookies["it was left alone"]))
+    time.sleep(BELIEVED_SEC + 0.5)
+    return cookies
+
+
+# --------------------------------------------------------------------------------------------------- signing in
+
+
+def test_a_link_signs_in(server: Server) -> None:
+    answer = httpx.post(f"{server.url}/session", json={"link": make_link(server)}, headers=PAGE)
+    assert answer.status_code == 200
+    state = answer.json()
+    assert state["signed_in"] is True
+    assert state["organizations"] == [{"id": "acme", "name": "Acme Plumbing"}]
+    assert state["organization"] == "acme"
+    assert state["plans_url"] == "https://example.com/plans"
+    assert get(server, SUMMARY, cookie_of(answer)).status_code == 200
+
+
+def test_the_cookie_of_loopback_is_a_secure_host_cookie(server: Server) -> None:
+    answer = httpx.post(f"{server.url}/session", json={"link": make_link(server)}, headers=PAGE)
+    name, _, rest = answer.headers["set-cookie"].partition("=")
+    secret, *attributes = rest.split("; ")
+    assert name == COOKIE
+    assert len(secret) >= 43
+    assert set(attributes) == {"Max-Age=604800", "Path=/", "Secure", "HttpOnly", "SameSite=Lax"}
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_the_session_is_stored_as_a_hash_only(server: Server, key: str) -> None:
+    cookie = sign_in(server, key)["Cookie"].partition("=")[2]
+    content = b"".join(file.read_bytes() for file in server.folder.glob("talkmeter.db*"))
+    assert cookie.encode() not in content
+
+
+def test_a_viewers_link_has_no_access_to_usage(server: Server) -> None:
+    answer = httpx.post(f"{server.url}/session", json={"link": make_link(server, "--role", "viewer")}, headers=PAGE)
+    assert answer.json()["signed_in"] is True
+    assert get(server, SUMMARY, cookie_of(answer)).status_code == 403
+    scopes = get(server, "/admin/members/me/scopes", cookie_of(answer)).json()
+    assert "billing:manage" not in scopes
+    assert "members:read" in scopes
+
+
+def test_a_used_link_does_not_sign_in(server: Server) -> None:
+    link = make_link(server)
+    assert httpx.post(f"{server.url}/session", json={"link": link}, headers=PAGE).status_code == 200
+    again = httpx.post(f"{server.url}/session", json={"link": link}, headers=PAGE)
+    assert again.status_code == 401
+    assert "works once" in again.json()["detail"]
+    assert "set-cookie" not in again.headers
+
+
+def test_an_expired_link_does_not_sign_in(server: Server) -> None:
+    link = make_link(server)
+    change_database(server, "UPDATE sign_in_link SET expires_at = ?", time.time_ns() // 1000 - 1)
+    answer = httpx.post(f"{server.url}/session", json={"link": link}, headers=PAGE)
+    assert answer.status_code == 401
+    assert "10 minutes" in answer.json()["detail"]
+
+
+def test_a_link_that_never_was_does_not_sign_in(server: Server) -> None:
+    assert httpx.post(f"{server.url}/session", json={"link": "x" * 43}, headers=PAGE).status_code == 401
+
+
+def test_a_pasted_key_signs_in(server: Server, key: str) -> None:
+    assert get(server, SUMMARY, sign_in(server, key)).status_code == 200
+
+
+def test_a_wrong_key_does_not_sign_in(server: Server, key: str) -> None:
+    answer = httpx.post(f"{server.url}/session", headers={**PAGE, **bearer(key[:-3] + "abc")})
+    assert answer.status_code == 401
+    assert "set-cookie" not in answer.headers
+
+
+def test_a_senders_key_does_not_sign_in(server: Server) -> None:
+    sender = server.cli("keys", "add", "--sender")
+    assert httpx.post(f"{server.url}/session", headers={**PAGE, **bearer(sender)}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "status"),
+    [
+        (b"", "application/json", 422),
+        (b'{"link": 7}', "application/json", 422),
+        (b'{"link": ""}', "application/json", 422),
+        (b'{"link": "a", "more": 1}', "application/json", 422),
+        (b'{"link"', "application/json", 400),
+        (b'{"link": "\xff"}', "application/json", 400),
+        (b'{"link": "a"}', "text/plain", 415),
+        (b"link=a", "application/x-www-form-urlencoded", 415),
+        (b'{"link": "' + b"a" * 5000 + b'"}', "application/json", 413),
+    ],
+)
+def test_other_bodies_are_refused_in_a_sentence(server: Server, content: bytes, content_type: str, status: int) -> None:
+    headers = {**PAGE, "Content-Type": content_type}
+    answer = httpx.post(f"{server.url}/session", content=content, headers=headers)
+    assert answer.status_code == status
+    assert answer.json()["detail"].endswith(".")
+
+
+def test_a_link_and_a_credential_together_are_refused_and_leave_the_link_unused(server: Server, key: str) -> None:
+    link = make_link(server)
+    both = httpx.post(f"{server.url}/session", json={"link": link}, headers={**PAGE, **bearer(key)})
+    assert both.status_code == 422
+    assert httpx.post(f"{server.url}/session", json={"link": link}, headers=PAGE).status_code == 200
+
+
+# -------------------------------------------------------------------------------------------- from other sites
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
+def test_another_site_cannot_sign_a_browser_in(server: Server, key: str, site: str) -> None:
+    link = make_link(server)
+    headers = {"Sec-Fetch-Site": site, "Origin": server.url}
+    by_link = httpx.post(f"{server.url}/session", json={"link": link}, headers=headers)
+    by_key = httpx.post(f"{server.url}/session", headers={**headers, **bearer(key)})
+    for answer in (by_link, by_key):
+        assert answer.status_code == 403
+        assert "set-cookie" not in answer.headers
+    assert httpx.post(f"{server.url}/session", json={"link": link}, headers=PAGE).status_code == 200
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
+def test_another_site_cannot_sign_a_browser_out(server: Server, key: str, site: str) -> None:
+    cookie = sign_in(server, key)
+    answer = httpx.delete(f"{server.url}/session", headers={**cookie, "Sec-Fetch-Site": site})
+    assert answer.status_code == 403
+    assert get(server, SUMMARY, cookie).status_code == 200
+
+
+@pytest.mark.parametrize("origin", [None, "https://evil.example", "null", "http://127.0.0.1", "http://127.0.0.1:1"])
+def test_a_browser_that_sends_no_fetch_metadata_is_known_by_its_origin(
+    server: Server, key: str, origin: str | None
+) -> None:
+    headers = {**bearer(key), **({} if origin is None else {"Origin": origin})}
+    refused = httpx.post(f"{server.url}/session", headers=headers)
+    assert refused.status_code == 403
+    assert "TALKMETER_PUBLIC_URL" in refused.json()["detail"]
+    assert httpx.post(f"{server.url}/session", headers={**bearer(key), "Origin": server.url}).status_code == 200
+
+
+def test_other_sites_hear_nothing_of_a_session(server: Server, key: str) -> None:
+    headers = {**sign_in(server, key), "Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+    for path in ("/session", SUMMARY):
+        answer = get(server, path, headers)
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+# --------------------------------------------------------------------------------------------- what a cookie may
+
+
+def test_a_cookie_does_not_authorize_metering(server: Server, key: str) -> None:
+    cookie = {**sign_in(server, key), **PAGE}
+    posted = httpx.post(f"{server.url}/metering/events", json=conversation("forged"), headers=cookie)
+    put = httpx.put(
+        f"{server.url}/metering/inventory/agent", json={"time": "2026-01-01T00:00:00Z", "items": []}, headers=cookie
+    )
+    assert posted.status_code == put.status_code == 401
+    assert get(server, SUMMARY, bearer(key), **{"from": "2026-03-01", "to": "2026-03-02"}).json()["total_calls"] == 0
+
+
+def test_a_cookie_authorizes_get_and_head_below_admin(server: Server, key: str) -> None:
+    cookie = sign_in(server, key)
+    assert get(server, "/admin/members/me/scopes", cookie).status_code == 200
+    head = httpx.head(f"{server.url}{SUMMARY}", headers=cookie)
+    assert head.status_code == 200
+    assert head.content == b""
+    assert httpx.post(f"{server.url}{SUMMARY}", headers=cookie).status_code in (401, 405)
+
+
+def test_a_header_goes_before_the_cookie(server: Server, key: str) -> None:
+    cookie = sign_in(server, key)
+    assert get(server, SUMMARY, {**cookie, **bearer("ak_no.thing")}).status_code == 401
+    assert get(server, SUMMARY, {**cookie, "Authorization": ""}).status_code == 401
+
+
+def test_a_cookie_without_the_host_prefix_is_not_looked_at(server: Server, key: str) -> None:
+    secret = sign_in(server, key)["Cookie"].partition("=")[2]
+    assert get(server, SUMMARY, {"Cookie": f"talkmeter={secret}"}).status_code == 401
+
+
+def test_a_made_up_cookie_is_no_session(server: Server) -> None:
+    made_up = {"Cookie": f"{COOKIE}={'A' * 43}"}
+    assert get(server, SUMMARY, made_up).status_code == 401
+    assert get(server, "/session", made_up).json()["signed_in"] is False
+
+
+# --------------------------------------------------------------------------------------------- organizations
+
+
+def test_a_key_reaches_its_organization_only(server: Server, key: str) -> None:
+    cookie = sign_in(server, key)
+    assert get(server, SUMMARY, cookie, organization_id="acme").status_code == 200
+    assert get(server, SUMMARY, cookie, organization_id="globex").status_code == 403
+    assert get(server, SUMMARY, cookie, organization_id="unheard-of").status_code == 403
+
+
+def test_two_tabs_show_two_organizations_by_one_session(server: Server) -> None:
+    for org_id, calls in (("acme-tabs", 1), ("globex-tabs", 2)):
+        headers = bearer(server.key(org_id))
+        events = [conversation(f"{org_id}-{number}") for number in range(calls)]
+        httpx.post(f"{server.url}/metering/events", json=events, headers=headers).raise_for_status()
+    token = server.cli("tokens", "add", "--name", "somebody", "--org", "acme-tabs", "--org", "globex-tabs")
+    cookie = sign_in(server, token)
+    window = {"from": "2026-03-01", "to": "2026-03-02"}
+
+    first = get(server, SUMMARY, cookie, organization_id="acme-tabs", **window)
+    second = get(server, SUMMARY, {**cookie, "X-Anyreach-Org": "globex-tabs"}, **window)
+    assert (first.json()["total_calls"], second.json()["total_calls"]) == (1, 2)
+    assert first.headers["etag"] != second.headers["etag"]
+    assert "X-Anyreach-Org" in first.headers["vary"]
+    assert "Cookie" in first.headers["vary"]
+
+    state = get(server, "/session", cookie).json()
+    assert [one["id"] for one in state["organizations"]] == ["acme-tabs", "globex-tabs"]
+    assert get(server, "/session", cookie, organization_id="globex-tabs").json()["organization"] == "globex-tabs"
+    assert get(server, "/session", cookie, organization_id="acme").json()["organization"] is None
+
+
+def test_a_session_of_several_organizations_must_name_one(server: Server) -> None:
+    server.cli("orgs", "add", "initech")
+    token = server.cli("tokens", "add", "--name", "somebody", "--org", "acme", "--org", "initech")
+    cookie = sign_in(server, token)
+    unnamed = get(server, SUMMARY, cookie)
+    assert unnamed.status_code == 422
+    assert "X-Anyreach-Org" in unnamed.json()["detail"]
+    both = get(server, SUMMARY, {**cookie, "X-Anyreach-Org": "acme"}, organization_id="initech")
+    assert both.status_code == 422
+    assert get(server, SUMMARY, {**cookie, "X-Anyreach-Org": "acme"}, organization_id="acme").status_code == 200
+    assert get(server, SUMMARY, {**cookie, "X-Anyreach-Org": "acme"}, organization_id="globex").status_code == 403
+
+
+# --------------------------------------------------------------------------------------------- how it ends
+
+
+def test_signing_out_ends_the_session_at_once(server: Server, key: str) -> None:
+    cookie = sign_in(server, key)
+    answer = httpx.delete(f"{server.url}/session", headers={**cookie, **PAGE})
+    assert answer.status_code == 200
+    assert answer.json()["signed_in"] is False
+    assert answer.headers["set-cookie"].startswith(f"{COOKIE}=; Max-Age=0; Path=/; Secure;")
+    ended = get(server, SUMMARY, cookie)
+    assert ended.status_code == 401
+    assert "sign in again" in ended.json()["detail"]
+
+
+def test_signing_out_twice_is_no_error(server: Server) -> None:
+    assert httpx.delete(f"{server.url}/session", headers=PAGE).status_code == 200
+
+
+def test_signing_in_again_ends_the_session_before(server: Server, key: str) -> None:
+    before = sign_in(server, key)
+    after = cookie_of(httpx.post(f"{server.url}/session", headers={**PAGE, **bearer(key), **before}))
+    assert get(server, SUMMARY, before).status_code == 401
+    assert get(server, SUMMARY, after).status_code == 200
+
+
+@pytest.mark.parametrize("how", ["its key was revoked", "its key expired", "its days are over", "it was left alone"])
+def test_a_session_is_refused_because(server: Server, ended: dict[str, dict[str, str]], how: str) -> None:
+    assert get(server, SUMMARY, ended[how]).status_code == 401
+    state = get(server, "/session", ended[how])
+    assert state.status_code == 200
+    assert state.json()["signed_in"] is False
+    assert state.json()["organizations"] == []
+
+
+def test_a_session_ends_with_its_key_at_the_latest(server: Server) -> None:
+    key = server.cli("keys", "add", "--org", "acme", "--role", "admin", "--expires", "1")
+    answer = httpx.post(f"{server.url}/session", headers={**PAGE, **bearer(key)})
+    assert int(answer.headers["set-cookie"].partition("Max-Age=")[2].partition(";")[0]) <= 86_400
+
+
+def test_a_session_in_use_stays(server: Server, key: str) -> None:
+    cookie = sign_in(server, key)
+    almost = time.time_ns() // 1000 - 11 * 3_600_000_000
+    change_database(server, "UPDATE session SET used_at = ? WHERE secret_hash = ?", almost, hash_of(cookie))
+    deadline = time.monotonic() + BELIEVED_SEC + 3
+    used_at = almost
+    while used_at == almost and time.monotonic() < deadline:
+        assert get(server, SUMMARY, cookie).status_code == 200
+        time.sleep(0.2)
+        with sqlite3.connect(server.folder / "talkmeter.db", timeout=10) as database:
+            found = database.execute("SELECT used_at FROM session WHERE secret_hash = ?", (hash_of(cookie),))
+            used_at = found.fetchone()[0]
+        database.close()
+    assert used_at > almost
+
+
+def test_nobody_is_signed_in_without_a_cookie(server: Server) -> None:
+    answer = get(server, "/session", {})
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "signed_in": False,
+        "organizations": [],
+        "organization": None,
+        "expires_at": None,
+        "plans_url": "https://example.com/plans",
+    }

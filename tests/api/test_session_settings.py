@@ -1,0 +1,92 @@
+"""Sessions under the addresses and settings that an operator may choose: cookies, origins, other sites."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.servers import Server, free_port, running_server
+
+SUMMARY = "/admin/usage/summary"
+COOKIE = "__Host-talkmeter"
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def cookie_of(answer: httpx.Response) -> dict[str, str]:
+    return {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+
+
+def get(server: Server, path: str, headers: dict[str, str]) -> httpx.Response:
+    return httpx.get(f"{server.url}{path}", headers=headers)
+
+
+def test_https_has_a_secure_cookie_and_only_its_own_origin(tmp_path: Path) -> None:
+    with running_server(tmp_path, public_url="HTTPS://Usage.Example.com:443/") as server:
+        key = server.key("acme")
+        local = httpx.post(f"{server.url}/session", headers={**bearer(key), "Origin": server.url})
+        assert local.status_code == 403
+        headers = {**bearer(key), "Origin": "https://usage.example.com"}
+        answer = httpx.post(f"{server.url}/session", headers=headers)
+        assert answer.headers["set-cookie"].startswith(f"{COOKIE}=")
+        assert "Secure" in answer.headers["set-cookie"]
+        assert "Warning" not in server.log()
+        assert server.cli("link", "--org", "acme").startswith("https://usage.example.com/organization/usage#sign-in=")
+
+
+def test_plain_http_has_a_cookie_that_a_browser_keeps_and_a_warning(tmp_path: Path) -> None:
+    with running_server(tmp_path, public_url="http://usage.example.com:8000") as server:
+        headers = {**bearer(server.key("acme")), "Origin": "http://usage.example.com:8000"}
+        answer = httpx.post(f"{server.url}/session", headers=headers)
+        name, _, rest = answer.headers["set-cookie"].partition("=")
+        assert name == "talkmeter"
+        assert "Secure" not in rest
+        assert get(server, SUMMARY, cookie_of(answer)).status_code == 200
+        assert server.log().count("plain http") == 1
+
+
+def test_other_origins_read_with_a_bearer_token_and_never_with_a_cookie(tmp_path: Path) -> None:
+    origin = "https://reports.example.com"
+    with running_server(tmp_path, cors_origins=f"{origin}, http://localhost:3000") as server:
+        key = server.key("acme")
+        asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+        preflight = httpx.options(f"{server.url}{SUMMARY}", headers=asked)
+        assert preflight.status_code == 204
+        assert preflight.headers["access-control-allow-origin"] == origin
+        assert preflight.headers["access-control-allow-headers"] == "Authorization, If-None-Match, X-Anyreach-Org"
+        assert preflight.headers["access-control-allow-methods"] == "GET, HEAD"
+        answer = get(server, SUMMARY, {**bearer(key), "Origin": origin})
+        assert answer.headers["access-control-allow-origin"] == origin
+        assert answer.headers["access-control-expose-headers"] == "ETag"
+        assert "Origin" in answer.headers.get_list("vary")[-1]
+        refused = get(server, SUMMARY, {"Origin": origin})
+        assert refused.status_code == 401
+        assert refused.headers["access-control-allow-origin"] == origin
+
+        for response in (preflight, answer, refused):
+            assert "access-control-allow-credentials" not in response.headers
+        for other in ("https://reports.example.com.evil.example", "https://evil.example", "null"):
+            heard = get(server, SUMMARY, {**bearer(key), "Origin": other})
+            assert "access-control-allow-origin" not in heard.headers
+        for path in ("/session", "/metering/events"):
+            assert "access-control-allow-origin" not in httpx.options(f"{server.url}{path}", headers=asked).headers
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("public_url", "usage.example.com"),
+        ("public_url", "https://example.com/talkmeter"),
+        ("public_url", "ftp://example.com"),
+        ("cors_origins", "*"),
+        ("cors_origins", "https://example.com/path"),
+        ("plans_url", "javascript:alert(1)"),
+        ("session_days", "8"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused_in_a_sentence(tmp_path: Path, setting: str, value: str) -> None:
+    settings = {setting: value, "port": str(free_port())}
+    with pytest.raises(AssertionError, match=f"TALKMETER_{setting.upper()} must"), running_server(tmp_path, **settings):
+        pass

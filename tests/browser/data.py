@@ -1,0 +1,42 @@
+"""What the organizations of the browser's tests have: few events on purpose, so that every figure is checked by hand.
+
+The page's clock stands at NOW, a Sunday. The tests say the figures; nothing here computes one.
+"""
+
+from typing import Final
+
+from tests.events import Json, conversation, event, run
+
+NOW: Final = "2026-03-15T12:00:00Z"
+ACME: Final = "acme"
+QUIET: Final = "quiet"
+NEWBORN: Final = "new-born"
+LOCKED: Final = "locked"
+
+ACME_EVENTS: Final[list[Json]] = [
+    conversation("feb-last", created_at="2026-02-28T23:59:59.999Z", duration=600),
+    conversation("mar-first", created_at="2026-03-01T00:00:00Z", duration=60),
+    conversation("out", created_at="2026-03-10T09:00:00Z", direction="outbound", duration=90.6),
+    conversation("widget", created_at="2026-03-10T10:00:00Z", channel="webrtc", duration=200),
+    conversation("mail", created_at="2026-03-10T11:00:00Z", channel="email", duration=None),
+    conversation("text", created_at="2026-03-15T11:00:00Z", channel="text", direction="outbound", duration=30),
+    conversation("tomorrow", created_at="2026-03-16T00:00:00Z", duration=1000),
+    conversation("last-year", created_at="2025-06-01T12:00:00Z", duration=120),
+    run("run-1", created_at="2026-03-05T08:00:00Z"),
+    run("run-2", created_at="2026-03-05T09:00:00Z"),
+    run("run-3", created_at="2026-03-06T08:00:00Z", status="failed"),
+    run("run-4", created_at="2026-03-15T08:00:00Z", status="running"),
+    *(event("agent.updated", {"id": f"agent-{number}"}) for number in range(3)),
+    event("phone_number.updated", {"id": "+13125550110", "shared": True}),
+    event("phone_number.updated", {"id": "+13125550111", "shared": False}),
+    event("web_widget.updated", {"id": "widget-1"}),
+    event("dataset.updated", {"id": "base-1", "active": True}),
+    event("dataset.updated", {"id": "base-2", "active": False}),
+]
+"""Month to date: 2 voice calls of 150.6 s, 3 sessions of 230 s (one without a duration), 4 runs."""
+
+QUIET_EVENTS: Final[list[Json]] = [
+    conversation("only", created_at="2025-12-24T10:00:00Z", duration=3_723.4),
+    event("phone_number.updated", {"id": "+13125550112", "shared": False}),
+]
+"""One call before Christmas, no run ever, no shared number."""

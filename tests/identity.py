@@ -1,0 +1,98 @@
+"""A made-up identity provider: real keys, and a real server that publishes them."""
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+
+RSA_KEY = rsa.generate_private_key(65_537, 2_048)
+OTHER_RSA_KEY = rsa.generate_private_key(65_537, 2_048)
+WEAK_RSA_KEY = rsa.generate_private_key(65_537, 1_024)
+EC_KEY = ec.generate_private_key(ec.SECP256R1())
+ED_KEY = ed25519.Ed25519PrivateKey.generate()
+SECRET = b"a symmetric key that stands in the key set" * 2
+
+
+def public_jwk(key: PrivateKey, kid: str, **more: str) -> dict[str, Any]:
+    """A key of the provider as its key set shows it."""
+    return {**_of_public(key), "kid": kid, "use": "sig", **more}
+
+
+def _of_public(key: PrivateKey) -> dict[str, Any]:
+    match key:
+        case rsa.RSAPrivateKey():
+            return RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+        case ec.EllipticCurvePrivateKey():
+            return ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+        case ed25519.Ed25519PrivateKey():
+            return OKPAlgorithm.to_jwk(key.public_key(), as_dict=True)
+
+
+def encoded(content: bytes) -> str:
+    """Base64url without padding, as in a JWT."""
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+KEYS: list[dict[str, Any]] = [
+    public_jwk(RSA_KEY, "rsa-1", alg="RS256"),
+    public_jwk(RSA_KEY, "rsa-any"),
+    public_jwk(EC_KEY, "ec-1", alg="ES256"),
+    public_jwk(ED_KEY, "ed-1"),
+    public_jwk(WEAK_RSA_KEY, "weak"),
+    public_jwk(OTHER_RSA_KEY, "for-encryption", use="enc"),
+    {"kty": "oct", "kid": "symmetric", "alg": "HS256", "k": encoded(SECRET)},
+]
+
+
+class JwksHandler(BaseHTTPRequestHandler):
+    """Answers with the key set, and counts how often it was asked."""
+
+    keys: ClassVar[list[dict[str, Any]]] = KEYS
+    body: ClassVar[bytes | None] = None
+    asked: ClassVar[int] = 0
+
+    def do_GET(self) -> None:
+        type(self).asked += 1
+        body = self.body if self.body is not None else json.dumps({"keys": self.keys}).encode()
+        self.send_response(302 if self.path == "/moved" else 200)
+        if self.path == "/moved":
+            self.send_header("Location", "/jwks.json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.path == "/slow":
+            self._trickle(body)
+        else:
+            self.wfile.write(body)
+
+    def _trickle(self, body: bytes) -> None:
+        try:
+            for byte in body:
+                self.wfile.write(bytes([byte]))
+                time.sleep(0.05)
+        except OSError:
+            return
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  the library's name
+        """Say nothing."""
+
+
+@contextmanager
+def key_server() -> Iterator[str]:
+    """The address of a server of the keys."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), JwksHandler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,77 @@
+"""A server of a made-up page: the application of `talkmeter serve`, told another folder to serve the page from."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from granian.constants import Interfaces
+from granian.server import Server
+from litestar.types import ASGIApp
+
+from talkmeter.api.app import make_app
+from talkmeter.api.surround import surround
+from talkmeter.ledger.engine import open_engine
+from talkmeter.ledger.migrate import migrate
+from talkmeter.settings import load_settings
+from tests.servers import START_TIMEOUT_SEC, environment_for, free_port
+
+ROOT = Path(__file__).parent.parent
+FOLDER = "MADE_UP_PAGE"
+
+
+def serve_app() -> ASGIApp:
+    """What the server runs."""
+    return surround(make_app(load_settings(), Path(os.environ[FOLDER])))
+
+
+@contextmanager
+def serving(folder: Path, place: Path) -> Iterator[str]:
+    """The address of a server of the page in `folder`; its database is in `place`."""
+    port = free_port()
+    environment = {**environment_for(place, {"port": str(port)}), FOLDER: str(folder)}
+    with (place / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.made_up_page"], cwd=ROOT, env=environment, stdout=log, stderr=log
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + START_TIMEOUT_SEC
+        while not _is_live(url):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the server did not start: {(place / 'server.log').read_text()}")
+            time.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _is_live(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/live").is_success
+    except httpx.TransportError:
+        return False
+
+
+def main() -> None:
+    """Serve until a signal."""
+    settings = load_settings()
+    engine = open_engine(settings.database_url)
+    migrate(engine)
+    engine.dispose()
+    Server(
+        "tests.made_up_page:serve_app",
+        factory=True,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+    ).serve()
+
+
+if __name__ == "__main__":
+    main()
