@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.ingest import executemany_rate, http_rate
+from bench.paint import LOADS, paint_times
 from bench.summary import load, summary_latency
 
 
@@ -25,6 +26,7 @@ def main() -> None:
     console.print(f"{platform.machine()}, Python {platform.python_version()}, {platform.system()} {platform.release()}")
     console.print(measure_ingest(arguments.batches, arguments.rounds))
     console.print(measure_summary(arguments.conversations))
+    console.print(measure_paint(min(arguments.conversations, 100_000)))
 
 
 def measure_ingest(batches: int, rounds: int) -> Table:
@@ -84,6 +86,21 @@ def measure_summary(conversations: int) -> Table:
             f"{measured.server_mib:.0f}",
             f"{size:,.0f}",
         )
+    return table
+
+
+def measure_paint(conversations: int) -> Table | str:
+    """How soon the page shows its numbers."""
+    with tempfile.TemporaryDirectory() as folder:
+        measured = paint_times(Path(folder), conversations)
+    if measured is None:
+        return "The page was not timed: there is no Chromium (apt-get install chromium, or TALKMETER_CHROMIUM)."
+    table = Table(title=f"The page in Chromium, medians of {LOADS}, nothing in its cache")
+    for column in ("", "seconds", "at most"):
+        table.add_column(column, justify="left" if not column else "right")
+    names = ("cards with numbers", "last chart", "range changed to a year")
+    for name, seconds, most in zip(names, measured, (1.0, 1.5, 0.8), strict=True):
+        table.add_row(name, f"{seconds:.2f}", f"{most:.1f}")
     return table
 
 
