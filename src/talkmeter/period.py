@@ -19,12 +19,14 @@ LONGEST_WINDOW_DAYS: Final = 366
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DATE: Final = date(1970, 1, 1)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_HOUR: Final = "(?:[01][0-9]|2[0-3])"
+_SIXTY: Final = "[0-5][0-9]"
 _RFC3339: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+    rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[Tt ]{_HOUR}:{_SIXTY}:{_SIXTY}(?:\.[0-9]+)?(?:[Zz]|[+-]{_HOUR}:{_SIXTY})"
 )
 _ISO_8601: Final = re.compile(
     r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}"
-    r"(?:[Tt ][0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2}(?:[.,][0-9]+)?)?)?(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
+    rf"(?:[Tt ]{_HOUR}(?::?{_SIXTY}(?::?{_SIXTY}(?:[.,][0-9]+)?)?)?(?:[Zz]|[+-]{_HOUR}(?::?{_SIXTY})?)?)?"
 )
 _SPACE_FOR_PLUS: Final = re.compile(r" (?=[0-9]{2}:?(?:[0-9]{2})?$)")
 

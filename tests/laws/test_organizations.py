@@ -12,7 +12,7 @@ from talkmeter.ingest.receipt import make_receipt
 from tests.laws.histories import EVERYTHING, Cuts, cuts, items_of, laws, windows
 from tests.laws.ledgers import ANYONE, OWNER, Ledgers, bins_of
 from tests.laws.model import Event, Item, Model
-from tests.laws.strategies import ORG, broken_events, events, lists_of
+from tests.laws.strategies import ORG, broken_events, events, lists_of, often
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -20,7 +20,10 @@ ORGANIZATIONS = (ORG, "ACME", "acme ", "ü")
 UNHEARD_OF = "nobody"
 UNNAMED = (None, "")
 
-of_anyone = st.one_of(events(ORGANIZATIONS, items=2), broken_events((*ORGANIZATIONS, *UNNAMED)))
+of_anyone = often(
+    event=(8, events((ORG, "ACME", *ORGANIZATIONS), runs=1, items=1)),
+    broken=(1, broken_events((*ORGANIZATIONS, *UNNAMED))),
+)
 turns = st.tuples(st.sampled_from(ORGANIZATIONS), st.lists(items_of(UNNAMED), min_size=1, max_size=4))
 
 

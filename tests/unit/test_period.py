@@ -294,3 +294,10 @@ def test_an_instant_is_shown_in_utc_with_a_fraction_only_where_it_has_one() -> N
     assert format_instant(0) == "1970-01-01T00:00:00Z"
     assert format_instant(1) == "1970-01-01T00:00:00.000001Z"
     assert read_instant(format_instant(LATEST_INSTANT - 1)) == LATEST_INSTANT - 1
+
+
+@pytest.mark.parametrize("text", ["2026-03-05T24:00:00Z", "2026-03-05T10:00:00+05:60", "2026-03-05T10:00:00+24:00"])
+def test_an_instant_that_only_some_versions_of_python_read_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match="RFC 3339"):
+        read_instant(text)
+    assert "must be an ISO 8601 date" in refusal(text, "2026-04-01")
