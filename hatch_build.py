@@ -127,7 +127,9 @@ def become_npm(root: Path, *arguments: str) -> None:
 def _npm(root: Path) -> tuple[list[str], str]:
     """How npm is called, and a PATH on which its scripts find it: the wheel's own bin/npm does not start."""
     node = _node()
-    command = [str(node), str(node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+    cli = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    # The certificates this machine trusts, a company's own among them, as pip does.
+    command = [str(node), "--use-system-ca", str(cli)]
     folder = root / "build" / "bin"
     folder.mkdir(parents=True, exist_ok=True)
     shim = folder / "npm"

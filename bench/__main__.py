@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="alternating runs of each measure")
     parser.add_argument("--conversations", type=int, default=1_000_000, help="conversations of the large year")
     arguments = parser.parse_args()
-    console = Console()
+    console = Console(width=110)
     console.print(f"{platform.machine()}, Python {platform.python_version()}, {platform.system()} {platform.release()}")
     console.print(measure_ingest(arguments.batches, arguments.rounds))
     console.print(measure_summary(arguments.conversations))

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.watch import USAGE, Visitor, card, hold, range_button
+from tests.browser.watch import USAGE, Visitor, assert_accessible, card, hold, range_button
 
 SUMMARY = "/admin/usage/summary"
 
@@ -147,6 +147,7 @@ def test_an_address_edited_by_hand_falls_back_to_the_default_and_says_so(
     expect(page.get_by_role("alert")).to_contain_text(sentence)
     expect(page).to_have_url(re.compile(r"usage\?organization_id=acme$"))
     assert days_asked(visitor) == [("2026-03-01", "2026-03-16")]
+    assert_accessible(page)
     page.get_by_role("button", name="Close this message").click()
     expect(page.get_by_role("alert")).to_have_count(0)
 
@@ -158,6 +159,7 @@ def test_while_a_changed_range_is_on_its_way_the_old_figures_are_dimmed_and_name
     page.get_by_role("button", name="Yesterday").click()
     expect(page.locator(".freshness")).to_contain_text(re.compile(r"Still showing Mar 1\s–\s15; Mar 14 is on its way"))
     expect(page.locator(".figures.late[aria-busy=true]")).to_contain_text("Total Calls5")
+    assert_accessible(page)
     held[0].continue_()
     expect(page.locator(".figures")).not_to_have_class(re.compile("late"))
     expect(card(page, "Total Calls")).to_contain_text("Total Calls0")

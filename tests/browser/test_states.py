@@ -76,6 +76,7 @@ def test_refresh_asks_for_the_same_range_again_while_the_old_numbers_stay(visito
     page.clock.fast_forward("10:00")
     page.get_by_role("button", name="Refresh").click()
     expect(page.locator(".figures[aria-busy=true]")).to_contain_text("Total Calls4")
+    assert_accessible(page)
     held[0].continue_()
     expect(page.locator(".freshness")).to_contain_text(re.compile(r"fetched at 12:10:\d\d UTC"))
     first, second = visitor.asked("/admin/usage/summary")
@@ -89,6 +90,7 @@ def test_a_fault_of_the_server_is_retried_twice_and_then_shown(visitor: Visitor)
     page.get_by_role("button", name="Refresh").click()
     expect(page.get_by_role("alert")).to_contain_text(SENTENCE)
     assert len(visitor.asked("/admin/usage/summary")) == 1 + 3
+    assert_accessible(page)
 
 
 def test_offline_the_old_figures_stay_and_the_page_says_why_and_recovers(visitor: Visitor) -> None:
@@ -98,6 +100,8 @@ def test_offline_the_old_figures_stay_and_the_page_says_why_and_recovers(visitor
     page.get_by_role("button", name="Refresh").click()
     expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached.")
     expect(card(page, "Total Calls")).to_contain_text("Total Calls5")
+    assert_accessible(page)
+    visitor.forgive("Couldn't load preload assets")
     page.context.set_offline(False)
     expect(page.get_by_role("alert")).to_have_count(0)
 

@@ -25,7 +25,7 @@ export function UsageScreen({ organization }: { organization: string | null }) {
       {place.wrong !== null && (
         <Alert
           role="alert"
-          color="orange"
+          color="blue"
           variant="outline"
           className="notice"
           title={`${place.wrong} The month to date is shown instead.`}
