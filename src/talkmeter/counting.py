@@ -82,18 +82,6 @@ def run_counts(status: str, runs: int) -> Counters:
     )
 
 
-def counts_of(record: Record | None) -> Counters:
-    """What one record adds to its day; a deleted record and an inventory item add nothing."""
-    match record:
-        case Conversation():
-            timed = record.duration_ms is not None
-            return call_counts(record.modality, record.direction, record.status, 1, int(timed), record.duration_ms or 0)
-        case WorkflowExecution():
-            return run_counts(record.status, 1)
-        case InventoryItem() | None:
-            return ZERO
-
-
 def dimensions_of(record: Conversation | WorkflowExecution) -> tuple[tuple[str, str], ...]:
     """Every (dimension, value) a record counts under; "without" is the empty string."""
     if isinstance(record, Conversation):

@@ -12,7 +12,7 @@ from cachetools import TTLCache
 from litestar.handlers import BaseRouteHandler
 
 from talkmeter import clock
-from talkmeter.api.cookie import Sessions
+from talkmeter.api.cookie import BELIEVED_SEC, MOST_BELIEVED, Sessions
 from talkmeter.api.identity import identity_provider
 from talkmeter.api.problems import Connected
 from talkmeter.api.reach import Reach
@@ -31,8 +31,6 @@ from talkmeter.ledger.engine import Connection
 from talkmeter.ledger.sessions import Session
 from talkmeter.period import format_instant
 
-BELIEVED_SEC: Final = 5
-MOST_BELIEVED: Final = 10_000
 ORGANIZATION_HEADER: Final = "X-Anyreach-Org"
 ORGANIZATION_PARAMETER: Final = "organization_id"
 _PREFIXES: Final = {
