@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from talkmeter.errors import Unprocessable, shown
 
+MICROSECONDS_PER_HOUR: Final = 3_600_000_000
 MICROSECONDS_PER_DAY: Final = 86_400_000_000
 EARLIEST_INSTANT: Final = 0
 LATEST_INSTANT: Final = 4_102_444_800_000_000
@@ -19,6 +20,7 @@ LONGEST_WINDOW_DAYS: Final = 366
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DATE: Final = date(1970, 1, 1)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _HOUR: Final = "(?:[01][0-9]|2[0-3])"
 _SIXTY: Final = "[0-5][0-9]"
 _RFC3339: Final = re.compile(
@@ -46,6 +48,24 @@ class Window(NamedTuple):
     def days(self) -> range:
         """Every UTC day the window touches, in days since 1970."""
         return range(day_of(self.start), day_of(self.end - 1) + 1)
+
+
+class Present(NamedTuple):
+    """The clock as an answer sees it, in microseconds."""
+
+    now: int
+    stale_before: int
+    """Live conversations whose newest event is older have gone silent."""
+
+    @property
+    def today(self) -> int:
+        """The UTC day that is not over, in days since 1970."""
+        return day_of(self.now)
+
+
+def present(now: int, stale_hours: int) -> Present:
+    """The clock at an instant."""
+    return Present(now, now - stale_hours * MICROSECONDS_PER_HOUR)
 
 
 class Piece(NamedTuple):
@@ -86,6 +106,17 @@ def format_instant(instant: int) -> str:
 def format_day(day: int) -> str:
     """Days since 1970 as YYYY-MM-DD."""
     return (_EPOCH_DATE + timedelta(days=day)).isoformat()
+
+
+def read_day(name: str, text: str) -> int:
+    """A UTC day written YYYY-MM-DD, in days since 1970. Unprocessable where it is none, or lies out of range."""
+    try:
+        day = (date.fromisoformat(text if _DAY.fullmatch(text) else "") - _EPOCH_DATE).days
+    except ValueError:
+        raise Unprocessable(f"'{name}' must be a day such as 2026-11-01, not {shown(text)}.") from None
+    if not within_range(day * MICROSECONDS_PER_DAY):
+        raise Unprocessable(f"'{name}' must lie between 1970-01-01 and 2099-12-31, not at {shown(text)}.")
+    return day
 
 
 def month_to_date(now: int) -> Window:

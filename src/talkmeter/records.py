@@ -162,6 +162,16 @@ def rank(state: State) -> Rank:
     return (class_, state.time, state.sequence, state.source, state.event_id, state.hash)
 
 
+RANK_PIECES: Final = ("class", "time", "sequence", "source", "event id", "content")
+"""What a rank is compared by, piece by piece: the first difference decides."""
+
+
+def deciding_piece(winner: State, loser: State) -> str | None:
+    """The piece of the rank by which one state outranks another of its record; None where they are the same state."""
+    pairs = zip(RANK_PIECES, rank(winner), rank(loser), strict=True)
+    return next((piece for piece, ours, theirs in pairs if ours != theirs), None)
+
+
 class Outcome(StrEnum):
     """What became of a valid event: each is in exactly one of these bins (docs/http-api.md)."""
 

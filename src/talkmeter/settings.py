@@ -31,6 +31,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     queue_bytes: int
     queue_events: int
     reader_threads: int
+    stale_hours: int
+    export_bytes: int
     plans_url: str
     cors_origins: str
     session_days: int
@@ -79,6 +81,14 @@ SETTINGS: Final = (
     Setting("queue_bytes", "67108864", "Bytes of bodies that may wait before the writer; beyond: 503.", 1024, 1 << 32),
     Setting("queue_events", "40000", "Events that may wait before the writer; beyond: 503.", 1, 10_000_000),
     Setting("reader_threads", "4", "Threads that answer queries.", 1, 64),
+    Setting("stale_hours", "24", "Hours without an event after which a live conversation counts as stale.", 1, 8760),
+    Setting(
+        "export_bytes",
+        "2147483648",
+        "Bytes that exports on their way may fill in the folder for temporary files; beyond: 507.",
+        1024,
+        1 << 50,
+    ),
     Setting("plans_url", "", "Address of your plans and billing page, linked from the usage page; empty: no link."),
     Setting("cors_origins", "", "Origins of other sites whose pages may read /admin with a bearer token."),
     Setting("session_days", "7", "Days after which a browser must sign in again.", 1, 7),

@@ -14,7 +14,16 @@ CACHE_HEADERS: Final = {
 
 def make_etag(database_id: str, org_id: str, revision: Revision, route: str, *query: object) -> str:
     """A strong ETag: database, organization, its revision and last event, route, resolved query, program version."""
-    parts = (database_id, org_id, revision.revision, revision.last_event_at, route, *query, __version__)
+    parts = (
+        database_id,
+        org_id,
+        revision.revision,
+        revision.last_event_at,
+        revision.newest_silent,
+        route,
+        *query,
+        __version__,
+    )
     return '"' + sha256("\n".join(map(repr, parts)).encode()).hexdigest()[:32] + '"'
 
 

@@ -1,6 +1,7 @@
 """What the OpenAPI description cannot take from signatures: bodies that are read raw, credentials, answers."""
 
 from dataclasses import dataclass
+from types import UnionType
 from typing import Final
 
 from litestar import Router
@@ -142,7 +143,7 @@ class SignInOperation(Operation):
         self.request_body = RequestBody(required=False, content={PLAIN: OpenAPIMediaType(schema=schema)})
 
 
-def json_answer(container: type[object], description: str) -> ResponseSpec:
+def json_answer(container: type[object] | UnionType, description: str) -> ResponseSpec:
     """A JSON answer that a handler encodes by itself."""
     return ResponseSpec(data_container=container, description=description, generate_examples=False)
 

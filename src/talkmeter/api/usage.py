@@ -1,79 +1,228 @@
-"""`GET /admin/usage/summary`: the page's one question."""
+"""`GET /admin/usage/…`: the page's questions, each answered in one snapshot."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Final, TypeVar
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from litestar import Response, Router, get
 from litestar.openapi import ResponseSpec
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.params import PathParameter
 
 from talkmeter import clock
-from talkmeter.api.auth import ORGANIZATION_HEADER, caller_of, organization_of, requires
+from talkmeter.api.auth import caller_of, organization_of, requires
 from talkmeter.api.etag import CACHE_HEADERS, make_etag, matches
-from talkmeter.api.openapi import QueryOperation, documented, json_answer
+from talkmeter.api.openapi import documented, json_answer
+from talkmeter.api.parameters import (
+    BY,
+    COMPARE,
+    CURSOR,
+    FILTER,
+    ITEMS,
+    KIND,
+    LIMIT,
+    SPLIT,
+    WINDOW,
+    query_of,
+    read_parameters,
+)
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.scopes import BILLING_MANAGE
 from talkmeter.api.service import Service
-from talkmeter.errors import Unprocessable
+from talkmeter.errors import NotFound, shown
 from talkmeter.ledger.engine import Connection
-from talkmeter.period import read_window
-from talkmeter.usage.revision import read_revision
+from talkmeter.period import Present, present, read_window
+from talkmeter.records import RecordKey
+from talkmeter.usage.breakdown import Breakdown, read_breakdown
+from talkmeter.usage.compare import compared_windows
+from talkmeter.usage.history import History, read_history
+from talkmeter.usage.inventory import Items, read_items
+from talkmeter.usage.questions import (
+    cut_to_day,
+    read_filter,
+    read_item_filter,
+    read_limit,
+    read_mode,
+    read_record_kind,
+    read_split,
+)
+from talkmeter.usage.records import Records, read_records
+from talkmeter.usage.revision import Revision, read_revision
 from talkmeter.usage.summary import Summary, read_summary
 
-Bound = Annotated[
-    str | None,
-    QueryParameter(description="ISO 8601 date or date-time; no offset means UTC; both bounds missing: month to date."),
-]
-OrganizationHeader = Annotated[
-    str | None,
-    HeaderParameter(name=ORGANIZATION_HEADER, description="The organization; required with a personal access token."),
-]
-OrganizationParameter = Annotated[str | None, QueryParameter(description="The same as the header X-Anyreach-Org.")]
-IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match", description="The ETag of an answer at hand.")]
+RECORDS_PATH: Final = "/admin/usage/records"
+Answer = TypeVar("Answer")
+_NOT_MODIFIED: Final = ResponseSpec(
+    data_container=None, description="The answer at hand is still true.", generate_examples=False
+)
 
 
 @get(
     "/admin/usage/summary",
     guards=[requires(BILLING_MANAGE)],
-    operation_class=QueryOperation,
+    operation_class=query_of(*WINDOW, COMPARE, conditional=True),
     responses={
         200: json_answer(Summary, "The summary of the window."),
-        304: ResponseSpec(
-            data_container=None, description="The answer at hand is still true.", generate_examples=False
-        ),
+        304: _NOT_MODIFIED,
         **documented(401, 403, 422),
     },
     summary="Usage summary",
 )
-async def get_summary(
-    request: AnyRequest,
-    from_: Annotated[str | None, QueryParameter(name="from", description="Start of the window, included.")] = None,
-    to: Bound = None,
-    organization: OrganizationHeader = None,  # noqa: ARG001  the guard reads it; here it is described
-    organization_id: OrganizationParameter = None,  # noqa: ARG001  as above
-    if_none_match: IfNoneMatch = None,  # noqa: ARG001  read below with all its lines; here it is described
-) -> Response[bytes]:
+async def get_summary(request: AnyRequest) -> Response[bytes]:
     """Activity between two instants, one point per UTC day, and the current inventory."""
+    parameters = read_parameters(request, *WINDOW, COMPARE, strict=False)
+    org_id = organization_of(caller_of(request))
+    now = _present(request)
+    window = read_window(parameters.get("from"), parameters.get("to"), now.now)
+    mode = read_mode(parameters)
+
+    def ask(connection: Connection, revision: Revision) -> Summary:
+        return read_summary(connection, org_id, window, revision, now, mode)
+
+    windows = compared_windows(window, mode, now.now)
+    return await _answer(request, now, ask, "summary", window, windows)
+
+
+@get(
+    "/admin/usage/breakdown",
+    guards=[requires(BILLING_MANAGE)],
+    operation_class=query_of(*WINDOW, BY, *SPLIT, conditional=True),
+    responses={
+        200: json_answer(Breakdown, "The window's figures by value, the greatest first."),
+        304: _NOT_MODIFIED,
+        **documented(401, 403, 422),
+    },
+    summary="What drives the usage",
+)
+async def get_breakdown(request: AnyRequest) -> Response[bytes]:
+    """The figures of a window split by one dimension; rows and others add up to the summary."""
+    parameters = read_parameters(request, *WINDOW, BY, *SPLIT)
+    org_id = organization_of(caller_of(request))
+    now = _present(request)
+    window = read_window(parameters.get("from"), parameters.get("to"), now.now)
+    split = read_split(parameters)
+
+    def ask(connection: Connection, _revision: Revision) -> Breakdown:
+        return read_breakdown(connection, org_id, window, split, now)
+
+    windows = compared_windows(window, split.mode, now.now)
+    return await _answer(request, now, ask, "breakdown", window, split, windows)
+
+
+@get(
+    RECORDS_PATH,
+    guards=[requires(BILLING_MANAGE)],
+    operation_class=query_of(KIND, *WINDOW, *FILTER, LIMIT, CURSOR),
+    responses={200: json_answer(Records, "A page of records, newest first."), **documented(401, 403, 422)},
+    summary="The records behind a number",
+)
+async def get_records(request: AnyRequest) -> Response[bytes]:
+    """The records that make a figure, each with what it adds; they add up to the figure exactly."""
+    parameters = read_parameters(request, KIND, *WINDOW, *FILTER, LIMIT, CURSOR)
+    org_id = organization_of(caller_of(request))
+    service: Service = request.app.state.service
+    now = _present(request)
+    window = cut_to_day(read_window(parameters.get("from"), parameters.get("to"), now.now), parameters)
+    wanted, limit, cursor = read_filter(parameters), read_limit(parameters), parameters.get("cursor")
+
+    def ask(connection: Connection) -> Records:
+        revision = read_revision(connection, org_id, now)
+        key = service.database_id
+        return read_records(connection, org_id, window, wanted, revision, now, key=key, limit=limit, cursor=cursor)
+
+    return _json(await service.read(ask))
+
+
+@get(
+    RECORDS_PATH + "/{kind:str}/{record_id:path}",
+    guards=[requires(BILLING_MANAGE)],
+    operation_class=query_of(),
+    responses={
+        200: json_answer(History, "Every state of the record, the winning one first."),
+        **documented(401, 403, 404, 422),
+    },
+    summary="The history of a record",
+)
+async def get_record(
+    request: AnyRequest,
+    kind: Annotated[str, PathParameter(description="The kind of the record.")],
+    record_id: Annotated[str, PathParameter(description="Its id, percent-encoded.")],  # noqa: ARG001  read as it was sent
+) -> Response[bytes]:
+    """Every state ever received for a record, in order of rank, and which one wins and why."""
+    org_id = organization_of(caller_of(request))
+    service: Service = request.app.state.service
+    key = RecordKey(read_record_kind(kind), _last_part(request, kind))
+
+    def ask(connection: Connection) -> History:
+        return read_history(connection, org_id, key, service.settings.history_days)
+
+    return _json(await service.read(ask))
+
+
+@get(
+    "/admin/usage/inventory",
+    guards=[requires(BILLING_MANAGE)],
+    operation_class=query_of(*ITEMS, LIMIT, CURSOR),
+    responses={200: json_answer(Items, "A page of items, in order of their ids."), **documented(401, 403, 422)},
+    summary="The items behind an inventory card",
+)
+async def get_inventory(request: AnyRequest) -> Response[bytes]:
+    """What an inventory card counts, item by item."""
+    parameters = read_parameters(request, *ITEMS, LIMIT, CURSOR)
+    org_id = organization_of(caller_of(request))
+    service: Service = request.app.state.service
+    now = _present(request)
+    wanted, limit, cursor = read_item_filter(parameters), read_limit(parameters), parameters.get("cursor")
+
+    def ask(connection: Connection) -> Items:
+        revision = read_revision(connection, org_id, now)
+        return read_items(connection, org_id, wanted, revision, key=service.database_id, limit=limit, cursor=cursor)
+
+    return _json(await service.read(ask))
+
+
+async def _answer(
+    request: AnyRequest, now: Present, ask: Callable[[Connection, Revision], object], route: str, *query: object
+) -> Response[bytes]:
+    """An answer that the caller may have at hand: what it depends on is read first, and 304 says it still holds."""
     service: Service = request.app.state.service
     org_id = organization_of(caller_of(request))
-    for name in ("from", "to"):
-        if len(request.query_params.getall(name, [])) > 1:
-            raise Unprocessable(f"'{name}' is given more than once.")
-    window = read_window(from_, to, clock.now())
     known = ",".join(request.headers.getall("if-none-match", []))
 
-    def ask(connection: Connection) -> tuple[str, bytes | None]:
-        revision = read_revision(connection, org_id)
-        etag = make_etag(service.database_id, org_id, revision, "summary", *window)
-        if matches(known, etag):
-            return etag, None
-        return etag, msgspec.json.encode(read_summary(connection, org_id, window, revision))
+    def ask_unless_known(connection: Connection) -> tuple[str, bytes | None]:
+        revision = read_revision(connection, org_id, now)
+        etag = make_etag(service.database_id, org_id, revision, route, now.today, *query)
+        return etag, None if matches(known, etag) else msgspec.json.encode(ask(connection, revision))
 
-    etag, answer = await service.read(ask)
+    etag, answer = await service.read(ask_unless_known)
     headers = {"ETag": etag, **CACHE_HEADERS}
     if answer is None:
         return Response(content=b"", status_code=304, headers=headers)
     return Response(content=answer, media_type="application/json", headers=headers)
 
 
-usage_router = Router(path="/", route_handlers=[get_summary], tags=["Usage"], security=[{"bearer": []}])
+def _json(answer: object) -> Response[bytes]:
+    return Response(content=msgspec.json.encode(answer), media_type="application/json", headers=CACHE_HEADERS)
+
+
+def _present(request: AnyRequest) -> Present:
+    service: Service = request.app.state.service
+    return present(clock.now(), service.settings.stale_hours)
+
+
+def _last_part(request: AnyRequest, kind: str) -> str:
+    """The id at the end of the path as it was sent: routing has taken slashes for its own, an id may hold any."""
+    raw: bytes = request.scope["raw_path"].partition(b"?")[0]
+    encoded = raw.partition(f"{RECORDS_PATH}/{kind}/".encode())[2]
+    try:
+        return unquote_to_bytes(encoded).decode()
+    except UnicodeDecodeError:
+        raise NotFound(f"Nothing was received for the {kind} {shown(encoded.decode('ascii', 'replace'))}.") from None
+
+
+usage_router = Router(
+    path="/",
+    route_handlers=[get_summary, get_breakdown, get_records, get_record, get_inventory],
+    tags=["Usage"],
+    security=[{"bearer": []}],
+)

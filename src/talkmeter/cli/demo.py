@@ -19,7 +19,6 @@ DATABASE_URL = "sqlite:///talkmeter-demo.db"
 KEY_NAME = "talkmeter demo"
 KEY_DAYS = 30
 DAYS_MADE = 366
-MICROSECONDS_PER_HOUR = 3_600_000_000
 
 
 @click.command()
@@ -58,7 +57,7 @@ def fill(engine: "Engine", settings: Settings) -> None:
     from rich.progress import Progress
 
     from talkmeter.ledger.writer import Writer
-    from talkmeter.period import day_of
+    from talkmeter.period import MICROSECONDS_PER_HOUR, day_of
 
     until = clock.now() // MICROSECONDS_PER_HOUR * MICROSECONDS_PER_HOUR
     today = day_of(clock.now())
@@ -101,11 +100,12 @@ def _first_missing_day(engine: "Engine", today: int) -> int:
     from talkmeter.demo import ORGANIZATION_ID
     from talkmeter.ledger.engine import reading
     from talkmeter.period import MICROSECONDS_PER_DAY, Window
-    from talkmeter.usage.days import read_days
+    from talkmeter.usage.days import read_usage
 
     window = Window((today - DAYS_MADE + 1) * MICROSECONDS_PER_DAY, (today + 1) * MICROSECONDS_PER_DAY)
     with reading(engine) as connection:
-        used = [day for day, counters in read_days(connection, ORGANIZATION_ID, window).items() if counters.calls]
+        [days] = read_usage(connection, ORGANIZATION_ID, window).days
+    used = [day for day, counters in days.items() if counters.calls]
     return max(used) - 1 if used else window.days[0]
 
 

@@ -16,15 +16,18 @@ def summary(org_id: str, from_: str | None, to: str | None, as_json: bool) -> No
 
     from talkmeter.cli.database import opened, require_organization
     from talkmeter.ledger.engine import reading
-    from talkmeter.period import read_window
+    from talkmeter.period import present, read_window
+    from talkmeter.settings import load_settings
     from talkmeter.usage.revision import read_revision
     from talkmeter.usage.summary import read_summary
 
-    window = read_window(from_, to, clock.now())
-    with opened() as engine:
+    settings = load_settings()
+    now = present(clock.now(), settings.stale_hours)
+    window = read_window(from_, to, now.now)
+    with opened(settings) as engine:
         require_organization(engine, org_id)
         with reading(engine) as connection:
-            answer = read_summary(connection, org_id, window, read_revision(connection, org_id))
+            answer = read_summary(connection, org_id, window, read_revision(connection, org_id, now), now)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(answer)).decode())
         return

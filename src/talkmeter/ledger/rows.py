@@ -1,11 +1,11 @@
 """States as rows of the record tables, and back; the nouns' fields stand in the order of the columns in `tables.py`."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec.structs import astuple
 
-from talkmeter.ledger.statements import Row
+from talkmeter.ledger.statements import Row, integer
 from talkmeter.records import (
     INVENTORY_KINDS,
     RECORD_TYPES,
@@ -47,6 +47,23 @@ def row_of(state: State, stored_at: int) -> Row:
         state.hash,
         stored_at,
     )
+
+
+class StoredState(NamedTuple):
+    """A state, and when it was stored, in microseconds."""
+
+    state: State
+    stored_at: int
+
+
+def stored_state_of(kind: Kind, row: Row) -> StoredState:
+    """The winning state that a row of the kind's table holds, and when it was stored."""
+    return StoredState(state_of(kind, row), integer(row[-1]))
+
+
+def stored_state_of_history(row: Row) -> StoredState:
+    """The received state that a row of `record_state` holds, and when it was stored."""
+    return StoredState(state_of_history(row), integer(row[-1]))
 
 
 def state_of(kind: Kind, row: Row) -> State:

@@ -145,7 +145,8 @@ def _insert(table: Table, on_conflict: OnConflict) -> Insert:
                 index_elements=key, set_={c.name: statement.excluded[c.name] for c in rest}
             )
         case OnConflict.ADD:
-            sums = {name: table.c[name] + statement.excluded[name] for name in COUNTERS}
+            sums: dict[str, object] = {name: table.c[name] + statement.excluded[name] for name in COUNTERS}
+            sums["changed_at"] = statement.excluded["changed_at"]
             return statement.on_conflict_do_update(index_elements=key, set_=sums)
         case OnConflict.SEEN_AGAIN:
             seen: dict[str, object] = {name: statement.excluded[name] for name in ("reason", "detail", "last_seen_at")}

@@ -17,6 +17,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    text,
 )
 
 from talkmeter.counting import COUNTERS
@@ -64,10 +65,22 @@ Index(
     "conversation_window",
     conversation.c.org_id,
     conversation.c.created_at,
+    conversation.c.id,
     conversation.c.modality,
     conversation.c.direction,
     conversation.c.status,
     conversation.c.duration_ms,
+)
+MAY_BE_STALE: Final = text("status IN ('triggered', 'ringing', 'in_progress') AND channel <> 'email'")
+"""Live conversations of which silence means something: an email conversation may rest for days (docs/counting.md)."""
+
+Index(
+    "conversation_live",
+    conversation.c.org_id,
+    conversation.c.time,
+    conversation.c.created_at,
+    sqlite_where=MAY_BE_STALE,
+    postgresql_where=MAY_BE_STALE,
 )
 
 workflow_execution = Table(
@@ -85,6 +98,7 @@ Index(
     "workflow_execution_window",
     workflow_execution.c.org_id,
     workflow_execution.c.created_at,
+    workflow_execution.c.id,
     workflow_execution.c.status,
 )
 
@@ -180,6 +194,7 @@ usage_daily = Table(
     Column("day", Integer(), nullable=False),
     Column("value", Key, nullable=False),
     *(Column(counter, BigInteger(), nullable=False) for counter in COUNTERS),
+    Column("changed_at", BigInteger()),
     PrimaryKeyConstraint("org_id", "dimension", "day", "value"),
     sqlite_with_rowid=False,
 )

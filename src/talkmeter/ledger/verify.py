@@ -17,7 +17,7 @@ from talkmeter.ledger.history import greatest_states, records_with_history
 from talkmeter.ledger.rows import row_of, state_of
 from talkmeter.ledger.statements import Compiled, OnConflict, Row, insert_rows, integer
 from talkmeter.ledger.winners import winner_rows
-from talkmeter.ledger.write import lock_organization, renew_revision
+from talkmeter.ledger.write import lock_organization, renew_revision, total_rows
 from talkmeter.period import MICROSECONDS_PER_DAY, day_of, format_day
 from talkmeter.records import (
     Conversation,
@@ -223,8 +223,7 @@ def _rewrite_day(connection: Connection, org_id: str, day: int) -> None:
     for named in DIMENSIONS:
         _DELETE_DAY.change(connection, (org_id, named, day))
     totals = _count(_rows_of_day(connection, org_id, day))
-    rows = [(org_id, *key, *counters) for key, counters in sorted(totals.items())]
-    insert_rows(connection, tables.usage_daily, rows, OnConflict.REPLACE)
+    insert_rows(connection, tables.usage_daily, total_rows(org_id, totals, clock.now()), OnConflict.REPLACE)
 
 
 def _days_of(record: Record | None) -> Iterator[int]:

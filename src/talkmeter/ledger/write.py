@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from talkmeter.counting import fold
+from talkmeter.counting import ZERO, Counters, DayKey, fold
 from talkmeter.ledger import tables
 from talkmeter.ledger.arrivals import Quarantined, Rejection, Work, Written
 from talkmeter.ledger.received import history_rows
@@ -142,12 +142,24 @@ def _store(connection: Connection, decisions: Mapping[str, _Decision], now: int)
         differences = fold(
             (one.before[key].record if key in one.before else None, state.record) for key, state in one.changed.items()
         )
-        totals += [(org_id, *key, *counters) for key, counters in differences.items()]
+        totals += total_rows(org_id, differences, now)
     insert_rows(connection, tables.usage_daily, sorted(totals), OnConflict.ADD)
     floors = [(org_id, kind.value, floor) for org_id, one in decisions.items() for kind, floor in one.floors.items()]
     insert_rows(connection, tables.inventory_snapshot, sorted(floors), OnConflict.REPLACE)
     revisions = [(org_id, new_revision(), now) for org_id in sorted(decisions)]
     insert_rows(connection, tables.organization, revisions, OnConflict.REPLACE)
+
+
+def total_rows(org_id: str, totals: Mapping[DayKey, Counters], now: int) -> list[Row]:
+    """Rows of `usage_daily`, sorted; the total of each day touched says that the day changed now.
+
+    A day whose total stays as it was has such a row too, where another split of the day changed.
+    """
+    days = {DayKey("total", key.day, ""): ZERO for key in totals}
+    return sorted(
+        (org_id, *key, *counters, now if key.dimension == "total" else None)
+        for key, counters in {**days, **totals}.items()
+    )
 
 
 def _not_yet_received(connection: Connection, org_id: str, losing: dict[Row, State]) -> dict[Row, State]:

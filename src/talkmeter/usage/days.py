@@ -1,28 +1,95 @@
-"""The counters of each day of a window: whole days from daily totals, ragged ends from the records, exactly."""
+"""The counters of each day of a window: whole days from daily totals, ragged ends from the records, exactly.
 
-from typing import Final
+Several windows are read at once, so that a comparison costs no more statements than a summary: one for the totals of
+all days they touch, and one for the ends that cut a day and for the live conversations that have gone silent.
+"""
 
-from sqlalchemy import Connection, Select, bindparam, func, literal_column, select, union_all
+from typing import Final, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Select,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    null,
+    select,
+    union_all,
+)
 
 from talkmeter.counting import COUNTERS, ZERO, Counters, add, call_counts, run_counts
 from talkmeter.ledger import tables
-from talkmeter.ledger.statements import Compiled, integer
-from talkmeter.period import Piece, Window, day_of, pieces_of
+from talkmeter.ledger.statements import Compiled, Row, Value, integer
+from talkmeter.period import MICROSECONDS_PER_DAY, Piece, Window, day_of, pieces_of
+
+MOST_WINDOWS: Final = 3
+MOST_PIECES: Final = 2 * MOST_WINDOWS
+_NOTHING_STALE: Final = -1
 
 _daily = tables.usage_daily.c
 _call = tables.conversation.c
 _run = tables.workflow_execution.c
 
-_TOTALS = Compiled(
-    select(_daily.day, *(_daily[counter] for counter in COUNTERS))
-    .where(
+
+class DayTotal(NamedTuple):
+    """A whole UTC day; `changed_at` is None where that is not known."""
+
+    counters: Counters
+    changed_at: int | None
+
+
+class Silence(NamedTuple):
+    """How many live conversations of a day have gone silent, and how many of these lie in the window."""
+
+    in_day: int
+    in_window: int
+
+
+class Usage(NamedTuple):
+    """What an organization used in each of some windows, and what is known of the days of the first."""
+
+    days: list[dict[int, Counters]]
+    """For each window the counters of every UTC day it touches, cut to the window, zeros included, ascending."""
+    whole: dict[int, DayTotal]
+    """The whole days, those without a daily total left out."""
+    silent: dict[int, Silence]
+    first: int | None
+    """The first and the last day with any usage at all, inside the windows or not."""
+    last: int | None
+
+
+def _totals_of_days() -> Select[*tuple[object, ...]]:
+    return select(_daily.day, *(_daily[counter] for counter in COUNTERS), _daily.changed_at).where(
         _daily.org_id == bindparam("org"),
         _daily.dimension == "total",
         _daily.day >= bindparam("first"),
         _daily.day < bindparam("end"),
     )
-    .order_by(_daily.day)
-)
+
+
+def _outermost_day(extreme: ColumnElement[int]) -> Select[*tuple[object, ...]]:
+    """The first or last day with usage, in a row whose counters are null."""
+    return select(extreme, *(null() for _ in COUNTERS), null()).where(
+        _daily.org_id == bindparam("org"),
+        _daily.dimension == "total",
+        (_daily.calls > 0) | (_daily.runs > 0),
+    )
+
+
+_TOTALS = {
+    ranges: Compiled(
+        union_all(
+            *(_totals_of_days() for _ in range(ranges)),
+            _outermost_day(func.min(_daily.day)),
+            _outermost_day(func.max(_daily.day)),
+        )
+    )
+    for ranges in range(1, MOST_WINDOWS + 1)
+}
 
 
 def _calls_of_piece(number: str) -> Select[*tuple[object, ...]]:
@@ -61,44 +128,100 @@ def _runs_of_piece(number: str) -> Select[*tuple[object, ...]]:
     )
 
 
-_MOST_PIECES: Final = 2
-_SCAN = Compiled(
-    union_all(
-        *(
-            part
-            for number in range(_MOST_PIECES)
-            for part in (_calls_of_piece(str(number)), _runs_of_piece(str(number)))
+def _silent_calls() -> Select[*tuple[object, ...]]:
+    """Live conversations that have gone silent: per day their number, and how many of them lie in the window."""
+    day = _call.created_at // literal_column(str(MICROSECONDS_PER_DAY), BigInteger)
+    inside = (_call.created_at >= bindparam("start")) & (_call.created_at < bindparam("end"))
+    return (
+        select(
+            literal_column("-1"),
+            literal_column("'silent'"),
+            literal_column("''"),
+            literal_column("''"),
+            literal_column("''"),
+            day,
+            func.count(),
+            func.sum(case((inside, literal_column("1")), else_=literal_column("0"))),
         )
+        .where(_call.org_id == bindparam("org"), tables.MAY_BE_STALE, _call.time < bindparam("before"))
+        .where(_call.created_at >= bindparam("first"), _call.created_at < bindparam("last"))
+        .group_by(day)
     )
-)
-_NO_PIECE: Final = Piece(1, 0, 0)
 
 
-def read_days(connection: Connection, org_id: str, window: Window) -> dict[int, Counters]:
-    """The counters of every UTC day a window touches, zeros included, in ascending order."""
-    whole, pieces = pieces_of(window)
-    days = dict.fromkeys(window.days, ZERO)
-    for row in _TOTALS.run_integers(connection, (org_id, whole.start, whole.stop)):
-        days[row[0]] = Counters._make(row[1:])
-    if pieces:
-        for piece, counters in zip(pieces, _scan(connection, org_id, pieces), strict=True):
-            cut = day_of(piece.start)
-            days[cut] = add([days[cut], counters])
-    return days
+def _scan_of(pieces: int) -> CompoundSelect[*tuple[object, ...]]:
+    scans = [part for number in range(pieces) for part in (_calls_of_piece(str(number)), _runs_of_piece(str(number)))]
+    return union_all(*scans, _silent_calls())
 
 
-def _scan(connection: Connection, org_id: str, pieces: tuple[Piece, ...]) -> list[Counters]:
-    """What the records created in each piece of a day add up to, with the piece's sign; one statement."""
-    padded = (*pieces, _NO_PIECE)[:_MOST_PIECES]
-    bounds = tuple(value for piece in padded for value in (org_id, piece.start, piece.end) * 2)
-    groups: list[list[Counters]] = [[] for _ in pieces]
-    for number, noun, modality, direction, status, records, timed, duration_ms in _SCAN.run(connection, bounds):
-        sign = padded[integer(number)].sign
-        amounts = (sign * integer(records), sign * integer(timed), sign * integer(duration_ms))
+_SCANS = {pieces: Compiled(_scan_of(pieces)) for pieces in range(MOST_PIECES + 1)}
+
+
+def read_usage(connection: Connection, org_id: str, *windows: Window, stale_before: int = _NOTHING_STALE) -> Usage:
+    """The counters of one to three windows, and the state of the days of the first.
+
+    `stale_before`: live conversations whose newest event is older than this instant have gone silent.
+    """
+    totals, first, last = _read_totals(connection, org_id, windows)
+    cuts = [pieces_of(window) for window in windows]
+    pieces = tuple(dict.fromkeys(piece for _, of_window in cuts for piece in of_window))
+    touched = windows[0].days
+    live = any(totals[day].counters.live_calls for day in touched if day in totals)
+    scanned: dict[Piece, Counters] = {}
+    silent: dict[int, Silence] = {}
+    if pieces or live:
+        bounds = (windows[0].start, windows[0].end, org_id, stale_before, *_instants(touched))
+        scanned, silent = _scan(connection, org_id, pieces, bounds)
+    days = []
+    for window, (whole, of_window) in zip(windows, cuts, strict=True):
+        counted = {day: totals[day].counters if day in whole and day in totals else ZERO for day in window.days}
+        for piece in of_window:
+            counted[day_of(piece.start)] = add([counted[day_of(piece.start)], scanned[piece]])
+        days.append(counted)
+    whole_days = {day: totals[day] for day in touched if day in totals}
+    return Usage(days, whole_days, silent, first, last)
+
+
+def _read_totals(
+    connection: Connection, org_id: str, windows: tuple[Window, ...]
+) -> tuple[dict[int, DayTotal], int | None, int | None]:
+    """The whole days that any window touches, then the first and the last day with usage."""
+    bounds: Row = tuple(value for window in windows for value in (org_id, window.days.start, window.days.stop))
+    rows = _TOTALS[len(windows)].run(connection, (*bounds, org_id, org_id))
+    # The rows of a union need not stand in its order; those two have null counters, and the first day comes first.
+    outermost = sorted(integer(day) for day, *counters in rows if counters[0] is None and day is not None)
+    totals = {
+        integer(day): DayTotal(Counters(*map(integer, counters)), None if changed is None else integer(changed))
+        for day, *counters, changed in rows
+        if counters[0] is not None
+    }
+    return totals, outermost[0] if outermost else None, outermost[-1] if outermost else None
+
+
+def _scan(
+    connection: Connection, org_id: str, pieces: tuple[Piece, ...], silence: Row
+) -> tuple[dict[Piece, Counters], dict[int, Silence]]:
+    """What the records created in each piece of a day add up to, with the piece's sign; and who has gone silent."""
+    bounds: tuple[Value, ...] = tuple(value for piece in pieces for value in (org_id, piece.start, piece.end) * 2)
+    groups: dict[Piece, list[Counters]] = {piece: [] for piece in pieces}
+    silent: dict[int, Silence] = {}
+    for number, noun, modality, direction, status, records, timed, duration_ms in _SCANS[len(pieces)].run(
+        connection, (*bounds, *silence)
+    ):
+        if noun == "silent":
+            silent[integer(records)] = Silence(integer(timed), integer(duration_ms))
+            continue
+        piece = pieces[integer(number)]
+        amounts = (piece.sign * integer(records), piece.sign * integer(timed), piece.sign * integer(duration_ms))
         counts = (
             call_counts(str(modality), str(direction), str(status), *amounts)
             if noun == "call"
             else run_counts(str(status), amounts[0])
         )
-        groups[integer(number)].append(counts)
-    return [add(group) for group in groups]
+        groups[piece].append(counts)
+    return {piece: add(counts) for piece, counts in groups.items()}, silent
+
+
+def _instants(days: range) -> tuple[int, int]:
+    """The first instant of the first day and the first after the last."""
+    return days.start * MICROSECONDS_PER_DAY, days.stop * MICROSECONDS_PER_DAY

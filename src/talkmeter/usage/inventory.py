@@ -1,15 +1,43 @@
-"""What an organization has now: agents, phone numbers, web widgets, knowledge bases; no date range."""
+"""What an organization has now: agents, phone numbers, web widgets, knowledge bases; no date range.
 
-from typing import NamedTuple
+An item exists where its winning state is no deletion and no later snapshot left it out; counts and lists ask the same.
+"""
 
-from sqlalchemy import Connection, Integer, and_, bindparam, cast, false, func, or_, select
+from typing import Annotated, Any, Final, NamedTuple
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    and_,
+    bindparam,
+    cast,
+    false,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from talkmeter.ledger import tables
+from talkmeter.ledger.rows import StoredState, stored_state_of
 from talkmeter.ledger.statements import Compiled, integer
-from talkmeter.records import Kind
+from talkmeter.period import format_instant
+from talkmeter.records import InventoryItem, Kind
+from talkmeter.usage.cursor import Place, read_cursor, write_cursor
+from talkmeter.usage.records import Event, event_of
+from talkmeter.usage.revision import Revision
 
 _item = tables.inventory_item.c
 _floor = tables.inventory_snapshot.c
+_items_and_floors = tables.inventory_item.outerjoin(
+    tables.inventory_snapshot, and_(_floor.org_id == _item.org_id, _floor.kind == _item.kind)
+)
+_exists = (_item.deleted == false(), or_(_floor.floor.is_(None), _item.time >= _floor.floor))
 _COUNTS = Compiled(
     select(
         _item.kind,
@@ -17,18 +45,36 @@ _COUNTS = Compiled(
         func.sum(cast(_item.shared, Integer)),
         func.sum(cast(_item.active, Integer)),
     )
-    .select_from(
-        tables.inventory_item.outerjoin(
-            tables.inventory_snapshot, and_(_floor.org_id == _item.org_id, _floor.kind == _item.kind)
-        )
-    )
-    .where(
-        _item.org_id == bindparam("org"),
-        _item.deleted == false(),
-        or_(_floor.floor.is_(None), _item.time >= _floor.floor),
-    )
+    .select_from(_items_and_floors)
+    .where(_item.org_id == bindparam("org"), *_exists)
     .group_by(_item.kind)
 )
+
+
+def _listed(*flags: ColumnElement[bool]) -> Compiled:
+    """Items of one kind after an id, in order of their ids."""
+    return Compiled(
+        select(*tables.inventory_item.c)
+        .select_from(_items_and_floors)
+        .where(
+            _item.org_id == bindparam("org"),
+            _item.kind == bindparam("kind"),
+            _item.id > bindparam("after"),
+            *_exists,
+            *flags,
+        )
+        .order_by(_item.id)
+        .limit(bindparam("most", type_=BigInteger))
+    )
+
+
+_ALL = _listed()
+_FLAGS: Final[dict[Kind, Column[Any]]] = {Kind.PHONE_NUMBER: _item.shared, Kind.DATASET: _item.active}
+_FLAGGED = {
+    (kind, is_set): _listed(flag == (true() if is_set else false()))
+    for kind, flag in _FLAGS.items()
+    for is_set in (True, False)
+}
 
 
 class Inventory(NamedTuple):
@@ -54,4 +100,85 @@ def read_inventory(connection: Connection, org_id: str) -> Inventory:
         total_web_widgets=rows.get(Kind.WEB_WIDGET, none)[0],
         total_datasets=datasets[0],
         active_datasets=datasets[2],
+    )
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """An item that exists, in its winning state."""
+
+    id: str
+    name: str | None
+    shared: bool
+    active: bool
+    event: Event
+    stored_at: Annotated[str, Meta(description="When the winning state was stored.")]
+
+
+class Items(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the items that an inventory card counts, in order of their ids."""
+
+    kind: Kind
+    items: list[Item]
+    next_cursor: Annotated[str | None, Meta(description="Names the next page; null: this is the last.")]
+    total: Annotated[int | None, Meta(description="How many items the query counts; first page only.")]
+    changed: Annotated[bool, Meta(description="Whether the organization's usage changed since the first page.")]
+
+
+class ItemFilter(NamedTuple):
+    """Which items: of one kind, with or without what the kind may have: numbers `shared`, datasets `active`."""
+
+    kind: Kind
+    flag: bool | None = None
+
+
+def read_items(
+    connection: Connection,
+    org_id: str,
+    wanted: ItemFilter,
+    revision: Revision,
+    *,
+    key: str,
+    limit: int,
+    cursor: str | None = None,
+) -> Items:
+    """One page of items; `key` seals its cursors. Unprocessable where the cursor is another's."""
+    query = (org_id, "inventory", *wanted)
+    place = None if cursor is None else read_cursor(cursor, key, query)
+    after = "" if place is None else place.id
+    page = _ALL if wanted.flag is None else _FLAGGED[wanted.kind, wanted.flag]
+    rows = page.run(connection, (org_id, wanted.kind.value, after, limit + 1))
+    first_revision = revision.revision if place is None else place.revision
+    found = [stored_state_of(wanted.kind, row) for row in rows[:limit]]
+    next_cursor = None
+    if len(rows) > limit:
+        next_cursor = write_cursor(Place(0, found[-1].state.id, first_revision), key, query)
+    return Items(
+        kind=wanted.kind,
+        items=[_item_of(stored) for stored in found],
+        next_cursor=next_cursor,
+        total=_count(connection, org_id, wanted) if place is None else None,
+        changed=first_revision != revision.revision,
+    )
+
+
+def _count(connection: Connection, org_id: str, wanted: ItemFilter) -> int:
+    """How many items a filter keeps, from the counts of the cards where they say it."""
+    counts = {str(kind): counts for kind, *counts in _COUNTS.run(connection, (org_id,))}
+    items, shared, active = map(integer, counts.get(wanted.kind, (0, 0, 0)))
+    if wanted.flag is None:
+        return items
+    flagged = shared if wanted.kind is Kind.PHONE_NUMBER else active
+    return flagged if wanted.flag else items - flagged
+
+
+def _item_of(stored: StoredState) -> Item:
+    record = stored.state.record
+    item = record if isinstance(record, InventoryItem) else InventoryItem()
+    return Item(
+        id=stored.state.id,
+        name=item.name,
+        shared=item.shared,
+        active=item.active,
+        event=event_of(stored),
+        stored_at=format_instant(stored.stored_at),
     )

@@ -1,24 +1,35 @@
 """The usage summary of a window, with the fields that docs/http-api.md names, read in one snapshot."""
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import asdict
 from sqlalchemy import Connection
 
-from talkmeter.counting import Counters, add, average_seconds, minutes
-from talkmeter.period import Window, format_day, format_instant
-from talkmeter.usage.days import read_days
-from talkmeter.usage.inventory import Inventory, read_inventory
+from talkmeter.counting import Counters, add, minutes
+from talkmeter.period import Present, Window, format_day, format_instant
+from talkmeter.usage.compare import Comparison, Mode, compared_windows, comparison_of
+from talkmeter.usage.days import DayTotal, Silence, Usage, read_usage
+from talkmeter.usage.figures import (
+    Count,
+    Milliseconds,
+    Minutes,
+    Seconds,
+    call_figures,
+    run_figures,
+)
+from talkmeter.usage.inventory import read_inventory
 from talkmeter.usage.revision import Revision
 
-Count = Annotated[int, Meta(ge=0)]
-Minutes = Annotated[float, Meta(ge=0, description="Minutes, rounded half up to two decimals.")]
-Milliseconds = Annotated[int, Meta(ge=0, description="The exact sum of durations, in milliseconds.")]
+DayState = Literal["future", "settling", "no_data", "final"]
+_NO_TOTAL: Final = DayTotal(Counters(), None)
+_NO_SILENCE: Final = Silence(0, 0)
 
 
 class Day(msgspec.Struct, frozen=True):
-    """One point per UTC day."""
+    """One point per UTC day; `state` and `changed_at` are of the whole day, the figures of its part in the window."""
 
     day: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
     calls: Count
@@ -27,9 +38,11 @@ class Day(msgspec.Struct, frozen=True):
     workflow_runs: Count
     voice_duration_ms: Milliseconds
     chat_duration_ms: Milliseconds
+    state: DayState
+    changed_at: Annotated[str | None, Meta(description="When a figure of this day last changed; null: not known.")]
 
 
-class Summary(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+class Summary(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
     """Activity inside the window, one point per day, and the current inventory, which ignores the window."""
 
     from_: Annotated[str, Meta(description="Start of the window, included, as understood (UTC).")]
@@ -42,12 +55,16 @@ class Summary(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     chat_calls: Count
     inbound_calls: Count
     outbound_calls: Count
+    timed_calls: Annotated[int, Meta(ge=0, description="Conversations that have a duration.")]
+    live_calls: Annotated[int, Meta(ge=0, description="Conversations that have not ended.")]
+    stale_calls: Annotated[int, Meta(ge=0, description="Live ones, email apart, that have gone silent.")]
     voice_minutes: Minutes
     chat_minutes: Minutes
-    avg_call_duration_sec: Annotated[float, Meta(ge=0, description="Mean over conversations with a duration.")]
+    avg_call_duration_sec: Seconds
     workflow_runs_total: Count
     workflow_runs_success: Count
     workflow_runs_failed: Count
+    live_runs: Annotated[int, Meta(ge=0, description="Runs that have not ended.")]
     voice_duration_ms: Milliseconds
     chat_duration_ms: Milliseconds
     total_agents: Count
@@ -56,47 +73,58 @@ class Summary(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     total_web_widgets: Count
     total_datasets: Count
     active_datasets: Count
+    comparison: Annotated[
+        Comparison | None, Meta(description="The same figures of an earlier window; null: not asked for, or too early.")
+    ]
     daily: list[Day]
 
 
-def read_summary(connection: Connection, org_id: str, window: Window, revision: Revision) -> Summary:
+def read_summary(
+    connection: Connection, org_id: str, window: Window, revision: Revision, present: Present, mode: Mode = "none"
+) -> Summary:
     """The summary of one organization; the connection holds the snapshot the revision was read in."""
-    days = read_days(connection, org_id, window)
-    return make_summary(window, revision.last_event_at, days, read_inventory(connection, org_id))
-
-
-def make_summary(window: Window, last_event_at: int | None, days: dict[int, Counters], inventory: Inventory) -> Summary:
-    """Counters and milliseconds as the figures of the page, each divided once."""
-    total = add(days.values())
+    windows = compared_windows(window, mode, present.now)
+    others = () if windows is None else (windows.then, windows.now)
+    usage = read_usage(connection, org_id, window, *others, stale_before=present.stale_before)
+    total, *compared = (add(days.values()) for days in usage.days)
+    last_event_at = revision.last_event_at
     return Summary(
         from_=format_instant(window.start),
         to=format_instant(window.end),
         last_event_at=None if last_event_at is None else format_instant(last_event_at),
-        total_calls=total.calls,
-        voice_calls=total.voice_calls,
-        chat_calls=total.chat_calls,
-        inbound_calls=total.inbound_calls,
-        outbound_calls=total.outbound_calls,
-        voice_minutes=minutes(total.voice_ms),
-        chat_minutes=minutes(total.chat_ms),
-        avg_call_duration_sec=average_seconds(total.voice_ms + total.chat_ms, total.timed_calls),
-        workflow_runs_total=total.runs,
-        workflow_runs_success=total.runs_success,
-        workflow_runs_failed=total.runs_failed,
-        voice_duration_ms=total.voice_ms,
-        chat_duration_ms=total.chat_ms,
-        **inventory._asdict(),
-        daily=[_day(day, counters) for day, counters in days.items()],
+        **asdict(call_figures(total)),
+        **asdict(run_figures(total)),
+        stale_calls=sum(silence.in_window for silence in usage.silent.values()),
+        **read_inventory(connection, org_id)._asdict(),
+        comparison=None if windows is None else comparison_of(windows, compared[1], compared[0]),
+        daily=list(_points(usage, present.today)),
     )
 
 
-def _day(day: int, counters: Counters) -> Day:
-    return Day(
-        day=format_day(day),
-        calls=counters.calls,
-        voice_minutes=minutes(counters.voice_ms),
-        chat_minutes=minutes(counters.chat_ms),
-        workflow_runs=counters.runs,
-        voice_duration_ms=counters.voice_ms,
-        chat_duration_ms=counters.chat_ms,
-    )
+def _points(usage: Usage, today: int) -> Iterable[Day]:
+    for day, counters in usage.days[0].items():
+        changed_at = usage.whole.get(day, _NO_TOTAL).changed_at
+        yield Day(
+            day=format_day(day),
+            calls=counters.calls,
+            voice_minutes=minutes(counters.voice_ms),
+            chat_minutes=minutes(counters.chat_ms),
+            workflow_runs=counters.runs,
+            voice_duration_ms=counters.voice_ms,
+            chat_duration_ms=counters.chat_ms,
+            state=_state(day, usage, today),
+            changed_at=None if changed_at is None else format_instant(changed_at),
+        )
+
+
+def _state(day: int, usage: Usage, today: int) -> DayState:
+    """How far a day's figures can be relied upon (docs/counting.md, "How complete a day is")."""
+    counters = usage.whole.get(day, _NO_TOTAL).counters
+    if day > today:
+        return "future"
+    if day == today or counters.live_calls > usage.silent.get(day, _NO_SILENCE).in_day:
+        return "settling"
+    if counters.calls == counters.runs == 0 and usage.first is not None and usage.last is not None:
+        between = usage.first < day < usage.last
+        return "no_data" if between or usage.last < day else "final"
+    return "final"

@@ -1,0 +1,139 @@
+"""The parameters of queries: described once for OpenAPI, and read with a sentence for what is not allowed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from litestar.openapi.spec import Operation, Parameter, Schema
+from litestar.openapi.spec.enums import OpenAPIType
+
+from talkmeter.api.auth import ORGANIZATION_HEADER, ORGANIZATION_PARAMETER
+from talkmeter.api.openapi import QueryOperation
+from talkmeter.api.problems import AnyRequest
+from talkmeter.errors import Unprocessable, shown
+from talkmeter.records import INVENTORY_KINDS
+from talkmeter.usage.breakdown import INTERVALS, MOST_ROWS, ORDERS, ROWS
+from talkmeter.usage.compare import MODES
+from talkmeter.usage.dimensions import DIMENSIONS
+from talkmeter.usage.questions import FILTERS, RECORD_KINDS, VALUES
+from talkmeter.usage.records import MOST_RECORDS, RECORDS
+
+
+class Described(NamedTuple):
+    """A query parameter as it is described."""
+
+    name: str
+    what: str
+    allowed: Sequence[str] = ()
+    required: bool = False
+    whole: tuple[int, int, int] | None = None
+    """Of a whole number: the least, the most and the one that is meant where none is given."""
+
+
+_STATUSES: Final = tuple(dict.fromkeys((*VALUES["status"], *VALUES["run_status"])))
+_FLAG: Final = ("true", "false")
+_INSTANT: Final = "ISO 8601 date or date-time; no offset means UTC; both bounds missing: month to date."
+
+WINDOW: Final = (
+    Described("from", f"Start of the window, included: {_INSTANT}"),
+    Described("to", f"End of the window, excluded: {_INSTANT}"),
+)
+COMPARE: Final = Described("compare", "The earlier window to compare with; default none.", MODES)
+BY: Final = Described("by", "What to split by.", DIMENSIONS, required=True)
+SPLIT: Final = (
+    Described("order", "The figure that rows are in order of, and share in.", ORDERS),
+    Described("limit", "Most rows; all that is not among them is in `others`.", whole=(1, MOST_ROWS, ROWS)),
+    Described("interval", "Gives each row a series.", INTERVALS),
+    COMPARE,
+)
+KIND: Final = Described("kind", "Which records.", RECORD_KINDS, required=True)
+FILTER: Final = (
+    Described("day", "One UTC day of the window, YYYY-MM-DD."),
+    *(
+        Described(
+            name,
+            f"Only with this {name}" + ("." if dimension in VALUES else "; empty: only without one."),
+            VALUES.get(dimension, ()),
+        )
+        for name, (_, dimension) in FILTERS.items()
+    ),
+    Described("status", "Only with this status.", _STATUSES),
+    Described("has_duration", "Only conversations with a duration, or without.", _FLAG),
+    Described("live", "Only records that have not ended, or that have.", _FLAG),
+    Described("stale", "Only live conversations that have gone silent, or all others.", _FLAG),
+)
+LIMIT: Final = Described("limit", "Most rows of a page.", whole=(1, MOST_RECORDS, RECORDS))
+CURSOR: Final = Described("cursor", "`next_cursor` of the page before.")
+ITEMS: Final = (
+    Described("kind", "Which inventory.", INVENTORY_KINDS, required=True),
+    Described("shared", "Only phone numbers on the shared pool, or only the others.", _FLAG),
+    Described("active", "Only active datasets, or only the others.", _FLAG),
+)
+_ORGANIZATION: Final = (
+    Parameter(
+        name=ORGANIZATION_HEADER,
+        param_in="header",
+        schema=Schema(type=OpenAPIType.STRING),
+        description="The organization; required with a personal access token.",
+    ),
+    Parameter(
+        name=ORGANIZATION_PARAMETER,
+        param_in="query",
+        schema=Schema(type=OpenAPIType.STRING),
+        description=f"The same as the header {ORGANIZATION_HEADER}.",
+    ),
+)
+_AT_HAND: Final = Parameter(
+    name="If-None-Match",
+    param_in="header",
+    schema=Schema(type=OpenAPIType.STRING),
+    description="The ETag of an answer at hand.",
+)
+
+
+def query_of(*parameters: Described, conditional: bool = False) -> type[Operation]:
+    """The description of a query with these parameters; `conditional` where it may answer 304."""
+    described = [*map(_openapi, parameters), *_ORGANIZATION, *([_AT_HAND] if conditional else [])]
+
+    @dataclass
+    class Query(QueryOperation):
+        """A query whose parameters the handler reads by itself."""
+
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            self.parameters = [*(self.parameters or ()), *described]
+
+    return Query
+
+
+def read_parameters(request: AnyRequest, *known: Described, strict: bool = True) -> dict[str, str]:
+    """The parameters of a query, each once. Unprocessable where one comes twice or, if `strict`, is not known.
+
+    A filter with a slip in its name would otherwise be left out, and the answer be of more than was asked.
+    """
+    names = [one.name for one in known]
+    read: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in read:
+            raise Unprocessable(f"'{name}' is given more than once.")
+        if name in names:
+            read[name] = value
+        elif strict and name != ORGANIZATION_PARAMETER:
+            raise Unprocessable(f"{shown(name)} is no parameter here; there are {', '.join(names)}.")
+    return read
+
+
+def _openapi(parameter: Described) -> Parameter:
+    schema = Schema(type=OpenAPIType.STRING)
+    if parameter.allowed:
+        schema = Schema(type=OpenAPIType.STRING, enum=[str(one) for one in parameter.allowed])
+    if parameter.whole is not None:
+        least, most, default = parameter.whole
+        schema = Schema(type=OpenAPIType.INTEGER, minimum=least, maximum=most, default=default)
+    return Parameter(
+        name=parameter.name,
+        param_in="query",
+        required=parameter.required,
+        schema=schema,
+        description=parameter.what,
+    )

@@ -1,0 +1,92 @@
+"""The figures of an answer: counters as the page names them, each divided once.
+
+Summary, breakdown and the records behind a number name their figures alike, so that parts and wholes can be compared.
+"""
+
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from talkmeter.counting import COUNTERS, Counters, average_seconds, minutes
+
+Count = Annotated[int, Meta(ge=0)]
+Minutes = Annotated[float, Meta(ge=0, description="Minutes, rounded half up to two decimals.")]
+Milliseconds = Annotated[int, Meta(ge=0, description="The exact sum of durations, in milliseconds.")]
+Seconds = Annotated[float, Meta(ge=0, description="Mean over conversations with a duration, in seconds.")]
+
+EXACT: Final[dict[str, str]] = {
+    "calls": "total_calls",
+    "voice_calls": "voice_calls",
+    "chat_calls": "chat_calls",
+    "inbound_calls": "inbound_calls",
+    "outbound_calls": "outbound_calls",
+    "timed_calls": "timed_calls",
+    "live_calls": "live_calls",
+    "voice_ms": "voice_duration_ms",
+    "chat_ms": "chat_duration_ms",
+    "runs": "workflow_runs_total",
+    "runs_success": "workflow_runs_success",
+    "runs_failed": "workflow_runs_failed",
+    "live_runs": "live_runs",
+}
+"""What each counter is called in answers: the figures that add up exactly."""
+
+
+class CallFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What conversations come to."""
+
+    total_calls: Count
+    voice_calls: Count
+    chat_calls: Count
+    inbound_calls: Count
+    outbound_calls: Count
+    timed_calls: Annotated[int, Meta(ge=0, description="Conversations that have a duration.")]
+    live_calls: Annotated[int, Meta(ge=0, description="Conversations that have not ended.")]
+    voice_minutes: Minutes
+    chat_minutes: Minutes
+    avg_call_duration_sec: Seconds
+    voice_duration_ms: Milliseconds
+    chat_duration_ms: Milliseconds
+
+
+class RunFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What workflow runs come to."""
+
+    workflow_runs_total: Count
+    workflow_runs_success: Count
+    workflow_runs_failed: Count
+    live_runs: Annotated[int, Meta(ge=0, description="Runs that have not ended.")]
+
+
+def call_figures(counters: Counters) -> CallFigures:
+    """The figures of conversations."""
+    return CallFigures(
+        total_calls=counters.calls,
+        voice_calls=counters.voice_calls,
+        chat_calls=counters.chat_calls,
+        inbound_calls=counters.inbound_calls,
+        outbound_calls=counters.outbound_calls,
+        timed_calls=counters.timed_calls,
+        live_calls=counters.live_calls,
+        voice_minutes=minutes(counters.voice_ms),
+        chat_minutes=minutes(counters.chat_ms),
+        avg_call_duration_sec=average_seconds(counters.voice_ms + counters.chat_ms, counters.timed_calls),
+        voice_duration_ms=counters.voice_ms,
+        chat_duration_ms=counters.chat_ms,
+    )
+
+
+def run_figures(counters: Counters) -> RunFigures:
+    """The figures of workflow runs."""
+    return RunFigures(
+        workflow_runs_total=counters.runs,
+        workflow_runs_success=counters.runs_success,
+        workflow_runs_failed=counters.runs_failed,
+        live_runs=counters.live_runs,
+    )
+
+
+def exact_figures(counters: Counters) -> dict[str, int]:
+    """The counters that are not zero, as answers name them."""
+    return {EXACT[name]: amount for name, amount in zip(COUNTERS, counters, strict=True) if amount}

@@ -1,0 +1,171 @@
+"""The history of a record: every state ever received for it, the greatest rank first, and why it wins."""
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import Connection
+
+from talkmeter.errors import NotFound, shown
+from talkmeter.ledger.received import history_rows
+from talkmeter.ledger.rows import StoredState, stored_state_of, stored_state_of_history
+from talkmeter.ledger.winners import winner_rows
+from talkmeter.period import format_instant
+from talkmeter.records import (
+    INVENTORY_KINDS,
+    Conversation,
+    InventoryItem,
+    Kind,
+    Record,
+    RecordKey,
+    State,
+    WorkflowExecution,
+    deciding_piece,
+    rank,
+    rank_class,
+)
+from talkmeter.usage.records import Adds, Event, adds_of, event_of
+
+StateClass = Literal["live", "terminal", "deleted"]
+_CLASSES: Final[tuple[StateClass, ...]] = ("live", "terminal", "deleted")
+_ONLY_ONE: Final = "It is the only state that was received."
+_LARGER: Final = {
+    "time": "Its event has the later time.",
+    "sequence": "Its event has the same time and the greater sequence.",
+    "source": "Its event has the same time and sequence, and the source that comes later in order.",
+    "event id": "Its event has the same time, sequence and source, and the id that comes later in order.",
+    "content": "Its event has the same time, sequence, source and id; the hash of its content is greater.",
+}
+_SMALLER: Final = {
+    "time": "Its event has an earlier time than the winner's.",
+    "sequence": "Its event has the winner's time and a smaller sequence.",
+    "source": "Its event has the winner's time and sequence, and a source that comes earlier in order.",
+    "event id": "Its event has the winner's time, sequence and source, and an id that comes earlier in order.",
+    "content": "Its event has the winner's time, sequence, source and id, and other content with a smaller hash.",
+}
+
+
+class ConversationFields(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="conversation"):
+    """What a state tells of a conversation."""
+
+    status: str
+    channel: str
+    direction: str
+    modality: str
+    created_at: str
+    duration_ms: int | None
+    agent_id: str | None
+    agent_number: str | None
+    web_widget_id: str | None
+
+
+class RunFields(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="workflow_execution"):
+    """What a state tells of a workflow run."""
+
+    status: str
+    created_at: str
+    workflow_id: str | None
+
+
+class ItemFields(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="inventory_item"):
+    """What a state tells of an agent, phone number, web widget or dataset."""
+
+    name: str | None
+    shared: bool
+    active: bool
+
+
+class ReceivedState(msgspec.Struct, frozen=True, kw_only=True):
+    """One state of a record, with the event that told it."""
+
+    wins: bool
+    why: Annotated[str, Meta(description="Why it wins, or does not: one sentence.")]
+    state: StateClass
+    record: Annotated[
+        ConversationFields | RunFields | ItemFields | None, Meta(description="What it tells; null: a deletion.")
+    ]
+    adds: Adds
+    event: Event
+    stored_at: Annotated[str, Meta(description="When it arrived.")]
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """Every state received for a record, in order of rank, the winning one first."""
+
+    kind: Kind
+    id: str
+    history_days: Annotated[
+        int | None, Meta(description="For how many days states that do not win are kept; null: for ever.")
+    ]
+    states: list[ReceivedState]
+
+
+def read_history(connection: Connection, org_id: str, key: RecordKey, history_days: int | None) -> History:
+    """The history of one record of an organization. NotFound where nothing was received for it."""
+    received = {rank(one.state): one for one in map(stored_state_of_history, history_rows(connection, org_id, [key]))}
+    for kind, row in winner_rows(connection, org_id, [key]):
+        winner = stored_state_of(kind, row)
+        received.setdefault(rank(winner.state), winner)
+    if not received:
+        raise NotFound(f"Nothing was received for the {key.kind} {shown(key.id)}.")
+    ranked = [received[one] for one in sorted(received, reverse=True)]
+    return History(
+        kind=key.kind,
+        id=key.id,
+        history_days=history_days,
+        states=[_received(stored, place, ranked) for place, stored in enumerate(ranked)],
+    )
+
+
+def _received(stored: StoredState, place: int, ranked: list[StoredState]) -> ReceivedState:
+    state = stored.state
+    wins = place == 0
+    return ReceivedState(
+        wins=wins,
+        why=_why_it_wins([one.state for one in ranked]) if wins else _why_it_loses(state, ranked[0].state),
+        state=_class_of(state),
+        record=_fields(state.record),
+        adds=adds_of(state.record) if wins else {},
+        event=event_of(stored),
+        stored_at=format_instant(stored.stored_at),
+    )
+
+
+def _why_it_wins(ranked: list[State]) -> str:
+    if len(ranked) == 1:
+        return _ONLY_ONE
+    piece = deciding_piece(ranked[0], ranked[1]) or ""
+    return _LARGER.get(piece, f"It is {_class_of(ranked[0])}, which goes before every other state of the record.")
+
+
+def _why_it_loses(state: State, winner: State) -> str:
+    piece = deciding_piece(winner, state) or ""
+    return _SMALLER.get(piece, f"It is {_class_of(state)}, and a {_class_of(winner)} state goes before it.")
+
+
+def _class_of(state: State) -> StateClass:
+    if state.kind in INVENTORY_KINDS:
+        return "deleted" if state.record is None else "live"
+    return _CLASSES[rank_class(state.record)]
+
+
+def _fields(record: Record | None) -> ConversationFields | RunFields | ItemFields | None:
+    match record:
+        case Conversation() as call:
+            return ConversationFields(
+                status=call.status,
+                channel=call.channel,
+                direction=call.direction,
+                modality=call.modality,
+                created_at=format_instant(call.created_at),
+                duration_ms=call.duration_ms,
+                agent_id=call.agent_id,
+                agent_number=call.agent_number,
+                web_widget_id=call.web_widget_id,
+            )
+        case WorkflowExecution() as run:
+            return RunFields(status=run.status, created_at=format_instant(run.created_at), workflow_id=run.workflow_id)
+        case InventoryItem() as item:
+            return ItemFields(name=item.name, shared=item.shared, active=item.active)
+        case None:
+            return None

@@ -1,0 +1,209 @@
+"""The records behind a number: those of a window that a filter keeps, newest first, each with what it adds."""
+
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import Connection
+
+from talkmeter.counting import fold
+from talkmeter.ledger.rows import StoredState
+from talkmeter.period import Present, Window, format_instant
+from talkmeter.records import (
+    LIVE_RUN_STATUSES,
+    LIVE_STATUSES,
+    Conversation,
+    Kind,
+    Record,
+    State,
+    WorkflowExecution,
+)
+from talkmeter.usage.cursor import Place, read_cursor, write_cursor
+from talkmeter.usage.figures import CallFigures, RunFigures, call_figures, exact_figures, run_figures
+from talkmeter.usage.matching import Filter, created_at, iterate_records, matching_days, sum_records
+from talkmeter.usage.revision import Revision
+
+RECORDS: Final = 50
+MOST_RECORDS: Final = 1_000
+
+Adds = Annotated[
+    dict[str, int], Meta(description="What it adds to which figure, exact; nothing where it is not counted.")
+]
+Stored = Annotated[str, Meta(description="When the winning state was stored.")]
+
+
+class Event(msgspec.Struct, frozen=True):
+    """The event that told a state."""
+
+    source: str
+    id: str
+    time: str
+    sequence: int
+
+
+class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A conversation in its winning state."""
+
+    id: str
+    created_at: str
+    status: str
+    channel: str
+    direction: str
+    modality: str
+    agent_id: str | None
+    agent_number: str | None
+    web_widget_id: str | None
+    duration_ms: int | None
+    live: bool
+    stale: Annotated[bool, Meta(description="Live, no email, and silent for TALKMETER_STALE_HOURS.")]
+    adds: Adds
+    event: Event
+    stored_at: Stored
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A workflow run in its winning state."""
+
+    id: str
+    created_at: str
+    status: str
+    workflow_id: str | None
+    live: bool
+    adds: Adds
+    event: Event
+    stored_at: Stored
+
+
+class _Records(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """What every page of records says beside them."""
+
+    kind: Kind
+    from_: Annotated[str, Meta(description="Start of the window, included, as understood (UTC).")]
+    to: Annotated[str, Meta(description="End of the window, excluded, as understood (UTC).")]
+    next_cursor: Annotated[str | None, Meta(description="Names the next page; null: this is the last.")]
+    changed: Annotated[bool, Meta(description="Whether the organization's usage changed since the first page.")]
+
+
+class CallRecords(_Records, frozen=True, kw_only=True):
+    """A page of conversations, newest first; `totals` on the first page only: what all of the query come to."""
+
+    records: list[CallRecord]
+    totals: CallFigures | None
+
+
+class RunRecords(_Records, frozen=True, kw_only=True):
+    """A page of workflow runs, newest first; `totals` on the first page only: what all of the query come to."""
+
+    records: list[RunRecord]
+    totals: RunFigures | None
+
+
+Records = CallRecords | RunRecords
+
+
+def read_records(  # noqa: PLR0913  what one page depends on
+    connection: Connection,
+    org_id: str,
+    window: Window,
+    wanted: Filter,
+    revision: Revision,
+    present: Present,
+    *,
+    key: str,
+    limit: int = RECORDS,
+    cursor: str | None = None,
+) -> Records:
+    """One page of the records of a window; `key` seals its cursors. Unprocessable where the cursor is another's."""
+    query = (org_id, "records", *window, *wanted)
+    place = None if cursor is None else read_cursor(cursor, key, query)
+    days = matching_days(connection, org_id, window, wanted)
+    found: list[StoredState] = []
+    for stored in iterate_records(connection, org_id, window, wanted, present, after=place, days=days, most=limit + 1):
+        found.append(stored)
+        if len(found) > limit:
+            break
+    first_revision = revision.revision if place is None else place.revision
+    next_cursor = None
+    if len(found) > limit:
+        last = found[limit - 1].state
+        next_cursor = write_cursor(Place(created_at(last), last.id, first_revision), key, query)
+    total = sum_records(connection, org_id, window, wanted, present, days) if place is None else None
+    head: dict[str, Any] = {
+        "kind": wanted.kind,
+        "from_": format_instant(window.start),
+        "to": format_instant(window.end),
+        "next_cursor": next_cursor,
+        "changed": first_revision != revision.revision,
+    }
+    shown = found[:limit]
+    if wanted.kind is Kind.CONVERSATION:
+        return CallRecords(
+            **head,
+            records=[call_record(stored, present) for stored in shown],
+            totals=None if total is None else call_figures(total),
+        )
+    return RunRecords(
+        **head,
+        records=[run_record(stored) for stored in shown],
+        totals=None if total is None else run_figures(total),
+    )
+
+
+def call_record(stored: StoredState, present: Present) -> CallRecord:
+    """A conversation as answers show it. TypeError where it is none."""
+    state, stored_at = stored
+    call = state.record
+    if not isinstance(call, Conversation):
+        raise _wrong_kind(state)
+    live = call.status in LIVE_STATUSES
+    return CallRecord(
+        id=state.id,
+        created_at=format_instant(call.created_at),
+        status=call.status,
+        channel=call.channel,
+        direction=call.direction,
+        modality=call.modality,
+        agent_id=call.agent_id,
+        agent_number=call.agent_number,
+        web_widget_id=call.web_widget_id,
+        duration_ms=call.duration_ms,
+        live=live,
+        stale=live and call.channel != "email" and state.time < present.stale_before,
+        adds=adds_of(call),
+        event=event_of(stored),
+        stored_at=format_instant(stored_at),
+    )
+
+
+def run_record(stored: StoredState) -> RunRecord:
+    """A workflow run as answers show it. TypeError where it is none."""
+    state, stored_at = stored
+    run = state.record
+    if not isinstance(run, WorkflowExecution):
+        raise _wrong_kind(state)
+    return RunRecord(
+        id=state.id,
+        created_at=format_instant(run.created_at),
+        status=run.status,
+        workflow_id=run.workflow_id,
+        live=run.status in LIVE_RUN_STATUSES,
+        adds=adds_of(run),
+        event=event_of(stored),
+        stored_at=format_instant(stored_at),
+    )
+
+
+def _wrong_kind(state: State) -> TypeError:
+    return TypeError(f"{state.kind} {state.id!r} is not what was asked for")
+
+
+def event_of(stored: StoredState) -> Event:
+    """The event that told a state."""
+    state = stored.state
+    return Event(state.source, state.event_id, format_instant(state.time), state.sequence)
+
+
+def adds_of(record: Record | None) -> dict[str, int]:
+    """What one record adds to which figure; nothing where it is not counted."""
+    totals = [counters for key, counters in fold([(None, record)]).items() if key.dimension == "total"]
+    return exact_figures(totals[0]) if totals else {}
