@@ -30,6 +30,7 @@ INVENTORY = {
     "active_datasets": int,
 }
 EXACT = {"voice_duration_ms": int, "chat_duration_ms": int}
+BESIDE = {"timed_calls": int, "live_calls": int, "stale_calls": int, "live_runs": int, "comparison": type(None)}
 DAY = {"day": str, "calls": int, "voice_minutes": float, "chat_minutes": float, "workflow_runs": int, **EXACT}
 WINDOW = {"from": str, "to": str}
 
@@ -73,7 +74,8 @@ USAGE = (
 def test_every_figure_of_a_known_usage_is_right(org: Organization) -> None:
     assert bins(org.send(*USAGE)) == (len(USAGE), 0, 0, 0, 0)
     summary = org.summary("2026-03-01", "2026-03-04")
-    assert summary.pop("last_event_at") is not None
+    stored_at = summary.pop("last_event_at")
+    assert stored_at is not None
     empty = {"calls": 0, "voice_minutes": 0, "chat_minutes": 0, "workflow_runs": 0}
     no_ms = {"voice_duration_ms": 0, "chat_duration_ms": 0}
     assert summary == {
@@ -86,10 +88,14 @@ def test_every_figure_of_a_known_usage_is_right(org: Organization) -> None:
         "outbound_calls": 3,
         "voice_minutes": 1.84,
         "chat_minutes": 1.67,
+        "timed_calls": 6,
+        "live_calls": 1,
+        "stale_calls": 1,
         "avg_call_duration_sec": 35.1,
         "workflow_runs_total": 5,
         "workflow_runs_success": 1,
         "workflow_runs_failed": 1,
+        "live_runs": 2,
         "voice_duration_ms": 110_500,
         "chat_duration_ms": 100_250,
         "total_agents": 2,
@@ -98,6 +104,7 @@ def test_every_figure_of_a_known_usage_is_right(org: Organization) -> None:
         "total_web_widgets": 1,
         "total_datasets": 2,
         "active_datasets": 1,
+        "comparison": None,
         "daily": [
             {
                 **(empty | no_ms),
@@ -106,8 +113,10 @@ def test_every_figure_of_a_known_usage_is_right(org: Organization) -> None:
                 "voice_minutes": 1.51,
                 "voice_duration_ms": 90_500,
                 "workflow_runs": 3,
+                "state": "final",
+                "changed_at": stored_at,
             },
-            {**(empty | no_ms), "day": "2026-03-02"},
+            {**(empty | no_ms), "day": "2026-03-02", "state": "no_data", "changed_at": None},
             {
                 "day": "2026-03-03",
                 "calls": 5,
@@ -116,6 +125,8 @@ def test_every_figure_of_a_known_usage_is_right(org: Organization) -> None:
                 "workflow_runs": 2,
                 "voice_duration_ms": 20_000,
                 "chat_duration_ms": 100_250,
+                "state": "final",
+                "changed_at": stored_at,
             },
         ],
     }
@@ -127,8 +138,10 @@ def test_every_field_has_its_name_and_its_type(org: Organization, usage: tuple[J
     summary = org.summary("2026-03-01", "2026-03-04")
     daily = summary.pop("daily")
     assert isinstance(summary.pop("last_event_at"), str if usage else type(None))
-    assert types_of(summary) == WINDOW | ACTIVITY | INVENTORY | EXACT
-    assert [types_of(point) for point in daily] == [DAY] * 3
+    assert types_of(summary) == WINDOW | ACTIVITY | INVENTORY | EXACT | BESIDE
+    changed = [point.pop("changed_at") for point in daily]
+    assert [types_of(point) for point in daily] == [DAY | {"state": str}] * 3
+    assert [isinstance(instant, str) for instant in changed] == ([True, False, True] if usage else [False] * 3)
 
 
 def test_numbers_never_come_as_text_or_with_an_exponent(org: Organization) -> None:

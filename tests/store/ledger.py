@@ -17,13 +17,14 @@ from talkmeter.ledger.engine import open_engine, reading
 from talkmeter.ledger.migrate import migrate
 from talkmeter.ledger.verify import verify_organization
 from talkmeter.ledger.writer import Works, Writer
-from talkmeter.period import read_window
+from talkmeter.period import Present, present, read_instant, read_window
 from talkmeter.usage.revision import Revision, read_revision
 from talkmeter.usage.summary import Summary, read_summary
 from tests.events import Json
 
 ORG = "acme"
 MOST_EVENTS = 40_000
+NOW = present(read_instant("2026-03-15T12:00:00Z"), 24)
 
 
 def works_of(*events: Json | bytes, org_id: str | None = ORG) -> Works:
@@ -66,15 +67,18 @@ class Ledger:
         with self.writer(keep_history=keep_history) as writer:
             return make_receipt(writer.submit(works).result(timeout=30))
 
-    def summary(self, from_: str = "2026-03-01", to: str = "2026-04-01", org_id: str = ORG) -> Summary:
+    def summary(
+        self, from_: str = "2026-03-01", to: str = "2026-04-01", org_id: str = ORG, now: Present = NOW
+    ) -> Summary:
         """What the page shows."""
         with reading(self.engine) as connection:
-            return read_summary(connection, org_id, read_window(from_, to, 0), read_revision(connection, org_id))
+            revision = read_revision(connection, org_id, now)
+            return read_summary(connection, org_id, read_window(from_, to, now.now), revision, now)
 
     def revision(self, org_id: str = ORG) -> Revision:
         """What answers depend on."""
         with reading(self.engine) as connection:
-            return read_revision(connection, org_id)
+            return read_revision(connection, org_id, NOW)
 
     def verify(self, *, repair: bool = False) -> list[str]:
         """Every difference, as a sentence."""

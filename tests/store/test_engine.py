@@ -10,7 +10,7 @@ from talkmeter.errors import Misconfigured, TalkmeterError, Unavailable
 from talkmeter.ledger.engine import open_engine, reading, transaction, writing
 from talkmeter.usage.revision import read_revision
 from tests.events import conversation
-from tests.store.ledger import ORG, Ledger
+from tests.store.ledger import NOW, ORG, Ledger
 
 
 def test_every_connection_writes_ahead_and_waits_for_the_disk(ledger: Ledger) -> None:
@@ -47,9 +47,9 @@ def test_a_write_transaction_that_raises_leaves_nothing(ledger: Ledger) -> None:
 def test_a_reader_sees_one_snapshot_while_others_write(ledger: Ledger) -> None:
     ledger.tell(conversation("call-1"))
     with reading(ledger.engine) as connection:
-        before = read_revision(connection, ORG)
+        before = read_revision(connection, ORG, NOW)
         ledger.tell(conversation("call-2"))
-        during = read_revision(connection, ORG)
+        during = read_revision(connection, ORG, NOW)
 
     assert during == before
     assert ledger.revision() != before

@@ -11,6 +11,7 @@ from talkmeter.api.auth import ORGANIZATION_HEADER, ORGANIZATION_PARAMETER
 from talkmeter.api.openapi import QueryOperation
 from talkmeter.api.problems import AnyRequest
 from talkmeter.errors import Unprocessable, shown
+from talkmeter.ingest.fields import CONTROL
 from talkmeter.records import INVENTORY_KINDS
 from talkmeter.usage.breakdown import INTERVALS, MOST_ROWS, ORDERS, ROWS
 from talkmeter.usage.compare import MODES
@@ -117,6 +118,8 @@ def read_parameters(request: AnyRequest, *known: Described, strict: bool = True)
         if name in read:
             raise Unprocessable(f"'{name}' is given more than once.")
         if name in names:
+            if CONTROL.search(value):
+                raise Unprocessable(f"'{name}' holds a control character: {shown(value)}.")
             read[name] = value
         elif strict and name != ORGANIZATION_PARAMETER:
             raise Unprocessable(f"{shown(name)} is no parameter here; there are {', '.join(names)}.")

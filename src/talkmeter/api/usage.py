@@ -30,6 +30,7 @@ from talkmeter.api.problems import AnyRequest
 from talkmeter.api.scopes import BILLING_MANAGE
 from talkmeter.api.service import Service
 from talkmeter.errors import NotFound, shown
+from talkmeter.ingest.fields import FieldError, read_id
 from talkmeter.ledger.engine import Connection
 from talkmeter.period import Present, present, read_window
 from talkmeter.records import RecordKey
@@ -215,8 +216,8 @@ def _last_part(request: AnyRequest, kind: str) -> str:
     raw: bytes = request.scope["raw_path"].partition(b"?")[0]
     encoded = raw.partition(f"{RECORDS_PATH}/{kind}/".encode())[2]
     try:
-        return unquote_to_bytes(encoded).decode()
-    except UnicodeDecodeError:
+        return read_id("The id", unquote_to_bytes(encoded).decode())
+    except (UnicodeDecodeError, FieldError):
         raise NotFound(f"Nothing was received for the {kind} {shown(encoded.decode('ascii', 'replace'))}.") from None
 
 

@@ -14,7 +14,7 @@ LONGEST_ID_BYTES: Final = 200
 LONGEST_SOURCE_BYTES: Final = 500
 LONGEST_NAME: Final = 200
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SEQUENCE: Final = re.compile(r"-?[0-9]{1,18}")
 _MILLISECOND: Final = Decimal("0.001")
 _NUMBER: Final = re.compile(rb"-?[0-9].*", re.DOTALL)
@@ -42,7 +42,7 @@ def read_id(name: str, text: str, longest: int = LONGEST_ID_BYTES, reason: Reaso
         raise FieldError(reason, f"{name} is not UTF-8: {shown(text)}.") from None
     if size > longest:
         raise FieldError(reason, f"{name} is {size} bytes long; at most {longest} are allowed.")
-    if _CONTROL.search(text):
+    if CONTROL.search(text):
         raise FieldError(reason, f"{name} holds a control character: {shown(text)}.")
     return text
 
@@ -64,7 +64,7 @@ def read_name(text: str | None) -> str | None:
     """A display name: control characters become spaces, at most 200 characters are kept, the empty string is null."""
     if not text:
         return None
-    return _CONTROL.sub(" ", text)[:LONGEST_NAME].strip() or None
+    return CONTROL.sub(" ", text)[:LONGEST_NAME].strip() or None
 
 
 def read_time(name: str, text: str | None, reason: Reason) -> int:

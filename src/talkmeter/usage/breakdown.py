@@ -12,7 +12,7 @@ from msgspec import Meta
 from msgspec.structs import asdict
 from sqlalchemy import Connection
 
-from talkmeter.counting import COUNTERS, ZERO, Counters, add
+from talkmeter.counting import ZERO, Counters, add
 from talkmeter.errors import Unprocessable
 from talkmeter.period import Present, Window, format_day, format_instant
 from talkmeter.records import Kind
@@ -38,12 +38,9 @@ ORDERS: Final[tuple[Order, ...]] = get_args(Order)
 INTERVALS: Final[tuple[Interval, ...]] = get_args(Interval)
 MOST_ROWS: Final = 1_000
 ROWS: Final = 50
-_ORDERED_BY: Final[dict[Order, int]] = {
-    "calls": COUNTERS.index("calls"),
-    "voice": COUNTERS.index("voice_ms"),
-    "chat": COUNTERS.index("chat_ms"),
-    "runs": COUNTERS.index("runs"),
-}
+_ORDERED_BY: Final[dict[Order, str]] = {"calls": "calls", "voice": "voice_ms", "chat": "chat_ms", "runs": "runs"}
+"""The counter of each order."""
+
 
 Share = Annotated[float, Meta(ge=0, le=1, description="Part of the whole window's figure of the order, 4 decimals.")]
 Series = Annotated[
@@ -167,6 +164,7 @@ class _Part(NamedTuple):
 def read_breakdown(connection: Connection, org_id: str, window: Window, split: Split, present: Present) -> Breakdown:
     """The breakdown of one organization's window, read in the snapshot of the connection."""
     kind, _, items = SPLITS[split.by]
+    counter = _ORDERED_BY[split.order]
     windows = compared_windows(window, split.mode, present.now)
     values = read_values(connection, org_id, window, split.by)
     shown = _greatest(values, split)
@@ -179,14 +177,14 @@ def read_breakdown(connection: Connection, org_id: str, window: Window, split: S
     starts = _starts(window, split.interval)
     series: dict[str, list[int]] = {}
     if starts is not None:
-        days_of = read_days_of_values(connection, org_id, window, split.by, shown)
-        series = {value: _in_intervals(days, starts, split.order) for value, days in days_of.items()}
+        days_of = read_days_of_values(connection, org_id, window, split.by, counter, shown)
+        series = {value: _in_intervals(days, starts) for value, days in days_of.items()}
     names = read_item_names(connection, org_id, items, shown) if items else {}
     parts = [_part(values[value], total, split, series.get(value), _deltas_of(kind, both, value)) for value in shown]
     rest = _minus(total, (part.counters for part in parts))
     of_rest = None
     if starts is not None:
-        of_all = _in_intervals(usage.days[0], starts, split.order)
+        of_all = _in_intervals({day: getattr(of_day, counter) for day, of_day in usage.days[0].items()}, starts)
         of_rest = [amount - sum(others) for amount, *others in zip(of_all, *series.values(), strict=True)]
     others = _part(rest, total, split, of_rest, _deltas_of_others(kind, both, shown))
     head: dict[str, Any] = {
@@ -214,16 +212,16 @@ def read_breakdown(connection: Connection, org_id: str, window: Window, split: S
 
 def _greatest(values: ByValue, split: Split) -> list[str]:
     """The values to show: by the order's figure descending, then by value."""
-    place = _ORDERED_BY[split.order]
-    ranked = sorted(values, key=lambda value: (-values[value][place], value))
+    counter = _ORDERED_BY[split.order]
+    ranked = sorted(values, key=lambda value: (-getattr(values[value], counter), value))
     return ranked if split.limit is None else ranked[: split.limit]
 
 
 def _part(
     counters: Counters, total: Counters, split: Split, series: list[int] | None, comparison: Deltas | None
 ) -> _Part:
-    place = _ORDERED_BY[split.order]
-    return _Part(counters, _share(counters[place], total[place]), series, comparison)
+    counter = _ORDERED_BY[split.order]
+    return _Part(counters, _share(getattr(counters, counter), getattr(total, counter)), series, comparison)
 
 
 def _calls(part: _Part) -> dict[str, Any]:
@@ -290,10 +288,9 @@ def _start_of(day: int, interval: Interval) -> int:
             assert_never(interval)
 
 
-def _in_intervals(days: Mapping[int, Counters], starts: Sequence[int], order: Order) -> list[int]:
-    """The order's counter summed in each interval."""
-    place = _ORDERED_BY[order]
+def _in_intervals(days: Mapping[int, int], starts: Sequence[int]) -> list[int]:
+    """The amounts of days summed in each interval."""
     sums = [0] * len(starts)
-    for day, counters in days.items():
-        sums[bisect_right(starts, day) - 1] += counters[place]
+    for day, amount in days.items():
+        sums[bisect_right(starts, day) - 1] += amount
     return sums

@@ -15,7 +15,6 @@ from talkmeter.counting import Counters, average_seconds, minutes
 from talkmeter.errors import Unprocessable
 from talkmeter.period import (
     EARLIEST_INSTANT,
-    MICROSECONDS_PER_DAY,
     MICROSECONDS_PER_HOUR,
     Window,
     format_instant,
@@ -57,11 +56,11 @@ class Compared(msgspec.Struct, frozen=True):
 
 
 class Delta(msgspec.Struct, frozen=True):
-    """One figure now and then; `change_percent` has one decimal and is null where `then` is 0."""
+    """One figure now and then, an integer where the figure is one; `change_percent` is null where `then` is 0."""
 
-    now: int | float
-    then: int | float
-    change: int | float
+    now: float
+    then: float
+    change: float
     change_percent: float | None
 
 
@@ -121,8 +120,6 @@ def _year_before(passed: Window, asked: Window) -> Window:
 
 def _a_year_earlier(instant: int, *, is_end: bool) -> int:
     """The same date and time a year earlier; of 29 February a start goes to the 28th, an end to 1 March."""
-    if instant < microseconds(datetime(1971, 1, 1, tzinfo=UTC)):
-        return instant - 365 * MICROSECONDS_PER_DAY
     at = _datetime(instant)
     if (at.month, at.day) != (2, 29):
         return microseconds(at.replace(year=at.year - 1))

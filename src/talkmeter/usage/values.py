@@ -51,9 +51,9 @@ def _sums_by_value(kind: Kind) -> Compiled:
 _SUMS = {kind: _sums_by_value(kind) for kind in (Kind.CONVERSATION, Kind.WORKFLOW_EXECUTION)}
 
 
-def _days_of_values(kind: Kind) -> Compiled:
-    return Compiled(
-        select(_daily.value, _daily.day, *(_daily[counter] for counter in counters_of(kind))).where(
+_DAYS = {
+    counter: Compiled(
+        select(_daily.value, _daily.day, _daily[counter]).where(
             _daily.org_id == bindparam("org"),
             _daily.dimension == bindparam("named"),
             _daily.day >= bindparam("first"),
@@ -61,9 +61,8 @@ def _days_of_values(kind: Kind) -> Compiled:
             _daily.value.in_(bindparam("values", expanding=True)),
         )
     )
-
-
-_DAYS = {kind: _days_of_values(kind) for kind in (Kind.CONVERSATION, Kind.WORKFLOW_EXECUTION)}
+    for counter in ("calls", "voice_ms", "chat_ms", "runs")
+}
 
 
 def _piece(number: str, dimension: Dimension) -> Select[*tuple[object, ...]]:
@@ -102,22 +101,22 @@ def read_values(connection: Connection, org_id: str, window: Window, dimension: 
 
 
 def read_days_of_values(
-    connection: Connection, org_id: str, window: Window, dimension: Dimension, values: Iterable[str]
-) -> dict[str, dict[int, Counters]]:
-    """The counters of some values on each day of the window on which they have any."""
-    kind = SPLITS[dimension].kind
+    connection: Connection, org_id: str, window: Window, dimension: Dimension, counter: str, values: Iterable[str]
+) -> dict[str, dict[int, int]]:
+    """One counter (`calls`, `voice_ms`, `chat_ms` or `runs`) of some values on each day of the window that has any."""
     whole, pieces = pieces_of(window)
     wanted = sorted(values)
-    days: dict[str, dict[int, Counters]] = {value: {} for value in wanted}
+    days: dict[str, dict[int, int]] = {value: {} for value in wanted}
     for begin in range(0, len(wanted), ROWS_PER_STATEMENT):
         part = wanted[begin : begin + ROWS_PER_STATEMENT]
         bounds: Row = (org_id, dimension, whole.start, whole.stop, *part)
-        for value, day, *amounts in _DAYS[kind].run(connection, bounds, expanded=len(part)):
-            days[str(value)][integer(day)] = read_counters(kind, amounts)
+        for value, day, amount in _DAYS[counter].run(connection, bounds, expanded=len(part)):
+            days[str(value)][integer(day)] = integer(amount)
+    place = COUNTERS.index(counter)
     for piece, by_value in _scan(connection, org_id, dimension, pieces):
+        day = day_of(piece.start)
         for value in by_value.keys() & days.keys():
-            of_value, day = days[value], day_of(piece.start)
-            of_value[day] = add([of_value[day], by_value[value]]) if day in of_value else by_value[value]
+            days[value][day] = days[value].get(day, 0) + by_value[value][place]
     return days
 
 
