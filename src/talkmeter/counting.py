@@ -82,6 +82,17 @@ def run_counts(status: str, runs: int) -> Counters:
     )
 
 
+def counts_of(record: Record | None) -> Counters:
+    """What one record adds to its day; nothing for a deletion and for inventory."""
+    match record:
+        case Conversation(modality=modality, direction=direction, status=status, duration_ms=duration_ms):
+            return call_counts(modality, direction, status, 1, int(duration_ms is not None), duration_ms or 0)
+        case WorkflowExecution(status=status):
+            return run_counts(status, 1)
+        case _:
+            return ZERO
+
+
 def dimensions_of(record: Conversation | WorkflowExecution) -> tuple[tuple[str, str], ...]:
     """Every (dimension, value) a record counts under; "without" is the empty string."""
     if isinstance(record, Conversation):

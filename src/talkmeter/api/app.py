@@ -13,6 +13,7 @@ from talkmeter.api.auth import Authenticator
 from talkmeter.api.cors import allow_origins
 from talkmeter.api.docs import get_docs, get_openapi
 from talkmeter.api.events import metering_router
+from talkmeter.api.export import export_router
 from talkmeter.api.health import operations_router
 from talkmeter.api.members import members_router
 from talkmeter.api.openapi import openapi_config
@@ -48,6 +49,7 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
         route_handlers=[
             metering_router,
             usage_router,
+            export_router,
             members_router,
             session_router,
             operations_router,

@@ -16,8 +16,10 @@ from talkmeter.records import INVENTORY_KINDS
 from talkmeter.usage.breakdown import INTERVALS, MOST_ROWS, ORDERS, ROWS
 from talkmeter.usage.compare import MODES
 from talkmeter.usage.dimensions import DIMENSIONS
+from talkmeter.usage.export import OF as EXPORTED
 from talkmeter.usage.questions import FILTERS, RECORD_KINDS, VALUES
 from talkmeter.usage.records import MOST_RECORDS, RECORDS
+from talkmeter.usage.tabular import FORMATS
 
 
 class Described(NamedTuple):
@@ -41,8 +43,9 @@ WINDOW: Final = (
 )
 COMPARE: Final = Described("compare", "The earlier window to compare with; default none.", MODES)
 BY: Final = Described("by", "What to split by.", DIMENSIONS, required=True)
+ORDER: Final = Described("order", "The figure that rows are in order of, and share in.", ORDERS)
 SPLIT: Final = (
-    Described("order", "The figure that rows are in order of, and share in.", ORDERS),
+    ORDER,
     Described("limit", "Most rows; all that is not among them is in `others`.", whole=(1, MOST_ROWS, ROWS)),
     Described("interval", "Gives each row a series.", INTERVALS),
     COMPARE,
@@ -63,6 +66,9 @@ FILTER: Final = (
     Described("live", "Only records that have not ended, or that have.", _FLAG),
     Described("stale", "Only live conversations that have gone silent, or all others.", _FLAG),
 )
+OF: Final = Described("of", "What to export.", EXPORTED, required=True)
+FORMAT: Final = Described("format", "How it is written; default csv.", FORMATS)
+KIND_OF_EXPORT: Final = Described("kind", "Which records; default conversation.", RECORD_KINDS)
 LIMIT: Final = Described("limit", "Most rows of a page.", whole=(1, MOST_RECORDS, RECORDS))
 CURSOR: Final = Described("cursor", "`next_cursor` of the page before.")
 ITEMS: Final = (

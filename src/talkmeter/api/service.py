@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from talkmeter import metrics
+from talkmeter.api.exports import Exports
 from talkmeter.errors import Unavailable
 from talkmeter.ledger.engine import Connection, open_engine, reading, writing
 from talkmeter.ledger.history import make_pruner
@@ -24,7 +25,8 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         """Open the database, which has been migrated."""
         self.settings = settings
-        self.engine = open_engine(settings.database_url, settings.reader_threads + 3)
+        self.engine = open_engine(settings.database_url, settings.reader_threads + 4)
+        self.exports = Exports(self.engine, settings.export_bytes)
         self.intake = Intake(settings.queue_bytes)
         self._readers = ThreadPoolExecutor(settings.reader_threads, thread_name_prefix="talkmeter-reader")
         self._decoders = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-decoder")
@@ -64,6 +66,7 @@ class Service:
         self._decoders.shutdown()
         self._changers.shutdown()
         self._readers.shutdown()
+        self.exports.close()
         self.engine.dispose()
 
 

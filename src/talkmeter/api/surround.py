@@ -49,14 +49,20 @@ def surround(app: ASGIApp) -> ASGIApp:
                 body_has_ended = not message["more_body"]
             return message
 
+        has_ended = False
+
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, has_ended
             if message["type"] == "http.response.start":
                 status = message["status"]
                 # Where the rest of the body is never read, the connection cannot be used again.
                 ends = () if body_has_ended else ((b"connection", b"close"),)
                 message["headers"] = [*message["headers"], *_SECURITY_HEADERS, *ends]
             elif without_body:
+                # A body that comes in many parts is left out once.
+                if has_ended:
+                    return
+                has_ended = True
                 message = {"type": "http.response.body", "body": b"", "more_body": False}
             await send(message)
 

@@ -5,13 +5,16 @@ import sys
 import click
 
 from talkmeter import __version__
+from talkmeter.cli.breakdown import breakdown
 from talkmeter.cli.demo import demo
+from talkmeter.cli.export import export
 from talkmeter.cli.ingest import ingest
 from talkmeter.cli.keys import keys
 from talkmeter.cli.link import link
 from talkmeter.cli.migrate import migrate
 from talkmeter.cli.orgs import orgs
 from talkmeter.cli.quarantine import quarantine
+from talkmeter.cli.records import records
 from talkmeter.cli.serve import serve
 from talkmeter.cli.summary import summary
 from talkmeter.cli.tokens import tokens
@@ -28,7 +31,11 @@ def cli() -> None:
     """
 
 
-for command in (serve, demo, migrate, orgs, keys, tokens, link, ingest, summary, verify, quarantine):
+_COMMANDS: tuple[click.Command, ...] = (
+    *(serve, demo, migrate, orgs, keys, tokens, link, ingest),
+    *(summary, breakdown, records, export, verify, quarantine),
+)
+for command in _COMMANDS:
     cli.add_command(command)
 
 

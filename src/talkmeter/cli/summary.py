@@ -1,35 +1,31 @@
 """`talkmeter summary`: the page's figures in the terminal."""
 
+from typing import TYPE_CHECKING
+
 import click
 
-from talkmeter import clock
+from talkmeter.cli.asking import COMPARE, WINDOW, asking, options, parameters_of, print_json, window_of
+
+if TYPE_CHECKING:
+    from talkmeter.usage.compare import Comparison
 
 
 @click.command()
 @click.option("--org", "org_id", required=True, help="The organization.")
-@click.option("--from", "from_", help="Start, included: ISO 8601; default: month to date.")
-@click.option("--to", help="End, excluded: ISO 8601.")
+@options(WINDOW, COMPARE)
 @click.option("--json", "as_json", is_flag=True, help="The API's answer as JSON.")
-def summary(org_id: str, from_: str | None, to: str | None, as_json: bool) -> None:
+def summary(org_id: str, as_json: bool, **given: str | None) -> None:
     """Show an organization's usage summary."""
-    import msgspec
-
-    from talkmeter.cli.database import opened, require_organization
-    from talkmeter.ledger.engine import reading
-    from talkmeter.period import present, read_window
-    from talkmeter.settings import load_settings
-    from talkmeter.usage.revision import read_revision
+    from talkmeter.usage.questions import read_mode
     from talkmeter.usage.summary import read_summary
 
-    settings = load_settings()
-    now = present(clock.now(), settings.stale_hours)
-    window = read_window(from_, to, now.now)
-    with opened(settings) as engine:
-        require_organization(engine, org_id)
-        with reading(engine) as connection:
-            answer = read_summary(connection, org_id, window, read_revision(connection, org_id, now), now)
+    parameters = parameters_of(given)
+    mode = read_mode(parameters)
+    with asking(org_id) as asked:
+        window = window_of(parameters, asked.present)
+        answer = read_summary(asked.connection, org_id, window, asked.revision, asked.present, mode)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(answer)).decode())
+        print_json(answer)
         return
     numbers = f" ({answer.shared_phone_numbers} on the shared pool)" if answer.shared_phone_numbers else ""
     average_minutes, average_seconds = divmod(int(answer.avg_call_duration_sec + 0.5), 60)
@@ -53,3 +49,21 @@ def summary(org_id: str, from_: str | None, to: str | None, as_json: bool) -> No
     width = max(len(name) for name, _ in rows) + 2
     for name, text in rows:
         click.echo(f"{name:<{width}}{text}")
+    if answer.comparison is not None:
+        _print_comparison(answer.comparison)
+
+
+def _print_comparison(comparison: "Comparison") -> None:
+    now, then = comparison.now, comparison.then
+    click.echo(f"\n{now.from_} to {now.to} against {then.from_} to {then.to}:")
+    names = {
+        "voice_minutes": "Voice minutes",
+        "chat_minutes": "Chat minutes",
+        "total_calls": "Total calls",
+        "workflow_runs_total": "Workflow runs",
+    }
+    for name, label in names.items():
+        one = comparison.figures[name]
+        digits = 2 if name.endswith("minutes") else 0
+        percent = "" if one.change_percent is None else f" ({one.change_percent:+,.1f} %)"
+        click.echo(f"{label:<15}{one.now:,.{digits}f} against {one.then:,.{digits}f}{percent}")

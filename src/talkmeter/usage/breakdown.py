@@ -210,6 +210,12 @@ def read_breakdown(connection: Connection, org_id: str, window: Window, split: S
     )
 
 
+def read_values_in_order(connection: Connection, org_id: str, window: Window, split: Split) -> ByValue:
+    """Every value with its counters, as an export has them: none left out, in the order of the breakdown."""
+    values = read_values(connection, org_id, window, split.by)
+    return {value: values[value] for value in _greatest(values, split)}
+
+
 def _greatest(values: ByValue, split: Split) -> list[str]:
     """The values to show: by the order's figure descending, then by value."""
     counter = _ORDERED_BY[split.order]

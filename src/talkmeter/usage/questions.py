@@ -48,29 +48,41 @@ VALUES: Final[dict[Dimension, tuple[str, ...]]] = {
 _FLAGS: Final = {"true": True, "false": False}
 
 
+def read_choice(name: str, text: str | None, allowed: Sequence[Choice], default: Choice | None = None) -> Choice:
+    """One of a closed set. Unprocessable where it is none of them, or missing without a default."""
+    if text is None and default is not None:
+        return default
+    if text is None:
+        raise Unprocessable(f"'{name}' is missing: it must be one of {', '.join(allowed)}.")
+    for one in allowed:
+        if text == one:
+            return one
+    raise Unprocessable(f"'{name}' must be one of {', '.join(allowed)}, not {shown(text)}.")
+
+
 def read_mode(parameters: Parameters) -> Mode:
     """The comparison of a query; none where it asks for none."""
-    return _choice("compare", parameters.get("compare"), MODES, "none")
+    return read_choice("compare", parameters.get("compare"), MODES, "none")
 
 
 def read_split(parameters: Parameters) -> Split:
     """The split of a breakdown. Unprocessable where a parameter is missing or not allowed."""
-    by = _choice("by", parameters.get("by"), DIMENSIONS)
-    order = _choice("order", parameters.get("order"), ORDERS, default_order(by))
+    by = read_choice("by", parameters.get("by"), DIMENSIONS)
+    order = read_choice("order", parameters.get("order"), ORDERS, default_order(by))
     check_order(by, order)
     interval = parameters.get("interval")
     return Split(
         by=by,
         order=order,
         limit=read_limit(parameters, ROWS, MOST_ROWS),
-        interval=None if interval is None else _choice("interval", interval, INTERVALS),
+        interval=None if interval is None else read_choice("interval", interval, INTERVALS),
         mode=read_mode(parameters),
     )
 
 
 def read_filter(parameters: Parameters) -> Filter:
     """Which records a query wants. Unprocessable where a parameter is missing, not allowed or of another kind."""
-    kind = _choice("kind", parameters.get("kind"), RECORD_KINDS)
+    kind = read_choice("kind", parameters.get("kind"), RECORD_KINDS)
     values: list[tuple[Dimension, str]] = []
     for name, (owner, dimension) in FILTERS.items():
         if name in parameters:
@@ -78,7 +90,7 @@ def read_filter(parameters: Parameters) -> Filter:
             values.append((dimension, _value(name, parameters[name], dimension)))
     if "status" in parameters:
         dimension = "status" if kind is Kind.CONVERSATION else "run_status"
-        values.append((dimension, _choice("status", parameters["status"], VALUES[dimension])))
+        values.append((dimension, read_choice("status", parameters["status"], VALUES[dimension])))
     for name in ("has_duration", "stale"):
         if name in parameters:
             _refuse_other_kind(name, kind, Kind.CONVERSATION)
@@ -93,7 +105,7 @@ def read_filter(parameters: Parameters) -> Filter:
 
 def read_item_filter(parameters: Parameters) -> ItemFilter:
     """Which inventory items a query wants. Unprocessable where a parameter is missing or not allowed."""
-    kind = _choice("kind", parameters.get("kind"), INVENTORY_KINDS)
+    kind = read_choice("kind", parameters.get("kind"), INVENTORY_KINDS)
     for name, owner in (("shared", Kind.PHONE_NUMBER), ("active", Kind.DATASET)):
         if name in parameters:
             _refuse_other_kind(name, kind, owner)
@@ -102,7 +114,7 @@ def read_item_filter(parameters: Parameters) -> ItemFilter:
 
 def read_record_kind(text: str) -> Kind:
     """The kind of a record. Unprocessable where there is no such kind."""
-    return _choice("kind", text, tuple(Kind))
+    return read_choice("kind", text, tuple(Kind))
 
 
 def cut_to_day(window: Window, parameters: Parameters) -> Window:
@@ -129,20 +141,9 @@ def read_limit(parameters: Parameters, default: int = RECORDS, most: int = MOST_
     return limit
 
 
-def _choice(name: str, text: str | None, allowed: Sequence[Choice], default: Choice | None = None) -> Choice:
-    if text is None and default is not None:
-        return default
-    if text is None:
-        raise Unprocessable(f"'{name}' is missing: it must be one of {', '.join(allowed)}.")
-    for one in allowed:
-        if text == one:
-            return one
-    raise Unprocessable(f"'{name}' must be one of {', '.join(allowed)}, not {shown(text)}.")
-
-
 def _value(name: str, text: str, dimension: Dimension) -> str:
     """The value of a filter; of ids the empty one stands for records without any."""
-    return _choice(name, text, VALUES[dimension]) if dimension in VALUES else text
+    return read_choice(name, text, VALUES[dimension]) if dimension in VALUES else text
 
 
 def _flag(name: str, parameters: Parameters) -> bool | None:

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import Connection
 
-from talkmeter.counting import fold
+from talkmeter.counting import counts_of
 from talkmeter.ledger.rows import StoredState
 from talkmeter.period import Present, Window, format_instant
 from talkmeter.records import (
@@ -151,11 +151,7 @@ def read_records(  # noqa: PLR0913  what one page depends on
 
 def call_record(stored: StoredState, present: Present) -> CallRecord:
     """A conversation as answers show it. TypeError where it is none."""
-    state, stored_at = stored
-    call = state.record
-    if not isinstance(call, Conversation):
-        raise _wrong_kind(state)
-    live = call.status in LIVE_STATUSES
+    state, call = stored.state, call_of(stored)
     return CallRecord(
         id=state.id,
         created_at=format_instant(call.created_at),
@@ -167,34 +163,57 @@ def call_record(stored: StoredState, present: Present) -> CallRecord:
         agent_number=call.agent_number,
         web_widget_id=call.web_widget_id,
         duration_ms=call.duration_ms,
-        live=live,
-        stale=live and call.channel != "email" and state.time < present.stale_before,
+        live=is_live(call),
+        stale=is_stale(state, present),
         adds=adds_of(call),
         event=event_of(stored),
-        stored_at=format_instant(stored_at),
+        stored_at=format_instant(stored.stored_at),
     )
 
 
 def run_record(stored: StoredState) -> RunRecord:
     """A workflow run as answers show it. TypeError where it is none."""
-    state, stored_at = stored
-    run = state.record
-    if not isinstance(run, WorkflowExecution):
-        raise _wrong_kind(state)
+    state, run = stored.state, run_of(stored)
     return RunRecord(
         id=state.id,
         created_at=format_instant(run.created_at),
         status=run.status,
         workflow_id=run.workflow_id,
-        live=run.status in LIVE_RUN_STATUSES,
+        live=is_live(run),
         adds=adds_of(run),
         event=event_of(stored),
-        stored_at=format_instant(stored_at),
+        stored_at=format_instant(stored.stored_at),
     )
 
 
-def _wrong_kind(state: State) -> TypeError:
-    return TypeError(f"{state.kind} {state.id!r} is not what was asked for")
+def call_of(stored: StoredState) -> Conversation:
+    """The conversation of a state. TypeError where it tells of none."""
+    if isinstance(stored.state.record, Conversation):
+        return stored.state.record
+    raise _not_a(stored, "conversation")
+
+
+def run_of(stored: StoredState) -> WorkflowExecution:
+    """The workflow run of a state. TypeError where it tells of none."""
+    if isinstance(stored.state.record, WorkflowExecution):
+        return stored.state.record
+    raise _not_a(stored, "workflow run")
+
+
+def _not_a(stored: StoredState, what: str) -> TypeError:
+    return TypeError(f"{stored.state.kind} {stored.state.id!r} is no {what} that exists")
+
+
+def is_live(record: Conversation | WorkflowExecution) -> bool:
+    """Whether a conversation or run has not ended."""
+    return record.status in (LIVE_STATUSES if isinstance(record, Conversation) else LIVE_RUN_STATUSES)
+
+
+def is_stale(state: State, present: Present) -> bool:
+    """Whether a conversation is live, no email, and has gone silent; the same as `tables.MAY_BE_STALE` and its time."""
+    call = state.record
+    may_be = isinstance(call, Conversation) and is_live(call) and call.channel != "email"
+    return may_be and state.time < present.stale_before
 
 
 def event_of(stored: StoredState) -> Event:
@@ -205,5 +224,4 @@ def event_of(stored: StoredState) -> Event:
 
 def adds_of(record: Record | None) -> dict[str, int]:
     """What one record adds to which figure; nothing where it is not counted."""
-    totals = [counters for key, counters in fold([(None, record)]).items() if key.dimension == "total"]
-    return exact_figures(totals[0]) if totals else {}
+    return exact_figures(counts_of(record))

@@ -1,7 +1,7 @@
 """The usage summary of a window, with the fields that docs/http-api.md names, read in one snapshot."""
 
-from collections.abc import Iterable
-from typing import Annotated, Final, Literal
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -102,19 +102,34 @@ def read_summary(
 
 
 def _points(usage: Usage, today: int) -> Iterable[Day]:
-    for day, counters in usage.days[0].items():
-        changed_at = usage.whole.get(day, _NO_TOTAL).changed_at
+    for known in days_of(usage, today):
+        counters, changed_at = known.counters, known.changed_at
         yield Day(
-            day=format_day(day),
+            day=format_day(known.day),
             calls=counters.calls,
             voice_minutes=minutes(counters.voice_ms),
             chat_minutes=minutes(counters.chat_ms),
             workflow_runs=counters.runs,
             voice_duration_ms=counters.voice_ms,
             chat_duration_ms=counters.chat_ms,
-            state=_state(day, usage, today),
+            state=known.state,
             changed_at=None if changed_at is None else format_instant(changed_at),
         )
+
+
+class KnownDay(NamedTuple):
+    """A day of a window: the counters of its part in it, and what is known of the whole day."""
+
+    day: int
+    counters: Counters
+    state: DayState
+    changed_at: int | None
+
+
+def days_of(usage: Usage, today: int) -> Iterator[KnownDay]:
+    """The days of the first window, ascending."""
+    for day, counters in usage.days[0].items():
+        yield KnownDay(day, counters, _state(day, usage, today), usage.whole.get(day, _NO_TOTAL).changed_at)
 
 
 def _state(day: int, usage: Usage, today: int) -> DayState:

@@ -1,0 +1,127 @@
+"""`talkmeter records`: the records behind a number, and the history of one, in the terminal."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from talkmeter.cli.asking import FILTER, WINDOW, asking, options, parameters_of, print_json, print_table, window_of
+
+if TYPE_CHECKING:
+    from talkmeter.usage.history import History
+    from talkmeter.usage.records import CallRecords, Records, RunRecords
+
+
+@click.command()
+@click.option("--org", "org_id", required=True, help="The organization.")
+@click.option("--id", "record_id", help="The history of this one record instead, with its kind.")
+@options(
+    {"kind": "conversation or workflow_execution; with --id also agent, phone_number, web_widget or dataset."},
+    WINDOW,
+    FILTER,
+    {"limit": "Most rows, 1 to 1000; default 50.", "cursor": "The next page, as the page before printed it."},
+)
+@click.option("--json", "as_json", is_flag=True, help="The API's answer as JSON.")
+def records(org_id: str, record_id: str | None, as_json: bool, **given: str | None) -> None:
+    """List the records behind a figure, newest first, with what they add up to; or show the history of one."""
+    parameters = parameters_of(given)
+    if record_id is not None:
+        _show_history(org_id, parameters.get("kind", "conversation"), record_id, as_json=as_json)
+        return
+    from talkmeter.usage.questions import cut_to_day, read_filter, read_limit
+    from talkmeter.usage.records import CallRecords, read_records
+
+    wanted, limit = read_filter(parameters), read_limit(parameters)
+    with asking(org_id) as asked:
+        answer = read_records(
+            asked.connection,
+            org_id,
+            cut_to_day(window_of(parameters, asked.present), parameters),
+            wanted,
+            asked.revision,
+            asked.present,
+            key=asked.database_id,
+            limit=limit,
+            cursor=parameters.get("cursor"),
+        )
+    if as_json:
+        print_json(answer)
+        return
+    click.echo(f"{org_id}, {answer.from_} to {answer.to} (UTC, end excluded)")
+    if answer.changed:
+        click.echo("Something has changed since the first page: begin again to see it.")
+    if isinstance(answer, CallRecords):
+        _print_calls(answer)
+    else:
+        _print_runs(answer)
+    _print_end(answer)
+
+
+def _print_calls(answer: "CallRecords") -> None:
+    head = ("created", "id", "status", "channel", "direction", "modality", "agent", "number", "widget", "duration")
+    rows = [
+        (
+            *(one.created_at, one.id, one.status + (", silent" if one.stale else "")),
+            *(one.channel, one.direction, one.modality),
+            *(one.agent_id or "-", one.agent_number or "-", one.web_widget_id or "-"),
+            "-" if one.duration_ms is None else f"{one.duration_ms / 1000:,.3f} s",
+        )
+        for one in answer.records
+    ]
+    print_table(head, rows, numbers_from=len(head) - 1)
+    if answer.totals is not None:
+        sums = answer.totals
+        click.echo(
+            f"{sums.total_calls:,} calls ({sums.inbound_calls:,} in, {sums.outbound_calls:,} out; "
+            f"{sums.timed_calls:,} with a duration): {sums.voice_duration_ms:,} ms voice = "
+            f"{sums.voice_minutes:,.2f} minutes, {sums.chat_duration_ms:,} ms chat = {sums.chat_minutes:,.2f} minutes"
+        )
+
+
+def _print_runs(answer: "RunRecords") -> None:
+    head = ("created", "id", "status", "workflow")
+    rows = [(one.created_at, one.id, one.status, one.workflow_id or "-") for one in answer.records]
+    print_table(head, rows, numbers_from=len(head))
+    if answer.totals is not None:
+        sums = answer.totals
+        click.echo(
+            f"{sums.workflow_runs_total:,} runs: {sums.workflow_runs_success:,} succeeded, "
+            f"{sums.workflow_runs_failed:,} failed"
+        )
+
+
+def _print_end(answer: "Records") -> None:
+    shown = len(answer.records)
+    if answer.next_cursor is not None:
+        click.echo(f"{shown:,} shown; the next page: the same command with --cursor {answer.next_cursor}")
+
+
+def _show_history(org_id: str, kind: str, record_id: str, *, as_json: bool) -> None:
+    from talkmeter.records import RecordKey
+    from talkmeter.usage.history import read_history
+    from talkmeter.usage.questions import read_record_kind
+
+    key = RecordKey(read_record_kind(kind), record_id)
+    with asking(org_id) as asked:
+        answer = read_history(asked.connection, org_id, key, asked.settings.history_days)
+    if as_json:
+        print_json(answer)
+    else:
+        _print_history(answer)
+
+
+def _print_history(answer: "History") -> None:
+    from msgspec.structs import asdict
+
+    click.echo(f"{answer.kind} {answer.id}: the state that ranks highest counts")
+    for state in answer.states:
+        click.echo(f"\n{'counts' if state.wins else 'does not count'}: {state.why}")
+        event = state.event
+        sequence = f", sequence {event.sequence}" if event.sequence else ""
+        click.echo(f"  event    {event.id} of {event.source}, {event.time}{sequence}; arrived {state.stored_at}")
+        fields = {} if state.record is None else asdict(state.record)
+        told = ", ".join(f"{name} {value}" for name, value in fields.items() if value is not None)
+        click.echo(f"  {state.state:<8} {told or 'tells that the record is deleted'}")
+        if state.adds:
+            click.echo("  adds     " + ", ".join(f"{amount:,} {name}" for name, amount in state.adds.items()))
+    if answer.history_days == 0:
+        click.echo("\nHistory is off (TALKMETER_HISTORY_DAYS=0): states that do not count are not kept.")

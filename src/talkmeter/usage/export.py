@@ -1,0 +1,193 @@
+"""Everything an answer is made of, as a file: days, the records of a filter, or every value of a breakdown.
+
+The columns of counts and milliseconds are exact and add up to the summary; those of minutes say that they are rounded.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import BinaryIO, Final, Literal, NamedTuple, get_args
+
+from sqlalchemy import Connection
+
+from talkmeter.counting import COUNTERS, Counters, average_seconds, counts_of, minutes
+from talkmeter.ledger.rows import StoredState
+from talkmeter.period import Present, Window, format_day, read_window
+from talkmeter.records import Kind
+from talkmeter.usage.breakdown import Split, read_values_in_order
+from talkmeter.usage.days import read_usage
+from talkmeter.usage.dimensions import SPLITS
+from talkmeter.usage.figures import EXACT
+from talkmeter.usage.matching import Filter, iterate_records
+from talkmeter.usage.names import read_item_names
+from talkmeter.usage.questions import cut_to_day, read_choice, read_filter, read_split
+from talkmeter.usage.records import call_of, is_live, is_stale, run_of
+from talkmeter.usage.summary import days_of
+from talkmeter.usage.tabular import FORMATS, AfterPart, Cells, Column, Format, require_parquet, write_rows
+from talkmeter.usage.values import counters_of
+
+Of = Literal["daily", "records", "breakdown"]
+OF: Final[tuple[Of, ...]] = get_args(Of)
+_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class Export(NamedTuple):
+    """What to export: `subject` a filter of records, a split, or None for days."""
+
+    of: Of
+    format: Format
+    window: Window
+    subject: Filter | Split | None = None
+
+
+def read_export(parameters: Mapping[str, str], now: int) -> Export:
+    """The export of a query. Unprocessable where a parameter is missing or not allowed, or Parquet not installed."""
+    of = read_choice("of", parameters.get("of"), OF)
+    format_ = read_choice("format", parameters.get("format"), FORMATS, "csv")
+    if format_ == "parquet":
+        require_parquet()
+    window = read_window(parameters.get("from"), parameters.get("to"), now)
+    match of:
+        case "daily":
+            return Export(of, format_, window)
+        case "records":
+            wanted = read_filter({"kind": Kind.CONVERSATION, **parameters})
+            return Export(of, format_, cut_to_day(window, parameters), wanted)
+        case "breakdown":
+            return Export(of, format_, window, read_split(parameters)._replace(limit=None))
+
+
+def file_name(org_id: str, export: Export) -> str:
+    """The name of the file: organization, first and last day of the window, and what it holds."""
+    days = export.window.days
+    organization = _NOT_IN_NAMES.sub("-", org_id).strip("-.") or "organization"
+    part = ""
+    if isinstance(export.subject, Filter):
+        part = f"-{export.subject.kind}"
+    elif isinstance(export.subject, Split):
+        part = f"-{export.subject.by}"
+    return f"talkmeter-{organization}-{format_day(days[0])}-to-{format_day(days[-1])}-{export.of}{part}.{export.format}"
+
+
+def write_export(
+    connection: Connection, org_id: str, export: Export, present: Present, out: BinaryIO, after_part: AfterPart
+) -> None:
+    """Write an organization's export, read in the snapshot of the connection; `after_part` after every some rows."""
+    subject = export.subject
+    rows: Iterator[Cells]
+    if isinstance(subject, Filter):
+        columns = _CALL_COLUMNS if subject.kind is Kind.CONVERSATION else _RUN_COLUMNS
+        rows = _records(connection, org_id, export.window, subject, present)
+    elif isinstance(subject, Split):
+        columns = _breakdown_columns(subject)
+        rows = _values(connection, org_id, export.window, subject)
+    else:
+        columns, rows = _DAILY_COLUMNS, _days(connection, org_id, export.window, present)
+    write_rows(export.format, columns, rows, out, after_part)
+
+
+_MINUTES: Final = (Column("voice_minutes_rounded", "decimal"), Column("chat_minutes_rounded", "decimal"))
+_EVENT: Final = (
+    Column("event_source", "text"),
+    Column("event_id", "text"),
+    Column("event_time", "instant"),
+    Column("event_sequence", "integer"),
+    Column("stored_at", "instant"),
+)
+
+
+def _exact(kind: Kind) -> tuple[Column, ...]:
+    return tuple(Column(EXACT[counter], "integer") for counter in counters_of(kind))
+
+
+_DAILY_COLUMNS: Final = (
+    Column("day", "day"),
+    Column("state", "text"),
+    Column("changed_at", "instant"),
+    *(Column(EXACT[counter], "integer") for counter in COUNTERS),
+    *_MINUTES,
+)
+_CALL_COLUMNS: Final = (
+    Column("id", "text"),
+    Column("created_at", "instant"),
+    *(Column(name, "text") for name in ("status", "channel", "direction", "modality")),
+    *(Column(name, "text") for name in ("agent_id", "agent_number", "web_widget_id")),
+    Column("duration_ms", "integer"),
+    Column("live", "flag"),
+    Column("stale", "flag"),
+    *_exact(Kind.CONVERSATION),
+    *_EVENT,
+)
+_RUN_COLUMNS: Final = (
+    Column("id", "text"),
+    Column("created_at", "instant"),
+    Column("status", "text"),
+    Column("workflow_id", "text"),
+    Column("live", "flag"),
+    *_exact(Kind.WORKFLOW_EXECUTION),
+    *_EVENT,
+)
+
+
+def _breakdown_columns(split: Split) -> tuple[Column, ...]:
+    kind = SPLITS[split.by].kind
+    rounded = (*_MINUTES, Column("avg_call_duration_sec_rounded", "decimal"))
+    return (
+        Column(split.by, "text"),
+        Column("name", "text"),
+        *_exact(kind),
+        *(rounded if kind is Kind.CONVERSATION else ()),
+    )
+
+
+def _days(connection: Connection, org_id: str, window: Window, present: Present) -> Iterator[Cells]:
+    usage = read_usage(connection, org_id, window, stale_before=present.stale_before)
+    for day in days_of(usage, present.today):
+        yield (day.day, day.state, day.changed_at, *day.counters, *_minutes(day.counters))
+
+
+def _values(connection: Connection, org_id: str, window: Window, split: Split) -> Iterator[Cells]:
+    kind, _, items = SPLITS[split.by]
+    values = read_values_in_order(connection, org_id, window, split)
+    names = read_item_names(connection, org_id, items, values) if items else {}
+    place = COUNTERS.index(counters_of(kind)[0])
+    width = len(counters_of(kind))
+    for value, counters in values.items():
+        exact = counters[place : place + width]
+        rounded = (*_minutes(counters), _average(counters)) if kind is Kind.CONVERSATION else ()
+        yield (value or None, names.get(value), *exact, *rounded)
+
+
+def _records(connection: Connection, org_id: str, window: Window, wanted: Filter, present: Present) -> Iterator[Cells]:
+    row = _call_row if wanted.kind is Kind.CONVERSATION else _run_row
+    for stored in iterate_records(connection, org_id, window, wanted, present):
+        yield row(stored, present)
+
+
+def _call_row(stored: StoredState, present: Present) -> Cells:
+    state, call = stored.state, call_of(stored)
+    return (
+        *(state.id, call.created_at, call.status, call.channel, call.direction, call.modality),
+        *(call.agent_id, call.agent_number, call.web_widget_id, call.duration_ms),
+        *(is_live(call), is_stale(state, present)),
+        *counts_of(call)[: len(counters_of(Kind.CONVERSATION))],
+        *_event(stored),
+    )
+
+
+def _run_row(stored: StoredState, _present: Present) -> Cells:
+    state, run = stored.state, run_of(stored)
+    counts = counts_of(run)[len(counters_of(Kind.CONVERSATION)) :]
+    return (state.id, run.created_at, run.status, run.workflow_id, is_live(run), *counts, *_event(stored))
+
+
+def _event(stored: StoredState) -> Cells:
+    state = stored.state
+    return (state.source, state.event_id, state.time, state.sequence, stored.stored_at)
+
+
+def _minutes(counters: Counters) -> tuple[float, float]:
+    return minutes(counters.voice_ms), minutes(counters.chat_ms)
+
+
+def _average(counters: Counters) -> float:
+    return average_seconds(counters.voice_ms + counters.chat_ms, counters.timed_calls)
