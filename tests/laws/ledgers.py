@@ -25,14 +25,16 @@ from talkmeter.ledger.engine import open_engine, reading
 from talkmeter.ledger.migrate import database_id, migrate
 from talkmeter.ledger.verify import verify_organization
 from talkmeter.ledger.writer import Works, Writer
-from talkmeter.period import Window
+from talkmeter.period import Present, Window
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import read_summary
 from tests.laws.histories import PLAINLY, Cuts
-from tests.laws.model import BINS, Event, Item, Json, Snapshot
-from tests.laws.strategies import ORG
+from tests.laws.model import BINS, DAY, Event, Item, Json, Snapshot
+from tests.laws.strategies import DAYS, FIRST_DAY, ORG
 
 MOST = 10_000
+NOW = Present((FIRST_DAY + DAYS) * DAY, (FIRST_DAY + 1) * DAY + DAY // 2)
+"""When the laws ask: after all days of theirs; silent is what was last heard of before the middle of these days."""
 OWNER = Sender("key-of-acme", ORG)
 ANYONE = Sender("key-of-a-platform", None)
 
@@ -106,7 +108,7 @@ class Ledger:
     def summary(self, start: int, end: int, org_id: str = ORG) -> Json:
         """The answer for [start, end), without the one field that tells of arrival."""
         with reading(self.engine) as connection:
-            answer = read_summary(connection, org_id, Window(start, end), read_revision(connection, org_id))
+            answer = read_summary(connection, org_id, Window(start, end), read_revision(connection, org_id, NOW), NOW)
         summary: Json = msgspec.json.decode(msgspec.json.encode(answer))
         del summary["last_event_at"]
         return summary
@@ -114,7 +116,7 @@ class Ledger:
     def etag(self, start: int, end: int, org_id: str = ORG) -> str:
         """The ETag of an organization's summary of [start, end)."""
         with reading(self.engine) as connection:
-            revision = read_revision(connection, org_id)
+            revision = read_revision(connection, org_id, NOW)
             return make_etag(database_id(connection), org_id, revision, "summary", start, end)
 
     def verify(self, org_id: str = ORG, *, repair: bool = False) -> list[str]:
@@ -136,7 +138,9 @@ class Ledger:
         with self.plain() as connection:
             rows = connection.execute("SELECT * FROM usage_daily WHERE org_id = ?", (org_id,)).fetchall()
         return {
-            (dimension, day, value): tuple(counters) for _, dimension, day, value, *counters in rows if any(counters)
+            (dimension, day, value): tuple(counters)
+            for _, dimension, day, value, *counters, _changed_at in rows
+            if any(counters)
         }
 
 

@@ -1,6 +1,6 @@
 """`GET /admin/usage/export`: everything an answer is made of, as a file to download."""
 
-from typing import BinaryIO
+from typing import IO
 
 from litestar import Router, get
 from litestar.openapi import ResponseSpec
@@ -50,7 +50,7 @@ async def get_export(request: AnyRequest) -> Stream:
     now = present(clock.now(), service.settings.stale_hours)
     export = read_export(parameters, now.now)
 
-    def write(connection: Connection, out: BinaryIO, after_part: AfterPart) -> None:
+    def write(connection: Connection, out: IO[bytes], after_part: AfterPart) -> None:
         write_export(connection, org_id, export, now, out, after_part)
 
     held = await service.exports.write(write)

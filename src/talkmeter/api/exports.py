@@ -10,12 +10,12 @@ import weakref
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from tempfile import TemporaryFile
-from typing import BinaryIO, Final
+from typing import IO, Final
 
 from talkmeter.errors import DiskFull, Unavailable
 from talkmeter.ledger.engine import Connection, Engine, reading
 
-Write = Callable[[Connection, BinaryIO, Callable[[], None]], None]
+Write = Callable[[Connection, IO[bytes], Callable[[], None]], None]
 """Writes an export from a snapshot into a file, and calls the function after every some rows."""
 
 MOST_AT_ONCE: Final = 8
@@ -88,7 +88,7 @@ class HeldFile:
 
     def __init__(self, exports: Exports) -> None:
         """An empty file without a name."""
-        self.file: BinaryIO = TemporaryFile()  # noqa: SIM115  it outlives this call
+        self.file: IO[bytes] = TemporaryFile()  # noqa: SIM115  it outlives this call
         self.size = 0
         self._exports = exports
         self._sizes = [0]
@@ -115,6 +115,6 @@ class HeldFile:
             self.close()
 
 
-def _let_go(exports: Exports, file: BinaryIO, sizes: list[int]) -> None:
+def _let_go(exports: Exports, file: IO[bytes], sizes: list[int]) -> None:
     file.close()
     exports.give_back(sizes[0])

@@ -12,7 +12,7 @@ from talkmeter.cli.asking import FILTER, SPLIT, WINDOW, asking, options, paramet
 from talkmeter.errors import Refused
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from typing import IO
 
 
 @click.command()
@@ -56,7 +56,7 @@ def export(org_id: str, output: Path | None, **given: str | None) -> None:
     click.echo(f"{output.stat().st_size:,} bytes in {output}.", err=True)
 
 
-def _write(org_id: str, parameters: dict[str, str], out: "BinaryIO") -> None:
+def _write(org_id: str, parameters: dict[str, str], out: "IO[bytes]") -> None:
     from talkmeter.usage.export import read_export, write_export
 
     with asking(org_id) as asked:

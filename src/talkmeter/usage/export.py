@@ -5,7 +5,7 @@ The columns of counts and milliseconds are exact and add up to the summary; thos
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import BinaryIO, Final, Literal, NamedTuple, get_args
+from typing import IO, Final, Literal, NamedTuple, get_args
 
 from sqlalchemy import Connection
 
@@ -69,7 +69,7 @@ def file_name(org_id: str, export: Export) -> str:
 
 
 def write_export(
-    connection: Connection, org_id: str, export: Export, present: Present, out: BinaryIO, after_part: AfterPart
+    connection: Connection, org_id: str, export: Export, present: Present, out: IO[bytes], after_part: AfterPart
 ) -> None:
     """Write an organization's export, read in the snapshot of the connection; `after_part` after every some rows."""
     subject = export.subject

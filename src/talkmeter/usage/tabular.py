@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import TextIOWrapper
 from itertools import islice
-from typing import BinaryIO, Final, Literal, NamedTuple, TypeVar, get_args
+from typing import IO, Final, Literal, NamedTuple, TypeVar, get_args
 
 import msgspec
 
@@ -41,7 +41,7 @@ class Column(NamedTuple):
 
 
 def write_rows(
-    format_: Format, columns: Sequence[Column], rows: Iterable[Cells], out: BinaryIO, after_part: AfterPart
+    format_: Format, columns: Sequence[Column], rows: Iterable[Cells], out: IO[bytes], after_part: AfterPart
 ) -> None:
     """Write all rows, a part at a time. Unprocessable where Parquet is asked for and pyarrow is not installed."""
     _WRITERS[format_](columns, rows, out, after_part)
@@ -63,7 +63,7 @@ def require_parquet() -> None:
         ) from None
 
 
-def _write_csv(columns: Sequence[Column], rows: Iterable[Cells], out: BinaryIO, after_part: AfterPart) -> None:
+def _write_csv(columns: Sequence[Column], rows: Iterable[Cells], out: IO[bytes], after_part: AfterPart) -> None:
     out.write(_BOM)
     text = TextIOWrapper(out, encoding="utf-8", newline="", write_through=False)
     writer = csv.writer(text, lineterminator="\r\n")
@@ -78,7 +78,7 @@ def _write_csv(columns: Sequence[Column], rows: Iterable[Cells], out: BinaryIO, 
     text.detach()
 
 
-def _write_json_lines(columns: Sequence[Column], rows: Iterable[Cells], out: BinaryIO, after_part: AfterPart) -> None:
+def _write_json_lines(columns: Sequence[Column], rows: Iterable[Cells], out: IO[bytes], after_part: AfterPart) -> None:
     encoder = msgspec.json.Encoder()
     names = [column.name for column in columns]
     for part in _parts(rows, ROWS_AT_ONCE):
@@ -87,7 +87,7 @@ def _write_json_lines(columns: Sequence[Column], rows: Iterable[Cells], out: Bin
         after_part()
 
 
-def _write_parquet(columns: Sequence[Column], rows: Iterable[Cells], out: BinaryIO, after_part: AfterPart) -> None:
+def _write_parquet(columns: Sequence[Column], rows: Iterable[Cells], out: IO[bytes], after_part: AfterPart) -> None:
     require_parquet()
     import pyarrow as pa  # noqa: PLC0415  an optional part
     import pyarrow.parquet as pq  # noqa: PLC0415
