@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from io import BytesIO
 from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
@@ -26,15 +27,21 @@ from talkmeter.ledger.migrate import database_id, migrate
 from talkmeter.ledger.verify import verify_organization
 from talkmeter.ledger.writer import Works, Writer
 from talkmeter.period import Present, Window
+from talkmeter.records import Kind, RecordKey
+from talkmeter.usage.breakdown import Split, read_breakdown
+from talkmeter.usage.compare import Mode
+from talkmeter.usage.export import Export, Of, write_export
+from talkmeter.usage.history import read_history
+from talkmeter.usage.matching import Filter
+from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import read_summary
 from tests.laws.histories import PLAINLY, Cuts
-from tests.laws.model import BINS, DAY, Event, Item, Json, Snapshot
-from tests.laws.strategies import DAYS, FIRST_DAY, ORG
+from tests.laws.model import ASKED_AT, BINS, SILENT_BEFORE, Event, Item, Json, Snapshot
+from tests.laws.strategies import ORG
 
 MOST = 10_000
-NOW = Present((FIRST_DAY + DAYS) * DAY, (FIRST_DAY + 1) * DAY + DAY // 2)
-"""When the laws ask: after all days of theirs; silent is what was last heard of before the middle of these days."""
+NOW = Present(ASKED_AT, SILENT_BEFORE)
 OWNER = Sender("key-of-acme", ORG)
 ANYONE = Sender("key-of-a-platform", None)
 
@@ -82,6 +89,12 @@ def _make_request(items: tuple[Item, ...], form: str) -> Request:
     return Request(items, {"content-type": type_}, b"[" + b" ,\n".join(item.raw for item in items) + b"]")
 
 
+def plain_json(answer: object) -> Json:
+    """An answer as it goes over the wire."""
+    read: Json = msgspec.json.decode(msgspec.json.encode(answer))
+    return read
+
+
 class Ledger:
     """An empty ledger to be told things and asked for answers."""
 
@@ -109,9 +122,56 @@ class Ledger:
         """The answer for [start, end), without the one field that tells of arrival."""
         with reading(self.engine) as connection:
             answer = read_summary(connection, org_id, Window(start, end), read_revision(connection, org_id, NOW), NOW)
-        summary: Json = msgspec.json.decode(msgspec.json.encode(answer))
+        summary = plain_json(answer)
         del summary["last_event_at"]
+        for day in summary["daily"]:
+            del day["changed_at"]
         return summary
+
+    def breakdown(self, start: int, end: int, split: Split, now: Present = NOW) -> Json:
+        """The breakdown of [start, end)."""
+        with reading(self.engine) as connection:
+            return plain_json(read_breakdown(connection, ORG, Window(start, end), split, now))
+
+    def compared(self, start: int, end: int, mode: Mode, now: Present) -> Json | None:
+        """The comparison of the summary of [start, end)."""
+        with reading(self.engine) as connection:
+            revision = read_revision(connection, ORG, now)
+            summary = plain_json(read_summary(connection, ORG, Window(start, end), revision, now, mode))
+        comparison: Json | None = summary["comparison"]
+        return comparison
+
+    def records(self, start: int, end: int, wanted: Filter, limit: int) -> tuple[list[Json], Json]:
+        """Every record of [start, end) that a filter keeps, by as many pages as it takes; and the totals."""
+        window, cursor, found, totals = Window(start, end), None, [], None
+        while True:
+            with reading(self.engine) as connection:
+                revision = read_revision(connection, ORG, NOW)
+                page = plain_json(
+                    read_records(connection, ORG, window, wanted, revision, NOW, key="laws", limit=limit, cursor=cursor)
+                )
+            assert not page["changed"]
+            assert (page["totals"] is None) == (cursor is not None)
+            found += page["records"]
+            totals, cursor = totals or page["totals"], page["next_cursor"]
+            assert len(page["records"]) <= limit
+            if cursor is None:
+                assert totals is not None
+                return found, totals
+
+    def exported(self, start: int, end: int, of: Of, subject: Filter | Split | None = None) -> list[Json]:
+        """The rows of an export of [start, end)."""
+        out = BytesIO()
+        with reading(self.engine) as connection:
+            export = Export(of, "jsonl", Window(start, end), subject)
+            write_export(connection, ORG, export, NOW, out, lambda: None)
+        return [json.loads(line) for line in out.getvalue().splitlines()]
+
+    def history(self, kind: Kind, id_: str) -> list[Json]:
+        """The states of a record, the winning one first."""
+        with reading(self.engine) as connection:
+            states: list[Json] = plain_json(read_history(connection, ORG, RecordKey(kind, id_), None))["states"]
+        return states
 
     def etag(self, start: int, end: int, org_id: str = ORG) -> str:
         """The ETag of an organization's summary of [start, end)."""

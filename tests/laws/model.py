@@ -15,6 +15,10 @@ Json = dict[str, Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY = 86_400_000_000
 TERMINAL = {"completed", "failed", "cancelled", "transferred", "unanswered", "success"}
+ASKED_AT = 19_784 * DAY
+"""When the laws ask unless they say: after the days of theirs."""
+SILENT_BEFORE = 19_782 * DAY + DAY // 2
+"""Live conversations of which nothing was heard since then are stale, unless a law says another instant."""
 BINS = ("accepted", "duplicate", "conflicting", "stale")
 
 
@@ -112,10 +116,17 @@ class Model:
                 bins[self.tell_event(item.raw)] += 1
         return bins
 
-    def summary(self, start: int, end: int) -> Json:
-        """The answer of `GET /admin/usage/summary`, without `last_event_at`."""
-        calls = [one for one in self._created("conversation", start, end) if one["status"] != "token_created"]
-        runs = self._created("workflow_execution", start, end)
+    def calls(self, start: int, end: int) -> list[Json]:
+        """The counted conversations of a window; each with its `id` and the `time` of its newest event."""
+        return [one for one in self._created("conversation", start, end) if one["status"] != "token_created"]
+
+    def runs(self, start: int, end: int) -> list[Json]:
+        """The runs of a window; each with its `id` and the `time` of its newest event."""
+        return self._created("workflow_execution", start, end)
+
+    def summary(self, start: int, end: int, now: int = ASKED_AT, stale_before: int = SILENT_BEFORE) -> Json:
+        """The answer of `GET /admin/usage/summary`, without what tells of arrival."""
+        calls, runs = self.calls(start, end), self.runs(start, end)
         return {
             "from": shown(start),
             "to": shown(end),
@@ -126,9 +137,14 @@ class Model:
             "outbound_calls": count(calls, direction="outbound"),
             **durations(calls),
             "avg_call_duration_sec": average([one["duration"] for one in calls if one["duration"] is not None]),
+            "timed_calls": sum(one["duration"] is not None for one in calls),
+            "live_calls": len(live(calls)),
+            "stale_calls": len(stale(calls, stale_before)),
             "workflow_runs_total": len(runs),
             "workflow_runs_success": count(runs, status="success"),
             "workflow_runs_failed": count(runs, status="failed"),
+            "live_runs": len(live(runs)),
+            "comparison": None,
             **self._inventory(),
             "daily": [
                 {
@@ -136,14 +152,28 @@ class Model:
                     "calls": len(of_day := [one for one in calls if one["created_at"] // DAY == day]),
                     **durations(of_day),
                     "workflow_runs": sum(one["created_at"] // DAY == day for one in runs),
+                    "state": self._state(day, now // DAY, stale_before),
                 }
                 for day in range(start // DAY, (end - 1) // DAY + 1)
             ],
         }
 
     def _created(self, kind: str, start: int, end: int) -> list[Json]:
-        records = (one.fields for one in self.winners.values() if one.kind == kind and one.fields)
-        return [fields for fields in records if start <= fields["created_at"] < end]
+        told = [one for one in self.winners.values() if one.kind == kind and one.fields]
+        records = [{**(one.fields or {}), "id": one.id, "time": one.time} for one in told]
+        return [one for one in records if start <= one["created_at"] < end]
+
+    def _state(self, day: int, today: int, stale_before: int) -> str:
+        """How complete a day is."""
+        ever = 0, 2**62
+        used = {one["created_at"] // DAY for one in [*self.calls(*ever), *self.runs(*ever)]}
+        calls = self.calls(day * DAY, (day + 1) * DAY)
+        if day > today:
+            return "future"
+        if day == today or len(live(calls)) > len(stale(calls, stale_before)):
+            return "settling"
+        gap = day not in used and used and (min(used) < day < max(used) or max(used) < day < today)
+        return "no_data" if gap else "final"
 
     def _inventory(self) -> Json:
         def existing(kind: str) -> list[Json]:
@@ -220,6 +250,41 @@ def durations(calls: Iterable[Json]) -> Json:
     voice, chat = total["voice"], total["chat"]
     exact = {"voice_duration_ms": voice, "chat_duration_ms": chat}
     return {"voice_minutes": minutes(voice), "chat_minutes": minutes(chat), **exact}
+
+
+def live(records: Iterable[Json]) -> list[Json]:
+    """The conversations or runs that have not ended."""
+    return [one for one in records if one["status"] not in TERMINAL and one["status"] != "token_created"]
+
+
+def stale(calls: Iterable[Json], before: int) -> list[Json]:
+    """The live conversations, email apart, of which nothing was heard since."""
+    return [one for one in live(calls) if one["channel"] != "email" and one["time"] < before]
+
+
+def sums_of_calls(calls: list[Json]) -> dict[str, int]:
+    """The exact figures of conversations."""
+    exact = {name: ms for name, ms in durations(calls).items() if name.endswith("_ms")}
+    return {
+        "total_calls": len(calls),
+        "voice_calls": count(calls, modality="voice"),
+        "chat_calls": count(calls, modality="chat"),
+        "inbound_calls": count(calls, direction="inbound"),
+        "outbound_calls": count(calls, direction="outbound"),
+        "timed_calls": sum(one["duration"] is not None for one in calls),
+        "live_calls": len(live(calls)),
+        **exact,
+    }
+
+
+def sums_of_runs(runs: list[Json]) -> dict[str, int]:
+    """The exact figures of runs."""
+    return {
+        "workflow_runs_total": len(runs),
+        "workflow_runs_success": count(runs, status="success"),
+        "workflow_runs_failed": count(runs, status="failed"),
+        "live_runs": len(live(runs)),
+    }
 
 
 def count(records: Iterable[Json], **wanted: object) -> int:

@@ -33,7 +33,7 @@ def remove_total(connection: sqlite3.Connection, place: int) -> None:
 
 def put_total(connection: sqlite3.Connection, key: Row, counters: list[int]) -> None:
     marks = ", ".join("?" * (4 + COUNTERS))
-    connection.execute(f"INSERT OR REPLACE INTO usage_daily VALUES ({marks})", (ORG, *key, *counters))
+    connection.execute(f"INSERT OR REPLACE INTO usage_daily VALUES ({marks}, NULL)", (ORG, *key, *counters))
 
 
 def some_total(connection: sqlite3.Connection, place: int) -> tuple[Row, list[str]]:
@@ -41,7 +41,7 @@ def some_total(connection: sqlite3.Connection, place: int) -> tuple[Row, list[st
     rows = connection.execute("SELECT * FROM usage_daily ORDER BY dimension, day, value")
     names = [column[0] for column in rows.description]
     all_ = rows.fetchall()
-    return (all_[place % len(all_)][1:4] if all_ else ("", 0, "")), names[4:]
+    return (all_[place % len(all_)][1:4] if all_ else ("", 0, "")), names[4:-1]
 
 
 places, amounts = st.integers(0, 99), st.integers(-2, 3_000)

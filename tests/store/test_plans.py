@@ -12,6 +12,8 @@ import talkmeter.ledger
 import talkmeter.usage
 from talkmeter.ledger.statements import Compiled
 from talkmeter.ledger.tables import DISTRIBUTED
+from talkmeter.records import Kind
+from talkmeter.usage.matching import Filter, page_of, sum_of
 from tests.store.ledger import Ledger
 
 SQLITE = make_url("sqlite://").get_dialect()()
@@ -23,7 +25,8 @@ LISTS = {
     "talkmeter.ledger.sessions._DROP_OLD": "sessions of a week at the longest, once for each sign-in",
     "talkmeter.ledger.credentials._DELETE_NAMED": "the demonstration's own, once at its start",
 }
-RAGGED_ENDS = "talkmeter.usage.days._SCAN"
+RAGGED_ENDS = "talkmeter.usage.days._SCANS[4]"
+ONE_RANGE = "talkmeter.usage.days._TOTALS[1]"
 
 
 def compiled_statements() -> Iterator[tuple[str, Compiled]]:
@@ -69,20 +72,61 @@ def test_a_statement_on_usage_reads_one_organization(ledger: Ledger, name: str) 
         assert table not in ORGANIZATION_TABLES or "(org_id=?" in step, step
 
 
-def test_the_ragged_ends_of_a_window_are_read_from_covering_indexes_alone(ledger: Ledger) -> None:
+def test_the_ragged_ends_of_a_window_are_read_from_covering_indexes_and_silent_calls_from_their_own(
+    ledger: Ledger,
+) -> None:
     calls = "SEARCH conversation USING COVERING INDEX conversation_window (org_id=? AND created_at>? AND created_at<?)"
     runs = (
         "SEARCH workflow_execution USING COVERING INDEX workflow_execution_window "
         "(org_id=? AND created_at>? AND created_at<?)"
     )
+    silent = "SEARCH conversation USING INDEX conversation_live (org_id=? AND time<?)"
 
-    assert plan_of(ledger, RAGGED_ENDS) == [calls, runs, calls, runs]
+    assert plan_of(ledger, RAGGED_ENDS) == [calls, runs] * 4 + [silent]
 
 
 def test_the_days_of_a_window_are_read_in_one_range_of_the_key(ledger: Ledger) -> None:
-    (step,) = plan_of(ledger, "talkmeter.usage.days._TOTALS")
+    days, *outermost = plan_of(ledger, ONE_RANGE)
 
-    assert step == "SEARCH usage_daily USING PRIMARY KEY (org_id=? AND dimension=? AND day>? AND day<?)"
+    assert days == "SEARCH usage_daily USING PRIMARY KEY (org_id=? AND dimension=? AND day>? AND day<?)"
+    assert outermost == ["SEARCH usage_daily USING PRIMARY KEY (org_id=? AND dimension=?)"] * 2
+
+
+def test_the_newest_silent_call_is_found_at_one_end_of_its_index(ledger: Ledger) -> None:
+    organization, silent = plan_of(ledger, "talkmeter.usage.revision._REVISION")
+
+    assert organization == "SEARCH organization USING INDEX sqlite_autoindex_organization_1 (org_id=?)"
+    assert silent == "SEARCH conversation USING INDEX conversation_live (org_id=? AND time<?)"
+
+
+FILTERS = {
+    "all calls": Filter(Kind.CONVERSATION),
+    "calls of an agent": Filter(Kind.CONVERSATION, (("agent", "ann"),)),
+    "inbound calls without a number": Filter(Kind.CONVERSATION, (("number", ""), ("direction", "inbound"))),
+    "calls with a duration": Filter(Kind.CONVERSATION, has_duration=True),
+    "live calls": Filter(Kind.CONVERSATION, live=True),
+    "silent calls": Filter(Kind.CONVERSATION, stale=True),
+    "all runs": Filter(Kind.WORKFLOW_EXECUTION),
+    "failed runs of a workflow": Filter(Kind.WORKFLOW_EXECUTION, (("workflow", "w"), ("run_status", "failed"))),
+}
+
+
+@pytest.mark.parametrize("wanted", FILTERS.values(), ids=FILTERS)
+def test_a_page_of_records_goes_on_in_the_index_of_its_order_and_sorts_nothing(ledger: Ledger, wanted: Filter) -> None:
+    sql = page_of(wanted).text(SQLITE)
+    steps = [detail for *_, detail in ledger.rows(f"EXPLAIN QUERY PLAN {sql}", *[None] * sql.count("?"))]
+    table = wanted.kind.value
+
+    assert steps == [f"SEARCH {table} USING INDEX {table}_window (org_id=? AND created_at>? AND created_at<?)"]
+
+
+@pytest.mark.parametrize("wanted", FILTERS.values(), ids=FILTERS)
+def test_what_the_records_of_a_filter_come_to_is_one_scan_of_the_window(ledger: Ledger, wanted: Filter) -> None:
+    sql = sum_of(wanted).text(SQLITE)
+    steps = [detail for *_, detail in ledger.rows(f"EXPLAIN QUERY PLAN {sql}", *[None] * sql.count("?"))]
+
+    assert re.match(r"SEARCH \w+ USING (COVERING )?INDEX \w+_window \(org_id=\? AND created_at>\?", steps[0])
+    assert [step for step in steps[1:] if "SCAN" in step] == []
 
 
 def test_winners_are_found_by_their_whole_key(ledger: Ledger) -> None:

@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.operations import Operations
@@ -21,7 +22,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from talkmeter.errors import Misconfigured
 from talkmeter.ledger import migrations
-from talkmeter.ledger.engine import open_engine, reading
+from talkmeter.ledger.engine import open_engine, reading, writing
 from talkmeter.ledger.migrate import database_id, is_current, migrate, newest_version
 from talkmeter.ledger.tables import DISTRIBUTED, metadata, usage_daily
 from tests.store.ledger import Ledger
@@ -74,7 +75,23 @@ def ddl_of_migrations(dialect: str) -> set[str]:
     with Operations.context(context):
         for script in reversed(list(ScriptDirectory.from_config(config).walk_revisions())):
             script.module.upgrade()
-    return {one_line(statement) for statement in written.getvalue().split(";") if statement.strip()}
+    made: dict[str, str] = {}
+    for statement in (one_line(text) for text in written.getvalue().split(";") if text.strip()):
+        apply(statement, made)
+    return set(made.values())
+
+
+def apply(statement: str, made: dict[str, str]) -> None:
+    """What a statement of a migration leaves of the CREATE statements before it, by the name of what they make."""
+    if dropped := re.fullmatch(r"DROP INDEX (\w+)", statement):
+        del made[dropped[1]]
+    elif added := re.fullmatch(r"ALTER TABLE (\w+) ADD COLUMN (.+)", statement):
+        before, constraint, after = made[added[1]].partition(", CONSTRAINT")
+        made[added[1]] = f"{before}, {added[2]}{constraint}{after}"
+    else:
+        named = re.match(r"CREATE (?:TABLE|INDEX) (\w+)", statement)
+        assert named is not None, statement
+        made[named[1]] = statement
 
 
 def test_the_migrated_schema_is_that_of_the_tables(ledger: Ledger) -> None:
@@ -109,9 +126,10 @@ def test_every_key_of_a_distributed_table_begins_with_the_organization(ledger: L
 
 
 def test_daily_totals_have_the_thirteen_counters_as_big_integers() -> None:
-    counters = [column for column in usage_daily.columns if not column.primary_key]
+    *counters, changed_at = [column for column in usage_daily.columns if not column.primary_key]
 
     assert [column.name for column in counters] == COUNTERS
+    assert (changed_at.name, changed_at.nullable) == ("changed_at", True)
     assert all(isinstance(column.type, BigInteger) and not column.nullable for column in counters)
 
 
@@ -153,6 +171,31 @@ def test_each_database_has_an_id_of_its_own(ledger: Ledger, tmp_path: Path) -> N
 
     assert one != two
     assert re.fullmatch("[0-9a-f]{32}", one[0])
+
+
+def test_a_database_of_the_first_version_keeps_every_figure_and_all_history(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine.dispose()
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as old, old:
+        old.execute("INSERT INTO meta VALUES ('database_id', 'first')")
+        old.execute("INSERT INTO organization VALUES ('acme', 'first', 1)")
+        old.execute("INSERT INTO organization_directory VALUES ('acme', NULL, 1)")
+        old.execute(
+            "INSERT INTO usage_daily VALUES ('acme', 'total', 20513, '', 3, 2, 1, 3, 0, 2, 0, 9000, 600, 0, 0, 0, 0)"
+        )
+
+    ledger = Ledger(tmp_path / "ledger.db")
+    summary = ledger.summary()
+    ledger.close()
+
+    assert (summary.total_calls, summary.voice_duration_ms, summary.chat_duration_ms) == (3, 9_000, 600)
+    [used] = [day for day in summary.daily if day.calls]
+    assert (used.day, used.state, used.changed_at) == ("2026-03-01", "final", None)
 
 
 MIGRATE_AT_A_SIGNAL = """

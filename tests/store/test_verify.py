@@ -30,10 +30,10 @@ def told(ledger: Ledger) -> Ledger:
 
 
 def contents(ledger: Ledger) -> dict[str, list[tuple[object, ...]]]:
-    """All that answers are made of: records and history without the instant they were stored, totals that are not 0."""
+    """All that answers are made of: records, history and totals that are not 0, without when each was stored."""
     tables = ("conversation", "workflow_execution", "inventory_item", "record_state")
     records = {table: [row[:-1] for row in ledger.rows(f"SELECT * FROM {table}")] for table in tables}
-    totals = [row for row in ledger.rows("SELECT * FROM usage_daily") if any(row[4:])]
+    totals = [row[:-1] for row in ledger.rows("SELECT * FROM usage_daily") if any(row[4:-1])]
     return {name: sorted(rows, key=repr) for name, rows in {**records, "usage_daily": totals}.items()}
 
 
@@ -58,7 +58,7 @@ DAMAGES = {
     "a total of a day without records": (
         (
             "INSERT INTO usage_daily SELECT org_id, dimension, day + 1000, value, calls, voice_calls, chat_calls, "
-            "inbound_calls, outbound_calls, timed_calls, live_calls, voice_ms, chat_ms, 7, 0, 0, 0 "
+            "inbound_calls, outbound_calls, timed_calls, live_calls, voice_ms, chat_ms, 7, 0, 0, 0, NULL "
             "FROM usage_daily WHERE dimension = 'status' AND value = 'completed' AND chat_calls = 1"
         ),
         [

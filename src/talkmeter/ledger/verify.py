@@ -223,7 +223,8 @@ def _rewrite_day(connection: Connection, org_id: str, day: int) -> None:
     for named in DIMENSIONS:
         _DELETE_DAY.change(connection, (org_id, named, day))
     totals = _count(_rows_of_day(connection, org_id, day))
-    insert_rows(connection, tables.usage_daily, total_rows(org_id, totals, clock.now()), OnConflict.REPLACE)
+    rows = total_rows(org_id, {DayKey("total", day, ""): ZERO, **totals}, clock.now())
+    insert_rows(connection, tables.usage_daily, rows, OnConflict.REPLACE)
 
 
 def _days_of(record: Record | None) -> Iterator[int]:

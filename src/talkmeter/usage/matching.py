@@ -12,7 +12,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    Select,
     and_,
     bindparam,
     func,
@@ -77,7 +76,7 @@ def iterate_records(
 ) -> Iterator[StoredState]:
     """Every record of the window that the filter keeps, newest first, from a place on; read `most` at a time."""
     days = matching_days(connection, org_id, window, wanted) if days is None else days
-    statement = _page(wanted.kind, _shape(wanted))
+    statement = page_of(wanted)
     for span in _spans(window, days, wanted):
         begin = (span.end, "") if after is None or after.created_at >= span.end else (after.created_at, after.id)
         if begin[0] < span.start:
@@ -184,10 +183,15 @@ def _where(kind: Kind, shape: _Shape) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def page_statement(kind: Kind, shape: _Shape) -> Select[*tuple[object, ...]]:
-    """Records of a part of the window after a place, newest first."""
+def page_of(wanted: Filter) -> Compiled:
+    """The statement of a page: records of a part of the window after a place, newest first."""
+    return _page(wanted.kind, _shape(wanted))
+
+
+@lru_cache(maxsize=256)
+def _page(kind: Kind, shape: _Shape) -> Compiled:
     table = tables.RECORD_TABLES[kind]
-    return (
+    return Compiled(
         select(*table.c)
         .where(
             table.c.org_id == bindparam("org"),
@@ -201,14 +205,13 @@ def page_statement(kind: Kind, shape: _Shape) -> Select[*tuple[object, ...]]:
     )
 
 
-@lru_cache(maxsize=256)
-def _page(kind: Kind, shape: _Shape) -> Compiled:
-    return Compiled(page_statement(kind, shape))
+def sum_of(wanted: Filter) -> Compiled:
+    """The statement of what all records of a part of the window come to, by what counting tells apart."""
+    return _sum(wanted.kind, _shape(wanted))
 
 
 @lru_cache(maxsize=256)
 def _sum(kind: Kind, shape: _Shape) -> Compiled:
-    """What all records of a part of the window come to, by what counting tells apart."""
     record = tables.RECORD_TABLES[kind].c
     alike = (record.modality, record.direction, record.status) if kind is Kind.CONVERSATION else (record.status,)
     durations = (func.count(record.duration_ms), func.sum(record.duration_ms)) if kind is Kind.CONVERSATION else ()
@@ -247,7 +250,7 @@ def _scan(
     connection: Connection, org_id: str, spans: list[_Span], wanted: Filter, present: Present
 ) -> Iterator[Counters]:
     bounds = (org_id, spans[-1].start, spans[0].end)
-    rows = _sum(wanted.kind, _shape(wanted)).run(connection, (*bounds, *_filter_values(wanted, present)))
+    rows = sum_of(wanted).run(connection, (*bounds, *_filter_values(wanted, present)))
     for row in rows:
         if wanted.kind is Kind.CONVERSATION:
             modality, direction, status, *amounts = row

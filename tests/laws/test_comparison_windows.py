@@ -1,0 +1,109 @@
+"""The earlier window of a comparison: never overlapping, never empty, and the one that the rules say."""
+
+from calendar import monthrange
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from talkmeter.errors import Unprocessable
+from talkmeter.period import Window
+from talkmeter.usage.compare import Windows, compared_windows
+from tests.laws.histories import laws
+from tests.laws.model import DAY, EPOCH
+
+HOUR = DAY // 24
+SOME_YEARS = (datetime(1972, 1, 1, tzinfo=UTC), datetime(2032, 1, 1, tzinfo=UTC))
+MODES = ("previous", "year")
+Mode = Literal["previous", "year"]
+
+
+def micros(at: datetime) -> int:
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
+def when(instant: int) -> datetime:
+    return EPOCH + timedelta(microseconds=instant)
+
+
+_first, _last = (micros(at) for at in SOME_YEARS)
+_days = st.integers(_first // DAY, _last // DAY).map(lambda day: day * DAY)
+_months = st.builds(
+    lambda year, month: micros(datetime(year, month, 1, tzinfo=UTC)), st.integers(1972, 2031), st.integers(1, 12)
+)
+_leap_days = st.sampled_from(range(1972, 2032, 4)).map(lambda year: micros(datetime(year, 2, 29, tzinfo=UTC)))
+_starts = _days | _months | _leap_days | st.integers(_first, _last)
+_lengths = st.integers(1, 366).map(lambda days: days * DAY) | st.integers(1, 366 * DAY)
+
+
+@st.composite
+def asked(draw: st.DrawFn) -> tuple[Window, int]:
+    """A window, and a now that lies before it, in it or after it."""
+    start = draw(_starts)
+    end = draw(st.just(start + draw(_lengths)) | _months | _leap_days)
+    assume(start < end <= start + 366 * DAY)
+    return Window(start, end), draw(st.integers(start - DAY, end + DAY))
+
+
+def found(window: Window, mode: Mode, now: int) -> Windows | str | None:
+    """The windows of a comparison, or the sentence that refuses it."""
+    try:
+        return compared_windows(window, mode, now)
+    except Unprocessable as error:
+        return error.detail
+
+
+@laws
+@given(asked(), st.sampled_from(MODES))
+def test_the_earlier_window_never_overlaps_the_window_and_neither_is_empty(
+    question: tuple[Window, int], mode: Mode
+) -> None:
+    window, now = question
+    windows = found(window, mode, now)
+    if isinstance(windows, str):
+        assert (mode, "longer than a year" in windows) == ("year", True)
+        assert window.end - window.start > 365 * DAY
+        return
+    if windows is None:
+        assert window.start <= now < window.end
+        assert now - now % HOUR <= window.start
+        return
+    assert windows.now.start == window.start
+    assert windows.now.end == (now - now % HOUR if window.start <= now < window.end else window.end)
+    assert windows.then.start < windows.then.end <= window.start < windows.now.end
+
+
+@laws
+@given(asked())
+def test_a_part_of_a_month_is_held_against_the_same_part_of_the_month_before_and_anything_else_against_as_long(
+    question: tuple[Window, int],
+) -> None:
+    window, _ = question
+    windows = compared_windows(window, "previous", now=0)
+    assert windows is not None
+    start = when(window.start)
+    next_month = start + timedelta(days=monthrange(start.year, start.month)[1])
+    if start != start.replace(day=1, hour=0, minute=0, second=0, microsecond=0) or when(window.end) > next_month:
+        assert windows.then == (window.start - (window.end - window.start), window.start)
+        return
+    before = (start - timedelta(days=1)).replace(day=1)
+    same_part = window.end - window.start
+    if when(window.end) == next_month:
+        same_part = window.start - micros(before)
+    assert windows.then == (micros(before), min(micros(before) + same_part, window.start))
+
+
+@laws
+@given(asked())
+def test_a_year_earlier_are_the_same_dates_and_times(question: tuple[Window, int]) -> None:
+    window, _ = question
+    windows = found(window, "year", now=0)
+    if isinstance(windows, str):
+        return
+    assert windows is not None
+    for bound, then, leap in ((window.start, windows.then.start, (2, 28)), (window.end, windows.then.end, (3, 1))):
+        now, was = when(bound), when(then)
+        assert was.year == now.year - 1
+        assert was.time() == now.time()
+        assert (was.month, was.day) == (leap if (now.month, now.day) == (2, 29) else (now.month, now.day))

@@ -1,0 +1,187 @@
+"""How complete a day is: its state, when it changed, who has gone silent; and how many statements it takes to know."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event as database_event
+
+from talkmeter.ledger.engine import reading
+from talkmeter.period import Present, present, read_instant, read_window
+from talkmeter.usage.compare import Mode
+from talkmeter.usage.revision import read_revision
+from talkmeter.usage.summary import read_summary
+from tests.events import Json, conversation, event, run
+from tests.store.ledger import NOW, ORG, Ledger
+
+
+def call(id_: str, day: int, **fields: object) -> Json:
+    """A call on a day of March 2026; its event's time is noon of the 1st."""
+    return conversation(id_, created_at=f"2026-03-{day:02}T09:00:00Z", **fields)
+
+
+def heard(told: Json, time: str) -> Json:
+    return {**told, "time": time}
+
+
+def at(text: str) -> Present:
+    return present(read_instant(text), 24)
+
+
+def states(ledger: Ledger, now: Present = NOW) -> dict[int, str]:
+    """The states of March, by day of the month."""
+    return {int(day.day[8:]): day.state for day in ledger.summary(now=now).daily}
+
+
+def changed(ledger: Ledger) -> dict[int, str | None]:
+    return {int(day.day[8:]): day.changed_at for day in ledger.summary().daily}
+
+
+def live_call(**fields: object) -> Json:
+    return call("live", 3, status="in_progress", duration=None, **fields)
+
+
+def test_the_days_of_a_month_in_the_middle_of_which_it_is_asked(ledger: Ledger) -> None:
+    ledger.tell(call("one", 5), call("two", 8), call("three", 12))
+    known = states(ledger)
+
+    assert {day for day, state in known.items() if state == "future"} == set(range(16, 32))
+    assert {day for day, state in known.items() if state == "settling"} == {15}
+    assert {day for day, state in known.items() if state == "no_data"} == {6, 7, 9, 10, 11, 13, 14}
+    assert {day for day, state in known.items() if state == "final"} == {1, 2, 3, 4, 5, 8, 12}
+
+
+def test_an_organization_that_was_never_heard_of_misses_nothing(ledger: Ledger) -> None:
+    assert set(states(ledger).values()) == {"final", "settling", "future"}
+
+
+def test_a_day_whose_calls_were_all_voided_has_no_data(ledger: Ledger) -> None:
+    ledger.tell(call("one", 5), call("two", 6), call("three", 7))
+    ledger.tell(event("conversation.deleted", {"id": "two"}))
+
+    assert [states(ledger)[day] for day in (5, 6, 7)] == ["final", "no_data", "final"]
+
+
+def test_a_run_is_data_too(ledger: Ledger) -> None:
+    ledger.tell(run(created_at="2026-03-05T00:00:00Z"), call("one", 7))
+
+    assert [states(ledger)[day] for day in (5, 6, 7)] == ["final", "no_data", "final"]
+
+
+def test_a_day_settles_as_long_as_something_may_be_heard_of_its_live_calls(ledger: Ledger) -> None:
+    ledger.tell(heard(live_call(), "2026-03-03T09:00:00Z"))
+
+    assert states(ledger, at("2026-03-04T09:00:00Z"))[3] == "settling"
+    assert states(ledger, at("2026-03-04T09:00:00.000001Z"))[3] == "final"
+    ledger.tell(heard(live_call(), "2026-03-04T10:00:00Z"))
+    assert states(ledger, at("2026-03-05T10:00:00Z"))[3] == "settling"
+
+
+def test_one_silent_call_does_not_hide_another_that_is_not(ledger: Ledger) -> None:
+    ledger.tell(heard(live_call(), "2026-03-03T09:00:00Z"))
+    ledger.tell(heard(call("other", 3, status="ringing", duration=None), "2026-03-14T13:00:00Z"))
+    summary = ledger.summary()
+
+    assert (summary.live_calls, summary.stale_calls, states(ledger)[3]) == (2, 1, "settling")
+
+
+def test_an_email_conversation_may_rest_and_is_never_stale(ledger: Ledger) -> None:
+    ledger.tell(heard(live_call(channel="email"), "2026-03-03T09:00:00Z"))
+    summary = ledger.summary()
+
+    assert (summary.live_calls, summary.stale_calls, states(ledger)[3]) == (1, 0, "settling")
+
+
+def test_a_stale_call_is_still_counted_and_only_in_its_window(ledger: Ledger) -> None:
+    ledger.tell(heard(live_call(), "2026-03-03T09:00:00Z"))
+    inside = ledger.summary("2026-03-03T09:00:00Z", "2026-03-03T09:00:01Z")
+    beside = ledger.summary("2026-03-03T09:00:01Z", "2026-03-04")
+
+    assert (inside.total_calls, inside.stale_calls, inside.daily[0].state) == (1, 1, "final")
+    assert (beside.total_calls, beside.stale_calls, beside.daily[0].state) == (0, 0, "final")
+
+
+def test_what_has_gone_silent_is_part_of_what_an_answer_depends_on(ledger: Ledger) -> None:
+    ledger.tell(heard(live_call(), "2026-03-03T09:00:00Z"))
+    ledger.tell(heard(call("ended", 3), "2026-03-03T09:00:00Z"))
+
+    def revision(now: str) -> object:
+        with reading(ledger.engine) as connection:
+            return read_revision(connection, ORG, at(now))
+
+    assert revision("2026-03-03T12:00:00Z") == revision("2026-03-04T09:00:00Z")
+    assert revision("2026-03-04T09:00:00Z") != revision("2026-03-04T09:01:00Z") == revision("2026-03-20T00:00:00Z")
+
+
+def test_a_day_knows_when_any_of_its_figures_changed_even_if_its_total_stayed(ledger: Ledger) -> None:
+    ledger.tell(call("one", 5, agent_id="ann"), call("two", 6))
+    first = changed(ledger)
+    ledger.tell(heard(call("one", 5, agent_id="bob"), "2026-03-01T13:00:00Z"))
+    second = changed(ledger)
+
+    assert first[5] == first[6] is not None
+    assert second[5] is not None
+    assert first[5] is not None
+    assert second[5] > first[5]
+    assert second[6] == first[6]
+    assert second[7] is None
+
+
+def test_a_call_that_moves_to_another_day_changes_both(ledger: Ledger) -> None:
+    ledger.tell(call("one", 5))
+    ledger.tell(heard(call("one", 6), "2026-03-01T13:00:00Z"))
+    days = changed(ledger)
+
+    assert days[5] == days[6] == ledger.summary().last_event_at
+
+
+@pytest.mark.parametrize(
+    "uncounted",
+    [
+        call("two", 5, status="token_created"),
+        call("one", 5),
+        heard(call("one", 5, status="ringing"), "2026-03-01T11:00:00Z"),
+    ],
+    ids=["a call that nobody joined", "the same again", "a stale event"],
+)
+def test_what_changes_no_figure_of_a_day_does_not_change_it(ledger: Ledger, uncounted: Json) -> None:
+    ledger.tell(heard(call("one", 5), "2026-03-01T12:00:00Z"))
+    before = changed(ledger)
+    ledger.tell(uncounted)
+
+    assert changed(ledger) == before
+
+
+def test_a_repair_changes_the_days_it_mends(ledger: Ledger) -> None:
+    ledger.tell(call("one", 5), call("two", 6))
+    before = changed(ledger)
+    ledger.damage("UPDATE usage_daily SET calls = 9 WHERE dimension = 'channel' AND day = 20517")
+    assert len(ledger.verify(repair=True)) == 1
+    after = changed(ledger)
+
+    assert after[5] != before[5]
+    assert after[6] == before[6]
+
+
+@contextmanager
+def counted_statements(ledger: Ledger) -> Iterator[list[str]]:
+    """The statements that run meanwhile."""
+    ran: list[str] = []
+
+    def note(*arguments: object) -> None:
+        ran.append(str(arguments[2]))
+
+    database_event.listen(ledger.engine, "before_cursor_execute", note)
+    yield ran
+    database_event.remove(ledger.engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("mode", ["none", "previous", "year"])
+@pytest.mark.parametrize("from_", ["2026-03-01", "2026-03-01T01:00:00Z", "2026-03-01T13:00:00Z"])
+def test_a_summary_takes_at_most_four_statements(ledger: Ledger, from_: str, mode: Mode) -> None:
+    ledger.tell(heard(live_call(), "2026-03-03T09:00:00Z"), call("one", 5), run())
+    window = read_window(from_, "2026-03-31T18:30:00Z", 0)
+    with reading(ledger.engine) as connection, counted_statements(ledger) as ran:
+        read_summary(connection, ORG, window, read_revision(connection, ORG, NOW), NOW, mode)
+
+    assert len([sql for sql in ran if not sql.startswith("BEGIN")]) <= 4

@@ -1,0 +1,115 @@
+"""Comparison: the windows of named cases, and how a figure differs."""
+
+import pytest
+
+from talkmeter.counting import ZERO, Counters
+from talkmeter.errors import Unprocessable
+from talkmeter.period import format_instant, read_instant, read_window
+from talkmeter.usage.compare import Delta, Mode, compared_windows, deltas
+
+LATER = "2030-01-01T00:00:00Z"
+
+
+def windows_of(from_: str, to: str, mode: Mode, now: str = LATER) -> list[str] | None:
+    """Both windows, as texts."""
+    windows = compared_windows(read_window(from_, to, 0), mode, read_instant(now))
+    if windows is None:
+        return None
+    return [format_instant(instant).removesuffix("T00:00:00Z") for one in windows[1:] for instant in one]
+
+
+@pytest.mark.parametrize(
+    ("from_", "to", "then"),
+    [
+        ("2026-11-01", "2026-11-23", ["2026-10-01", "2026-10-23"]),
+        ("2026-03-01", "2026-03-31", ["2026-02-01", "2026-03-01"]),
+        ("2026-11-01", "2026-12-01", ["2026-10-01", "2026-11-01"]),
+        ("2026-03-01", "2026-04-01", ["2026-02-01", "2026-03-01"]),
+        ("2026-02-01", "2026-03-01", ["2026-01-01", "2026-02-01"]),
+        ("2026-01-01", "2026-01-02", ["2025-12-01", "2025-12-02"]),
+        ("2026-11-02", "2026-11-09", ["2026-10-26", "2026-11-02"]),
+        ("2026-11-01", "2026-12-02", ["2026-10-01", "2026-11-01"]),
+        ("2026-11-01T01:00", "2026-11-01T03:00", ["2026-10-31T23:00:00Z", "2026-11-01T01:00:00Z"]),
+    ],
+)
+def test_the_window_before(from_: str, to: str, then: list[str]) -> None:
+    both = windows_of(from_, to, "previous")
+
+    assert both is not None
+    assert both[2:] == then
+
+
+@pytest.mark.parametrize(
+    ("from_", "to", "then"),
+    [
+        ("2026-11-01", "2026-11-23", ["2025-11-01", "2025-11-23"]),
+        ("2024-02-29", "2024-03-01", ["2023-02-28", "2023-03-01"]),
+        ("2024-02-28", "2024-02-29", ["2023-02-28", "2023-03-01"]),
+        ("2025-02-28", "2025-03-01", ["2024-02-28", "2024-03-01"]),
+        ("2024-01-01", "2025-01-01", ["2023-01-01", "2024-01-01"]),
+        ("2025-01-01", "2026-01-01", ["2024-01-01", "2025-01-01"]),
+    ],
+)
+def test_the_same_dates_a_year_earlier(from_: str, to: str, then: list[str]) -> None:
+    both = windows_of(from_, to, "year")
+
+    assert both is not None
+    assert both[2:] == then
+
+
+def test_a_window_that_is_not_over_is_cut_at_the_last_full_hour_on_both_sides() -> None:
+    now = "2026-11-25T06:59:59.999999Z"
+
+    assert windows_of("2026-11-01", "2026-11-26", "previous", now) == [
+        *("2026-11-01", "2026-11-25T06:00:00Z"),
+        *("2026-10-01", "2026-10-25T06:00:00Z"),
+    ]
+    assert windows_of("2026-11-25", "2026-11-26", "year", now) == [
+        *("2026-11-25", "2026-11-25T06:00:00Z"),
+        *("2025-11-25", "2025-11-25T06:00:00Z"),
+    ]
+
+
+def test_there_is_nothing_to_compare_before_the_first_hour_has_passed() -> None:
+    assert windows_of("2026-11-25", "2026-11-26", "previous", "2026-11-25T00:59:59Z") is None
+    assert windows_of("2026-11-25", "2026-11-26", "previous", "2026-11-25T01:00:00Z") is not None
+    assert windows_of("2026-11-25", "2026-11-26", "none") is None
+
+
+def test_what_is_longer_than_a_year_has_no_year_before() -> None:
+    with pytest.raises(Unprocessable, match=r"from 2025-01-01T00:00:00Z to 2026-01-02T00:00:00Z is longer than a year"):
+        windows_of("2025-01-01", "2026-01-02", "year")
+
+
+def test_there_is_nothing_before_1970() -> None:
+    with pytest.raises(Unprocessable, match="begin before 1970"):
+        windows_of("1970-01-01", "1970-01-02", "previous")
+
+
+def delta_of(name: str, now: Counters, then: Counters) -> Delta:
+    return deltas(now, then, [name])[name]
+
+
+def test_a_change_is_that_of_the_figures_shown() -> None:
+    now, then = ZERO._replace(voice_ms=94_800), ZERO._replace(voice_ms=25_800)
+
+    assert delta_of("voice_minutes", now, then) == Delta(1.58, 0.43, 1.15, 267.4)
+    assert delta_of("voice_duration_ms", now, then) == Delta(94_800, 25_800, 69_000, 267.4)
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "percent"),
+    [(3, 2, 50.0), (2, 3, -33.3), (0, 3, -100.0), (0, 0, None), (7, 0, None), (2001, 2000, 0.1), (1999, 2000, -0.1)],
+)
+def test_a_percentage_has_one_decimal_half_away_from_zero_and_none_where_there_was_nothing(
+    now: int, then: int, percent: float | None
+) -> None:
+    change = delta_of("total_calls", ZERO._replace(calls=now), ZERO._replace(calls=then))
+
+    assert (change.change, change.change_percent) == (now - then, percent)
+
+
+def test_averages_are_compared_in_tenths_of_a_second() -> None:
+    now, then = ZERO._replace(voice_ms=1_050, timed_calls=1), ZERO._replace(chat_ms=2_000, timed_calls=1)
+
+    assert delta_of("avg_call_duration_sec", now, then) == Delta(1.1, 2.0, -0.9, -45.0)
