@@ -10,6 +10,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
+from bench.breakdown import AGENTS, breakdown_growth, export_growth
 from bench.ingest import executemany_rate, http_rate
 from bench.paint import LOADS, paint_times
 from bench.summary import load, summary_latency
@@ -21,12 +22,19 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=60, help="batches of 1 000 events a run")
     parser.add_argument("--rounds", type=int, default=3, help="alternating runs of each measure")
     parser.add_argument("--conversations", type=int, default=1_000_000, help="conversations of the large year")
+    parser.add_argument("--only", choices=["ingest", "summary", "breakdown", "paint"], help="one table alone")
     arguments = parser.parse_args()
     console = Console(width=110)
     console.print(f"{platform.machine()}, Python {platform.python_version()}, {platform.system()} {platform.release()}")
-    console.print(measure_ingest(arguments.batches, arguments.rounds))
-    console.print(measure_summary(arguments.conversations))
-    console.print(measure_paint(min(arguments.conversations, 100_000)))
+    tables: dict[str, Callable[[], Table | str]] = {
+        "ingest": lambda: measure_ingest(arguments.batches, arguments.rounds),
+        "summary": lambda: measure_summary(arguments.conversations),
+        "breakdown": lambda: measure_breakdown(arguments.conversations),
+        "paint": lambda: measure_paint(min(arguments.conversations, 100_000)),
+    }
+    for name, measure in tables.items():
+        if arguments.only in (None, name):
+            console.print(measure())
 
 
 def measure_ingest(batches: int, rounds: int) -> Table:
@@ -86,6 +94,25 @@ def measure_summary(conversations: int) -> Table:
             f"{measured.server_mib:.0f}",
             f"{size:,.0f}",
         )
+    return table
+
+
+def measure_breakdown(conversations: int) -> Table:
+    """What drives the usage and the records behind it, each against what it must not fall behind."""
+    title = f"{AGENTS} agents, {conversations:,} conversations; medians of alternating runs, in the process"
+    table = Table(title=title)
+    for column in ("", "ratio", "wanted", "", "ms", "against", "ms"):
+        table.add_column(column, justify="right" if column in ("ratio", "ms") else "left")
+    with tempfile.TemporaryDirectory() as name:
+        for one in breakdown_growth(Path(name), conversations):
+            ratio = f"{one.large_ms / one.small_ms:.2f}"
+            table.add_row(
+                one.name, ratio, one.wanted, one.small, f"{one.small_ms:.2f}", one.large, f"{one.large_ms:.2f}"
+            )
+        rate, before, after = export_growth(Path(name) / "one", conversations + 1)
+    table.caption = (
+        f"CSV of all records over HTTP: {rate:,.0f} records/s; server {before:.0f} MiB before, {after:.0f} after"
+    )
     return table
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from bench.workload import Workload
+from bench.workload import AGENTS, Workload
 from talkmeter import clock
 from talkmeter.ledger.arrivals import Work
 from talkmeter.ledger.engine import open_engine, transaction
@@ -27,9 +27,9 @@ class Latency(NamedTuple):
     server_mib: float
 
 
-def load(folder: Path, conversations: int) -> None:
-    """A database with a year of one organization's conversations, by the ledger's own write."""
-    workload = Workload(conversations)
+def load(folder: Path, conversations: int, *, agents: int = AGENTS, years: int = 1) -> None:
+    """A database with one organization's conversations of some years, by the ledger's own write."""
+    workload = Workload(conversations, agents=agents, years=years)
     engine = open_engine(environment_for(folder, {})["TALKMETER_DATABASE_URL"])
     migrate(engine)
     [org_id] = workload.organizations

@@ -20,20 +20,23 @@ Row = tuple[str | int | bytes | None, ...]
 
 
 class Workload:
-    """Made-up conversations from a seed: `total` of them spread evenly over 366 days, among `organizations`."""
+    """Made-up conversations from a seed: `total` of them spread evenly over `years` of 366 days and `organizations`."""
 
-    def __init__(self, total: int, organizations: int = 1, seed: int = 1) -> None:
+    def __init__(
+        self, total: int, organizations: int = 1, seed: int = 1, *, agents: int = AGENTS, years: int = 1
+    ) -> None:
         """Choose agents and numbers."""
         self.total = total
+        self._seconds = years * YEAR_SEC
         self._random = random.Random(seed)
         self.organizations = [f"org_{number:04}" for number in range(organizations)]
-        self._agents = [self._uuid() for _ in range(AGENTS)]
+        self.agents = [self._uuid() for _ in range(agents)]
         self._numbers = [f"+1555010{number:04}" for number in range(NUMBERS)]
 
     def conversations(self, first: int, number: int) -> Iterator[tuple[str, str, datetime, Conversation]]:
         """Organization, id, creation and record of `number` conversations from the `first` on, interleaved."""
         for position in range(first, first + number):
-            created = START + timedelta(seconds=position * YEAR_SEC // self.total)
+            created = START + timedelta(seconds=position * self._seconds // self.total)
             record = Conversation(
                 channel="telephone",
                 direction=self._random.choice(("inbound", "outbound")),
@@ -41,7 +44,7 @@ class Workload:
                 created_at=int(created.timestamp()) * 1_000_000,
                 duration_ms=self._random.randrange(600) * 1000,
                 modality="voice",
-                agent_id=self._random.choice(self._agents),
+                agent_id=self._random.choice(self.agents),
                 agent_number=self._random.choice(self._numbers),
             )
             yield self.organizations[position % len(self.organizations)], self._uuid(), created, record

@@ -1,6 +1,7 @@
 """The worked example of docs/counting.md, run as it stands."""
 
 import json
+import re
 import sqlite3
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +30,12 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
     [events] = EXAMPLE.blocks("jsonl")
     (folder / "events.jsonl").write_text(events)
     script = f"echo '{MARK}'\n".join(
-        [*EXAMPLE.blocks("sh"), "talkmeter verify --org acme\n", "talkmeter ingest events.jsonl"]
+        [
+            *EXAMPLE.blocks("sh"),
+            "talkmeter verify --org acme\n",
+            "talkmeter ingest events.jsonl\n",
+            *COUNTING.section("Checking a figure").blocks(""),
+        ]
     )
     return Example(folder, run_script(script, folder, {}).split(MARK + "\n"))
 
@@ -42,6 +48,7 @@ def test_the_summary_is_the_one_shown(example: Example) -> None:
     answer = json.loads(example.printed[1])
 
     assert answer.pop("last_event_at") is not None
+    assert all(day.pop("changed_at") for day in answer["daily"])
     assert [answer] == [json.loads(block) for block in EXAMPLE.blocks("json")]
 
 
@@ -51,6 +58,22 @@ def test_the_ledger_proves_itself(example: Example) -> None:
 
 def test_ingested_again_the_example_counts_nothing(example: Example) -> None:
     assert "0 accepted, 5 duplicate, 0 conflicting, 2 stale, 0 quarantined" in example.printed[3]
+
+
+def test_the_records_behind_the_figures_add_up_to_them(example: Example) -> None:
+    listed = example.printed[4]
+
+    assert [re.search(rf"call-{number}\b", listed) is not None for number in (1, 2, 3)] == [True] * 3
+    assert "3 calls (1 in, 2 out; 2 with a duration): 95,000 ms voice = 1.58 minutes, 26,000 ms chat" in listed
+
+
+def test_the_history_of_the_corrected_call_says_which_state_counts_and_why(example: Example) -> None:
+    winner, loser = example.printed[5].split("\n\n")[1:3]
+
+    assert winner.startswith("counts: Its event has the later time.")
+    assert "duration_ms 26000" in winner
+    assert loser.startswith("does not count: Its event has an earlier time than the winner's.")
+    assert "duration_ms 120000" in loser
 
 
 def test_the_records_behind_the_figures_are_found_by_hand(example: Example) -> None:

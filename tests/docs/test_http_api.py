@@ -15,6 +15,13 @@ from tests.events import Json
 from tests.servers import Server, running_server
 
 OUTSIDE_THE_DESCRIPTION = ("/openapi.json", "/docs")
+REQUIRED = {
+    "/admin/usage/breakdown": "?by=agent",
+    "/admin/usage/records": "?kind=conversation",
+    "/admin/usage/inventory": "?kind=agent",
+    "/admin/usage/export": "?of=daily",
+}
+"""What an endpoint cannot do without."""
 _numbers = count(1)
 
 
@@ -53,6 +60,49 @@ def test_every_command_is_answered_as_the_page_says(server: Server, caller: Orga
     assert [said[-1][name] for name in figures] == [1, 120_000, 1, 1, 2]
 
 
+ASKED = ("Comparison", "What drives the usage", "The records behind a number", "Export")
+
+
+def test_every_question_is_answered_as_the_page_says(server: Server, caller: Organization, tmp_path: Path) -> None:
+    call = {"channel": "telephone", "direction": "inbound", "status": "completed", "duration": 95}
+    event = told("conversation.updated", "call-1", "9:00")
+    event["data"] = {"id": "call-1", "created_at": at("9:00"), "agent_id": "ann", **call}
+    caller.client.post("/metering/events", json=[event]).raise_for_status()
+    variables = {"TALKMETER_URL": server.url, "TALKMETER_KEY": caller.key}
+    commands = [command for title in ASKED for command in HTTP_API.section(title).blocks("sh")]
+    compared, driven, behind, _ = (run_script(command, tmp_path, variables) for command in commands)
+    [shown] = HTTP_API.section("Comparison").blocks("json")
+    comparison = json.loads(compared)["comparison"]
+
+    assert {**comparison, "figures": {"total_calls": comparison["figures"]["total_calls"]}} == json.loads(shown)
+    [row] = json.loads(driven)["rows"]
+    assert (row["value"], row["share"], row["series"]) == ("ann", 1.0, [0, 0, 0, 1, 0, 0])
+    records = json.loads(behind)
+    assert [one["id"] for one in records["records"]] == ["call-1"]
+    assert records["totals"]["voice_duration_ms"] == records["records"][0]["adds"]["voice_duration_ms"] == 95_000
+    [file] = tmp_path.glob("talkmeter-*-2026-11-01-to-2026-11-22-daily.csv")
+    assert file.read_bytes().startswith(b"\xef\xbb\xbfday,state,changed_at,total_calls,")
+    assert len(file.read_text().splitlines()) == 1 + 22
+
+
+def listed_fields(title: str) -> list[str]:
+    """What stands in the first column of a section's tables, name by name."""
+    return [name for cell in HTTP_API.section(title).column() for name in re.findall(r"\w+", cell)]
+
+
+def test_the_parameters_are_those_of_the_code(caller: Organization) -> None:
+    paths = caller.client.get("/openapi.json").json()["paths"]
+    sections = {
+        "/admin/usage/summary": "Reading usage",
+        "/admin/usage/breakdown": "What drives the usage",
+        "/admin/usage/records": "The records behind a number",
+    }
+    for path, title in sections.items():
+        described = {one["name"] for one in paths[path]["get"]["parameters"] if one["in"] == "query"}
+
+        assert described - {"organization_id"} <= set(listed_fields(title)), path
+
+
 def test_the_receipt_shown_is_that_of_such_a_batch(caller: Organization) -> None:
     [shown] = HTTP_API.section("The receipt").blocks("json")
     batch = [
@@ -83,8 +133,11 @@ def test_the_endpoints_are_those_of_the_application(caller: Organization) -> Non
 
 
 def test_every_endpoint_to_get_answers_and_its_head_too(caller: Organization) -> None:
-    paths = [row[1].strip("`") for row in HTTP_API.section("Endpoints").rows() if row[0] == "GET"]
+    caller.client.post("/metering/events", json=[told("agent.updated", "ann", "9:00")]).raise_for_status()
+    listed = [row[1].strip("`") for row in HTTP_API.section("Endpoints").rows() if row[0] == "GET"]
+    paths = [path.format(kind="agent", record_id="ann") + REQUIRED.get(path, "") for path in listed]
 
+    assert REQUIRED.keys() <= set(listed)
     assert {
         path: (caller.client.get(path).status_code, caller.client.head(path).status_code) for path in paths
     } == dict.fromkeys(paths, (200, 200))
