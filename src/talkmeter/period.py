@@ -58,6 +58,11 @@ class Present(NamedTuple):
     """Live conversations whose newest event is older have gone silent."""
 
     @property
+    def stale_hours(self) -> int:
+        """The hours of silence that make a live conversation stale."""
+        return (self.now - self.stale_before) // MICROSECONDS_PER_HOUR
+
+    @property
     def today(self) -> int:
         """The UTC day that is not over, in days since 1970."""
         return day_of(self.now)

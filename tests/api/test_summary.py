@@ -30,7 +30,14 @@ INVENTORY = {
     "active_datasets": int,
 }
 EXACT = {"voice_duration_ms": int, "chat_duration_ms": int}
-BESIDE = {"timed_calls": int, "live_calls": int, "stale_calls": int, "live_runs": int, "comparison": type(None)}
+BESIDE = {
+    "timed_calls": int,
+    "live_calls": int,
+    "stale_calls": int,
+    "stale_hours": int,
+    "live_runs": int,
+    "comparison": type(None),
+}
 DAY = {"day": str, "calls": int, "voice_minutes": float, "chat_minutes": float, "workflow_runs": int, **EXACT}
 WINDOW = {"from": str, "to": str}
 
@@ -91,6 +98,7 @@ def test_every_figure_of_a_known_usage_is_right(org: Organization) -> None:
         "timed_calls": 6,
         "live_calls": 1,
         "stale_calls": 1,
+        "stale_hours": 24,
         "avg_call_duration_sec": 35.1,
         "workflow_runs_total": 5,
         "workflow_runs_success": 1,

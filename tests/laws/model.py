@@ -140,6 +140,7 @@ class Model:
             "timed_calls": sum(one["duration"] is not None for one in calls),
             "live_calls": len(live(calls)),
             "stale_calls": len(stale(calls, stale_before)),
+            "stale_hours": (now - stale_before) // 3_600_000_000,
             "workflow_runs_total": len(runs),
             "workflow_runs_success": count(runs, status="success"),
             "workflow_runs_failed": count(runs, status="failed"),

@@ -192,7 +192,7 @@ async def _answer(
 
     def ask_unless_known(connection: Connection) -> tuple[str, bytes | None]:
         revision = read_revision(connection, org_id, now)
-        etag = make_etag(service.database_id, org_id, revision, route, now.today, *query)
+        etag = make_etag(service.database_id, org_id, revision, route, now.today, now.stale_hours, *query)
         return etag, None if matches(known, etag) else msgspec.json.encode(ask(connection, revision))
 
     etag, answer = await service.read(ask_unless_known)

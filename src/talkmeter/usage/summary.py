@@ -57,7 +57,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"
     outbound_calls: Count
     timed_calls: Annotated[int, Meta(ge=0, description="Conversations that have a duration.")]
     live_calls: Annotated[int, Meta(ge=0, description="Conversations that have not ended.")]
-    stale_calls: Annotated[int, Meta(ge=0, description="Live ones, email apart, that have gone silent.")]
+    stale_calls: Annotated[int, Meta(ge=0, description="Live ones, email apart, silent for `stale_hours`.")]
+    stale_hours: Annotated[int, Meta(ge=1, description="Hours without an event that make a live conversation stale.")]
     voice_minutes: Minutes
     chat_minutes: Minutes
     avg_call_duration_sec: Seconds
@@ -95,6 +96,7 @@ def read_summary(
         **asdict(call_figures(total)),
         **asdict(run_figures(total)),
         stale_calls=sum(silence.in_window for silence in usage.silent.values()),
+        stale_hours=present.stale_hours,
         **read_inventory(connection, org_id)._asdict(),
         comparison=None if windows is None else comparison_of(windows, compared[1], compared[0]),
         daily=list(_points(usage, present.today)),
