@@ -61,7 +61,11 @@ class Setting(NamedTuple):
 
 
 SETTINGS: Final = (
-    Setting("database_url", "sqlite:///talkmeter.db", "Where the ledger is: sqlite:///FILE."),
+    Setting(
+        "database_url",
+        "sqlite:///talkmeter.db",
+        "Where the ledger is: sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
+    ),
     Setting("host", "127.0.0.1", "Address to listen on."),
     Setting("port", "8000", "Port to listen on.", 1, 65535),
     Setting("workers", "1", "Worker processes.", 1, 1),

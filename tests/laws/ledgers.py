@@ -6,15 +6,15 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
 from itertools import cycle
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
 import msgspec
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete, select
 
 from talkmeter.api.etag import make_etag
 from talkmeter.ingest.cloudevents import Sender
@@ -22,8 +22,9 @@ from talkmeter.ingest.inventory import read_kind, read_snapshot
 from talkmeter.ingest.receipt import Receipt, make_receipt
 from talkmeter.ingest.requests import BATCH, PLAIN, STRUCTURED, group_by_organization, read_request
 from talkmeter.ledger.arrivals import Written
-from talkmeter.ledger.engine import open_engine, reading
+from talkmeter.ledger.engine import open_engine, reading, writing
 from talkmeter.ledger.migrate import database_id, migrate
+from talkmeter.ledger.tables import DISTRIBUTED, organization_directory, quarantine, usage_daily
 from talkmeter.ledger.verify import verify_organization
 from talkmeter.ledger.writer import Works, Writer
 from talkmeter.period import Present, Window
@@ -98,9 +99,8 @@ def plain_json(answer: object) -> Json:
 class Ledger:
     """An empty ledger to be told things and asked for answers."""
 
-    def __init__(self, engine: Engine, path: Path, writer: Writer) -> None:
+    def __init__(self, engine: Engine, writer: Writer) -> None:
         self.engine = engine
-        self.path = path
         self._writer = writer
 
     def tell(
@@ -183,10 +183,15 @@ class Ledger:
         """What `talkmeter verify` finds."""
         return [found.sentence for found in verify_organization(self.engine, org_id, repair=repair)]
 
+    def quarantined(self) -> list[str]:
+        """The organizations that have anything in quarantine."""
+        with reading(self.engine) as connection:
+            return list(connection.scalars(select(quarantine.c.org_id).distinct()))
+
     @contextmanager
     def plain(self) -> Iterator[sqlite3.Connection]:
-        """The file as anyone may open it."""
-        connection = sqlite3.connect(self.path)
+        """The file as anyone may open it; of ledgers in files."""
+        connection = sqlite3.connect(str(self.engine.url.database))
         try:
             with connection:
                 yield connection
@@ -195,8 +200,8 @@ class Ledger:
 
     def totals(self, org_id: str = ORG) -> Totals:
         """The daily totals as they stand in the file, those that are not all zero."""
-        with self.plain() as connection:
-            rows = connection.execute("SELECT * FROM usage_daily WHERE org_id = ?", (org_id,)).fetchall()
+        with reading(self.engine) as connection:
+            rows = connection.execute(select(usage_daily).where(usage_daily.c.org_id == org_id)).fetchall()
         return {
             (dimension, day, value): tuple(counters)
             for _, dimension, day, value, *counters, _changed_at in rows
@@ -213,8 +218,24 @@ def _read(request: Request, sender: Sender) -> Works:
     return group_by_organization(read_request(request.headers, request.body, sender, MOST), sender)
 
 
-class Ledgers:
+class Ledgers(Protocol):
     """Makes an empty ledger again and again, in the same place: one at a time."""
+
+    def empty(self, *, keep_history: bool = True) -> AbstractContextManager[Ledger]:
+        """An empty ledger with a writer of its own."""
+
+
+@contextmanager
+def _written_to(engine: Engine, *, keep_history: bool) -> Iterator[Ledger]:
+    writer = Writer(engine, keep_history=keep_history, most_events=MOST)
+    try:
+        yield Ledger(engine, writer)
+    finally:
+        writer.close()
+
+
+class FileLedgers:
+    """Ledgers in SQLite."""
 
     def __init__(self, folder: Path) -> None:
         self._path, self._empty = folder / "ledger.db", folder / "empty.db"
@@ -225,11 +246,31 @@ class Ledgers:
 
     @contextmanager
     def empty(self, *, keep_history: bool = True) -> Iterator[Ledger]:
-        """An empty ledger with a writer of its own."""
+        """An empty ledger in a file."""
         shutil.copyfile(self._empty, self._path)
-        writer = Writer(self._engine, keep_history=keep_history, most_events=MOST)
         try:
-            yield Ledger(self._engine, self._path, writer)
+            with _written_to(self._engine, keep_history=keep_history) as ledger:
+                yield ledger
         finally:
-            writer.close()
             self._engine.dispose()
+
+
+class ServerLedgers:
+    """Ledgers in PostgreSQL."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = open_engine(url)
+        migrate(self._engine)
+
+    @contextmanager
+    def empty(self, *, keep_history: bool = True) -> Iterator[Ledger]:
+        """An empty ledger in the server's database."""
+        with writing(self._engine) as connection:
+            for table in (*DISTRIBUTED, organization_directory):
+                connection.execute(delete(table))
+        with _written_to(self._engine, keep_history=keep_history) as ledger:
+            yield ledger
+
+    def close(self) -> None:
+        """Let go of the server."""
+        self._engine.dispose()

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.laws.histories import EVERYTHING, histories, laws
-from tests.laws.ledgers import Ledger, Ledgers
+from tests.laws.ledgers import FileLedgers, Ledger
 from tests.laws.model import Item
 from tests.laws.strategies import CALL_STATUSES, DAYS, FIRST_DAY, ORG
 from tests.laws.test_daily_totals import COUNTERS, DIMENSIONS
@@ -57,9 +57,9 @@ damages_of_totals = st.one_of(
 @laws
 @given(histories, st.lists(damages_of_totals, min_size=1, max_size=4))
 def test_damaged_daily_totals_are_found_and_mended_row_for_row(
-    ledgers: Ledgers, history: list[Item], damages: list[Row]
+    file_ledgers: FileLedgers, history: list[Item], damages: list[Row]
 ) -> None:
-    with ledgers.empty() as ledger:
+    with file_ledgers.empty() as ledger:
         ledger.tell(history)
         sound, summary = ledger.totals(), ledger.summary(*EVERYTHING)
         with ledger.plain() as connection:
@@ -131,9 +131,9 @@ damages_of_records = st.one_of(
 @laws
 @given(histories, st.lists(damages_of_records, min_size=1, max_size=3))
 def test_damaged_records_are_found_and_mended_from_their_history(
-    ledgers: Ledgers, history: list[Item], damages: list[Row]
+    file_ledgers: FileLedgers, history: list[Item], damages: list[Row]
 ) -> None:
-    with ledgers.empty() as ledger:
+    with file_ledgers.empty() as ledger:
         ledger.tell(history)
         sound, totals, summary = records_of(ledger), ledger.totals(), ledger.summary(*EVERYTHING)
         with ledger.plain() as connection:

@@ -1,11 +1,15 @@
-"""Opens the database of the settings for one command; a SQLite file is made by whichever opens it first."""
+"""Opens the database of the settings for one command.
+
+A SQLite file is made, and brought to this version, by whichever command opens it first; a server's database is brought
+there by `talkmeter migrate` alone, so that a program that serves needs no right to change tables.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from talkmeter.errors import Refused
-from talkmeter.ledger.engine import Engine, open_engine, reading
-from talkmeter.ledger.migrate import migrate
+from talkmeter.ledger.engine import Engine, migrates_itself, open_engine, reading
+from talkmeter.ledger.migrate import migrate, require_current
 from talkmeter.ledger.organizations import organization_exists
 from talkmeter.settings import Settings, load_settings
 
@@ -15,7 +19,10 @@ def opened(settings: Settings | None = None) -> Iterator[Engine]:
     """The database, at this program's version."""
     engine = open_engine((settings or load_settings()).database_url)
     try:
-        migrate(engine)
+        if migrates_itself(engine):
+            migrate(engine)
+        else:
+            require_current(engine)
         yield engine
     finally:
         engine.dispose()

@@ -17,6 +17,9 @@ from talkmeter.ledger.engine import reading, writing
 from talkmeter.ledger.statements import Compiled, OnConflict, insert_rows
 
 DATABASE_ID: Final = "database_id"
+LOCK_TIMEOUT_SEC: Final = 5
+_MIGRATION_LOCK: Final = 8_391_227_046_114_550_311
+"""Any number that no other program takes for its own advisory lock."""
 _META: Final = Compiled(select(tables.meta.c.value).where(tables.meta.c.name == bindparam("name")))
 
 
@@ -46,6 +49,7 @@ def migrate(engine: Engine) -> bool:
         if is_current(connection):
             return False
     with writing(engine) as connection:
+        _take_turns(connection)
         _refuse_newer(connection)
         if is_current(connection):
             return False
@@ -56,6 +60,20 @@ def migrate(engine: Engine) -> bool:
     return True
 
 
+def require_current(engine: Engine) -> None:
+    """Misconfigured where the database has not this program's schema."""
+    with reading(engine) as connection:
+        version = schema_version(connection)
+        if version == newest_version():
+            return
+        _refuse_newer(connection)
+    was = "has no schema yet" if version is None else f"has schema version {version}"
+    raise Misconfigured(
+        f"The database {was}, and this program needs version {newest_version()}: run 'talkmeter migrate' first, "
+        "as a role that may change tables."
+    )
+
+
 def is_current(connection: Connection) -> bool:
     """Whether the database has the schema this program is written for."""
     return schema_version(connection) == newest_version()
@@ -64,6 +82,14 @@ def is_current(connection: Connection) -> bool:
 def database_id(connection: Connection) -> str:
     """The random id this database was given when it was made."""
     return str(_META.run(connection, (DATABASE_ID,))[0][0])
+
+
+def _take_turns(connection: Connection) -> None:
+    """On a server: one migration at a time, and none that waits long for a lock while everybody waits behind it."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SEC}s'")
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
 
 
 def _refuse_newer(connection: Connection) -> None:

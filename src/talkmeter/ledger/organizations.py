@@ -26,9 +26,9 @@ class Organization(NamedTuple):
 
 def add_organization(connection: Connection, org_id: str, name: str | None, now: int) -> None:
     """Add an organization, or give the one that exists another name (None: leave its name as it is)."""
+    lock_organization(connection, org_id, now)
     on_conflict = OnConflict.KEEP if name is None else OnConflict.REPLACE
     insert_rows(connection, tables.organization_directory, [(org_id, name, now)], on_conflict)
-    lock_organization(connection, org_id, now)
 
 
 def list_organizations(connection: Connection) -> list[Organization]:

@@ -1,14 +1,15 @@
-"""Group commit: requests wait in a bounded queue, ONE thread writes all that wait in one transaction.
+"""Group commit: requests wait in a bounded queue, ONE thread writes all that wait together.
 
-A request is answered when the transaction that holds it is on disk. A transaction that the database refuses for its
-data is undone and each request of the group runs alone, so that only the guilty sender hears of it.
+On SQLite they share one transaction; on a server's database there is one for each organization, whose row it locks
+first. A request is answered when all of it is on disk. A transaction that the database refuses for its data is undone
+and each request of the group runs alone, so that only the guilty sender hears of it.
 """
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 from sqlalchemy import Engine
@@ -18,7 +19,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 from talkmeter import clock, metrics
 from talkmeter.errors import Refused, TalkmeterError, Unavailable
 from talkmeter.ledger.arrivals import Work, Written, refused_by_database
-from talkmeter.ledger.engine import is_transient, sentences, transaction
+from talkmeter.ledger.engine import is_transient, joins_organizations, sentences, transaction
 from talkmeter.ledger.write import write_batch
 from talkmeter.records import State
 
@@ -40,6 +41,25 @@ class _Job:
         self.sizes = {org_id: max(len(work.arrivals), 1) for org_id, work in works.items()}
         self.events = sum(self.sizes.values())
         self.done: Future[list[Written]] = Future()
+        self.written: dict[str, Written] = {}
+        self.failure: Exception | None = None
+
+    def answer(self) -> None:
+        """Answer the request with what became of all of it."""
+        if self.failure is not None:
+            self.done.set_exception(self.failure)
+            return
+        parts = [self.written[org_id] for org_id in self.works]
+        _count(parts)
+        self.done.set_result(parts)
+
+
+class _Part(NamedTuple):
+    """What one request brings to one organization."""
+
+    job: _Job
+    org_id: str
+    work: Work
 
 
 class Writer:
@@ -149,51 +169,63 @@ class Writer:
 
     def _commit(self, jobs: Sequence[_Job]) -> None:
         """Write a group and answer each of its requests."""
+        parts = [_Part(job, org_id, work) for job in jobs for org_id, work in job.works.items()]
+        for unit in self._units(parts):
+            self._commit_unit(unit)
+        for job in jobs:
+            job.answer()
+
+    def _units(self, parts: Sequence[_Part]) -> Iterator[Sequence[_Part]]:
+        """What goes into one transaction each, in order of the organizations."""
+        if joins_organizations(self._engine):
+            yield parts
+            return
+        for org_id in sorted({part.org_id for part in parts}):
+            yield [part for part in parts if part.org_id == org_id]
+
+    def _commit_unit(self, unit: Sequence[_Part]) -> None:
         try:
-            answers = self._write([job.works for job in jobs])
+            answers = self._write(unit)
         except TalkmeterError as error:
-            _fail(jobs, error)
+            _fail(unit, error)
         except (DBAPIError, OverflowError, UnicodeError) as error:
-            _log.warning("a transaction was refused for its data", requests=len(jobs), error=type(error).__name__)
-            self._commit_alone(jobs)
+            _log.warning("a transaction was refused for its data", requests=len(unit), error=type(error).__name__)
+            for part in unit:
+                self._commit_alone(part)
         except Exception as error:  # noqa: BLE001  the thread must live on and its requests must be answered
             _log.exception("a transaction failed")
-            _fail(jobs, error)
+            _fail(unit, error)
         else:
-            for job, written in zip(jobs, answers, strict=True):
-                _count(written)
-                job.done.set_result(written)
+            for part, written in zip(unit, answers, strict=True):
+                part.job.written[part.org_id] = written
 
-    def _commit_alone(self, jobs: Sequence[_Job]) -> None:
-        """The requests of a refused group, each by itself."""
-        for job in jobs:
-            try:
-                written = [self._isolate(org_id, work) for org_id, work in job.works.items()]
-            except Exception as error:  # noqa: BLE001  as above
-                if not isinstance(error, TalkmeterError):
-                    _log.exception("a transaction failed")
-                job.done.set_exception(error)
-            else:
-                _count(written)
-                job.done.set_result(written)
-
-    def _isolate(self, org_id: str, work: Work) -> Written:
-        """Write one request's events of one organization; halve until the guilty ones stand alone."""
+    def _commit_alone(self, part: _Part) -> None:
+        """One request of a refused group, by itself."""
         try:
-            return self._write([{org_id: work}])[0][0]
+            part.job.written[part.org_id] = self._isolate(part)
+        except Exception as error:  # noqa: BLE001  as above
+            if not isinstance(error, TalkmeterError):
+                _log.exception("a transaction failed")
+            _fail([part], error)
+
+    def _isolate(self, part: _Part) -> Written:
+        """Write one request's events of one organization; halve until the guilty ones stand alone."""
+        work = part.work
+        try:
+            return self._write([part])[0]
         except (DBAPIError, OverflowError, UnicodeError) as error:
             if len(work.arrivals) > 1:
                 middle = len(work.arrivals) // 2
-                first = self._isolate(org_id, work._replace(arrivals=work.arrivals[:middle], floor=None))
-                second = self._isolate(org_id, work._replace(arrivals=work.arrivals[middle:]))
-                return first.plus(second)
+                first = work._replace(arrivals=work.arrivals[:middle], floor=None)
+                second = work._replace(arrivals=work.arrivals[middle:])
+                return self._isolate(part._replace(work=first)).plus(self._isolate(part._replace(work=second)))
             for index, guilty in work.arrivals:
                 if isinstance(guilty, State):
                     refused = work._replace(arrivals=[(index, refused_by_database(guilty))])
-                    return self._write([{org_id: refused}])[0][0]
+                    return self._write([part._replace(work=refused)])[0]
             raise Refused("The database refused this request for its data.") from error
 
-    def _write(self, requests: Sequence[Works]) -> list[list[Written]]:
+    def _write(self, unit: Sequence[_Part]) -> list[Written]:
         """One transaction, run again with jitter while the database is busy (five retries)."""
         started = clock.monotonic()
         attempts = Retrying(
@@ -203,27 +235,26 @@ class Writer:
             reraise=True,
         )
         with sentences():
-            answers = attempts(_write_requests, self._engine, requests, keep_history=self._keep_history)
+            answers = attempts(_write_unit, self._engine, unit, keep_history=self._keep_history)
         metrics.COMMIT_SECONDS.observe(clock.monotonic() - started)
-        metrics.COMMIT_EVENTS.observe(sum(len(work.arrivals) for works in requests for work in works.values()))
+        metrics.COMMIT_EVENTS.observe(sum(len(part.work.arrivals) for part in unit))
         return answers
 
 
-def _write_requests(engine: Engine, requests: Sequence[Works], *, keep_history: bool) -> list[list[Written]]:
-    """Write requests in one transaction; the answers to each, organization by organization."""
+def _write_unit(engine: Engine, unit: Sequence[_Part], *, keep_history: bool) -> list[Written]:
+    """Write parts of requests in one transaction; the answer to each."""
     by_org: dict[str, list[Work]] = {}
-    for works in requests:
-        for org_id, work in works.items():
-            by_org.setdefault(org_id, []).append(work)
+    for part in unit:
+        by_org.setdefault(part.org_id, []).append(part.work)
     with transaction(engine) as connection:
         answers = write_batch(connection, by_org, clock.now(), keep_history=keep_history)
     in_order = {org_id: iter(written) for org_id, written in answers.items()}
-    return [[next(in_order[org_id]) for org_id in works] for works in requests]
+    return [next(in_order[part.org_id]) for part in unit]
 
 
-def _fail(jobs: Sequence[_Job], error: Exception) -> None:
-    for job in jobs:
-        job.done.set_exception(error)
+def _fail(parts: Sequence[_Part], error: Exception) -> None:
+    for part in parts:
+        part.job.failure = part.job.failure or error
 
 
 def _count(parts: Sequence[Written]) -> None:

@@ -1,0 +1,87 @@
+"""SQLite: one file, one writer at a time, readers that see a snapshot.
+
+A connection that writes begins IMMEDIATE, so that two writers queue instead of failing half way; one that reads holds
+one snapshot from its first statement to its end. What the promises rest on (WAL, synchronous=FULL) is checked when the
+connection opens, not believed.
+"""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.pool import ConnectionPoolEntry
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
+
+from talkmeter.errors import Misconfigured
+from talkmeter.ledger.faults import Fault
+
+BUSY_TIMEOUT_SEC: Final = 5
+WAL_PAGES_BETWEEN_CHECKPOINTS: Final = 8_000
+CACHE_KIB: Final = 16_384
+_SYNCHRONOUS_FULL: Final = 2
+
+
+def make_engine(url: URL, connections: int) -> Engine:
+    """An engine for a file, which is made on first use. Misconfigured where the URL names none."""
+    if not url.database or url.database == ":memory:":
+        raise Misconfigured(
+            "TALKMETER_DATABASE_URL names no file: a ledger in memory would lose what it acknowledged. "
+            "Write sqlite:///FILE."
+        )
+    folder = Path(url.database).absolute().parent
+    if not folder.is_dir():
+        raise Misconfigured(f"The folder {folder} of TALKMETER_DATABASE_URL does not exist; make it first.")
+    engine = create_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        hide_parameters=True,
+        pool_timeout=BUSY_TIMEOUT_SEC,
+        connect_args={"timeout": BUSY_TIMEOUT_SEC, "check_same_thread": False, "cached_statements": 256},
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None
+    # SQLite does not wait by itself for another process that makes the same file at this moment.
+    patiently = Retrying(
+        retry=retry_if_exception(lambda error: fault_of(error) is Fault.BUSY),
+        stop=stop_after_delay(BUSY_TIMEOUT_SEC),
+        wait=wait_random(0.01, 0.1),
+        reraise=True,
+    )
+    mode = patiently(lambda: connection.execute("PRAGMA journal_mode=WAL").fetchone()[0])
+    connection.execute("PRAGMA synchronous=FULL")
+    level = connection.execute("PRAGMA synchronous").fetchone()[0]
+    if mode != "wal" or level != _SYNCHRONOUS_FULL:
+        message = (
+            f"SQLite opened with journal_mode={mode}, synchronous={level}; Talkmeter needs wal and 2 (FULL), "
+            "else an acknowledged event could be lost."
+        )
+        raise Misconfigured(message)
+    connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES_BETWEEN_CHECKPOINTS}")
+    connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("talkmeter_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def fault_of(error: BaseException) -> Fault | None:
+    """What an error of the driver means; None where it is one of the program or of the data."""
+    code = getattr(error, "sqlite_errorcode", None)
+    match code & 0xFF if isinstance(code, int) else None:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return Fault.BUSY
+        case sqlite3.SQLITE_FULL:
+            return Fault.FULL
+        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
+            return Fault.UNREADABLE
+        case _:
+            return Fault.AWAY if isinstance(error, sqlite3.OperationalError) else None
