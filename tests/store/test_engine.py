@@ -12,6 +12,8 @@ from talkmeter.usage.revision import read_revision
 from tests.events import conversation
 from tests.store.ledger import NOW, ORG, Ledger
 
+ADDRESSES = "sqlite:///talkmeter.db or postgresql://USER@HOST/DATABASE"
+
 
 def test_every_connection_writes_ahead_and_waits_for_the_disk(ledger: Ledger) -> None:
     """WAL and synchronous=FULL: an acknowledged event survives the loss of power."""
@@ -58,14 +60,18 @@ def test_a_reader_sees_one_snapshot_while_others_write(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("", "TALKMETER_DATABASE_URL must look like sqlite:///talkmeter.db, not ''."),
-        ("talkmeter.db", "TALKMETER_DATABASE_URL must look like sqlite:///talkmeter.db, not 'talkmeter.db'."),
+        ("", f"TALKMETER_DATABASE_URL must look like {ADDRESSES}."),
+        ("talkmeter.db", f"TALKMETER_DATABASE_URL must look like {ADDRESSES}."),
         ("sqlite://", "TALKMETER_DATABASE_URL names no file: "),
         ("sqlite:///:memory:", "TALKMETER_DATABASE_URL names no file: "),
         ("sqlite:////no/such/folder/x.db", "The folder /no/such/folder of TALKMETER_DATABASE_URL does not exist"),
-        ("mysql://user:secret@host/db", "TALKMETER_DATABASE_URL must begin with sqlite:///, not mysql://: "),
+        (
+            "mysql://user:secret@host/db",
+            f"TALKMETER_DATABASE_URL must look like {ADDRESSES}, not begin with mysql://.",
+        ),
         ("sqlite+nothing:///x.db", "TALKMETER_DATABASE_URL"),
         ("sqlite+aiosqlite:///x.db", "TALKMETER_DATABASE_URL"),
+        ("postgresql+asyncpg://user:secret@host/db", "TALKMETER_DATABASE_URL"),
     ],
 )
 def test_an_address_that_names_no_database_file_is_refused(url: str, sentence: str) -> None:
