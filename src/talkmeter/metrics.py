@@ -1,11 +1,18 @@
-"""What an operator watches: the counters and histograms that `/metrics` shows, without organization labels."""
+"""What an operator watches: the counters and histograms that `/metrics` shows, without organization labels.
 
+Several workers of one server share their figures through files in a folder, so that any of them answers for all.
+"""
+
+import os
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
+SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable that names the folder through which workers share their figures, read where the library is imported."""
 REGISTRY: Final = CollectorRegistry()
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -13,8 +20,12 @@ EVENTS: Final = Counter("talkmeter_events", "Events by what became of them.", ["
 QUARANTINE_OVERFLOW: Final = Counter(
     "talkmeter_quarantine_overflow", "Events that found their organization's quarantine full.", registry=REGISTRY
 )
-QUEUE_EVENTS: Final = Gauge("talkmeter_queue_events", "Events that wait before the writer.", registry=REGISTRY)
-QUEUE_BYTES: Final = Gauge("talkmeter_queue_bytes", "Bytes of request bodies held in memory.", registry=REGISTRY)
+QUEUE_EVENTS: Final = Gauge(
+    "talkmeter_queue_events", "Events that wait before the writer.", registry=REGISTRY, multiprocess_mode="livesum"
+)
+QUEUE_BYTES: Final = Gauge(
+    "talkmeter_queue_bytes", "Bytes of request bodies held in memory.", registry=REGISTRY, multiprocess_mode="livesum"
+)
 COMMIT_SECONDS: Final = Histogram(
     "talkmeter_commit_seconds", "Time of one write transaction, commit included.", buckets=_SECONDS, registry=REGISTRY
 )
@@ -28,3 +39,12 @@ REQUEST_SECONDS: Final = Histogram(
     buckets=_SECONDS,
     registry=REGISTRY,
 )
+
+
+def exposition() -> bytes:
+    """All metrics in the text format, of all workers where there are several."""
+    if SHARED_FOLDER not in os.environ:
+        return generate_latest(REGISTRY)
+    shared = CollectorRegistry()
+    MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+    return generate_latest(shared)

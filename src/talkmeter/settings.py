@@ -68,7 +68,7 @@ SETTINGS: Final = (
     ),
     Setting("host", "127.0.0.1", "Address to listen on."),
     Setting("port", "8000", "Port to listen on.", 1, 65535),
-    Setting("workers", "1", "Worker processes.", 1, 1),
+    Setting("workers", "1", "Worker processes.", 1, 64),
     Setting("public_url", "", "Address under which people reach the service; empty: http://HOST:PORT."),
     Setting(
         "history_days",

@@ -110,7 +110,7 @@ def test_a_number_may_be_its_least_and_its_most_and_nothing_beyond(name: str, le
         ("port", "http", "TALKMETER_PORT must be a whole number from 1 to 65535, not 'http'."),
         ("port", "", "TALKMETER_PORT must be a whole number from 1 to 65535, not ''."),
         ("port", "80.5", "TALKMETER_PORT must be a whole number from 1 to 65535, not '80.5'."),
-        ("workers", "2", "TALKMETER_WORKERS must be 1 in this version, not '2'."),
+        ("workers", "65", "TALKMETER_WORKERS must be a whole number from 1 to 64, not '65'."),
         ("history_days", "-1", "TALKMETER_HISTORY_DAYS must be a whole number from 0 to 36500, not '-1'."),
         ("history_days", "ever", "TALKMETER_HISTORY_DAYS must be a whole number from 0 to 36500, not 'ever'."),
         ("log_level", "loud", "TALKMETER_LOG_LEVEL must be one of debug, info, warning, error, not 'loud'."),

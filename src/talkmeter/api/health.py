@@ -3,7 +3,7 @@
 import ipaddress
 
 from litestar import Response, Router, get
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from talkmeter import metrics
 from talkmeter.api.openapi import documented
@@ -41,7 +41,7 @@ async def get_metrics(request: AnyRequest) -> Response[bytes]:
     service: Service = request.app.state.service
     if not (service.settings.metrics_open or _is_local(request)):
         raise Forbidden("Metrics answer on loopback only; TALKMETER_METRICS_OPEN=true opens them.")
-    return Response(content=generate_latest(metrics.REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    return Response(content=metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def _is_local(request: AnyRequest) -> bool:

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import click
@@ -75,8 +76,9 @@ def run_server(settings: Settings) -> None:
     from granian.server import Server
 
     from talkmeter.logs import log_config
+    from talkmeter.metrics import SHARED_FOLDER
 
-    Server(
+    server = Server(
         "talkmeter.api.app:serve_app",
         factory=True,
         address=settings.host,
@@ -88,4 +90,10 @@ def run_server(settings: Settings) -> None:
         workers_kill_timeout=SECONDS_TO_FINISH,
         log_level=LogLevels.warning,
         log_dictconfig=log_config(settings.log_level),
-    ).serve()
+    )
+    if settings.workers == 1:
+        server.serve()
+        return
+    with TemporaryDirectory(prefix="talkmeter-metrics-") as folder:
+        os.environ[SHARED_FOLDER] = folder
+        server.serve()
