@@ -11,8 +11,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
-SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable that names the folder through which workers share their figures, read where the library is imported."""
+_SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the folder through which workers share their figures; `talkmeter serve` sets it before this is imported."""
 REGISTRY: Final = CollectorRegistry()
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -43,7 +43,7 @@ REQUEST_SECONDS: Final = Histogram(
 
 def exposition() -> bytes:
     """All metrics in the text format, of all workers where there are several."""
-    if SHARED_FOLDER not in os.environ:
+    if _SHARED_FOLDER not in os.environ:
         return generate_latest(REGISTRY)
     shared = CollectorRegistry()
     MultiProcessCollector(shared)  # type: ignore[no-untyped-call]

@@ -2,7 +2,8 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
@@ -33,16 +34,28 @@ def serve(**flags: str | None) -> None:
     for setting in SETTINGS:
         if (given := flags.get(setting.name)) is not None:
             os.environ[setting.variable] = given
-    from talkmeter.api.identity import identity_provider
-    from talkmeter.cli.database import opened
+    with metrics_of_all_workers(settings):
+        from talkmeter.api.identity import identity_provider
+        from talkmeter.cli.database import opened
 
-    identity_provider(settings)
-    refuse_taken_port(settings.host, settings.port)
-    with opened(settings):
-        pass
-    warn_of_plain_http(settings)
-    click.echo(f"Talkmeter listens on {public_url(settings)}", err=True)
-    run_server(settings)
+        identity_provider(settings)
+        refuse_taken_port(settings.host, settings.port)
+        with opened(settings):
+            pass
+        warn_of_plain_http(settings)
+        click.echo(f"Talkmeter listens on {public_url(settings)}", err=True)
+        run_server(settings)
+
+
+@contextmanager
+def metrics_of_all_workers(settings: Settings) -> Iterator[None]:
+    """A folder through which several workers share their metrics; named before anything of them is imported."""
+    if settings.workers == 1:
+        yield
+        return
+    with TemporaryDirectory(prefix="talkmeter-metrics-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
 
 
 def warn_of_plain_http(settings: Settings) -> None:
@@ -76,9 +89,8 @@ def run_server(settings: Settings) -> None:
     from granian.server import Server
 
     from talkmeter.logs import log_config
-    from talkmeter.metrics import SHARED_FOLDER
 
-    server = Server(
+    Server(
         "talkmeter.api.app:serve_app",
         factory=True,
         address=settings.host,
@@ -90,10 +102,4 @@ def run_server(settings: Settings) -> None:
         workers_kill_timeout=SECONDS_TO_FINISH,
         log_level=LogLevels.warning,
         log_dictconfig=log_config(settings.log_level),
-    )
-    if settings.workers == 1:
-        server.serve()
-        return
-    with TemporaryDirectory(prefix="talkmeter-metrics-") as folder:
-        os.environ[SHARED_FOLDER] = folder
-        server.serve()
+    ).serve()
