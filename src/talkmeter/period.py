@@ -131,6 +131,18 @@ def month_to_date(now: int) -> Window:
     return Window(first * MICROSECONDS_PER_DAY, (today + 1) * MICROSECONDS_PER_DAY)
 
 
+def months_of(start: int, end: int) -> list[Window]:
+    """Every calendar month that [start, end) touches, whole."""
+    months: list[Window] = []
+    first = month_to_date(start).start
+    while first < end:
+        # No month is longer than 31 days, and 32 days after its first lie in the next.
+        following = month_to_date(first + 32 * MICROSECONDS_PER_DAY).start
+        months.append(Window(first, following))
+        first = following
+    return months
+
+
 def read_window(from_: str | None, to: str | None, now: int) -> Window:
     """The window of a query; both missing: month to date. Unprocessable where the rules refuse it."""
     if from_ is None and to is None:

@@ -5,7 +5,9 @@ import sys
 import click
 
 from talkmeter import __version__
+from talkmeter.cli.backup import backup
 from talkmeter.cli.breakdown import breakdown
+from talkmeter.cli.copy import copy
 from talkmeter.cli.demo import demo
 from talkmeter.cli.export import export
 from talkmeter.cli.ingest import ingest
@@ -33,7 +35,7 @@ def cli() -> None:
 
 _COMMANDS: tuple[click.Command, ...] = (
     *(serve, demo, migrate, orgs, keys, tokens, link, ingest),
-    *(summary, breakdown, records, export, verify, quarantine),
+    *(summary, breakdown, records, export, verify, quarantine, backup, copy),
 )
 for command in _COMMANDS:
     cli.add_command(command)

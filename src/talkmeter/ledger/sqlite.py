@@ -5,6 +5,7 @@ one snapshot from its first statement to its end. What the promises rest on (WAL
 connection opens, not believed.
 """
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Final
@@ -85,3 +86,12 @@ def fault_of(error: BaseException) -> Fault | None:
             return Fault.UNREADABLE
         case _:
             return Fault.AWAY if isinstance(error, sqlite3.OperationalError) else None
+
+
+def write_copy(engine: Engine, file: Path) -> None:
+    """Write one snapshot of the database into a new file, packed and through to the disk; writers are not held up."""
+    with engine.connect() as connection:
+        # Outside a transaction: VACUUM begins its own.
+        connection.connection.execute("VACUUM INTO ?", (str(file),))
+    with file.open("rb") as written:
+        os.fsync(written.fileno())

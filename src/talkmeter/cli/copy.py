@@ -1,0 +1,95 @@
+"""`talkmeter copy`: a whole ledger into another database, and the proof that it arrived."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from talkmeter import clock
+from talkmeter.errors import Refused
+
+if TYPE_CHECKING:
+    from talkmeter.ledger.engine import Engine
+    from talkmeter.period import Window
+
+
+@click.command("copy")
+@click.option("--from", "source_url", required=True, help="The ledger: sqlite:///FILE or postgresql://…")
+@click.option(
+    "--to", "target_url", required=True, help="An empty database: sqlite:///FILE, or postgresql://… migrated."
+)
+def copy(source_url: str, target_url: str) -> None:
+    """Copy a whole ledger into another database. Stop the servers first; what was interrupted goes on when repeated."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from talkmeter.cli.database import opened
+    from talkmeter.ledger import moving
+    from talkmeter.settings import load_settings
+
+    with (
+        opened(load_settings(database_url=source_url)) as source,
+        opened(load_settings(database_url=target_url)) as target,
+    ):
+        before = moving.read_revisions(source)
+        counts = moving.count_rows(source)
+        moving.begin_copy(source, target, before)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            tasks = {name: progress.add_task(name, total=number) for name, number in counts.items() if number}
+            for step in moving.copy_rows(source, target):
+                if step.table in tasks:
+                    progress.update(tasks[step.table], completed=step.rows)
+        if moving.read_revisions(source) != before or moving.count_rows(source) != counts:
+            raise Refused(
+                "The ledger was written to while it was copied: stop all servers and senders, and copy again "
+                "into an empty database."
+            )
+        _compare_counts(counts, moving.count_rows(target))
+        months = _compare_summaries(source, target, sorted(before))
+        moving.finish_copy(target)
+    rows = sum(counts.values())
+    click.echo(f"{rows:,} rows copied; the summaries of {len(before):,} organizations in {months:,} months are equal.")
+
+
+def _compare_counts(source: dict[str, int], target: dict[str, int]) -> None:
+    for name, number in source.items():
+        if target[name] != number:
+            raise Refused(
+                f"The table {name} has {number:,} rows in the ledger and {target[name]:,} in its copy: copy again "
+                "into an empty database."
+            )
+
+
+def _compare_summaries(source: "Engine", target: "Engine", org_ids: list[str]) -> int:
+    """Every organization's summary of every month, on both sides; how many there were."""
+    from talkmeter.ledger.engine import reading
+    from talkmeter.period import format_instant, present
+    from talkmeter.usage.revision import Revision
+    from talkmeter.usage.summary import read_summary
+
+    now = present(clock.now(), 24)
+    compared = 0
+    for org_id in org_ids:
+        for month in _months(source, org_id):
+            with reading(source) as one, reading(target) as other:
+                summaries = [read_summary(side, org_id, month, Revision("", None), now) for side in (one, other)]
+            if summaries[0] != summaries[1]:
+                raise Refused(
+                    f"The summary of {org_id} from {format_instant(month.start)} is not the same in the copy."
+                )
+            compared += 1
+    return compared
+
+
+def _months(engine: "Engine", org_id: str) -> "list[Window]":
+    """Every month in which the organization used anything; the present one where it never did."""
+    from talkmeter.ledger.engine import reading
+    from talkmeter.period import MICROSECONDS_PER_DAY, month_to_date, months_of
+    from talkmeter.usage.days import read_usage
+
+    now = month_to_date(clock.now())
+    with reading(engine) as connection:
+        usage = read_usage(connection, org_id, now)
+    if usage.first is None or usage.last is None:
+        return [now]
+    return months_of(usage.first * MICROSECONDS_PER_DAY, (usage.last + 1) * MICROSECONDS_PER_DAY)

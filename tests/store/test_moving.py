@@ -1,0 +1,189 @@
+"""Moving a ledger: to PostgreSQL and back with all it has, going on where it stopped; a backup of a file in use."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine, select
+
+from talkmeter.cli import cli
+from talkmeter.errors import Refused
+from talkmeter.ledger import tables
+from talkmeter.ledger.engine import open_engine, reading
+from talkmeter.ledger.migrate import migrate
+from talkmeter.ledger.moving import begin_copy, copied_tables, copy_rows, read_revisions
+from talkmeter.ledger.verify import verify_organization
+from talkmeter.period import day_of, format_instant, months_of, read_instant
+from talkmeter.usage.revision import read_revision
+from talkmeter.usage.summary import read_summary
+from tests.events import conversation, event, run
+from tests.postgres import new_database, postgres_server
+from tests.store.ledger import NOW, ORG, Ledger, snapshot_of
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgres_server(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres(server: str) -> Iterator[str]:
+    with new_database(server) as url:
+        with opened(url) as engine:
+            migrate(engine)
+        yield url
+
+
+@pytest.fixture
+def filled(ledger: Ledger) -> Ledger:
+    """A ledger of everything: months of records, history, a floor, quarantine, credentials, two organizations."""
+    months = ("2025-12-31T23:59:59.999999Z", "2026-01-01T00:00:00Z", "2026-03-01T12:00:00Z")
+    ledger.tell(*(conversation(f"call-{place}", created_at=month) for place, month in enumerate(months)))
+    ledger.tell({**conversation("call-0", created_at=months[0], duration=61), "time": "2026-03-02T00:00:00Z"})
+    ledger.tell(run(), event("conversation.deleted", {"id": "call-1"}), conversation('ü"\\ 📞', duration=None))
+    ledger.tell(*(conversation(f"other-{number}") for number in range(2_500)), org_id="other")
+    ledger.tell(b'{"specversion": "1.0"}')
+    ledger.write(snapshot_of("agent", "2026-03-01T12:00:00Z", "ann", "bob"))
+    assert ran(ledger_url(ledger), "keys", "add", "--org", ORG, "--role", "admin").exit_code == 0
+    return ledger
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Engine]:
+    engine = open_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def ledger_url(ledger: Ledger) -> str:
+    return f"sqlite:///{ledger.path}"
+
+
+def ran(url: str, *arguments: str) -> Result:
+    return CliRunner().invoke(cli, arguments, env={"TALKMETER_DATABASE_URL": url})
+
+
+def contents(url: str) -> dict[str, list[tuple[object, ...]]]:
+    """All that travels, but the revisions."""
+    with opened(url) as engine, reading(engine) as connection:
+        rows = {table.name: [tuple(row) for row in connection.execute(select(table))] for table in copied_tables()}
+    rows["organization"] = [(org_id, last) for org_id, _, last in rows["organization"]]
+    return {name: sorted(found, key=repr) for name, found in rows.items()}
+
+
+def revisions(url: str) -> dict[str, str]:
+    with opened(url) as engine:
+        return read_revisions(engine)
+
+
+def test_a_ledger_goes_to_postgresql_and_back_with_everything_it_has(
+    filled: Ledger, postgres: str, tmp_path: Path
+) -> None:
+    source, back = ledger_url(filled), f"sqlite:///{tmp_path / 'back.db'}"
+    there = ran("", "copy", "--from", source, "--to", postgres)
+    again = ran("", "copy", "--from", postgres, "--to", back)
+
+    assert (there.exit_code, again.exit_code) == (0, 0), (there.output, again.output)
+    assert "the summaries of 2 organizations in 5 months are equal." in there.output
+    assert contents(source) == contents(postgres) == contents(back)
+    assert len(contents(source)["record_state"]) > 2_500
+    for url in (postgres, back):
+        with opened(url) as engine:
+            assert [list(verify_organization(engine, org_id, repair=False)) for org_id in (ORG, "other")] == [[], []]
+    seen = [revisions(url) for url in (source, postgres, back)]
+    assert all(len({one[org_id] for one in seen}) == 3 for org_id in (ORG, "other"))
+
+
+def test_a_copy_that_was_interrupted_goes_on_where_it_stopped(filled: Ledger, postgres: str) -> None:
+    with opened(postgres) as target:
+        begin_copy(filled.engine, target, read_revisions(filled.engine))
+        for step in copy_rows(filled.engine, target):
+            if step.table == "conversation" and step.rows >= 1_000:
+                break
+        some = len(contents(postgres)["conversation"])
+    done = ran("", "copy", "--from", ledger_url(filled), "--to", postgres)
+
+    assert 0 < some < 2_500
+    assert done.exit_code == 0, done.output
+    assert contents(postgres) == contents(ledger_url(filled))
+
+
+def test_a_copy_does_not_go_on_after_the_ledger_was_written_to(filled: Ledger, postgres: str) -> None:
+    with opened(postgres) as target:
+        begin_copy(filled.engine, target, read_revisions(filled.engine))
+        filled.tell(conversation("later"))
+        with pytest.raises(Refused, match="was written to since this copy began"):
+            begin_copy(filled.engine, target, read_revisions(filled.engine))
+
+
+def test_a_database_that_holds_something_else_is_not_copied_into(filled: Ledger, tmp_path: Path) -> None:
+    other = Ledger(tmp_path / "other.db")
+    other.tell(conversation())
+    other.close()
+    refused = ran("", "copy", "--from", ledger_url(filled), "--to", f"sqlite:///{tmp_path / 'other.db'}")
+    itself = ran("", "copy", "--from", ledger_url(filled), "--to", ledger_url(filled))
+
+    assert isinstance(refused.exception, Refused)
+    assert refused.exception.detail.startswith("The database to copy to is not empty")
+    assert isinstance(itself.exception, Refused)
+    assert itself.exception.detail == "Both addresses name the same database."
+
+
+def test_a_backup_of_a_ledger_in_use_is_whole_has_an_identity_of_its_own_and_passes_verify(
+    filled: Ledger, tmp_path: Path
+) -> None:
+    before = contents(ledger_url(filled))
+    with reading(filled.engine) as reader, filled.writer():
+        read_revision(reader, ORG, NOW)
+        done = ran(ledger_url(filled), "backup", str(tmp_path / "backup.db"))
+    copy = f"sqlite:///{tmp_path / 'backup.db'}"
+
+    assert done.exit_code == 0, done.output
+    assert contents(copy) == before
+    assert ran(copy, "verify").exit_code == 0
+    assert not {*revisions(copy).values()} & {*revisions(ledger_url(filled)).values()}
+    ids = [meta_of(url) for url in (copy, ledger_url(filled))]
+    assert ids[0].keys() == ids[1].keys() == {"database_id"}
+    assert ids[0] != ids[1]
+    assert sorted(path.name for path in tmp_path.iterdir() if "backup" in path.name) == ["backup.db"]
+
+
+def meta_of(url: str) -> dict[str, str]:
+    with opened(url) as engine, reading(engine) as connection:
+        return {str(name): str(value) for name, value in connection.execute(select(tables.meta))}
+
+
+def test_a_backup_overwrites_nothing(filled: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    refused = ran(ledger_url(filled), "backup", str(tmp_path / "notes.txt"))
+
+    assert isinstance(refused.exception, Refused)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_the_months_of_a_time_are_whole_and_follow_each_other() -> None:
+    months = months_of(read_instant("2025-12-31T23:59:59Z"), read_instant("2026-03-01T00:00:00.000001Z"))
+
+    assert [format_instant(month.start)[:10] for month in months] == [
+        "2025-12-01",
+        "2026-01-01",
+        "2026-02-01",
+        "2026-03-01",
+    ]
+    assert [month.end for month in months[:-1]] == [month.start for month in months[1:]]
+    assert day_of(months[-1].end) == day_of(read_instant("2026-04-01T00:00:00Z"))
+
+
+def test_a_copy_answers_as_its_source(filled: Ledger, postgres: str) -> None:
+    assert ran("", "copy", "--from", ledger_url(filled), "--to", postgres).exit_code == 0
+    with opened(postgres) as engine, reading(engine) as connection:
+        revision = read_revision(connection, ORG, NOW)
+        [march] = months_of(NOW.now, NOW.now + 1)
+        answer = read_summary(connection, ORG, march, revision, NOW)
+
+    assert answer == filled.summary()
