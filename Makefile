@@ -4,6 +4,7 @@
 PYTHON ?= python3
 ARGS ?=
 BROWSER ?= yes
+ROUNDS ?= 100
 
 BIN := .venv/bin
 UV := $(BIN)/uv
@@ -11,7 +12,7 @@ INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 NPM := $(BIN)/python hatch_build.py npm
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test lint format dev openapi contract screenshots bench wheel requirements page clean
+.PHONY: help run install test faults lint format dev openapi contract screenshots bench wheel requirements page clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .SILENT:
@@ -47,6 +48,9 @@ ifeq ($(BROWSER),no)
 else
 	export TALKMETER_CHROMIUM="$$($(BIN)/python tools/chromium.py)" && $(BIN)/pytest $(ARGS)
 endif
+
+faults: .venv/dev.stamp ## kill -9 under load, a hundred rounds on each database (ROUNDS=n: as many)
+	TALKMETER_FAULT_ROUNDS=$(ROUNDS) $(BIN)/pytest -n 0 tests/faults $(ARGS)
 
 lint: .venv/dev.stamp ## style, format, types, which way imports point
 	$(BIN)/ruff check
