@@ -31,14 +31,16 @@ NOW: Final = "2026-10-20T14:00:00Z"
 FIRST: Final = "2025-10-21T00:00:00Z"
 FLAGS: Final = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-sync")
 PICTURES: Final = (
-    ("usage-light", 1280, "light", "", False),
-    ("usage-dark", 1280, "dark", "", False),
-    ("usage-year-light", 1280, "light", "last-12-months", False),
-    ("usage-range-light", 1280, "light", "last-30-days", True),
-    ("usage-phone-light", 360, "light", "last-7-days", False),
-    ("usage-phone-dark", 360, "dark", "last-7-days", False),
+    ("usage-light", 1280, "light", "", "page"),
+    ("usage-dark", 1280, "dark", "", "page"),
+    ("usage-year-light", 1280, "light", "last-12-months", "page"),
+    ("usage-range-light", 1280, "light", "last-30-days", "calendar"),
+    ("usage-phone-light", 360, "light", "last-7-days", "page"),
+    ("usage-phone-dark", 360, "dark", "last-7-days", "page"),
+    ("drives-light", 1280, "light", "", "drives"),
+    ("records-light", 1280, "light", "", "records"),
 )
-"""File, width, colour scheme, range, and whether the calendar is open."""
+"""File, width, colour scheme, range, and what is in the picture."""
 
 
 def main() -> int:
@@ -55,8 +57,8 @@ def main() -> int:
     ):
         key = fill(server)
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        for name, width, scheme, range_, calendar in PICTURES:
-            take(browser, server, key, IMAGES / f"{name}.png", width, scheme, range_, calendar=calendar)
+        for name, width, scheme, range_, shown in PICTURES:
+            take(browser, server, key, IMAGES / f"{name}.png", width, scheme, range_, shown)
             print(f"docs/images/{name}.png")
         browser.close()
     return 0
@@ -78,7 +80,7 @@ def fill(server: Server) -> str:
 
 
 def take(
-    browser: Browser, server: Server, key: str, file: Path, width: int, scheme: str, range_: str, *, calendar: bool
+    browser: Browser, server: Server, key: str, file: Path, width: int, scheme: str, range_: str, shown: str
 ) -> None:
     """One picture."""
     context = browser.new_context(
@@ -96,11 +98,20 @@ def take(
     page.get_by_label("Key or token").fill(key)
     page.get_by_role("button", name="Sign in").click()
     page.locator("svg.recharts-surface").last.wait_for()
+    drives = page.get_by_role("region", name="What drives it")
+    drives.get_by_role("listitem").first.wait_for()
     page.mouse.move(0, 0)
-    if calendar:
+    if shown == "calendar":
         page.get_by_role("button", name="Date range").click()
         page.get_by_role("dialog").wait_for()
-    page.screenshot(path=file, full_page=not calendar, animations="disabled", caret="hide")
+    elif shown == "records":
+        drives.get_by_role("link").first.press("Enter")
+        page.get_by_role("dialog").get_by_role("row").last.wait_for()
+        page.evaluate("document.activeElement.blur()")
+    if shown == "drives":
+        drives.screenshot(path=file, animations="disabled", caret="hide")
+    else:
+        page.screenshot(path=file, full_page=shown == "page", animations="disabled", caret="hide")
     context.close()
 
 

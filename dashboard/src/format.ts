@@ -1,6 +1,6 @@
 // Numbers, days and instants as text. Numbers follow the reader's languages; days are UTC, their words English.
 
-import { type Day, startOf } from "./range/days";
+import { type Day, addDays, dayAt, startOf } from "./range/days";
 import { type Range } from "./range/range";
 
 /** What the page formats with; made once from the browser's languages, and by tests from any. */
@@ -14,7 +14,17 @@ export interface Formats {
   /** A month's name; with its year where it is a January or the first of its row. */
   readonly month: (day: Day, first: boolean) => string;
   readonly range: (range: Range, today: Day) => string;
+  /** From one instant to another that is not included: days where both are midnights, with the hour where one is not. */
+  readonly span: (from: number, to: number, today: Day) => string;
+  /** A part of a whole, given as a number from 0 to 1. */
+  readonly share: (part: number) => string;
+  /** A change in percent, with its sign. */
+  readonly change: (percent: number) => string;
   readonly instant: (instant: number) => string;
+  /** An instant without its zone, and without its year where that is this year. */
+  readonly moment: (instant: number, today: Day) => string;
+  /** An instant to the second. */
+  readonly exact: (instant: number) => string;
   readonly time: (instant: number) => string;
 }
 
@@ -34,6 +44,15 @@ export function makeFormats(languages: readonly string[]): Formats {
   const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
   const time = dates({ ...clock, second: "2-digit" });
   const instant = dates({ day: "numeric", month: "short", year: "numeric", ...clock });
+  const exact = dates({ day: "numeric", month: "short", year: "numeric", ...clock, second: "2-digit" });
+  const shortInstant = dates({ day: "numeric", month: "short", ...clock });
+  const percent = { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 } as const;
+  const share = new Intl.NumberFormat(known, percent);
+  const change = new Intl.NumberFormat(known, { ...percent, signDisplay: "always" });
+  const range = ({ from, to }: Range, today: Day) => {
+    const leavesThisYear = from.slice(0, 4) !== today.slice(0, 4) || to.slice(0, 4) !== today.slice(0, 4);
+    return (leavesThisYear ? withYear : withoutYear).formatRange(startOf(from), startOf(to));
+  };
   return {
     count: (value) => count.format(value),
     minutes: (value) => minutes.format(value),
@@ -41,11 +60,24 @@ export function makeFormats(languages: readonly string[]): Formats {
     day: (day) => full.format(startOf(day)),
     shortDay: (day) => withoutYear.format(startOf(day)),
     month: (day, first) => (first || day.slice(5, 7) === "01" ? monthAndYear : month).format(startOf(day)),
-    range: ({ from, to }, today) => {
-      const leavesThisYear = from.slice(0, 4) !== today.slice(0, 4) || to.slice(0, 4) !== today.slice(0, 4);
-      return (leavesThisYear ? withYear : withoutYear).formatRange(startOf(from), startOf(to));
+    range,
+    span: (from, to, today) => {
+      const [first, last] = [dayAt(from), dayAt(to)];
+      if (startOf(first) === from && startOf(last) === to) {
+        return range({ from: first, to: addDays(last, -1) }, today);
+      }
+      const thisYear = [first, last].every((day) => day.slice(0, 4) === today.slice(0, 4));
+      const day = thisYear ? withoutYear : withYear;
+      const exact = thisYear ? shortInstant : instant;
+      const begin = (startOf(first) === from ? day : exact).format(from);
+      return `${begin} – ${exact.format(to)} UTC`;
     },
+    share: (part) => share.format(part),
+    change: (value) => change.format(value / 100),
     instant: (value) => `${instant.format(value)} UTC`,
+    moment: (value, today) =>
+      (dayAt(value).slice(0, 4) === today.slice(0, 4) ? shortInstant : instant).format(value),
+    exact: (value) => `${exact.format(value)} UTC`,
     time: (value) => `${time.format(value)} UTC`,
   };
 }

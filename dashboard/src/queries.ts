@@ -4,6 +4,7 @@ import { QueryCache, QueryClient, keepPreviousData, queryOptions } from "@tansta
 import { getScopes, getSession, getSummary, signInWithLink } from "./api/client";
 import { Refused, hasStatus, mayPass } from "./api/errors";
 import { type Session, type Summary } from "./api/shapes";
+import { type Compare } from "./range/options";
 import { type Range } from "./range/range";
 import { takeLink } from "./session/link";
 
@@ -65,11 +66,11 @@ export function scopesQuery(organization: string) {
   });
 }
 
-export function summaryQuery(organization: string, range: Range) {
+export function summaryQuery(organization: string, range: Range, compare: Compare) {
   return queryOptions({
-    queryKey: ["summary", organization, range.from, range.to],
+    queryKey: ["summary", organization, range.from, range.to, compare],
     queryFn: async ({ signal }): Promise<Figures> => {
-      const summary = await getSummary(organization, range, signal);
+      const summary = await getSummary(organization, range, compare, signal);
       return { summary, fetchedAt: Date.now() };
     },
     placeholderData: (last, query) =>

@@ -17,6 +17,7 @@ import "@mantine/core/styles/Text.css";
 import "@mantine/core/styles/Title.css";
 import "./page.css";
 import "./figures.css";
+import "./charts.css";
 import "./screens.css";
 import "./narrow.css";
 import "./print.css";

@@ -29,6 +29,7 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--chart-calls": "#1971c2",
     "--chart-runs": "#9c36b5",
     "--chart-grid": "#e3e6ea",
+    "--chart-no-data": "#868e96",
   },
   dark: {
     "--mantine-color-dimmed": "#b0b0b0",
@@ -41,5 +42,6 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--chart-calls": "#4dabf7",
     "--chart-runs": "#da77f2",
     "--chart-grid": "#36383d",
+    "--chart-no-data": "#868e96",
   },
 });

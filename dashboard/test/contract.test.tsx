@@ -61,7 +61,7 @@ describe("the samples are rendered", () => {
   const number = (value: number) => new Intl.NumberFormat(navigator.languages).format(value);
 
   it("cards show the API's figures and nothing else", () => {
-    show(<Cards summary={summary} />);
+    show(<Cards summary={summary} today="2026-03-15" />);
     const card = (name: string) => within(screen.getByRole("group", { name }));
     const minutes = new Intl.NumberFormat(navigator.languages, { minimumFractionDigits: 2 });
     expect(card("Voice Minutes").getByText(minutes.format(summary.voice_minutes))).toBeTruthy();

@@ -1,8 +1,9 @@
 // Days, ranges and addresses: pure, in every zone of the world the same.
 
 import { describe, expect, it } from "vitest";
-import { readPlace, writePlace } from "../src/range/address";
+import { type Spot, readPlace, writePlace } from "../src/range/address";
 import { addDays, dayAt, daysIncluded, isDay, yearBefore } from "../src/range/days";
+import { DEFAULT_OPTIONS } from "../src/range/options";
 import {
   LONGEST_DAYS,
   PRESET_NAMES,
@@ -15,6 +16,13 @@ import {
 } from "../src/range/range";
 
 const TODAY = "2026-11-22";
+const HOME: Spot = {
+  ...DEFAULT_OPTIONS,
+  organization: null,
+  choice: "this-month",
+  records: null,
+  record: null,
+};
 
 describe("days", () => {
   it("are those of UTC, one millisecond before midnight and at midnight", () => {
@@ -97,11 +105,8 @@ describe("the address", () => {
   it("gives every choice back", () => {
     for (const choice of [...PRESET_NAMES, { from: "2026-01-02", to: "2026-03-04" }]) {
       expect(parseChoice(formatChoice(choice), TODAY)).toEqual({ choice });
-      expect(readPlace(writePlace("?other=1", "org/ä", choice), TODAY)).toEqual({
-        organization: "org/ä",
-        choice,
-        wrong: null,
-      });
+      const spot = { ...HOME, organization: "org/ä", choice };
+      expect(readPlace(writePlace("?other=1", spot), TODAY)).toEqual({ ...spot, wrong: null });
     }
   });
 
@@ -116,10 +121,10 @@ describe("the address", () => {
     ["2026-11-01..2026-11-23", "ends after today"],
     ["1969-12-31..1970-01-03", "before 1970"],
   ])("'%s' is the default, and says what was wrong", (range, sentence) => {
-    const place = readPlace(`?range=${range}&by=agent`, TODAY);
+    const place = readPlace(`?range=${range}&other=1`, TODAY);
     expect(place.choice).toBe("this-month");
     expect(place.wrong).toContain(sentence);
-    expect(writePlace(`?range=${range}&by=agent`, place.organization, place.choice)).toBe("?by=agent");
+    expect(writePlace(`?range=${range}&other=1`, place)).toBe("?other=1");
   });
 
   it("takes exactly 366 days", () => {

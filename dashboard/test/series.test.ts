@@ -3,7 +3,8 @@
 import { expect, it } from "vitest";
 import { type DayPoint } from "../src/api/shapes";
 import { addDays } from "../src/range/days";
-import { dayTicks, pointsOf, valueTicks } from "../src/charts/series";
+import { formatListing } from "../src/range/listing";
+import { CHARTS, dayTicks, markWords, pointsOf, recordsOfDay, valueTicks } from "../src/charts/series";
 
 function days(first: string, values: readonly number[]): DayPoint[] {
   return values.map((calls, index) => ({
@@ -14,6 +15,8 @@ function days(first: string, values: readonly number[]): DayPoint[] {
     workflow_runs: 0,
     voice_duration_ms: 0,
     chat_duration_ms: 0,
+    state: "final",
+    changed_at: null,
   }));
 }
 
@@ -27,6 +30,34 @@ it("today is dashed from the day before, and every other day is solid", () => {
 it("a range of past days has nothing dashed", () => {
   const points = pointsOf(days("2026-11-01", [3, 4]), "calls", "2026-11-22");
   expect(points.every(({ soFar, partial }) => soFar === null && !partial)).toBe(true);
+});
+
+it("days that settle, have no events or have not begun are marked, and today is so far whatever its state", () => {
+  const states = ["final", "settling", "no_data", "settling", "future"] as const;
+  const daily = days("2026-11-19", [1, 2, 0, 3, 0]).map((day, index) => ({
+    ...day,
+    state: states[index] ?? "final",
+  }));
+  const points = pointsOf(daily, "calls", "2026-11-22");
+  expect(points.map(({ mark }) => mark)).toEqual([null, "settling", "no-data", "so-far", "future"]);
+  expect(points.map(markWords)).toEqual([
+    "",
+    " (still settling)",
+    " (no events received)",
+    " (so far)",
+    " (not begun)",
+  ]);
+  expect(points.map(({ whole }) => whole)).toEqual([1, 2, 0, null, null]);
+});
+
+it("a day leads to the records of its chart's figure", () => {
+  const lists = CHARTS.map((chart) => formatListing(recordsOfDay(chart, "2026-11-03")));
+  expect(lists).toEqual([
+    "conversation:day=2026-11-03,modality=voice",
+    "conversation:day=2026-11-03,modality=chat",
+    "conversation:day=2026-11-03",
+    "workflow_execution:day=2026-11-03",
+  ]);
 });
 
 it.each([

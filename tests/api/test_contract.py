@@ -20,8 +20,18 @@ WRITES = "TALKMETER_WRITE_CONTRACT" in os.environ
 WINDOW = {"from": "2026-02-28", "to": "2026-03-04"}
 PAGE = {"Sec-Fetch-Site": "same-origin"}
 AT_A_TIME = "2026-03-03T09:30:00.123456Z"
+CHANGING = {
+    **dict.fromkeys(("last_event_at", "expires_at", "changed_at", "stored_at"), AT_A_TIME),
+    "next_cursor": "the-cursor-of-the-next-page",
+}
+"""What differs at each run, and what stands for it in the files."""
 
-LEDGER: list[Json] = [
+_TOLD: list[Json] = [
+    conversation("call-0", created_at="2026-02-25T09:00:00Z", duration=45, agent_id="agent-1"),
+    conversation("call-1", created_at="2026-03-01T10:00:00Z", duration=None, status="ringing")
+    | {"time": "2026-03-01T10:00:00Z"},
+    conversation("call-1", created_at="2026-03-01T10:00:00Z", duration=61, agent_id="agent-1")
+    | {"time": "2026-03-01T10:01:01Z"},
     conversation("call-1", created_at="2026-03-01T10:00:00Z", duration=61.005, agent_id="agent-1"),
     conversation("call-2", created_at="2026-03-01T23:59:59.999999Z", duration=125, direction="outbound"),
     conversation("call-3", created_at="2026-03-03T00:00:00Z", duration=None, status="unanswered"),
@@ -39,6 +49,7 @@ LEDGER: list[Json] = [
     event("dataset.updated", {"id": "dataset-1", "name": "Prices", "active": True}),
     event("dataset.updated", {"id": "dataset-2", "name": "Old prices"}),
 ]
+LEDGER: list[Json] = [told | {"id": f"event-{number}"} for number, told in enumerate(_TOLD, 1)]
 
 
 @pytest.fixture(scope="module")
@@ -66,16 +77,21 @@ def bearer(secret: str) -> dict[str, str]:
 
 
 def agree(name: str, answer: httpx.Response) -> None:
-    """The answer is what the file says; what differs at each run stands there as one fixed instant."""
-    content = answer.json()
-    if isinstance(content, dict):
-        for changing in {"last_event_at", "expires_at"} & content.keys():
-            content[changing] = content[changing] and AT_A_TIME
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    """The answer is what the file says; what differs at each run stands there as something fixed."""
+    text = json.dumps(steady(answer.json()), indent=2, ensure_ascii=False) + "\n"
     if WRITES:
         CONTRACT.mkdir(exist_ok=True)
         (CONTRACT / name).write_text(text, encoding="utf-8")
     assert (CONTRACT / name).read_text(encoding="utf-8") == text, f"run 'make contract' if {name} is meant to change"
+
+
+def steady(content: object) -> object:
+    """An answer without what differs at each run; what is null stays so."""
+    if isinstance(content, list):
+        return [steady(one) for one in content]
+    if isinstance(content, dict):
+        return {name: CHANGING.get(name, one) if isinstance(one, str) else steady(one) for name, one in content.items()}
+    return content
 
 
 def test_the_summary_of_a_small_ledger(client: httpx.Client) -> None:
@@ -86,6 +102,26 @@ def test_the_summary_of_an_organization_never_heard_of(server: Server) -> None:
     key = server.cli("keys", "add", "--org", "empty", "--role", "admin")
     answer = httpx.get(f"{server.url}/admin/usage/summary", params=WINDOW, headers=bearer(key))
     agree("summary-empty.json", answer)
+
+
+def test_what_drives_the_usage_by_agent(client: httpx.Client) -> None:
+    split = {"by": "agent", "interval": "day", "compare": "previous"}
+    agree("breakdown.json", client.get("/admin/usage/breakdown", params={**WINDOW, **split, "organization_id": "acme"}))
+
+
+def test_the_first_page_of_the_records_behind_a_figure(client: httpx.Client) -> None:
+    page = {**WINDOW, "kind": "conversation", "limit": "3", "organization_id": "acme"}
+    agree("records.json", client.get("/admin/usage/records", params=page))
+
+
+def test_the_history_of_a_call_that_was_told_three_times(client: httpx.Client) -> None:
+    path = "/admin/usage/records/conversation/call-1"
+    agree("history.json", client.get(path, params={"organization_id": "acme"}))
+
+
+def test_the_items_behind_an_inventory_card(client: httpx.Client) -> None:
+    card = {"kind": "phone_number", "organization_id": "acme"}
+    agree("inventory.json", client.get("/admin/usage/inventory", params=card))
 
 
 def test_a_problem(client: httpx.Client) -> None:

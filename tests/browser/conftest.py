@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from talkmeter.api.page import PAGE_FOLDER
 from talkmeter.cli import cli
-from tests.browser.data import ACME, ACME_EVENTS, LOCKED, NEWBORN, QUIET, QUIET_EVENTS
+from tests.browser.data import ACME, ACME_EVENTS, BUSY, BUSY_EVENTS, LOCKED, NEWBORN, QUIET, QUIET_EVENTS
 from tests.browser.watch import Keys, Visitor
 from tests.events import Json
 from tests.servers import Server, running_server
@@ -55,9 +55,10 @@ def keys(server: Server) -> Keys:
     sender = command(server, "keys", "add", "--sender")
     send(server, sender, ACME, ACME_EVENTS)
     send(server, sender, QUIET, QUIET_EVENTS)
+    send(server, sender, BUSY, BUSY_EVENTS)
     command(server, "orgs", "add", NEWBORN, "--name", "New & Born")
     command(server, "orgs", "add", LOCKED)
-    grants = (ACME, QUIET, NEWBORN, f"{LOCKED}:viewer")
+    grants = (ACME, QUIET, BUSY, NEWBORN, f"{LOCKED}:viewer")
     several = command(
         server, "tokens", "add", "--name", "several", *(part for org in grants for part in ("--org", org))
     )

@@ -12,21 +12,52 @@ ACME: Final = "acme"
 QUIET: Final = "quiet"
 NEWBORN: Final = "new-born"
 LOCKED: Final = "locked"
+BUSY: Final = "busy"
+ODD: Final = "a/b,c=d:e%2F ö&?#+"
+"""An id that an address can hold only if every sign of it is encoded."""
 
 ACME_EVENTS: Final[list[Json]] = [
     conversation("feb-last", created_at="2026-02-28T23:59:59.999Z", duration=600),
-    conversation("mar-first", created_at="2026-03-01T00:00:00Z", duration=60),
-    conversation("out", created_at="2026-03-10T09:00:00Z", direction="outbound", duration=90.6),
-    conversation("widget", created_at="2026-03-10T10:00:00Z", channel="webrtc", duration=200),
+    conversation("mar-first", created_at="2026-03-01T00:00:00Z", duration=60, agent_id="agent-0"),
+    event(
+        "conversation.updated",
+        {
+            "id": "out",
+            "channel": "telephone",
+            "direction": "outbound",
+            "status": "in_progress",
+            "created_at": "2026-03-10T09:00:00Z",
+        },
+        id="out:begun",
+        time="2026-03-01T11:00:00Z",
+    ),
+    conversation(
+        "out",
+        created_at="2026-03-10T09:00:00Z",
+        direction="outbound",
+        duration=90.6,
+        agent_id="agent-1",
+        agent_number="+13125550111",
+    ),
+    conversation(
+        "widget",
+        created_at="2026-03-10T10:00:00Z",
+        channel="webrtc",
+        duration=200,
+        agent_id="agent-0",
+        web_widget_id="widget-1",
+    ),
     conversation("mail", created_at="2026-03-10T11:00:00Z", channel="email", duration=None),
     conversation("text", created_at="2026-03-15T11:00:00Z", channel="text", direction="outbound", duration=30),
     conversation("tomorrow", created_at="2026-03-16T00:00:00Z", duration=1000),
     conversation("last-year", created_at="2025-06-01T12:00:00Z", duration=120),
-    run("run-1", created_at="2026-03-05T08:00:00Z"),
-    run("run-2", created_at="2026-03-05T09:00:00Z"),
-    run("run-3", created_at="2026-03-06T08:00:00Z", status="failed"),
+    run("run-1", created_at="2026-03-05T08:00:00Z", workflow_id="flow-1"),
+    run("run-2", created_at="2026-03-05T09:00:00Z", workflow_id="flow-1"),
+    run("run-3", created_at="2026-03-06T08:00:00Z", status="failed", workflow_id="flow-2"),
     run("run-4", created_at="2026-03-15T08:00:00Z", status="running"),
-    *(event("agent.updated", {"id": f"agent-{number}"}) for number in range(3)),
+    event("agent.updated", {"id": "agent-0", "name": "Reception"}),
+    event("agent.updated", {"id": "agent-1", "name": "Sales"}),
+    event("agent.updated", {"id": "agent-2"}),
     event("phone_number.updated", {"id": "+13125550110", "shared": True}),
     event("phone_number.updated", {"id": "+13125550111", "shared": False}),
     event("web_widget.updated", {"id": "widget-1"}),
@@ -40,3 +71,19 @@ QUIET_EVENTS: Final[list[Json]] = [
     event("phone_number.updated", {"id": "+13125550112", "shared": False}),
 ]
 """One call before Christmas, no run ever, no shared number."""
+
+BUSY_EVENTS: Final[list[Json]] = [
+    *(
+        conversation(
+            f"call-{number:02}",
+            created_at=f"2026-03-02T00:{number:02}:00Z",
+            agent_id=f"agent-{number % 12:02}",
+            duration=60,
+        )
+        for number in range(60)
+    ),
+    conversation(ODD, created_at="2026-03-03T00:00:00Z", agent_id=ODD, duration=30),
+    conversation("silent", created_at="2026-03-09T10:00:00Z", status="in_progress", duration=None),
+    conversation("mail", created_at="2026-03-09T11:00:00Z", status="in_progress", channel="email", duration=None),
+]
+"""62 voice calls of 60.5 minutes and a session; 13 agents and none. Two are live, the telephone's has gone silent."""

@@ -77,7 +77,9 @@ def table_again(page: Page, chart: str) -> list[list[str]]:
 def test_the_range_is_asked_for_half_open_with_its_organization(visitor: Visitor) -> None:
     visitor.report()
     (asked,) = visitor.asked("/admin/usage/summary")
-    assert asked.endswith("?from=2026-03-01T00%3A00%3A00Z&to=2026-03-16T00%3A00%3A00Z&organization_id=acme")
+    assert asked.endswith(
+        "?from=2026-03-01T00%3A00%3A00Z&to=2026-03-16T00%3A00%3A00Z&compare=previous&organization_id=acme"
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_the_arrow_keys_name_one_day_after_the_other(visitor: Visitor) -> None:
     page.keyboard.press("ArrowRight")
     expect(chart.get_by_role("status")).to_have_text("Tue, Mar 10, 20261.51 minutes")
     page.keyboard.press("ArrowRight")
-    expect(chart.get_by_role("status")).to_have_text("Wed, Mar 11, 20260.00 minutes")
+    expect(chart.get_by_role("status")).to_have_text("Wed, Mar 11, 2026 (no events received)0.00 minutes")
 
 
 def test_numbers_follow_the_languages_of_the_browser(visitor: Visitor) -> None:

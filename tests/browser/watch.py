@@ -31,7 +31,7 @@ class Keys(NamedTuple):
 
     acme: str
     several: str
-    """A personal token: ACME, QUIET and NEWBORN as admin, LOCKED as viewer."""
+    """A personal token: ACME, QUIET, BUSY and NEWBORN as admin, LOCKED as viewer."""
     sender: str
 
 

@@ -1,6 +1,7 @@
-// The whole API client: every request the page makes, each answer passed through its validator.
+// The API client: the requests that the page begins with, each answer passed through its validator; lists.ts has the rest.
 
 import * as v from "valibot";
+import { type Compare } from "../range/options";
 import { type Range, queryOf } from "../range/range";
 import { Misunderstood, Refused, Unreachable } from "./errors";
 import { Problem, Scopes, Session, Summary } from "./shapes";
@@ -28,18 +29,23 @@ export function getScopes(organization: string, signal?: AbortSignal): Promise<r
   return ask(address("/admin/members/me/scopes", { organization_id: organization }), Scopes, { signal });
 }
 
-export function getSummary(organization: string, range: Range, signal?: AbortSignal): Promise<Summary> {
-  const parameters = { ...queryOf(range), organization_id: organization };
+export function getSummary(
+  organization: string,
+  range: Range,
+  compare: Compare,
+  signal?: AbortSignal,
+): Promise<Summary> {
+  const parameters = { ...queryOf(range), compare, organization_id: organization };
   return ask(address("/admin/usage/summary", parameters), Summary, { signal });
 }
 
-function address(path: string, parameters: Record<string, string>): string {
+export function address(path: string, parameters: Record<string, string>): string {
   return `${path}?${new URLSearchParams(parameters).toString()}`;
 }
 
 type Request = Omit<RequestInit, "signal"> & { signal?: AbortSignal | undefined };
 
-async function ask<Shape extends v.GenericSchema>(
+export async function ask<Shape extends v.GenericSchema>(
   path: string,
   shape: Shape,
   request: Request,

@@ -3,9 +3,9 @@
 import * as v from "valibot";
 import type { components } from "./schema";
 
-const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const Amount = v.pipe(v.number(), v.minValue(0));
-const Text = v.string();
+export const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
+export const Amount = v.pipe(v.number(), v.minValue(0));
+export const Text = v.string();
 
 export const DayPoint = v.object({
   day: v.pipe(Text, v.isoDate()),
@@ -15,7 +15,24 @@ export const DayPoint = v.object({
   workflow_runs: Count,
   voice_duration_ms: Count,
   chat_duration_ms: Count,
+  state: v.picklist(["future", "settling", "no_data", "final"]),
+  changed_at: v.nullable(Text),
 }) satisfies v.GenericSchema<unknown, components["schemas"]["Day"]>;
+
+const Bounds = v.object({ from: Text, to: Text });
+const Delta = v.object({
+  now: v.number(),
+  then: v.number(),
+  change: v.number(),
+  change_percent: v.nullable(v.number()),
+});
+
+export const Comparison = v.object({
+  mode: v.picklist(["previous", "year"]),
+  now: Bounds,
+  then: Bounds,
+  figures: v.record(Text, Delta),
+}) satisfies v.GenericSchema<unknown, components["schemas"]["Comparison"]>;
 
 export const Summary = v.object({
   from: Text,
@@ -26,12 +43,17 @@ export const Summary = v.object({
   chat_calls: Count,
   inbound_calls: Count,
   outbound_calls: Count,
+  live_calls: Count,
+  stale_calls: Count,
+  stale_hours: Count,
+  timed_calls: Count,
   voice_minutes: Amount,
   chat_minutes: Amount,
   avg_call_duration_sec: Amount,
   workflow_runs_total: Count,
   workflow_runs_success: Count,
   workflow_runs_failed: Count,
+  live_runs: Count,
   voice_duration_ms: Count,
   chat_duration_ms: Count,
   total_agents: Count,
@@ -40,6 +62,7 @@ export const Summary = v.object({
   total_web_widgets: Count,
   total_datasets: Count,
   active_datasets: Count,
+  comparison: v.nullable(Comparison),
   daily: v.array(DayPoint),
 }) satisfies v.GenericSchema<unknown, components["schemas"]["Summary"]>;
 
@@ -54,6 +77,8 @@ export const Session = v.object({
 export const Scopes = v.array(Text);
 export const Problem = v.object({ detail: Text });
 
+export type Delta = v.InferOutput<typeof Delta>;
+export type Comparison = v.InferOutput<typeof Comparison>;
 export type DayPoint = v.InferOutput<typeof DayPoint>;
 export type Summary = v.InferOutput<typeof Summary>;
 export type Session = v.InferOutput<typeof Session>;

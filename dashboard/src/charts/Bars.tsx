@@ -2,8 +2,9 @@
 
 import { BarChart } from "@mantine/charts";
 import { type ReactElement, useId } from "react";
-import { type DaysProps, axes, described, margin } from "./common";
+import { type DaysProps, axes, described, margin, opening } from "./common";
 import { Hint } from "./Hint";
+import { Ring, Tick } from "./marks";
 import { type Point } from "./series";
 
 const WIDEST = 48;
@@ -19,7 +20,7 @@ interface ShapeProps {
   readonly payload?: Point;
 }
 
-export function Bars({ chart, points, ticks }: DaysProps) {
+export function Bars({ chart, points, ticks, open }: DaysProps) {
   const hatch = useId();
   const { color } = chart;
   const { xAxisProps, yAxisProps, gridProps } = axes(points, ticks);
@@ -45,6 +46,7 @@ export function Bars({ chart, points, ticks }: DaysProps) {
       barChartProps={{
         margin,
         barCategoryGap: points.length > MOST_WITH_GAPS ? 0.5 : "18%",
+        ...opening(open),
         ...described(chart),
       }}
     >
@@ -66,19 +68,25 @@ function Shape({
   color,
   hatch,
 }: ShapeProps & { color: string; hatch: string }): ReactElement {
-  if (x === undefined || y === undefined || width === undefined || height === undefined || height <= 0)
-    return <g />;
+  if (x === undefined || y === undefined || width === undefined || height === undefined) return <g />;
+  const middle = x + width / 2;
+  if (payload?.mark === "no-data") return <Tick x={middle} y={y + height} />;
+  const settling = payload?.mark === "settling" && <Ring x={middle} y={y} color={color} />;
+  if (height <= 0) return <g>{settling}</g>;
   const partial = payload?.partial === true;
   return (
-    <rect
-      className="bar"
-      x={partial ? x + 0.5 : x}
-      y={partial ? y + 0.5 : y}
-      width={partial ? Math.max(width - 1, 1) : width}
-      height={partial ? Math.max(height - 0.5, 0.5) : height}
-      rx={width > 8 ? 2 : 0}
-      fill={partial ? `url(#${hatch})` : color}
-      stroke={partial ? color : "none"}
-    />
+    <g>
+      <rect
+        className="bar"
+        x={partial ? x + 0.5 : x}
+        y={partial ? y + 0.5 : y}
+        width={partial ? Math.max(width - 1, 1) : width}
+        height={partial ? Math.max(height - 0.5, 0.5) : height}
+        rx={width > 8 ? 2 : 0}
+        fill={partial ? `url(#${hatch})` : color}
+        stroke={partial ? color : "none"}
+      />
+      {settling}
+    </g>
   );
 }

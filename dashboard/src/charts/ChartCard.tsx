@@ -3,10 +3,10 @@
 import { Button, Paper, Skeleton, Title } from "@mantine/core";
 import { Suspense, useId, useMemo, useState } from "react";
 import { type Summary } from "../api/shapes";
-import { formats } from "../formats";
 import { type Day } from "../range/days";
 import { Boundary } from "../shell/Boundary";
 import { ChartTable } from "./ChartTable";
+import { Legend } from "./Legend";
 import { Drawing } from "./load";
 import { type Chart, pointsOf } from "./series";
 
@@ -38,16 +38,6 @@ export function ChartCard({ chart, summary, today }: Props) {
         <Title order={2} id={id} className="chart-name">
           {chart.title}
         </Title>
-        {points.some(({ partial }) => partial) && (
-          <span className="so-far">
-            <span
-              className={`so-far-sample ${chart.kind}`}
-              style={{ color: chart.color }}
-              aria-hidden="true"
-            />
-            {formats.shortDay(today)} so far
-          </span>
-        )}
         <Button
           variant="transparent"
           size="compact-xs"
@@ -71,6 +61,7 @@ export function ChartCard({ chart, summary, today }: Props) {
           </Boundary>
         )}
       </div>
+      <Legend chart={chart} points={points} today={today} />
     </Paper>
   );
 }

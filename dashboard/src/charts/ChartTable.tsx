@@ -1,7 +1,8 @@
 // A chart's figures as a table; its last row is the card's figure as the API gave it, not a sum made here.
 
 import { formats } from "../formats";
-import { type Chart, type Point } from "./series";
+import { PlaceLink } from "../range/PlaceLink";
+import { type Chart, type Point, markWords, recordsOfDay } from "./series";
 
 interface Props {
   readonly chart: Chart;
@@ -17,7 +18,7 @@ export function ChartTable({ chart, points, total }: Props) {
       <table>
         <caption>
           {minutes
-            ? `Days are rounded to 0.01 minutes each; the API has the exact milliseconds (${chart.field.replace("minutes", "duration_ms")}).`
+            ? "Days are rounded to 0.01 minutes each; exact milliseconds are in the export."
             : "Days are UTC."}
         </caption>
         <thead>
@@ -29,13 +30,15 @@ export function ChartTable({ chart, points, total }: Props) {
           </tr>
         </thead>
         <tbody>
-          {points.map(({ day, value, partial }) => (
-            <tr key={day}>
+          {points.map((point) => (
+            <tr key={point.day}>
               <th scope="row">
-                {formats.day(day)}
-                {partial && " (so far)"}
+                {formats.day(point.day)}
+                {markWords(point)}
               </th>
-              <td className="number">{format(value)}</td>
+              <td className="number">
+                <Value chart={chart} point={point} text={format(point.value)} />
+              </td>
             </tr>
           ))}
         </tbody>
@@ -47,5 +50,21 @@ export function ChartTable({ chart, points, total }: Props) {
         </tfoot>
       </table>
     </div>
+  );
+}
+
+/** A day's value leads to its records; a day of which nothing came has none, a day to come has no value either. */
+function Value({ chart, point, text }: { chart: Chart; point: Point; text: string }) {
+  const { day, mark } = point;
+  if (mark === "future") return <span aria-label="none">–</span>;
+  if (mark === "no-data") return text;
+  return (
+    <PlaceLink
+      className="figure-link"
+      change={{ records: recordsOfDay(chart, day) }}
+      aria-label={`${text} ${chart.unit}, ${formats.day(day)}, show the records`}
+    >
+      {text}
+    </PlaceLink>
   );
 }

@@ -9,7 +9,9 @@ import { Bars } from "./Bars";
 import { ABOVE, BELOW } from "./common";
 import { Lines } from "./Lines";
 import { Scroller } from "./Hint";
-import { type Chart, type Point, valueTicks } from "./series";
+import { openedBy } from "../range/PlaceLink";
+import { visit } from "../range/visit";
+import { type Chart, type Point, recordsOfDay, valueTicks } from "./series";
 
 const PIXELS_A_DAY = { bars: 3, line: 1.25 };
 const SIDES = { bars: 36, line: 60 };
@@ -32,6 +34,12 @@ export default function Drawing({ chart, points }: DrawingProps) {
     // The newest days are in view.
     if (scroller.current !== null) scroller.current.scrollLeft = scroller.current.scrollWidth;
   }, [scrolls, least]);
+  const open = (index: number, drawing: SVGElement | null) => {
+    const point = points[index];
+    if (point === undefined || point.mark === "future" || point.mark === "no-data") return;
+    if (drawing !== null) openedBy(drawing);
+    visit({ records: recordsOfDay(chart, point.day) }, "push");
+  };
   const Days = chart.kind === "line" ? Lines : Bars;
   return (
     <div className="drawing">
@@ -44,7 +52,7 @@ export default function Drawing({ chart, points }: DrawingProps) {
         >
           <div className="drawing-inside" style={{ minWidth: least }}>
             <Scroller value={scroller}>
-              <Days chart={chart} points={points} ticks={ticks} />
+              <Days chart={chart} points={points} ticks={ticks} open={open} />
             </Scroller>
           </div>
         </div>

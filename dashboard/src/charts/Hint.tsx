@@ -3,7 +3,7 @@
 import { type RefObject, createContext, use, useEffect } from "react";
 import { type TooltipContentProps } from "recharts";
 import { formats } from "../formats";
-import { type Chart, type Point } from "./series";
+import { type Chart, type Point, markWords } from "./series";
 
 /** What scrolls sideways around the chart, so that the day of the arrow keys comes into view. */
 export const Scroller = createContext<RefObject<HTMLDivElement | null> | null>(null);
@@ -27,7 +27,7 @@ export function Hint({ chart, active, payload, coordinate }: Props) {
     <div className="hint" role="status">
       <span>
         {formats.day(point.day)}
-        {point.partial && " (so far)"}
+        {markWords(point)}
       </span>
       <strong>
         {value} {chart.unit}

@@ -8,6 +8,8 @@ export interface DaysProps {
   readonly chart: Chart;
   readonly points: readonly Point[];
   readonly ticks: readonly number[];
+  /** Shows the records of a day, by its place among the points. */
+  readonly open: (index: number, drawing: SVGElement | null) => void;
 }
 
 /** Room above the highest value and below the axis, which the axis of values has to keep too. */
@@ -32,6 +34,20 @@ export function axes(points: readonly Point[], ticks: readonly number[]) {
     },
     yAxisProps: { domain: [0, ticks.at(-1) ?? 1], ticks: [...ticks], width: 0, allowDataOverflow: false },
     gridProps: { syncWithTicks: true, strokeDasharray: "0" },
+  } as const;
+}
+
+/** A press on a day, wherever in its column, opens its records; handled in turn after the pointer's move to it. */
+export function opening(open: DaysProps["open"]) {
+  return {
+    throttledEvents: ["mousemove", "touchmove", "pointermove", "scroll", "wheel", "click"],
+    onClick: (
+      { activeTooltipIndex }: { activeTooltipIndex?: number | string | null | undefined },
+      { target }: { target: EventTarget },
+    ) => {
+      if (activeTooltipIndex == null) return;
+      open(Number(activeTooltipIndex), target instanceof Element ? target.closest("svg") : null);
+    },
   } as const;
 }
 

@@ -2,6 +2,7 @@
 
 import { type DayPoint, type Summary } from "../api/shapes";
 import { type Day } from "../range/days";
+import { type Listing, conversations, runs } from "../range/listing";
 
 export type Field = "voice_minutes" | "chat_minutes" | "calls" | "workflow_runs";
 
@@ -15,7 +16,7 @@ export interface Chart {
   readonly color: string;
 }
 
-const CHARTS: readonly Chart[] = [
+export const CHARTS: readonly Chart[] = [
   {
     title: "Voice Minutes",
     kind: "line",
@@ -55,12 +56,49 @@ export function chartsOf(summary: Summary): readonly Chart[] {
   return CHARTS.filter(({ field }) => field !== "workflow_runs" || summary.workflow_runs_total > 0);
 }
 
+/** The records that make a chart's value of a day. */
+export function recordsOfDay({ field }: Chart, day: Day): Listing {
+  switch (field) {
+    case "voice_minutes":
+      return conversations({ day, modality: "voice" });
+    case "chat_minutes":
+      return conversations({ day, modality: "chat" });
+    case "calls":
+      return conversations({ day });
+    case "workflow_runs":
+      return runs({ day });
+  }
+}
+
+/** Why a day is marked, in words. */
+export const MARKS = {
+  "so-far": "so far",
+  settling: "still settling",
+  "no-data": "no events received",
+  future: "not begun",
+} as const;
+export type Mark = keyof typeof MARKS;
+
+function markOf({ day, state }: DayPoint, today: Day): Mark | null {
+  if (state === "future") return "future";
+  if (day === today) return "so-far";
+  if (state === "settling") return "settling";
+  return state === "no_data" ? "no-data" : null;
+}
+
+/** A day's mark behind its name; nothing where it has none. */
+export function markWords({ mark }: Point): string {
+  return mark === null ? "" : ` (${MARKS[mark]})`;
+}
+
 /** One day of a chart. */
 export interface Point {
   readonly day: Day;
   readonly value: number;
   /** The day is not over yet: its value is "so far". */
   readonly partial: boolean;
+  /** What is to be known of the day before its value is relied upon; null: nothing. */
+  readonly mark: Mark | null;
   /** The solid line: null on the day that is not over. */
   readonly whole: number | null;
   /** The dashed line from the last whole day to the one that is not over; null elsewhere. */
@@ -70,13 +108,15 @@ export interface Point {
 export function pointsOf(daily: readonly DayPoint[], field: Field, today: Day): readonly Point[] {
   return daily.map((point, index) => {
     const value = point[field];
-    const partial = point.day === today;
+    const mark = markOf(point, today);
+    const partial = mark === "so-far";
     const beforePartial = daily[index + 1]?.day === today;
     return {
       day: point.day,
       value,
       partial,
-      whole: partial ? null : value,
+      mark,
+      whole: partial || mark === "future" ? null : value,
       soFar: partial || beforePartial ? value : null,
     };
   });

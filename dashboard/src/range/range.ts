@@ -9,7 +9,7 @@ export interface Range {
 }
 
 export const LONGEST_DAYS = 366;
-const EARLIEST: Day = "1970-01-01";
+export const EARLIEST: Day = "1970-01-01";
 
 /** The ranges that move along with today, by the names they have in the address. */
 export const PRESETS = {

@@ -1,9 +1,16 @@
-// Where the page is, as React reads it: the address bar is the only store of organization and range.
+// Where the page is, as React reads it: the address bar is the only store of what was chosen and what is open.
 
 import { useSyncExternalStore } from "react";
-import { type Place, readPlace, writePlace } from "./address";
+import { type Place, type Spot, readPlace, writePlace } from "./address";
 import { dayAt } from "./days";
-import { type Choice } from "./range";
+
+/** What changes; the rest of the place stays as it is. */
+export type Change = Partial<Spot>;
+
+/** How many steps of the history lie above the page without a drawer; 0: not known. */
+interface Step {
+  readonly above: number;
+}
 
 const listeners = new Set<() => void>();
 let place: Place = take();
@@ -12,12 +19,35 @@ export function usePlace(): Place {
   return useSyncExternalStore(subscribe, () => place);
 }
 
+export function placeNow(): Place {
+  return place;
+}
+
+/** The address that a change leads to. */
+export function addressOf(from: Place, change: Change): string {
+  return window.location.pathname + writePlace(window.location.search, next(from, change));
+}
+
 /** Goes to a place: `push` for what a person chose, so that Back returns; `replace` for what the page fills in. */
-export function visit(organization: string | null, choice: Choice, how: "push" | "replace"): void {
-  const address = window.location.pathname + writePlace(window.location.search, organization, choice);
-  if (how === "push") window.history.pushState(null, "", address);
-  else window.history.replaceState(null, "", address);
-  tell({ organization, choice, wrong: how === "push" ? null : place.wrong });
+export function visit(change: Change, how: "push" | "replace"): void {
+  const there = next(place, change);
+  const address = addressOf(place, change);
+  if (how === "push") window.history.pushState({ above: stepsAbove(there) } satisfies Step, "", address);
+  else window.history.replaceState(window.history.state, "", address);
+  tell({ ...there, wrong: how === "push" ? null : place.wrong });
+}
+
+/** Closes the drawer: back to where it was opened, so that Back does not open it again. */
+export function close(): void {
+  const { above } = step();
+  if (above > 0) window.history.go(-above);
+  else visit({ records: null, record: null }, "replace");
+}
+
+/** From a record's history back to the list that it was opened from. */
+export function backToList(): void {
+  if (step().above > 1) window.history.back();
+  else visit({ record: null }, "replace");
 }
 
 /** Forgets what was wrong with the address. */
@@ -25,8 +55,34 @@ export function dismiss(): void {
   tell({ ...place, wrong: null });
 }
 
-function tell(next: Place): void {
-  place = next;
+/** Another organization has other records. */
+function next(from: Place, change: Change): Spot {
+  const moves =
+    from.organization !== null &&
+    change.organization !== undefined &&
+    change.organization !== from.organization;
+  return { ...from, ...(moves && { records: null, record: null }), ...change };
+}
+
+function isOpen({ records, record }: Spot): boolean {
+  return records !== null || record !== null;
+}
+
+function stepsAbove(there: Spot): number {
+  if (!isOpen(there)) return 0;
+  if (!isOpen(place)) return 1;
+  const { above } = step();
+  return above === 0 ? 0 : above + 1;
+}
+
+function step(): Step {
+  const state: unknown = window.history.state;
+  const known = typeof state === "object" && state !== null && "above" in state ? state.above : 0;
+  return { above: typeof known === "number" ? known : 0 };
+}
+
+function tell(there: Place): void {
+  place = there;
   listeners.forEach((listener) => {
     listener();
   });
@@ -42,8 +98,8 @@ function take(): Place {
   const { pathname, search, hash } = window.location;
   const found = readPlace(search, dayAt(Date.now()));
   if (found.wrong !== null) {
-    const mended = pathname + writePlace(search, found.organization, found.choice) + hash;
-    window.history.replaceState(null, "", mended);
+    const mended = pathname + writePlace(search, found) + hash;
+    window.history.replaceState(window.history.state, "", mended);
   }
   return found;
 }

@@ -6,7 +6,7 @@ import { type ReactNode } from "react";
 import { signOut } from "../api/client";
 import { type Session } from "../api/shapes";
 import { leave } from "../queries";
-import { usePlace, visit } from "../range/visit";
+import { visit } from "../range/visit";
 import { Logo } from "./icons";
 
 interface Props {
@@ -91,7 +91,6 @@ function Signed({ session, organization }: { session: Session; organization: str
 
 /** One organization is a name; more are a choice, kept in the address. */
 function Switcher({ session, organization }: { session: Session; organization: string | null }) {
-  const place = usePlace();
   const known = session.organizations.some(({ id }) => id === organization);
   const only = session.organizations[0];
   if (known && session.organizations.length === 1 && only !== undefined) {
@@ -112,7 +111,7 @@ function Switcher({ session, organization }: { session: Session; organization: s
         ...session.organizations.map(({ id, name }) => ({ value: id, label: name })),
       ]}
       onChange={(event) => {
-        visit(event.currentTarget.value, place.choice, "push");
+        visit({ organization: event.currentTarget.value }, "push");
       }}
     />
   );

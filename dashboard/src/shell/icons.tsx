@@ -38,6 +38,22 @@ export function Again() {
   );
 }
 
+export function Down() {
+  return (
+    <Icon>
+      <path d="M8 2v8M4.7 7 8 10.3 11.3 7M2.5 13.5h11" />
+    </Icon>
+  );
+}
+
+export function Back() {
+  return (
+    <Icon>
+      <path d="M9.5 3 4.5 8l5 5" />
+    </Icon>
+  );
+}
+
 export function Logo() {
   return (
     <svg aria-hidden="true" width="22" height="22" viewBox="0 0 32 32">

@@ -11,9 +11,11 @@ interface Props {
   readonly today: Day;
   /** The range that is on its way, where the figures still belong to the one before. */
   readonly wanted: Range | null;
+  /** The last request failed: nothing is on its way. */
+  readonly failed: boolean;
 }
 
-export function Freshness({ figures, range, today, wanted }: Props) {
+export function Freshness({ figures, range, today, wanted, failed }: Props) {
   const days = formats.range(range, today);
   if (figures === undefined) return <p className="freshness">{days}, days in UTC</p>;
   const newest = figures.summary.last_event_at;
@@ -23,7 +25,8 @@ export function Freshness({ figures, range, today, wanted }: Props) {
         <span>{days}, days in UTC</span>
       ) : (
         <span>
-          Still showing {days}; {formats.range(wanted, today)} is on its way
+          Still showing {days}
+          {!failed && `; ${formats.range(wanted, today)} is on its way`}
         </span>
       )}
       <span>fetched at {formats.time(figures.fetchedAt)}</span>

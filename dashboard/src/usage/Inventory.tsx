@@ -3,6 +3,7 @@
 import { Title } from "@mantine/core";
 import { type Summary } from "../api/shapes";
 import { formats } from "../formats";
+import { items } from "../range/listing";
 import { Figure } from "./Figure";
 
 export function Inventory({ summary }: { summary: Summary }) {
@@ -17,19 +18,45 @@ export function Inventory({ summary }: { summary: Summary }) {
         <p>Current totals. They do not depend on the date range.</p>
       </div>
       <div className="cards inventory">
-        <Figure order={3} name="Active Agents" figure={count(summary.total_agents)} />
+        <Figure
+          order={3}
+          name="Active Agents"
+          figure={count(summary.total_agents)}
+          records={items("agent")}
+        />
         <Figure
           order={3}
           name="Phone Numbers"
           figure={count(summary.total_phone_numbers)}
-          subtexts={shared > 0 ? [`${count(shared)} on the shared pool (billable)`] : []}
+          records={items("phone_number")}
+          subtexts={
+            shared > 0
+              ? [
+                  {
+                    text: `${count(shared)} on the shared pool (billable)`,
+                    records: items("phone_number", { shared: "true" }),
+                  },
+                ]
+              : []
+          }
         />
-        <Figure order={3} name="Chat Widgets Deployed" figure={count(summary.total_web_widgets)} />
+        <Figure
+          order={3}
+          name="Chat Widgets Deployed"
+          figure={count(summary.total_web_widgets)}
+          records={items("web_widget")}
+        />
         <Figure
           order={3}
           name="Knowledge Bases"
           figure={count(summary.total_datasets)}
-          subtexts={[`${count(summary.active_datasets)} active`]}
+          records={items("dataset")}
+          subtexts={[
+            {
+              text: `${count(summary.active_datasets)} active`,
+              records: items("dataset", { active: "true" }),
+            },
+          ]}
         />
       </div>
     </section>

@@ -1,6 +1,7 @@
 // The page before its figures: skeletons of the height that the figures will have, so that nothing jumps.
 
 import { Paper, Skeleton, Title } from "@mantine/core";
+import { usePlace } from "../range/visit";
 
 export function Loading({ what }: { what: string }) {
   return (
@@ -8,7 +9,9 @@ export function Loading({ what }: { what: string }) {
       <div className="title-row">
         <Title order={1}>Usage</Title>
         <div className="controls" aria-hidden="true">
-          <Skeleton height={36} width={220} />
+          <Skeleton className="labelled" height={36} width={250} />
+          <Skeleton className="range" height={36} width={220} />
+          <Skeleton className="export" height={36} width={105} />
           <Skeleton height={36} width={100} />
         </div>
       </div>
@@ -19,9 +22,10 @@ export function Loading({ what }: { what: string }) {
 }
 
 export function SkeletonFigures() {
+  const { compare } = usePlace();
   return (
     <div aria-busy="true" aria-label="Loading the figures" role="status">
-      <div className="cards">
+      <div className={compare === "none" ? "cards" : "cards compared"}>
         {["one", "two", "three", "four"].map((name) => (
           <Paper key={name} withBorder className="card">
             <Skeleton height={14} width="45%" />
@@ -30,6 +34,7 @@ export function SkeletonFigures() {
           </Paper>
         ))}
       </div>
+      <p className="live" />
       <div className="charts">
         {["line", "line", "bar wide"].map((kind, index) => (
           <Paper key={index} withBorder className={`chart ${kind}`}>
@@ -37,6 +42,7 @@ export function SkeletonFigures() {
               <Skeleton height={20} width={140} />
             </div>
             <Skeleton className="chart-body" />
+            <p className="chart-foot" />
           </Paper>
         ))}
       </div>

@@ -16,7 +16,7 @@ export function UsageScreen({ organization }: { organization: string | null }) {
   const place = usePlace();
   useEffect(() => {
     if (organization !== null && place.organization !== organization) {
-      visit(organization, place.choice, "replace");
+      visit({ organization }, "replace");
     }
   }, [organization, place]);
   if (organization === null) return <Denied organization={null} />;
@@ -28,7 +28,7 @@ export function UsageScreen({ organization }: { organization: string | null }) {
           color="blue"
           variant="outline"
           className="notice"
-          title={`${place.wrong} The month to date is shown instead.`}
+          title={place.wrong}
           withCloseButton
           closeButtonLabel="Close this message"
           onClose={dismiss}
