@@ -1,12 +1,25 @@
-"""A terminal in an empty folder for each test."""
+"""A terminal in an empty folder for each test; and for each file of tests one where there is something to ask."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.api.organizations import client_of
+from tests.cli.metered import EVENTS, Metered
 from tests.cli.terminal import Terminal
+from tests.servers import running_server
 
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Terminal:
     return Terminal(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def metered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metered]:
+    """For reading only."""
+    terminal = Terminal(tmp_path_factory.mktemp("metered"))
+    with running_server(terminal.folder) as server, client_of(server, server.key("acme")) as client:
+        client.post("/metering/events", json=EVENTS).raise_for_status()
+        yield Metered(terminal, client)

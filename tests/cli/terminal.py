@@ -60,3 +60,9 @@ class Terminal:
         """Change one row of the database behind the program's back."""
         with closing(sqlite3.connect(self.database)) as connection, connection:
             assert connection.execute(statement, parameters).rowcount == 1
+
+    def bytes_of(self, *arguments: str) -> bytes:
+        """What a command writes to stdout, byte for byte; it must succeed."""
+        return subprocess.run(
+            [TALKMETER, *arguments], cwd=self.folder, env=self.environment, capture_output=True, timeout=100, check=True
+        ).stdout

@@ -44,6 +44,9 @@ def test_the_commands_of_the_design_exist() -> None:
         "tokens revoke",
         "ingest",
         "summary",
+        "breakdown",
+        "records",
+        "export",
         "verify",
         "quarantine list",
         "quarantine show",
@@ -137,6 +140,7 @@ def metered(tmp_path_factory: pytest.TempPathFactory) -> Terminal:
     events = [
         conversation("call-1", duration=90, organization_id="acme"),
         conversation("call-2", channel="text", direction="outbound", duration=None, organization_id="acme"),
+        conversation("call-0", created_at="2025-03-01T12:00:00Z", duration=180, organization_id="acme"),
         run("run-1", status="failed", organization_id="acme"),
         event("phone_number.updated", {"id": "+13125550110", "shared": True, "organization_id": "acme"}),
     ]
@@ -168,6 +172,18 @@ def test_summary_as_json_is_the_answer_of_the_api(metered: Terminal) -> None:
     assert (answer["from"], answer["to"]) == ("2026-03-01T00:00:00Z", "2026-03-03T00:00:00Z")
     assert (answer["total_calls"], answer["voice_minutes"], answer["workflow_runs_failed"]) == (2, 1.5, 1)
     assert [(day["day"], day["calls"]) for day in answer["daily"]] == [("2026-03-01", 2), ("2026-03-02", 0)]
+
+
+def test_summary_compares_with_an_earlier_window(metered: Terminal) -> None:
+    lines = metered.run("summary", "--org", "acme", "--from", "2026-03-01", "--to", "2026-03-02", "--compare", "year")
+
+    assert lines.splitlines()[-5:] == [
+        "2026-03-01T00:00:00Z to 2026-03-02T00:00:00Z against 2025-03-01T00:00:00Z to 2025-03-02T00:00:00Z:",
+        "Voice minutes  1.50 against 3.00 (-50.0%)",
+        "Chat minutes   0.00 against 0.00",
+        "Total calls    2 against 1 (+100.0%)",
+        "Workflow runs  1 against 0",
+    ]
 
 
 def test_summary_refuses_what_the_api_refuses(metered: Terminal) -> None:

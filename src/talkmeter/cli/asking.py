@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import click
 
 from talkmeter import clock
+from talkmeter.errors import Refused, shown
 
 if TYPE_CHECKING:
     from talkmeter.ledger.engine import Connection
@@ -52,8 +53,19 @@ def options(*groups: Mapping[str, str]) -> Callable[[Command], Command]:
 
 
 def parameters_of(given: Mapping[str, str | None]) -> dict[str, str]:
-    """The options that were given, as the parameters of the same query over HTTP."""
-    return {name.removeprefix("the_"): value for name, value in given.items() if value is not None}
+    """The options that were given, as the parameters of the same query over HTTP. Refused where one is no text."""
+    parameters = {name.removeprefix("the_"): value for name, value in given.items() if value is not None}
+    for name, value in parameters.items():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise Refused(f"{option_of(name)} is not UTF-8: {shown(value)}.") from None
+    return parameters
+
+
+def option_of(parameter: str) -> str:
+    """The option that gives a parameter."""
+    return "--" + parameter.replace("_", "-")
 
 
 class Asked(NamedTuple):
@@ -99,19 +111,33 @@ def print_json(answer: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(answer)).decode())
 
 
-def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers_from: int) -> None:
-    """Aligned columns, those from `numbers_from` on to the right; in a pipe no line is cut to a width."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def print_nothing_to_compare() -> None:
+    """Say why a comparison that was asked for is not there."""
+    click.echo("Nothing to compare yet: no full hour of the window has passed.")
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 10_000
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for place, name in enumerate(head):
-        table.add_column(name, justify="right" if place >= numbers_from else "left", overflow="fold")
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers_from: int) -> None:
+    """Aligned columns, those from `numbers_from` on to the right.
+
+    A line that is wider than the terminal is wrapped by it, not folded within columns: an id can still be copied whole.
+    """
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(head, *rows, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        gaps = [" " * (width - cell_len(cell)) for width, cell in zip(widths, cells, strict=True)]
+        padded = [
+            gap + cell if place >= numbers_from else cell + gap
+            for place, (gap, cell) in enumerate(zip(gaps, cells, strict=True))
+        ]
+        return "  ".join(padded).rstrip()
+
+    click.secho(line(head), bold=True)
     for row in rows:
-        # As plain text: an id may hold what would be markup.
-        table.add_row(*map(Text, row))
-    console.print(table)
+        click.echo(line(row))
+
+
+def percentage(change_percent: float | None) -> str:
+    """A change with its sign; nothing where there is no percentage, because there was nothing before."""
+    return "" if change_percent is None else f"{change_percent:+,.1f}%"

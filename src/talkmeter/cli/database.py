@@ -7,7 +7,7 @@ there by `talkmeter migrate` alone, so that a program that serves needs no right
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from talkmeter.errors import Refused
+from talkmeter.errors import Refused, shown
 from talkmeter.ledger.engine import Engine, migrates_itself, open_engine, reading
 from talkmeter.ledger.migrate import migrate, require_current
 from talkmeter.ledger.organizations import organization_exists
@@ -30,6 +30,10 @@ def opened(settings: Settings | None = None) -> Iterator[Engine]:
 
 def require_organization(engine: Engine, org_id: str) -> None:
     """Refuse an organization that the directory does not know."""
+    try:
+        org_id.encode()
+    except UnicodeEncodeError:
+        raise Refused(f"The organization's id is not UTF-8: {shown(org_id)}.") from None
     with reading(engine) as connection:
         if not organization_exists(connection, org_id):
             raise Refused(f"There is no organization '{org_id}' here; 'talkmeter orgs add {org_id}' makes it.")

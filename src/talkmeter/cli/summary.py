@@ -4,7 +4,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from talkmeter.cli.asking import COMPARE, WINDOW, asking, options, parameters_of, print_json, window_of
+from talkmeter.cli.asking import (
+    COMPARE,
+    WINDOW,
+    asking,
+    options,
+    parameters_of,
+    percentage,
+    print_json,
+    print_nothing_to_compare,
+    window_of,
+)
 
 if TYPE_CHECKING:
     from talkmeter.usage.compare import Comparison
@@ -51,6 +61,8 @@ def summary(org_id: str, as_json: bool, **given: str | None) -> None:
         click.echo(f"{name:<{width}}{text}")
     if answer.comparison is not None:
         _print_comparison(answer.comparison)
+    elif mode != "none":
+        print_nothing_to_compare()
 
 
 def _print_comparison(comparison: "Comparison") -> None:
@@ -65,5 +77,6 @@ def _print_comparison(comparison: "Comparison") -> None:
     for name, label in names.items():
         one = comparison.figures[name]
         digits = 2 if name.endswith("minutes") else 0
-        percent = "" if one.change_percent is None else f" ({one.change_percent:+,.1f} %)"
-        click.echo(f"{label:<15}{one.now:,.{digits}f} against {one.then:,.{digits}f}{percent}")
+        percent = percentage(one.change_percent)
+        change = f" ({percent})" if percent else ""
+        click.echo(f"{label:<15}{one.now:,.{digits}f} against {one.then:,.{digits}f}{change}")

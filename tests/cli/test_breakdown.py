@@ -1,0 +1,141 @@
+"""`talkmeter breakdown`: each value with its figures, what all of them come to, and the change since."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.cli.metered import WINDOW, Metered, cells
+
+HEAD = ["calls", "voice", "chat", "in", "out", "voice minutes", "chat minutes", "average"]
+FOUR_DAYS = ("--from", "2026-02-28", "--to", "2026-03-04")
+"""A window with other usage directly before it."""
+
+
+def test_the_usage_by_agent_with_names_and_a_total(metered: Metered) -> None:
+    first, *lines = metered.run("breakdown", "--by", "agent", *WINDOW)
+
+    assert first == "acme, 2026-03-01T00:00:00Z to 2026-03-04T00:00:00Z (UTC, end excluded)"
+    assert [cells(line) for line in lines] == [
+        ["agent", "share of calls", *HEAD],
+        ["Ann (ann)", "33.33%", "2", "2", "0", "1", "1", "2.01", "0.00", "60.3 s"],
+        ["bob", "33.33%", "2", "1", "1", "2", "0", "0.00", "10.00", "600.0 s"],
+        ["(no agent)", "16.67%", "1", "0", "1", "1", "0", "0.00", "0.00", "-"],
+        ["0 others", "16.67%", "1", "1", "0", "1", "0", "20.00", "0.00", "1,200.0 s"],
+        ["total", "100.00%", "6", "4", "2", "5", "1", "22.01", "10.00", "480.1 s"],
+    ]
+
+
+def test_the_total_is_that_of_the_summary_whatever_it_is_split_by(metered: Metered) -> None:
+    summary = metered.answer("summary")
+    calls = [f"{summary[name]:,}" for name in ("total_calls", "voice_calls", "chat_calls")]
+    minutes = [f"{summary[name]:,.2f}" for name in ("voice_minutes", "chat_minutes")]
+
+    for by in ("number", "widget", "channel", "modality", "direction", "status"):
+        total = cells(metered.run("breakdown", "--by", by, *WINDOW)[-1])
+        assert [total[:5], total[7:9]] == [["total", "100.00%", *calls], minutes]
+
+
+def test_what_is_beyond_the_limit_is_one_line(metered: Metered) -> None:
+    three = [cells(line)[:3] for line in metered.run("breakdown", "--by", "agent", "--limit", "3", *WINDOW)[2:]]
+    one = [cells(line)[:3] for line in metered.run("breakdown", "--by", "agent", "--limit", "1", *WINDOW)[2:]]
+
+    assert three[2:] == [["(no agent)", "16.67%", "1"], ["1 other", "16.67%", "1"], ["total", "100.00%", "6"]]
+    assert one == [["Ann (ann)", "33.33%", "2"], ["3 others", "66.67%", "4"], ["total", "100.00%", "6"]]
+
+
+def test_the_figure_of_the_order_is_the_one_that_has_shares_and_a_change(metered: Metered) -> None:
+    lines = metered.run("breakdown", "--by", "modality", "--order", "voice", "--compare", "previous", *FOUR_DAYS)
+
+    head, *rows = [cells(line) for line in lines[1:-1]]
+    assert (head[:2], head[-1]) == (["modality", "share of voice minutes"], "change in voice minutes")
+    assert [(row[0], row[1], row[-1]) for row in rows] == [
+        ("voice", "100.00%", "+1,000.5%"),
+        ("chat", "0.00%", "-"),
+        ("total", "100.00%", "+1,000.5%"),
+    ]
+
+
+def test_runs_by_workflow_are_told_by_how_they_ended_and_an_id_is_printed_as_it_is(metered: Metered) -> None:
+    assert [cells(line) for line in metered.run("breakdown", "--by", "workflow", *WINDOW)[1:]] == [
+        ["workflow", "share of runs", "runs", "succeeded", "failed", "live"],
+        ["follow-up", "66.67%", "2", "1", "1", "0"],
+        ["[bold]sync[/bold]", "33.33%", "1", "0", "0", "1"],
+        ["total", "100.00%", "3", "1", "1", "1"],
+    ]
+
+
+def test_a_comparison_says_what_was_not_there_before_and_what_no_longer_is(metered: Metered) -> None:
+    *lines, last = metered.run("breakdown", "--by", "agent", "--compare", "previous", *FOUR_DAYS)
+
+    assert last == (
+        "Change: 2026-02-28T00:00:00Z to 2026-03-04T00:00:00Z against 2026-02-24T00:00:00Z to 2026-02-28T00:00:00Z."
+    )
+    assert [(cells(line)[0], cells(line)[-1]) for line in lines[1:]] == [
+        ("agent", "change in calls"),
+        ("Ann (ann)", "+100.0%"),
+        ("bob", "from 0"),
+        ("(no agent)", "from 0"),
+        ("0 others", "from 0"),
+        ("(only before)", "-100.0%"),
+        ("total", "+200.0%"),
+    ]
+
+
+@pytest.mark.parametrize("command", ["breakdown --by agent", "summary"])
+def test_a_window_that_has_only_begun_has_nothing_to_compare_yet(metered: Metered, command: str) -> None:
+    def this_hour() -> datetime:
+        return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+
+    while True:
+        hour = this_hour()
+        window = ("--from", hour.isoformat(), "--to", (hour + timedelta(days=1)).isoformat())
+        lines = metered.run(*command.split(), *window, "--compare", "year")
+        if hour == this_hour():
+            break
+
+    assert lines[-1] == "Nothing to compare yet: no full hour of the window has passed."
+
+
+def test_a_window_without_usage_is_told_in_a_sentence(metered: Metered) -> None:
+    earlier = ("--from", "2026-01-01", "--to", "2026-01-03")
+
+    assert metered.run("breakdown", "--by", "agent", *earlier)[1:] == ["There are no calls in this window."]
+    assert metered.run("breakdown", "--by", "run_status", *earlier)[1:] == ["There are no runs in this window."]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"by": "agent", "order": "chat", "limit": "2", "interval": "week", "compare": "previous"},
+        {"by": "run_status", "interval": "day"},
+    ],
+    ids=["calls", "runs"],
+)
+def test_as_json_it_is_the_answer_of_the_api(metered: Metered, parameters: dict[str, str]) -> None:
+    options = [word for name, value in parameters.items() for word in (f"--{name}", value)]
+
+    printed = json.loads("\n".join(metered.run("breakdown", *options, *WINDOW, "--json")))
+
+    assert printed == metered.answer("breakdown", **parameters)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ("", "'by' is missing: it must be one of agent, number, widget, channel, "),
+        ("--by team", "'by' must be one of agent, number, widget, channel, "),
+        ("--by agent --order runs", "A breakdown by agent can be in order of calls, voice, chat, not of runs."),
+        ("--by workflow --order calls", "A breakdown by workflow can be in order of runs, not of calls."),
+        ("--by agent --limit 0", "'limit' must be a whole number from 1 to 1000, not '0'."),
+        ("--by agent --limit many", "'limit' must be a whole number from 1 to 1000, not 'many'."),
+        ("--by agent --interval hour", "'interval' must be one of day, week, month, not 'hour'."),
+        ("--by agent --compare last", "'compare' must be one of none, previous, year, not 'last'."),
+        ("--by agent --from 2026-03-01", "'to' is missing"),
+        ("--by agent --from 2026-03-02 --to 2026-03-01", "'to' must be after 'from'"),
+        ("--by agent --from march --to april", "'from' must be an ISO 8601 date"),
+        ("--by agent --org nobody", "There is no organization 'nobody' here; 'talkmeter orgs add nobody' makes it."),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_in_a_sentence(metered: Metered, options: str, sentence: str) -> None:
+    assert metered.refusal("breakdown", *options.split()).startswith(sentence)

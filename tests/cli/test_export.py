@@ -1,0 +1,247 @@
+"""`talkmeter export`: the API's files, to a pipe or under a name; a file is whole or not there."""
+
+import csv
+import json
+import os
+import pty
+import subprocess
+from collections.abc import Iterable
+from contextlib import closing
+from io import BytesIO, StringIO
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.cli.metered import ORG, PARAMETERS, WINDOW, Metered
+from tests.servers import TALKMETER
+
+YEAR = ("--from", "2026-01-01", "--to", "2027-01-01")
+"""Days of a year are more than a pipe holds."""
+CALLS = (
+    *("total_calls", "voice_calls", "chat_calls", "inbound_calls", "outbound_calls", "timed_calls", "live_calls"),
+    *("voice_duration_ms", "chat_duration_ms"),
+)
+RUNS = ("workflow_runs_total", "workflow_runs_success", "workflow_runs_failed", "live_runs")
+SUBJECTS = [
+    {"of": "daily"},
+    {"of": "records"},
+    {"of": "records", "kind": "workflow_execution", "workflow": "follow-up"},
+    {"of": "breakdown", "by": "agent", "order": "voice"},
+    {"of": "breakdown", "by": "run_status"},
+]
+
+
+def options(parameters: dict[str, str]) -> list[str]:
+    """The options that give some parameters."""
+    return [word for name, value in parameters.items() for word in (f"--{name}", value)]
+
+
+def csv_of(content: bytes) -> list[dict[str, str]]:
+    """The rows of a CSV file by column."""
+    return list(csv.DictReader(StringIO(content.decode("utf-8-sig"), newline="")))
+
+
+def sums(rows: Iterable[dict[str, str]], names: tuple[str, ...]) -> dict[str, int]:
+    """What some columns add up to."""
+    totals = dict.fromkeys(names, 0)
+    for row in rows:
+        for name in names:
+            totals[name] += int(row[name])
+    return totals
+
+
+def exported(metered: Metered, *arguments: str) -> bytes:
+    """What an export writes into a pipe."""
+    return metered.terminal.bytes_of("export", *ORG, *arguments)
+
+
+@pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: " ".join(subject.values()))
+def test_an_export_is_what_the_api_sends_byte_for_byte(metered: Metered, subject: dict[str, str], format_: str) -> None:
+    printed = exported(metered, *options(subject), "--format", format_, *WINDOW)
+
+    assert printed == metered.get("export", **PARAMETERS, **subject, format=format_).content
+
+
+@pytest.mark.parametrize(
+    ("subject", "names"),
+    [
+        ("--of daily", (*CALLS, *RUNS)),
+        ("--of records", CALLS),
+        ("--of records --kind workflow_execution", RUNS),
+        ("--of breakdown --by widget", CALLS),
+        ("--of breakdown --by workflow", RUNS),
+    ],
+)
+def test_its_exact_columns_add_up_to_the_summary(metered: Metered, subject: str, names: tuple[str, ...]) -> None:
+    summary = metered.answer("summary")
+
+    rows = csv_of(exported(metered, *subject.split(), *WINDOW))
+
+    assert sums(rows, names) == {name: summary[name] for name in names}
+
+
+def test_the_formats_hold_the_same_rows(metered: Metered) -> None:
+    command = ("--of", "records", *WINDOW)
+
+    of_csv = csv_of(exported(metered, *command))
+    of_json = [json.loads(line) for line in exported(metered, *command, "--format", "jsonl").splitlines()]
+    of_parquet = pq.read_table(BytesIO(exported(metered, *command, "--format", "parquet"))).to_pylist()
+
+    assert [row["id"] for row in of_csv] == ["chat-2", "call-5", "chat-1", "call-3", "call-2", "call-1"]
+    assert [list(row) for row in of_json] == [list(row) for row in of_csv] == [list(row) for row in of_parquet]
+    for name in ("id", "agent_id", "duration_ms", "stale", *CALLS):
+        assert [row[name] for row in of_json] == [row[name] for row in of_parquet]
+    assert [row["created_at"] for row in of_json] == [row["created_at"] for row in of_csv]
+    assert [row["agent_number"] for row in of_csv][-1] == "+13125550110"
+
+
+# ----------------------------------------------------------------------------------------------------------- files
+
+
+@pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet"])
+def test_a_file_holds_what_a_pipe_would_and_its_size_is_told(metered: Metered, tmp_path: Path, format_: str) -> None:
+    file = tmp_path / "march"
+    file.write_text("of last time")
+    command = (*ORG, "--of", "daily", "--format", format_, *WINDOW)
+
+    done = metered.terminal.finish("export", *command, "--output", str(file))
+
+    content = file.read_bytes()
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == f"{len(content):,} bytes in {file}.\n"
+    assert content == metered.terminal.bytes_of("export", *command)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_may_be_read_by_those_who_may_read_any_new_file(metered: Metered, tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+
+    metered.run("export", "--of", "daily", "--output", str(tmp_path / "march.csv"))
+
+    assert (tmp_path / "march.csv").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_a_link_stays_a_link_to_the_file_that_is_written(metered: Metered, tmp_path: Path) -> None:
+    (tmp_path / "latest.csv").symlink_to("march.csv")
+
+    metered.run("export", "--of", "daily", "--output", str(tmp_path / "latest.csv"))
+
+    assert (tmp_path / "latest.csv").is_symlink()
+    assert (tmp_path / "march.csv").read_bytes().startswith(b"\xef\xbb\xbfday,")
+
+
+def test_a_named_pipe_is_written_to_and_stays(metered: Metered, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        metered.run("export", "--of", "daily", *WINDOW, "--output", str(pipe))
+        read = reader.communicate(timeout=60)[0]
+
+    assert read == exported(metered, "--of", "daily", *WINDOW)
+    assert pipe.is_fifo()
+
+
+def test_a_reader_who_has_seen_enough_is_no_mistake(metered: Metered) -> None:
+    command = [str(TALKMETER), "export", *ORG, "--of", "daily", "--format", "jsonl", *YEAR]
+    with subprocess.Popen(
+        command,
+        cwd=metered.terminal.folder,
+        env=metered.terminal.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as writer:
+        assert writer.stdout is not None
+        assert writer.stderr is not None
+        first = writer.stdout.readline()
+        writer.stdout.close()
+        complaint = writer.stderr.read()
+
+    assert json.loads(first)["day"] == "2026-01-01"
+    assert complaint == b""
+
+
+def test_parquet_is_not_written_into_a_terminal(metered: Metered) -> None:
+    command = [str(TALKMETER), "export", *ORG, "--of", "daily", "--format", "parquet"]
+    ours, theirs = pty.openpty()
+    with closing(os.fdopen(ours)), closing(os.fdopen(theirs)) as screen:
+        done = subprocess.run(
+            command,
+            cwd=metered.terminal.folder,
+            env=metered.terminal.environment,
+            stdout=screen,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+
+    sentence = "talkmeter: Parquet is not for a terminal: name a file with --output, or send stdout to one.\n"
+    assert (done.returncode, done.stderr) == (1, sentence)
+
+
+# ------------------------------------------------------------------------------------------------------- failures
+
+
+def test_where_there_is_no_room_the_file_of_last_time_stays_and_no_part_of_the_new_one(
+    metered: Metered, tmp_path: Path
+) -> None:
+    file = tmp_path / "year.jsonl"
+    file.write_text("of last time")
+    # Files of more than 50 KiB cannot be written.
+    limited = ["sh", "-c", 'ulimit -f 100; exec "$@"', "sh", str(TALKMETER)]
+    command = [*limited, "export", *ORG, "--of", "daily", "--format", "jsonl", *YEAR, "--output", str(file)]
+
+    done = subprocess.run(
+        command,
+        cwd=metered.terminal.folder,
+        env=metered.terminal.environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"talkmeter: The export cannot be written to {file}: File too large.\n"
+    assert file.read_text() == "of last time"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("", "'of' is missing: it must be one of daily, records, breakdown."),
+        ("--of days", "'of' must be one of daily, records, breakdown, not 'days'."),
+        ("--of daily --format xlsx", "'format' must be one of csv, jsonl, parquet, not 'xlsx'."),
+        ("--of daily --agent ann", "--agent cannot be used with --of daily; leave it out, or export something else."),
+        ("--of records --by agent --order calls", "--by, --order cannot be used with --of records; "),
+        ("--of breakdown --by agent --has-duration true", "--has-duration cannot be used with --of breakdown; "),
+        ("--of breakdown", "'by' is missing: it must be one of agent, number, "),
+        ("--of breakdown --by agent --order runs", "A breakdown by agent can be in order of calls, voice, chat, "),
+        ("--of records --live perhaps", "'live' must be true or false, not 'perhaps'."),
+        ("--of daily --from 2026-03-02 --to 2026-03-01", "'to' must be after 'from'"),
+        ("--of daily --org nobody", "There is no organization 'nobody' here; "),
+        ("--of daily --output /dev/full", "The export cannot be written to /dev/full: No space left on device."),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_in_a_sentence(metered: Metered, arguments: str, sentence: str) -> None:
+    assert metered.refusal("export", *arguments.split()).startswith(sentence)
+
+
+@pytest.mark.parametrize("arguments", ["--of days", "--of daily --org nobody", "--of records --day 2026-04-01"])
+def test_a_refusal_leaves_no_file(metered: Metered, tmp_path: Path, arguments: str) -> None:
+    metered.refusal("export", *WINDOW, *arguments.split(), "--output", str(tmp_path / "new.csv"))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_does_not_exist_is_not_made(metered: Metered, tmp_path: Path) -> None:
+    folder = tmp_path / "reports"
+
+    sentence = metered.refusal("export", "--of", "daily", "--output", str(folder / "march.csv"))
+
+    assert sentence == f"The folder {folder} does not exist; make it first."
+    assert not folder.exists()

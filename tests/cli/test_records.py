@@ -1,0 +1,255 @@
+"""`talkmeter records`: the records behind a figure with what they add up to, page by page, and the history of one."""
+
+import json
+import os
+
+import pytest
+
+from tests.cli.metered import ORG, WINDOW, Metered, cells
+from tests.cli.terminal import Terminal
+from tests.events import conversation
+
+HEAD = ["created", "id", "status", "channel", "direction", "modality", "agent", "number", "widget", "duration"]
+INBOUND = ("telephone", "inbound", "voice")
+OUTBOUND = ("telephone", "outbound", "voice")
+BY_WIDGET = ("webrtc", "inbound", "chat")
+NEXT = "the same command with --cursor "
+
+
+def ids(lines: list[str]) -> list[str]:
+    """The ids in a printed list, from the top."""
+    return [cells(line)[1] for line in lines if line.startswith("2026-")]
+
+
+def test_conversations_are_listed_the_newest_first_and_summed_at_the_foot(metered: Metered) -> None:
+    first, *lines, foot = metered.run("records", *WINDOW)
+
+    assert first == "acme, 2026-03-01T00:00:00Z to 2026-03-04T00:00:00Z (UTC, end excluded)"
+    number = "+13125550110"
+    assert [cells(line) for line in lines] == [
+        HEAD,
+        ["2026-03-03T12:00:00Z", "chat-2", "in_progress, silent", *("text", "inbound", "chat"), "-", "-", "-", "-"],
+        ["2026-03-03T09:30:00Z", "call-5", "completed", *INBOUND, "0 others", "-", "-", "1,200.000 s"],
+        [
+            "2026-03-02T12:00:00Z",
+            "chat-1",
+            "completed",
+            *("webrtc", "inbound", "chat"),
+            "bob",
+            "-",
+            "site",
+            "600.000 s",
+        ],
+        ["2026-03-02T09:00:00Z", "call-3", "unanswered", *INBOUND, "bob", "-", "-", "-"],
+        ["2026-03-01T11:00:00Z", "call-2", "completed", *OUTBOUND, "ann", "-", "-", "30.000 s"],
+        ["2026-03-01T10:00:00Z", "call-1", "completed", *INBOUND, "ann", number, "-", "90.500 s"],
+    ]
+    assert foot == (
+        "6 calls (5 in, 1 out; 4 with a duration): 1,320,500 ms voice = 22.01 minutes, 600,000 ms chat = 10.00 minutes"
+    )
+
+
+def test_the_sums_at_the_foot_are_the_figures_of_the_summary(metered: Metered) -> None:
+    summary = metered.answer("summary")
+
+    calls, runs = (
+        metered.run("records", "--kind", kind, *WINDOW)[-1] for kind in ("conversation", "workflow_execution")
+    )
+
+    assert calls == (
+        f"{summary['total_calls']} calls ({summary['inbound_calls']} in, {summary['outbound_calls']} out; "
+        f"{summary['timed_calls']} with a duration): {summary['voice_duration_ms']:,} ms voice = "
+        f"{summary['voice_minutes']:.2f} minutes, {summary['chat_duration_ms']:,} ms chat = "
+        f"{summary['chat_minutes']:.2f} minutes"
+    )
+    assert runs == (
+        f"{summary['workflow_runs_total']} runs: {summary['workflow_runs_success']} succeeded, "
+        f"{summary['workflow_runs_failed']} failed"
+    )
+
+
+def test_runs_are_listed_with_their_workflow(metered: Metered) -> None:
+    assert [cells(line) for line in metered.run("records", "--kind", "workflow_execution", *WINDOW)[1:-1]] == [
+        ["created", "id", "status", "workflow"],
+        ["2026-03-03T10:02:00Z", "run-3", "waiting", "[bold]sync[/bold]"],
+        ["2026-03-02T10:02:00Z", "run-2", "failed", "follow-up"],
+        ["2026-03-01T10:02:00Z", "run-1", "success", "follow-up"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (("--agent", "bob"), ["chat-1", "call-3"]),
+        (("--agent", ""), ["chat-2"]),
+        (("--agent", "bob", "--has-duration", "false"), ["call-3"]),
+        (("--day", "2026-03-01", "--direction", "outbound"), ["call-2"]),
+        (("--live", "true"), ["chat-2"]),
+        (("--stale", "true"), ["chat-2"]),
+        (("--modality", "chat", "--stale", "false"), ["chat-1"]),
+        (("--number", "+13125550110"), ["call-1"]),
+        (("--kind", "workflow_execution", "--workflow", "follow-up", "--status", "failed"), ["run-2"]),
+    ],
+    ids=" ".join,
+)
+def test_options_leave_the_records_that_they_name(metered: Metered, options: tuple[str, ...], found: list[str]) -> None:
+    lines = metered.run("records", *options, *WINDOW)
+
+    assert ids(lines) == found
+    assert lines[-1].startswith(f"{len(found)} ")
+
+
+def test_where_nothing_matches_that_is_said(metered: Metered) -> None:
+    assert metered.run("records", "--agent", "nobody", *WINDOW)[1:] == ["No record matches."]
+
+
+def test_each_page_names_the_next_until_the_last(metered: Metered) -> None:
+    command = ("records", "--limit", "4", *WINDOW)
+
+    *lines, foot = metered.run(*command)
+    sentence, _, cursor = foot.partition(NEXT)
+    last = metered.run(*command, "--cursor", cursor)
+
+    assert sentence == "4 shown; the next page: "
+    assert ids(lines) == ["chat-2", "call-5", "chat-1", "call-3"]
+    assert lines[-1].startswith("6 calls (")
+    assert ids(last) == ["call-2", "call-1"]
+    assert [cells(line)[1] for line in last[1:]] == ["id", "call-2", "call-1"]
+
+
+def test_a_later_page_says_that_something_has_changed_since_the_first(terminal: Terminal) -> None:
+    calls = [conversation(f"call-{number}", organization_id="acme") for number in range(3)]
+    terminal.run("ingest", terminal.file("before.jsonl", *calls))
+    command = ("records", *ORG, "--limit", "2", *WINDOW)
+    cursor = terminal.run(*command).partition(NEXT)[2]
+    terminal.run("ingest", terminal.file("after.jsonl", conversation("call-9", organization_id="acme")))
+
+    later = terminal.run(*command, "--cursor", cursor).splitlines()
+
+    assert later[1] == "Something has changed since the first page: begin again to see it."
+    assert ids(later) == ["call-0"]
+
+
+def test_the_history_of_a_record_tells_why_one_state_counts_and_the_others_do_not(metered: Metered) -> None:
+    printed = "\n".join(metered.run("records", "--id", "call-1"))
+    arrived = metered.answer("records/conversation/call-1")["states"][0]["stored_at"]
+
+    assert printed == (
+        "conversation call-1: of the states received, the one that ranks highest counts\n\n"
+        "counts: Its event has the later time.\n"
+        f"  event    event-5 of /tests, 2026-03-01T12:00:00Z; arrived {arrived}\n"
+        "  terminal status completed, channel telephone, direction inbound, modality voice, "
+        "created_at 2026-03-01T10:00:00Z, duration_ms 90500, agent_id ann, agent_number +13125550110\n"
+        "  adds     1 total_calls, 1 voice_calls, 1 inbound_calls, 1 timed_calls, 90,500 voice_duration_ms\n\n"
+        "does not count: Its event has an earlier time than the winner's.\n"
+        f"  event    event-4 of /tests, 2026-03-01T10:01:31Z, sequence 7; arrived {arrived}\n"
+        "  terminal status completed, channel telephone, direction inbound, modality voice, "
+        "created_at 2026-03-01T10:00:00Z, duration_ms 91000, agent_id ann\n\n"
+        "does not count: It is live, and a terminal state goes before it.\n"
+        f"  event    event-3 of /tests, 2026-03-01T10:00:00Z; arrived {arrived}\n"
+        "  live     status ringing, channel telephone, direction inbound, modality voice, "
+        "created_at 2026-03-01T10:00:00Z, agent_id ann"
+    )
+
+
+def test_a_deleted_record_adds_nothing_whatever_came_later(metered: Metered) -> None:
+    lines = metered.run("records", "--id", "call-9")
+
+    assert lines[2] == "counts: It is deleted, which goes before every other state of the record."
+    assert lines[4] == "  deleted  tells that the record is deleted"
+    assert lines[6] == "does not count: It is terminal, and a deleted state goes before it."
+    assert [line for line in lines if "adds" in line] == []
+
+
+def test_an_item_of_the_inventory_has_a_history_too(metered: Metered) -> None:
+    lines = metered.run("records", "--id", "+13125550110", "--kind", "phone_number")
+
+    assert lines[0].startswith("phone_number +13125550110: ")
+    assert lines[-1] == "  live     name Front desk, shared yes, active no"
+
+
+@pytest.mark.parametrize(
+    ("days", "sentence"),
+    [
+        ("0", "History is off (TALKMETER_HISTORY_DAYS=0): states that do not count are not kept."),
+        ("30", "States that do not count are kept for 30 days (TALKMETER_HISTORY_DAYS)."),
+    ],
+)
+def test_a_history_that_is_not_kept_for_ever_says_so(metered: Metered, days: str, sentence: str) -> None:
+    other = Terminal(metered.terminal.folder)
+    other.environment["TALKMETER_HISTORY_DAYS"] = days
+
+    assert other.run("records", *ORG, "--id", "call-2").splitlines()[-1] == sentence
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"kind": "conversation", "limit": "2", "agent": "ann", "live": "false"},
+        {"kind": "conversation", "limit": "2"},
+        {"kind": "workflow_execution"},
+    ],
+    ids=["all of a filter", "first page", "runs"],
+)
+def test_as_json_it_is_the_answer_of_the_api_with_its_cursor(metered: Metered, parameters: dict[str, str]) -> None:
+    options = [word for name, value in parameters.items() for word in (f"--{name}", value)]
+
+    printed = json.loads("\n".join(metered.run("records", *options, *WINDOW, "--json")))
+
+    assert printed == metered.answer("records", **parameters)
+
+
+def test_a_history_as_json_is_the_answer_of_the_api(metered: Metered) -> None:
+    printed = json.loads("\n".join(metered.run("records", "--id", "call-1", "--json")))
+
+    assert printed == metered.get("records/conversation/call-1").json()
+
+
+NOT_UTF_8 = os.fsdecode(b"\xff")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--kind", "agent"), "'kind' must be one of conversation, workflow_execution, not 'agent'."),
+        (("--kind", "call", "--id", "call-1"), "'kind' must be one of conversation, workflow_execution, agent, "),
+        (("--workflow", "w"), "'workflow' goes with kind=workflow_execution only, not with conversation."),
+        (
+            ("--kind", "workflow_execution", "--stale", "true"),
+            "'stale' goes with kind=conversation only, not with workflow_execution.",
+        ),
+        (("--live", "maybe"), "'live' must be true or false, not 'maybe'."),
+        (("--channel", "fax"), "'channel' must be one of telephone, webrtc, email, text, not 'fax'."),
+        (("--status", "token_created"), "'status' must be one of "),
+        (("--day", "2026-03-09", *WINDOW), "'day' must be a day of the window from 2026-03-01T00:00:00Z to "),
+        (("--day", "monday", *WINDOW), "'day' must be "),
+        (("--limit", "1001"), "'limit' must be a whole number from 1 to 1000, not '1001'."),
+        (("--cursor", "else"), "'cursor' does not belong to this query: "),
+        (("--agent", NOT_UTF_8), "--agent is not UTF-8: '\\udcff'."),
+        (("--cursor", NOT_UTF_8), "--cursor is not UTF-8: '\\udcff'."),
+        (("--org", NOT_UTF_8), "The organization's id is not UTF-8: '\\udcff'."),
+        (("--org", "nobody"), "There is no organization 'nobody' here; "),
+        (("--id", "call-77"), "Nothing was received for the conversation 'call-77'."),
+        (("--id", "call-1", "--kind", "agent"), "Nothing was received for the agent 'call-1'."),
+        (("--id", ""), "The id is missing or empty; it must be 1 to 200 bytes."),
+        (("--id", NOT_UTF_8), "The id is not UTF-8: '\\udcff'."),
+        (("--id", "a\nb"), "The id holds a control character: 'a\\nb'."),
+        (
+            ("--id", "call-1", "--day", "2026-03-01", "--has-duration", "true"),
+            "--id shows one record whatever its window: leave out --day, --has-duration, or --id for a list.",
+        ),
+    ],
+    ids=lambda value: ascii(" ".join(value)) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_answered_is_refused_in_a_sentence(
+    metered: Metered, options: tuple[str, ...], sentence: str
+) -> None:
+    assert metered.refusal("records", *options).startswith(sentence)
+
+
+def test_a_cursor_of_another_query_is_refused(metered: Metered) -> None:
+    cursor = metered.run("records", "--limit", "1", *WINDOW)[-1].partition(NEXT)[2]
+
+    refused = metered.refusal("records", "--limit", "1", "--agent", "bob", *WINDOW, "--cursor", cursor)
+
+    assert refused.startswith("'cursor' does not belong to this query")
