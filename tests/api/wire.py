@@ -1,4 +1,4 @@
-"""HTTP by hand, for what no polite client does: bodies that come slowly, stop half way or never end."""
+"""HTTP by hand, for what no polite client does: bodies that come slowly, stop half way, never end or are not read."""
 
 import http.client
 import socket
@@ -45,5 +45,38 @@ def upload(server: Server, key: str, size: int | None) -> Iterator[Upload]:
             connection.putheader(name, value)
         connection.endheaders()
         yield Upload(connection, chunked=size is None)
+    finally:
+        connection.close()
+
+
+@dataclass(frozen=True)
+class Download:
+    """An answer of which the head was read; the body waits until it is asked for."""
+
+    response: http.client.HTTPResponse
+    connection: http.client.HTTPConnection
+
+    def read(self, size: int | None = None) -> bytes:
+        """Read so many bytes of the body, or all that are left."""
+        return self.response.read(size)
+
+    def leave(self) -> None:
+        """Go away without reading the rest."""
+        self.response.close()
+        self.connection.close()
+
+
+@contextmanager
+def download(server: Server, key: str, path: str) -> Iterator[Download]:
+    """Ask for a path and read no more than the head of the answer; little of the rest fits on the way."""
+    address = urlsplit(server.url)
+    connection = http.client.HTTPConnection(address.netloc, timeout=60)
+    connection.sock = socket.socket()
+    try:
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        connection.sock.settimeout(60)
+        connection.sock.connect((address.hostname, address.port))
+        connection.request("GET", path, headers={"Authorization": f"Bearer {key}", "Connection": "close"})
+        yield Download(connection.getresponse(), connection)
     finally:
         connection.close()

@@ -150,6 +150,16 @@ async def get_record(
     record_id: Annotated[str, PathParameter(description="Its id, percent-encoded.")],  # noqa: ARG001  read as it was sent
 ) -> Response[bytes]:
     """Every state ever received for a record, in order of rank, and which one wins and why."""
+    return await _history(request, kind)
+
+
+@get(RECORDS_PATH + "/{kind:str}", guards=[requires(BILLING_MANAGE)], include_in_schema=False)
+async def get_record_of_slashes(request: AnyRequest, kind: str) -> Response[bytes]:
+    """The same for an id of nothing but slashes, of which routing leaves no part."""
+    return await _history(request, kind)
+
+
+async def _history(request: AnyRequest, kind: str) -> Response[bytes]:
     org_id = organization_of(caller_of(request))
     service: Service = request.app.state.service
     key = RecordKey(read_record_kind(kind), _last_part(request, kind))
@@ -214,7 +224,7 @@ def _present(request: AnyRequest) -> Present:
 def _last_part(request: AnyRequest, kind: str) -> str:
     """The id at the end of the path as it was sent: routing has taken slashes for its own, an id may hold any."""
     raw: bytes = request.scope["raw_path"].partition(b"?")[0]
-    encoded = raw.partition(f"{RECORDS_PATH}/{kind}/".encode())[2]
+    encoded = raw.partition(f"{RECORDS_PATH}/".encode())[2].partition(b"/")[2]
     try:
         return read_id("The id", unquote_to_bytes(encoded).decode())
     except (UnicodeDecodeError, FieldError):
@@ -223,7 +233,7 @@ def _last_part(request: AnyRequest, kind: str) -> str:
 
 usage_router = Router(
     path="/",
-    route_handlers=[get_summary, get_breakdown, get_records, get_record, get_inventory],
+    route_handlers=[get_summary, get_breakdown, get_records, get_record, get_record_of_slashes, get_inventory],
     tags=["Usage"],
     security=[{"bearer": []}],
 )

@@ -1,0 +1,282 @@
+"""The items behind an inventory card: what it counts, one by one, and that their number is the card's."""
+
+import pytest
+
+from tests.api.organizations import Answer, Organization, new_organization, refusal_of
+from tests.api.questions import USAGE, Query, answer_to, asked, assert_needs_billing_manage, refusal_to, twice
+from tests.events import Json, conversation, event
+
+INVENTORY = f"{USAGE}/inventory"
+KINDS = {
+    "agent": "total_agents",
+    "phone_number": "total_phone_numbers",
+    "web_widget": "total_web_widgets",
+    "dataset": "total_datasets",
+}
+EARLY, NOON, LATE = "2026-03-01T06:00:00Z", "2026-03-01T12:00:00Z", "2026-03-01T18:00:00Z"
+WRONG_CURSOR = (
+    "'cursor' does not belong to this query: send the next_cursor of its page before, and all else as it was."
+)
+
+
+def updated(kind: str, id_: str, time: str = NOON, **fields: object) -> Json:
+    return event(f"{kind}.updated", {"id": id_, **fields}, time=time)
+
+
+def deleted(kind: str, id_: str, time: str = NOON) -> Json:
+    return event(f"{kind}.deleted", {"id": id_}, time=time)
+
+
+def agents(*ids: str) -> list[Json]:
+    return [updated("agent", id_) for id_ in ids]
+
+
+def ids_of(answer: Answer) -> list[str]:
+    return [item["id"] for item in answer["items"]]
+
+
+def listed(org: Organization, kind: str, **query: str) -> list[str]:
+    """The ids of a list that fits a page; its total must be their number."""
+    answer = answer_to(org, "inventory", {"kind": kind, **query})
+    assert answer["total"] == len(answer["items"])
+    assert (answer["next_cursor"], answer["changed"]) == (None, False)
+    return ids_of(answer)
+
+
+# -------------------------------------------------------------------------------------------------- what is listed
+
+
+def test_every_field_of_a_known_list_is_right(org: Organization) -> None:
+    named = event(
+        "phone_number.updated",
+        {"id": "+15550001", "name": "Main line", "shared": True},
+        source="/platform",
+        time="2026-03-01T12:00:00.5Z",
+        sequence="2",
+    )
+    bare = updated("phone_number", "+15550000")
+    org.send(named, bare)
+    stored_at = org.summary()["last_event_at"]
+    assert answer_to(org, "inventory", {"kind": "phone_number"}) == {
+        "kind": "phone_number",
+        "items": [
+            {
+                "id": "+15550000",
+                "name": None,
+                "shared": False,
+                "active": False,
+                "event": {"source": "/tests", "id": bare["id"], "time": NOON, "sequence": 0},
+                "stored_at": stored_at,
+            },
+            {
+                "id": "+15550001",
+                "name": "Main line",
+                "shared": True,
+                "active": False,
+                "event": {
+                    "source": "/platform",
+                    "id": named["id"],
+                    "time": "2026-03-01T12:00:00.500000Z",
+                    "sequence": 2,
+                },
+                "stored_at": stored_at,
+            },
+        ],
+        "next_cursor": None,
+        "total": 2,
+        "changed": False,
+    }
+
+
+@pytest.mark.parametrize(("kind", "card"), KINDS.items())
+def test_the_items_of_a_kind_are_those_that_its_card_counts(org: Organization, kind: str, card: str) -> None:
+    org.send(*(updated(one, f"{one}-{number}") for one in KINDS for number in range(3)), deleted(kind, "unknown"))
+    org.send(deleted(kind, f"{kind}-1", LATE))
+    assert listed(org, kind) == [f"{kind}-0", f"{kind}-2"]
+    assert org.summary()[card] == 2
+
+
+def test_what_a_snapshot_left_out_is_not_listed(org: Organization) -> None:
+    org.send(updated("agent", "old", EARLY), updated("agent", "newer", LATE))
+    org.put_inventory("agent", NOON, {"id": "kept", "name": "Ada"})
+    assert listed(org, "agent") == ["kept", "newer"]
+    assert org.summary()["total_agents"] == 2
+
+
+def test_a_deleted_item_that_was_made_again_is_listed_with_its_new_name(org: Organization) -> None:
+    org.send(updated("agent", "a", EARLY, name="Old"), deleted("agent", "a"), updated("agent", "a", LATE, name="New"))
+    [item] = answer_to(org, "inventory", {"kind": "agent"})["items"]
+    assert (item["name"], item["event"]["time"]) == ("New", LATE)
+
+
+def test_shared_numbers_and_active_datasets_are_listed_apart(org: Organization) -> None:
+    org.send(
+        *(updated("phone_number", f"+{number}", shared=number % 3 == 0) for number in range(1, 8)),
+        *(updated("dataset", f"set-{number}", active=number % 2 == 0) for number in range(5)),
+        updated("phone_number", "+9", EARLY, shared=True),
+        deleted("phone_number", "+9"),
+    )
+    summary = org.summary()
+    assert listed(org, "phone_number", shared="true") == ["+3", "+6"]
+    assert listed(org, "phone_number", shared="false") == ["+1", "+2", "+4", "+5", "+7"]
+    assert (summary["total_phone_numbers"], summary["shared_phone_numbers"]) == (7, 2)
+    assert listed(org, "dataset", active="true") == ["set-0", "set-2", "set-4"]
+    assert listed(org, "dataset", active="false") == ["set-1", "set-3"]
+    assert (summary["total_datasets"], summary["active_datasets"]) == (5, 3)
+
+
+def test_ids_stand_in_the_order_of_their_bytes(org: Organization) -> None:
+    ids = ("Z", "a", "10", "9", "ä", "\N{GRINNING FACE}", "a/b", " ", "%")
+    org.send(*agents(*ids))
+    assert listed(org, "agent") == sorted(ids, key=str.encode)
+
+
+def test_an_organization_without_any_has_an_empty_list(org: Organization) -> None:
+    org.send(conversation(agent_id="agent-1"))
+    for kind in KINDS:
+        assert listed(org, kind) == []
+
+
+def test_no_organization_sees_the_items_of_another_one(org: Organization) -> None:
+    org.send(*agents("mine"))
+    with new_organization(org.server) as other:
+        other.send(*agents("mine", "theirs"))
+        assert listed(org, "agent") == ["mine"]
+        assert listed(other, "agent") == ["mine", "theirs"]
+
+
+# --------------------------------------------------------------------------------------------------------- pages
+
+
+def pages_of(org: Organization, **query: str) -> list[Answer]:
+    pages = [answer_to(org, "inventory", query)]
+    while pages[-1]["next_cursor"] is not None:
+        pages.append(answer_to(org, "inventory", {**query, "cursor": pages[-1]["next_cursor"]}))
+    return pages
+
+
+def cursor_of(org: Organization, **query: str) -> str:
+    cursor: str = answer_to(org, "inventory", {**query, "limit": "1"})["next_cursor"]
+    assert cursor
+    return cursor
+
+
+@pytest.mark.parametrize("limit", [1, 3, 9, 10, 11])
+def test_the_pages_of_any_size_are_all_items_once_in_order(org: Organization, limit: int) -> None:
+    org.send(*(updated("phone_number", f"+{number}", shared=number < 10) for number in range(20)))
+    pages = pages_of(org, kind="phone_number", shared="true", limit=str(limit))
+    assert [id_ for page in pages for id_ in ids_of(page)] == [f"+{number}" for number in range(10)]
+    assert [page["total"] for page in pages] == [10] + [None] * (len(pages) - 1)
+    assert len(pages) == -(-10 // limit)
+
+
+def test_fifty_items_are_the_default_and_a_thousand_the_most(org: Organization) -> None:
+    org.send(*agents(*(f"agent-{number:04}" for number in range(1_001))))
+    assert len(answer_to(org, "inventory", {"kind": "agent"})["items"]) == 50
+    pages = pages_of(org, kind="agent", limit="1000")
+    assert ([len(page["items"]) for page in pages], pages[0]["total"]) == ([1_000, 1], 1_001)
+
+
+def test_a_later_page_says_that_something_has_changed_since_the_first(org: Organization) -> None:
+    org.send(*agents("a", "b", "c"))
+    cursor = cursor_of(org, kind="agent")
+    assert not answer_to(org, "inventory", {"kind": "agent", "cursor": cursor})["changed"]
+    org.send(*agents("aa"), deleted("agent", "a", LATE))
+    page = answer_to(org, "inventory", {"kind": "agent", "cursor": cursor, "limit": "1"})
+    assert (ids_of(page), page["changed"]) == (["aa"], True)
+    assert answer_to(org, "inventory", {"kind": "agent", "cursor": page["next_cursor"]})["changed"]
+
+
+def test_a_cursor_of_another_list_is_refused(org: Organization) -> None:
+    org.send(
+        *agents("a", "b", "c"),
+        *(updated("phone_number", f"+{number}", shared=True) for number in range(3)),
+        *(conversation(f"call-{number}") for number in range(3)),
+    )
+    of_agents, of_numbers = cursor_of(org, kind="agent"), cursor_of(org, kind="phone_number")
+    records: Query = {"kind": "conversation", "from": "2026-03-01", "to": "2026-03-02", "limit": "1"}
+    of_records = answer_to(org, "records", records)["next_cursor"]
+    with new_organization(org.server) as other:
+        other.send(*agents("a", "b", "c"))
+        of_others = cursor_of(other, kind="agent")
+    for query, cursor in (
+        ({"kind": "agent"}, of_numbers),
+        ({"kind": "agent"}, of_records),
+        ({"kind": "agent"}, of_others),
+        ({"kind": "agent"}, ""),
+        ({"kind": "agent"}, f"{of_agents[:-2]}AA"),
+        ({"kind": "agent"}, of_agents[:-3]),
+        ({"kind": "phone_number"}, of_agents),
+        ({"kind": "phone_number", "shared": "true"}, of_numbers),
+        ({"kind": "phone_number", "shared": "false"}, of_numbers),
+        ({"kind": "dataset"}, of_agents),
+    ):
+        assert refusal_to(org, "inventory", {**query, "cursor": cursor}) == WRONG_CURSOR
+
+
+# ------------------------------------------------------------------------------------------------- what is refused
+
+
+NAMES = "agent, phone_number, web_widget, dataset"
+KNOWN = "kind, shared, active, limit, cursor"
+REFUSED: dict[str, tuple[Query, str]] = {
+    "no kind": ({}, f"'kind' is missing: it must be one of {NAMES}."),
+    "an empty kind": ({"kind": ""}, f"'kind' must be one of {NAMES}, not ''."),
+    "a kind of records": ({"kind": "conversation"}, f"'kind' must be one of {NAMES}, not 'conversation'."),
+    "a plural": ({"kind": "agents"}, f"'kind' must be one of {NAMES}, not 'agents'."),
+    "shared agents": (
+        {"kind": "agent", "shared": "true"},
+        "'shared' goes with kind=phone_number only, not with agent.",
+    ),
+    "shared datasets": (
+        {"kind": "dataset", "shared": "false"},
+        "'shared' goes with kind=phone_number only, not with dataset.",
+    ),
+    "active numbers": (
+        {"kind": "phone_number", "active": "true"},
+        "'active' goes with kind=dataset only, not with phone_number.",
+    ),
+    "active widgets": (
+        {"kind": "web_widget", "active": "true"},
+        "'active' goes with kind=dataset only, not with web_widget.",
+    ),
+    "a flag of another word": (
+        {"kind": "phone_number", "shared": "1"},
+        "'shared' must be true or false, not '1'.",
+    ),
+    "an empty flag": ({"kind": "dataset", "active": ""}, "'active' must be true or false, not ''."),
+    "a window": (
+        {"kind": "agent", "from": "2026-03-01"},
+        f"'from' is no parameter here; there are {KNOWN}.",
+    ),
+    "a filter of records": ({"kind": "agent", "agent": "a"}, f"'agent' is no parameter here; there are {KNOWN}."),
+    "a limit of zero": ({"kind": "agent", "limit": "0"}, "'limit' must be a whole number from 1 to 1000, not '0'."),
+    "a limit of 1001": (
+        {"kind": "agent", "limit": "1001"},
+        "'limit' must be a whole number from 1 to 1000, not '1001'.",
+    ),
+    "a control character": ({"kind": "agent\t"}, r"'kind' holds a control character: 'agent\t'."),
+}
+
+
+@pytest.mark.parametrize(("query", "sentence"), REFUSED.values(), ids=REFUSED)
+def test_a_question_for_items_that_breaks_a_rule_is_refused_and_the_rule_is_told(
+    org: Organization, query: Query, sentence: str
+) -> None:
+    assert refusal_to(org, "inventory", query) == sentence
+
+
+@pytest.mark.parametrize("again", [{"kind": "agent"}, {"kind": "dataset"}, {"limit": "5"}])
+def test_a_parameter_that_is_given_twice_is_refused(org: Organization, again: Query) -> None:
+    query = twice({"kind": "agent", "limit": "5"}, **again)
+    assert refusal_of(org.client.get(f"{INVENTORY}?{query}"), 422) == f"'{next(iter(again))}' is given more than once."
+
+
+def test_a_list_of_items_needs_billing_manage(org: Organization) -> None:
+    assert_needs_billing_manage(org, "inventory", {"kind": "agent"})
+
+
+def test_a_list_of_items_is_private_and_head_has_no_body(org: Organization) -> None:
+    assert asked(org, "inventory", {"kind": "agent"}).headers["Cache-Control"] == "private, no-cache"
+    head = org.client.head(INVENTORY, params={"kind": "agent"})
+    assert (head.status_code, head.content) == (200, b"")

@@ -1,0 +1,308 @@
+"""The records behind a number: every filter, every page, and that they add up to what they stand behind."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import pytest
+
+from talkmeter import clock
+from talkmeter.period import MICROSECONDS_PER_HOUR, format_instant
+from tests.api.organizations import Answer, Organization, new_organization
+from tests.api.questions import USAGE, Query, answer_to
+from tests.api.usage_of_march import WINDOW, call
+from tests.events import Json, conversation, event, run
+
+RECORDS = f"{USAGE}/records"
+CALLS: Query = {**WINDOW, "kind": "conversation"}
+RUNS: Query = {**WINDOW, "kind": "workflow_execution"}
+FIRST_OF_MARCH: Query = {"kind": "conversation", "from": "2026-03-01", "to": "2026-03-02"}
+
+
+def ids_of(answer: Answer) -> list[str]:
+    return [record["id"] for record in answer["records"]]
+
+
+def sums_of(records: Iterable[Answer]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for record in records:
+        total.update(record["adds"])
+    return total
+
+
+def pages_of(org: Organization, query: Query) -> list[Answer]:
+    """Every page of a query."""
+    pages = [answer_to(org, "records", query)]
+    while pages[-1]["next_cursor"] is not None:
+        pages.append(answer_to(org, "records", {**query, "cursor": pages[-1]["next_cursor"]}))
+    return pages
+
+
+# ---------------------------------------------------------------------------------------------------- one record
+
+
+def test_every_field_of_a_known_conversation_is_right(org: Organization) -> None:
+    org.send(
+        event(
+            "conversation.updated",
+            {
+                "id": "call 1/ä",
+                "channel": "webrtc",
+                "modality": "voice",
+                "direction": "outbound",
+                "status": "transferred",
+                "created_at": "2026-03-01T10:00:00.25Z",
+                "duration": 95.0005,
+                "agent_id": "agent-1",
+                "agent_number": "+15550001",
+                "web_widget_id": "widget-1",
+            },
+            id="event-ä",
+            source="/platform",
+            time="2026-03-01T10:05:00.123456Z",
+            sequence="7",
+        )
+    )
+    answer = answer_to(org, "records", FIRST_OF_MARCH)
+    assert answer == {
+        "kind": "conversation",
+        "from": "2026-03-01T00:00:00Z",
+        "to": "2026-03-02T00:00:00Z",
+        "records": [
+            {
+                "id": "call 1/ä",
+                "created_at": "2026-03-01T10:00:00.250000Z",
+                "status": "transferred",
+                "channel": "webrtc",
+                "direction": "outbound",
+                "modality": "voice",
+                "agent_id": "agent-1",
+                "agent_number": "+15550001",
+                "web_widget_id": "widget-1",
+                "duration_ms": 95_001,
+                "live": False,
+                "stale": False,
+                "adds": {
+                    "total_calls": 1,
+                    "voice_calls": 1,
+                    "outbound_calls": 1,
+                    "timed_calls": 1,
+                    "voice_duration_ms": 95_001,
+                },
+                "event": {
+                    "source": "/platform",
+                    "id": "event-ä",
+                    "time": "2026-03-01T10:05:00.123456Z",
+                    "sequence": 7,
+                },
+                "stored_at": org.summary()["last_event_at"],
+            }
+        ],
+        "next_cursor": None,
+        "totals": {
+            "total_calls": 1,
+            "voice_calls": 1,
+            "chat_calls": 0,
+            "inbound_calls": 0,
+            "outbound_calls": 1,
+            "timed_calls": 1,
+            "live_calls": 0,
+            "voice_minutes": 1.58,
+            "chat_minutes": 0,
+            "avg_call_duration_sec": 95.0,
+            "voice_duration_ms": 95_001,
+            "chat_duration_ms": 0,
+        },
+        "changed": False,
+    }
+
+
+def test_every_field_of_a_known_run_is_right(org: Organization) -> None:
+    sent = run(status="waiting", workflow_id="workflow-1")
+    org.send(sent)
+    answer = answer_to(org, "records", {**FIRST_OF_MARCH, "kind": "workflow_execution"})
+    assert answer["records"] == [
+        {
+            "id": "run-1",
+            "created_at": "2026-03-01T11:59:00Z",
+            "status": "waiting",
+            "workflow_id": "workflow-1",
+            "live": True,
+            "adds": {"workflow_runs_total": 1, "live_runs": 1},
+            "event": {"source": "/tests", "id": sent["id"], "time": "2026-03-01T12:00:00Z", "sequence": 0},
+            "stored_at": org.summary()["last_event_at"],
+        }
+    ]
+    assert answer["totals"] == {
+        "workflow_runs_total": 1,
+        "workflow_runs_success": 0,
+        "workflow_runs_failed": 0,
+        "live_runs": 1,
+    }
+
+
+ADDS: dict[str, tuple[Json, Answer]] = {
+    "a live call": (
+        conversation(status="ringing", duration=None),
+        {"total_calls": 1, "voice_calls": 1, "inbound_calls": 1, "live_calls": 1},
+    ),
+    "a call of no length": (
+        conversation(duration=0),
+        {"total_calls": 1, "voice_calls": 1, "inbound_calls": 1, "timed_calls": 1},
+    ),
+    "a mail": (
+        conversation(channel="email", duration=None, direction="outbound"),
+        {"total_calls": 1, "chat_calls": 1, "outbound_calls": 1},
+    ),
+    "a chat": (
+        conversation(channel="text", duration=1),
+        {"total_calls": 1, "chat_calls": 1, "inbound_calls": 1, "timed_calls": 1, "chat_duration_ms": 1_000},
+    ),
+}
+
+
+@pytest.mark.parametrize(("sent", "adds"), ADDS.values(), ids=ADDS)
+def test_a_record_says_which_figures_it_adds_to(org: Organization, sent: Json, adds: Answer) -> None:
+    org.send(sent)
+    [record] = answer_to(org, "records", FIRST_OF_MARCH)["records"]
+    assert record["adds"] == adds
+    assert {name: org.summary()[name] for name in adds} == adds
+
+
+# ------------------------------------------------------------------------------------------------------- filters
+
+
+EVERY_FILTER = (
+    "agent=agent-1&number=+15550001&widget=&channel=telephone&modality=voice&direction=outbound&status=completed"
+    "&has_duration=true&live=false&stale=false&day=2026-03-04"
+)
+KEPT: dict[str, tuple[Query, str]] = {
+    "everything": (CALLS, "n2 a3 n1 b2 b1 a2 a1"),
+    "an agent": ({**CALLS, "agent": "agent-1"}, "a3 a2 a1"),
+    "no agent": ({**CALLS, "agent": ""}, "n2 n1"),
+    "an agent of nothing that is counted": ({**CALLS, "agent": "agent-9"}, ""),
+    "an agent nobody heard of": ({**CALLS, "agent": "AGENT-1"}, ""),
+    "a number": ({**CALLS, "number": "+15550001"}, "a2 a1"),
+    "no number": ({**CALLS, "number": ""}, "n1 b2 b1"),
+    "a widget": ({**CALLS, "widget": "widget-1"}, "b2 b1"),
+    "no widget": ({**CALLS, "widget": ""}, "n2 a3 n1 a2 a1"),
+    "a channel": ({**CALLS, "channel": "webrtc"}, "b2 b1"),
+    "a channel without any": ({**CALLS, "channel": "text"}, ""),
+    "voice": ({**CALLS, "modality": "voice"}, "n2 a3 b2 a2 a1"),
+    "chat": ({**CALLS, "modality": "chat"}, "n1 b1"),
+    "a direction": ({**CALLS, "direction": "outbound"}, "a2"),
+    "a status": ({**CALLS, "status": "failed"}, "n2"),
+    "with a duration": ({**CALLS, "has_duration": "true"}, "n2 b2 b1 a2 a1"),
+    "without a duration": ({**CALLS, "has_duration": "false"}, "a3 n1"),
+    "live": ({**CALLS, "live": "true"}, "a3"),
+    "not live": ({**CALLS, "live": "false"}, "n2 n1 b2 b1 a2 a1"),
+    "stale": ({**CALLS, "stale": "true"}, "a3"),
+    "not stale": ({**CALLS, "stale": "false"}, "n2 n1 b2 b1 a2 a1"),
+    "live and not stale": ({**CALLS, "live": "true", "stale": "false"}, ""),
+    "a day": ({**CALLS, "day": "2026-03-04"}, "b1 a2"),
+    "a day without any": ({**CALLS, "day": "2026-03-15"}, ""),
+    "all at once": (
+        {**CALLS, **dict(one.split("=") for one in EVERY_FILTER.split("&"))},
+        "a2",
+    ),
+    "a window that cuts days": (
+        {**CALLS, "from": "2026-03-03T11:59:00.000001Z", "to": "2026-03-05T11:59:00Z"},
+        "b1 a2",
+    ),
+    "a day that the window cuts": ({**CALLS, "from": "2026-03-04T12:00:00Z", "day": "2026-03-04"}, ""),
+    "runs": (RUNS, "r4 r3 r2 r1"),
+    "a workflow": ({**RUNS, "workflow": "workflow-1"}, "r2 r1"),
+    "no workflow": ({**RUNS, "workflow": ""}, "r3"),
+    "a status of runs": ({**RUNS, "status": "cancelled"}, "r4"),
+    "live runs": ({**RUNS, "live": "true"}, "r3"),
+    "runs that have ended": ({**RUNS, "live": "false"}, "r4 r2 r1"),
+    "runs of a day and a workflow": ({**RUNS, "workflow": "workflow-1", "day": "2026-03-04"}, "r2"),
+}
+
+
+@pytest.mark.parametrize(("query", "ids"), KEPT.values(), ids=KEPT)
+def test_a_filter_keeps_what_it_says_newest_first_and_the_totals_are_what_it_kept(
+    known: Organization, query: Query, ids: str
+) -> None:
+    answer = answer_to(known, "records", query)
+    assert ids_of(answer) == ids.split()
+    exact = {name: figure for name, figure in answer["totals"].items() if isinstance(figure, int) and figure}
+    assert exact == sums_of(answer["records"])
+    assert (answer["next_cursor"], answer["changed"]) == (None, False)
+    pages = pages_of(known, {**query, "limit": "1"})
+    assert [id_ for page in pages for id_ in ids_of(page)] == ids.split()
+
+
+def test_a_day_is_told_as_the_part_of_the_window_that_it_is(known: Organization) -> None:
+    answer = answer_to(known, "records", {**CALLS, "from": "2026-03-04T06:00:00Z", "day": "2026-03-04"})
+    assert (answer["from"], answer["to"]) == ("2026-03-04T06:00:00Z", "2026-03-05T00:00:00Z")
+
+
+@pytest.mark.parametrize("id_", ["a b", "50%", "a+b", "a&agent=b", "ü/../ö", "\N{TELEPHONE RECEIVER}", "'; --", "null"])
+def test_an_id_of_any_characters_is_filtered_by(org: Organization, id_: str) -> None:
+    org.send(conversation("mine", agent_id=id_), conversation("other", agent_id="other"))
+    answer = answer_to(org, "records", {**FIRST_OF_MARCH, "agent": id_})
+    assert [(one["id"], one["agent_id"]) for one in answer["records"]] == [("mine", id_)]
+
+
+def test_a_live_call_is_stale_once_nothing_was_heard_of_it_for_a_day_and_a_mail_never_is(org: Organization) -> None:
+    now = clock.now()
+    silent, heard = (format_instant(now - hours * MICROSECONDS_PER_HOUR) for hours in (25, 1))
+    org.send(
+        {**conversation("silent", status="in_progress"), "time": silent},
+        {**conversation("heard", status="in_progress"), "time": heard},
+        {**conversation("mail", status="in_progress", channel="email"), "time": silent},
+        {**conversation("ended"), "time": silent},
+    )
+    stale = {one["id"]: one["stale"] for one in answer_to(org, "records", FIRST_OF_MARCH)["records"]}
+    assert stale == {"silent": True, "heard": False, "mail": False, "ended": False}
+    assert ids_of(answer_to(org, "records", {**FIRST_OF_MARCH, "stale": "true"})) == ["silent"]
+    assert ids_of(answer_to(org, "records", {**FIRST_OF_MARCH, "stale": "false"})) == ["mail", "heard", "ended"]
+    assert (org.summary()["live_calls"], org.summary()["stale_calls"]) == (3, 1)
+
+
+def test_what_is_not_counted_is_not_listed(org: Organization) -> None:
+    org.send(
+        conversation("nobody came", status="token_created", channel="webrtc"),
+        conversation("deleted"),
+        event("conversation.deleted", {"id": "deleted"}, time="2026-03-01T13:00:00Z"),
+        event("conversation.deleted", {"id": "never seen"}),
+    )
+    answer = answer_to(org, "records", FIRST_OF_MARCH)
+    assert (ids_of(answer), set(answer["totals"].values())) == ([], {0})
+
+
+def test_a_correction_moves_a_record_from_one_filter_to_another(org: Organization) -> None:
+    org.send({**conversation(agent_id="agent-1", status="ringing"), "time": "2026-03-01T12:00:00Z"})
+    org.send({**conversation(agent_id="agent-2", duration=5), "time": "2026-03-01T12:01:00Z"})
+    assert ids_of(answer_to(org, "records", {**FIRST_OF_MARCH, "agent": "agent-1"})) == []
+    [record] = answer_to(org, "records", {**FIRST_OF_MARCH, "agent": "agent-2"})["records"]
+    assert (record["status"], record["duration_ms"]) == ("completed", 5_000)
+
+
+def test_records_of_a_breakdowns_row_add_up_to_it(known: Organization) -> None:
+    for by, field in (("agent", "agent"), ("number", "number"), ("widget", "widget"), ("status", "status")):
+        for row in answer_to(known, "breakdown", {**WINDOW, "by": by})["rows"]:
+            answer = answer_to(known, "records", {**CALLS, field: row["value"] or ""})
+            assert answer["totals"] == {name: row[name] for name in answer["totals"]}
+
+
+def test_the_records_of_a_window_add_up_to_its_summary(known: Organization) -> None:
+    summary = known.summary(WINDOW["from"], WINDOW["to"])
+    for query in (CALLS, RUNS):
+        totals = answer_to(known, "records", query)["totals"]
+        assert totals == {name: summary[name] for name in totals}
+
+
+def test_without_a_window_the_records_are_of_the_month_to_date(org: Organization) -> None:
+    now = format_instant(clock.now())
+    org.send(conversation("now", created_at=now), conversation("long ago"))
+    assert ids_of(answer_to(org, "records", {"kind": "conversation"})) == ["now"]
+
+
+def test_no_organization_sees_the_records_of_another_one(known: Organization, org: Organization) -> None:
+    org.send(call("03-03", "a1", agent_id="mine", duration=1))
+    answer = answer_to(org, "records", CALLS)
+    assert [(one["id"], one["agent_id"], one["duration_ms"]) for one in answer["records"]] == [("a1", "mine", 1_000)]
+    assert len(answer_to(known, "records", CALLS)["records"]) == 7
+    with new_organization(org.server) as other:
+        assert ids_of(answer_to(other, "records", CALLS)) == []

@@ -1,0 +1,310 @@
+"""Pages of records: their order, their cursors, which questions are refused and why."""
+
+import base64
+
+import pytest
+
+from tests.api.organizations import Answer, Organization, new_organization, refusal_of
+from tests.api.questions import USAGE, Query, answer_to, asked, assert_needs_billing_manage, refusal_to, twice
+from tests.api.usage_of_march import WINDOW
+from tests.events import Json, conversation, event, run
+
+RECORDS = f"{USAGE}/records"
+CALLS: Query = {**WINDOW, "kind": "conversation"}
+RUNS: Query = {**WINDOW, "kind": "workflow_execution"}
+FIRST_OF_MARCH: Query = {"kind": "conversation", "from": "2026-03-01", "to": "2026-03-02"}
+WRONG_CURSOR = (
+    "'cursor' does not belong to this query: send the next_cursor of its page before, and all else as it was."
+)
+
+
+def ids_of(answer: Answer) -> list[str]:
+    return [record["id"] for record in answer["records"]]
+
+
+def pages_of(org: Organization, query: Query) -> list[Answer]:
+    """Every page of a query."""
+    pages = [answer_to(org, "records", query)]
+    while pages[-1]["next_cursor"] is not None:
+        pages.append(answer_to(org, "records", {**query, "cursor": pages[-1]["next_cursor"]}))
+    return pages
+
+
+def cursor_of(org: Organization, query: Query) -> str:
+    """The cursor after the first record of a query."""
+    cursor: str = answer_to(org, "records", {**query, "limit": "1"})["next_cursor"]
+    assert cursor
+    return cursor
+
+
+# --------------------------------------------------------------------------------------------------------- pages
+
+
+def many(number: int) -> list[Json]:
+    """Calls of which several were created at the same microsecond, some at its edge of a day."""
+    instants = ("2026-03-01T00:00:00Z", "2026-03-01T12:00:00.000001Z", "2026-03-01T23:59:59.999999Z")
+    return [conversation(f"call-{place:03}", created_at=instants[place % 3]) for place in range(number)]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7, 50, 59, 60, 61])
+def test_the_pages_of_any_size_are_all_records_once_in_one_order(org: Organization, limit: int) -> None:
+    org.send(*many(60), conversation("before", created_at="2026-02-28T23:59:59.999999Z"))
+    pages = pages_of(org, {**FIRST_OF_MARCH, "limit": str(limit)})
+    ids = [id_ for page in pages for id_ in ids_of(page)]
+    assert ids == sorted(ids, key=lambda id_: (int(id_[5:]) % 3, id_), reverse=True)
+    assert len(set(ids)) == 60
+    assert [len(page["records"]) for page in pages[:-1]] == [limit] * (len(pages) - 1)
+    assert [page["totals"] is None for page in pages] == [False] + [True] * (len(pages) - 1)
+    assert pages[0]["totals"]["total_calls"] == 60
+
+
+def test_fifty_records_are_the_default_and_a_thousand_the_most(org: Organization) -> None:
+    org.send(*many(1_001))
+    first = answer_to(org, "records", FIRST_OF_MARCH)
+    most = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "1000"})
+    assert (len(first["records"]), len(most["records"])) == (50, 1_000)
+    assert first["totals"] == most["totals"]
+    last = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "1000", "cursor": most["next_cursor"]})
+    assert (len(last["records"]), last["next_cursor"]) == (1, None)
+
+
+def test_a_later_page_may_have_another_size(org: Organization) -> None:
+    org.send(*many(10))
+    cursor = cursor_of(org, FIRST_OF_MARCH)
+    rest = answer_to(org, "records", {**FIRST_OF_MARCH, "cursor": cursor, "limit": "9"})
+    assert (len(rest["records"]), rest["next_cursor"]) == (9, None)
+
+
+def test_a_page_goes_over_days_without_a_record(org: Organization) -> None:
+    days = ("2026-03-01", "2026-03-03", "2026-07-01", "2027-02-28")
+    org.send(*(conversation(day, created_at=f"{day}T12:00:00Z") for day in days))
+    for query in ({}, {"agent": ""}, {"channel": "telephone"}, {"live": "false"}):
+        pages = pages_of(org, {**FIRST_OF_MARCH, "to": "2027-03-01", "limit": "1", **query})
+        assert [id_ for page in pages for id_ in ids_of(page)] == sorted(days, reverse=True)
+
+
+def test_the_bounds_of_a_window_may_be_written_in_another_way_on_a_later_page(org: Organization) -> None:
+    org.send(*many(3))
+    cursor = cursor_of(org, FIRST_OF_MARCH)
+    same = {"kind": "conversation", "from": "2026-03-01T01:00:00+01:00", "to": "2026-03-02T00:00:00Z"}
+    assert len(answer_to(org, "records", {**same, "cursor": cursor})["records"]) == 2
+
+
+# ----------------------------------------------------------------------------------------------- what has changed
+
+
+def test_a_later_page_says_that_something_has_changed_since_the_first(org: Organization) -> None:
+    org.send(*many(6))
+    first = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "2"})
+    second = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "2", "cursor": first["next_cursor"]})
+    assert (first["changed"], second["changed"]) == (False, False)
+    org.send(run())
+    again = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "2", "cursor": first["next_cursor"]})
+    assert again["changed"]
+    assert ids_of(again) == ids_of(second)
+    # The page after it is measured by the first one too.
+    third = answer_to(org, "records", {**FIRST_OF_MARCH, "cursor": again["next_cursor"]})
+    assert third["changed"]
+    assert not answer_to(org, "records", FIRST_OF_MARCH)["changed"]
+
+
+def test_what_changes_nothing_or_another_organization_is_no_change(org: Organization) -> None:
+    sent = many(3)
+    org.send(*sent)
+    cursor = cursor_of(org, FIRST_OF_MARCH)
+    org.send(*sent)
+    with new_organization(org.server) as other:
+        other.send(*sent)
+    assert not answer_to(org, "records", {**FIRST_OF_MARCH, "cursor": cursor})["changed"]
+
+
+def test_a_cursor_holds_when_the_record_it_ended_with_is_gone_and_newer_ones_came(org: Organization) -> None:
+    org.send(*(conversation(id_, created_at=f"2026-03-01T0{id_}:00:00Z") for id_ in "12345"))
+    cursor = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "2"})["next_cursor"]
+    org.send(
+        event("conversation.deleted", {"id": "4"}, time="2026-03-01T13:00:00Z"),
+        conversation("6", created_at="2026-03-01T06:00:00Z"),
+    )
+    page = answer_to(org, "records", {**FIRST_OF_MARCH, "cursor": cursor})
+    assert (ids_of(page), page["changed"]) == (["3", "2", "1"], True)
+
+
+# ------------------------------------------------------------------------------------------------------- cursors
+
+
+def test_a_cursor_that_was_changed_in_any_character_is_refused(known: Organization) -> None:
+    cursor = cursor_of(known, CALLS)
+    for place in range(0, len(cursor), 3):
+        other = "A" if cursor[place] != "A" else "B"
+        changed = f"{cursor[:place]}{other}{cursor[place + 1 :]}"
+        assert refusal_to(known, "records", {**CALLS, "cursor": changed}) == WRONG_CURSOR
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "x", "null", "2026-03-04", "AAAA", "A" * 43, "A" * 999, "A" * 5_000, "é", "%", "a b"],
+    ids=lambda cursor: f"{cursor[:12]!a} of {len(cursor)}",
+)
+def test_what_is_no_cursor_is_refused(known: Organization, cursor: str) -> None:
+    assert refusal_to(known, "records", {**CALLS, "cursor": cursor}) == WRONG_CURSOR
+
+
+def test_a_cursor_that_is_cut_or_has_more_at_its_end_is_refused(known: Organization) -> None:
+    cursor = cursor_of(known, CALLS)
+    for changed in (cursor[:-1], cursor[:-4], cursor[4:], cursor + "AAAA", cursor.swapcase()):
+        assert refusal_to(known, "records", {**CALLS, "cursor": changed}) == WRONG_CURSOR
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"agent": "agent-1"},
+        {"agent": ""},
+        {"live": "false"},
+        {"stale": "false"},
+        {"has_duration": "true"},
+        {"status": "completed"},
+        {"day": "2026-03-04"},
+        {"to": "2026-03-17"},
+        {"from": "2026-03-02T00:00:00.000001Z"},
+        {"kind": "workflow_execution"},
+    ],
+    ids=str,
+)
+def test_a_cursor_of_another_query_is_refused(known: Organization, other: Query) -> None:
+    query = {**CALLS, **other}
+    assert refusal_to(known, "records", {**query, "cursor": cursor_of(known, CALLS)}) == WRONG_CURSOR
+    if len(answer_to(known, "records", query)["records"]) > 1:
+        assert refusal_to(known, "records", {**CALLS, "cursor": cursor_of(known, query)}) == WRONG_CURSOR
+
+
+def test_a_cursor_of_another_organization_or_of_the_inventory_is_refused(
+    known: Organization, org: Organization
+) -> None:
+    org.send(*many(3), *(event("agent.updated", {"id": id_}) for id_ in "ab"))
+    assert refusal_to(known, "records", {**FIRST_OF_MARCH, "cursor": cursor_of(org, FIRST_OF_MARCH)}) == WRONG_CURSOR
+    items = answer_to(org, "inventory", {"kind": "agent", "limit": "1"})["next_cursor"]
+    assert refusal_to(org, "records", {**FIRST_OF_MARCH, "cursor": items}) == WRONG_CURSOR
+
+
+def test_a_cursor_does_not_tell_the_key_that_seals_it(known: Organization) -> None:
+    cursor = cursor_of(known, CALLS)
+    content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    assert len(content) > 16
+    assert known.id.encode() not in content
+    assert known.key.partition(".")[2].encode() not in content
+
+
+# --------------------------------------------------------------------------------------------- what is refused
+
+
+KNOWN = (
+    "kind, from, to, day, agent, number, widget, channel, modality, direction, workflow, status, has_duration, live, "
+    "stale, limit, cursor"
+)
+STATUSES = "cancelled, completed, failed, in_progress, ringing, transferred, triggered, unanswered"
+REFUSED: dict[str, tuple[Query, str]] = {
+    "no kind": (WINDOW, "'kind' is missing: it must be one of conversation, workflow_execution."),
+    "an empty kind": ({**WINDOW, "kind": ""}, "'kind' must be one of conversation, workflow_execution, not ''."),
+    "a kind of the inventory": (
+        {**WINDOW, "kind": "agent"},
+        "'kind' must be one of conversation, workflow_execution, not 'agent'.",
+    ),
+    "calls of a workflow": (
+        {**CALLS, "workflow": "workflow-1"},
+        "'workflow' goes with kind=workflow_execution only, not with conversation.",
+    ),
+    **{
+        f"runs by {name}": (
+            {**RUNS, name: value},
+            f"'{name}' goes with kind=conversation only, not with workflow_execution.",
+        )
+        for name, value in {
+            "agent": "",
+            "number": "+1",
+            "widget": "w",
+            "channel": "email",
+            "modality": "voice",
+            "direction": "inbound",
+            "has_duration": "true",
+            "stale": "false",
+        }.items()
+    },
+    "an unknown channel": (
+        {**CALLS, "channel": "sms"},
+        "'channel' must be one of telephone, webrtc, email, text, not 'sms'.",
+    ),
+    "an empty channel": ({**CALLS, "channel": ""}, "'channel' must be one of telephone, webrtc, email, text, not ''."),
+    "an unknown modality": ({**CALLS, "modality": "text"}, "'modality' must be one of voice, chat, not 'text'."),
+    "an unknown direction": (
+        {**CALLS, "direction": "in"},
+        "'direction' must be one of inbound, outbound, not 'in'.",
+    ),
+    "a status that is not counted": (
+        {**CALLS, "status": "token_created"},
+        f"'status' must be one of {STATUSES}, not 'token_created'.",
+    ),
+    "a status of runs": ({**CALLS, "status": "success"}, f"'status' must be one of {STATUSES}, not 'success'."),
+    "a status of calls": (
+        {**RUNS, "status": "completed"},
+        "'status' must be one of cancelled, failed, running, success, waiting, not 'completed'.",
+    ),
+    "a flag of another word": ({**CALLS, "live": "yes"}, "'live' must be true or false, not 'yes'."),
+    "a flag in capitals": ({**CALLS, "stale": "True"}, "'stale' must be true or false, not 'True'."),
+    "an empty flag": ({**CALLS, "has_duration": ""}, "'has_duration' must be true or false, not ''."),
+    **{
+        f"the day {text!a}": ({**CALLS, "day": text}, f"'day' must be a day such as 2026-11-01, not {text!a}.")
+        for text in ("", "yesterday", "2026-02-30", "20260304", "2026-3-4", "2026-03-04T00:00:00Z", " 2026-03-04")
+    },
+    "a day before 1970": (
+        {**CALLS, "day": "1969-12-31"},
+        "'day' must lie between 1970-01-01 and 2099-12-31, not at '1969-12-31'.",
+    ),
+    "a day after 2099": (
+        {**CALLS, "day": "2100-01-01"},
+        "'day' must lie between 1970-01-01 and 2099-12-31, not at '2100-01-01'.",
+    ),
+    "the day after the window": (
+        {**CALLS, "day": "2026-03-16"},
+        "'day' must be a day of the window from 2026-03-02T00:00:00Z to 2026-03-16T00:00:00Z, not 2026-03-16.",
+    ),
+    "the day before the window": (
+        {**CALLS, "day": "2026-03-01"},
+        "'day' must be a day of the window from 2026-03-02T00:00:00Z to 2026-03-16T00:00:00Z, not 2026-03-01.",
+    ),
+    "a parameter of breakdowns": ({**CALLS, "by": "agent"}, f"'by' is no parameter here; there are {KNOWN}."),
+    "a slip in a name": ({**CALLS, "agents": "agent-1"}, f"'agents' is no parameter here; there are {KNOWN}."),
+    "a control character": ({**CALLS, "agent": "agent\n1"}, r"'agent' holds a control character: 'agent\n1'."),
+    "a window without a beginning": (
+        {"kind": "conversation", "to": "2026-03-01"},
+        "'from' is missing: give both 'from' and 'to', or neither for month to date ('to' was given).",
+    ),
+    "a limit of zero": ({**CALLS, "limit": "0"}, "'limit' must be a whole number from 1 to 1000, not '0'."),
+    "a limit of 1001": ({**CALLS, "limit": "1001"}, "'limit' must be a whole number from 1 to 1000, not '1001'."),
+    "a limit of words": ({**CALLS, "limit": "all"}, "'limit' must be a whole number from 1 to 1000, not 'all'."),
+}
+
+
+@pytest.mark.parametrize(("query", "sentence"), REFUSED.values(), ids=REFUSED)
+def test_a_question_for_records_that_breaks_a_rule_is_refused_and_the_rule_is_told(
+    known: Organization, query: Query, sentence: str
+) -> None:
+    assert refusal_to(known, "records", query) == sentence
+
+
+@pytest.mark.parametrize("again", [{"kind": "conversation"}, {"agent": "x"}, {"day": "2026-03-04"}, {"cursor": ""}])
+def test_a_parameter_that_is_given_twice_is_refused(known: Organization, again: Query) -> None:
+    query = twice({**CALLS, "agent": "", "day": "2026-03-04", "cursor": ""}, **again)
+    assert refusal_of(known.client.get(f"{RECORDS}?{query}"), 422) == f"'{next(iter(again))}' is given more than once."
+
+
+def test_records_need_billing_manage(known: Organization) -> None:
+    assert_needs_billing_manage(known, "records", CALLS)
+
+
+def test_records_are_private_and_head_has_no_body(known: Organization) -> None:
+    answer = asked(known, "records", CALLS)
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert {"Authorization", "Cookie", "X-Anyreach-Org"} <= set(answer.headers["Vary"].split(", "))
+    head = known.client.head(RECORDS, params=CALLS)
+    assert (head.status_code, head.content) == (200, b"")
