@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,9 +72,9 @@ def free_port() -> int:
         return port
 
 
-def start_server(folder: Path, settings: dict[str, str]) -> Server:
-    """Start a server and wait until it is ready."""
-    environment = environment_for(folder, settings)
+def start_server(folder: Path, settings: dict[str, str], beside: Mapping[str, str] | None = None) -> Server:
+    """Start a server and wait until it is ready; `beside` are further variables of its environment."""
+    environment = {**environment_for(folder, settings), **(beside or {})}
     port = free_port()
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
@@ -110,9 +110,9 @@ def stop_server(server: Server, how: signal.Signals = signal.SIGTERM) -> int:
 
 
 @contextmanager
-def running_server(folder: Path, **settings: str) -> Iterator[Server]:
+def running_server(folder: Path, beside: Mapping[str, str] | None = None, /, **settings: str) -> Iterator[Server]:
     """A server with a new database in `folder`; `settings` as in TALKMETER_*, in lower case."""
-    server = start_server(folder, settings)
+    server = start_server(folder, settings, beside)
     try:
         yield server
     finally:

@@ -188,7 +188,6 @@ GUARDED = {
     "+491512345678901": "+491512345678901",
     "a=b": "a=b",
     "'=1": "'=1",
-    " =1": " =1",
     'a,"b"': 'a,"b"',
     "a;b": "a;b",
     "007": "007",
@@ -216,7 +215,7 @@ def test_a_text_that_begins_like_a_formula_is_guarded_in_csv_and_nowhere_else(
     [row] = csv_rows(export(org, records).content)
     assert {row[name] for name in texts} == {cell}
     [agent] = csv_rows(export(org, agents).content)
-    assert (agent["agent"], agent["name"]) == (cell, cell.strip() if not cell.startswith("'") else cell)
+    assert (agent["agent"], agent["name"]) == (cell, cell)
     for format_, read in (("jsonl", json_rows), ("parquet", parquet_rows)):
         [plain] = read(export(org, {**records, "format": format_}).content)
         assert {plain[name] for name in texts} == {text}

@@ -14,7 +14,8 @@ CALLS: Query = {**WINDOW, "kind": "conversation"}
 RUNS: Query = {**WINDOW, "kind": "workflow_execution"}
 FIRST_OF_MARCH: Query = {"kind": "conversation", "from": "2026-03-01", "to": "2026-03-02"}
 WRONG_CURSOR = (
-    "'cursor' does not belong to this query: send the next_cursor of its page before, and all else as it was."
+    "'cursor' does not belong to this query: send the next_cursor of its page before, and all else as it was; "
+    "without 'from' and 'to' the window changes at midnight (UTC)."
 )
 
 
@@ -308,3 +309,10 @@ def test_records_are_private_and_head_has_no_body(known: Organization) -> None:
     assert {"Authorization", "Cookie", "X-Anyreach-Org"} <= set(answer.headers["Vary"].split(", "))
     head = known.client.head(RECORDS, params=CALLS)
     assert (head.status_code, head.content) == (200, b"")
+
+
+def test_the_history_of_a_record_takes_no_parameter(org: Organization) -> None:
+    refused = org.client.get("/admin/usage/records/conversation/one", params={"limit": "5"})
+
+    assert refused.status_code == 422
+    assert refused.json()["detail"] == "'limit' is no parameter here; there are none."

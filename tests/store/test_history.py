@@ -5,11 +5,14 @@ import threading
 import pytest
 
 from talkmeter import clock
+from talkmeter.ledger.engine import reading
 from talkmeter.ledger.history import RECORDS_PER_STEP, make_pruner, prune
 from talkmeter.ledger.writer import Writer
 from talkmeter.period import MICROSECONDS_PER_DAY
+from talkmeter.records import Kind
+from talkmeter.usage.names import read_item_names
 from tests.events import Json, conversation, event, run
-from tests.store.ledger import Ledger
+from tests.store.ledger import ORG, Ledger
 
 LONG_AGO = 1
 LOSER = conversation(status="ringing") | {"time": "2026-03-01T12:00:00Z", "id": "loser"}
@@ -150,3 +153,16 @@ def test_a_writer_prunes_while_nothing_waits(ledger: Ledger) -> None:
         writer.close()
 
     assert kept(ledger) == ["winner"]
+
+
+def test_pruning_leaves_a_deleted_item_its_last_name(ledger: Ledger) -> None:
+    named = {**event("agent.updated", {"id": "ann", "name": "Ann"}), "time": "2026-03-01T10:00:00Z"}
+    renamed = {**event("agent.updated", {"id": "ann", "name": "Anna"}), "time": "2026-03-01T11:00:00Z"}
+    deleted = {**event("agent.deleted", {"id": "ann"}), "time": "2026-03-01T12:00:00Z"}
+    ledger.tell(named, renamed, deleted)
+    prune(ledger.engine, clock.now() + MICROSECONDS_PER_DAY)
+    with reading(ledger.engine) as connection:
+        names = read_item_names(connection, ORG, Kind.AGENT, ["ann"])
+
+    assert names == {"ann": "Anna"}
+    assert ledger.rows("SELECT count(*) FROM record_state") == [(2,)]

@@ -158,6 +158,13 @@ def meta_of(url: str) -> dict[str, str]:
         return {str(name): str(value) for name, value in connection.execute(select(tables.meta))}
 
 
+def test_a_backup_may_have_any_name(filled: Ledger, tmp_path: Path) -> None:
+    done = ran(ledger_url(filled), "backup", str(tmp_path / "50% of what?.db"))
+
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in tmp_path.iterdir() if "what" in path.name) == ["50% of what?.db"]
+
+
 def test_a_backup_overwrites_nothing(filled: Ledger, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     refused = ran(ledger_url(filled), "backup", str(tmp_path / "notes.txt"))

@@ -76,6 +76,18 @@ def test_there_is_nothing_to_compare_before_the_first_hour_has_passed() -> None:
     assert windows_of("2026-11-25", "2026-11-26", "none") is None
 
 
+def test_a_window_that_has_not_begun_is_compared_with_nothing() -> None:
+    assert windows_of("2026-12-01", "2027-01-01", "previous", "2026-11-25T06:00:00Z") is None
+    assert windows_of("2026-12-01", "2027-01-01", "year", "2026-11-30T23:59:59Z") is None
+
+
+def test_a_part_of_29_february_is_held_against_the_same_part_of_the_28th() -> None:
+    assert windows_of("2028-02-29", "2028-03-01", "year", "2028-02-29T12:30:00Z") == [
+        *("2028-02-29", "2028-02-29T12:00:00Z"),
+        *("2027-02-28", "2027-02-28T12:00:00Z"),
+    ]
+
+
 def test_what_is_longer_than_a_year_has_no_year_before() -> None:
     with pytest.raises(Unprocessable, match=r"from 2025-01-01T00:00:00Z to 2026-01-02T00:00:00Z is longer than a year"):
         windows_of("2025-01-01", "2026-01-02", "year")

@@ -29,7 +29,7 @@ _PARAMETERS = {
 @get(
     "/admin/usage/export",
     guards=[requires(BILLING_MANAGE)],
-    operation_class=query_of(*(one._replace(required=one is OF) for one in _ALL)),
+    operation_class=query_of(*(one._replace(required=one is OF) for one in _ALL), files=MEDIA_TYPES.values()),
     responses={
         200: ResponseSpec(
             data_container=bytes,
@@ -53,7 +53,7 @@ async def get_export(request: AnyRequest) -> Stream:
     def write(connection: Connection, out: IO[bytes], after_part: AfterPart) -> None:
         write_export(connection, org_id, export, now, out, after_part)
 
-    held = await service.exports.write(write)
+    held = await service.exports.write(org_id, write)
     headers = {
         "Content-Disposition": f'attachment; filename="{file_name(org_id, export)}"',
         "Content-Length": str(held.size),

@@ -1,12 +1,14 @@
 """Exports on their way: written into temporary files from one snapshot each, then sent as slowly as they are read.
 
-A reader who is slow, or never comes back, holds a file and nothing of the database. All files together are bounded.
+A reader who is slow holds a file and nothing of the database; one who stops reading loses it. All files together are
+bounded, and one organization may have half of those that wait, so that it does not shut out the others.
 """
 
 import asyncio
 import errno
 import threading
 import weakref
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from tempfile import TemporaryFile
@@ -19,6 +21,8 @@ Write = Callable[[Connection, IO[bytes], Callable[[], None]], None]
 """Writes an export from a snapshot into a file, and calls the function after every some rows."""
 
 MOST_AT_ONCE: Final = 8
+STALLED_SEC: Final = 300
+"""A file of which nothing is taken for so long is let go."""
 _CHUNK_BYTES: Final = 262_144
 
 
@@ -30,19 +34,21 @@ class Exports:
         self._engine = engine
         self._most = most_bytes
         self._held = 0
-        self._asked = 0
+        self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-export")
 
-    async def write(self, write: Write) -> "HeldFile":
-        """The file of one export. Unavailable where too many wait, DiskFull where the files take too much room."""
-        if self._asked >= MOST_AT_ONCE:
+    async def write(self, owner: str, write: Write) -> "HeldFile":
+        """The file of one export of an organization. Unavailable where too many wait, DiskFull where room is short."""
+        if self._asked.total() >= MOST_AT_ONCE:
             raise Unavailable("Too many exports wait to be written; ask again shortly.")
-        self._asked += 1
+        if self._asked[owner] >= MOST_AT_ONCE // 2:
+            raise Unavailable("Too many exports of this organization wait to be written; ask again shortly.")
+        self._asked[owner] += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, write)
         finally:
-            self._asked -= 1
+            self._asked[owner] -= 1
 
     def _write(self, write: Write) -> "HeldFile":
         held = HeldFile(self)
@@ -107,10 +113,13 @@ class HeldFile:
         self._close()
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes of the file; it is closed after the last, or where the reader leaves."""
+        """The bytes of the file; it is closed after the last, and where the reader leaves or takes nothing for long."""
+        loop = asyncio.get_running_loop()
         try:
             while chunk := await asyncio.to_thread(self.file.read, _CHUNK_BYTES):
+                stalled = loop.call_later(STALLED_SEC, self.close)
                 yield chunk
+                stalled.cancel()
         finally:
             self.close()
 

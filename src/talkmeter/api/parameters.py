@@ -1,13 +1,13 @@
 """The parameters of queries: described once for OpenAPI, and read with a sentence for what is not allowed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from litestar.openapi.spec import Operation, Parameter, Schema
-from litestar.openapi.spec.enums import OpenAPIType
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Parameter, Schema
+from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
-from talkmeter.api.auth import ORGANIZATION_HEADER, ORGANIZATION_PARAMETER
+from talkmeter.api.auth import NOT_UTF8, ORGANIZATION_HEADER, ORGANIZATION_PARAMETER
 from talkmeter.api.openapi import QueryOperation
 from talkmeter.api.problems import AnyRequest
 from talkmeter.errors import Unprocessable, shown
@@ -96,10 +96,15 @@ _AT_HAND: Final = Parameter(
     schema=Schema(type=OpenAPIType.STRING),
     description="The ETag of an answer at hand.",
 )
+_FILE: Final = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
 
 
-def query_of(*parameters: Described, conditional: bool = False) -> type[Operation]:
-    """The description of a query with these parameters; `conditional` where it may answer 304."""
+def query_of(*parameters: Described, conditional: bool = False, files: Iterable[str] = ()) -> type[Operation]:
+    """The description of a query with these parameters; `conditional` where it may answer 304.
+
+    `files` are the media types of its answer where that is a file.
+    """
+    media_types = tuple(files)
     described = [*map(_openapi, parameters), *_ORGANIZATION, *([_AT_HAND] if conditional else [])]
 
     @dataclass
@@ -109,6 +114,9 @@ def query_of(*parameters: Described, conditional: bool = False) -> type[Operatio
         def __post_init__(self) -> None:
             super().__post_init__()
             self.parameters = [*(self.parameters or ()), *described]
+            answer = (self.responses or {}).get("200")
+            if media_types and isinstance(answer, OpenAPIResponse):
+                answer.content = {one: OpenAPIMediaType(schema=_FILE) for one in media_types}
 
     return Query
 
@@ -124,11 +132,14 @@ def read_parameters(request: AnyRequest, *known: Described, strict: bool = True)
         if name in read:
             raise Unprocessable(f"'{name}' is given more than once.")
         if name in names:
+            if NOT_UTF8 in value:
+                raise Unprocessable(f"'{name}' is not UTF-8: {shown(value)}.")
             if CONTROL.search(value):
                 raise Unprocessable(f"'{name}' holds a control character: {shown(value)}.")
             read[name] = value
         elif strict and name != ORGANIZATION_PARAMETER:
-            raise Unprocessable(f"{shown(name)} is no parameter here; there are {', '.join(names)}.")
+            there_are = f"there are {', '.join(names)}" if names else "there are none"
+            raise Unprocessable(f"{shown(name)} is no parameter here; {there_are}.")
     return read
 
 

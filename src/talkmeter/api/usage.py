@@ -154,12 +154,15 @@ async def get_record(
 
 
 @get(RECORDS_PATH + "/{kind:str}", guards=[requires(BILLING_MANAGE)], include_in_schema=False)
-async def get_record_of_slashes(request: AnyRequest, kind: str) -> Response[bytes]:
+async def get_record_of_slashes(
+    request: AnyRequest, kind: Annotated[str, PathParameter(description="The kind of the record.")]
+) -> Response[bytes]:
     """The same for an id of nothing but slashes, of which routing leaves no part."""
     return await _history(request, kind)
 
 
 async def _history(request: AnyRequest, kind: str) -> Response[bytes]:
+    read_parameters(request)
     org_id = organization_of(caller_of(request))
     service: Service = request.app.state.service
     key = RecordKey(read_record_kind(kind), _last_part(request, kind))

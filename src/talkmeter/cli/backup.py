@@ -14,7 +14,7 @@ def backup(file: Path) -> None:
     from talkmeter.cli.database import opened
     from talkmeter.ledger.engine import open_engine
     from talkmeter.ledger.moving import own_identity
-    from talkmeter.ledger.sqlite import write_copy
+    from talkmeter.ledger.sqlite import file_url, write_copy
 
     if file.exists():
         raise Refused(f"{file} is there already; name a file that is not.")
@@ -27,7 +27,7 @@ def backup(file: Path) -> None:
             if engine.dialect.name != "sqlite":
                 raise Refused("This is for SQLite; a PostgreSQL database is backed up by pg_dump or a base backup.")
             write_copy(engine, part)
-        made = open_engine(f"sqlite:///{part}")
+        made = open_engine(file_url(part))
         own_identity(made)
         made.dispose()
         part.replace(file)

@@ -1,4 +1,7 @@
-"""The states ever received, and their pruning after TALKMETER_HISTORY_DAYS; the winning state is never removed."""
+"""The states ever received, and their pruning after TALKMETER_HISTORY_DAYS.
+
+The winning state of a record is never removed, nor the last one that named an inventory item.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
@@ -14,7 +17,7 @@ from talkmeter.ledger.rows import state_of_history
 from talkmeter.ledger.statements import Compiled, integer
 from talkmeter.ledger.winners import read_winners
 from talkmeter.period import MICROSECONDS_PER_DAY
-from talkmeter.records import Kind, RecordKey, State, rank
+from talkmeter.records import InventoryItem, Kind, RecordKey, State, rank
 
 RECORDS_PER_STEP: Final = 500
 _SWEEP_EVERY_SEC: Final = 3_600.0
@@ -110,8 +113,22 @@ def _sweep(engine: Engine, before: int) -> Iterator[None]:
 def _prune_records(engine: Engine, org_id: str, keys: list[RecordKey], before: int) -> None:
     with writing(engine) as connection:
         winners = read_winners(connection, org_id, keys)
-        for row in history_rows(connection, org_id, keys):
+        rows = list(history_rows(connection, org_id, keys))
+        named = _last_named([state_of_history(row) for row in rows])
+        for row in rows:
             state = state_of_history(row)
-            winner = winners.get(RecordKey(state.kind, state.id))
-            if integer(row[_STORED_AT]) < before and winner is not None and rank(state) != rank(winner):
+            key = RecordKey(state.kind, state.id)
+            kept = {rank(one) for one in (winners.get(key), named.get(key)) if one is not None}
+            if integer(row[_STORED_AT]) < before and key in winners and rank(state) not in kept:
                 _DELETE.change(connection, row[:8])
+
+
+def _last_named(states: Iterable[State]) -> dict[RecordKey, State]:
+    """The greatest state of each inventory item that has a name: breakdowns call a deleted item by it."""
+    named: dict[RecordKey, State] = {}
+    for state in states:
+        key = RecordKey(state.kind, state.id)
+        has_name = isinstance(state.record, InventoryItem) and state.record.name is not None
+        if has_name and (key not in named or rank(state) > rank(named[key])):
+            named[key] = state
+    return named

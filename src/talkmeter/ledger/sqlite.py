@@ -95,3 +95,8 @@ def write_copy(engine: Engine, file: Path) -> None:
         connection.connection.execute("VACUUM INTO ?", (str(file),))
     with file.open("rb") as written:
         os.fsync(written.fileno())
+
+
+def file_url(file: Path) -> str:
+    """The address of a file, whatever its name holds."""
+    return URL.create("sqlite", database=str(file)).render_as_string()

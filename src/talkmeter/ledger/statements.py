@@ -83,10 +83,6 @@ class Compiled:
         result.close()
         return rows
 
-    def run_integers(self, connection: Connection, parameters: Row) -> list[tuple[int, ...]]:
-        """Every row of a query whose columns are integers and never null."""
-        return cast("list[tuple[int, ...]]", self.run(connection, parameters))
-
     def change(self, connection: Connection, parameters: Row) -> int:
         """Run an UPDATE or DELETE; how many rows it touched."""
         return self._execute(connection, parameters, 0).rowcount

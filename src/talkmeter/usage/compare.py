@@ -15,6 +15,7 @@ from talkmeter.counting import Counters, average_seconds, minutes
 from talkmeter.errors import Unprocessable
 from talkmeter.period import (
     EARLIEST_INSTANT,
+    MICROSECONDS_PER_DAY,
     MICROSECONDS_PER_HOUR,
     Window,
     format_instant,
@@ -89,7 +90,7 @@ def compared_windows(window: Window, mode: Mode, now: int) -> Windows | None:
     if mode == "none":
         return None
     passed = window
-    if window.start <= now < window.end:
+    if now < window.end:
         passed = Window(window.start, now // MICROSECONDS_PER_HOUR * MICROSECONDS_PER_HOUR)
         if passed.end <= passed.start:
             return None
@@ -115,7 +116,10 @@ def _year_before(passed: Window, asked: Window) -> Window:
     if _a_year_earlier(asked.end, is_end=True) > asked.start:
         bounds = f"from {format_instant(asked.start)} to {format_instant(asked.end)}"
         raise Unprocessable(f"The range {bounds} is longer than a year and cannot be compared with the year before.")
-    return Window(_a_year_earlier(passed.start, is_end=False), _a_year_earlier(passed.end, is_end=True))
+    start, end = _a_year_earlier(passed.start, is_end=False), _a_year_earlier(passed.end, is_end=True)
+    # A part of 29 February is held against the same part of the 28th.
+    inside_one_day = passed.start // MICROSECONDS_PER_DAY == passed.end // MICROSECONDS_PER_DAY
+    return Window(start, start + passed.end - passed.start if inside_one_day else end)
 
 
 def _a_year_earlier(instant: int, *, is_end: bool) -> int:

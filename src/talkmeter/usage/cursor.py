@@ -15,16 +15,18 @@ from talkmeter.errors import Unprocessable
 _SEAL_BYTES: Final = 16
 _LONGEST: Final = 1_000
 _WRONG: Final = (
-    "'cursor' does not belong to this query: send the next_cursor of its page before, and all else as it was."
+    "'cursor' does not belong to this query: send the next_cursor of its page before, and all else as it was; "
+    "without 'from' and 'to' the window changes at midnight (UTC)."
 )
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
-    """The last record of a page, and the revision of the organization at the first page."""
+    """The last record of a page; of the first page the organization's revision, and what was stale then."""
 
     created_at: int
     id: str
     revision: str
+    stale_before: int = 0
 
 
 _decoder: Final = msgspec.msgpack.Decoder(Place)

@@ -1,7 +1,8 @@
 """Which records match a filter: those of a window with some values and properties, and what they come to.
 
-A page is found without reading what lies between it and the first: days without a matching record are left out by the
-daily totals, and within a day the index goes on from where the page before ended.
+A page is found without reading what lies between it and the first: within a day the index goes on from where the page
+before ended, and days on which the filter's first value has no record are left out by the daily totals. On the other
+days, records that only another part of the filter refuses are looked at.
 """
 
 from collections.abc import Iterator

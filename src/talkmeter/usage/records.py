@@ -116,6 +116,9 @@ def read_records(  # noqa: PLR0913  what one page depends on
     """One page of the records of a window; `key` seals its cursors. Unprocessable where the cursor is another's."""
     query = (org_id, "records", *window, *wanted)
     place = None if cursor is None else read_cursor(cursor, key, query)
+    if place is not None:
+        # What is stale is decided once for all pages.
+        present = present._replace(stale_before=place.stale_before)
     days = matching_days(connection, org_id, window, wanted)
     found: list[StoredState] = []
     for stored in iterate_records(connection, org_id, window, wanted, present, after=place, days=days, most=limit + 1):
@@ -126,7 +129,7 @@ def read_records(  # noqa: PLR0913  what one page depends on
     next_cursor = None
     if len(found) > limit:
         last = found[limit - 1].state
-        next_cursor = write_cursor(Place(created_at(last), last.id, first_revision), key, query)
+        next_cursor = write_cursor(Place(created_at(last), last.id, first_revision, present.stale_before), key, query)
     total = sum_records(connection, org_id, window, wanted, present, days) if place is None else None
     head: dict[str, Any] = {
         "kind": wanted.kind,

@@ -1,0 +1,179 @@
+"""Questions for an export: which ones are refused and why, and Parquet where its optional part is not installed."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.api.exports import EXPORT, csv_rows, export
+from tests.api.organizations import Organization, client_of, new_organization, refusal_of
+from tests.api.questions import Query, asked, assert_needs_billing_manage, refusal_to, twice
+from tests.api.usage_of_march import WINDOW
+from tests.events import conversation
+from tests.servers import TALKMETER, environment_for, running_server
+
+DAILY: Query = {**WINDOW, "of": "daily"}
+CALLS: Query = {**WINDOW, "of": "records"}
+RUNS: Query = {**CALLS, "kind": "workflow_execution"}
+BREAKDOWN: Query = {**WINDOW, "of": "breakdown"}
+FILTERS = "day, agent, number, widget, channel, modality, direction, workflow, status, has_duration, live, stale"
+DIMENSIONS = "agent, number, widget, channel, modality, direction, status, workflow, run_status"
+OF_DAILY = "there are of, format, from, to."
+OF_RECORDS = f"there are of, format, from, to, kind, {FILTERS}."
+OF_BREAKDOWN = "there are of, format, from, to, by, order."
+OF_ANY = f"there are of, format, from, to, kind, {FILTERS}, by, order."
+NO_PARQUET = (
+    "Parquet needs an optional part that is not installed here: pip install 'talkmeter[parquet]'. "
+    "format=csv and format=jsonl work without it."
+)
+REFUSED: dict[str, tuple[Query, str]] = {
+    "of nothing": (WINDOW, "'of' is missing: it must be one of daily, records, breakdown."),
+    "of an empty word": ({**WINDOW, "of": ""}, "'of' must be one of daily, records, breakdown, not ''."),
+    "of an unknown word": ({**WINDOW, "of": "days"}, "'of' must be one of daily, records, breakdown, not 'days'."),
+    "a slip in a name": ({**WINDOW, "off": "daily"}, f"'off' is no parameter here; {OF_ANY}"),
+    "a spreadsheet": ({**DAILY, "format": "xlsx"}, "'format' must be one of csv, jsonl, parquet, not 'xlsx'."),
+    "an empty format": ({**DAILY, "format": ""}, "'format' must be one of csv, jsonl, parquet, not ''."),
+    "a format in capitals": ({**DAILY, "format": "CSV"}, "'format' must be one of csv, jsonl, parquet, not 'CSV'."),
+    "days of a kind": ({**DAILY, "kind": "conversation"}, f"'kind' is no parameter here; {OF_DAILY}"),
+    "days of an agent": ({**DAILY, "agent": "agent-1"}, f"'agent' is no parameter here; {OF_DAILY}"),
+    "days by agent": ({**DAILY, "by": "agent"}, f"'by' is no parameter here; {OF_DAILY}"),
+    "days compared": ({**DAILY, "compare": "year"}, f"'compare' is no parameter here; {OF_DAILY}"),
+    "records with a limit": ({**CALLS, "limit": "10"}, f"'limit' is no parameter here; {OF_RECORDS}"),
+    "records from a cursor": ({**CALLS, "cursor": "x"}, f"'cursor' is no parameter here; {OF_RECORDS}"),
+    "records by agent": ({**CALLS, "by": "agent"}, f"'by' is no parameter here; {OF_RECORDS}"),
+    "records of an unknown kind": (
+        {**CALLS, "kind": "agent"},
+        "'kind' must be one of conversation, workflow_execution, not 'agent'.",
+    ),
+    "calls of a workflow": (
+        {**CALLS, "workflow": "w"},
+        "'workflow' goes with kind=workflow_execution only, not with conversation.",
+    ),
+    "runs of an agent": (
+        {**RUNS, "agent": ""},
+        "'agent' goes with kind=conversation only, not with workflow_execution.",
+    ),
+    "records of an unknown status": (
+        {**RUNS, "status": "done"},
+        "'status' must be one of cancelled, failed, running, success, waiting, not 'done'.",
+    ),
+    "records of another flag": ({**CALLS, "live": "1"}, "'live' must be true or false, not '1'."),
+    "records of another day": (
+        {**CALLS, "day": "2026-04-01"},
+        "'day' must be a day of the window from 2026-03-02T00:00:00Z to 2026-03-16T00:00:00Z, not 2026-04-01.",
+    ),
+    "a breakdown by nothing": (BREAKDOWN, f"'by' is missing: it must be one of {DIMENSIONS}."),
+    "a breakdown by a day": ({**BREAKDOWN, "by": "day"}, f"'by' must be one of {DIMENSIONS}, not 'day'."),
+    "a breakdown in another order": (
+        {**BREAKDOWN, "by": "agent", "order": "runs"},
+        "A breakdown by agent can be in order of calls, voice, chat, not of runs.",
+    ),
+    "a breakdown with a limit": (
+        {**BREAKDOWN, "by": "agent", "limit": "5"},
+        f"'limit' is no parameter here; {OF_BREAKDOWN}",
+    ),
+    "a breakdown with series": (
+        {**BREAKDOWN, "by": "agent", "interval": "day"},
+        f"'interval' is no parameter here; {OF_BREAKDOWN}",
+    ),
+    "a breakdown compared": (
+        {**BREAKDOWN, "by": "agent", "compare": "previous"},
+        f"'compare' is no parameter here; {OF_BREAKDOWN}",
+    ),
+    "a breakdown of an agent": (
+        {**BREAKDOWN, "by": "agent", "agent": "a"},
+        f"'agent' is no parameter here; {OF_BREAKDOWN}",
+    ),
+    "a window without an end": (
+        {"of": "daily", "from": "2026-03-01"},
+        "'to' is missing: give both 'from' and 'to', or neither for month to date ('from' was given).",
+    ),
+    "a window that is too long": (
+        {"of": "daily", "from": "2026-01-01", "to": "2027-01-03"},
+        "The range from 2026-01-01T00:00:00Z to 2027-01-03T00:00:00Z is longer than 366 days.",
+    ),
+    "a control character": ({**CALLS, "agent": "a\r\nb"}, r"'agent' holds a control character: 'a\r\nb'."),
+}
+
+
+@pytest.mark.parametrize(("query", "sentence"), REFUSED.values(), ids=REFUSED)
+def test_an_export_that_breaks_a_rule_is_refused_and_the_rule_is_told(
+    known: Organization, query: Query, sentence: str
+) -> None:
+    assert refusal_to(known, "export", query) == sentence
+    assert "Content-Disposition" not in asked(known, "export", query).headers
+
+
+@pytest.mark.parametrize("again", [{"of": "records"}, {"of": "daily"}, {"format": "csv"}, {"from": "2026-03-02"}])
+def test_a_parameter_that_is_given_twice_is_refused(known: Organization, again: Query) -> None:
+    query = twice({**DAILY, "format": "csv"}, **again)
+    assert refusal_of(known.client.get(f"{EXPORT}?{query}"), 422) == f"'{next(iter(again))}' is given more than once."
+
+
+@pytest.mark.parametrize("query", [DAILY, CALLS, {**BREAKDOWN, "by": "agent"}], ids=lambda query: query["of"])
+def test_an_export_needs_billing_manage(known: Organization, query: Query) -> None:
+    assert_needs_billing_manage(known, "export", query)
+
+
+def test_a_browser_that_is_signed_in_downloads_by_its_cookie(known: Organization) -> None:
+    page = {"Sec-Fetch-Site": "same-origin"}
+    signed_in = known.client.post("/session", headers=page)
+    assert signed_in.is_success
+    cookie = signed_in.headers["Set-Cookie"].partition(";")[0]
+    with client_of(known.server, None, Cookie=cookie) as browser:
+        answer = browser.get(EXPORT, params={**DAILY, "organization_id": known.id})
+    assert (answer.status_code, answer.content) == (200, export(known, DAILY).content)
+
+
+def test_no_other_method_exports(known: Organization) -> None:
+    for method in ("POST", "PUT", "DELETE"):
+        refusal_of(known.client.request(method, EXPORT, params=DAILY), 405)
+
+
+# -------------------------------------------------------------------------------------------- without the optional part
+
+
+@pytest.fixture(scope="module")
+def without_pyarrow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment in which pyarrow cannot be imported."""
+    folder = tmp_path_factory.mktemp("shadow") / "pyarrow"
+    folder.mkdir()
+    (folder / "__init__.py").write_text('raise ImportError("there is no pyarrow here")\n')
+    return {"PYTHONPATH": str(folder.parent)}
+
+
+def test_a_server_without_pyarrow_refuses_parquet_and_exports_the_rest(
+    tmp_path: Path, without_pyarrow: dict[str, str]
+) -> None:
+    with running_server(tmp_path, without_pyarrow) as server, new_organization(server) as org:
+        org.send(conversation())
+        for query in (DAILY, CALLS, {**BREAKDOWN, "by": "agent"}):
+            assert refusal_to(org, "export", {**query, "format": "parquet"}) == NO_PARQUET
+            for format_ in ("csv", "jsonl"):
+                assert export(org, {**query, "format": format_}).status_code == 200
+        assert len(csv_rows(export(org, DAILY).content)) == 14
+
+
+def test_a_command_without_pyarrow_refuses_parquet_and_leaves_no_file(
+    tmp_path: Path, without_pyarrow: dict[str, str]
+) -> None:
+    environment = {**environment_for(tmp_path, {}), **without_pyarrow}
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [TALKMETER, *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+        )
+
+    assert run("orgs", "add", "acme").returncode == 0
+    arguments = ("export", "--org", "acme", "--of", "daily", "--from", "2026-03-01", "--to", "2026-03-02")
+    refused = run(*arguments, "--format", "parquet", "--output", "days.parquet")
+    assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", f"talkmeter: {NO_PARQUET}\n")
+    assert list(tmp_path.glob("*parquet*")) == list(tmp_path.glob(".*parquet*")) == []
+    done = run(*arguments)
+    assert (done.returncode, done.stdout.count("\n")) == (0, 2)

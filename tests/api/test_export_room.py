@@ -1,0 +1,279 @@
+"""The files of exports on their way: they are bounded, given back, and hold nothing of the database meanwhile."""
+
+import asyncio
+import errno
+import gc
+import re
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from talkmeter.api.exports import MOST_AT_ONCE, Exports, HeldFile
+from talkmeter.errors import DiskFull, Unavailable
+from talkmeter.ledger.engine import Connection, open_engine
+from talkmeter.ledger.migrate import migrate
+from tests.api.exports import EXPORT, csv_rows, export
+from tests.api.organizations import Organization, assert_error, new_organization
+from tests.api.questions import Query, asked
+from tests.api.wire import download
+from tests.events import conversation
+from tests.servers import Server, running_server
+
+CALLS = 6_000
+ROOM = 15_000_000
+WINDOW = "from=2026-03-01&to=2026-03-02"
+RECORDS: Query = {"of": "records", "from": "2026-03-01", "to": "2026-03-02"}
+DAILY: Query = {**RECORDS, "of": "daily"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("server"), export_bytes=str(ROOM)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def large(server: Server) -> Iterator[Organization]:
+    """An organization with an export of which one fits into the room, and two do not."""
+    with new_organization(server) as org:
+        for begin in range(0, CALLS, 1_000):
+            org.send(*(_call(number) for number in range(begin, begin + 1_000)))
+        size = int(org.client.head(EXPORT, params=RECORDS).headers["Content-Length"])
+        assert ROOM / 2 < size < ROOM
+        yield org
+
+
+def _call(number: int) -> dict[str, object]:
+    """A call whose row is as long as its ids may be."""
+    name = f"{number:0200}"
+    told = conversation(name, agent_id=name, agent_number=name, web_widget_id=name)
+    return {**told, "id": name, "source": f"/{number:0499}"}
+
+
+def checkpoint(server: Server) -> tuple[int, ...]:
+    """Empty the write-ahead log: (0, 0, 0) where no reader holds a snapshot that needs it."""
+    with closing(sqlite3.connect(server.folder / "talkmeter.db", timeout=0)) as connection:
+        row: tuple[int, ...] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return row
+
+
+def wait_for_room(org: Organization) -> None:
+    """Ask for the large export until it fits; the test's time limit ends what never happens."""
+    while (answer := asked(org, "export", RECORDS)).status_code == 507:
+        pass
+    assert answer.status_code == 200, answer.text
+
+
+# ------------------------------------------------------------------------------------------------- a slow reader
+
+
+def test_a_reader_who_stops_in_the_middle_holds_no_snapshot_of_the_database(
+    server: Server, large: Organization
+) -> None:
+    with (
+        new_organization(server) as other,
+        download(server, large.key, f"{EXPORT}?of=records&{WINDOW}") as slow,
+    ):
+        assert slow.response.status == 200
+        first = slow.read(1_000)
+        other.send(conversation())
+        assert checkpoint(server) == (0, 0, 0)
+        other.send(conversation("call-2"))
+        with closing(sqlite3.connect(server.folder / "talkmeter.db", isolation_level=None)) as holder:
+            holder.execute("BEGIN")
+            holder.execute("SELECT count(*) FROM conversation").fetchone()
+            other.send(conversation("call-3"))
+            # What a reader who holds a snapshot does.
+            assert checkpoint(server)[0] == 1
+        assert checkpoint(server) == (0, 0, 0)
+        rows = csv_rows(first + slow.read())
+    assert len(rows) == CALLS
+    wait_for_room(large)
+
+
+def test_what_comes_while_an_export_is_read_is_not_in_it(server: Server, large: Organization) -> None:
+    with download(server, large.key, f"{EXPORT}?of=records&{WINDOW}") as slow:
+        first = slow.read(1_000)
+        late = conversation("late", created_at="2026-03-01T00:00:00Z")
+        assert large.send(late)["accepted"] == 1
+        rows = csv_rows(first + slow.read())
+        assert large.send({**late, "type": "conversation.deleted", "time": "2026-03-02T00:00:00Z"})["accepted"] == 1
+    assert "late" not in {row["id"] for row in rows}
+    assert len(rows) == CALLS
+
+
+# ----------------------------------------------------------------------------------------------------- the room
+
+
+FULL = (
+    "The files of all exports now on their way may take 15,000,000 bytes together (TALKMETER_EXPORT_BYTES), "
+    "and this one does not fit; ask for a shorter range, or again later."
+)
+
+
+def test_while_one_export_is_read_slowly_another_large_one_has_no_room_and_a_small_one_has(
+    server: Server, large: Organization
+) -> None:
+    wait_for_room(large)
+    with download(server, large.key, f"{EXPORT}?of=records&{WINDOW}") as slow:
+        slow.read(1_000)
+        refused = asked(large, "export", RECORDS)
+        assert_error(refused, 507)
+        assert refused.json()["detail"] == FULL
+        assert refused.headers["Retry-After"] == "30"
+        assert "Content-Disposition" not in refused.headers
+        assert len(csv_rows(export(large, DAILY).content)) == 1
+        # Nothing of the refused ones is counted.
+        assert asked(large, "export", RECORDS).status_code == 507
+        slow.read()
+    wait_for_room(large)
+
+
+def test_the_room_of_a_reader_who_goes_away_is_given_back(server: Server, large: Organization) -> None:
+    for read in (0, 1_000, 300_000):
+        wait_for_room(large)
+        with download(server, large.key, f"{EXPORT}?of=records&{WINDOW}") as slow:
+            assert slow.response.status == 200
+            slow.read(read)
+            slow.leave()
+    wait_for_room(large)
+    assert "Traceback" not in server.log()
+    assert '"level": "error"' not in server.log()
+
+
+@pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet"])
+def test_exports_one_after_another_each_have_the_whole_room(large: Organization, format_: str) -> None:
+    for _ in range(4):
+        assert export(large, {**RECORDS, "format": format_}).status_code == 200
+        assert large.client.head(EXPORT, params={**RECORDS, "format": format_}).status_code == 200
+
+
+def test_an_export_that_is_larger_than_all_the_room_is_refused_and_leaves_it_free(tmp_path: Path) -> None:
+    with running_server(tmp_path, export_bytes="4096") as server, new_organization(server) as org:
+        org.send(*(conversation(f"call-{number}") for number in range(100)))
+        for query in (RECORDS, {**RECORDS, "format": "jsonl"}, {**RECORDS, "format": "parquet"}) * 3:
+            refused = asked(org, "export", query)
+            assert_error(refused, 507)
+            assert "4,096 bytes" in refused.json()["detail"]
+        for _ in range(20):
+            assert len(csv_rows(export(org, DAILY).content)) == 1
+            assert org.client.head(EXPORT, params=DAILY).status_code == 200
+
+
+# --------------------------------------------------------------------------------------- within the process
+
+
+@pytest.fixture
+def exports(tmp_path: Path) -> Iterator[Exports]:
+    """Exports of an empty database, with room for 1,000 bytes."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'talkmeter.db'}")
+    migrate(engine)
+    exports = Exports(engine, 1_000)
+    yield exports
+    exports.close()
+    engine.dispose()
+
+
+def writes(size: int, meanwhile: Callable[[], object] = lambda: None) -> Callable[..., None]:
+    """Something to export: `size` bytes; `meanwhile` is done before they are written."""
+
+    def write(_connection: Connection, out: IO[bytes], after_part: Callable[[], None]) -> None:
+        meanwhile()
+        out.write(b"x" * size)
+        after_part()
+
+    return write
+
+
+async def content_of(held: HeldFile) -> bytes:
+    return b"".join([chunk async for chunk in held.chunks()])
+
+
+def test_more_than_eight_exports_at_once_are_told_to_come_again(exports: Exports) -> None:
+    go_on = threading.Event()
+
+    async def ask() -> None:
+        waiting = [
+            asyncio.create_task(exports.write(f"org-{number}", writes(10, go_on.wait)))
+            for number in range(MOST_AT_ONCE)
+        ]
+        # Lets all of them begin.
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable, match=re.escape("Too many exports wait to be written; ask again shortly.")):
+            await exports.write("acme", writes(10))
+        go_on.set()
+        assert [await content_of(await one) for one in waiting] == [b"x" * 10] * MOST_AT_ONCE
+        assert await content_of(await exports.write("acme", writes(10))) == b"x" * 10
+
+    asyncio.run(ask())
+
+
+def test_a_caller_who_leaves_before_the_file_is_written_leaves_no_file(exports: Exports) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        begun.set()
+        go_on.wait()
+
+    async def ask() -> None:
+        leaving = asyncio.create_task(exports.write("acme", writes(900, wait)))
+        await asyncio.to_thread(begun.wait)
+        leaving.cancel()
+        await asyncio.wait([leaving])
+        assert leaving.cancelled()
+        go_on.set()
+        del leaving
+        # Written after the other one in the same thread, so that one is done; it was for nobody, and is gone.
+        await exports.write("acme", writes(1))
+        gc.collect()
+        assert len(await content_of(await exports.write("acme", writes(999)))) == 999
+
+    asyncio.run(ask())
+
+
+def test_a_file_that_is_never_read_is_given_back_with_the_answer_it_was_for(exports: Exports) -> None:
+    async def ask() -> None:
+        held = await exports.write("acme", writes(600))
+        with pytest.raises(DiskFull):
+            await exports.write("acme", writes(600))
+        assert held.size == 600
+        del held
+        gc.collect()
+        assert len(await content_of(await exports.write("acme", writes(1_000)))) == 1_000
+
+    asyncio.run(ask())
+
+
+def test_a_disk_without_room_is_a_507_and_the_room_is_given_back(exports: Exports) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def ask() -> None:
+        for _ in range(3):
+            with pytest.raises(DiskFull, match="There is no room for this export in the folder for temporary files"):
+                await exports.write("acme", writes(900, full))
+        assert len(await content_of(await exports.write("acme", writes(1_000)))) == 1_000
+
+    asyncio.run(ask())
+
+
+def test_any_other_fault_is_told_as_it_is_and_the_room_is_given_back(exports: Exports) -> None:
+    def fault() -> None:
+        raise ZeroDivisionError
+
+    async def ask() -> None:
+        for error, broken in ((ZeroDivisionError, fault), (PermissionError, _no_permission)):
+            with pytest.raises(error):
+                await exports.write("acme", writes(900, broken))
+        assert len(await content_of(await exports.write("acme", writes(1_000)))) == 1_000
+
+    asyncio.run(ask())
+
+
+def _no_permission() -> None:
+    raise PermissionError(errno.EACCES, "Permission denied")
