@@ -213,6 +213,55 @@ def test_more_than_eight_exports_at_once_are_told_to_come_again(exports: Exports
     asyncio.run(ask())
 
 
+def test_one_organization_has_half_of_those_that_wait_and_the_others_the_rest(exports: Exports) -> None:
+    go_on = threading.Event()
+
+    async def ask() -> None:
+        waiting = [asyncio.create_task(exports.write("acme", writes(10, go_on.wait))) for _ in range(MOST_AT_ONCE // 2)]
+        # Lets all of them begin.
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable, match="Too many exports of this organization wait to be written"):
+            await exports.write("acme", writes(10))
+        other = asyncio.create_task(exports.write("other", writes(20)))
+        await asyncio.sleep(0)
+        go_on.set()
+        assert await content_of(await other) == b"x" * 20
+        assert [await content_of(await one) for one in waiting] == [b"x" * 10] * len(waiting)
+        assert await content_of(await exports.write("acme", writes(10))) == b"x" * 10
+
+    asyncio.run(ask())
+
+
+def test_a_reader_who_takes_nothing_for_long_loses_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("talkmeter.api.exports.STALLED_SEC", 0.01)
+    engine = open_engine(f"sqlite:///{tmp_path / 'talkmeter.db'}")
+    migrate(engine)
+    exports = Exports(engine, 1_000_000)
+
+    async def ask() -> None:
+        stopped = (await exports.write("acme", writes(600_000))).chunks()
+        first = await anext(stopped)
+        assert 0 < len(first) < 600_000
+        # The test's time limit ends what never happens.
+        while (held := await file_or_none(exports, 1_000_000)) is None:
+            pass
+        assert len(await content_of(held)) == 1_000_000
+        with pytest.raises(ValueError, match="closed file"):
+            await anext(stopped)
+
+    asyncio.run(ask())
+    exports.close()
+    engine.dispose()
+
+
+async def file_or_none(exports: Exports, size: int) -> HeldFile | None:
+    """A file of an export; none where there is no room for it."""
+    try:
+        return await exports.write("other", writes(size))
+    except DiskFull:
+        return None
+
+
 def test_a_caller_who_leaves_before_the_file_is_written_leaves_no_file(exports: Exports) -> None:
     begun, go_on = threading.Event(), threading.Event()
 

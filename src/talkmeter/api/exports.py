@@ -118,8 +118,10 @@ class HeldFile:
         try:
             while chunk := await asyncio.to_thread(self.file.read, _CHUNK_BYTES):
                 stalled = loop.call_later(STALLED_SEC, self.close)
-                yield chunk
-                stalled.cancel()
+                try:
+                    yield chunk
+                finally:
+                    stalled.cancel()
         finally:
             self.close()
 
