@@ -11,6 +11,7 @@ from talkmeter.api import jwks
 from talkmeter.api.jwks import KeySource, KeysUnreadable, choose_key, usable_keys
 from talkmeter.errors import Unavailable
 from tests.identity import KEYS, RSA_KEY, JwksHandler, key_server, public_jwk
+from tests.loops import run_to_end
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def test_keys_are_kept_and_fetched_anew_when_they_are_old(provider: str, monkeyp
             counts.append(JwksHandler.asked - before)
         return counts
 
-    assert asyncio.run(use()) == [1, 1, 2]
+    assert run_to_end(use()) == [1, 1, 2]
 
 
 def test_a_new_key_is_found_when_a_token_names_it(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +45,7 @@ def test_a_new_key_is_found_when_a_token_names_it(provider: str, monkeypatch: py
         monkeypatch.setattr(JwksHandler, "keys", KEYS)
         assert await source.find("ec-1") is not None
 
-    asyncio.run(use())
+    run_to_end(use())
 
 
 def test_many_at_once_fetch_the_keys_once(provider: str) -> None:
@@ -53,7 +54,7 @@ def test_many_at_once_fetch_the_keys_once(provider: str) -> None:
         assert all(await asyncio.gather(*(source.find("rsa-1") for _ in range(20))))
 
     before = JwksHandler.asked
-    asyncio.run(use())
+    run_to_end(use())
     assert JwksHandler.asked - before == 1
 
 
@@ -70,7 +71,7 @@ def test_while_the_provider_is_away_the_keys_at_hand_are_used(provider: str, mon
         with pytest.raises(Unavailable, match="cannot be fetched now"):
             await source.find("rsa-1")
 
-    asyncio.run(use())
+    run_to_end(use())
 
 
 @pytest.mark.parametrize("path", ["/moved", "/slow", "/large"])
@@ -80,7 +81,7 @@ def test_what_is_moved_slow_or_large_is_given_up(provider: str, monkeypatch: pyt
         monkeypatch.setattr(JwksHandler, "body", b" " * (jwks.LARGEST_BYTES + 1))
     started = time.monotonic()
     with pytest.raises(Unavailable, match="cannot be fetched now"):
-        asyncio.run(KeySource(f"{provider}{path}").find("rsa-1"))
+        run_to_end(KeySource(f"{provider}{path}").find("rsa-1"))
     assert time.monotonic() - started < 4
 
 

@@ -132,7 +132,7 @@ def test_a_later_page_says_that_something_has_changed_since_the_first(terminal: 
 
 def test_the_history_of_a_record_tells_why_one_state_counts_and_the_others_do_not(metered: Metered) -> None:
     printed = "\n".join(metered.run("records", "--id", "call-1"))
-    arrived = metered.answer("records/conversation/call-1")["states"][0]["stored_at"]
+    arrived = metered.get("records/conversation/call-1").json()["states"][0]["stored_at"]
 
     assert printed == (
         "conversation call-1: of the states received, the one that ranks highest counts\n\n"

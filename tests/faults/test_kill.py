@@ -28,7 +28,7 @@ from tests.postgres import new_database, postgres_server
 from tests.servers import Server, start_server, stop_server
 from tests.store.ledger import NOW
 
-ROUNDS: Final = int(os.environ.get("TALKMETER_FAULT_ROUNDS", "6"))
+ROUNDS: Final = int(os.environ.get("TALKMETER_FAULT_ROUNDS", "4"))
 SENDERS: Final = 4
 BATCH: Final = 20
 ORG: Final = "acme"

@@ -8,7 +8,10 @@ from sqlalchemy import event as database_event
 
 from talkmeter.ledger.engine import reading
 from talkmeter.period import Present, present, read_instant, read_window
+from talkmeter.records import Kind
 from talkmeter.usage.compare import Mode
+from talkmeter.usage.matching import Filter
+from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import read_summary
 from tests.events import Json, conversation, event, run
@@ -185,3 +188,34 @@ def test_a_summary_takes_at_most_four_statements(ledger: Ledger, from_: str, mod
         read_summary(connection, ORG, window, read_revision(connection, ORG, NOW), NOW, mode)
 
     assert len([sql for sql in ran if not sql.startswith("BEGIN")]) <= 4
+
+
+def test_what_is_stale_is_decided_once_for_all_pages_of_a_list(ledger: Ledger) -> None:
+    """Else a call that goes silent between two pages would be in neither list."""
+    ledger.tell(
+        *(
+            heard(call(f"call-{day}", day, status="ringing", duration=None), f"2026-03-{day:02}T09:00:00Z")
+            for day in (3, 4, 5, 6)
+        )
+    )
+    found: list[str] = []
+    cursor: str | None = None
+    for now in (at("2026-03-05T10:00:00Z"), at("2026-03-06T10:00:00Z"), at("2026-03-20T00:00:00Z")):
+        with reading(ledger.engine) as connection:
+            page = read_records(
+                connection,
+                ORG,
+                read_window("2026-03-01", "2026-04-01", 0),
+                Filter(Kind.CONVERSATION, stale=False),
+                read_revision(connection, ORG, now),
+                now,
+                key="test",
+                limit=1,
+                cursor=cursor,
+            )
+        found += [record.id for record in page.records]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+
+    assert found == ["call-6", "call-5"]

@@ -35,7 +35,7 @@ _decoder: Final = msgspec.msgpack.Decoder(Place)
 def write_cursor(place: Place, key: str, query: tuple[object, ...]) -> str:
     """A cursor for the page after a place; `key` is the database's id, `query` all that the list depends on."""
     content = msgspec.msgpack.encode(place)
-    return base64.urlsafe_b64encode(_seal(content, key, query) + content).decode().rstrip("=")
+    return _encode(_seal(content, key, query) + content)
 
 
 def read_cursor(text: str, key: str, query: tuple[object, ...]) -> Place:
@@ -51,9 +51,15 @@ def _decode(text: str) -> bytes:
     """The bytes of a cursor; none where the text is too long or not base64."""
     try:
         padded = text + "=" * (-len(text) % 4)
-        return base64.b64decode(padded, altchars=b"-_", validate=True) if len(text) <= _LONGEST else b""
+        raw = base64.b64decode(padded, altchars=b"-_", validate=True) if len(text) <= _LONGEST else b""
     except ValueError:
         return b""
+    # The same bytes can be written in more than one way; one of them is the cursor.
+    return raw if _encode(raw) == text else b""
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _seal(content: bytes, key: str, query: tuple[object, ...]) -> bytes:

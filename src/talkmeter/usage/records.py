@@ -116,7 +116,7 @@ def read_records(  # noqa: PLR0913  what one page depends on
     """One page of the records of a window; `key` seals its cursors. Unprocessable where the cursor is another's."""
     query = (org_id, "records", *window, *wanted)
     place = None if cursor is None else read_cursor(cursor, key, query)
-    if place is not None:
+    if place is not None and wanted.stale is not None:
         # What is stale is decided once for all pages.
         present = present._replace(stale_before=place.stale_before)
     days = matching_days(connection, org_id, window, wanted)
@@ -129,7 +129,8 @@ def read_records(  # noqa: PLR0913  what one page depends on
     next_cursor = None
     if len(found) > limit:
         last = found[limit - 1].state
-        next_cursor = write_cursor(Place(created_at(last), last.id, first_revision, present.stale_before), key, query)
+        stale_before = 0 if wanted.stale is None else present.stale_before
+        next_cursor = write_cursor(Place(created_at(last), last.id, first_revision, stale_before), key, query)
     total = sum_records(connection, org_id, window, wanted, present, days) if place is None else None
     head: dict[str, Any] = {
         "kind": wanted.kind,
