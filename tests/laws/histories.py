@@ -10,7 +10,7 @@ from tests.laws.model import DAY, Item
 from tests.laws.strategies import DAYS, FIRST_DAY, OWN, broken_events, events, lists_of, moments, often, snapshots
 
 laws = settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     derandomize=False,
     print_blob=True,
