@@ -7,7 +7,10 @@ from itertools import count
 from pathlib import Path
 
 import psycopg
+from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
+
+from talkmeter.ledger.engine import open_engine
 
 _numbers = count(1)
 
@@ -39,6 +42,16 @@ def new_database(server: str) -> Iterator[str]:
         # A server of our own goes away with all its databases.
         if "TALKMETER_TEST_PG_URL" in os.environ:
             drop(server, name)
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Engine]:
+    """An engine for an address, let go at the end."""
+    engine = open_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def drop(server: str, name: str) -> None:

@@ -1,17 +1,16 @@
 """Moving a ledger: to PostgreSQL and back with all it has, going on where it stopped; a backup of a file in use."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 
 from talkmeter.cli import cli
 from talkmeter.errors import Refused
 from talkmeter.ledger import tables
-from talkmeter.ledger.engine import open_engine, reading
+from talkmeter.ledger.engine import reading
 from talkmeter.ledger.migrate import migrate
 from talkmeter.ledger.moving import begin_copy, copied_tables, copy_rows, read_revisions
 from talkmeter.ledger.verify import verify_organization
@@ -19,7 +18,7 @@ from talkmeter.period import day_of, format_instant, months_of, read_instant
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import read_summary
 from tests.events import conversation, event, run
-from tests.postgres import new_database, postgres_server
+from tests.postgres import new_database, opened, postgres_server
 from tests.store.ledger import NOW, ORG, Ledger, snapshot_of
 
 
@@ -49,15 +48,6 @@ def filled(ledger: Ledger) -> Ledger:
     ledger.write(snapshot_of("agent", "2026-03-01T12:00:00Z", "ann", "bob"))
     assert ran(ledger_url(ledger), "keys", "add", "--org", ORG, "--role", "admin").exit_code == 0
     return ledger
-
-
-@contextmanager
-def opened(url: str) -> Iterator[Engine]:
-    engine = open_engine(url)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 def ledger_url(ledger: Ledger) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 
 from talkmeter.errors import Misconfigured, Unavailable
 from talkmeter.ingest.receipt import make_receipt
-from talkmeter.ledger.engine import open_engine, reading, writing
+from talkmeter.ledger.engine import reading, writing
 from talkmeter.ledger.migrate import migrate, require_current
 from talkmeter.ledger.tables import metadata
 from talkmeter.ledger.verify import verify_organization
@@ -28,7 +28,7 @@ from talkmeter.period import read_window
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import Summary, read_summary
 from tests.events import Json, conversation, event, run
-from tests.postgres import new_database, postgres_server
+from tests.postgres import new_database, opened, postgres_server
 from tests.servers import running_server, start_server, stop_server
 from tests.store.ledger import NOW, ORG, works_of
 
@@ -47,15 +47,6 @@ def empty(server: str) -> Iterator[str]:
     """The address of a database without a table."""
     with new_database(server) as url:
         yield url
-
-
-@contextmanager
-def opened(url: str) -> Iterator[Engine]:
-    engine = open_engine(url)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 @pytest.fixture

@@ -51,9 +51,17 @@ def records_with_history(
 
 def greatest_states(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> dict[RecordKey, State]:
     """The greatest state received of each record, as far as history is kept."""
+    return _greatest(state_of_history(row) for row in history_rows(connection, org_id, keys))
+
+
+def last_named(states: Iterable[State]) -> dict[RecordKey, State]:
+    """The greatest state of each inventory item that has a name: breakdowns call a deleted item by it."""
+    return _greatest(state for state in states if isinstance(state.record, InventoryItem) and state.record.name)
+
+
+def _greatest(states: Iterable[State]) -> dict[RecordKey, State]:
     greatest: dict[RecordKey, State] = {}
-    for row in history_rows(connection, org_id, keys):
-        state = state_of_history(row)
+    for state in states:
         key = RecordKey(state.kind, state.id)
         if key not in greatest or rank(state) > rank(greatest[key]):
             greatest[key] = state
@@ -114,21 +122,10 @@ def _prune_records(engine: Engine, org_id: str, keys: list[RecordKey], before: i
     with writing(engine) as connection:
         winners = read_winners(connection, org_id, keys)
         rows = list(history_rows(connection, org_id, keys))
-        named = _last_named([state_of_history(row) for row in rows])
+        named = last_named(state_of_history(row) for row in rows)
         for row in rows:
             state = state_of_history(row)
             key = RecordKey(state.kind, state.id)
             kept = {rank(one) for one in (winners.get(key), named.get(key)) if one is not None}
             if integer(row[_STORED_AT]) < before and key in winners and rank(state) not in kept:
                 _DELETE.change(connection, row[:8])
-
-
-def _last_named(states: Iterable[State]) -> dict[RecordKey, State]:
-    """The greatest state of each inventory item that has a name: breakdowns call a deleted item by it."""
-    named: dict[RecordKey, State] = {}
-    for state in states:
-        key = RecordKey(state.kind, state.id)
-        has_name = isinstance(state.record, InventoryItem) and state.record.name is not None
-        if has_name and (key not in named or rank(state) > rank(named[key])):
-            named[key] = state
-    return named
