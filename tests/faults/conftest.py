@@ -1,0 +1,17 @@
+"""How tests of faults tell what they did."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.table import PROPERTY, Tell
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Tell:
+    """Puts a row into the table at the end of the run."""
+
+    def put(fault: str, where: str, rounds: int, found: str) -> None:
+        record_property(PROPERTY, [fault, where, f"{rounds:,}", found])
+
+    return put

@@ -1,0 +1,38 @@
+"""The table of faults: each test says what it did and what it found, and the end of the run shows all of it."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import pytest
+
+PROPERTY = "fault"
+Tell = Callable[[str, str, int, str], None]
+"""A fault, where it was made, how often, and what was found."""
+
+
+class Row(NamedTuple):
+    """A fault as the table shows it."""
+
+    fault: str
+    where: str
+    rounds: str
+    found: str
+
+
+def rows_of(reports: Iterable[object]) -> list[Row]:
+    """The rows that tests told; of a test that failed, one that says so."""
+    rows = []
+    for report in reports:
+        if not isinstance(report, pytest.TestReport):
+            continue
+        told = [Row(*value) for name, value in report.user_properties if name == PROPERTY and report.when == "call"]
+        if report.failed and "tests/faults/" in report.nodeid:
+            told = [Row(report.nodeid.rpartition("::")[2], "", "", "FAILED")]
+        rows += told
+    return sorted(rows)
+
+
+def table_of(rows: Iterable[Row]) -> str:
+    """The rows as a table of Markdown, as docs/reliability.md shows it."""
+    lines = [Row("Fault", "Where", "Rounds", "Found"), Row("---", "---", "---:", "---"), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
