@@ -3,7 +3,6 @@
 Ten rounds on each database run with all tests; `make faults` runs 200 on SQLite and 100 on PostgreSQL.
 """
 
-import os
 import random
 import signal
 from pathlib import Path
@@ -12,13 +11,13 @@ from typing import Final
 import pytest
 
 from talkmeter.ledger.migrate import migrate
+from tests.faults.rounds import rounds
 from tests.faults.senders import prove, sending
 from tests.faults.table import Tell
 from tests.postgres import opened
 from tests.servers import start_server, stop_server
 
-FULL: Final = "TALKMETER_FAULTS_IN_FULL" in os.environ
-ROUNDS: Final = {"sqlite": 200 if FULL else 10, "postgresql": 100 if FULL else 10}
+ROUNDS: Final = {"sqlite": rounds(10, 200), "postgresql": rounds(10, 100)}
 
 pytestmark = pytest.mark.timeout(120 + 20 * max(ROUNDS.values()))
 
@@ -30,16 +29,16 @@ def test_what_was_acknowledged_is_counted_once_after_every_kill(
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     if database == "postgresql":
         url = request.getfixturevalue("postgres_database")
-    chance, rounds = random.Random(ROUNDS[database]), ROUNDS[database]
+    chance = random.Random(ROUNDS[database])
     with opened(url) as engine:
         migrate(engine)
         server = start_server(tmp_path, {"database_url": url})
         with sending(server.url, server.cli("keys", "add", "--sender")) as senders:
-            for _ in range(rounds):
+            for _ in range(ROUNDS[database]):
                 senders.wait_for_more(chance.uniform(0.05, 0.4))
                 senders.hold()
                 stop_server(server, signal.SIGKILL)
                 server = start_server(tmp_path, {"database_url": url})
                 senders.go(server.url)
         stop_server(server)
-        tell("kill -9 of the server, all its processes", database, rounds, prove(engine, senders.journal))
+        tell("kill -9 of the server, all its processes", database, ROUNDS[database], prove(engine, senders.journal))
