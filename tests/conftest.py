@@ -10,6 +10,8 @@ from _pytest.terminal import TerminalReporter
 from tests.faults.table import rows_of, table_of
 from tests.postgres import new_database, postgres_server
 
+pytest_plugins = ["tests.statements"]
+
 MEMORY = Path("/dev/shm")
 
 

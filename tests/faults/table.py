@@ -25,7 +25,11 @@ def rows_of(reports: Iterable[object]) -> list[Row]:
     for report in reports:
         if not isinstance(report, pytest.TestReport):
             continue
-        told = [Row(*value) for name, value in report.user_properties if name == PROPERTY and report.when == "call"]
+        told = [
+            Row(*value)
+            for name, value in report.user_properties
+            if name == PROPERTY and report.when == "call" and isinstance(value, list)
+        ]
         if report.failed and "tests/faults/" in report.nodeid:
             told = [Row(report.nodeid.rpartition("::")[2], "", "", "FAILED")]
         rows += told

@@ -40,6 +40,7 @@ from talkmeter.usage.summary import read_summary
 from tests.laws.histories import PLAINLY, Cuts
 from tests.laws.model import ASKED_AT, BINS, SILENT_BEFORE, Event, Item, Json, Snapshot
 from tests.laws.strategies import ORG
+from tests.statements import OF_TESTS
 
 MOST = 10_000
 NOW = Present(ASKED_AT, SILENT_BEFORE)
@@ -186,7 +187,7 @@ class Ledger:
     def quarantined(self) -> list[str]:
         """The organizations that have anything in quarantine."""
         with reading(self.engine) as connection:
-            return list(connection.scalars(select(quarantine.c.org_id).distinct()))
+            return list(connection.scalars(select(quarantine.c.org_id).distinct(), execution_options=OF_TESTS))
 
     @contextmanager
     def plain(self) -> Iterator[sqlite3.Connection]:
@@ -201,7 +202,8 @@ class Ledger:
     def totals(self, org_id: str = ORG) -> Totals:
         """The daily totals as they stand in the file, those that are not all zero."""
         with reading(self.engine) as connection:
-            rows = connection.execute(select(usage_daily).where(usage_daily.c.org_id == org_id)).fetchall()
+            own = select(usage_daily).where(usage_daily.c.org_id == org_id)
+            rows = connection.execute(own, execution_options=OF_TESTS).fetchall()
         return {
             (dimension, day, value): tuple(counters)
             for _, dimension, day, value, *counters, _changed_at in rows
@@ -267,7 +269,7 @@ class ServerLedgers:
         """An empty ledger in the server's database."""
         with writing(self._engine) as connection:
             for table in (*DISTRIBUTED, organization_directory):
-                connection.execute(delete(table))
+                connection.execute(delete(table), execution_options=OF_TESTS)
         with _written_to(self._engine, keep_history=keep_history) as ledger:
             yield ledger
 

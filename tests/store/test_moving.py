@@ -19,6 +19,7 @@ from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import read_summary
 from tests.events import conversation, event, run
 from tests.postgres import new_database, opened, postgres_server
+from tests.statements import OF_TESTS
 from tests.store.ledger import NOW, ORG, Ledger, snapshot_of
 
 
@@ -61,7 +62,10 @@ def ran(url: str, *arguments: str) -> Result:
 def contents(url: str) -> dict[str, list[tuple[object, ...]]]:
     """All that travels, but the revisions."""
     with opened(url) as engine, reading(engine) as connection:
-        rows = {table.name: [tuple(row) for row in connection.execute(select(table))] for table in copied_tables()}
+        rows = {
+            table.name: [tuple(row) for row in connection.execute(select(table), execution_options=OF_TESTS)]
+            for table in copied_tables()
+        }
     rows["organization"] = [(org_id, last) for org_id, _, last in rows["organization"]]
     return {name: sorted(found, key=repr) for name, found in rows.items()}
 

@@ -30,6 +30,7 @@ from talkmeter.usage.summary import Summary, read_summary
 from tests.events import Json, conversation, event, run
 from tests.postgres import new_database, opened, postgres_server
 from tests.servers import running_server, start_server, stop_server
+from tests.statements import OF_TESTS
 from tests.store.ledger import NOW, ORG, works_of
 
 WRITERS = 8
@@ -172,7 +173,7 @@ def test_a_reader_sees_one_snapshot_and_writes_nothing(engine: Engine) -> None:
             writer.submit(works_of(conversation("call-2"))).result(QUICK_SEC)
             assert read_revision(connection, ORG, NOW) == before
             with pytest.raises(Exception, match="read-only transaction"):
-                connection.execute(text("DELETE FROM usage_daily"))
+                connection.execute(text("DELETE FROM usage_daily"), execution_options=OF_TESTS)
     assert summary(engine).total_calls == 2
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, bindparam, select
 
 from talkmeter.errors import Misconfigured
 from talkmeter.ledger import tables
+from talkmeter.ledger.citus import distribute, undistributed_tables
 from talkmeter.ledger.engine import reading, writing
 from talkmeter.ledger.statements import Compiled, OnConflict, insert_rows
 
@@ -43,8 +44,17 @@ def schema_version(connection: Connection) -> str | None:
 def migrate(engine: Engine) -> bool:
     """Bring the database to this version, in one transaction; whether there was anything to do.
 
-    Misconfigured where a newer program made the database.
+    Where Citus is installed, the usage tables are distributed afterwards, each in a transaction of its own, so that
+    one that is cut short goes on where it stopped. Misconfigured where a newer program made the database.
     """
+    migrated = _upgrade(engine)
+    distributed = False
+    while _distribute_next(engine):
+        distributed = True
+    return migrated or distributed
+
+
+def _upgrade(engine: Engine) -> bool:
     with reading(engine) as connection:
         if is_current(connection):
             return False
@@ -60,11 +70,27 @@ def migrate(engine: Engine) -> bool:
     return True
 
 
+def _distribute_next(engine: Engine) -> bool:
+    with reading(engine) as connection:
+        if not undistributed_tables(connection):
+            return False
+    with writing(engine) as connection:
+        _take_turns(connection)
+        for table in undistributed_tables(connection)[:1]:
+            distribute(connection, table)
+    return True
+
+
 def require_current(engine: Engine) -> None:
-    """Misconfigured where the database has not this program's schema."""
+    """Misconfigured where the database has not this program's schema, or not yet spread over Citus."""
     with reading(engine) as connection:
         version = schema_version(connection)
         if version == newest_version():
+            if missing := undistributed_tables(connection):
+                raise Misconfigured(
+                    f"The database has Citus, and {', '.join(missing)} still to be distributed: "
+                    "run 'talkmeter migrate' first, as a role that may change tables."
+                )
             return
         _refuse_newer(connection)
     was = "has no schema yet" if version is None else f"has schema version {version}"

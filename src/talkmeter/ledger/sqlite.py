@@ -77,6 +77,9 @@ def _begin(connection: Connection) -> None:
 def fault_of(error: BaseException) -> Fault | None:
     """What an error of the driver means; None where it is one of the program or of the data."""
     code = getattr(error, "sqlite_errorcode", None)
+    if code == sqlite3.SQLITE_IOERR_SHMSIZE:
+        # Of a full disk SQLite says so by this where the index of its log, a file beside it, cannot grow.
+        return Fault.FULL
     match code & 0xFF if isinstance(code, int) else None:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return Fault.BUSY

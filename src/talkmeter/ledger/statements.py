@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, cast
 
 from sqlalchemy import CompoundSelect, Connection, CursorResult, Delete, Dialect, Select, Table, Update
 from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.engine.interfaces import BindTyping
 
 from talkmeter.counting import COUNTERS
 from talkmeter.ledger import tables
@@ -105,7 +106,7 @@ class Compiled:
     def _compiled(self, dialect: Dialect) -> _Text:
         text = self._texts.get(dialect.name)
         if text is None:
-            compiled = self.statement.compile(dialect=dialect)
+            compiled = self.statement.compile(dialect=_without_casts(dialect))
             names = getattr(compiled, "positiontup", None) or ()
             constants = [(place, compiled.params[name]) for place, name in enumerate(names)]
             known = tuple((place, value) for place, value in constants if value is not None)
@@ -123,8 +124,20 @@ def _placeholder(dialect: Dialect) -> str:
 
 
 @cache
+def _without_casts(dialect: Dialect) -> Dialect:
+    """A dialect whose parameters take their type from where they stand.
+
+    Casts would be most of the text of many rows, and Citus finds the organization by a plain `org_id = parameter`.
+    """
+    plain = type(dialect)(paramstyle=dialect.paramstyle)  # type: ignore[call-arg]  # every dialect of SQLAlchemy takes it
+    plain.bind_typing = BindTyping.NONE
+    return plain
+
+
+@cache
 def _many_rows(dialect: Dialect, table: Table, on_conflict: OnConflict) -> _ManyRows:
-    text = str(_insert(table, on_conflict).compile(dialect=dialect, column_keys=table.columns.keys()))
+    insert_one = _insert(table, on_conflict)
+    text = str(insert_one.compile(dialect=_without_casts(dialect), column_keys=table.columns.keys()))
     head, row, tail = _VALUES.findall(text)[0]
     return _ManyRows(head, row, tail)
 

@@ -1,0 +1,174 @@
+"""Citus: what `migrate` does where its extension is, and the rules that every statement is held against.
+
+There is no Citus in a wheel, so the extension here is a stand-in of two lines: a catalogue of what was distributed, and
+a function that fills it and refuses a table twice, as the real one does. On a real cluster the whole store suite runs
+where TALKMETER_TEST_CITUS_URL names its coordinator.
+"""
+
+import gc
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+import talkmeter
+from talkmeter.errors import Misconfigured
+from talkmeter.ledger.engine import open_engine
+from talkmeter.ledger.migrate import migrate, require_current
+from talkmeter.ledger.statements import Compiled
+from talkmeter.ledger.tables import DISTRIBUTED, metadata
+from tests.citus import unsorted_rows, violations
+from tests.postgres import bundled_server, new_database, opened
+
+STAND_IN = """
+CREATE TABLE pg_dist_partition (logicalrelid regclass PRIMARY KEY, partmethod "char", beside text, place serial);
+GRANT SELECT ON pg_dist_partition TO public;
+CREATE FUNCTION create_distributed_table(name regclass, org_id text, colocate_with text) RETURNS void LANGUAGE plpgsql
+AS $$ BEGIN
+    IF EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = name) THEN
+        RAISE 'table "%" is already distributed', name USING ERRCODE = '42P16';
+    END IF;
+    INSERT INTO pg_dist_partition VALUES (name, 'h', colocate_with);
+END $$;
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that has the stand-in among its extensions."""
+    folder = tmp_path_factory.mktemp("citus")
+    (folder / "extension").mkdir()
+    (folder / "extension" / "citus.control").write_text("default_version = '1'\nrelocatable = true\n")
+    (folder / "extension" / "citus--1.sql").write_text(STAND_IN)
+    with bundled_server(folder) as server:
+        with psycopg.connect(server, autocommit=True) as admin:
+            admin.execute(f"ALTER SYSTEM SET extension_control_path = '$system:{folder}'")
+            admin.execute("SELECT pg_reload_conf()")
+        yield server
+
+
+@pytest.fixture
+def cluster(server: str) -> Iterator[str]:
+    """The address of an empty database with the stand-in."""
+    with new_database(server) as url:
+        with psycopg.connect(url, autocommit=True) as admin:
+            admin.execute("CREATE EXTENSION citus")
+        yield url
+
+
+def distributed(url: str) -> list[tuple[str, str]]:
+    """Which tables were distributed, in that order, and beside which."""
+    with psycopg.connect(url) as connection:
+        return connection.execute("SELECT logicalrelid::text, beside FROM pg_dist_partition ORDER BY place").fetchall()
+
+
+def test_migrate_distributes_the_usage_tables_side_by_side_and_the_others_not(cluster: str) -> None:
+    with opened(cluster) as engine:
+        assert migrate(engine) is True
+        first, *others = distributed(cluster)
+        assert first == ("organization", "none")
+        assert {beside for _, beside in others} == {"organization"}
+        assert {first[0], *(table for table, _ in others)} == {table.name for table in DISTRIBUTED}
+        assert migrate(engine) is False
+        require_current(engine)
+
+
+def test_a_migration_that_was_cut_short_goes_on_where_it_stopped(cluster: str) -> None:
+    with opened(cluster) as engine:
+        migrate(engine)
+        with psycopg.connect(cluster) as connection:
+            connection.execute(
+                "DELETE FROM pg_dist_partition WHERE logicalrelid::text IN ('quarantine', 'usage_daily')"
+            )
+        with pytest.raises(Misconfigured) as refused:
+            require_current(engine)
+        assert refused.value.detail == (
+            "The database has Citus, and quarantine, usage_daily still to be distributed: "
+            "run 'talkmeter migrate' first, as a role that may change tables."
+        )
+        assert migrate(engine) is True
+        assert len(distributed(cluster)) == len(DISTRIBUTED)
+
+
+def test_a_ledger_that_was_filled_before_is_distributed_by_the_next_migration(server: str) -> None:
+    with new_database(server) as url, opened(url) as engine:
+        migrate(engine)
+        with psycopg.connect(url, autocommit=True) as admin:
+            admin.execute("CREATE EXTENSION citus")
+        assert migrate(engine) is True
+        assert len(distributed(url)) == len(DISTRIBUTED)
+
+
+def test_keys_of_distributed_tables_have_the_organization_and_no_table_points_at_another() -> None:
+    for table in metadata.sorted_tables:
+        unique = [index for index in table.indexes if index.unique]
+        assert not table.foreign_keys
+        if table in DISTRIBUTED:
+            assert "org_id" in table.primary_key.columns
+            assert all("org_id" in index.columns for index in unique)
+
+
+def test_every_prepared_statement_keeps_the_rules() -> None:
+    for module in pkgutil.walk_packages(talkmeter.__path__, "talkmeter."):
+        if not module.name.endswith("__main__") and ".migrations." not in module.name:
+            importlib.import_module(module.name)
+    dialect = open_engine("postgresql://nobody@/nothing").dialect
+    texts = [one.text(dialect, expanded=2) for one in gc.get_objects() if isinstance(one, Compiled)]
+
+    assert len(texts) > 50
+    assert {text: violations(text) for text in texts if violations(text)} == {}
+
+
+BROKEN = {
+    "SELECT day FROM usage_daily": "A SELECT is not pinned to one organization.",
+    "SELECT day FROM usage_daily WHERE org_id IN (%s, %s)": "A SELECT is not pinned to one organization.",
+    "SELECT day FROM usage_daily WHERE org_id = %s OR day = %s": "A SELECT is not pinned to one organization.",
+    "SELECT 1 FROM usage_daily WHERE org_id = %s UNION ALL SELECT 2 FROM usage_daily": (
+        "A SELECT is not pinned to one organization."
+    ),
+    "SELECT revision FROM organization WHERE org_id > %s FOR UPDATE": "A SELECT is not pinned to one organization.",
+    "SELECT c.id FROM conversation c JOIN organization o ON c.id = o.revision WHERE c.org_id = %s": (
+        "A join is not on org_id."
+    ),
+    "SELECT c.id FROM conversation c, organization o WHERE c.org_id = %s": "A join is not on org_id.",
+    "SELECT day, sum(calls) FROM usage_daily WHERE org_id = %s GROUP BY ROLLUP (day)": (
+        "ROLLUP, CUBE and GROUPING SETS fail."
+    ),
+    "WITH one AS (SELECT 1) SELECT day FROM usage_daily WHERE org_id = %s": "A WITH may see its own writes.",
+    "DELETE FROM usage_daily WHERE day = %s": "An UPDATE or DELETE is not pinned to one organization.",
+    "UPDATE usage_daily SET day = %s WHERE day = %s": "An UPDATE or DELETE is not pinned to one organization.",
+    "TRUNCATE usage_daily": "A TRUNCATETABLE of a distributed table is not known to work.",
+    "INSERT INTO organization (org_id) SELECT org_id FROM organization_directory": (
+        "An INSERT takes its rows from something else than VALUES."
+    ),
+    "INSERT INTO organization (org_id, revision) VALUES (%s, (SELECT 1))": (
+        "The rows of an INSERT hold something else than parameters."
+    ),
+    "INSERT INTO organization (org_id) VALUES (%s) ON CONFLICT (revision) DO NOTHING": (
+        "ON CONFLICT names a key without org_id."
+    ),
+    "INSERT INTO organization (org_id) VALUES (%s) ON CONFLICT (org_id) DO UPDATE SET revision = now()": (
+        "DO UPDATE uses CURRENT_TIMESTAMP, which may not be immutable."
+    ),
+    "INSERT INTO organization (org_id) VALUES (%s) RETURNING (SELECT 1)": "RETURNING holds a subquery.",
+    "ALTER TABLE conversation ADD COLUMN a bigint, ADD CONSTRAINT b CHECK (a > 0)": "One ALTER does several things.",
+    "ALTER TABLE conversation ADD COLUMN a bigserial": "A column is added that makes its own values.",
+    "ALTER TABLE conversation ADD COLUMN a bigint UNIQUE": ("A column is added with a constraint that has no name."),
+}
+
+
+@pytest.mark.parametrize(("statement", "sentence"), BROKEN.items(), ids=[*BROKEN])
+def test_the_rules_find_a_statement_that_citus_would_refuse(statement: str, sentence: str) -> None:
+    assert violations(statement) == (sentence,)
+
+
+def test_rows_out_of_order_are_found_for_they_could_deadlock() -> None:
+    statement = "INSERT INTO organization (org_id, revision, last_event_at) VALUES (%s, %s, %s), (%s, %s, %s)"
+    one, two = ("acme", "1", 1), ("other", "2", 2)
+
+    assert unsorted_rows(statement, (*one, *two)) is None
+    assert unsorted_rows(statement, (*two, *one)) == (
+        "The rows for organization are not in order of their key, or have one twice."
+    )
