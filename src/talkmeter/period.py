@@ -18,6 +18,7 @@ LATEST_INSTANT: Final = 4_102_444_800_000_000
 
 LONGEST_WINDOW_DAYS: Final = 366
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_WITHOUT_OFFSET: Final = _EPOCH.replace(tzinfo=None)
 _EPOCH_DATE: Final = date(1970, 1, 1)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -104,7 +105,8 @@ def within_range(instant: int) -> bool:
 
 def format_instant(instant: int) -> str:
     """Microseconds since 1970 as ISO 8601 in UTC with `Z`, the fraction only where there is one."""
-    return (_EPOCH + timedelta(microseconds=instant)).isoformat().replace("+00:00", "Z")
+    # In a summary this runs for every day, and a datetime without an offset is written in half the time.
+    return (_EPOCH_WITHOUT_OFFSET + timedelta(0, 0, instant)).isoformat() + "Z"
 
 
 @lru_cache(maxsize=4_096)

@@ -4,7 +4,7 @@ Several windows are read at once, so that a comparison costs no more statements 
 all days they touch, and one for the ends that cut a day and for the live conversations that have gone silent.
 """
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -176,7 +176,8 @@ def read_usage(connection: Connection, org_id: str, *windows: Window, stale_befo
         scanned, silent = _scan(connection, org_id, pieces, bounds)
     days = []
     for window, (whole, of_window) in zip(windows, cuts, strict=True):
-        counted = {day: totals[day].counters if day in whole and day in totals else ZERO for day in window.days}
+        counted = dict.fromkeys(window.days, ZERO)
+        counted.update((day, totals[day].counters) for day in whole if day in totals)
         for piece in of_window:
             counted[day_of(piece.start)] = add([counted[day_of(piece.start)], scanned[piece]])
         days.append(counted)
@@ -189,15 +190,17 @@ def _read_totals(
 ) -> tuple[dict[int, DayTotal], int | None, int | None]:
     """The whole days that any window touches, then the first and the last day with usage."""
     bounds: Row = tuple(value for window in windows for value in (org_id, window.days.start, window.days.stop))
-    rows = _TOTALS[len(windows)].run(connection, (*bounds, org_id, org_id))
-    # The rows of a union need not stand in its order; those two have null counters, and the first day comes first.
-    outermost = sorted(integer(day) for day, *counters in rows if counters[0] is None and day is not None)
-    totals = {
-        integer(day): DayTotal(Counters(*map(integer, counters)), None if changed is None else integer(changed))
-        for day, *counters, changed in rows
-        if counters[0] is not None
-    }
-    return totals, outermost[0] if outermost else None, outermost[-1] if outermost else None
+    # The columns hold integers only, and a year has thousands of them: they are not looked at one by one.
+    rows = cast("list[tuple[int | None, ...]]", _TOTALS[len(windows)].run(connection, (*bounds, org_id, org_id)))
+    outermost: list[int] = []
+    totals: dict[int, DayTotal] = {}
+    for row in rows:
+        day = row[0]
+        if day is not None and row[1] is not None:
+            totals[day] = DayTotal(Counters._make(row[1:-1]), row[-1])
+        elif day is not None:
+            outermost.append(day)
+    return totals, min(outermost, default=None), max(outermost, default=None)
 
 
 def _scan(

@@ -131,15 +131,15 @@ class KnownDay(NamedTuple):
 def days_of(usage: Usage, today: int) -> Iterator[KnownDay]:
     """The days of the first window, ascending."""
     for day, counters in usage.days[0].items():
-        yield KnownDay(day, counters, _state(day, usage, today), usage.whole.get(day, _NO_TOTAL).changed_at)
+        total = usage.whole.get(day, _NO_TOTAL)
+        yield KnownDay(day, counters, _state(day, total.counters, usage, today), total.changed_at)
 
 
-def _state(day: int, usage: Usage, today: int) -> DayState:
-    """How far a day's figures can be relied upon (docs/counting.md, "How complete a day is")."""
-    counters = usage.whole.get(day, _NO_TOTAL).counters
+def _state(day: int, counters: Counters, usage: Usage, today: int) -> DayState:
+    """How far the figures of a whole day can be relied upon (docs/counting.md, "How complete a day is")."""
     if day > today:
         return "future"
-    if day == today or counters.live_calls > usage.silent.get(day, _NO_SILENCE).in_day:
+    if day == today or (counters.live_calls and counters.live_calls > usage.silent.get(day, _NO_SILENCE).in_day):
         return "settling"
     if counters.calls == counters.runs == 0 and usage.first is not None and usage.last is not None:
         between = usage.first < day < usage.last
