@@ -21,6 +21,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     port: int
     workers: int
+    connections: int
+    head_timeout_sec: int
     public_url: str
     history_days: int | None
     log_level: str
@@ -31,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     queue_bytes: int
     queue_events: int
     reader_threads: int
+    answer_bytes: int
     stale_hours: int
     export_bytes: int
     plans_url: str
@@ -69,6 +72,14 @@ SETTINGS: Final = (
     Setting("host", "127.0.0.1", "Address to listen on."),
     Setting("port", "8000", "Port to listen on.", 1, 65535),
     Setting("workers", "1", "Worker processes.", 1, 64),
+    Setting("connections", "10000", "Connections of one worker at once; more wait until one ends.", 16, 1_000_000),
+    Setting(
+        "head_timeout_sec",
+        "30",
+        "Seconds within which a request's head must arrive; a connection idle for so long is closed.",
+        1,
+        3600,
+    ),
     Setting("public_url", "", "Address under which people reach the service; empty: http://HOST:PORT."),
     Setting(
         "history_days",
@@ -85,6 +96,7 @@ SETTINGS: Final = (
     Setting("queue_bytes", "67108864", "Bytes of bodies that may wait before the writer; beyond: 503.", 1024, 1 << 32),
     Setting("queue_events", "40000", "Events that may wait before the writer; beyond: 503.", 1, 10_000_000),
     Setting("reader_threads", "4", "Threads that answer queries.", 1, 64),
+    Setting("answer_bytes", "16777216", "Bytes of encoded answers kept at hand under their ETags.", 0, 1 << 32),
     Setting("stale_hours", "24", "Hours without an event after which a live conversation counts as stale.", 1, 8760),
     Setting(
         "export_bytes",

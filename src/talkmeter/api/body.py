@@ -39,7 +39,8 @@ class _Decompressor(Protocol):
 async def read_body(request: AnyRequest, settings: Settings, hold: Callable[[int], None]) -> bytes:
     """The decoded body. RequestTimeout, TooLarge, BadRequest, Unavailable (from `hold`) say what is wrong."""
     decoder = _decoder(request.headers.get("content-encoding", ""), settings.max_body_bytes, hold)
-    announced = request.headers.get("content-length", "")
+    # HTTP allows any number of zeros before a length; int() does not take thousands of digits.
+    announced = request.headers.get("content-length", "").lstrip("0")
     if announced.isdigit() and int(announced) > settings.max_body_bytes:
         raise _too_large(settings.max_body_bytes)
     try:

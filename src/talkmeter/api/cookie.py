@@ -62,7 +62,8 @@ class Sessions:
         now = clock.now()
         if session is None or not session.usable(now, self._idle):
             return None
-        if now - session.used_at > NOTED_EVERY:
+        # Either way: a use noted while the clock was ahead would keep the session alive until the clock is there again.
+        if abs(now - session.used_at) > NOTED_EVERY:
             await self._note_use(session, now)
         return session
 

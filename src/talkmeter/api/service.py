@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from talkmeter import metrics
+from talkmeter.api.answers import Answers
 from talkmeter.api.exports import Exports
 from talkmeter.errors import Unavailable
 from talkmeter.ledger.engine import Connection, open_engine, reading, writing
@@ -27,6 +28,7 @@ class Service:
         self.settings = settings
         self.engine = open_engine(settings.database_url, settings.reader_threads + 4)
         self.exports = Exports(self.engine, settings.export_bytes)
+        self.answers = Answers(settings.answer_bytes)
         self.intake = Intake(settings.queue_bytes)
         self._readers = ThreadPoolExecutor(settings.reader_threads, thread_name_prefix="talkmeter-reader")
         self._decoders = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-decoder")

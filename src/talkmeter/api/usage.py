@@ -206,7 +206,13 @@ async def _answer(
     def ask_unless_known(connection: Connection) -> tuple[str, bytes | None]:
         revision = read_revision(connection, org_id, now)
         etag = make_etag(service.database_id, org_id, revision, route, now.today, now.stale_hours, *query)
-        return etag, None if matches(known, etag) else msgspec.json.encode(ask(connection, revision))
+        if matches(known, etag):
+            return etag, None
+        answer = service.answers.find(etag)
+        if answer is None:
+            answer = msgspec.json.encode(ask(connection, revision))
+            service.answers.keep(etag, answer)
+        return etag, answer
 
     etag, answer = await service.read(ask_unless_known)
     headers = {"ETag": etag, **CACHE_HEADERS}

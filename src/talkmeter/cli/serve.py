@@ -1,9 +1,10 @@
 """`talkmeter serve`: the API and the page."""
 
 import os
+import resource
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
@@ -14,6 +15,8 @@ from talkmeter.settings import SETTINGS, Settings, load_settings, public_url, pu
 
 Command = TypeVar("Command", bound=Callable[..., object])
 SECONDS_TO_FINISH = 60
+FILES_OF_OUR_OWN = 256
+FILES_OF_A_DATABASE_CONNECTION = 4
 
 
 def settings_options(command: Command) -> Command:
@@ -82,9 +85,39 @@ def refuse_taken_port(host: str, port: int) -> None:
         raise Refused(message) from None
 
 
+def room_for_connections(settings: Settings) -> int:
+    """How many connections a worker takes: as many as are set, if its file descriptors allow so many.
+
+    The limit of file descriptors is raised as far as the system lets us. Some are kept for the database and for what
+    else a worker opens, so that connections, however many, never take the last one: then nothing could be answered.
+    """
+    own = FILES_OF_OUR_OWN + FILES_OF_A_DATABASE_CONNECTION * (settings.reader_threads + 4)
+    wanted = settings.connections + own
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    raised = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    if allowed != resource.RLIM_INFINITY and allowed < raised:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (raised, most))
+            allowed = raised
+    if allowed == resource.RLIM_INFINITY or allowed >= wanted:
+        return settings.connections
+    connections = max(1, allowed - own)
+    click.echo(
+        f"Warning: {allowed} file descriptors are enough for {connections} connections at once, fewer than the "
+        f"{settings.connections} of TALKMETER_CONNECTIONS; raise the limit (ulimit -Hn) or lower the setting.",
+        err=True,
+    )
+    return connections
+
+
 def run_server(settings: Settings) -> None:
-    """Serve until a signal; the workers take their settings from the environment."""
-    from granian.constants import Interfaces, Loops
+    """Serve until a signal; the workers take their settings from the environment.
+
+    HTTP/1.1 alone is spoken: to tell it from HTTP/2 the server would wait for the first bytes of a connection, and
+    would wait for ever.
+    """
+    from granian.constants import HTTPModes, Interfaces, Loops
+    from granian.http import HTTP1Settings
     from granian.log import LogLevels
     from granian.server import Server
 
@@ -96,8 +129,11 @@ def run_server(settings: Settings) -> None:
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGI,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=1_000 * settings.head_timeout_sec),
         loop=Loops.uvloop,
         workers=settings.workers,
+        backpressure=room_for_connections(settings),
         websockets=False,
         workers_kill_timeout=SECONDS_TO_FINISH,
         log_level=LogLevels.warning,
