@@ -1,5 +1,6 @@
 """The application: endpoints, errors and what surrounds every request."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -38,6 +39,9 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
         service = Service(settings)
         app.state.service = service
         app.state.authenticator = Authenticator(service)
+        # What there is now stays as long as the process: the collector need not look at it every few requests.
+        gc.collect()
+        gc.freeze()
         _log.info("started", database=settings.database_url.split("://")[0])
         try:
             yield

@@ -28,8 +28,10 @@ SNAPSHOT: Final[dict[str, Any]] = {"isolation_level": "REPEATABLE READ", "postgr
 _BUSY: Final = frozenset({"40001", "40P01", "55P03"})
 """Serialization failure, deadlock, a lock that was not to be had in time."""
 _FULL: Final = "53100"
-_AWAY: Final = ("08", "53", "57", "58")
-"""Classes: connection, resources, operator intervention, the system itself."""
+_AWAY: Final = ("08", "0A", "25", "42", "53", "57", "58", "XX")
+"""Classes: connection, a standby that only reads (two), tables or grants that are not as they must be, resources,
+operator intervention, the system itself, damage. No event is to blame for these, so none goes to quarantine for them.
+"""
 
 
 def make_engine(url: URL, connections: int) -> Engine:

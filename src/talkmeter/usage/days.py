@@ -35,13 +35,6 @@ _call = tables.conversation.c
 _run = tables.workflow_execution.c
 
 
-class DayTotal(NamedTuple):
-    """A whole UTC day; `changed_at` is None where that is not known."""
-
-    counters: Counters
-    changed_at: int | None
-
-
 class Silence(NamedTuple):
     """How many live conversations of a day have gone silent, and how many of these lie in the window."""
 
@@ -54,8 +47,10 @@ class Usage(NamedTuple):
 
     days: list[dict[int, Counters]]
     """For each window the counters of every UTC day it touches, cut to the window, zeros included, ascending."""
-    whole: dict[int, DayTotal]
-    """The whole days, those without a daily total left out."""
+    whole: dict[int, Counters]
+    """Of the days of the first, those that have a daily total, whole."""
+    changed_at: dict[int, int | None]
+    """When a figure of such a day last changed; None where that is not known."""
     silent: dict[int, Silence]
     first: int | None
     """The first and the last day with any usage at all, inside the windows or not."""
@@ -164,11 +159,12 @@ def read_usage(connection: Connection, org_id: str, *windows: Window, stale_befo
 
     `stale_before`: live conversations whose newest event is older than this instant have gone silent.
     """
-    totals, first, last = _read_totals(connection, org_id, windows)
+    totals, changed_at, first, last = _read_totals(connection, org_id, windows)
     cuts = [pieces_of(window) for window in windows]
     pieces = tuple(dict.fromkeys(piece for _, of_window in cuts for piece in of_window))
     touched = windows[0].days
-    live = any(totals[day].counters.live_calls for day in touched if day in totals)
+    whole_days = {day: totals[day] for day in touched if day in totals}
+    live = any(counters.live_calls for counters in whole_days.values())
     scanned: dict[Piece, Counters] = {}
     silent: dict[int, Silence] = {}
     if pieces or live:
@@ -177,30 +173,25 @@ def read_usage(connection: Connection, org_id: str, *windows: Window, stale_befo
     days = []
     for window, (whole, of_window) in zip(windows, cuts, strict=True):
         counted = dict.fromkeys(window.days, ZERO)
-        counted.update((day, totals[day].counters) for day in whole if day in totals)
+        counted.update((day, totals[day]) for day in whole if day in totals)
         for piece in of_window:
             counted[day_of(piece.start)] = add([counted[day_of(piece.start)], scanned[piece]])
         days.append(counted)
-    whole_days = {day: totals[day] for day in touched if day in totals}
-    return Usage(days, whole_days, silent, first, last)
+    return Usage(days, whole_days, changed_at, silent, first, last)
 
 
 def _read_totals(
     connection: Connection, org_id: str, windows: tuple[Window, ...]
-) -> tuple[dict[int, DayTotal], int | None, int | None]:
-    """The whole days that any window touches, then the first and the last day with usage."""
+) -> tuple[dict[int, Counters], dict[int, int | None], int | None, int | None]:
+    """The whole days that any window touches and when they changed, then the first and the last day with usage."""
     bounds: Row = tuple(value for window in windows for value in (org_id, window.days.start, window.days.stop))
     # The columns hold integers only, and a year has thousands of them: they are not looked at one by one.
     rows = cast("list[tuple[int | None, ...]]", _TOTALS[len(windows)].run(connection, (*bounds, org_id, org_id)))
-    outermost: list[int] = []
-    totals: dict[int, DayTotal] = {}
-    for row in rows:
-        day = row[0]
-        if day is not None and row[1] is not None:
-            totals[day] = DayTotal(Counters._make(row[1:-1]), row[-1])
-        elif day is not None:
-            outermost.append(day)
-    return totals, min(outermost, default=None), max(outermost, default=None)
+    of_days = [(day, row) for row in rows if (day := row[0]) is not None]
+    totals = {day: Counters._make(row[1:-1]) for day, row in of_days if row[1] is not None}
+    changed_at = {day: row[-1] for day, row in of_days if row[1] is not None}
+    outermost = [day for day, row in of_days if row[1] is None]
+    return totals, changed_at, min(outermost, default=None), max(outermost, default=None)
 
 
 def _scan(

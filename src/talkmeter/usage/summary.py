@@ -1,6 +1,6 @@
 """The usage summary of a window, with the fields that docs/http-api.md names, read in one snapshot."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
@@ -8,10 +8,10 @@ from msgspec import Meta
 from msgspec.structs import asdict
 from sqlalchemy import Connection
 
-from talkmeter.counting import Counters, add, minutes
+from talkmeter.counting import ZERO, Counters, add, minutes
 from talkmeter.period import Present, Window, format_day, format_instant
 from talkmeter.usage.compare import Comparison, Mode, compared_windows, comparison_of
-from talkmeter.usage.days import DayTotal, Silence, Usage, read_usage
+from talkmeter.usage.days import Silence, Usage, read_usage
 from talkmeter.usage.figures import (
     Count,
     Milliseconds,
@@ -24,7 +24,6 @@ from talkmeter.usage.inventory import read_inventory
 from talkmeter.usage.revision import Revision
 
 DayState = Literal["future", "settling", "no_data", "final"]
-_NO_TOTAL: Final = DayTotal(Counters(), None)
 _NO_SILENCE: Final = Silence(0, 0)
 
 
@@ -103,19 +102,19 @@ def read_summary(
     )
 
 
-def _points(usage: Usage, today: int) -> Iterable[Day]:
-    for known in days_of(usage, today):
-        counters, changed_at = known.counters, known.changed_at
+def _points(usage: Usage, today: int) -> Iterator[Day]:
+    for day, counters, state, changed_at in days_of(usage, today):
+        # In the order of the fields: a year has hundreds of these.
         yield Day(
-            day=format_day(known.day),
-            calls=counters.calls,
-            voice_minutes=minutes(counters.voice_ms),
-            chat_minutes=minutes(counters.chat_ms),
-            workflow_runs=counters.runs,
-            voice_duration_ms=counters.voice_ms,
-            chat_duration_ms=counters.chat_ms,
-            state=known.state,
-            changed_at=None if changed_at is None else format_instant(changed_at),
+            format_day(day),
+            counters.calls,
+            minutes(counters.voice_ms),
+            minutes(counters.chat_ms),
+            counters.runs,
+            counters.voice_ms,
+            counters.chat_ms,
+            state,
+            None if changed_at is None else format_instant(changed_at),
         )
 
 
@@ -131,8 +130,8 @@ class KnownDay(NamedTuple):
 def days_of(usage: Usage, today: int) -> Iterator[KnownDay]:
     """The days of the first window, ascending."""
     for day, counters in usage.days[0].items():
-        total = usage.whole.get(day, _NO_TOTAL)
-        yield KnownDay(day, counters, _state(day, total.counters, usage, today), total.changed_at)
+        state = _state(day, usage.whole.get(day, ZERO), usage, today)
+        yield KnownDay(day, counters, state, usage.changed_at.get(day))
 
 
 def _state(day: int, counters: Counters, usage: Usage, today: int) -> DayState:
