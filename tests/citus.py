@@ -32,10 +32,10 @@ OF_ALL_ORGANIZATIONS: Final = frozenset(
 @cache
 def violations(statement: str) -> tuple[str, ...]:
     """What is wrong with a statement, as sentences."""
-    plain = re.sub(r"%s::[A-Z]+", "%s", " ".join(statement.split()))
+    plain = re.sub(r"\$\d+(::[A-Z]+)?", ":p", " ".join(statement.split()))
     if plain in OF_ALL_ORGANIZATIONS or _walks_a_table(plain):
         return ()
-    (tree,) = sqlglot.parse(plain.replace("%s", ":p").replace("%%", "%"), dialect="postgres")
+    (tree,) = sqlglot.parse(plain, dialect="postgres")
     if tree is None or not any(table.name in NAMES for table in tree.find_all(exp.Table)):
         return ()
     return tuple(_violations(tree))
@@ -62,12 +62,12 @@ def _walks_a_table(plain: str) -> bool:
         key = ", ".join(f"{name}.{column.name}" for column in table.primary_key.columns)
         every = ", ".join(f"{name}.{column.name}" for column in table.columns)
         backwards = ", ".join(f"{name}.{column.name} DESC" for column in table.primary_key.columns)
-        after = ", ".join("%s" for _ in table.primary_key.columns)
-        places = f"({key}) > ({after})" if "," in key else f"({key}) > (%s)"
+        after = ", ".join(":p" for _ in table.primary_key.columns)
+        places = f"({key}) > ({after})" if "," in key else f"({key}) > (:p)"
         if plain in {
-            f"SELECT {every} FROM {name} ORDER BY {key} LIMIT %s",
-            f"SELECT {every} FROM {name} WHERE {places} ORDER BY {key} LIMIT %s",
-            f"SELECT {key} FROM {name} ORDER BY {backwards} LIMIT %s",
+            f"SELECT {every} FROM {name} ORDER BY {key} LIMIT :p",
+            f"SELECT {every} FROM {name} WHERE {places} ORDER BY {key} LIMIT :p",
+            f"SELECT {key} FROM {name} ORDER BY {backwards} LIMIT :p",
         }:
             return True
     return False

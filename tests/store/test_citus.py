@@ -9,6 +9,7 @@ import gc
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -36,9 +37,10 @@ END $$;
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server(memory: Path) -> Iterator[str]:
     """A server that has the stand-in among its extensions."""
-    folder = tmp_path_factory.mktemp("citus")
+    folder = memory / "citus"
+    folder.mkdir(mode=0o700)
     (folder / "extension").mkdir()
     (folder / "extension" / "citus.control").write_text("default_version = '1'\nrelocatable = true\n")
     (folder / "extension" / "citus--1.sql").write_text(STAND_IN)
@@ -123,36 +125,36 @@ def test_every_prepared_statement_keeps_the_rules() -> None:
 
 BROKEN = {
     "SELECT day FROM usage_daily": "A SELECT is not pinned to one organization.",
-    "SELECT day FROM usage_daily WHERE org_id IN (%s, %s)": "A SELECT is not pinned to one organization.",
-    "SELECT day FROM usage_daily WHERE org_id = %s OR day = %s": "A SELECT is not pinned to one organization.",
-    "SELECT 1 FROM usage_daily WHERE org_id = %s UNION ALL SELECT 2 FROM usage_daily": (
+    "SELECT day FROM usage_daily WHERE org_id IN ($1, $1)": "A SELECT is not pinned to one organization.",
+    "SELECT day FROM usage_daily WHERE org_id = $1 OR day = $1": "A SELECT is not pinned to one organization.",
+    "SELECT 1 FROM usage_daily WHERE org_id = $1 UNION ALL SELECT 2 FROM usage_daily": (
         "A SELECT is not pinned to one organization."
     ),
-    "SELECT revision FROM organization WHERE org_id > %s FOR UPDATE": "A SELECT is not pinned to one organization.",
-    "SELECT c.id FROM conversation c JOIN organization o ON c.id = o.revision WHERE c.org_id = %s": (
+    "SELECT revision FROM organization WHERE org_id > $1 FOR UPDATE": "A SELECT is not pinned to one organization.",
+    "SELECT c.id FROM conversation c JOIN organization o ON c.id = o.revision WHERE c.org_id = $1": (
         "A join is not on org_id."
     ),
-    "SELECT c.id FROM conversation c, organization o WHERE c.org_id = %s": "A join is not on org_id.",
-    "SELECT day, sum(calls) FROM usage_daily WHERE org_id = %s GROUP BY ROLLUP (day)": (
+    "SELECT c.id FROM conversation c, organization o WHERE c.org_id = $1": "A join is not on org_id.",
+    "SELECT day, sum(calls) FROM usage_daily WHERE org_id = $1 GROUP BY ROLLUP (day)": (
         "ROLLUP, CUBE and GROUPING SETS fail."
     ),
-    "WITH one AS (SELECT 1) SELECT day FROM usage_daily WHERE org_id = %s": "A WITH may see its own writes.",
-    "DELETE FROM usage_daily WHERE day = %s": "An UPDATE or DELETE is not pinned to one organization.",
-    "UPDATE usage_daily SET day = %s WHERE day = %s": "An UPDATE or DELETE is not pinned to one organization.",
+    "WITH one AS (SELECT 1) SELECT day FROM usage_daily WHERE org_id = $1": "A WITH may see its own writes.",
+    "DELETE FROM usage_daily WHERE day = $1": "An UPDATE or DELETE is not pinned to one organization.",
+    "UPDATE usage_daily SET day = $1 WHERE day = $1": "An UPDATE or DELETE is not pinned to one organization.",
     "TRUNCATE usage_daily": "A TRUNCATETABLE of a distributed table is not known to work.",
     "INSERT INTO organization (org_id) SELECT org_id FROM organization_directory": (
         "An INSERT takes its rows from something else than VALUES."
     ),
-    "INSERT INTO organization (org_id, revision) VALUES (%s, (SELECT 1))": (
+    "INSERT INTO organization (org_id, revision) VALUES ($1, (SELECT 1))": (
         "The rows of an INSERT hold something else than parameters."
     ),
-    "INSERT INTO organization (org_id) VALUES (%s) ON CONFLICT (revision) DO NOTHING": (
+    "INSERT INTO organization (org_id) VALUES ($1) ON CONFLICT (revision) DO NOTHING": (
         "ON CONFLICT names a key without org_id."
     ),
-    "INSERT INTO organization (org_id) VALUES (%s) ON CONFLICT (org_id) DO UPDATE SET revision = now()": (
+    "INSERT INTO organization (org_id) VALUES ($1) ON CONFLICT (org_id) DO UPDATE SET revision = now()": (
         "DO UPDATE uses CURRENT_TIMESTAMP, which may not be immutable."
     ),
-    "INSERT INTO organization (org_id) VALUES (%s) RETURNING (SELECT 1)": "RETURNING holds a subquery.",
+    "INSERT INTO organization (org_id) VALUES ($1) RETURNING (SELECT 1)": "RETURNING holds a subquery.",
     "ALTER TABLE conversation ADD COLUMN a bigint, ADD CONSTRAINT b CHECK (a > 0)": "One ALTER does several things.",
     "ALTER TABLE conversation ADD COLUMN a bigserial": "A column is added that makes its own values.",
     "ALTER TABLE conversation ADD COLUMN a bigint UNIQUE": ("A column is added with a constraint that has no name."),
@@ -165,7 +167,7 @@ def test_the_rules_find_a_statement_that_citus_would_refuse(statement: str, sent
 
 
 def test_rows_out_of_order_are_found_for_they_could_deadlock() -> None:
-    statement = "INSERT INTO organization (org_id, revision, last_event_at) VALUES (%s, %s, %s), (%s, %s, %s)"
+    statement = "INSERT INTO organization (org_id, revision, last_event_at) VALUES ($1, $1, $1), ($1, $1, $1)"
     one, two = ("acme", "1", 1), ("other", "2", 2)
 
     assert unsorted_rows(statement, (*one, *two)) is None

@@ -12,7 +12,7 @@ from talkmeter.ledger import tables
 
 _INSTALLED: Final = "SELECT count(*) FROM pg_extension WHERE extname = 'citus'"
 _DISTRIBUTED: Final = "SELECT logicalrelid::text FROM pg_dist_partition WHERE partmethod = 'h'"
-_DISTRIBUTE: Final = "SELECT create_distributed_table(%s, 'org_id', colocate_with => %s)"
+_DISTRIBUTE: Final = "SELECT create_distributed_table($1, 'org_id', colocate_with => $2)"
 _SEQUENTIALLY: Final = "SET LOCAL citus.multi_shard_modify_mode = 'sequential'"
 _FIRST: Final = tables.organization.name
 """The table that the others stand beside."""

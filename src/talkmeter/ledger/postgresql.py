@@ -7,6 +7,7 @@ whole pages too, and a commit must wait for it.
 from typing import Any, Final
 
 import psycopg
+from psycopg.types.numeric import Int8Dumper
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -38,20 +39,27 @@ def make_engine(url: URL, connections: int) -> Engine:
     """An engine for a server's database."""
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
-        # Statements run with positional tuples.
-        paramstyle="format",
+        # The server's own numbered parameters: a text goes to it as it is written.
+        paramstyle="numeric_dollar",
         pool_size=connections,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_SEC,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_SEC, "options": _SETTINGS, "application_name": "talkmeter"},
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_SEC,
+            "options": _SETTINGS,
+            "application_name": "talkmeter",
+            "cursor_factory": psycopg.RawCursor,
+        },
     )
     event.listen(engine, "connect", _check)
     return engine
 
 
 def _check(connection: "psycopg.Connection[tuple[str, ...]]", _entry: ConnectionPoolEntry) -> None:
+    # One type for every integer, so that a statement is the same one whatever its numbers are.
+    connection.adapters.register_dumper(int, Int8Dumper)
     with connection.cursor() as cursor:
         for name, why in (
             ("fsync", "else a power cut could damage what was acknowledged"),

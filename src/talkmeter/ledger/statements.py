@@ -6,8 +6,8 @@ One statement takes up to 1 000 rows, sorted by key: on Citus unsorted ones dead
 import re
 from collections.abc import Iterator, Sequence
 from enum import Enum
-from functools import cache
-from itertools import chain
+from functools import cache, lru_cache
+from itertools import chain, count
 from typing import Final, NamedTuple, cast
 
 from sqlalchemy import CompoundSelect, Connection, CursorResult, Delete, Dialect, Select, Table, Update
@@ -20,7 +20,9 @@ from talkmeter.ledger import tables
 ROWS_PER_STATEMENT: Final = 1_000
 Value = str | int | bytes | bool | None
 Row = tuple[Value, ...]
-_VALUES: Final = re.compile(r"^(.* VALUES )(\(.*?\))( ON CONFLICT .*)?$", re.DOTALL)
+_PLACE: Final = "?"
+_PLACES: Final = re.compile(r"\?")
+_VALUES: Final = re.compile(r"^(.* VALUES )\(.*?\)( ON CONFLICT .*)?$", re.DOTALL)
 _EXPANDING: Final = re.compile(r"\(__\[POSTCOMPILE_\w+\]\)")
 
 
@@ -34,17 +36,17 @@ class OnConflict(Enum):
 
 
 class _ManyRows(NamedTuple):
+    """The text of an INSERT around its rows; a row is as many parameters as the table has columns."""
+
     head: str
-    row: str
     tail: str
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row], on_conflict: OnConflict) -> int:
     """Insert rows (in the table's column order, sorted by key, no key twice); how many were written."""
-    template = _many_rows(connection.dialect, table, on_conflict)
     written = 0
     for part in chunks(rows):
-        statement = template.head + ", ".join([template.row] * len(part)) + template.tail
+        statement = _insert_text(connection.dialect, table, on_conflict, len(part))
         written += connection.exec_driver_sql(statement, tuple(chain.from_iterable(part))).rowcount
     return written
 
@@ -91,7 +93,9 @@ class Compiled:
     def text(self, dialect: Dialect, expanded: int = 0) -> str:
         """The SQL text for an engine."""
         sql = self._compiled(dialect).sql
-        return _EXPANDING.sub("(" + ", ".join([_placeholder(dialect)] * expanded) + ")", sql) if expanded else sql
+        if expanded:
+            sql = _EXPANDING.sub("(" + ", ".join([_PLACE] * expanded) + ")", sql)
+        return with_parameters(dialect, sql)
 
     def _execute(self, connection: Connection, parameters: Row, expanded: int) -> CursorResult[*tuple[Value, ...]]:
         text = self._compiled(connection.dialect)
@@ -106,7 +110,7 @@ class Compiled:
     def _compiled(self, dialect: Dialect) -> _Text:
         text = self._texts.get(dialect.name)
         if text is None:
-            compiled = self.statement.compile(dialect=_without_casts(dialect))
+            compiled = self.statement.compile(dialect=_of_places(dialect))
             names = getattr(compiled, "positiontup", None) or ()
             constants = [(place, compiled.params[name]) for place, name in enumerate(names)]
             known = tuple((place, value) for place, value in constants if value is not None)
@@ -119,27 +123,41 @@ def integer(value: Value) -> int:
     return int(value or 0)
 
 
-def _placeholder(dialect: Dialect) -> str:
-    return "?" if dialect.paramstyle == "qmark" else "%s"
+def with_parameters(dialect: Dialect, sql: str) -> str:
+    """A text whose parameters are written `?`, as the driver wants them.
+
+    PostgreSQL's own are numbered; the driver sends such a text as it is, and need not look for thousands of places.
+    """
+    if dialect.name != "postgresql":
+        return sql
+    number = count(1)
+    return _PLACES.sub(lambda _: f"${next(number)}", sql)
 
 
 @cache
-def _without_casts(dialect: Dialect) -> Dialect:
-    """A dialect whose parameters take their type from where they stand.
+def _of_places(dialect: Dialect) -> Dialect:
+    """A dialect that writes each parameter as `?`, without its type: it takes that from where it stands.
 
     Casts would be most of the text of many rows, and Citus finds the organization by a plain `org_id = parameter`.
     """
-    plain = type(dialect)(paramstyle=dialect.paramstyle)  # type: ignore[call-arg]  # every dialect of SQLAlchemy takes it
+    plain = type(dialect)(paramstyle="qmark")  # type: ignore[call-arg]  # every dialect of SQLAlchemy takes it
     plain.bind_typing = BindTyping.NONE
     return plain
+
+
+@lru_cache(maxsize=64)
+def _insert_text(dialect: Dialect, table: Table, on_conflict: OnConflict, rows: int) -> str:
+    head, tail = _many_rows(dialect, table, on_conflict)
+    row = "(" + ", ".join([_PLACE] * len(table.columns)) + ")"
+    return with_parameters(dialect, head + ", ".join([row] * rows) + tail)
 
 
 @cache
 def _many_rows(dialect: Dialect, table: Table, on_conflict: OnConflict) -> _ManyRows:
     insert_one = _insert(table, on_conflict)
-    text = str(insert_one.compile(dialect=_without_casts(dialect), column_keys=table.columns.keys()))
-    head, row, tail = _VALUES.findall(text)[0]
-    return _ManyRows(head, row, tail)
+    text = str(insert_one.compile(dialect=_of_places(dialect), column_keys=table.columns.keys()))
+    head, tail = _VALUES.findall(text)[0]
+    return _ManyRows(head, tail)
 
 
 def _insert(table: Table, on_conflict: OnConflict) -> Insert:
