@@ -50,14 +50,15 @@ class Sender(threading.Thread):
     def run(self) -> None:
         """Send until told to stop."""
         batch = 0
-        while not self.stop.is_set():
-            self._send_until_acknowledged(told(self._chance, f"{self._number}-{batch}"))
-            batch += 1
+        with httpx.Client(headers=self._headers, timeout=20) as client:
+            while not self.stop.is_set():
+                self._send_until_acknowledged(client, told(self._chance, f"{self._number}-{batch}"))
+                batch += 1
 
-    def _send_until_acknowledged(self, events: list[Json]) -> None:
+    def _send_until_acknowledged(self, client: httpx.Client, events: list[Json]) -> None:
         while self.up.wait(PATIENCE_SEC):
             try:
-                answer = httpx.post(f"{self.url}/metering/events", json=events, headers=self._headers, timeout=20)
+                answer = client.post(f"{self.url}/metering/events", json=events)
             except httpx.TransportError:
                 continue
             if answer.status_code == 200 and not answer.json()["quarantined"]:

@@ -1,0 +1,65 @@
+"""A reader who asks for the summary all the while, and how long the longest answer took."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import httpx
+
+from tests.faults.senders import ORG
+from tests.servers import Server
+
+REASONABLE_SEC: Final = 5
+"""What an answer may take while a fault is made on a machine that other tests share."""
+_QUESTION: Final = "/admin/usage/summary?from=2024-03-01&to=2024-03-02"
+
+
+class Reader(threading.Thread):
+    """Asks again and again, each time on a connection of its own."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(name="reader", daemon=True)
+        self.longest = 0.0
+        self.answers = 0
+        self.wrong: list[str] = []
+        self.stop = threading.Event()
+        self._url = server.url + _QUESTION
+        self._headers = {"Authorization": f"Bearer {server.key(ORG)}"}
+
+    def run(self) -> None:
+        """Ask until told to stop."""
+        calls = 0
+        while not self.stop.wait(0.05):
+            began = time.monotonic()
+            try:
+                # Loading certificates, of which plain HTTP needs none, would take longer than the answer.
+                answer = httpx.get(self._url, headers=self._headers, timeout=6 * REASONABLE_SEC, verify=False)
+            except httpx.TransportError as error:
+                self.wrong.append(f"{error!r} after {time.monotonic() - began:.1f} s")
+                continue
+            self.longest = max(self.longest, time.monotonic() - began)
+            if answer.status_code != httpx.codes.OK:
+                self.wrong.append(answer.text)
+                continue
+            self.answers += 1
+            counted = answer.json()["total_calls"]
+            if counted < calls:
+                self.wrong.append(f"{counted} calls after {calls}")
+            calls = counted
+
+
+@contextmanager
+def reading_beside(server: Server) -> Iterator[Reader]:
+    """A reader at work; at the end every answer was right, came in time, and told of no fewer calls than before."""
+    reader = Reader(server)
+    reader.start()
+    try:
+        yield reader
+    finally:
+        reader.stop.set()
+        reader.join()
+    assert reader.wrong == [], "; ".join(reader.wrong)
+    assert reader.answers > 0, "no summary was answered"
+    assert reader.longest < REASONABLE_SEC, f"a summary took {reader.longest:.1f} s"
