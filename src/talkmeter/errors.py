@@ -25,6 +25,11 @@ class TalkmeterError(Exception):
         self.detail = detail
 
     @property
+    def for_callers(self) -> str:
+        """The sentence as a caller over HTTP may read it; the log and the command line have `detail`."""
+        return self.detail
+
+    @property
     def headers(self) -> dict[str, str]:
         """Headers that an HTTP answer with this error carries."""
         return {}
@@ -93,6 +98,15 @@ class Unavailable(TalkmeterError):
     def headers(self) -> dict[str, str]:
         """Say when to come back."""
         return {"Retry-After": str(self.retry_after)}
+
+
+class DatabaseAway(Unavailable):
+    """The database cannot be reached or used now; `detail` has its own words, which may name hosts and roles."""
+
+    @property
+    def for_callers(self) -> str:
+        """Nothing of where the database is."""
+        return "The database cannot be used now; send the request again. The reason is in the server's log."
 
 
 class DiskFull(Unavailable):

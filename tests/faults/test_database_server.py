@@ -172,6 +172,11 @@ def test_a_server_that_gives_no_more_connections_is_a_503_until_it_does(url: str
             assert_without_traceback(server)
         assert {one.status_code for one in refused} == {503}
         assert all("Retry-After" in one.headers for one in refused)
+        # Callers are told nothing of hosts and roles, and the log has the reason.
+        assert {one.json()["detail"] for one in refused} == {
+            "The database cannot be used now; send the request again. The reason is in the server's log."
+        }
+        assert "too many connections for role" in server.log()
         tell("PostgreSQL gives no connection", "postgresql", 1, prove_in(url, senders.journal))
         admin.execute(f"DROP OWNED BY {role}")
         admin.execute(f"DROP ROLE {role}")

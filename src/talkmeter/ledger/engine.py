@@ -8,7 +8,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from talkmeter.errors import DiskFull, Misconfigured, Unavailable
+from talkmeter.errors import DatabaseAway, DiskFull, Misconfigured, Unavailable
 from talkmeter.ledger import postgresql, sqlite
 from talkmeter.ledger.faults import Fault
 
@@ -95,7 +95,7 @@ def sentences() -> Iterator[None]:
             case Fault.BUSY:
                 raise Unavailable("The database is busy; send the request again.") from error
             case Fault.AWAY:
-                raise Unavailable(f"The database cannot be used now: {_reason(error)}.") from error
+                raise DatabaseAway(f"The database cannot be used now: {_reason(error)}.") from error
             case Fault.UNREADABLE:
                 raise Misconfigured(f"The database file cannot be read: {_reason(error)}.") from error
             case None:
