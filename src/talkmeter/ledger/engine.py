@@ -92,7 +92,7 @@ def sentences() -> Iterator[None]:
                 raise DiskFull(
                     "The database has no room left; nothing of this request was stored. Make room and send it again."
                 ) from error
-            case Fault.BUSY:
+            case Fault.BUSY | Fault.HELD:
                 raise Unavailable("The database is busy; send the request again.") from error
             case Fault.AWAY:
                 raise DatabaseAway(f"The database cannot be used now: {_reason(error)}.") from error

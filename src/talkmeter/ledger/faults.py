@@ -8,6 +8,8 @@ class Fault(Enum):
 
     BUSY = "busy"
     """The same transaction may succeed when it is run again."""
+    HELD = "held"
+    """Somebody else has held for long what the transaction needs: another try would wait as long again."""
     FULL = "full"
     """There is no room left."""
     AWAY = "away"

@@ -26,8 +26,10 @@ _SETTINGS: Final = (
 )
 SNAPSHOT: Final[dict[str, Any]] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 """What makes a transaction see one snapshot from its first statement to its end."""
-_BUSY: Final = frozenset({"40001", "40P01", "55P03"})
-"""Serialization failure, deadlock, a lock that was not to be had in time."""
+_BUSY: Final = frozenset({"40001", "40P01"})
+"""Serialization failure, deadlock."""
+_HELD: Final = "55P03"
+"""A lock that was not to be had in time."""
 _FULL: Final = "53100"
 _AWAY: Final = ("08", "0A", "25", "42", "53", "57", "58", "XX")
 """Classes: connection, a standby that only reads (two), tables or grants that are not as they must be, resources,
@@ -79,6 +81,8 @@ def fault_of(error: BaseException) -> Fault | None:
     state = error.sqlstate
     if state in _BUSY:
         return Fault.BUSY
+    if state == _HELD:
+        return Fault.HELD
     if state == _FULL:
         return Fault.FULL
     if state is None:

@@ -43,9 +43,16 @@ class _Job:
         self.done: Future[list[Written]] = Future()
         self.written: dict[str, Written] = {}
         self.failure: Exception | None = None
+        self._unsettled = set(works)
+
+    def settle(self, org_id: str) -> None:
+        """One organization's part is written or has failed; after the last of them the request is answered."""
+        self._unsettled.discard(org_id)
+        if not self._unsettled:
+            self.answer()
 
     def answer(self) -> None:
-        """Answer the request with what became of all of it."""
+        """Say what became of all of it."""
         if self.failure is not None:
             self.done.set_exception(self.failure)
             return
@@ -168,12 +175,15 @@ class Writer:
             _log.exception("housekeeping failed")
 
     def _commit(self, jobs: Sequence[_Job]) -> None:
-        """Write a group and answer each of its requests."""
+        """Write a group, and answer each of its requests as soon as all of it is on disk."""
         parts = [_Part(job, org_id, work) for job in jobs for org_id, work in job.works.items()]
+        for job in jobs:
+            if not job.works:
+                job.answer()
         for unit in self._units(parts):
             self._commit_unit(unit)
-        for job in jobs:
-            job.answer()
+            for part in unit:
+                part.job.settle(part.org_id)
 
     def _units(self, parts: Sequence[_Part]) -> Iterator[Sequence[_Part]]:
         """What goes into one transaction each, in order of the organizations."""
