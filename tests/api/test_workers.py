@@ -8,10 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from talkmeter.ledger.engine import open_engine
 from talkmeter.ledger.migrate import migrate
 from tests.events import Json, conversation, run
-from tests.postgres import new_database, postgres_server
+from tests.postgres import new_database, opened
 from tests.servers import Server, running_server
 
 SENDERS = 8
@@ -26,10 +25,9 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         with running_server(folder, workers="4") as running:
             yield running
         return
-    with postgres_server(tmp_path_factory.mktemp("postgres")) as database_server, new_database(database_server) as url:
-        engine = open_engine(url)
-        migrate(engine)
-        engine.dispose()
+    with new_database(request.getfixturevalue("postgres")) as url:
+        with opened(url) as engine:
+            migrate(engine)
         with running_server(folder, workers="4", database_url=url) as running:
             yield running
 

@@ -2,31 +2,24 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.laws.ledgers import FileLedgers, Ledgers, ServerLedgers
-from tests.postgres import new_database, postgres_server
-
-MEMORY = Path("/dev/shm")
+from tests.postgres import new_database
 
 
 @pytest.fixture(scope="session")
-def folder() -> Iterator[Path]:
-    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None, prefix="talkmeter-laws-") as folder:
-        yield Path(folder)
-
-
-@pytest.fixture(scope="session")
-def file_ledgers(folder: Path) -> FileLedgers:
+def file_ledgers(memory: Path) -> FileLedgers:
     """Ledgers in files, for laws that damage them."""
+    folder = memory / "laws"
+    folder.mkdir()
     return FileLedgers(folder)
 
 
 @pytest.fixture(scope="session")
-def server_ledgers(folder: Path) -> Iterator[ServerLedgers]:
-    with postgres_server(folder) as server, new_database(server) as url:
+def server_ledgers(postgres: str) -> Iterator[ServerLedgers]:
+    with new_database(postgres) as url:
         made = ServerLedgers(url)
         yield made
         made.close()

@@ -1,4 +1,4 @@
-"""A real ledger in a SQLite file, told of events through the Writer and looked at through the doors of `usage`."""
+"""A real ledger on any database, told of events through the Writer and looked at through the doors of `usage`."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Engine
+from sqlalchemy import Engine, RootTransaction, event, text
 
 from talkmeter.ingest.cloudevents import Sender, read_event
 from talkmeter.ingest.inventory import read_kind, read_snapshot
 from talkmeter.ingest.receipt import Receipt, make_receipt
 from talkmeter.ingest.requests import group_by_organization
-from talkmeter.ledger.engine import open_engine, reading
+from talkmeter.ledger.engine import open_engine, reading, transaction, writing
 from talkmeter.ledger.migrate import migrate
 from talkmeter.ledger.verify import verify_organization
 from talkmeter.ledger.writer import Works, Writer
@@ -21,6 +21,8 @@ from talkmeter.period import Present, present, read_instant, read_window
 from talkmeter.usage.revision import Revision, read_revision
 from talkmeter.usage.summary import Summary, read_summary
 from tests.events import Json
+from tests.postgres import opened
+from tests.statements import OF_TESTS
 
 ORG = "acme"
 MOST_EVENTS = 40_000
@@ -42,11 +44,11 @@ def snapshot_of(kind: str, time: str, *ids: str) -> Works:
 
 
 class Ledger:
-    """A migrated database; `engine` is its only way in, except for `plain`, which is anyone's."""
+    """A migrated database; `rows`, `change`, `damage` and `held` are what anybody may do to it behind our back."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.engine: Engine = open_engine(f"sqlite:///{path}")
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine: Engine = open_engine(url)
         migrate(self.engine)
 
     @contextmanager
@@ -80,9 +82,58 @@ class Ledger:
         with reading(self.engine) as connection:
             return read_revision(connection, org_id, NOW)
 
-    def verify(self, *, repair: bool = False) -> list[str]:
+    def verify(self, org_id: str = ORG, *, repair: bool = False) -> list[str]:
         """Every difference, as a sentence."""
-        return [one.sentence for one in verify_organization(self.engine, ORG, repair=repair)]
+        return [one.sentence for one in verify_organization(self.engine, org_id, repair=repair)]
+
+    @contextmanager
+    def sent(self) -> Iterator[list[str]]:
+        """The statements that the program sends meanwhile."""
+        statements: list[str] = []
+
+        def note(*arguments: object) -> None:
+            statements.append(str(arguments[2]))
+
+        event.listen(self.engine, "before_cursor_execute", note)
+        yield statements
+        event.remove(self.engine, "before_cursor_execute", note)
+
+    def rows(self, query: str, **parameters: object) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
+        with reading(self.engine) as connection:
+            found = connection.execute(text(query), parameters, execution_options=OF_TESTS)
+            return [tuple(row) for row in found]
+
+    def change(self, statement: str, **parameters: object) -> int:
+        """Change tables or their rows; how many rows it were."""
+        with writing(self.engine) as connection:
+            return connection.execute(text(statement), parameters, execution_options=OF_TESTS).rowcount
+
+    def damage(self, statement: str, **parameters: object) -> None:
+        """Change exactly one row."""
+        assert self.change(statement, **parameters) == 1
+
+    @contextmanager
+    def held(self) -> Iterator[RootTransaction]:
+        """Held against every writer, but no reader, by another connection: until it rolls back or the block ends."""
+        with opened(self.url) as engine, transaction(engine) as other:
+            if engine.dialect.name == "postgresql":
+                other.execute(text("LOCK TABLE organization IN EXCLUSIVE MODE"), execution_options=OF_TESTS)
+            holding = other.get_transaction()
+            assert holding is not None
+            yield holding
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.engine.dispose()
+
+
+class FileLedger(Ledger):
+    """A ledger in a file of SQLite."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"sqlite:///{path}")
+        self.path = path
 
     @contextmanager
     def plain(self) -> Iterator[sqlite3.Connection]:
@@ -93,16 +144,7 @@ class Ledger:
         finally:
             connection.close()
 
-    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """The rows of a query."""
-        with self.plain() as connection:
-            return connection.execute(query, parameters).fetchall()
 
-    def damage(self, statement: str, *parameters: object) -> None:
-        """Change the file behind the program's back; exactly one row."""
-        with self.plain() as connection:
-            assert connection.execute(statement, parameters).rowcount == 1
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self.engine.dispose()
+def writes_of(statements: list[str]) -> list[str]:
+    """Those that write."""
+    return [one for one in statements if not one.startswith(("SELECT", "BEGIN", "PRAGMA"))]

@@ -1,10 +1,6 @@
 """How complete a day is: its state, when it changed, who has gone silent; and how many statements it takes to know."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
-from sqlalchemy import event as database_event
 
 from talkmeter.ledger.engine import reading
 from talkmeter.period import Present, present, read_instant, read_window
@@ -166,28 +162,15 @@ def test_a_repair_changes_the_days_it_mends(ledger: Ledger) -> None:
     assert after[6] == before[6]
 
 
-@contextmanager
-def counted_statements(ledger: Ledger) -> Iterator[list[str]]:
-    """The statements that run meanwhile."""
-    ran: list[str] = []
-
-    def note(*arguments: object) -> None:
-        ran.append(str(arguments[2]))
-
-    database_event.listen(ledger.engine, "before_cursor_execute", note)
-    yield ran
-    database_event.remove(ledger.engine, "before_cursor_execute", note)
-
-
 @pytest.mark.parametrize("mode", ["none", "previous", "year"])
 @pytest.mark.parametrize("from_", ["2026-03-01", "2026-03-01T01:00:00Z", "2026-03-01T13:00:00Z"])
 def test_a_summary_takes_at_most_four_statements(ledger: Ledger, from_: str, mode: Mode) -> None:
     ledger.tell(heard(live_call(), "2026-03-03T09:00:00Z"), call("one", 5), run())
     window = read_window(from_, "2026-03-31T18:30:00Z", 0)
-    with reading(ledger.engine) as connection, counted_statements(ledger) as ran:
+    with reading(ledger.engine) as connection, ledger.sent() as sent:
         read_summary(connection, ORG, window, read_revision(connection, ORG, NOW), NOW, mode)
 
-    assert len([sql for sql in ran if not sql.startswith("BEGIN")]) <= 4
+    assert len([sql for sql in sent if not sql.startswith("BEGIN")]) <= 4
 
 
 def test_what_is_stale_is_decided_once_for_all_pages_of_a_list(ledger: Ledger) -> None:

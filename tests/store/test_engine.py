@@ -1,4 +1,8 @@
-"""Connections: what the promises rest on is so on each of them, and a bad address is refused in a sentence."""
+"""Connections: what the promises rest on is so on each of them, and a bad address is refused in a sentence.
+
+How a connection waits for the disk and holds the database is shown on a file; tests/store/test_postgresql.py shows it
+on a server.
+"""
 
 import sqlite3
 from pathlib import Path
@@ -10,14 +14,15 @@ from talkmeter.errors import Misconfigured, TalkmeterError, Unavailable
 from talkmeter.ledger.engine import open_engine, reading, transaction, writing
 from talkmeter.usage.revision import read_revision
 from tests.events import conversation
-from tests.store.ledger import NOW, ORG, Ledger
+from tests.store.ledger import NOW, ORG, FileLedger, Ledger
 
 ADDRESSES = "sqlite:///talkmeter.db or postgresql://USER@HOST/DATABASE"
 
 
-def test_every_connection_writes_ahead_and_waits_for_the_disk(ledger: Ledger) -> None:
+def test_every_connection_to_a_file_writes_ahead_and_waits_for_the_disk(file_ledger: FileLedger) -> None:
     """WAL and synchronous=FULL: an acknowledged event survives the loss of power."""
-    with reading(ledger.engine) as one, reading(ledger.engine) as two, writing(ledger.engine) as three:
+    engine = file_ledger.engine
+    with reading(engine) as one, reading(engine) as two, writing(engine) as three:
         seen = [
             (connection.scalar(text("PRAGMA journal_mode")), connection.scalar(text("PRAGMA synchronous")))
             for connection in (one, two, three)
@@ -26,9 +31,9 @@ def test_every_connection_writes_ahead_and_waits_for_the_disk(ledger: Ledger) ->
     assert seen == [("wal", 2)] * 3
 
 
-def test_a_write_transaction_holds_the_database_before_it_reads(ledger: Ledger) -> None:
+def test_a_write_transaction_holds_the_file_before_it_reads(file_ledger: FileLedger) -> None:
     """Else two writers could both read, and the second would fail half way."""
-    with ledger.plain() as other, transaction(ledger.engine):
+    with file_ledger.plain() as other, transaction(file_ledger.engine):
         other.execute("PRAGMA busy_timeout = 0")
         with pytest.raises(sqlite3.OperationalError, match="database is locked"):
             other.execute("BEGIN IMMEDIATE")

@@ -22,9 +22,8 @@ LATE_LOSER = conversation(status="ringing") | {"time": "2026-03-01T12:02:00Z", "
 
 def make_old(ledger: Ledger, *event_ids: str) -> None:
     """Let states look as if they had been stored long ago."""
-    with ledger.plain() as connection:
-        for event_id in event_ids:
-            connection.execute("UPDATE record_state SET stored_at = ? WHERE event_id = ?", (LONG_AGO, event_id))
+    for event_id in event_ids:
+        ledger.damage("UPDATE record_state SET stored_at = :at WHERE event_id = :id", at=LONG_AGO, id=event_id)
 
 
 def kept(ledger: Ledger) -> list[str]:
@@ -107,7 +106,7 @@ def test_where_history_is_kept_for_ever_or_not_at_all_nothing_is_pruned(ledger: 
 def test_a_pruner_removes_what_is_older_than_its_days(ledger: Ledger) -> None:
     ledger.tell(LOSER, WINNER, LATE_LOSER)
     two_days_ago = clock.now() - 2 * MICROSECONDS_PER_DAY
-    ledger.damage("UPDATE record_state SET stored_at = ? WHERE event_id = 'loser'", two_days_ago)
+    ledger.damage("UPDATE record_state SET stored_at = :at WHERE event_id = 'loser'", at=two_days_ago)
     lasting, passing = make_pruner(ledger.engine, 3), make_pruner(ledger.engine, 1)
     assert lasting is not None
     assert passing is not None

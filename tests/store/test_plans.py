@@ -14,7 +14,7 @@ from talkmeter.ledger.statements import Compiled
 from talkmeter.ledger.tables import DISTRIBUTED
 from talkmeter.records import Kind
 from talkmeter.usage.matching import Filter, page_of, sum_of
-from tests.store.ledger import Ledger
+from tests.store.ledger import FileLedger
 
 SQLITE = make_url("sqlite://").get_dialect()()
 ORGANIZATION_TABLES = {table.name for table in DISTRIBUTED}
@@ -43,11 +43,23 @@ def compiled_statements() -> Iterator[tuple[str, Compiled]]:
 STATEMENTS = dict(compiled_statements())
 
 
-def plan_of(ledger: Ledger, name: str) -> list[str]:
+@pytest.fixture
+def ledger(file_ledger: FileLedger) -> FileLedger:
+    """In a file: every database explains in words of its own."""
+    return file_ledger
+
+
+def explained(ledger: FileLedger, sql: str) -> list[str]:
+    """Every step of a statement."""
+    with ledger.plain() as connection:
+        steps = connection.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * sql.count("?"))
+        return [str(detail) for *_, detail in steps]
+
+
+def plan_of(ledger: FileLedger, name: str) -> list[str]:
     """The steps that touch tables; where sorting needs a temporary tree it is of one organization's rows."""
-    sql = STATEMENTS[name].text(SQLITE, expanded=2)
-    steps = ledger.rows(f"EXPLAIN QUERY PLAN {sql}", *[None] * sql.count("?"))
-    return [detail for *_, detail in steps if detail.startswith(("SEARCH", "SCAN"))]
+    steps = explained(ledger, STATEMENTS[name].text(SQLITE, expanded=2))
+    return [step for step in steps if step.startswith(("SEARCH", "SCAN"))]
 
 
 def test_the_statements_are_found() -> None:
@@ -57,7 +69,7 @@ def test_the_statements_are_found() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in STATEMENTS if name not in LISTS])
-def test_a_statement_searches_by_an_index_and_scans_no_table(ledger: Ledger, name: str) -> None:
+def test_a_statement_searches_by_an_index_and_scans_no_table(ledger: FileLedger, name: str) -> None:
     steps = plan_of(ledger, name)
 
     assert steps
@@ -66,14 +78,14 @@ def test_a_statement_searches_by_an_index_and_scans_no_table(ledger: Ledger, nam
 
 
 @pytest.mark.parametrize("name", [name for name in STATEMENTS if name not in LISTS])
-def test_a_statement_on_usage_reads_one_organization(ledger: Ledger, name: str) -> None:
+def test_a_statement_on_usage_reads_one_organization(ledger: FileLedger, name: str) -> None:
     for step in plan_of(ledger, name):
         _, table, *_ = step.split()
         assert table not in ORGANIZATION_TABLES or "(org_id=?" in step, step
 
 
 def test_the_ragged_ends_of_a_window_are_read_from_covering_indexes_and_silent_calls_from_their_own(
-    ledger: Ledger,
+    ledger: FileLedger,
 ) -> None:
     calls = "SEARCH conversation USING COVERING INDEX conversation_window (org_id=? AND created_at>? AND created_at<?)"
     runs = (
@@ -85,14 +97,14 @@ def test_the_ragged_ends_of_a_window_are_read_from_covering_indexes_and_silent_c
     assert plan_of(ledger, RAGGED_ENDS) == [calls, runs] * 4 + [silent]
 
 
-def test_the_days_of_a_window_are_read_in_one_range_of_the_key(ledger: Ledger) -> None:
+def test_the_days_of_a_window_are_read_in_one_range_of_the_key(ledger: FileLedger) -> None:
     days, *outermost = plan_of(ledger, ONE_RANGE)
 
     assert days == "SEARCH usage_daily USING PRIMARY KEY (org_id=? AND dimension=? AND day>? AND day<?)"
     assert outermost == ["SEARCH usage_daily USING PRIMARY KEY (org_id=? AND dimension=?)"] * 2
 
 
-def test_the_newest_silent_call_is_found_at_one_end_of_its_index(ledger: Ledger) -> None:
+def test_the_newest_silent_call_is_found_at_one_end_of_its_index(ledger: FileLedger) -> None:
     organization, silent = plan_of(ledger, "talkmeter.usage.revision._REVISION")
 
     assert organization == "SEARCH organization USING INDEX sqlite_autoindex_organization_1 (org_id=?)"
@@ -112,24 +124,24 @@ FILTERS = {
 
 
 @pytest.mark.parametrize("wanted", FILTERS.values(), ids=FILTERS)
-def test_a_page_of_records_goes_on_in_the_index_of_its_order_and_sorts_nothing(ledger: Ledger, wanted: Filter) -> None:
-    sql = page_of(wanted).text(SQLITE)
-    steps = [detail for *_, detail in ledger.rows(f"EXPLAIN QUERY PLAN {sql}", *[None] * sql.count("?"))]
+def test_a_page_of_records_goes_on_in_the_index_of_its_order_and_sorts_nothing(
+    ledger: FileLedger, wanted: Filter
+) -> None:
+    steps = explained(ledger, page_of(wanted).text(SQLITE))
     table = wanted.kind.value
 
     assert steps == [f"SEARCH {table} USING INDEX {table}_window (org_id=? AND created_at>? AND created_at<?)"]
 
 
 @pytest.mark.parametrize("wanted", FILTERS.values(), ids=FILTERS)
-def test_what_the_records_of_a_filter_come_to_is_one_scan_of_the_window(ledger: Ledger, wanted: Filter) -> None:
-    sql = sum_of(wanted).text(SQLITE)
-    steps = [detail for *_, detail in ledger.rows(f"EXPLAIN QUERY PLAN {sql}", *[None] * sql.count("?"))]
+def test_what_the_records_of_a_filter_come_to_is_one_scan_of_the_window(ledger: FileLedger, wanted: Filter) -> None:
+    steps = explained(ledger, sum_of(wanted).text(SQLITE))
 
     assert re.match(r"SEARCH \w+ USING (COVERING )?INDEX \w+_window \(org_id=\? AND created_at>\?", steps[0])
     assert [step for step in steps[1:] if "SCAN" in step] == []
 
 
-def test_winners_are_found_by_their_whole_key(ledger: Ledger) -> None:
+def test_winners_are_found_by_their_whole_key(ledger: FileLedger) -> None:
     steps = {name: plan_of(ledger, name) for name in STATEMENTS if name.startswith("talkmeter.ledger.winners._WINNERS")}
 
     assert len(steps) == 6
@@ -138,7 +150,7 @@ def test_winners_are_found_by_their_whole_key(ledger: Ledger) -> None:
         assert ("(org_id=? AND kind=? AND id=?)" if inventory else "(org_id=? AND id=?)") in step
 
 
-def test_history_is_walked_from_key_to_key_and_not_from_its_beginning(ledger: Ledger) -> None:
+def test_history_is_walked_from_key_to_key_and_not_from_its_beginning(ledger: FileLedger) -> None:
     (step,) = plan_of(ledger, "talkmeter.ledger.history._KEYS_AFTER")
 
     assert re.search(r"\(org_id=\? AND \(?kind", step), step

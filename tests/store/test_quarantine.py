@@ -2,27 +2,42 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 
 import pytest
 from structlog.testing import capture_logs
 
 from talkmeter.ingest.receipt import Receipt, make_receipt
 from talkmeter.ledger.arrivals import Reason
+from talkmeter.ledger.engine import writing
+from talkmeter.ledger.statements import OnConflict, Row, insert_rows
+from talkmeter.ledger.tables import quarantine
 from talkmeter.ledger.write import QUARANTINE_LIMIT
 from tests.events import Json, conversation, event
+from tests.statements import OF_TESTS
 from tests.store.ledger import ORG, Ledger, snapshot_of, works_of
 
 TIMEOUT_SEC = 10
 POISON = "poison"
+REFUSE = {
+    "sqlite": (
+        f"CREATE TRIGGER refuse_{{0}} BEFORE INSERT ON {{0}} WHEN NEW.id = '{POISON}' "
+        "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    ),
+    "postgresql": f"ALTER TABLE {{0}} ADD CONSTRAINT refuse CHECK (id <> '{POISON}')",
+}
+REFUSE_NOTHING = {"sqlite": "DROP TRIGGER refuse_{0}", "postgresql": "ALTER TABLE {0} DROP CONSTRAINT refuse"}
 
 
-def refuse_poison(ledger: Ledger, table: str = "conversation") -> None:
-    """Let the database refuse one record, as a fault in it might."""
-    with ledger.plain() as connection:
-        connection.execute(
-            f"CREATE TRIGGER refuse BEFORE INSERT ON {table} WHEN NEW.id = '{POISON}' "
-            "BEGIN SELECT RAISE(ABORT, 'refused'); END"
-        )
+@pytest.fixture
+def poisoned(ledger: Ledger) -> Iterator[Ledger]:
+    """A ledger whose database refuses one record, as a fault in it might."""
+    database = ledger.engine.dialect.name
+    for table in ("conversation", "inventory_item"):
+        ledger.change(REFUSE[database].format(table))
+    yield ledger
+    for table in ("conversation", "inventory_item"):
+        ledger.change(REFUSE_NOTHING[database].format(table))
 
 
 def bins(receipt: Receipt) -> tuple[int, int, list[tuple[int, str]]]:
@@ -32,49 +47,42 @@ def bins(receipt: Receipt) -> tuple[int, int, list[tuple[int, str]]]:
 
 def fill(ledger: Ledger, number: int, org_id: str = ORG) -> None:
     """Put so many events into an organization's quarantine."""
-    columns = "org_id, hash, reason, detail, credential_id, first_seen_at, last_seen_at, times_seen, size, kept_fields"
-    rows = [(org_id, number.to_bytes(16, "big")) for number in range(number)]
-    with ledger.plain() as connection:
-        connection.execute("BEGIN")
-        connection.executemany(
-            f"INSERT INTO quarantine ({columns}, complete) VALUES (?, ?, 'malformed', '', '', 0, 0, 1, 2, '{{}}', 0)",
-            rows,
-        )
-        connection.execute("COMMIT")
+    rows: list[Row] = [
+        (org_id, place.to_bytes(16, "big"), "malformed", "", "", 0, 0, 1, 2, "{}", False) for place in range(number)
+    ]
+    with writing(ledger.engine) as connection:
+        insert_rows(connection.execution_options(**OF_TESTS), quarantine, rows, OnConflict.KEEP)
 
 
 # -------------------------------------------------------------------------------------- refused by the database
 
 
 @pytest.mark.parametrize("place", range(5))
-def test_only_the_event_that_the_database_refuses_is_quarantined(ledger: Ledger, place: int) -> None:
-    refuse_poison(ledger)
+def test_only_the_event_that_the_database_refuses_is_quarantined(poisoned: Ledger, place: int) -> None:
     events = [conversation(f"call-{number}") for number in range(4)]
     events.insert(place, conversation(POISON))
 
-    receipt = ledger.tell(*events)
-    again = ledger.tell(*events)
+    receipt = poisoned.tell(*events)
+    again = poisoned.tell(*events)
 
     assert bins(receipt) == (4, 0, [(place, "refused_by_database")])
     assert receipt.quarantined[0].id == events[place]["id"]
     assert receipt.quarantined[0].kept
     assert bins(again) == (0, 4, [(place, "refused_by_database")])
-    assert ledger.summary().total_calls == 4
-    assert ledger.rows("SELECT reason, times_seen FROM quarantine") == [("refused_by_database", 2)]
-    assert ledger.verify() == []
+    assert poisoned.summary().total_calls == 4
+    assert poisoned.rows("SELECT reason, times_seen FROM quarantine") == [("refused_by_database", 2)]
+    assert poisoned.verify() == []
 
 
-def test_only_the_sender_of_a_refused_event_hears_of_it(ledger: Ledger) -> None:
+def test_only_the_sender_of_a_refused_event_hears_of_it(poisoned: Ledger) -> None:
     """Requests that wait together share a transaction; it is undone and each is written alone."""
-    refuse_poison(ledger)
     requests = {
         "before": works_of(conversation("before-1"), conversation("before-2")),
         "other": works_of(conversation(POISON + "ous", organization_id="b"), org_id=None),
         "guilty": works_of(conversation("left"), conversation(POISON), b"{}", conversation("right")),
         "after": works_of(conversation("after"), b"nonsense"),
     }
-    with capture_logs() as logs, ledger.writer() as writer, ledger.plain() as other:
-        other.execute("BEGIN IMMEDIATE")
+    with capture_logs() as logs, poisoned.writer() as writer, poisoned.held() as other:
         answers = {name: writer.submit(works) for name, works in requests.items()}
         other.rollback()
         heard = {name: bins(make_receipt(answer.result(TIMEOUT_SEC))) for name, answer in answers.items()}
@@ -86,37 +94,34 @@ def test_only_the_sender_of_a_refused_event_hears_of_it(ledger: Ledger) -> None:
         "guilty": (2, 0, [(1, "refused_by_database"), (2, "invalid_envelope")]),
         "after": (1, 0, [(1, "malformed")]),
     }
-    assert (ledger.summary().total_calls, ledger.summary(org_id="b").total_calls) == (5, 1)
+    assert (poisoned.summary().total_calls, poisoned.summary(org_id="b").total_calls) == (5, 1)
 
 
-def test_a_refused_event_of_one_organization_leaves_the_others_of_its_request(ledger: Ledger) -> None:
-    refuse_poison(ledger)
+def test_a_refused_event_of_one_organization_leaves_the_others_of_its_request(poisoned: Ledger) -> None:
     named = [conversation(POISON, organization_id="a"), conversation("call-1", organization_id="b")]
 
-    receipt = ledger.tell(*named, org_id=None)
+    receipt = poisoned.tell(*named, org_id=None)
 
     assert bins(receipt) == (1, 0, [(0, "refused_by_database")])
-    assert ledger.rows("SELECT org_id, reason FROM quarantine") == [("a", "refused_by_database")]
-    assert ledger.summary(org_id="b").total_calls == 1
+    assert poisoned.rows("SELECT org_id, reason FROM quarantine") == [("a", "refused_by_database")]
+    assert poisoned.summary(org_id="b").total_calls == 1
 
 
-def test_of_a_refused_event_its_identity_is_kept_and_no_more(ledger: Ledger) -> None:
-    refuse_poison(ledger)
-    ledger.tell(conversation(POISON, agent_number="+13125550110"))
+def test_of_a_refused_event_its_identity_is_kept_and_no_more(poisoned: Ledger) -> None:
+    poisoned.tell(conversation(POISON, agent_number="+13125550110"))
 
-    ((kept, complete),) = ledger.rows("SELECT kept_fields, complete FROM quarantine")
+    ((kept, complete),) = poisoned.rows("SELECT kept_fields, complete FROM quarantine")
     assert json.loads(kept)["data"] == {"id": POISON, "organization_id": ORG}
     assert not complete
 
 
-def test_a_snapshot_beside_a_refused_event_still_raises_its_floor(ledger: Ledger) -> None:
-    ledger.tell(event("agent.updated", {"id": "older"}))
-    refuse_poison(ledger, "inventory_item")
+def test_a_snapshot_beside_a_refused_event_still_raises_its_floor(poisoned: Ledger) -> None:
+    poisoned.tell(event("agent.updated", {"id": "older"}))
 
-    receipt = ledger.write(snapshot_of("agent", "2026-03-02T00:00:00Z", "a", POISON, "c"))
+    receipt = poisoned.write(snapshot_of("agent", "2026-03-02T00:00:00Z", "a", POISON, "c"))
 
     assert bins(receipt) == (2, 0, [(1, "refused_by_database")])
-    assert ledger.summary().total_agents == 2
+    assert poisoned.summary().total_agents == 2
 
 
 # ------------------------------------------------------------------------------------------------- not understood

@@ -109,10 +109,10 @@ DAMAGED_RECORDS = {
     "a word nobody knows": "UPDATE conversation SET status = 'exploded' WHERE id = 'call-1'",
     "a field that is missing": "UPDATE conversation SET direction = NULL WHERE id = 'call-1'",
     "the record is gone": "DELETE FROM conversation WHERE id = 'call-1'",
-    "a deletion nobody told": "UPDATE conversation SET deleted = 1, created_at = NULL WHERE id = 'call-1'",
+    "a deletion nobody told": "UPDATE conversation SET deleted = true, created_at = NULL WHERE id = 'call-1'",
     "a run that failed": "UPDATE workflow_execution SET status = 'failed' WHERE id = 'run-1'",
     "a name": "UPDATE inventory_item SET name = 'Bob' WHERE id = 'ann'",
-    "a number no longer shared": "UPDATE inventory_item SET shared = 0 WHERE id = '+1'",
+    "a number no longer shared": "UPDATE inventory_item SET shared = false WHERE id = '+1'",
 }
 
 
@@ -136,9 +136,8 @@ def test_a_record_behind_its_history_is_brought_up_to_its_greatest_state(told: L
     """As if the later state had never reached the record: its row and its totals are those of the earlier one."""
     before = contents(told)
     ((ended,),) = told.rows("SELECT hash FROM conversation WHERE id = 'call-1'")
-    told.damage("DELETE FROM record_state WHERE hash = ?", ended)
-    with told.plain() as connection:
-        connection.execute("DELETE FROM conversation WHERE id = 'call-1'")
+    told.damage("DELETE FROM record_state WHERE hash = :hash", hash=ended)
+    told.damage("DELETE FROM conversation WHERE id = 'call-1'")
     told.verify(repair=True)
     assert told.rows("SELECT status FROM conversation WHERE id = 'call-1'") == [("ringing",)]
 

@@ -76,9 +76,11 @@ def _distribute_next(engine: Engine) -> bool:
             return False
     with writing(engine) as connection:
         _take_turns(connection)
-        for table in undistributed_tables(connection)[:1]:
+        # Another migration may have done the last of them meanwhile.
+        remaining = undistributed_tables(connection)
+        for table in remaining[:1]:
             distribute(connection, table)
-    return True
+    return bool(remaining)
 
 
 def require_current(engine: Engine) -> None:

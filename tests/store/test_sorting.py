@@ -1,0 +1,116 @@
+"""Text sorts by its bytes, as Python sorts it, whatever language the database sorts by.
+
+Cursors, merged ranges and locks taken in order rest on it; a database that sorted otherwise would skip or deadlock.
+"""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Text
+
+from talkmeter.ledger.engine import reading, writing
+from talkmeter.ledger.history import records_with_history
+from talkmeter.ledger.organizations import add_organization, list_organizations
+from talkmeter.ledger.tables import Key, metadata
+from talkmeter.period import read_window
+from talkmeter.records import Kind, RecordKey
+from talkmeter.usage.breakdown import CallBreakdown, Split, read_breakdown
+from talkmeter.usage.inventory import ItemFilter, read_items
+from talkmeter.usage.matching import Filter
+from talkmeter.usage.records import read_records
+from talkmeter.usage.revision import read_revision
+from tests.events import conversation, event
+from tests.store.ledger import NOW, ORG, Ledger
+
+IDS = ["a", "B", "b", "A", "Z", "z", "_", "-1", "10", "9", "~", "a b", "ab", "ä", "é", "e", "ß", "ss", "Ω", "😀"]
+"""A language puts a before B, é beside e, and heeds no sign between; bytes do none of it."""
+MARCH = read_window("2026-03-01", "2026-04-01", 0)
+
+
+# ---------------------------------------------------------------------------------------------------- on servers
+
+
+def test_the_databases_of_these_tests_sort_by_something_else_than_bytes(server_ledger: Ledger) -> None:
+    """Else the tests here would hold without the tables saying anything."""
+    ((provider, collate, ctype),) = server_ledger.rows(
+        "SELECT datlocprovider::text, datcollate, datctype FROM pg_database WHERE datname = current_database()"
+    )
+
+    assert provider != "c" or not {collate, ctype} & {"C", "POSIX"}
+
+
+def test_every_column_of_key_type_has_the_order_of_bytes_and_no_other_text_is_in_a_key_or_an_index(
+    server_ledger: Ledger,
+) -> None:
+    found = server_ledger.rows(
+        "SELECT c.relname, a.attname, o.collname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
+        "JOIN pg_collation o ON o.oid = a.attcollation "
+        "WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped"
+    )
+    texts = [column for table in metadata.sorted_tables for column in table.columns if isinstance(column.type, Text)]
+    keys = {(column.table.name, column.name) for column in texts if column.type is Key}
+    said = {(column.table.name, column.name): "C" if column.type is Key else "default" for column in texts}
+
+    assert len(keys) > 40
+    assert {(table, column): collation for table, column, collation in found if (table, column) in said} == said
+    for table in metadata.sorted_tables:
+        ordered = [*table.primary_key.columns, *(column for index in table.indexes for column in index.columns)]
+        assert {(table.name, column.name) for column in ordered if isinstance(column.type, Text)} <= keys
+
+
+# ------------------------------------------------------------------------------------------------ on each database
+
+
+def test_lists_are_in_order_of_bytes_and_their_pages_leave_nothing_out(ledger: Ledger) -> None:
+    ledger.tell(
+        *(conversation(id_, agent_id=id_) for id_ in IDS), *(event("agent.updated", {"id": id_}) for id_ in IDS)
+    )
+
+    assert [id_ for page in pages_of_records(ledger) for id_ in page] == sorted(IDS, reverse=True)
+    assert [id_ for page in pages_of_items(ledger) for id_ in page] == sorted(IDS)
+    with reading(ledger.engine) as connection:
+        breakdown = read_breakdown(connection, ORG, MARCH, Split("agent", "calls"), NOW)
+    assert isinstance(breakdown, CallBreakdown)
+    assert [row.value for row in breakdown.rows] == sorted(IDS)
+
+
+def pages_of_records(ledger: Ledger) -> Iterator[list[str]]:
+    cursor = None
+    with reading(ledger.engine) as connection:
+        revision = read_revision(connection, ORG, NOW)
+        while True:
+            calls = Filter(Kind.CONVERSATION)
+            page = read_records(connection, ORG, MARCH, calls, revision, NOW, key="tests", limit=4, cursor=cursor)
+            yield [record.id for record in page.records]
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+
+def pages_of_items(ledger: Ledger) -> Iterator[list[str]]:
+    cursor = None
+    with reading(ledger.engine) as connection:
+        revision = read_revision(connection, ORG, NOW)
+        while True:
+            page = read_items(connection, ORG, ItemFilter(Kind.AGENT), revision, key="tests", limit=4, cursor=cursor)
+            yield [item.id for item in page.items]
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+
+def test_records_with_a_history_are_walked_in_order_of_bytes(ledger: Ledger) -> None:
+    ledger.tell(*(conversation(id_) for id_ in IDS), *(event("agent.updated", {"id": id_}) for id_ in IDS))
+    walked: list[RecordKey] = []
+    with reading(ledger.engine) as connection:
+        while step := records_with_history(connection, ORG, walked[-1] if walked else None, most=5):
+            walked += step
+
+    assert walked == [RecordKey(kind, id_) for kind in (Kind.AGENT, Kind.CONVERSATION) for id_ in sorted(IDS)]
+
+
+def test_organizations_are_listed_in_order_of_bytes(ledger: Ledger) -> None:
+    with writing(ledger.engine) as connection:
+        for org_id in IDS:
+            add_organization(connection, org_id, None, 0)
+    with reading(ledger.engine) as connection:
+        assert [organization.org_id for organization in list_organizations(connection)] == sorted(IDS)
