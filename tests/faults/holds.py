@@ -1,0 +1,64 @@
+"""Holds a ledger from outside, so that its writer must wait, and changes it behind the program's back."""
+
+import re
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import httpx
+import psycopg
+from sqlalchemy.engine import make_url
+
+from tests.faults.senders import PATIENCE_SEC
+from tests.servers import Server
+
+_WAITING: Final = re.compile(r"^talkmeter_queue_events (\S+)$", re.MULTILINE)
+
+
+@contextmanager
+def held(url: str, org_id: str) -> Iterator[None]:
+    """Hold SQLite's write lock, or an organization's row on PostgreSQL, until the block ends."""
+    address = make_url(url)
+    if address.drivername == "sqlite":
+        file = sqlite3.connect(str(address.database), isolation_level=None, timeout=PATIENCE_SEC)
+        try:
+            file.execute("BEGIN IMMEDIATE")
+            yield
+            file.execute("ROLLBACK")
+        finally:
+            file.close()
+        return
+    with psycopg.connect(url) as session:
+        row = session.execute("SELECT 1 FROM organization WHERE org_id = %s FOR UPDATE", (org_id,)).fetchone()
+        assert row is not None
+        yield
+        session.rollback()
+
+
+def execute(url: str, *statements: str) -> None:
+    """Run statements on a ledger, one by one."""
+    address = make_url(url)
+    if address.drivername == "sqlite":
+        file = sqlite3.connect(str(address.database), isolation_level=None, timeout=PATIENCE_SEC)
+        for statement in statements:
+            file.execute(statement)
+        file.close()
+        return
+    with psycopg.connect(url, autocommit=True) as session:
+        for statement in statements:
+            session.execute(statement.encode())
+
+
+def waiting_events(server: Server) -> int:
+    """How many events wait before the server's writer."""
+    found = _WAITING.search(httpx.get(f"{server.url}/metrics", timeout=30).text)
+    return int(float(found[1])) if found else 0
+
+
+def wait_until_queued(server: Server, least: int) -> None:
+    """Until so many events wait before the server's writer."""
+    deadline = time.monotonic() + PATIENCE_SEC
+    while (waiting := waiting_events(server)) < least:
+        assert time.monotonic() < deadline, f"only {waiting} of {least} events wait"

@@ -1,0 +1,94 @@
+"""What processes asked of the kernel, and in which order: a trace by strace, call by call."""
+
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+
+CALLS: Final = "write,writev,pwrite64,pwritev,sendto,sendmsg,fsync,fdatasync,recvfrom"
+SYNCS: Final = frozenset({"fsync", "fdatasync"})
+_BEGUN: Final = re.compile(r"(\d+) +(\w+)\((.*?)(<unfinished \.\.\.>)?")
+_RESUMED: Final = re.compile(r"(\d+) +<\.\.\. (\w+) resumed>(.*)")
+_TARGET: Final = re.compile(r"\d+<(.*?)>[,) ]")
+
+
+class Call(NamedTuple):
+    """One call: the process, the file or socket, what was handed over, and the lines where it begins and ends."""
+
+    process: int
+    name: str
+    target: str
+    text: str
+    begins: int
+    ends: int
+
+    @property
+    def syncs(self) -> bool:
+        """Whether it has written a file through to the disk."""
+        return self.name in SYNCS and self.text.rstrip().endswith("= 0")
+
+    @property
+    def writes(self) -> bool:
+        """Whether it writes to a file."""
+        return self.name in ("write", "writev", "pwrite64", "pwritev")
+
+
+def strace(output: Path) -> list[str]:
+    """The beginning of a command that traces the one behind it and all its processes; skips where none can."""
+    program = shutil.which("strace")
+    if program is None:
+        pytest.skip("There is no strace here, so it is not shown that an answer waits for the disk.")
+    may = subprocess.run([program, "-D", "-o", "/dev/null", "true"], capture_output=True, text=True, check=False)
+    if may.returncode:
+        said = may.stderr.strip()
+        pytest.skip(f"strace may not trace here, so it is not shown that an answer waits for the disk: {said}")
+    # Text as it is, so that names can be found in it; long, so that pages are in it whole.
+    return [program, "-f", "-yy", "-s", "100000", "-e", f"trace={CALLS}", "-e", "signal=none", "-o", str(output)]
+
+
+@contextmanager
+def tracing(processes: Iterable[int], output: Path) -> Iterator[None]:
+    """Trace processes that run, and those that they start."""
+    command = [*strace(output), *(f"--attach={process}" for process in processes)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
+        assert tracer.stderr is not None
+        first = tracer.stderr.readline()
+        if "attached" not in first:
+            tracer.wait(timeout=10)
+            pytest.skip(f"strace may not attach here, so it is not shown that a commit waits for the disk: {first}")
+        yield
+        tracer.terminate()
+        tracer.communicate(timeout=30)
+
+
+def read_trace(output: Path) -> list[Call]:
+    """The calls of a trace, in the order in which they began."""
+    calls: list[Call] = []
+    under_way: dict[int, int] = {}
+    with output.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines):
+            if (begun := _BEGUN.fullmatch(line.rstrip("\n"))) is not None:
+                process, name, text, unfinished = begun.groups()
+                target = _TARGET.match(text + ",")
+                if unfinished:
+                    under_way[int(process)] = len(calls)
+                calls.append(Call(int(process), name, target[1] if target else "", text, number, number))
+            elif (resumed := _RESUMED.fullmatch(line.rstrip("\n"))) is not None:
+                place = under_way.pop(int(resumed[1]))
+                calls[place] = calls[place]._replace(text=calls[place].text + resumed[3], ends=number)
+    return calls
+
+
+def wait_for_end(output: Path, process: int) -> None:
+    """Until a tracer has written that a process ended, which it does a moment later."""
+    deadline = time.monotonic() + 30
+    while not re.search(rf"^{process} +\+\+\+ ", output.read_text(encoding="utf-8", errors="replace"), re.MULTILINE):
+        assert time.monotonic() < deadline, "the tracer did not see the end"
+        threading.Event().wait(0.05)
