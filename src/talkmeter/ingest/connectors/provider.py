@@ -1,0 +1,87 @@
+"""What a stack is to us: how a message is proved to be its own, and which records the message tells of.
+
+Both are pure functions of the message; nothing here knows the database or HTTP. The rules that hold for all stacks:
+`docs/connectors/README.md`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from talkmeter.records import Conversation, Kind, Record
+
+Side = Literal["agent", "carrier"]
+"""Which side of a call a stack sees: the agent that talks, or the line it talks on."""
+
+
+class Message(NamedTuple):
+    """A message as it arrived: `headers` by their names in lower case, `received_at` in microseconds.
+
+    `url` is the public address that the stack was given, with its query: some stacks sign it.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: int
+
+
+class NotProved(Exception):
+    """A message that is not proved to be the stack's own, or is too old; a sentence for the connector's health."""
+
+
+class NotUnderstood(Exception):
+    """A proved message that cannot be counted; a sentence that says why. It goes to quarantine."""
+
+
+class Told(NamedTuple):
+    """What a message says of one record.
+
+    `id` is the stack's own id of it, `event_id` one that the same message repeats when it is sent again. `time` is when
+    it happened, in microseconds, `sequence` orders what happened at one instant. `elsewhere` names the same call in
+    other stacks, as `stack:id` (`twilio:CA…`).
+    """
+
+    kind: Kind
+    id: str
+    record: Record | None
+    time: int
+    event_id: str
+    sequence: int = 0
+    elsewhere: tuple[str, ...] = ()
+
+
+class Amended(NamedTuple):
+    """What a message adds to a conversation of which others have told before: `amend` takes what is known of it.
+
+    It returns the conversation with this message's part in it; None where the message alone makes none yet. Told in
+    any order and again, messages must come to the same.
+    """
+
+    id: str
+    amend: Callable[[Conversation | None], Conversation | None]
+    time: int
+    event_id: str
+    elsewhere: tuple[str, ...] = ()
+
+
+class Ignored(NamedTuple):
+    """A message of a type that is not metered; it is counted and answered as received."""
+
+    type: str
+
+
+Reading = tuple[Told | Amended, ...] | Ignored
+
+
+class Provider(NamedTuple):
+    """One stack. `prove` raises NotProved; the secrets are the present one and, while it is changed, the one before.
+
+    `read` raises NotUnderstood. `status` is what the stack wants to hear.
+    """
+
+    name: str
+    side: Side | None
+    prove: Callable[[Message, Sequence[str]], None]
+    read: Callable[[Message], Reading]
+    status: Literal[200, 204] = 200
