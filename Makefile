@@ -11,7 +11,7 @@ INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 NPM := $(BIN)/python hatch_build.py npm
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test faults lint format dev openapi contract screenshots bench wheel requirements page clean
+.PHONY: help run install test faults lint format dev openapi contract screenshots bench bench-full wheel requirements page clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .SILENT:
@@ -29,7 +29,7 @@ endif
 help: ## what make can do here
 	echo 'Needs Python 3.11 or later and make. Installs into .venv and nowhere else.'
 	echo
-	sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
+	sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
 		| while IFS='|' read -r name what; do printf '%-20s %s\n' "$$name" "$$what"; done
 	echo
 	echo 'test, run, dev and bench hand ARGS on: make test ARGS="-n 0 -k period". Another Python: make clean run PYTHON=python3.13'
@@ -75,8 +75,11 @@ contract: .venv/dev.stamp ## write tests/contract/*.json, the answers that the p
 screenshots: .venv/dev.stamp page ## take the pictures of the page in docs/images
 	TALKMETER_CHROMIUM="$$($(BIN)/python tools/chromium.py)" $(BIN)/python tools/screenshots.py $(ARGS)
 
-bench: .venv/dev.stamp ## measure
-	$(BIN)/python -m bench $(ARGS)
+bench: .venv/bench.stamp page ## measure everything at a million conversations, into bench/results (some minutes, 1 GB of disk)
+	export TALKMETER_CHROMIUM="$$($(BIN)/python tools/chromium.py)" && $(BIN)/python -m bench --save $(ARGS)
+
+bench-full: .venv/bench.stamp page ## the same at ten million (hours, 20 GB of disk); ARGS="--only growth" for one group
+	export TALKMETER_CHROMIUM="$$($(BIN)/python tools/chromium.py)" && $(BIN)/python -m bench --full --save $(ARGS)
 
 wheel: .venv/run.stamp page ## build sdist and wheel into dist/, and try the wheel in an empty place
 	rm -rf dist
@@ -93,6 +96,7 @@ requirements: .venv/uv.stamp ## choose the versions in requirements/*.txt anew (
 	$(COMPILE) pyproject.toml requirements/run.in --output-file requirements/run.txt
 	$(COMPILE) requirements/page.in --output-file requirements/page.txt
 	$(COMPILE) requirements/dev.in --output-file requirements/dev.txt
+	$(COMPILE) requirements/bench.in --output-file requirements/bench.txt
 	if grep -n '://' requirements/*.txt; then \
 		echo 'These lines hold an address, and requirements/*.txt must hold none.' >&2; exit 1; fi
 
@@ -133,6 +137,13 @@ endif
 	$(INSTALL) --require-hashes -r requirements/dev.txt -r requirements/page.txt
 	$(UV) pip check --quiet --python $(BIN)/python || { \
 		echo 'requirements/*.txt and pyproject.toml disagree. Run: make requirements' >&2; exit 1; }
+	touch $@
+
+# Some engines have no wheel for some platforms; a table then says which are missing.
+.venv/bench.stamp: .venv/dev.stamp requirements/bench.txt
+	echo 'Installing the engines that are measured against.'
+	$(INSTALL) --require-hashes -r requirements/bench.txt || \
+		echo 'Not all of them could be installed; the others are measured.' >&2
 	touch $@
 
 # The page is built where it is older than dashboard/; Node is installed only then, and only for that.

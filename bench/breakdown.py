@@ -1,8 +1,10 @@
 """What drives the usage and the records behind it: against a GROUP BY over raw records, and as the ledger grows."""
 
 import http.client
+import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
@@ -10,6 +12,8 @@ from urllib.parse import urlencode, urlsplit
 
 from sqlalchemy import Connection, bindparam, case, func, select
 
+from bench.alternating import alternating, milliseconds
+from bench.measured import WORDS, Column, Measured
 from bench.summary import load, server_memory
 from bench.workload import START, YEAR_SEC, Workload
 from talkmeter.ledger import tables
@@ -59,6 +63,31 @@ _RAW = (
     )
     .group_by(_call.agent_id)
 )
+
+
+def measure_breakdown(conversations: int) -> Measured:
+    """What drives the usage and the records behind it, each against what it must not fall behind."""
+    with tempfile.TemporaryDirectory() as name:
+        rows = tuple(
+            (one.name, one.large_ms / one.small_ms, one.wanted, one.small, one.small_ms, one.large, one.large_ms)
+            for one in breakdown_growth(Path(name), conversations)
+        )
+        rate, before, after = export_growth(Path(name) / "one", conversations + 1)
+    return Measured(
+        name="breakdown",
+        title=f"{AGENTS} agents, {conversations:,} conversations; medians of alternating runs, in the process",
+        columns=(
+            WORDS,
+            Column("ratio", 2),
+            Column("wanted"),
+            WORDS,
+            Column("ms", 2),
+            Column("against"),
+            Column("ms", 2),
+        ),
+        rows=rows,
+        note=f"CSV of all records over HTTP: {rate:,.0f} records/s; server {before:.0f} MiB before, {after:.0f} after.",
+    )
 
 
 class Growth(NamedTuple):
@@ -141,14 +170,8 @@ def export_growth(folder: Path, conversations: int) -> tuple[float, float, float
 
 def _alternating(*measured: Callable[[], object]) -> list[float]:
     """Milliseconds of each, medians of rounds in turn, after one that is not counted."""
-    times: list[list[float]] = [[] for _ in measured]
-    for turn in range(ROUNDS + 1):
-        for one, into in zip(measured, times, strict=True):
-            started = time.perf_counter()
-            one()
-            if turn:
-                into.append((time.perf_counter() - started) * 1000)
-    return [median(each) for each in times]
+    measures = {str(number): partial(milliseconds, one) for number, one in enumerate(measured)}
+    return [median(each) for each in alternating(measures, ROUNDS, first=1).values()]
 
 
 def _page(connection: Connection, org_id: str, window: Window, wanted: Filter, cursor: str | None = None) -> object:

@@ -3,21 +3,67 @@
 import http.client
 import json
 import sqlite3
+import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Final
 from urllib.parse import urlsplit
 
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from bench.alternating import alternating, ratio
+from bench.measured import WORDS, Column, Measured
 from bench.workload import BATCH, Workload
 from talkmeter.ledger.rows import row_of
 from talkmeter.ledger.tables import conversation
 from tests.servers import running_server
 
 CONNECTIONS: Final = 2
+_BARE: Final = "executemany of the rows alone"
+
+
+def measure_ingest(batches: int, rounds: int) -> Measured:
+    """Durable ingest against executemany, alternating within each round."""
+
+    def bare(folder: Path) -> tuple[float, float | None]:
+        return executemany_rate(folder, batches), None
+
+    def over_http(organizations: int, history_days: str, folder: Path) -> tuple[float, float | None]:
+        return http_rate(folder, batches, organizations, history_days=history_days)
+
+    measures: dict[str, Callable[[Path], tuple[float, float | None]]] = {
+        _BARE: bare,
+        "HTTP, history off": partial(over_http, 1, "0"),
+        "HTTP, history on": partial(over_http, 1, ""),
+        "HTTP, history off, 200 organizations": partial(over_http, 200, "0"),
+        "HTTP, history on, 200 organizations": partial(over_http, 200, ""),
+    }
+    found = alternating({name: partial(_in_a_folder, measure) for name, measure in measures.items()}, rounds)
+    bare_rates = [rate for rate, _ in found[_BARE]]
+    rows = []
+    for name, figures in found.items():
+        rates, sizes = [rate for rate, _ in figures], [size for _, size in figures if size is not None]
+        rows.append((name, ratio(rates, bare_rates), median(rates), median(sizes) if sizes else None))
+    return Measured(
+        name="ingest",
+        title=(
+            f"Durable ingest into SQLite: {batches} batches of 1 000 events, spread over a year in time order, "
+            "UUID ids, 50 agents, 20 numbers, two connections"
+        ),
+        columns=(WORDS, Column("ratio", 2), Column("events/s", 0), Column("bytes/conversation", 0)),
+        rows=tuple(rows),
+        note=f"Against one table of the same indexes and durability; medians of {rounds} alternating runs.",
+    )
+
+
+def _in_a_folder(measure: Callable[[Path], tuple[float, float | None]]) -> tuple[float, float | None]:
+    with tempfile.TemporaryDirectory() as folder:
+        return measure(Path(folder))
 
 
 def executemany_rate(folder: Path, batches: int) -> float:
@@ -44,7 +90,14 @@ def executemany_rate(folder: Path, batches: int) -> float:
 def http_rate(folder: Path, batches: int, organizations: int = 1, **settings: str) -> tuple[float, float]:
     """Events a second that the server acknowledges, and bytes of database per conversation afterwards."""
     workload = Workload(batches * BATCH, organizations)
-    bodies = workload.bodies(0, batches)
+    rate = acknowledged_rate(folder, workload, **settings)
+    size = sum(path.stat().st_size for path in folder.glob("talkmeter.db*"))
+    return rate, size / workload.total
+
+
+def acknowledged_rate(folder: Path, workload: Workload, **settings: str) -> float:
+    """Events a second that a server acknowledges of a whole workload, sent over a few connections."""
+    bodies = workload.bodies(0, workload.total // BATCH)
     with running_server(folder, **settings) as server:
         for org_id in workload.organizations[:1]:
             server.cli("orgs", "add", org_id)
@@ -53,9 +106,8 @@ def http_rate(folder: Path, batches: int, organizations: int = 1, **settings: st
         with ThreadPoolExecutor(CONNECTIONS) as pool:
             accepted = sum(pool.map(lambda part: _post_all(server.url, key, part), _shares(bodies)))
         seconds = time.perf_counter() - started
-    assert accepted == batches * BATCH, accepted
-    size = sum(path.stat().st_size for path in folder.glob("talkmeter.db*"))
-    return accepted / seconds, size / accepted
+    assert accepted == len(bodies) * BATCH, accepted
+    return accepted / seconds
 
 
 def _shares(bodies: list[bytes]) -> list[list[bytes]]:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 import time
 from pathlib import Path
 from statistics import median
@@ -9,6 +10,7 @@ from typing import Final, NamedTuple
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bench.measured import WORDS, Column, Measured
 from bench.summary import load
 from bench.workload import Workload
 from tests.servers import running_server
@@ -27,6 +29,22 @@ class Paint(NamedTuple):
     cards: float
     last_chart: float
     changed_range: float
+
+
+def measure_paint(conversations: int) -> Measured:
+    """How soon the page shows its numbers."""
+    with tempfile.TemporaryDirectory() as folder:
+        measured = paint_times(Path(folder), conversations)
+    names = ("cards with numbers", "last chart", "range changed to a year")
+    rows = () if measured is None else tuple(zip(names, measured, (1.0, 1.5, 0.8), strict=True))
+    missing = "The page was not timed: there is no Chromium (apt-get install chromium, or TALKMETER_CHROMIUM)."
+    return Measured(
+        name="paint",
+        title=f"The page in Chromium over {conversations:,} conversations, medians of {LOADS}, nothing in its cache",
+        columns=(WORDS, Column("seconds", 2), Column("at most", 1)),
+        rows=rows,
+        note="" if rows else missing,
+    )
 
 
 def paint_times(folder: Path, conversations: int) -> Paint | None:

@@ -1,11 +1,13 @@
 """The summary of 366 days over HTTP, at ten thousand and at a million conversations, and what the server takes."""
 
 import http.client
+import tempfile
 import time
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from bench.measured import Column, Measured
 from bench.workload import AGENTS, Workload
 from talkmeter import clock
 from talkmeter.ledger.arrivals import Work
@@ -27,6 +29,36 @@ class Latency(NamedTuple):
     server_mib: float
 
 
+SUMMARY_COLUMNS: Final = (
+    Column("conversations", 0),
+    Column("cost ratio", 2),
+    Column("p50 ms", 2),
+    Column("p99 ms", 2),
+    Column("requests/s", 0),
+    Column("server MiB (PSS)", 0),
+)
+
+
+def measure_summary(conversations: int) -> Measured:
+    """The year's summary at two sizes of the same year."""
+    rows = []
+    first: float | None = None
+    for number in (10_000, conversations):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            load(folder, number)
+            size = sum(path.stat().st_size for path in folder.glob("talkmeter.db*")) / number
+            measured = summary_latency(folder, number)
+        first = first or measured.p50_ms
+        rows.append((number, measured.p50_ms / first, *measured, size))
+    return Measured(
+        name="summary",
+        title="Summary of 366 days over HTTP on SQLite, one connection, computed anew each time",
+        columns=(*SUMMARY_COLUMNS, Column("bytes/conversation", 0)),
+        rows=tuple(rows),
+    )
+
+
 def load(folder: Path, conversations: int, *, agents: int = AGENTS, years: int = 1) -> None:
     """A database with one organization's conversations of some years, by the ledger's own write."""
     workload = Workload(conversations, agents=agents, years=years)
@@ -40,9 +72,9 @@ def load(folder: Path, conversations: int, *, agents: int = AGENTS, years: int =
     engine.dispose()
 
 
-def summary_latency(folder: Path, conversations: int) -> Latency:
-    """Time the year's summary of a loaded database, computed anew each time (no If-None-Match)."""
-    with running_server(folder) as server:
+def summary_latency(folder: Path, conversations: int, **settings: str) -> Latency:
+    """Time the year's summary of a loaded database, computed anew each time: no answer is kept at hand."""
+    with running_server(folder, answer_bytes="0", **settings) as server:
         org_id = Workload(1).organizations[0]
         key = server.cli("keys", "add", "--org", org_id, "--role", "admin")
         connection = http.client.HTTPConnection(urlsplit(server.url).netloc)

@@ -1,0 +1,37 @@
+"""Writes the first days of the year alone, for a ledger of full days or of many organizations; see bench.load."""
+
+from itertools import islice
+from typing import Final
+
+from sqlalchemy import Engine
+
+from bench.days import DAYS, days_of_year
+from bench.load import LARGE
+from bench.sinks import open_sink
+from talkmeter import clock
+from talkmeter.counting import Counters, DayKey
+from talkmeter.ledger import tables
+from talkmeter.ledger.migrate import migrate
+from talkmeter.ledger.statements import Row
+from talkmeter.ledger.write import new_revision, total_rows
+
+MONTH: Final = 31
+
+
+def load_first_days(engine: Engine, conversations: int, days: int, organizations: int = 1) -> None:
+    """Fill an empty database: `LARGE` and others like it, each with so many conversations, spread over so many days."""
+    migrate(engine)
+    now = clock.now()
+    names = [LARGE, *(f"org_{number:04}" for number in range(1, organizations))]
+    in_a_year = -(-conversations * DAYS // days)
+    with open_sink(engine) as sink:
+        for seed, org_id in enumerate(names):
+            totals: dict[DayKey, Counters] = {}
+            rows: list[Row] = []
+            for day in islice(days_of_year(org_id, in_a_year, seed, now, history=False), days):
+                rows += day.conversations
+                totals.update(day.totals)
+            sink.write(tables.conversation, rows)
+            sink.write(tables.usage_daily, total_rows(org_id, totals, now))
+        sink.write(tables.organization, [(org_id, new_revision(), now) for org_id in names])
+        sink.write(tables.organization_directory, [(org_id, None, now) for org_id in names])

@@ -1,0 +1,49 @@
+"""Runs a server of one constant answer on a free port: one worker, as the product's own server is set up."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from bench.peers.constant import BYTES
+from tests.servers import free_port
+
+_START_TIMEOUT_SEC: Final = 30
+_ROOT: Final = Path(__file__).parents[2]
+
+
+@contextmanager
+def constant_server(app: str, content: bytes, folder: Path) -> Iterator[str]:
+    """The address of a server; `app` is a factory of bench.peers.constant."""
+    file = folder / f"{app}.json"
+    file.write_bytes(content)
+    port = free_port()
+    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--loop", "uvloop", "--workers", "1"]
+    command += ["--no-ws", "--factory", "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
+    process = subprocess.Popen(
+        [*command, f"bench.peers.constant:{app}"], cwd=_ROOT, env={**os.environ, BYTES: str(file)}
+    )
+    try:
+        _wait(process, f"http://127.0.0.1:{port}/")
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=_START_TIMEOUT_SEC)
+
+
+def _wait(process: subprocess.Popen[bytes], url: str) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_SEC
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"The server of constant answers ended with {process.returncode} at its start."
+        try:
+            httpx.get(url)
+            return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError(f"The server of constant answers was not ready within {_START_TIMEOUT_SEC} s.")
