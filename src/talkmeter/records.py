@@ -109,7 +109,9 @@ class RecordKey(msgspec.Struct, frozen=True, gc=False):
 class State(msgspec.Struct, frozen=True, gc=False):
     """What a sender told of one record at one moment; `record` is None where it told of a deletion.
 
-    `time` is the event's, in microseconds; `hash` the first 16 bytes of SHA-256 of the normalised data.
+    `time` is the event's, in microseconds; `hash` the first 16 bytes of SHA-256 of the normalised data. `linked_to` is
+    said of a winning state only: the conversation that is counted in its place (docs/counting.md, "One call, two
+    sides"); it is no part of what was told.
     """
 
     org_id: str
@@ -121,6 +123,12 @@ class State(msgspec.Struct, frozen=True, gc=False):
     source: str
     event_id: str
     hash: bytes
+    linked_to: str | None = None
+
+    @property
+    def counted(self) -> Record | None:
+        """The record as far as it is counted here."""
+        return None if self.linked_to else self.record
 
 
 Rank = tuple[int, int, int, str, str, bytes]

@@ -1,13 +1,13 @@
 """What the ledger is handed and what it answers: states, rejections, and the bins they ended in."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from talkmeter.records import Kind, State, normalised_data
+from talkmeter.records import Conversation, Kind, State, normalised_data
 
 
 class Reason(StrEnum):
@@ -40,7 +40,36 @@ class Rejection(msgspec.Struct, frozen=True):
     complete: bool
 
 
-Arrival = State | Rejection
+Side = Literal["agent", "carrier"]
+"""Which side of a call a stack sees: the agent that talks, or the line it talks on."""
+AGENT: Final[Side] = "agent"
+SIDES: Final[dict[str, Side]] = {"agent": "agent", "carrier": "carrier"}
+
+
+class Amendment(NamedTuple):
+    """What a message adds to a conversation: `amend` takes what is known of it, and returns it with this in it.
+
+    None where the message alone makes no conversation. It runs in the transaction that holds the organization, so two
+    messages of one conversation never miss each other.
+    """
+
+    org_id: str
+    id: str
+    amend: Callable[[Conversation | None], Conversation | None]
+    time: int
+    source: str
+    event_id: str
+
+
+class Sighting(NamedTuple):
+    """What one stack tells of a call, which side it sees, and what the call is called in other stacks."""
+
+    of: State | Amendment
+    side: Side
+    elsewhere: tuple[str, ...]
+
+
+Arrival = State | Sighting | Rejection
 """One event of a request: understood, or not."""
 
 

@@ -9,6 +9,7 @@ from talkmeter.ledger.statements import Row, integer
 from talkmeter.records import (
     INVENTORY_KINDS,
     RECORD_TYPES,
+    Conversation,
     Kind,
     Record,
     State,
@@ -29,6 +30,9 @@ class _Tail(msgspec.Struct, frozen=True, array_like=True):
     stored_at: int
 
 
+_TAIL: Final = len(_Tail.__struct_fields__)
+_STORED_AT: Final = _TAIL - 1
+_CREATED_AT: Final = Conversation.__struct_fields__.index("created_at")
 _WIDTH: Final = {kind: len(type_.__struct_fields__) for kind, type_ in RECORD_TYPES.items()}
 
 
@@ -36,6 +40,9 @@ def row_of(state: State, stored_at: int) -> Row:
     """The row of a winning state in its record's table."""
     key = (state.org_id, state.kind.value, state.id) if state.kind in INVENTORY_KINDS else (state.org_id, state.id)
     columns: Row = (None,) * _WIDTH[state.kind] if state.record is None else astuple(state.record)
+    links: Row = ()
+    if state.kind is Kind.CONVERSATION:
+        columns, links = _with_links(columns, state.linked_to)
     return (
         *key,
         *columns,
@@ -46,7 +53,16 @@ def row_of(state: State, stored_at: int) -> Row:
         state.event_id,
         state.hash,
         stored_at,
+        *links,
     )
+
+
+def _with_links(columns: Row, linked_to: str | None) -> tuple[Row, Row]:
+    """A conversation's columns, and those that say what it is linked to; its creation stands in one of both."""
+    if linked_to is None:
+        return columns, (None, None)
+    created_at = columns[_CREATED_AT]
+    return (*columns[:_CREATED_AT], None, *columns[_CREATED_AT + 1 :]), (linked_to, created_at)
 
 
 class StoredState(NamedTuple):
@@ -58,7 +74,7 @@ class StoredState(NamedTuple):
 
 def stored_state_of(kind: Kind, row: Row) -> StoredState:
     """The winning state that a row of the kind's table holds, and when it was stored."""
-    return StoredState(state_of(kind, row), integer(row[-1]))
+    return StoredState(state_of(kind, row), integer(row[_begin(kind) + _WIDTH[kind] + _STORED_AT]))
 
 
 def stored_state_of_history(row: Row) -> StoredState:
@@ -68,12 +84,16 @@ def stored_state_of_history(row: Row) -> StoredState:
 
 def state_of(kind: Kind, row: Row) -> State:
     """The winning state that a row of the kind's table holds."""
-    begin = 3 if kind in INVENTORY_KINDS else 2
+    begin = _begin(kind)
     end = begin + _WIDTH[kind]
-    tail = msgspec.convert(row[end:], _Tail, strict=False)
+    tail = msgspec.convert(row[end : end + _TAIL], _Tail, strict=False)
     record: Record | None = None
+    columns = row[begin:end]
+    linked_to = linked_to_of(kind, row)
+    if linked_to is not None:
+        columns = (*columns[:_CREATED_AT], row[-1], *columns[_CREATED_AT + 1 :])
     if not tail.deleted:
-        record = msgspec.convert(row[begin:end], RECORD_TYPES[kind], strict=False)
+        record = msgspec.convert(columns, RECORD_TYPES[kind], strict=False)
     return State(
         org_id=str(row[0]),
         kind=kind,
@@ -84,7 +104,18 @@ def state_of(kind: Kind, row: Row) -> State:
         source=tail.source,
         event_id=tail.event_id,
         hash=tail.hash,
+        linked_to=linked_to,
     )
+
+
+def linked_to_of(kind: Kind, row: Row) -> str | None:
+    """The conversation that is counted in place of the one a row holds."""
+    return None if kind is not Kind.CONVERSATION or row[-2] is None else str(row[-2])
+
+
+def _begin(kind: Kind) -> int:
+    """Where the columns of the noun begin, after the key."""
+    return 3 if kind in INVENTORY_KINDS else 2
 
 
 class _HistoryRow(msgspec.Struct, frozen=True, array_like=True):

@@ -59,6 +59,9 @@ conversation = Table(
     Column("agent_number", Key),
     Column("web_widget_id", Key),
     *_state_columns(),
+    # Of a conversation that another one is counted for; `created_at` is null then, so that no window finds it.
+    Column("linked_to", Key),
+    Column("linked_created_at", BigInteger()),
     PrimaryKeyConstraint("org_id", "id"),
 )
 Index(
@@ -150,6 +153,18 @@ record_state = Table(
     sqlite_with_rowid=False,
 )
 
+conversation_link = Table(
+    "conversation_link",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("call", Key, nullable=False),
+    Column("id", Key, nullable=False),
+    Column("side", Key, nullable=False),
+    PrimaryKeyConstraint("org_id", "call", "id"),
+    sqlite_with_rowid=False,
+)
+Index("conversation_link_id", conversation_link.c.org_id, conversation_link.c.id, conversation_link.c.call)
+
 inventory_snapshot = Table(
     "inventory_snapshot",
     metadata,
@@ -186,6 +201,16 @@ organization = Table(
     PrimaryKeyConstraint("org_id"),
 )
 
+organization_setting = Table(
+    "organization_setting",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("name", Key, nullable=False),
+    Column("value", Text(), nullable=False),
+    PrimaryKeyConstraint("org_id", "name"),
+    sqlite_with_rowid=False,
+)
+
 usage_daily = Table(
     "usage_daily",
     metadata,
@@ -204,9 +229,11 @@ DISTRIBUTED: Final = (
     workflow_execution,
     inventory_item,
     record_state,
+    conversation_link,
     inventory_snapshot,
     quarantine,
     organization,
+    organization_setting,
     usage_daily,
 )
 
@@ -276,6 +303,17 @@ connector = Table(
     Column("created_at", BigInteger(), nullable=False),
     Column("disabled_at", BigInteger()),
     PrimaryKeyConstraint("id"),
+)
+
+connector_outcome = Table(
+    "connector_outcome",
+    metadata,
+    Column("connector_id", Key, nullable=False),
+    Column("day", Integer(), nullable=False),
+    Column("outcome", Key, nullable=False),
+    Column("messages", BigInteger(), nullable=False),
+    Column("last_at", BigInteger(), nullable=False),
+    PrimaryKeyConstraint("connector_id", "day", "outcome"),
 )
 
 meta = Table(

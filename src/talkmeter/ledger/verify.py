@@ -7,14 +7,17 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, bindparam, delete, func, select
 
 from talkmeter import clock
 from talkmeter.counting import COUNTERS, ZERO, Counters, DayKey, fold
 from talkmeter.ledger import tables
 from talkmeter.ledger.engine import reading, writing
-from talkmeter.ledger.history import greatest_states, records_with_history
-from talkmeter.ledger.rows import row_of, state_of
+from talkmeter.ledger.history import RECORDS_PER_STEP, greatest_states, records_with_history
+from talkmeter.ledger.linking import wrong_links
+from talkmeter.ledger.links import linked_after
+from talkmeter.ledger.rows import linked_to_of, row_of, state_of
 from talkmeter.ledger.statements import Compiled, OnConflict, Row, insert_rows, integer
 from talkmeter.ledger.winners import winner_rows
 from talkmeter.ledger.write import lock_organization, renew_revision, total_rows
@@ -93,6 +96,7 @@ def verify_organization(engine: Engine, org_id: str, *, repair: bool) -> Iterato
     """Every difference in one organization's ledger; with `repair` the mendable ones are mended once they are told."""
     for keys in _record_steps(engine, org_id):
         yield from _verify_winners(engine, org_id, keys, repair=repair)
+    yield from _verify_links(engine, org_id, repair=repair)
     day = _next_day(engine, org_id, 0)
     while day is not None:
         yield from _verify_day(engine, org_id, day, repair=repair)
@@ -121,14 +125,47 @@ def _verify_winners(engine: Engine, org_id: str, keys: list[RecordKey], *, repai
             last_event_at = lock_organization(connection, org_id, clock.now())
             days: set[int] = set()
             for key, state in _wrong_winners(connection, org_id, keys).items():
+                linked_to = None
                 for kind, row in winner_rows(connection, org_id, [key]):
                     days.update(_days_of(_readable_record(kind, row)))
+                    linked_to = linked_to_of(kind, row)
                 days.update(_days_of(state.record))
-                rows = [row_of(state, clock.now())]
+                rows = [row_of(replace(state, linked_to=linked_to), clock.now())]
                 insert_rows(connection, tables.RECORD_TABLES[key.kind], rows, OnConflict.REPLACE)
             for day in days:
                 _rewrite_day(connection, org_id, day)
             renew_revision(connection, org_id, last_event_at)
+
+
+def _verify_links(engine: Engine, org_id: str, *, repair: bool) -> Iterator[Difference]:
+    """Of the conversations of one call one is counted, and the others are linked to it."""
+    after = ""
+    while True:
+        with reading(engine) as connection:
+            ids = linked_after(connection, org_id, after, RECORDS_PER_STEP)
+            wrong = {id_: both for id_, both in wrong_links(connection, org_id, ids).items() if id_ in ids}
+        if not ids:
+            return
+        for id_, (stands, should) in sorted(wrong.items()):
+            yield Difference(org_id, f"conversation {id_!r}: it is {_place(stands)}, and should be {_place(should)}.")
+        if wrong and repair:
+            _repair_links(engine, org_id, ids)
+        after = ids[-1]
+
+
+def _place(state: State) -> str:
+    return f"linked to {state.linked_to!r}" if state.linked_to else "counted"
+
+
+def _repair_links(engine: Engine, org_id: str, ids: list[str]) -> None:
+    with writing(engine) as connection:
+        last_event_at = lock_organization(connection, org_id, clock.now())
+        states = [should for _, should in wrong_links(connection, org_id, ids).values()]
+        rows = sorted((row_of(state, clock.now()) for state in states), key=lambda row: row[:2])
+        insert_rows(connection, tables.conversation, rows, OnConflict.REPLACE)
+        for day in {day for state in states for day in _days_of(state.record)}:
+            _rewrite_day(connection, org_id, day)
+        renew_revision(connection, org_id, last_event_at)
 
 
 def _wrong_winners(connection: Connection, org_id: str, keys: list[RecordKey]) -> dict[RecordKey, State]:

@@ -10,11 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, bindparam, func, select
 
 from talkmeter.counting import ZERO, Counters, DayKey, fold
 from talkmeter.ledger import tables
-from talkmeter.ledger.arrivals import Quarantined, Rejection, Work, Written
+from talkmeter.ledger.arrivals import Quarantined, Rejection, Sighting, Work, Written
+from talkmeter.ledger.linking import amended, relink
+from talkmeter.ledger.links import Names, add_names, adds_to_usage
 from talkmeter.ledger.received import history_rows
 from talkmeter.ledger.rows import history_key_of, history_row_of, row_of
 from talkmeter.ledger.statements import ROWS_PER_STATEMENT, Compiled, OnConflict, Row, insert_rows, integer
@@ -101,23 +104,37 @@ def write_batch(
 
 def _decide(connection: Connection, org_id: str, works: Sequence[Work], *, keep_history: bool) -> _Decision:
     """Which states win, as if the events had been applied one by one."""
-    before = read_winners(connection, org_id, {_key(state) for work in works for state in _states(work)})
+    before = read_winners(connection, org_id, {_key(one) for work in works for one in _told(work)})
     winners = dict(before)
+    names: dict[str, Names] = {}
     received: dict[Row, State] = {}
     losing: dict[Row, State] = {}
     bins: list[Counter[Outcome]] = []
     for work in works:
         counts: Counter[Outcome] = Counter()
-        for state in _states(work):
-            key = _key(state)
-            outcome = judge(state, winners.get(key))
+        for told in _told(work):
+            key = _key(told)
+            winner = winners.get(key)
+            if isinstance(told, Sighting):
+                names[key.id] = _with(names.get(key.id), told)
+            state = _state_of(told, winner)
+            if state is None:
+                counts[Outcome.DUPLICATE] += 1
+                continue
+            outcome = judge(state, winner)
             counts[outcome] += 1
             if outcome is Outcome.ACCEPTED:
-                winners[key] = state
+                winners[key] = replace(state, linked_to=winner.linked_to) if winner and winner.linked_to else state
             if keep_history and outcome is not Outcome.DUPLICATE:
                 into = received if outcome is Outcome.ACCEPTED else losing
                 into[history_key_of(state)] = state
         bins.append(counts)
+    if names:
+        add_names(connection, org_id, names)
+    # Where a conversation adds nothing any more, another one of its call may have to.
+    touched = names.keys() | {key.id for key, state in winners.items() if _has_left(state, before.get(key))}
+    if touched:
+        relink(connection, org_id, touched, before, winners)
     changed = {key: state for key, state in winners.items() if before.get(key) is not state}
     received |= _not_yet_received(connection, org_id, losing)
     return _Decision(
@@ -140,7 +157,8 @@ def _store(connection: Connection, decisions: Mapping[str, _Decision], now: int)
     totals: list[Row] = []
     for org_id, one in decisions.items():
         differences = fold(
-            (one.before[key].record if key in one.before else None, state.record) for key, state in one.changed.items()
+            (one.before[key].counted if key in one.before else None, state.counted)
+            for key, state in one.changed.items()
         )
         totals += total_rows(org_id, differences, now)
     insert_rows(connection, tables.usage_daily, sorted(totals), OnConflict.ADD)
@@ -174,16 +192,33 @@ def _first_three(row: Row) -> Row:
     return row[:3]
 
 
-def _states(work: Work) -> Iterable[State]:
-    return (arrival for _, arrival in work.arrivals if isinstance(arrival, State))
+def _told(work: Work) -> Iterable[State | Sighting]:
+    return (arrival for _, arrival in work.arrivals if not isinstance(arrival, Rejection))
 
 
 def _rejections(work: Work) -> Iterable[tuple[int, Rejection]]:
     return ((index, arrival) for index, arrival in work.arrivals if isinstance(arrival, Rejection))
 
 
-def _key(state: State) -> RecordKey:
-    return RecordKey(state.kind, state.id)
+def _key(told: State | Sighting) -> RecordKey:
+    one = told.of if isinstance(told, Sighting) else told
+    return RecordKey(one.kind if isinstance(one, State) else Kind.CONVERSATION, one.id)
+
+
+def _state_of(told: State | Sighting, winner: State | None) -> State | None:
+    """The state that an arrival makes of what is known; None where it adds nothing to that."""
+    one = told.of if isinstance(told, Sighting) else told
+    return one if isinstance(one, State) else amended(one, winner)
+
+
+def _with(known: Names | None, told: Sighting) -> Names:
+    """The names of a conversation, with those of one more message."""
+    return Names(told.side, tuple(dict.fromkeys((*(known.elsewhere if known else ()), *told.elsewhere))))
+
+
+def _has_left(state: State, before: State | None) -> bool:
+    """Whether a conversation that was counted adds nothing now."""
+    return before is not None and before is not state and adds_to_usage(before) and not adds_to_usage(state)
 
 
 def _raised_floors(connection: Connection, org_id: str, works: Sequence[Work]) -> dict[Kind, int]:

@@ -1,0 +1,135 @@
+"""One call that several stacks tell of: which conversations it is, and which one of them is counted.
+
+Stacks name a call by ids of their own and carry those of others. All conversations that share such a name, directly or
+through another one, are one call. One of them is counted: of the side that the organization prefers (the agent stack,
+unless it says otherwise), among these the one that most name, then the smallest id. The others are kept and point at it
+(docs/counting.md, "One call, two sides").
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, bindparam, select
+
+from talkmeter.ledger import tables
+from talkmeter.ledger.arrivals import AGENT, SIDES, Side
+from talkmeter.ledger.statements import Compiled, OnConflict, chunks, insert_rows
+from talkmeter.records import UNCOUNTED_STATUS, Conversation, State
+
+MOST_OF_ONE_CALL: Final = 200
+"""Conversations of one call that are looked at; a name that more of them share is no name of a call."""
+_PREFERRED: Final = "counted_side"
+
+_link = tables.conversation_link.c
+_setting = tables.organization_setting.c
+_CALLS = Compiled(
+    select(_link.call, _link.id, _link.side).where(
+        _link.org_id == bindparam("org"), _link.id.in_(bindparam("ids", expanding=True))
+    )
+)
+_MEMBERS = Compiled(
+    select(_link.call, _link.id, _link.side).where(
+        _link.org_id == bindparam("org"), _link.call.in_(bindparam("calls", expanding=True))
+    )
+)
+_LINKED_AFTER = Compiled(
+    select(_link.id)
+    .distinct()
+    .where(_link.org_id == bindparam("org"), _link.id > bindparam("after"))
+    .order_by(_link.id)
+    .limit(bindparam("most"))
+)
+_SETTING = Compiled(
+    select(_setting.value).where(_setting.org_id == bindparam("org"), _setting.name == bindparam("name"))
+)
+
+
+class Names(NamedTuple):
+    """Of one conversation: which side it is of, and what the call is called elsewhere, its own id left out."""
+
+    side: Side
+    elsewhere: tuple[str, ...]
+
+
+class Member(NamedTuple):
+    """A conversation of a call; `named` by how many others."""
+
+    id: str
+    side: Side
+    named: int
+
+
+def preferred_side(connection: Connection, org_id: str) -> Side:
+    """The side an organization counts where both tell of a call."""
+    rows = _SETTING.run(connection, (org_id, _PREFERRED))
+    return SIDES[str(rows[0][0])] if rows else AGENT
+
+
+def prefer_side(connection: Connection, org_id: str, side: Side) -> None:
+    """Count this side from now on; calls that are known already are linked anew by whoever calls."""
+    insert_rows(connection, tables.organization_setting, [(org_id, _PREFERRED, side)], OnConflict.REPLACE)
+
+
+def add_names(connection: Connection, org_id: str, names: Mapping[str, Names]) -> None:
+    """Keep what conversations are called; each is called by its own id too."""
+    rows = {
+        (org_id, call, id_): (org_id, call, id_, known.side)
+        for id_, known in names.items()
+        for call in (id_, *known.elsewhere)
+    }
+    insert_rows(connection, tables.conversation_link, [rows[key] for key in sorted(rows)], OnConflict.KEEP)
+
+
+def read_calls(connection: Connection, org_id: str, ids: Iterable[str]) -> list[list[Member]]:
+    """The calls that some conversations belong to, each with all its conversations."""
+    calls: list[list[Member]] = []
+    done: set[str] = set()
+    for id_ in sorted(ids):
+        if id_ not in done:
+            members = _members_of(connection, org_id, id_)
+            done.update(member.id for member in members)
+            calls.append(members)
+    return calls
+
+
+def _members_of(connection: Connection, org_id: str, id_: str) -> list[Member]:
+    """Everything that shares a name with a conversation, or with something that does, and so on."""
+    sides: dict[str, Side] = {}
+    named_by: dict[str, set[str]] = {}
+    new_ids, calls = {id_}, set[str]()
+    while new_ids and len(sides) <= MOST_OF_ONE_CALL:
+        rows = list(_run(connection, _CALLS, org_id, new_ids))
+        new_calls = {call for call, _, _ in rows} - calls
+        calls |= new_calls
+        rows += _run(connection, _MEMBERS, org_id, new_calls)
+        new_ids = {member for _, member, _ in rows} - sides.keys()
+        for call, member, side in rows:
+            sides[member] = SIDES[side]
+            named_by.setdefault(call, set()).add(member)
+    return [Member(member, side, len(named_by.get(member, ()))) for member, side in sorted(sides.items())]
+
+
+def _run(connection: Connection, query: Compiled, org_id: str, wanted: set[str]) -> list[tuple[str, str, str]]:
+    found: list[tuple[str, str, str]] = []
+    for part in chunks([(one,) for one in sorted(wanted)]):
+        rows = query.run(connection, (org_id, *(one for (one,) in part)), expanded=len(part))
+        found += [(str(call), str(id_), str(side)) for call, id_, side in rows]
+    return found
+
+
+def linked_of(members: Iterable[Member], states: Mapping[str, State], preferred: Side) -> dict[str, str | None]:
+    """Of each conversation of one call what it is linked to; None of the counted one, and of those that add nothing."""
+    known = [member for member in members if member.id in states]
+    counting = [member for member in known if adds_to_usage(states[member.id])]
+    first = min(counting, key=lambda one: (one.side != preferred, -one.named, one.id), default=None)
+    return {member.id: first.id if first and member in counting and member != first else None for member in known}
+
+
+def adds_to_usage(state: State) -> bool:
+    """Whether a conversation is one that is counted, linked or not: no deletion, and not one that nobody joined."""
+    return isinstance(state.record, Conversation) and state.record.status != UNCOUNTED_STATUS
+
+
+def linked_after(connection: Connection, org_id: str, after: str, most: int) -> list[str]:
+    """The next conversations that a connector told of, in order of their ids."""
+    return [str(id_) for (id_,) in _LINKED_AFTER.run(connection, (org_id, after, most))]
