@@ -6,7 +6,7 @@ One statement takes up to 1 000 rows, sorted by key: on Citus unsorted ones dead
 import re
 from collections.abc import Iterator, Sequence
 from enum import Enum
-from functools import cache, lru_cache
+from functools import cache
 from itertools import chain, count
 from typing import Final, NamedTuple, cast
 
@@ -95,7 +95,7 @@ class Compiled:
         sql = self._compiled(dialect).sql
         if expanded:
             sql = _EXPANDING.sub("(" + ", ".join([_PLACE] * expanded) + ")", sql)
-        return with_parameters(dialect, sql)
+        return _with_parameters(dialect, sql)
 
     def _execute(self, connection: Connection, parameters: Row, expanded: int) -> CursorResult[*tuple[Value, ...]]:
         text = self._compiled(connection.dialect)
@@ -123,7 +123,7 @@ def integer(value: Value) -> int:
     return int(value or 0)
 
 
-def with_parameters(dialect: Dialect, sql: str) -> str:
+def _with_parameters(dialect: Dialect, sql: str) -> str:
     """A text whose parameters are written `?`, as the driver wants them.
 
     PostgreSQL's own are numbered; the driver sends such a text as it is, and need not look for thousands of places.
@@ -145,19 +145,25 @@ def _of_places(dialect: Dialect) -> Dialect:
     return plain
 
 
-@lru_cache(maxsize=64)
 def _insert_text(dialect: Dialect, table: Table, on_conflict: OnConflict, rows: int) -> str:
     head, tail = _many_rows(dialect, table, on_conflict)
-    row = "(" + ", ".join([_PLACE] * len(table.columns)) + ")"
-    return with_parameters(dialect, head + ", ".join([row] * rows) + tail)
+    return head + ", ".join(_row_texts(dialect.name, len(table.columns))[:rows]) + tail
+
+
+@cache
+def _row_texts(dialect: str, width: int) -> list[str]:
+    """The parameters of each row of a statement; batches come in every size, and these are the same for all."""
+    if dialect != "postgresql":
+        return ["(" + ", ".join([_PLACE] * width) + ")"] * ROWS_PER_STATEMENT
+    places = (range(row * width + 1, (row + 1) * width + 1) for row in range(ROWS_PER_STATEMENT))
+    return ["(" + ", ".join(f"${place}" for place in row) + ")" for row in places]
 
 
 @cache
 def _many_rows(dialect: Dialect, table: Table, on_conflict: OnConflict) -> _ManyRows:
     insert_one = _insert(table, on_conflict)
     text = str(insert_one.compile(dialect=_of_places(dialect), column_keys=table.columns.keys()))
-    head, tail = _VALUES.findall(text)[0]
-    return _ManyRows(head, tail)
+    return _ManyRows(*_VALUES.findall(text)[0])
 
 
 def _insert(table: Table, on_conflict: OnConflict) -> Insert:
