@@ -110,7 +110,9 @@ def remove_record(connection: sqlite3.Connection, table: str, id_: str) -> None:
 def records_of(ledger: Ledger) -> list[Row]:
     """Every winning state as it stands in the file, but for when it was stored."""
     with ledger.plain() as connection:
-        return [row[:-1] for table in COLUMNS for row in connection.execute(f"SELECT * FROM {table} ORDER BY id")]
+        connection.row_factory = sqlite3.Row
+        rows = (row for table in COLUMNS for row in connection.execute(f"SELECT * FROM {table} ORDER BY id"))
+        return [tuple(row[name] for name in row.keys() if name != "stored_at") for row in rows]  # noqa: SIM118  sqlite3.Row
 
 
 a_table, an_id = st.sampled_from(tuple(COLUMNS)), st.sampled_from(("a", "b"))

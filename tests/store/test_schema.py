@@ -23,7 +23,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from talkmeter.errors import Misconfigured
 from talkmeter.ledger import migrations
 from talkmeter.ledger.engine import reading, writing
-from talkmeter.ledger.migrate import database_id, migrate, newest_version, require_current
+from talkmeter.ledger.migrate import NEWEST, database_id, migrate, require_current
 from talkmeter.ledger.tables import DISTRIBUTED, metadata, usage_daily
 from tests.postgres import opened
 from tests.statements import OF_TESTS
@@ -48,6 +48,7 @@ COUNTERS = [
 ]
 BESIDE = {
     "connector",
+    "connector_outcome",
     "credential",
     "credential_grant",
     "meta",
@@ -115,7 +116,7 @@ def test_all_tables_of_the_design_exist_and_no_others(ledger: Ledger) -> None:
         names = inspect(connection).get_table_names()
 
     assert {*names} == {table.name for table in DISTRIBUTED} | BESIDE | {VERSION_TABLE}
-    assert len(DISTRIBUTED) == 8
+    assert len(DISTRIBUTED) == 10
 
 
 def test_every_key_of_a_distributed_table_begins_with_the_organization(ledger: Ledger) -> None:
@@ -142,6 +143,12 @@ def test_daily_totals_have_the_thirteen_counters_as_big_integers() -> None:
 def identity_of(ledger: Ledger) -> str:
     with reading(ledger.engine) as connection:
         return database_id(connection)
+
+
+def test_the_last_migration_is_the_version_this_program_is_written_for() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    assert ScriptDirectory.from_config(config).get_current_head() == NEWEST
 
 
 def test_migrating_twice_does_nothing(ledger: Ledger) -> None:
@@ -227,7 +234,7 @@ def test_two_processes_that_migrate_one_new_database_at_once_both_succeed(addres
     assert {*said} <= {("True\n", ""), ("False\n", "")}
     with opened(address) as engine, reading(engine) as connection:
         versions = connection.scalars(text(f"SELECT version_num FROM {VERSION_TABLE}"))
-        assert versions.all() == [newest_version()]
+        assert versions.all() == [NEWEST]
 
 
 def test_a_new_file_that_another_process_holds_for_a_moment_is_waited_for(tmp_path: Path) -> None:
@@ -267,6 +274,6 @@ def test_a_database_without_a_schema_is_refused_with_what_to_do(address: str) ->
         require_current(engine)
 
     assert refused.value.detail == (
-        f"The database has no schema yet, and this program needs version {newest_version()}: run 'talkmeter migrate' "
+        f"The database has no schema yet, and this program needs version {NEWEST}: run 'talkmeter migrate' "
         "first, as a role that may change tables."
     )

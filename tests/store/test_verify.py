@@ -1,7 +1,9 @@
 """Verifying: whatever is not as the records and their history say is told in a sentence, and mended."""
 
 import pytest
+from sqlalchemy import Table
 
+from talkmeter.ledger import tables
 from talkmeter.ledger.history import prune
 from talkmeter.period import MICROSECONDS_PER_DAY
 from tests.events import conversation, event, run
@@ -29,10 +31,15 @@ def told(ledger: Ledger) -> Ledger:
     return ledger
 
 
+def but_arrival(table: Table) -> str:
+    """The columns of a table, but for when a row was stored."""
+    return ", ".join(column.name for column in table.columns if column.name != "stored_at")
+
+
 def contents(ledger: Ledger) -> dict[str, list[tuple[object, ...]]]:
     """All that answers are made of: records, history and totals that are not 0, without when each was stored."""
-    tables = ("conversation", "workflow_execution", "inventory_item", "record_state")
-    records = {table: [row[:-1] for row in ledger.rows(f"SELECT * FROM {table}")] for table in tables}
+    of_records = (tables.conversation, tables.workflow_execution, tables.inventory_item, tables.record_state)
+    records = {table.name: ledger.rows(f"SELECT {but_arrival(table)} FROM {table.name}") for table in of_records}
     totals = [row[:-1] for row in ledger.rows("SELECT * FROM usage_daily") if any(row[4:-1])]
     return {name: sorted(rows, key=repr) for name, rows in {**records, "usage_daily": totals}.items()}
 

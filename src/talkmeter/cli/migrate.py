@@ -9,10 +9,10 @@ from talkmeter.settings import load_settings
 def migrate() -> None:
     """Bring the database to this version (a SQLite file is also migrated by whatever opens it)."""
     from talkmeter.ledger.engine import open_engine
+    from talkmeter.ledger.migrate import NEWEST
     from talkmeter.ledger.migrate import migrate as bring_up
-    from talkmeter.ledger.migrate import newest_version
 
     engine = open_engine(load_settings().database_url)
     changed = bring_up(engine)
-    click.echo(f"The database {'is now' if changed else 'was already'} at schema version {newest_version()}.")
+    click.echo(f"The database {'is now' if changed else 'was already'} at schema version {NEWEST}.")
     engine.dispose()

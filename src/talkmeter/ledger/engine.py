@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL, make_url
@@ -9,7 +10,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from talkmeter.errors import DatabaseAway, DiskFull, Misconfigured, Unavailable
-from talkmeter.ledger import postgresql, sqlite
+from talkmeter.ledger import sqlite
 from talkmeter.ledger.faults import Fault
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "writing",
 ]
 
+_SNAPSHOT: Final[dict[str, Any]] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+"""What makes a transaction of PostgreSQL see one snapshot from its first statement to its end."""
 _ADDRESSES = "sqlite:///talkmeter.db or postgresql://USER@HOST/DATABASE"
 
 
@@ -35,6 +38,9 @@ def open_engine(url: str, connections: int = 6) -> Engine:
         case "sqlite" | "sqlite+pysqlite":
             return sqlite.make_engine(parsed, connections)
         case "postgresql" | "postgres" | "postgresql+psycopg":
+            # Its driver takes a tenth of a second to load, and a file needs none of it.
+            from talkmeter.ledger import postgresql  # noqa: PLC0415
+
             return postgresql.make_engine(parsed, connections)
         case other:
             raise Misconfigured(f"TALKMETER_DATABASE_URL must look like {_ADDRESSES}, not begin with {other}://.")
@@ -60,7 +66,7 @@ def migrates_itself(engine: Engine) -> bool:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection that sees one snapshot, from its first statement to its end."""
-    options = postgresql.SNAPSHOT if engine.dialect.name == "postgresql" else {}
+    options = _SNAPSHOT if engine.dialect.name == "postgresql" else {}
     with sentences(), engine.connect() as connection, connection.execution_options(**options).begin():
         yield connection
 
@@ -111,7 +117,11 @@ def _fault_of(error: BaseException) -> Fault | None:
     origin = error.orig if isinstance(error, DBAPIError) else error
     if origin is None:
         return None
-    return sqlite.fault_of(origin) or postgresql.fault_of(origin)
+    if not type(origin).__module__.startswith("psycopg"):
+        return sqlite.fault_of(origin)
+    from talkmeter.ledger import postgresql  # noqa: PLC0415  as above
+
+    return postgresql.fault_of(origin)
 
 
 def _reason(error: DBAPIError) -> str:

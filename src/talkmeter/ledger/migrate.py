@@ -1,15 +1,10 @@
 """Brings a database to this program's version, and says whether it is there."""
 
 import secrets
-from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, bindparam, select
+from sqlalchemy import Column, Connection, Engine, MetaData, Table, Text, bindparam, inspect, select
 
 from talkmeter.errors import Misconfigured
 from talkmeter.ledger import tables
@@ -17,6 +12,11 @@ from talkmeter.ledger.citus import distribute, undistributed_tables
 from talkmeter.ledger.engine import reading, writing
 from talkmeter.ledger.statements import Compiled, OnConflict, insert_rows
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+NEWEST: Final = "0003"
+"""The schema version this program is written for: the last of `migrations/versions`."""
 DATABASE_ID: Final = "database_id"
 LOCK_TIMEOUT_SEC: Final = 5
 _MIGRATION_LOCK: Final = 8_391_227_046_114_550_311
@@ -24,21 +24,25 @@ _MIGRATION_LOCK: Final = 8_391_227_046_114_550_311
 _META: Final = Compiled(select(tables.meta.c.value).where(tables.meta.c.name == bindparam("name")))
 
 
-def _config() -> Config:
+_VERSION: Final = Table("schema_version", MetaData(), Column("version_num", Text()))
+"""Alembic's own table."""
+
+
+def _config() -> "Config":
+    # Alembic takes a sixth of a second to load; only a migration needs it.
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     return config
 
 
-@cache
-def newest_version() -> str:
-    """The schema version this program is written for."""
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
-
-
 def schema_version(connection: Connection) -> str | None:
     """The version of the database's schema; None where it is empty."""
-    return MigrationContext.configure(connection, opts={"version_table": "schema_version"}).get_current_revision()
+    if not inspect(connection).has_table(_VERSION.name):
+        return None
+    version: str | None = connection.scalar(select(_VERSION.c.version_num))
+    return version
 
 
 def migrate(engine: Engine) -> bool:
@@ -63,6 +67,8 @@ def _upgrade(engine: Engine) -> bool:
         _refuse_newer(connection)
         if is_current(connection):
             return False
+        from alembic import command  # noqa: PLC0415  as above
+
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -87,7 +93,7 @@ def require_current(engine: Engine) -> None:
     """Misconfigured where the database has not this program's schema, or not yet spread over Citus."""
     with reading(engine) as connection:
         version = schema_version(connection)
-        if version == newest_version():
+        if version == NEWEST:
             if missing := undistributed_tables(connection):
                 raise Misconfigured(
                     f"The database has Citus, and {', '.join(missing)} still to be distributed: "
@@ -97,14 +103,14 @@ def require_current(engine: Engine) -> None:
         _refuse_newer(connection)
     was = "has no schema yet" if version is None else f"has schema version {version}"
     raise Misconfigured(
-        f"The database {was}, and this program needs version {newest_version()}: run 'talkmeter migrate' first, "
+        f"The database {was}, and this program needs version {NEWEST}: run 'talkmeter migrate' first, "
         "as a role that may change tables."
     )
 
 
 def is_current(connection: Connection) -> bool:
     """Whether the database has the schema this program is written for."""
-    return schema_version(connection) == newest_version()
+    return schema_version(connection) == NEWEST
 
 
 def database_id(connection: Connection) -> str:
@@ -121,6 +127,8 @@ def _take_turns(connection: Connection) -> None:
 
 
 def _refuse_newer(connection: Connection) -> None:
+    from alembic.script import ScriptDirectory  # noqa: PLC0415  as above
+
     version = schema_version(connection)
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if version is not None and version not in known:

@@ -4,7 +4,7 @@ What the promises rest on is checked when a connection opens, not believed: the 
 whole pages too, and a commit must wait for it.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 from psycopg.types.numeric import Int8Dumper
@@ -24,8 +24,6 @@ _SETTINGS: Final = (
     f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS} "
     f"-c idle_in_transaction_session_timeout={IDLE_TIMEOUT_MS} -c client_encoding=UTF8"
 )
-SNAPSHOT: Final[dict[str, Any]] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-"""What makes a transaction see one snapshot from its first statement to its end."""
 _BUSY: Final = frozenset({"40001", "40P01"})
 """Serialization failure, deadlock."""
 _HELD: Final = "55P03"
