@@ -1,0 +1,30 @@
+"""Sends events to a Talkmeter server, and loses none: docs/client.md.
+
+Importing it loads httpx, msgspec and the standard library, nothing of the server.
+"""
+
+from talkmeter.client.answers import Quarantined
+from talkmeter.client.aside import SetAside
+from talkmeter.client.asynchronous import AsyncClient
+from talkmeter.client.errors import BadEvent, SpoolFull, SpoolUnusable, WrongUse
+from talkmeter.client.events import Event, conversation, event, workflow_execution
+from talkmeter.client.limits import Limits
+from talkmeter.client.spool import Waiting
+from talkmeter.client.sync import Client
+
+__all__ = [
+    "AsyncClient",
+    "BadEvent",
+    "Client",
+    "Event",
+    "Limits",
+    "Quarantined",
+    "SetAside",
+    "SpoolFull",
+    "SpoolUnusable",
+    "Waiting",
+    "WrongUse",
+    "conversation",
+    "event",
+    "workflow_execution",
+]

@@ -1,0 +1,154 @@
+"""Events and their ids: the same state has the same id, another state another, and the fields are the server's."""
+
+import inspect
+from datetime import UTC, datetime, timedelta, timezone
+from typing import get_type_hints
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from talkmeter.client import BadEvent, Event, conversation, event, workflow_execution
+from talkmeter.client.events import encode_event
+from talkmeter.ingest.cloudevents import ConversationData, Sender, WorkflowExecutionData, read_event
+from talkmeter.records import Conversation, ConversationStatus, State
+from tests.client.clients import NOON
+
+statuses: tuple[ConversationStatus, ...] = ("ringing", "in_progress", "completed", "failed")
+texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=20)
+optional = st.none() | texts
+states = st.builds(
+    conversation,
+    texts,
+    channel=st.sampled_from(["telephone", "webrtc", "email", "text"]),
+    direction=st.sampled_from(["inbound", "outbound"]),
+    status=st.sampled_from(statuses),
+    created_at=st.datetimes(datetime(1970, 1, 2), datetime(2099, 12, 30), timezones=st.just(UTC)),  # noqa: DTZ001
+    duration=st.none() | st.floats(0, 31_622_400),
+    agent_id=optional,
+    agent_number=optional,
+    web_widget_id=optional,
+    modality=st.sampled_from([None, "voice", "chat"]),
+    organization_id=st.just("acme"),
+)
+
+
+def understood(one: Event) -> State:
+    """An event as the server reads it."""
+    state = read_event(encode_event(one), Sender("test", "acme"))
+    assert isinstance(state, State), state
+    return state
+
+
+@given(states, states)
+def test_two_states_have_the_same_id_exactly_if_they_are_the_same(one: Event, other: Event) -> None:
+    assert (one.id == other.id) == (one.data == other.data)
+
+
+@given(states)
+def test_the_server_understands_every_state(one: Event) -> None:
+    understood(one)
+
+
+@pytest.mark.parametrize("duration", [95, 95.0, 95.0004, timedelta(seconds=95)])
+def test_the_same_duration_written_otherwise_is_the_same_state(duration: float | timedelta) -> None:
+    assert ended(duration=duration).id == ended().id
+
+
+def ended(
+    *,
+    duration: float | timedelta | None = 95,
+    created_at: datetime = NOON,
+    status: ConversationStatus = "completed",
+    agent_id: str | None = None,
+    time: datetime | None = None,
+) -> Event:
+    """A call."""
+    return conversation(
+        "call-1",
+        channel="telephone",
+        direction="inbound",
+        status=status,
+        created_at=created_at,
+        duration=duration,
+        agent_id=agent_id,
+        time=time,
+    )
+
+
+def test_the_same_instant_with_another_offset_is_the_same_state() -> None:
+    elsewhere = NOON.astimezone(timezone(timedelta(hours=5, minutes=30)))
+
+    assert ended(created_at=elsewhere).data == ended().data
+    assert ended(created_at=elsewhere).id == ended().id
+
+
+def test_an_empty_field_is_an_absent_one() -> None:
+    assert ended(agent_id="").id == ended(agent_id=None).id
+
+
+def test_the_time_of_telling_is_not_part_of_the_state() -> None:
+    assert ended(time=NOON).id == ended(time=NOON + timedelta(hours=1)).id
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ended(status="failed"),
+        ended(duration=95.001),
+        ended(duration=None),
+        ended(agent_id="ann"),
+        ended(created_at=NOON + timedelta(microseconds=1)),
+        workflow_execution("call-1", status="success", created_at=NOON),
+    ],
+)
+def test_another_state_has_another_id(other: Event) -> None:
+    assert other.id != ended().id
+
+
+def test_milliseconds_are_those_that_the_server_would_count() -> None:
+    record = understood(ended(duration=1.0005)).record
+
+    assert isinstance(record, Conversation)
+    assert record.duration_ms == 1_001
+
+
+def test_ids_stay_what_they_are_from_version_to_version() -> None:
+    assert ended(time=NOON).id == "2394d820977ae45b6df16d3e154d38a9"
+
+
+@pytest.mark.parametrize(
+    ("build", "data"), [(conversation, ConversationData), (workflow_execution, WorkflowExecutionData)]
+)
+def test_the_fields_are_those_of_the_server(build: object, data: type[ConversationData]) -> None:
+    assert callable(build)
+    parameters = set(inspect.signature(build).parameters)
+    hints, theirs = get_type_hints(build), get_type_hints(data)
+
+    assert parameters - {"time", "source"} == set(data.__struct_fields__)
+    assert {
+        name for name in ("status", "channel", "direction") if name in hints and hints[name] != theirs[name]
+    } == set()
+
+
+@pytest.mark.parametrize("duration", [-1, float("nan"), float("inf")])
+def test_a_duration_that_is_none_is_refused(duration: float) -> None:
+    with pytest.raises(BadEvent, match="duration must be a number of seconds from 0 up"):
+        ended(duration=duration)
+
+
+def test_an_instant_without_an_offset_is_refused() -> None:
+    with pytest.raises(BadEvent, match="created_at needs an offset"):
+        ended(created_at=NOON.replace(tzinfo=None))
+    with pytest.raises(BadEvent, match="time needs an offset"):
+        ended(time=NOON.replace(tzinfo=None))
+
+
+def test_an_event_without_a_record_is_refused() -> None:
+    with pytest.raises(BadEvent, match="needs the id of its record"):
+        event("agent.updated", {"name": "Ann"})
+
+
+def test_what_is_no_text_is_refused() -> None:
+    with pytest.raises(BadEvent, match="cannot be written as JSON"):
+        event("agent.updated", {"id": "ann", "name": "\ud800"})

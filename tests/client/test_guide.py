@@ -1,0 +1,131 @@
+"""docs/client.md: its programs run as they stand, its tables are those of the code."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from talkmeter import client
+from talkmeter.client import AsyncClient, Limits
+from tests.client.clients import QUICK
+from tests.client.test_counted_once import summary
+from tests.docs.documents import Document, read
+from tests.servers import Server
+
+GUIDE: Document = read("docs/client.md")
+Ended = Callable[[], Awaitable[None]]
+
+
+def run_program(program: str, server: Server, key: str, folder: Path) -> str:
+    """What a program of the guide prints."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=folder,
+        env={**os.environ, "TALKMETER_URL": server.url, "TALKMETER_KEY": key},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def names_of(program: str) -> dict[str, Any]:
+    """What a program of the guide defines."""
+    names: dict[str, Any] = {}
+    exec(program, names)
+    return names
+
+
+def test_the_first_programs_send_what_they_say(server: Server, tmp_path: Path) -> None:
+    key = server.key("guide")
+    programs = GUIDE.section("Send an event").blocks("python")
+    for program in programs:
+        run_program(program, server, key, tmp_path)
+    figures = summary(server, key, "2026-11-22")
+
+    assert len(programs) == 2
+    assert (figures["total_calls"], figures["voice_duration_ms"]) == (1, 95_000)
+    assert (figures["workflow_runs_total"], figures["workflow_runs_success"]) == (1, 1)
+
+
+def test_what_was_set_aside_is_shown_and_sent(server: Server, tmp_path: Path) -> None:
+    [first, _] = GUIDE.section("Send an event").blocks("python")
+    [mend] = GUIDE.section("What becomes of events").blocks("python")
+    run_program(first, server, "ak_0000000000000000.revoked", tmp_path)
+    key = server.key("guide-mended")
+
+    assert " 401: " in run_program(mend, server, key, tmp_path)
+    assert summary(server, key, "2026-11-22")["total_calls"] == 1
+
+
+def test_a_job_of_livekit_is_metered(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = server.key("guide-livekit")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TALKMETER_URL", server.url)
+    monkeypatch.setenv("TALKMETER_KEY", key)
+    [program] = GUIDE.section("LiveKit Agents").blocks("python")
+    entrypoint = names_of(program)["entrypoint"]
+
+    async def job() -> None:
+        ended: list[Ended] = []
+        await entrypoint(SimpleNamespace(room=SimpleNamespace(name="room-1"), add_shutdown_callback=ended.append))
+        for callback in ended:
+            await callback()
+
+    asyncio.run(job())
+    figures = summary(server, key, None)
+
+    assert (figures["total_calls"], figures["voice_calls"], figures["live_calls"]) == (1, 1, 0)
+    assert figures["timed_calls"] == 1
+
+
+class Transport:
+    """What Pipecat's transports do with handlers of events."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[str, Callable[[object, object], Awaitable[None]]] = {}
+
+    def event_handler(self, name: str) -> Callable[[Callable[[object, object], Awaitable[None]]], object]:
+        """A decorator that registers."""
+        return lambda handler: self.handlers.setdefault(name, handler)
+
+
+def test_a_call_of_pipecat_is_metered(server: Server, spool: Path) -> None:
+    key = server.key("guide-pipecat")
+    [program] = GUIDE.section("Pipecat").blocks("python")
+    meter = names_of(program)["meter"]
+    transport = Transport()
+
+    async def call() -> None:
+        async with AsyncClient(server.url, key, spool=spool, limits=QUICK) as open_client:
+            meter(transport, open_client, "call-1")
+            await transport.handlers["on_client_connected"](transport, None)
+            await transport.handlers["on_client_disconnected"](transport, None)
+
+    asyncio.run(call())
+    figures = summary(server, key, None)
+
+    assert set(transport.handlers) == {"on_client_connected", "on_client_disconnected"}
+    assert (figures["total_calls"], figures["voice_calls"], figures["live_calls"]) == (1, 1, 0)
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    rows = {row[0].strip("`"): row[1] for row in GUIDE.section("Limits").rows()}
+
+    assert rows == {name: str(value) for name, value in msgspec.structs.asdict(Limits()).items()}
+
+
+def test_the_functions_that_build_events_exist() -> None:
+    functions = {cell.split("(")[0] for cell in GUIDE.section("Build events").column()}
+
+    assert functions == {"conversation", "workflow_execution", "event"}
+    assert functions <= set(client.__all__)
