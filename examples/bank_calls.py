@@ -34,8 +34,8 @@ def event_of(call: dict[str, str], organization: str | None) -> dict[str, object
     began = datetime.strptime(f"{call['date']} {call['vru_entry']}", "%y%m%d %H:%M:%S").replace(tzinfo=UTC)
     # Time in the voice unit, in the queue and with the agent; a negative vru_time is made up for by a longer q_time.
     ended = began + timedelta(seconds=sum(int(call[part]) for part in ("vru_time", "q_time", "ser_time")))
-    # A call_id comes again on other lines and in other months.
-    id = f"{began:%Y-%m}-{call['vru+line']}-{call['call_id']}"
+    # A call_id comes again on other lines and on other days.
+    id = f"{call['date']}-{call['vru+line']}-{call['call_id']}"
     data = {
         "id": id,
         "channel": "telephone",

@@ -1,4 +1,4 @@
-"""A server that was sent the bank's calls, and the questions that tests ask it.
+"""A server whose ledger has the bank's calls, read by the shipped map, and the questions that tests ask it.
 
 The table is not part of this checkout: TALKMETER_REAL_CALLS names it.
 """
@@ -26,6 +26,7 @@ from tests.servers import running_server
 
 Answer = dict[str, Any]
 CHECKOUT = Path(__file__).resolve().parents[2]
+MAP = CHECKOUT / "examples" / "bank-calls.toml"
 EXAMPLE = CHECKOUT / "examples" / "bank_calls.py"
 REAL_CALLS = Path(
     os.environ.get("TALKMETER_REAL_CALLS") or CHECKOUT.parent / "shared/data/bank-calls-1999-02-01-to-14.tsv"
@@ -41,12 +42,13 @@ needs_the_table = pytest.mark.skipif(
 
 
 class Bank(NamedTuple):
-    """A server that was sent all calls twice, what it answered, and the calls as the table has them."""
+    """A server whose ledger was given all calls three times, what was said, and the calls as the table has them."""
 
     client: httpx.Client
     calls: list[BankCall]
-    first_receipts: list[Answer]
-    second_receipts: list[Answer]
+    first: str
+    again: str
+    receipts: list[Answer]
     after_first: Answer
 
     def summary(self, from_: str, to: str) -> Answer:
@@ -100,21 +102,27 @@ def send(client: httpx.Client, body: bytes, **headers: str) -> Answer:
 
 @contextmanager
 def running_bank(folder: Path) -> Iterator[Bank]:
-    """A server in a folder, to which the calls are sent as the example makes them, and again in another order."""
-    made = subprocess.run([sys.executable, EXAMPLE, REAL_CALLS], capture_output=True, check=True, text=True)
-    events = [json.loads(line) for line in made.stdout.splitlines()]
-    shuffled = list(events)
-    Random(1999).shuffle(shuffled)
+    """A server in a folder; the table was ingested by the map, again, and sent as the example makes events of it."""
     with running_server(folder) as server:
         server.cli("orgs", "add", "bank")
         key = server.cli("keys", "add", "--org", "bank", "--role", "admin")
+        ingest = ("ingest", "--map", str(MAP), "--org", "bank", str(REAL_CALLS))
         headers = {"Authorization": f"Bearer {key}"}
         with httpx.Client(base_url=server.url, headers=headers, timeout=60, trust_env=False) as client:
-            first = [send(client, body) for body in batches(events)]
+            first = server.cli(*ingest)
             after_first = ask(client, "summary", {"from": "1999-02-01", "to": "1999-03-01"})
+            again = server.cli(*ingest)
             packed = {"Content-Encoding": "gzip"}
-            second = [send(client, gzip.compress(body), **packed) for body in batches(shuffled)]
-            yield Bank(client, read_calls(REAL_CALLS), first, second, after_first)
+            receipts = [send(client, gzip.compress(body), **packed) for body in batches(shuffled_events())]
+            yield Bank(client, read_calls(REAL_CALLS), first, again, receipts, after_first)
+
+
+def shuffled_events() -> list[dict[str, object]]:
+    """The events that the example makes of the table, in another order: another reading of it than the map's."""
+    made = subprocess.run([sys.executable, EXAMPLE, REAL_CALLS], capture_output=True, check=True, text=True)
+    events = [json.loads(line) for line in made.stdout.splitlines()]
+    Random(1999).shuffle(events)
+    return events
 
 
 def random_windows(seed: int, number: int) -> list[tuple[datetime, datetime]]:

@@ -1,0 +1,364 @@
+"""`talkmeter ingest --map`: tables into the ledger, as often as one likes; what cannot be counted is kept aside."""
+
+import csv
+import os
+import subprocess
+import sys
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.cli.terminal import Terminal
+from tests.events import conversation
+from tests.servers import TALKMETER
+
+MAP = """
+[file]
+delimiter = ";"
+zone = "Europe/Berlin"
+[event]
+type = "conversation.updated"
+source = "/calls"
+time = { column = "began", plus = ["seconds"] }
+[data]
+id = { template = "{shop}/{number}" }
+channel = { value = "telephone" }
+direction = { column = "way", values = { in = "inbound", out = "outbound" } }
+status = { column = "end", values = { OK = "completed", "NO ANSWER" = "unanswered" } }
+created_at = "began"
+duration = { column = "seconds", unit = "seconds" }
+agent_id = { column = "who", empty = ["-"] }
+"""
+HEAD = "number;shop;way;end;began;seconds;who;caller;transcript"
+CALLS = (
+    "1;north;in;OK;2026-03-01 00:30:00;90,5;ann;+13125550199;hello",
+    '2;north;out;NO ANSWER;2026-03-01T12:00:00Z;;-;+13125550198;"a ; and\nanother line"',
+    "2;south;in;OK;2026-03-01 13:00:00+01:00;30;bob;+13125550197;",
+)
+SECRETS = ("+1312555", "hello", "another line")
+
+
+def table(terminal: Terminal, name: str, *lines: str, encoding: str = "utf-8") -> str:
+    (terminal.folder / name).write_text("\n".join((HEAD, *lines)) + "\n", encoding=encoding)
+    return name
+
+
+def map_file(terminal: Terminal, text: str = MAP) -> tuple[str, ...]:
+    """The options that name the map and whose records they are."""
+    (terminal.folder / "map.toml").write_text(text)
+    return ("--map", "map.toml", "--org", "acme")
+
+
+def everything_stored(terminal: Terminal) -> bytes:
+    """The database as it stands on disk, its log included."""
+    return b"".join(path.read_bytes() for path in terminal.folder.glob("talkmeter.db*"))
+
+
+def test_a_table_is_read_by_its_map_and_ingested_again_it_is_all_duplicates(terminal: Terminal) -> None:
+    ingest = ("ingest", *map_file(terminal), table(terminal, "calls.csv", CALLS[0].replace("90,5", "90.5"), *CALLS[1:]))
+
+    assert terminal.run(*ingest) == (
+        "3 rows: 3 accepted, 0 duplicate, 0 conflicting, 0 stale, 0 quarantined, 0 rejected."
+    )
+    assert terminal.rows(
+        "SELECT id, direction, status, datetime(created_at / 1000000, 'unixepoch'), duration_ms, agent_id "
+        "FROM conversation ORDER BY id"
+    ) == [
+        ("north/1", "inbound", "completed", "2026-02-28 23:30:00", 90_500, "ann"),
+        ("north/2", "outbound", "unanswered", "2026-03-01 12:00:00", None, None),
+        ("south/2", "inbound", "completed", "2026-03-01 12:00:00", 30_000, "bob"),
+    ]
+    assert terminal.run(*ingest) == (
+        "3 rows: 0 accepted, 3 duplicate, 0 conflicting, 0 stale, 0 quarantined, 0 rejected."
+    )
+    assert not any(secret.encode() in everything_stored(terminal) for secret in SECRETS)
+
+
+def test_rejected_rows_are_told_and_once_mended_ingested_by_the_same_map(terminal: Terminal) -> None:
+    lost = "3;south;in;OK;2026-03-01 13:00:00;1;ann;+13125550199;hello;one too many"
+    options = map_file(terminal)
+
+    done = terminal.finish("ingest", *options, "--rejected", "bad.csv", table(terminal, "calls.csv", *CALLS, lost))
+
+    assert done.stdout == "4 rows: 2 accepted, 0 duplicate, 0 conflicting, 0 stale, 0 quarantined, 2 rejected.\n"
+    reasons = [
+        "data.duration: '90,5' is no number of seconds.",
+        "10 cells, but the header has 9.",
+    ]
+    assert done.stderr.splitlines()[-3:] == [
+        f"calls.csv, line 2: {reasons[0]}",
+        f"calls.csv, line 6: {reasons[1]}",
+        "The rejected rows, with reasons: bad.csv",
+    ]
+    bad = (terminal.folder / "bad.csv").read_text()
+    rows = list(csv.DictReader(bad.splitlines(), delimiter=";"))
+    assert [(row["rejected_file"], row["rejected_line"], row["rejected_reason"]) for row in rows] == [
+        ("calls.csv", "2", reasons[0]),
+        ("calls.csv", "6", reasons[1]),
+    ]
+    assert not any(secret in bad for secret in SECRETS)
+    assert not any(secret.encode() in everything_stored(terminal) for secret in SECRETS)
+
+    (terminal.folder / "mended.csv").write_text(bad.replace(";90,5;", ";90.5;").rpartition("calls.csv;6;")[0])
+    assert terminal.run("ingest", *options, "mended.csv").startswith("1 row: 1 accepted, ")
+    assert terminal.rows("SELECT duration_ms FROM conversation WHERE id = 'north/1'") == [(90_500,)]
+
+
+def test_only_the_first_errors_are_told_and_all_are_written(terminal: Terminal) -> None:
+    lines = [f"{number};north;in;OK;yesterday;1;ann;;" for number in range(1_500)]
+
+    done = terminal.finish("ingest", *map_file(terminal), "--rejected", "bad.csv", table(terminal, "calls.csv", *lines))
+
+    assert (
+        done.stdout == "1,500 rows: 0 accepted, 0 duplicate, 0 conflicting, 0 stale, 0 quarantined, 1,500 rejected.\n"
+    )
+    assert done.stderr.count("'yesterday' is no ISO 8601 date and time; format can say how it is written") == 5
+    assert len((terminal.folder / "bad.csv").read_text().splitlines()) == 1_501
+
+
+def test_where_nothing_is_quoted_rejected_rows_are_still_rows(terminal: Terminal) -> None:
+    options = map_file(terminal, MAP.replace('delimiter = ";"', 'delimiter = " "\nquote = ""').replace("began", "day"))
+    (terminal.folder / "calls.csv").write_text('number shop way end day seconds who\n1 "north in OK today 9 ann\n')
+
+    done = terminal.finish("ingest", *options, "--rejected", "bad.csv", "calls.csv")
+
+    assert done.stdout.endswith(" 1 rejected.\n")
+    header, row = (line.split(" ") for line in (terminal.folder / "bad.csv").read_text().splitlines())
+    told = dict(zip(header, row, strict=True))
+    assert (told["shop"], told["day"], told["who"]) == ('"north', "today", "ann")
+    assert told["rejected_reason"].startswith("data.created_at:_'today'_is_no_ISO_8601")
+
+
+@pytest.mark.parametrize("taken", ["calls.csv", "map.toml"])
+def test_rejected_rows_never_overwrite_what_is_read(terminal: Terminal, taken: str) -> None:
+    options = (*map_file(terminal), "--rejected", taken, table(terminal, "calls.csv", *CALLS))
+
+    assert terminal.refusal("ingest", *options) == f"--rejected {taken} is one of the files to read; name another."
+    assert (terminal.folder / "calls.csv").read_text().startswith(HEAD)
+
+
+def test_rejected_rows_that_cannot_be_written_are_refused_before_anything_is_read(terminal: Terminal) -> None:
+    options = (*map_file(terminal), "--rejected", "nowhere/bad.csv", table(terminal, "calls.csv", *CALLS))
+
+    assert terminal.refusal("ingest", *options) == (
+        "The rejected rows cannot be written to nowhere/bad.csv: No such file or directory."
+    )
+    assert not terminal.database.exists()
+
+
+# ------------------------------------------------------------------------------------------------------- dry run
+
+
+def test_a_dry_run_shows_the_first_records_and_errors_and_writes_nothing(terminal: Terminal) -> None:
+    shown = terminal.run("ingest", *map_file(terminal), "--dry-run", table(terminal, "calls.csv", *CALLS)).splitlines()
+
+    assert shown == [
+        "calls.csv, line 3: conversation north/2 of acme",
+        "  channel telephone, direction outbound, status unanswered, created_at 2026-03-01T12:00:00Z, modality voice",
+        "  event north/2 of /calls, 2026-03-01T12:00:00Z",
+        "calls.csv, line 5: conversation south/2 of acme",
+        (
+            "  channel telephone, direction inbound, status completed, created_at 2026-03-01T12:00:00Z, "
+            "duration_ms 30000, modality voice, agent_id bob"
+        ),
+        "  event south/2 of /calls, 2026-03-01T12:00:30Z",
+        "calls.csv, line 2: data.duration: '90,5' is no number of seconds.",
+        "3 rows: 2 understood, 1 rejected. Nothing was written.",
+    ]
+    assert not terminal.database.exists()
+
+
+def test_a_dry_run_of_events_says_what_would_go_to_quarantine(terminal: Terminal) -> None:
+    name = terminal.file("calls.jsonl", b"", conversation("a", organization_id="acme", agent_id="ann"), b"{}")
+
+    shown = terminal.run("ingest", "--dry-run", name).splitlines()
+
+    assert shown[0] == "calls.jsonl, event 1: conversation a of acme"
+    assert shown[-2:] == [
+        "calls.jsonl, event 2: The event: misses the required field `specversion`.",
+        "2 events: 1 understood, 1 for the quarantine. Nothing was written.",
+    ]
+    assert not terminal.database.exists()
+
+
+# ----------------------------------------------------------------------------------------------- what is no table
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "calls.csv is empty: a table begins with a line that names its columns."),
+        (
+            b"number;shop\n",
+            "calls.csv has no column 'way', which the map reads; it has 'number', 'shop'.",
+        ),
+        (
+            HEAD.encode() + b";way\n",
+            "calls.csv has 2 columns 'way'; the map cannot tell them apart.",
+        ),
+        (
+            HEAD.encode() + b'\n1;"' + b"x\n" * (1 << 20),
+            (
+                "calls.csv, line 524288: the row is longer than 1048576 characters; "
+                "are delimiter and quote of the map right?"
+            ),
+        ),
+        (
+            HEAD.encode() + b'\n1;"a"b;',
+            "calls.csv, line 2: ';' expected after '\"'; are delimiter and quote of the map right?",
+        ),
+    ],
+    ids=["empty", "a column absent", "a column twice", "a quote without end", "broken quotes"],
+)
+def test_what_is_no_table_of_the_map_is_refused(terminal: Terminal, content: bytes, sentence: str) -> None:
+    (terminal.folder / "calls.csv").write_bytes(content)
+
+    done = terminal.finish("ingest", *map_file(terminal), "calls.csv")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1] == f"talkmeter: {sentence}"
+
+
+def test_what_needs_a_map_is_refused_without_one(terminal: Terminal) -> None:
+    name = table(terminal, "calls.csv", *CALLS)
+    events = terminal.file("calls.jsonl", conversation("a", organization_id="acme"))
+
+    assert terminal.refusal("ingest", name) == (
+        "calls.csv is a table: say with --map what its columns mean (docs/files.md)."
+    )
+    assert terminal.refusal("ingest", "--rejected", "bad.csv", events) == (
+        "--rejected is for tables, read with --map; events that cannot be counted go to quarantine."
+    )
+    assert terminal.refusal("ingest", "--org", "acme", events) == (
+        "--org is for tables, read with --map; each line of events names its organization."
+    )
+    assert not terminal.database.exists()
+
+
+def test_a_wrong_map_is_refused_before_anything_is_read(terminal: Terminal) -> None:
+    options = map_file(terminal, MAP.replace("[file]", "[flie]"))
+
+    assert terminal.refusal("ingest", *options, table(terminal, "calls.csv", *CALLS)) == (
+        "The map map.toml: 'flie' is no table of a map; the tables are [file], [event] and [data]."
+    )
+    assert not terminal.database.exists()
+
+
+def test_a_table_comes_through_a_pipe_too(terminal: Terminal) -> None:
+    content = "\n".join((HEAD, *CALLS[1:])).encode()
+
+    done = subprocess.run(
+        [TALKMETER, "ingest", *map_file(terminal), "/dev/stdin"],
+        cwd=terminal.folder,
+        env=terminal.environment,
+        input=content,
+        capture_output=True,
+        check=True,
+        timeout=100,
+    )
+
+    assert done.stdout.startswith(b"2 rows: 2 accepted, ")
+
+
+def test_a_cell_in_another_encoding_spoils_no_other_row(terminal: Terminal) -> None:
+    latin = table(terminal, "calls.csv", CALLS[1], CALLS[2].replace("bob", "Jürgen"), encoding="latin-1")
+    options = map_file(terminal)
+
+    done = terminal.finish("ingest", *options, latin)
+    assert done.stdout.startswith("2 rows: 1 accepted, ")
+    assert "calls.csv, line 4: a cell is not in the encoding of the map." in done.stderr
+
+    options = map_file(terminal, MAP.replace("[file]", '[file]\nencoding = "latin-1"'))
+    assert terminal.run("ingest", *options, latin).startswith("2 rows: 1 accepted, 1 duplicate, ")
+    assert terminal.rows("SELECT agent_id FROM conversation WHERE id = 'south/2'") == [("Jürgen",)]
+
+
+# ------------------------------------------------------------------------------------------------------- Parquet
+
+
+def parquet(terminal: Terminal, name: str, **columns: "pa.Array") -> str:
+    pq.write_table(pa.table(columns), terminal.folder / name)
+    return name
+
+
+@pytest.fixture
+def calls(terminal: Terminal) -> str:
+    """Two of the calls as Parquet, each column in a type of its own, and two columns that the map does not read."""
+    return parquet(
+        terminal,
+        "calls.parquet",
+        number=pa.array([1.0, 2.0]),
+        shop=pa.array(["north", "south"]).dictionary_encode(),
+        way=pa.array(["in", "in"], pa.large_string()),
+        end=pa.array(["OK", "NO ANSWER"]),
+        began=pa.array(
+            [1_772_364_600_000_000_999, 1_772_366_400_000_000_000], pa.timestamp("ns", tz="America/New_York")
+        ),
+        seconds=pa.array([Decimal("90.50"), None]),
+        who=pa.array(["ann", None]),
+        caller=pa.array(["+13125550199", "+13125550198"]),
+        transcript=pa.array([["hello"], ["another line"]]),
+    )
+
+
+def test_parquet_is_read_by_the_same_map_as_csv(terminal: Terminal, calls: str) -> None:
+    ingest = ("ingest", *map_file(terminal), calls)
+
+    assert terminal.run(*ingest).startswith("2 rows: 2 accepted, ")
+    assert terminal.rows(
+        "SELECT id, status, datetime(created_at / 1000000, 'unixepoch'), duration_ms, agent_id FROM conversation"
+    ) == [
+        ("north/1", "completed", "2026-03-01 11:30:00", 90_500, "ann"),
+        ("south/2", "unanswered", "2026-03-01 12:00:00", None, None),
+    ]
+    assert terminal.run(*ingest).startswith("2 rows: 0 accepted, 2 duplicate, ")
+    assert not any(secret.encode() in everything_stored(terminal) for secret in SECRETS)
+
+
+def test_a_rejected_row_of_parquet_is_named_by_its_number(terminal: Terminal, calls: str) -> None:
+    options = map_file(terminal, MAP.replace(', "NO ANSWER" = "unanswered"', ""))
+
+    done = terminal.finish("ingest", *options, "--rejected", "bad.csv", calls)
+
+    assert (
+        "calls.parquet, row 2: data.status: column 'end' is 'NO ANSWER', which values does not translate; "
+        "it knows 'OK'."
+    ) in done.stderr
+    assert len((terminal.folder / "bad.csv").read_text().splitlines()) == 2
+
+
+def test_a_column_of_lists_and_what_is_no_parquet_are_refused(terminal: Terminal, calls: str) -> None:
+    options = map_file(terminal, MAP.replace('column = "who"', 'column = "transcript"'))
+    broken = terminal.folder / "broken.parquet"
+    broken.write_bytes(b"PAR1" + b"\x00" * 100 + b"PAR1")
+
+    listed = terminal.finish("ingest", *options, calls).stderr.splitlines()[-1]
+    assert listed.startswith("talkmeter: calls.parquet: the column 'transcript' is list<")
+    assert listed.endswith("but only texts, numbers, flags, dates and times are read.")
+    refused = terminal.finish("ingest", *options, "broken.parquet")
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1].startswith("talkmeter: broken.parquet cannot be read: ")
+
+
+def test_without_pyarrow_parquet_is_refused_with_what_to_install(
+    terminal: Terminal, calls: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    absent = tmp_path_factory.mktemp("absent")
+    (absent / "pyarrow.py").write_text("raise ImportError('absent')\n")
+    done = subprocess.run(
+        [sys.executable, "-c", "from talkmeter.cli import main; main()", "ingest", *map_file(terminal), calls],
+        cwd=terminal.folder,
+        env={**terminal.environment, "PYTHONPATH": os.pathsep.join((str(absent),))},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "talkmeter: Parquet needs an optional part that is not installed here: pip install 'talkmeter[parquet]'. "
+        "CSV works without it."
+    )

@@ -1,0 +1,226 @@
+"""Maps: what is wrong with one is a sentence that names the key and says what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from talkmeter.errors import Refused
+from talkmeter.ingest.mapping import LONGEST_MAP_BYTES, Map, read_map
+
+RIGHT = """
+[file]
+zone = "UTC"
+[event]
+type = "conversation.updated"
+source = "/tests"
+time = "began"
+[data]
+id = "id"
+channel = { value = "telephone" }
+direction = "way"
+status = { column = "end", values = { OK = "completed" } }
+created_at = "began"
+"""
+
+
+def map_of(folder: Path, text: str | bytes, org_id: str | None = "acme") -> Map:
+    path = folder / "map.toml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return read_map(path, org_id)
+
+
+def refusal(folder: Path, text: str | bytes, org_id: str | None = "acme") -> str:
+    """What a map is refused with, without the name of its file."""
+    with pytest.raises(Refused) as caught:
+        map_of(folder, text, org_id)
+    return caught.value.detail.removeprefix(f"The map {folder / 'map.toml'}: ")
+
+
+def without(line: str) -> str:
+    return "\n".join(one for one in RIGHT.splitlines() if not one.startswith(line))
+
+
+def with_line(table: str, line: str) -> str:
+    """The right map with a line more, in place of the one that gives the same key."""
+    kept = without(line.partition("=")[0].strip() + " =")
+    return kept.replace(f"[{table}]", f"[{table}]\n{line}")
+
+
+def test_a_map_reads_the_columns_that_it_names_and_no_other(tmp_path: Path) -> None:
+    text = RIGHT.replace('time = "began"', 'time = { template = "{day} {{{clock}}}", plus = ["wait"] }')
+
+    assert map_of(tmp_path, text).columns == ("id", "way", "end", "began", "day", "clock", "wait")
+
+
+def test_the_format_is_what_the_map_says_and_else_by_the_ending(tmp_path: Path) -> None:
+    silent = map_of(tmp_path, RIGHT)
+    assert [silent.format_of(Path(name)) for name in ("a.csv", "a.tsv", "a", "a.parquet", "A.PQ")] == [
+        *("csv", "csv", "csv"),
+        *("parquet", "parquet"),
+    ]
+    assert map_of(tmp_path, with_line("file", 'format = "parquet"')).format_of(Path("a.csv")) == "parquet"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (RIGHT + "[calls]", "'calls' is no table of a map; the tables are [file], [event] and [data]."),
+        (
+            with_line("file", 'delimeter = ";"'),
+            "file.delimeter is no key of a map; allowed in file are format, encoding, delimiter, quote, columns, zone.",
+        ),
+        (with_line("file", "delimiter = 9"), "file.delimiter: expected `str`, got `int`."),
+        (with_line("file", 'delimiter = ";;"'), "file.delimiter must be one character, not ';;'."),
+        (
+            with_line("file", 'quote = ","'),
+            "file.quote must be one character other than the delimiter, or '' where nothing is quoted, not ','.",
+        ),
+        (with_line("file", 'format = "xlsx"'), "file.format: invalid enum value 'xlsx'; allowed are csv, parquet."),
+        (
+            with_line("file", 'encoding = "klingon"'),
+            "file.encoding is 'klingon', which is none that is known here; try utf-8.",
+        ),
+        (
+            with_line("file", 'zone = "Mars/Olympus"'),
+            (
+                "file.zone is 'Mars/Olympus', a time zone that is not known here; they are named like "
+                "Europe/Berlin or UTC, and come with the system or with pip install tzdata."
+            ),
+        ),
+        ("[data]", "the table [event] is missing; it says type, source and time of the events."),
+        (without("source"), "event: object missing required field `source`."),
+        (without("time"), "event: object missing required field `time`."),
+        (with_line("event", 'source = ""'), "event.source is missing or empty; it must be 1 to 500 bytes."),
+        (
+            with_line("event", 'type = "call.ended"'),
+            (
+                "event.type is 'call.ended'; it must be one of agent.deleted, agent.updated, conversation.deleted, "
+                "conversation.updated, dataset.deleted, dataset.updated, phone_number.deleted, phone_number.updated, "
+                "web_widget.deleted, web_widget.updated, workflow_execution.deleted, workflow_execution.updated."
+            ),
+        ),
+        (
+            with_line("event", "time = 7"),
+            "event.time must be a column's name, or a table such as { value = 'inbound' }.",
+        ),
+        (without("direction"), "data.direction is missing; conversation.updated requires it."),
+        (
+            with_line("data", 'transcript = "text"'),
+            (
+                "data.transcript is no field of conversation.updated; its fields are agent_id, agent_number, channel, "
+                "created_at, direction, duration, id, modality, organization_id, status, web_widget_id."
+            ),
+        ),
+        (
+            with_line("data", 'id = { column = "a", columm = "b" }'),
+            (
+                "data.id.columm is no key of a map; allowed in data.id are column, template, value, values, others, "
+                "empty, unit, format, plus, plus_unit."
+            ),
+        ),
+        (
+            with_line("data", 'id = { column = "a", template = "{b}" }'),
+            "data.id must have exactly one of column, template and value; it has column and template.",
+        ),
+        (
+            with_line("data", 'id = { empty = ["-"] }'),
+            "data.id must have exactly one of column, template and value; it has none of them.",
+        ),
+        (
+            with_line("data", 'id = { value = "x" }'),
+            "data.id is a constant, so all rows would be one record; name a column or a template.",
+        ),
+        (
+            with_line("data", 'id = { template = "call" }'),
+            "data.id.template names no column; write columns in braces, such as {call_id}.",
+        ),
+        (
+            with_line("data", 'id = { template = "{call" }'),
+            "data.id.template is '{call': a { stands alone; write {{ for a brace.",
+        ),
+        (
+            with_line("data", 'channel = { value = "phone" }'),
+            "data.channel.value says 'phone'; allowed are telephone, webrtc, email, text.",
+        ),
+        (
+            with_line("data", 'direction = { column = "way", values = { IN = "in" } }'),
+            "data.direction.values says 'in'; allowed are inbound, outbound.",
+        ),
+        (
+            with_line("data", 'direction = { value = "inbound", values = { IN = "inbound" } }'),
+            "data.direction.values does not belong there: it translates the texts of a column.",
+        ),
+        (
+            with_line("data", 'direction = { column = "way", others = "keep" }'),
+            "data.direction.others does not belong there: it says what becomes of texts that values does not name.",
+        ),
+        (
+            with_line("data", 'agent_id = { column = "who", unit = "seconds" }'),
+            "data.agent_id.unit does not belong there: it is for a duration.",
+        ),
+        (
+            with_line("data", 'duration = { column = "long", format = "%S" }'),
+            "data.duration.format does not belong there: it is for an instant.",
+        ),
+        (
+            with_line("data", 'duration = { column = "long", unit = "fortnights" }'),
+            (
+                "data.duration.unit: invalid enum value 'fortnights'; "
+                "allowed are seconds, milliseconds, minutes, h:mm:ss."
+            ),
+        ),
+        (
+            with_line("data", 'created_at = { column = "began", format = "%Q" }'),
+            (
+                "data.created_at.format is '%Q', which is no format of Python's strptime such as '%Y-%m-%d %H:%M:%S', "
+                "nor one of 'unix seconds', 'unix milliseconds', 'unix microseconds'."
+            ),
+        ),
+        (
+            with_line("data", 'created_at = { column = "began", format = "%d.%m.%Y %H:%M" }').replace(
+                'zone = "UTC"', ""
+            ),
+            "data.created_at.format has no offset (%z), so file.zone must say which time zone it is, such as 'UTC'.",
+        ),
+        (
+            with_line("data", 'organization_id = "whose"'),
+            "data.organization_id says whose records these are, and so does --org; leave one of them out.",
+        ),
+    ],
+)
+def test_a_wrong_map_is_refused_with_the_key_and_what_is_allowed(tmp_path: Path, text: str, sentence: str) -> None:
+    assert refusal(tmp_path, text) == sentence
+
+
+def test_a_map_must_say_whose_records_they_are_where_the_command_does_not(tmp_path: Path) -> None:
+    assert refusal(tmp_path, RIGHT, None) == (
+        "nothing says whose records these are: give --org, or data.organization_id in the map."
+    )
+    assert map_of(tmp_path, with_line("data", 'organization_id = "whose"'), None).columns[0] == "whose"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"[file",
+        b"\xff",
+        b"a" * (LONGEST_MAP_BYTES + 1),
+        b"a = " + b"[" * 100_000,
+        b"a = " + b"9" * 10_000,
+        (
+            b'[event]\ntype = "agent.deleted"\nsource = "/a"\ntime = { column = "t", format = "%Y%Y" }\n'
+            b'[data]\nid = "id"\n[file]\nzone = "UTC"\n'
+        ),
+    ],
+    ids=["broken", "not UTF-8", "too long", "too deep", "too many digits", "a group twice"],
+)
+def test_a_map_that_cannot_be_read_is_refused_with_a_sentence(tmp_path: Path, raw: bytes) -> None:
+    sentence = refusal(tmp_path, raw)
+
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+
+
+def test_a_map_that_is_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="cannot be read: Is a directory"):
+        read_map(tmp_path, "acme")
