@@ -36,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     answer_bytes: int
     stale_hours: int
     export_bytes: int
+    secret_key: str
     plans_url: str
     cors_origins: str
     session_days: int
@@ -105,6 +106,7 @@ SETTINGS: Final = (
         1024,
         1 << 50,
     ),
+    Setting("secret_key", "", "Encrypts the secrets of connectors; of several, with commas, the first does."),
     Setting("plans_url", "", "Address of your plans and billing page, linked from the usage page; empty: no link."),
     Setting("cors_origins", "", "Origins of other sites whose pages may read /admin with a bearer token."),
     Setting("session_days", "7", "Days after which a browser must sign in again.", 1, 7),

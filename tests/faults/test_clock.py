@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from talkmeter.ledger.migrate import migrate
+from tests.clocks import Clock
 from tests.faults.readers import REASONABLE_SEC, reading_beside
 from tests.faults.rounds import rounds
 from tests.faults.senders import ORG, prove, sending
@@ -31,36 +32,7 @@ RECORDS: Final = "/admin/usage/records"
 RECORDS_OF_A_PAGE: Final = 50
 PAGE: Final = {"Sec-Fetch-Site": "same-origin"}
 
-# What Python runs at its start, before the program: the clock of the system, and an offset that stands in a file.
-CLOCK_THAT_JUMPS: Final = """
-import os, time
-
-def jumping(of, unit, file=os.environ["CLOCK_OFFSET"]):
-    def now():
-        with open(file) as offset:
-            return of() + int(offset.read()) * unit
-    return now
-
-time.time, time.time_ns = jumping(time.time, 1), jumping(time.time_ns, 1_000_000_000)
-"""
-
 pytestmark = pytest.mark.timeout(180 + 2 * JUMPS)
-
-
-class Clock:
-    """The clock of a server and of its command line, set from outside."""
-
-    def __init__(self, folder: Path) -> None:
-        self._offset = folder / "offset"
-        self.set(0)
-        (folder / "sitecustomize.py").write_text(CLOCK_THAT_JUMPS)
-        self.environment: Mapping[str, str] = {"PYTHONPATH": str(folder), "CLOCK_OFFSET": str(self._offset)}
-
-    def set(self, seconds: int) -> None:
-        """Set the clock so many seconds from the right time; nobody ever reads half of it."""
-        new = self._offset.with_suffix(".new")
-        new.write_text(str(seconds))
-        new.replace(self._offset)
 
 
 @pytest.fixture

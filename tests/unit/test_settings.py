@@ -39,6 +39,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
         answer_bytes=16 * 1024 * 1024,
         stale_hours=24,
         export_bytes=2 * 1024 * 1024 * 1024,
+        secret_key="",
         plans_url="",
         cors_origins="",
         session_days=7,

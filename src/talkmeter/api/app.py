@@ -16,6 +16,7 @@ from talkmeter.api.docs import get_docs, get_openapi
 from talkmeter.api.events import metering_router
 from talkmeter.api.export import export_router
 from talkmeter.api.health import operations_router
+from talkmeter.api.hooks import hooks_router
 from talkmeter.api.members import members_router
 from talkmeter.api.openapi import openapi_config
 from talkmeter.api.page import PAGE_FOLDER, load_page, page_router
@@ -52,6 +53,7 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
     return Litestar(
         route_handlers=[
             metering_router,
+            hooks_router,
             usage_router,
             export_router,
             members_router,

@@ -10,6 +10,7 @@ from typing import TypeVar
 from talkmeter import metrics
 from talkmeter.api.answers import Answers
 from talkmeter.api.exports import Exports
+from talkmeter.api.outcomes import Outcomes
 from talkmeter.errors import Unavailable
 from talkmeter.ledger.engine import Connection, open_engine, reading, writing
 from talkmeter.ledger.history import make_pruner
@@ -30,6 +31,7 @@ class Service:
         self.exports = Exports(self.engine, settings.export_bytes)
         self.answers = Answers(settings.answer_bytes)
         self.intake = Intake(settings.queue_bytes)
+        self.outcomes = Outcomes()
         self._readers = ThreadPoolExecutor(settings.reader_threads, thread_name_prefix="talkmeter-reader")
         self._decoders = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-decoder")
         self._changers = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-changer")
@@ -65,6 +67,7 @@ class Service:
     def close(self) -> None:
         """Finish what was accepted, then let go of the database."""
         self.writer.close()
+        self._make_change(self.outcomes.write)
         self._decoders.shutdown()
         self._changers.shutdown()
         self._readers.shutdown()

@@ -7,6 +7,7 @@ import click
 from talkmeter import __version__
 from talkmeter.cli.backup import backup
 from talkmeter.cli.breakdown import breakdown
+from talkmeter.cli.connectors import connectors
 from talkmeter.cli.copy import copy
 from talkmeter.cli.demo import demo
 from talkmeter.cli.export import export
@@ -34,7 +35,7 @@ def cli() -> None:
 
 
 _COMMANDS: tuple[click.Command, ...] = (
-    *(serve, demo, migrate, orgs, keys, tokens, link, ingest),
+    *(serve, demo, migrate, orgs, keys, tokens, link, connectors, ingest),
     *(summary, breakdown, records, export, verify, quarantine, backup, copy),
 )
 for command in _COMMANDS:

@@ -40,6 +40,8 @@ class Rejection(msgspec.Struct, frozen=True):
     complete: bool
 
 
+Arrival = State | Rejection
+"""One event of a request: understood, or not."""
 Side = Literal["agent", "carrier"]
 """Which side of a call a stack sees: the agent that talks, or the line it talks on."""
 AGENT: Final[Side] = "agent"
@@ -68,9 +70,10 @@ class Sighting(NamedTuple):
     side: Side
     elsewhere: tuple[str, ...]
 
-
-Arrival = State | Sighting | Rejection
-"""One event of a request: understood, or not."""
+    @property
+    def org_id(self) -> str:
+        """Whose call it is."""
+        return self.of.org_id
 
 
 class Floor(NamedTuple):
@@ -84,7 +87,7 @@ class Work(NamedTuple):
     """What one request brings to one organization; each arrival with its index in the request."""
 
     credential_id: str
-    arrivals: Sequence[tuple[int, Arrival]]
+    arrivals: Sequence[tuple[int, Arrival | Sighting]]
     floor: Floor | None = None
 
 

@@ -33,6 +33,7 @@ class OnConflict(Enum):
     REPLACE = "replace"
     ADD = "add"
     SEEN_AGAIN = "seen again"
+    TALLY = "tally"
 
 
 class _ManyRows(NamedTuple):
@@ -181,6 +182,11 @@ def _insert(table: Table, on_conflict: OnConflict) -> Insert:
             sums: dict[str, object] = {name: table.c[name] + statement.excluded[name] for name in COUNTERS}
             sums["changed_at"] = statement.excluded["changed_at"]
             return statement.on_conflict_do_update(index_elements=key, set_=sums)
+        case OnConflict.TALLY:
+            messages = tables.connector_outcome.c.messages + statement.excluded.messages
+            return statement.on_conflict_do_update(
+                index_elements=key, set_={"messages": messages, "last_at": statement.excluded.last_at}
+            )
         case OnConflict.SEEN_AGAIN:
             seen: dict[str, object] = {name: statement.excluded[name] for name in ("reason", "detail", "last_seen_at")}
             seen["times_seen"] = tables.quarantine.c.times_seen + statement.excluded.times_seen

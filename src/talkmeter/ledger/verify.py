@@ -153,19 +153,34 @@ def _verify_links(engine: Engine, org_id: str, *, repair: bool) -> Iterator[Diff
         after = ids[-1]
 
 
+def link_anew(engine: Engine, org_id: str) -> int:
+    """Link every conversation of an organization as it should be; how many changed."""
+    changed, after = 0, ""
+    while True:
+        with reading(engine) as connection:
+            ids = linked_after(connection, org_id, after, RECORDS_PER_STEP)
+        if not ids:
+            return changed
+        changed += _repair_links(engine, org_id, ids)
+        after = ids[-1]
+
+
 def _place(state: State) -> str:
     return f"linked to {state.linked_to!r}" if state.linked_to else "counted"
 
 
-def _repair_links(engine: Engine, org_id: str, ids: list[str]) -> None:
+def _repair_links(engine: Engine, org_id: str, ids: list[str]) -> int:
     with writing(engine) as connection:
         last_event_at = lock_organization(connection, org_id, clock.now())
         states = [should for _, should in wrong_links(connection, org_id, ids).values()]
+        if not states:
+            return 0
         rows = sorted((row_of(state, clock.now()) for state in states), key=lambda row: row[:2])
         insert_rows(connection, tables.conversation, rows, OnConflict.REPLACE)
         for day in {day for state in states for day in _days_of(state.record)}:
             _rewrite_day(connection, org_id, day)
         renew_revision(connection, org_id, last_event_at)
+    return len(states)
 
 
 def _wrong_winners(connection: Connection, org_id: str, keys: list[RecordKey]) -> dict[RecordKey, State]:

@@ -7,10 +7,8 @@ Both are pure functions of the message; nothing here knows the database or HTTP.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from talkmeter.ledger.arrivals import Side
 from talkmeter.records import Conversation, Kind, Record
-
-Side = Literal["agent", "carrier"]
-"""Which side of a call a stack sees: the agent that talks, or the line it talks on."""
 
 
 class Message(NamedTuple):

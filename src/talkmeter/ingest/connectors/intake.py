@@ -1,0 +1,113 @@
+"""A stack's message as work for the ledger: states and amendments under the connector's name, or a rejection.
+
+Ids are the stack's own with its name before them (`twilio:CA…`), so that no two stacks meet by accident, and so that
+one stack can name a call of another. The generic connector sends our own events; their ids stay as they are.
+"""
+
+import re
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Final
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from talkmeter.errors import shown
+from talkmeter.ingest.connectors.provider import Amended, Ignored, Message, NotUnderstood, Provider, Told
+from talkmeter.ledger.arrivals import Amendment, Arrival, Reason, Rejection, Sighting, Work
+from talkmeter.ledger.connectors import Connector
+from talkmeter.records import State, data_hash
+
+LONGEST_KEPT: Final = 128
+MOST_KEPT: Final = 200
+_TELLING: Final = re.compile(
+    r"(^|_)(id|sid|uuid|guid|type|event|status|state|direction|mode|reason|cause|code|channel|modality|"
+    r"duration|time|timestamp|at|secs|sec|ms|minutes|sequence|event_name|kind|version)$"
+)
+"""Names of fields that say what a message is about; the rest may be words of people, numbers of callers, secrets."""
+_PHONE: Final = re.compile(r"^\W*\+?[\d\s().-]{7,}$|^sips?:|^client:|@", re.IGNORECASE)
+_WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[\s.-]+")
+
+
+def work_of(connector: Connector, provider: Provider, message: Message) -> Work | Ignored:
+    """What a proved message brings to the connector's organization."""
+    try:
+        reading = provider.read(message)
+    except NotUnderstood as error:
+        return _work(connector, [_rejection(connector, message, str(error))])
+    if isinstance(reading, Ignored):
+        return reading
+    return _work(connector, [_arrival(connector, provider, one) for one in reading])
+
+
+def _work(connector: Connector, arrivals: Sequence[Arrival | Sighting]) -> Work:
+    return Work(f"connector {connector.id}", list(enumerate(arrivals)))
+
+
+def _arrival(connector: Connector, provider: Provider, one: Told | Amended) -> State | Sighting:
+    source = f"/connectors/{connector.id}"
+    id_ = one.id if provider.side is None and provider.name == "signed" else f"{provider.name}:{one.id}"
+    if isinstance(one, Amended):
+        of: State | Amendment = Amendment(connector.org_id, id_, one.amend, one.time, source, one.event_id)
+    else:
+        of = State(
+            org_id=connector.org_id,
+            kind=one.kind,
+            id=id_,
+            record=one.record,
+            time=one.time,
+            sequence=one.sequence,
+            source=source,
+            event_id=one.event_id,
+            hash=data_hash(one.record),
+        )
+        if provider.side is None:
+            return of
+    return Sighting(of, provider.side or "agent", one.elsewhere)
+
+
+def _rejection(connector: Connector, message: Message, sentence: str) -> Rejection:
+    return Rejection(
+        org_id=connector.org_id,
+        event_id=None,
+        reason=Reason.INVALID_DATA,
+        detail=f"{connector.provider}: {sentence}",
+        hash=sha256(message.body).digest()[:16],
+        size=len(message.body),
+        kept_fields=kept_of(message),
+        complete=False,
+    )
+
+
+def kept_of(message: Message) -> bytes:
+    """What is kept of a message that cannot be counted, as JSON: fields that say what it is about, and nothing else.
+
+    No transcript, no secret, no number or name of a caller: a field is kept for its name, and only where its value is
+    short and is no telephone number or address.
+    """
+    try:
+        body = msgspec.json.decode(message.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        body = dict(parse_qsl(message.body.decode("utf-8", "replace")[:65_536]))
+    kept: dict[str, object] = {}
+    _keep(body, "", kept, 0)
+    return msgspec.json.encode({"body": kept})
+
+
+def _keep(value: object, path: str, kept: dict[str, object], depth: int) -> None:
+    if len(kept) >= MOST_KEPT or depth > 6:
+        return
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if isinstance(name, str) and len(name) <= LONGEST_KEPT:
+                _keep(inner, f"{path}.{name}" if path else name, kept, depth + 1)
+        return
+    name = _WORDS.sub("_", path.rpartition(".")[2]).lower()
+    if _TELLING.search(name) and _is_plain(value):
+        kept[shown(path).strip("'")] = value
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= LONGEST_KEPT and _PHONE.search(value) is None
+    return value is None or isinstance(value, bool | int | float)

@@ -1,0 +1,95 @@
+"""What the stacks' bodies have in common: JSON read leniently, and single fields that become values of records.
+
+A sentence names the field and what is allowed, never the value: it may be a caller's number or name.
+"""
+
+import re
+from typing import Final, TypeVar
+
+import msgspec
+
+from talkmeter.ingest.connectors.provider import NotUnderstood
+from talkmeter.ingest.fields import LONGEST_DURATION_SEC, LONGEST_ID_BYTES, FieldError, read_id
+from talkmeter.period import EARLIEST_INSTANT, LATEST_INSTANT, read_instant
+
+T = TypeVar("T")
+Number = int | float
+
+_WHOLE: Final = re.compile("[0-9]{1,18}")
+_LONGEST_DURATION_MS: Final = LONGEST_DURATION_SEC * 1_000
+
+
+def read_json(body: bytes, type_: type[T]) -> T:
+    """The body as a struct; fields it does not name are passed over."""
+    try:
+        return msgspec.json.decode(body, type=type_)
+    except msgspec.ValidationError as error:
+        # It names a field and types: no struct here has literals or keys of its own, whose values it would quote.
+        raise NotUnderstood(f"The body is not as documented: {error}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise NotUnderstood("The body must be one JSON object in UTF-8.") from None
+
+
+def require_id(name: str, text: str | None) -> str:
+    """An id that must be there."""
+    try:
+        return read_id(name, text or "")
+    except FieldError:
+        sentence = f"{name} must be 1 to {LONGEST_ID_BYTES} bytes of UTF-8 without control characters."
+        raise NotUnderstood(sentence) from None
+
+
+def read_optional(name: str, text: str | None) -> str | None:
+    """An id that may be null, absent or empty."""
+    return require_id(name, text) if text else None
+
+
+def read_text_instant(name: str, text: str | None) -> int | None:
+    """An RFC 3339 instant as microseconds; null, absent and empty are None."""
+    if not text:
+        return None
+    try:
+        instant = read_instant(text)
+    except (ValueError, OverflowError):
+        sentence = f"{name} must be an RFC 3339 date and time with an offset, such as 2026-11-01T09:30:00Z."
+        raise NotUnderstood(sentence) from None
+    return _within_range(name, instant)
+
+
+def read_unix(name: str, number: str | Number | None, units_per_second: int = 1) -> int | None:
+    """Seconds (or finer units) since 1970 as microseconds; null, absent, empty and 0 are None.
+
+    Text is read where it is digits alone: protobuf writes its long integers so.
+    """
+    if isinstance(number, str):
+        if number and not _WHOLE.fullmatch(number):
+            raise NotUnderstood(f"{name} must be a whole number of time units since 1970.")
+        number = int(number or 0)
+    return _within_range(name, number * (1_000_000 // units_per_second)) if number else None
+
+
+def read_duration_ms(name: str, number: Number | None, ms_per_unit: int = 1) -> int | None:
+    """A duration as whole milliseconds; null and absent are None."""
+    if number is None:
+        return None
+    duration = number * ms_per_unit
+    if not 0 <= duration <= _LONGEST_DURATION_MS:
+        raise NotUnderstood(f"{name} must be between 0 and {LONGEST_DURATION_SEC} seconds.")
+    return round(duration)
+
+
+def duration_between(start: int, end: int) -> int:
+    """The milliseconds from one instant to another; an end before the start is none at all.
+
+    Stacks write the two in different precision, so that a call of an instant may seem to end before it begins.
+    """
+    duration = max(end - start, 0) // 1_000
+    if duration > _LONGEST_DURATION_MS:
+        raise NotUnderstood(f"The end must be within {LONGEST_DURATION_SEC} seconds after the start.")
+    return duration
+
+
+def _within_range(name: str, instant: Number) -> int:
+    if not EARLIEST_INSTANT <= instant < LATEST_INSTANT:
+        raise NotUnderstood(f"{name} must lie between 1970-01-01 and 2099-12-31.")
+    return int(instant)

@@ -1,0 +1,221 @@
+"""Twilio: the status callbacks of voice calls (docs/connectors/twilio.md).
+
+The call's id is its CallSid. A leg that `<Dial>` made has its own CallSid and names the call it belongs to as
+ParentCallSid: that goes into `elsewhere`, so that the two are one call.
+"""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from hmac import compare_digest, digest
+from typing import Final
+from urllib.parse import SplitResult
+
+from talkmeter.ingest.connectors.carrier import (
+    own_number,
+    read_agent,
+    read_seconds,
+    require_range,
+    split_url,
+    unmetered_type,
+)
+from talkmeter.ingest.connectors.forms import Form, read_form, text_of
+from talkmeter.ingest.connectors.payload import read_optional, require_id
+from talkmeter.ingest.connectors.proof import read_header
+from talkmeter.ingest.connectors.provider import (
+    Ignored,
+    Message,
+    NotProved,
+    NotUnderstood,
+    Provider,
+    Reading,
+    Told,
+)
+from talkmeter.ingest.connectors.signatures import as_bytes, require_secrets, require_signature
+from talkmeter.ingest.fields import read_sequence
+from talkmeter.period import microseconds
+from talkmeter.records import TERMINAL_STATUSES, Channel, Conversation, ConversationStatus, Direction, Kind
+
+SIGNATURE: Final = "X-Twilio-Signature"
+SETTINGS: Final = "X-Twilio-Webhooks-Signature-Settings"
+BODY_HASH: Final = "bodySHA256"
+_DIGESTS: Final = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
+
+_STATUSES: Final[dict[str, ConversationStatus]] = {
+    "queued": "triggered",
+    "initiated": "triggered",
+    "ringing": "ringing",
+    "in-progress": "in_progress",
+    "answered": "in_progress",
+    "completed": "completed",
+    "busy": "unanswered",
+    "no-answer": "unanswered",
+    "failed": "failed",
+    "canceled": "cancelled",
+}
+_DIRECTIONS: Final[dict[str, Direction]] = {
+    "inbound": "inbound",
+    "outbound-api": "outbound",
+    "outbound-dial": "outbound",
+}
+_UNMETERED: Final = {
+    "UsageTriggerSid": "usage trigger",
+    "MessageSid": "message",
+    "SmsSid": "message",
+    "RecordingStatus": "recording",
+    "StreamEvent": "stream",
+    "TranscriptionEvent": "transcription",
+}
+
+
+def _prove(message: Message, secrets: Sequence[str]) -> None:
+    """The signature: HMAC of the public address followed by the names and values of the form, sorted by name."""
+    known = require_secrets(secrets)
+    given = as_bytes(read_header(message, SIGNATURE))
+    algorithm = _algorithm(message.headers.get(SETTINGS.lower(), ""))
+    texts = list(_signed_texts(message))
+    expected = [b64encode(digest(secret, text, algorithm)) for secret in known for text in texts]
+    require_signature(expected, [given])
+
+
+def _algorithm(settings: str) -> str:
+    """SHA-1, unless the settings header (`key=…,algorithm=…`, sent with shared keys) names another."""
+    for part in settings.split(","):
+        name, _, value = part.partition("=")
+        if name.strip() == "algorithm" and value.strip():
+            try:
+                return _DIGESTS[value.strip().upper()]
+            except KeyError:
+                raise NotProved(f"The algorithm of {SETTINGS} must be one of {', '.join(_DIGESTS)}.") from None
+    return "sha1"
+
+
+def _signed_texts(message: Message) -> Iterator[bytes]:
+    """What may have been signed: Twilio signs the address sometimes with its port and sometimes without."""
+    url = split_url(message.url, NotProved)
+    fields = b"" if _is_get(message) else _sorted_fields(message, url)
+    for address in _with_and_without_port(url):
+        yield as_bytes(address) + fields
+
+
+def _sorted_fields(message: Message, url: SplitResult) -> bytes:
+    """The form as it is signed. Of a body in JSON the hash stands in the address, which is signed in its place."""
+    if _is_json(message):
+        named = read_form(as_bytes(url.query), NotProved).get(BODY_HASH.encode(), [b""])[0]
+        if not compare_digest(hashlib.sha256(message.body).hexdigest().encode(), named):
+            raise NotProved(f"The body is not the one whose hash the address names as {BODY_HASH}.")
+        return b""
+    form = read_form(message.body, NotProved)
+    return b"".join(name + value for name in sorted(form) for value in sorted(set(form[name])))
+
+
+def _with_and_without_port(url: SplitResult) -> tuple[str, str]:
+    if url.port is None:
+        port = 443 if url.scheme == "https" else 80
+        return url.geturl(), url._replace(netloc=f"{url.netloc}:{port}").geturl()
+    return url._replace(netloc=url.netloc.rpartition(":")[0]).geturl(), url.geturl()
+
+
+def _is_get(message: Message) -> bool:
+    return message.method.upper() == "GET"
+
+
+def _is_json(message: Message) -> bool:
+    return message.headers.get("content-type", "").lower().startswith("application/json")
+
+
+def _read(message: Message) -> Reading:
+    if _is_get(message):
+        form = read_form(as_bytes(split_url(message.url, NotUnderstood).query), NotUnderstood)
+    elif _is_json(message):
+        return Ignored("application/json")
+    else:
+        form = read_form(message.body, NotUnderstood)
+    field = _field_of(form)
+    for name, type_ in _UNMETERED.items():
+        if field(name):
+            return Ignored(type_)
+    if field("CallbackSource") not in {"", "call-progress-events"}:
+        return Ignored(unmetered_type(field("CallbackSource")))
+    if not field("CallStatus") or not (field("CallbackSource") or field("Timestamp")):
+        # What Twilio asks an application: what to do with a call, what to do after <Dial>, who answered.
+        if field("CallSid"):
+            return Ignored("request")
+        raise NotUnderstood("The message must be a status callback of a voice call, with CallSid and CallStatus.")
+    return (_told(field, read_agent(message.url)),)
+
+
+def _field_of(form: Form) -> Callable[[str], str]:
+    return lambda name: text_of(form, name)
+
+
+def _told(field: Callable[[str], str], agent_id: str | None) -> Told:
+    sid = require_id("CallSid", field("CallSid"))
+    parent = read_optional("ParentCallSid", field("ParentCallSid"))
+    status = _STATUSES.get(field("CallStatus"))
+    if status is None:
+        raise NotUnderstood(f"CallStatus must be one of {', '.join(_STATUSES)}.")
+    direction = _DIRECTIONS.get(field("Direction"))
+    if direction is None:
+        raise NotUnderstood(f"Direction must be one of {', '.join(_DIRECTIONS)}.")
+    time = _timestamp(field("Timestamp"))
+    seconds = _talked(status, field("CallDuration"))
+    conversation = Conversation(
+        channel=_channel(direction, field),
+        direction=direction,
+        status=status,
+        # There is no start: it is the end less the seconds, which begin when the call is answered.
+        created_at=require_range("Timestamp less CallDuration", time - (seconds or 0) * 1_000_000),
+        duration_ms=None if seconds is None else seconds * 1_000,
+        modality="voice",
+        agent_id=agent_id,
+        agent_number=_agent_number(direction, parent, field),
+    )
+    return Told(
+        kind=Kind.CONVERSATION,
+        id=sid,
+        record=conversation,
+        time=time,
+        event_id=f"{sid}:{field('CallStatus')}",
+        sequence=read_sequence(field("SequenceNumber")),
+        elsewhere=() if parent is None else (f"twilio:{parent}",),
+    )
+
+
+def _timestamp(text: str) -> int:
+    """When it happened: RFC 2822, in UTC."""
+    try:
+        moment = parsedate_to_datetime(text)
+        # An offset of -0000 is UTC of which the sender's place is not known; Python reads it as no offset at all.
+        instant = microseconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, TypeError, OverflowError, IndexError):
+        sentence = "Timestamp must be a date and time of RFC 2822, such as Sun, 01 Nov 2026 09:30:00 +0000."
+        raise NotUnderstood(sentence) from None
+    return require_range("Timestamp", instant)
+
+
+def _talked(status: ConversationStatus, text: str) -> int | None:
+    """The seconds of a call that was answered. `Duration` beside it is in minutes, rounded up, and never read."""
+    if status not in TERMINAL_STATUSES:
+        return None
+    if status == "completed":
+        return read_seconds("CallDuration", text)
+    return (read_seconds("CallDuration", text) if text else 0) or None
+
+
+def _channel(direction: Direction, field: Callable[[str], str]) -> Channel:
+    """Web where the other side is a browser or an app (`client:…`), else the telephone, SIP included."""
+    other = field("From") if direction == "inbound" else field("To")
+    return "webrtc" if other.startswith("client:") else "telephone"
+
+
+def _agent_number(direction: Direction, parent: str | None, field: Callable[[str], str]) -> str | None:
+    """Our number. A leg that `<Dial>` made shows the caller's own number as `From`, so of such a leg none is taken."""
+    if parent is not None or field("Direction") == "outbound-dial":
+        return None
+    return own_number(field("To") if direction == "inbound" else field("From"))
+
+
+PROVIDER: Final = Provider(name="twilio", side="carrier", prove=_prove, read=_read, status=204)
