@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 import httpx
@@ -34,9 +35,10 @@ READERS: Final = 40
 pytestmark = pytest.mark.timeout(180 + 30 * KILLS + CUTS)
 
 
-@pytest.fixture(scope="module")
-def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["PostgresServer"]:
-    with startable_server(tmp_path_factory.mktemp("postgres")) as server:
+@pytest.fixture
+def database_server(memory: Path) -> Iterator["PostgresServer"]:
+    """A server of each test's own: what one does to it is nothing to the next."""
+    with TemporaryDirectory(dir=memory) as folder, startable_server(Path(folder)) as server:
         yield server
 
 
