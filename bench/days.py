@@ -107,7 +107,7 @@ def _draw_day(
         moment, own = "%012x" % (created_at // 1000), digits[18 * position : 18 * position + 18]
         id_ = f"{moment[:8]}-{moment[8:]}-7{own[:3]}-a{own[3:6]}-{own[6:]}"
         conversations.append(
-            (org_id, id_, *head, created_at, duration_ms, *tail, time, 0, _SOURCE, id_, hash_, stored_at)
+            (org_id, id_, *head, created_at, duration_ms, *tail, time, 0, _SOURCE, id_, hash_, stored_at, None, None)
         )
         if history:
             received.append((org_id, Kind.CONVERSATION.value, id_, time, hash_, _SOURCE, id_, 0, content, stored_at))
