@@ -20,7 +20,7 @@ from talkmeter.ledger.faults import Fault
 
 BUSY_TIMEOUT_SEC: Final = 5
 WAL_PAGES_BETWEEN_CHECKPOINTS: Final = 8_000
-CACHE_KIB: Final = 16_384
+CACHE_KIB: Final = 8_192
 _SYNCHRONOUS_FULL: Final = 2
 
 

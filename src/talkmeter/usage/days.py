@@ -172,8 +172,7 @@ def read_usage(connection: Connection, org_id: str, *windows: Window, stale_befo
         scanned, silent = _scan(connection, org_id, pieces, bounds)
     days = []
     for window, (whole, of_window) in zip(windows, cuts, strict=True):
-        counted = dict.fromkeys(window.days, ZERO)
-        counted.update((day, totals[day]) for day in whole if day in totals)
+        counted = {day: totals.get(day, ZERO) if day in whole else ZERO for day in window.days}
         for piece in of_window:
             counted[day_of(piece.start)] = add([counted[day_of(piece.start)], scanned[piece]])
         days.append(counted)

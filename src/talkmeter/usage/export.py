@@ -141,8 +141,8 @@ def _breakdown_columns(split: Split) -> tuple[Column, ...]:
 
 def _days(connection: Connection, org_id: str, window: Window, present: Present) -> Iterator[Cells]:
     usage = read_usage(connection, org_id, window, stale_before=present.stale_before)
-    for day in days_of(usage, present.today):
-        yield (day.day, day.state, day.changed_at, *day.counters, *_minutes(day.counters))
+    for day, counters, state, changed_at in days_of(usage, present.today):
+        yield (day, state, changed_at, *counters, *_minutes(counters))
 
 
 def _values(connection: Connection, org_id: str, window: Window, split: Split) -> Iterator[Cells]:

@@ -1,7 +1,7 @@
 """The usage summary of a window, with the fields that docs/http-api.md names, read in one snapshot."""
 
 from collections.abc import Iterator
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -118,20 +118,18 @@ def _points(usage: Usage, today: int) -> Iterator[Day]:
         )
 
 
-class KnownDay(NamedTuple):
-    """A day of a window: the counters of its part in it, and what is known of the whole day."""
-
-    day: int
-    counters: Counters
-    state: DayState
-    changed_at: int | None
+KnownDay = tuple[int, Counters, DayState, int | None]
+"""A day of a window, the counters of its part in it, the state of the whole day, and when that last changed."""
 
 
 def days_of(usage: Usage, today: int) -> Iterator[KnownDay]:
     """The days of the first window, ascending."""
+    whole, changed_at = usage.whole, usage.changed_at
     for day, counters in usage.days[0].items():
-        state = _state(day, usage.whole.get(day, ZERO), usage, today)
-        yield KnownDay(day, counters, state, usage.changed_at.get(day))
+        total = whole.get(day, ZERO)
+        # Most days of a year are over and done: those need no closer look.
+        over = day < today and not total.live_calls and (total.calls or total.runs)
+        yield day, counters, "final" if over else _state(day, total, usage, today), changed_at.get(day)
 
 
 def _state(day: int, counters: Counters, usage: Usage, today: int) -> DayState:
