@@ -98,7 +98,8 @@ def _sorting(connection: "psycopg.Connection[tuple[str, ...]]") -> str:
     try:
         connection.execute("""SELECT 'a' < 'B' COLLATE "und-x-icu" """)
     except (psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedObject):
-        return ""
+        # No language at all: then at least another collation than the one that the tables name.
+        return "LOCALE 'C.UTF-8'"
     return "LOCALE_PROVIDER icu ICU_LOCALE 'und'"
 
 

@@ -43,6 +43,7 @@ ENDPOINTS = {
     ("delete", "/session"): {200, 403, 500, 503, 507},
     ("post", "/metering/events"): INGEST,
     ("put", "/metering/inventory/{kind}"): INGEST,
+    ("post", "/metering/hooks/{provider}/{connector_id}"): {200, 204, 400, 401, 404, 408, 413, 415, 500, 503, 507},
 }
 WITH_INPUT = [
     ("get", "/admin/usage/summary"),
@@ -134,7 +135,7 @@ def test_what_needs_a_credential_says_so(document: Answer) -> None:
     schemes = document["components"]["securitySchemes"]
     for method, path in ENDPOINTS:
         named = {name for one in document["paths"][path][method].get("security", []) for name in one}
-        assert bool(named) == path.startswith(("/admin", "/metering"))
+        assert bool(named) == path.startswith(("/admin", "/metering/events", "/metering/inventory"))
         assert named <= set(schemes)
     assert [scheme["scheme"] for scheme in schemes.values()] == ["bearer"]
 

@@ -1,6 +1,5 @@
 """docs/client.md: its programs run as they stand, its tables are those of the code."""
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from talkmeter.client import AsyncClient, Limits
 from tests.client.clients import QUICK
 from tests.client.test_counted_once import summary
 from tests.docs.documents import Document, read
+from tests.loops import run_to_end
 from tests.servers import Server
 
 GUIDE: Document = read("docs/client.md")
@@ -81,7 +81,7 @@ def test_a_job_of_livekit_is_metered(server: Server, tmp_path: Path, monkeypatch
         for callback in ended:
             await callback()
 
-    asyncio.run(job())
+    run_to_end(job())
     figures = summary(server, key, None)
 
     assert (figures["total_calls"], figures["voice_calls"], figures["live_calls"]) == (1, 1, 0)
@@ -111,7 +111,7 @@ def test_a_call_of_pipecat_is_metered(server: Server, spool: Path) -> None:
             await transport.handlers["on_client_connected"](transport, None)
             await transport.handlers["on_client_disconnected"](transport, None)
 
-    asyncio.run(call())
+    run_to_end(call())
     figures = summary(server, key, None)
 
     assert set(transport.handlers) == {"on_client_connected", "on_client_disconnected"}

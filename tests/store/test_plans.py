@@ -21,6 +21,7 @@ ORGANIZATION_TABLES = {table.name for table in DISTRIBUTED}
 LISTS = {
     "talkmeter.ledger.organizations._LIST": "all organizations, for the command line and for housekeeping",
     "talkmeter.ledger.credentials._LIST": "all credentials, for the command line",
+    "talkmeter.ledger.connectors._LIST": "all connectors, for the command line",
     "talkmeter.ledger.sessions._DROP_OLD_LINKS": "links of ten minutes, once for each new one",
     "talkmeter.ledger.sessions._DROP_OLD": "sessions of a week at the longest, once for each sign-in",
     "talkmeter.ledger.credentials._DELETE_NAMED": "the demonstration's own, once at its start",

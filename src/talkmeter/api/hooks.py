@@ -5,10 +5,12 @@ when what it brought is on disk, with the status that the stack wants to hear.
 """
 
 import asyncio
-from typing import Final
+from typing import Annotated, Final
 
 from litestar import Response, Router, post
 from litestar.background_tasks import BackgroundTask
+from litestar.openapi import ResponseSpec
+from litestar.params import PathParameter
 
 from talkmeter import clock
 from talkmeter.api.body import read_body
@@ -27,13 +29,22 @@ from talkmeter.settings import public_url
 HOOKS_PATH: Final = "/metering/hooks"
 
 
+_TAKEN: Final = ResponseSpec(
+    data_container=None, description="As 200, for stacks that want to hear this.", generate_examples=False
+)
+
+
 @post(
     HOOKS_PATH + "/{provider:str}/{connector_id:str}",
     status_code=200,
-    responses=documented(400, 401, 404, 408, 413, 415, 507),
+    responses={204: _TAKEN, **documented(400, 401, 404, 408, 413, 415, 507)},
     summary="Take a stack's message",
 )
-async def post_hook(request: AnyRequest, provider: str, connector_id: str) -> Response[bytes]:
+async def post_hook(
+    request: AnyRequest,
+    provider: Annotated[str, PathParameter(description="The stack, such as twilio.")],
+    connector_id: Annotated[str, PathParameter(description="The connector that 'talkmeter connectors add' made.")],
+) -> Response[bytes]:
     """Take what a stack tells of a call, chat or run; the body is the stack's own."""
     service: Service = request.app.state.service
     connector, stack = await _connector(service, provider, connector_id)

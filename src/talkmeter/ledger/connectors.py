@@ -4,7 +4,6 @@ The key is TALKMETER_SECRET_KEY. It never stands in the database, so that a copy
 """
 
 import secrets
-from base64 import urlsafe_b64encode
 from typing import NamedTuple
 
 import msgspec
@@ -90,7 +89,7 @@ def _urlsafe(key: str) -> bytes:
 
 def add_connector(connection: Connection, org_id: str, provider: str, locked: bytes, now: int) -> str:
     """Make a connector; its id, which nobody can guess."""
-    id_ = urlsafe_b64encode(secrets.token_bytes(15)).decode()
+    id_ = secrets.token_hex(16)
     insert_rows(connection, tables.connector, [(id_, org_id, provider, locked, now, None)], OnConflict.KEEP)
     return id_
 
