@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from hypothesis import settings
@@ -12,16 +11,15 @@ from talkmeter.ingest.connectors.provider import (
     Amended,
     Ignored,
     Message,
-    NotProved,
     NotUnderstood,
     Provider,
     Reading,
     Told,
 )
+from tests.connectors.signed_samples import SAMPLES, bits_flipped, with_header
 
 laws = settings(deadline=None, print_blob=True)
 
-SAMPLES: Final = Path(__file__).parent / "samples"
 SECOND: Final = 1_000_000
 NOW: Final = 1_760_000_000 * SECOND
 """The instant at which the samples were signed."""
@@ -48,17 +46,6 @@ def message(body: bytes | dict[str, Any], headers: Mapping[str, str] | None = No
     raw = json.dumps(body).encode() if isinstance(body, dict) else body
     lowered = {name.lower(): value for name, value in (headers or {}).items()}
     return Message("POST", "https://meter.example.com/hooks/stack/t_1", lowered, raw, at)
-
-
-def is_proved(provider: Provider, received: Message, *secrets: str) -> bool:
-    """Whether a message is proved; the reason why not is a sentence, and nothing else is raised."""
-    reason = ""
-    try:
-        provider.prove(received, secrets)
-    except NotProved as refusal:
-        reason = str(refusal)
-    assert reason == "" or reason.endswith(".")
-    return reason == ""
 
 
 def told(provider: Provider, body: bytes | dict[str, Any], at: int = NOW) -> Told:
@@ -88,18 +75,10 @@ def is_understood(provider: Provider, received: Message) -> bool:
     return reason == ""
 
 
-def bits_flipped(data: bytes) -> Iterator[bytes]:
-    """Everything that differs in one bit."""
-    for place in range(len(data) * 8):
-        changed = bytearray(data)
-        changed[place // 8] ^= 1 << place % 8
-        yield bytes(changed)
-
-
 def headers_flipped(received: Message, name: str) -> Iterator[Message]:
     """The message with each bit of one header changed, as a server hands headers on."""
     for changed in bits_flipped(received.headers[name].encode("latin-1")):
-        yield received._replace(headers={**received.headers, name: changed.decode("latin-1")})
+        yield with_header(received, name, changed.decode("latin-1"))
 
 
 TEXTS: Final = st.text(max_size=30) | st.sampled_from(["", "0", "-1", "\x00", "x" * 300, "2026-02-30T00:00:00Z", "é"])

@@ -70,12 +70,12 @@ class Changed(NamedTuple):
 
 def single_bit_changes(message: Message, headers: tuple[str, ...]) -> Iterator[Changed]:
     """Every message that differs in one bit of its body, of its address or of one of the headers."""
-    for body in _flips(message.body):
+    for body in bits_flipped(message.body):
         yield Changed("body", message._replace(body=body))
-    for url in _flips(message.url.encode()):
+    for url in bits_flipped(message.url.encode()):
         yield Changed("url", message._replace(url=url.decode("latin-1")))
     for name in headers:
-        for value in _flips(message.headers[name].encode()):
+        for value in bits_flipped(message.headers[name].encode()):
             yield Changed(name, with_header(message, name, value.decode("latin-1")))
 
 
@@ -83,7 +83,8 @@ def with_header(message: Message, name: str, value: str) -> Message:
     return message._replace(headers={**message.headers, name: value})
 
 
-def _flips(data: bytes) -> Iterator[bytes]:
+def bits_flipped(data: bytes) -> Iterator[bytes]:
+    """Everything that differs in one bit."""
     for place, byte in enumerate(data):
         for bit in range(8):
             yield data[:place] + bytes([byte ^ (1 << bit)]) + data[place + 1 :]

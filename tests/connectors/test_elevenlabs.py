@@ -20,9 +20,7 @@ from tests.connectors.hooks import (
     SECOND,
     SECRETS,
     WILD_HEADERS,
-    bits_flipped,
     headers_flipped,
-    is_proved,
     is_understood,
     json_sample,
     laws,
@@ -31,6 +29,7 @@ from tests.connectors.hooks import (
     told,
     wild_bodies,
 )
+from tests.connectors.signed_samples import bits_flipped, is_proved
 
 WEB = json_sample("elevenlabs_post_call_transcription.json")
 PHONE = json_sample("elevenlabs_post_call_phone.json")

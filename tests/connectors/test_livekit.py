@@ -11,16 +11,8 @@ from hypothesis import strategies as st
 from talkmeter.ingest.connectors.livekit import PROVIDER
 from talkmeter.ingest.connectors.provider import Amended, Ignored, NotUnderstood
 from talkmeter.records import Conversation
-from tests.connectors.hooks import (
-    SECOND,
-    WILD_HEADERS,
-    is_proved,
-    is_understood,
-    json_sample,
-    laws,
-    message,
-    wild_bodies,
-)
+from tests.connectors.hooks import SECOND, WILD_HEADERS, is_understood, json_sample, laws, message, wild_bodies
+from tests.connectors.signed_samples import is_proved
 
 ROOM: dict[str, Any] = {"sid": "RM_1", "name": "call", "creationTime": "1694522600"}
 T = 1_694_522_628

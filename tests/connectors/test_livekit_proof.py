@@ -13,16 +13,8 @@ from livekit.api import TokenVerifier, WebhookReceiver
 
 from talkmeter.ingest.connectors.livekit import PROVIDER
 from talkmeter.ingest.connectors.provider import Message
-from tests.connectors.hooks import (
-    NOW,
-    SECOND,
-    bits_flipped,
-    headers_flipped,
-    is_proved,
-    laws,
-    message,
-    signed_sample,
-)
+from tests.connectors.hooks import NOW, SECOND, headers_flipped, laws, message, signed_sample
+from tests.connectors.signed_samples import bits_flipped, is_proved
 
 KEY = "myapikey"
 SECRET = "thiskeyistotallyunsafe_0123456789abcdef"

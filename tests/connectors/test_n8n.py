@@ -14,7 +14,6 @@ from tests.connectors.hooks import (
     SECRETS,
     WILD_HEADERS,
     headers_flipped,
-    is_proved,
     is_understood,
     json_sample,
     laws,
@@ -22,6 +21,7 @@ from tests.connectors.hooks import (
     told,
     wild_bodies,
 )
+from tests.connectors.signed_samples import is_proved
 
 SUCCESS = json_sample("n8n_log_streaming_success.json")
 FAILED = json_sample("n8n_log_streaming_failed.json")

@@ -16,9 +16,7 @@ from tests.connectors.hooks import (
     SECOND,
     SECRETS,
     WILD_HEADERS,
-    bits_flipped,
     headers_flipped,
-    is_proved,
     is_understood,
     json_sample,
     laws,
@@ -27,6 +25,7 @@ from tests.connectors.hooks import (
     told,
     wild_bodies,
 )
+from tests.connectors.signed_samples import bits_flipped, is_proved
 
 CALL = json_sample("retell_call_ended.json")
 CHAT: dict[str, Any] = {

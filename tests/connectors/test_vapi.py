@@ -17,9 +17,7 @@ from tests.connectors.hooks import (
     SECOND,
     SECRETS,
     WILD_HEADERS,
-    bits_flipped,
     headers_flipped,
-    is_proved,
     is_understood,
     json_sample,
     laws,
@@ -28,6 +26,7 @@ from tests.connectors.hooks import (
     told,
     wild_bodies,
 )
+from tests.connectors.signed_samples import bits_flipped, is_proved
 
 SAMPLE = "vapi_end_of_call_report.json"
 REPORT = json_sample(SAMPLE)

@@ -15,7 +15,6 @@ from litestar.params import PathParameter
 from talkmeter import clock
 from talkmeter.api.body import read_body
 from talkmeter.api.openapi import documented
-from talkmeter.api.outcomes import Outcome
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.service import Service
 from talkmeter.errors import NotAuthenticated, NotFound, UnsupportedMediaType
@@ -27,8 +26,6 @@ from talkmeter.ledger.engine import Connection
 from talkmeter.settings import public_url
 
 HOOKS_PATH: Final = "/metering/hooks"
-
-
 _TAKEN: Final = ResponseSpec(
     data_container=None, description="As 200, for stacks that want to hear this.", generate_examples=False
 )
@@ -100,14 +97,7 @@ async def _take(service: Service, connector: Connector, stack: Provider, message
         service.outcomes.note(connector.id, "ignored")
         return
     [written] = await asyncio.wrap_future(service.writer.submit({connector.org_id: work}))
-    became: dict[Outcome, int] = {
-        "accepted": written.accepted,
-        "duplicate": written.duplicate,
-        "stale": written.stale,
-        "conflicting": written.conflicting,
-        "quarantined": len(written.quarantined),
-    }
-    for outcome, events in became.items():
+    for outcome, events in written.bins().items():
         if events:
             service.outcomes.note(connector.id, outcome, events)
 

@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from talkmeter import clock
+from talkmeter.ledger.arrivals import Bin
 from talkmeter.ledger.connectors import Tally, add_tallies
 from talkmeter.ledger.engine import Connection
 from talkmeter.period import day_of
 
-Outcome = Literal["accepted", "duplicate", "stale", "conflicting", "quarantined", "ignored", "rejected"]
+Outcome = Bin | Literal["ignored", "rejected"]
 Change = Callable[[Callable[[Connection], None]], Awaitable[None]]
 
 

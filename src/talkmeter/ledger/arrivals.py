@@ -101,6 +101,10 @@ class Quarantined(msgspec.Struct, frozen=True):
     kept: bool
 
 
+Bin = Literal["accepted", "duplicate", "conflicting", "stale", "quarantined"]
+"""Where an event ends (docs/http-api.md)."""
+
+
 class Written(NamedTuple):
     """What became of a `Work`: how many events ended in each bin, and the quarantined ones."""
 
@@ -109,6 +113,16 @@ class Written(NamedTuple):
     conflicting: int
     stale: int
     quarantined: tuple[Quarantined, ...]
+
+    def bins(self) -> "dict[Bin, int]":
+        """How many events ended in each bin."""
+        return {
+            "accepted": self.accepted,
+            "duplicate": self.duplicate,
+            "conflicting": self.conflicting,
+            "stale": self.stale,
+            "quarantined": len(self.quarantined),
+        }
 
     def plus(self, other: "Written") -> "Written":
         """What two parts of one work became, together."""

@@ -96,7 +96,8 @@ def verify_organization(engine: Engine, org_id: str, *, repair: bool) -> Iterato
     """Every difference in one organization's ledger; with `repair` the mendable ones are mended once they are told."""
     for keys in _record_steps(engine, org_id):
         yield from _verify_winners(engine, org_id, keys, repair=repair)
-    yield from _verify_links(engine, org_id, repair=repair)
+    for ids in _link_steps(engine, org_id):
+        yield from _verify_links(engine, org_id, ids, repair=repair)
     day = _next_day(engine, org_id, 0)
     while day is not None:
         yield from _verify_day(engine, org_id, day, repair=repair)
@@ -137,32 +138,30 @@ def _verify_winners(engine: Engine, org_id: str, keys: list[RecordKey], *, repai
             renew_revision(connection, org_id, last_event_at)
 
 
-def _verify_links(engine: Engine, org_id: str, *, repair: bool) -> Iterator[Difference]:
-    """Of the conversations of one call one is counted, and the others are linked to it."""
+def _link_steps(engine: Engine, org_id: str) -> Iterator[list[str]]:
     after = ""
     while True:
         with reading(engine) as connection:
             ids = linked_after(connection, org_id, after, RECORDS_PER_STEP)
-            wrong = {id_: both for id_, both in wrong_links(connection, org_id, ids).items() if id_ in ids}
         if not ids:
             return
-        for id_, (stands, should) in sorted(wrong.items()):
-            yield Difference(org_id, f"conversation {id_!r}: it is {_place(stands)}, and should be {_place(should)}.")
-        if wrong and repair:
-            _repair_links(engine, org_id, ids)
+        yield ids
         after = ids[-1]
+
+
+def _verify_links(engine: Engine, org_id: str, ids: list[str], *, repair: bool) -> Iterator[Difference]:
+    """Of the conversations of one call one is counted, and the others are linked to it."""
+    with reading(engine) as connection:
+        wrong = {id_: both for id_, both in wrong_links(connection, org_id, ids).items() if id_ in ids}
+    for id_, (stands, should) in sorted(wrong.items()):
+        yield Difference(org_id, f"conversation {id_!r}: it is {_place(stands)}, and should be {_place(should)}.")
+    if wrong and repair:
+        _repair_links(engine, org_id, ids)
 
 
 def link_anew(engine: Engine, org_id: str) -> int:
     """Link every conversation of an organization as it should be; how many changed."""
-    changed, after = 0, ""
-    while True:
-        with reading(engine) as connection:
-            ids = linked_after(connection, org_id, after, RECORDS_PER_STEP)
-        if not ids:
-            return changed
-        changed += _repair_links(engine, org_id, ids)
-        after = ids[-1]
+    return sum(_repair_links(engine, org_id, ids) for ids in _link_steps(engine, org_id))
 
 
 def _place(state: State) -> str:

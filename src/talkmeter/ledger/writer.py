@@ -269,9 +269,8 @@ def _fail(parts: Sequence[_Part], error: Exception) -> None:
 
 def _count(parts: Sequence[Written]) -> None:
     for part in parts:
-        for outcome in ("accepted", "duplicate", "conflicting", "stale"):
-            metrics.EVENTS.labels(outcome).inc(getattr(part, outcome))
-        metrics.EVENTS.labels("quarantined").inc(len(part.quarantined))
+        for outcome, events in part.bins().items():
+            metrics.EVENTS.labels(outcome).inc(events)
         lost = sum(not one.kept for one in part.quarantined)
         if lost:
             metrics.QUARANTINE_OVERFLOW.inc(lost)

@@ -9,10 +9,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from talkmeter.ingest.connectors.forms import read_form, text_of
 from talkmeter.ingest.connectors.payload import read_optional
+from talkmeter.ingest.connectors.proof import as_bytes
 from talkmeter.ingest.connectors.provider import NotProved, NotUnderstood
-from talkmeter.ingest.connectors.signatures import as_bytes
 from talkmeter.ingest.fields import LONGEST_DURATION_SEC
-from talkmeter.period import within_range
 
 AGENT: Final = "agent"
 """The name in the query of a connector's address by which an operator says whose calls come there."""
@@ -27,13 +26,6 @@ def read_seconds(name: str, text: str) -> int:
     if _SECONDS.fullmatch(text) is None or int(text) > LONGEST_DURATION_SEC:
         raise NotUnderstood(f"{name} must be a whole number of seconds from 0 to {LONGEST_DURATION_SEC}.")
     return int(text)
-
-
-def require_range(name: str, instant: int) -> int:
-    """An instant in microseconds that a record may have."""
-    if not within_range(instant):
-        raise NotUnderstood(f"{name} must lie between 1970-01-01 and 2099-12-31.")
-    return instant
 
 
 def own_number(address: str | None) -> str | None:

@@ -53,7 +53,7 @@ def read_text_instant(name: str, text: str | None) -> int | None:
     except (ValueError, OverflowError):
         sentence = f"{name} must be an RFC 3339 date and time with an offset, such as 2026-11-01T09:30:00Z."
         raise NotUnderstood(sentence) from None
-    return _within_range(name, instant)
+    return require_range(name, instant)
 
 
 def read_unix(name: str, number: str | Number | None, units_per_second: int = 1) -> int | None:
@@ -65,7 +65,7 @@ def read_unix(name: str, number: str | Number | None, units_per_second: int = 1)
         if number and not _WHOLE.fullmatch(number):
             raise NotUnderstood(f"{name} must be a whole number of time units since 1970.")
         number = int(number or 0)
-    return _within_range(name, number * (1_000_000 // units_per_second)) if number else None
+    return require_range(name, number * (1_000_000 // units_per_second)) if number else None
 
 
 def read_duration_ms(name: str, number: Number | None, ms_per_unit: int = 1) -> int | None:
@@ -89,7 +89,8 @@ def duration_between(start: int, end: int) -> int:
     return duration
 
 
-def _within_range(name: str, instant: Number) -> int:
+def require_range(name: str, instant: Number) -> int:
+    """An instant in microseconds that a record may have, whole."""
     if not EARLIEST_INSTANT <= instant < LATEST_INSTANT:
         raise NotUnderstood(f"{name} must lie between 1970-01-01 and 2099-12-31.")
     return int(instant)

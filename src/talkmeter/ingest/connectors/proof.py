@@ -1,10 +1,10 @@
-"""What the proofs have in common: a header that must be there, a secret that must fit, an age a message may have.
+"""What the proofs have in common: a header that must be there, a signature that must fit, an age a message may have.
 
 The sentences name headers and limits, never what was received.
 """
 
-import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from hmac import compare_digest
 from typing import Final
 
 from talkmeter.ingest.connectors.provider import Message, NotProved
@@ -21,17 +21,33 @@ def read_header(message: Message, name: str) -> str:
     return text
 
 
-def require_secret(secrets: Sequence[str], given: str | bytes, expected: Callable[[bytes], str | bytes]) -> None:
-    """Refuse what none of the secrets makes of the message.
+def as_bytes(text: str) -> bytes:
+    """A header, an address or a secret as bytes; nothing a text may hold stops it."""
+    return text.encode("utf-8", "surrogatepass")
 
-    All are tried to the end, and an empty one proves nothing: how long it takes does not tell which of them fits.
-    """
-    received = _bytes_of(given)
-    fitting = False
-    for secret in secrets:
-        fits = hmac.compare_digest(_bytes_of(expected(_bytes_of(secret))), received)
-        fitting |= fits and secret != ""
-    if not fitting:
+
+def require_secrets(secrets: Sequence[str]) -> list[bytes]:
+    """The secrets that can prove something: an empty one is known to everybody. NotProved where there are none."""
+    known = [as_bytes(secret) for secret in secrets if secret]
+    if not known:
+        raise NotProved("The connector has no secret to prove a message with.")
+    return known
+
+
+def require_secret(secrets: Sequence[str], given: str | bytes, expected: Callable[[bytes], str | bytes]) -> None:
+    """Refuse what none of the secrets makes of the message; an empty one proves nothing."""
+    received = given if isinstance(given, bytes) else as_bytes(given)
+    made = [expected(as_bytes(secret)) for secret in secrets if secret]
+    require_signature([one if isinstance(one, bytes) else as_bytes(one) for one in made], [received])
+
+
+def require_signature(expected: Iterable[bytes], given: Sequence[bytes]) -> None:
+    """Refuse a message of whose signatures none is expected. All pairs are compared: the time tells nothing of them."""
+    proved = False
+    for ours in expected:
+        for theirs in given:
+            proved |= compare_digest(ours, theirs)
+    if not proved:
         raise NotProved("The message is signed with another secret than the connector's, or was changed on its way.")
 
 
@@ -44,8 +60,3 @@ def require_recent(signed_at: int, received_at: int, tolerance_sec: int) -> None
         f"The message was signed more than {tolerance_sec} seconds {side} it was received. "
         "If that repeats, set the clock of this machine right."
     )
-
-
-def _bytes_of(text: str | bytes) -> bytes:
-    """The bytes of a header, whatever its characters are: `compare_digest` takes text only where it is ASCII."""
-    return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text

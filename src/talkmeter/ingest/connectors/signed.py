@@ -12,9 +12,14 @@ from typing import Final
 
 from talkmeter.errors import TalkmeterError
 from talkmeter.ingest.cloudevents import Sender
-from talkmeter.ingest.connectors.proof import MICROSECONDS_PER_SECOND, read_header, require_recent
+from talkmeter.ingest.connectors.proof import (
+    MICROSECONDS_PER_SECOND,
+    as_bytes,
+    read_header,
+    require_recent,
+    require_signature,
+)
 from talkmeter.ingest.connectors.provider import Message, NotProved, NotUnderstood, Provider, Reading, Told
-from talkmeter.ingest.connectors.signatures import as_bytes, require_signature
 from talkmeter.ingest.requests import read_request
 from talkmeter.ledger.arrivals import Arrival, Reason, Rejection
 

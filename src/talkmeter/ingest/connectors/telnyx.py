@@ -17,7 +17,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from talkmeter.ingest.connectors.carrier import own_number, require_range, unmetered_type
+from talkmeter.ingest.connectors.carrier import own_number, unmetered_type
 from talkmeter.ingest.connectors.payload import (
     Number,
     duration_between,
@@ -26,8 +26,9 @@ from talkmeter.ingest.connectors.payload import (
     read_optional,
     read_text_instant,
     require_id,
+    require_range,
 )
-from talkmeter.ingest.connectors.proof import MICROSECONDS_PER_SECOND, read_header, require_recent
+from talkmeter.ingest.connectors.proof import MICROSECONDS_PER_SECOND, as_bytes, read_header, require_recent
 from talkmeter.ingest.connectors.provider import (
     Amended,
     Ignored,
@@ -37,7 +38,6 @@ from talkmeter.ingest.connectors.provider import (
     Provider,
     Reading,
 )
-from talkmeter.ingest.connectors.signatures import as_bytes
 from talkmeter.ingest.connectors.telnyx_call import Part, join
 from talkmeter.records import ConversationStatus, Direction
 

@@ -17,13 +17,12 @@ from talkmeter.ingest.connectors.carrier import (
     own_number,
     read_agent,
     read_seconds,
-    require_range,
     split_url,
     unmetered_type,
 )
 from talkmeter.ingest.connectors.forms import Form, read_form, text_of
-from talkmeter.ingest.connectors.payload import read_optional, require_id
-from talkmeter.ingest.connectors.proof import read_header
+from talkmeter.ingest.connectors.payload import read_optional, require_id, require_range
+from talkmeter.ingest.connectors.proof import as_bytes, read_header, require_secrets, require_signature
 from talkmeter.ingest.connectors.provider import (
     Ignored,
     Message,
@@ -33,7 +32,6 @@ from talkmeter.ingest.connectors.provider import (
     Reading,
     Told,
 )
-from talkmeter.ingest.connectors.signatures import as_bytes, require_secrets, require_signature
 from talkmeter.ingest.fields import read_sequence
 from talkmeter.period import microseconds
 from talkmeter.records import TERMINAL_STATUSES, Channel, Conversation, ConversationStatus, Direction, Kind
