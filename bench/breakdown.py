@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, case, func, select
 
 from bench.alternating import alternating, milliseconds
 from bench.measured import WORDS, Column, Measured
-from bench.summary import load, server_memory
+from bench.summary import load
 from bench.workload import START, YEAR_SEC, Workload
 from talkmeter.ledger import tables
 from talkmeter.ledger.arrivals import Work
@@ -26,6 +26,7 @@ from talkmeter.usage.breakdown import Split, read_breakdown
 from talkmeter.usage.matching import Filter
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
+from tests.faults.memory import MIB, memory_of
 from tests.servers import environment_for, running_server
 
 AGENTS: Final = 200
@@ -154,7 +155,7 @@ def export_growth(folder: Path, conversations: int) -> tuple[float, float, float
         [org_id] = Workload(1).organizations
         key = server.cli("keys", "add", "--org", org_id, "--role", "admin")
         connection = http.client.HTTPConnection(urlsplit(server.url).netloc)
-        before = server_memory(server.process.pid)
+        before = memory_of(server) / MIB
         query = urlencode({"of": "records", "from": "2025-01-01", "to": "2026-01-02"})
         started = time.perf_counter()
         connection.request("GET", f"/admin/usage/export?{query}", headers={"Authorization": f"Bearer {key}"})
@@ -163,7 +164,7 @@ def export_growth(folder: Path, conversations: int) -> tuple[float, float, float
         lines = sum(chunk.count(b"\n") for chunk in iter(lambda: answer.read(1 << 20), b""))
         seconds = time.perf_counter() - started
         assert lines == conversations + 1, lines
-        after = server_memory(server.process.pid)
+        after = memory_of(server) / MIB
         connection.close()
     return conversations / seconds, before, after
 

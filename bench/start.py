@@ -16,9 +16,9 @@ from bench.days import DAYS, FIRST_DAY
 from bench.kept import get, in_turn, post, run
 from bench.load import LARGE, load_year
 from bench.measured import WORDS, Column, Measured
-from bench.summary import server_memory
 from bench.workload import BATCH, Workload
 from talkmeter.period import format_day
+from tests.faults.memory import MIB, memory_of
 from tests.postgres import opened
 from tests.servers import TALKMETER, environment_for, free_port, run_cli, running_server
 
@@ -120,10 +120,10 @@ def _memory(ledger: _Ledger) -> Measured:
     }
     with running_server(ledger.folder) as server:
         run(in_turn(server.url, [get(_SUMMARY + _YEAR, ledger.key)], 1))
-        rows = [("its first answer", server_memory(server.process.pid), 250)]
+        rows = [("its first answer", memory_of(server) / MIB, 250)]
         for name, requests in work.items():
             run(in_turn(server.url, requests, CONNECTIONS))
-            rows.append((name, server_memory(server.process.pid), 250))
+            rows.append((name, memory_of(server) / MIB, 250))
     return Measured(
         name="memory",
         title=f"Memory of the server's processes with {ledger.conversations:,} conversations, after each of these",

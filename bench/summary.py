@@ -14,6 +14,7 @@ from talkmeter.ledger.arrivals import Work
 from talkmeter.ledger.engine import open_engine, transaction
 from talkmeter.ledger.migrate import migrate
 from talkmeter.ledger.write import write_batch
+from tests.faults.memory import MIB, memory_of
 from tests.servers import environment_for, running_server
 
 REQUESTS: Final = 300
@@ -89,21 +90,6 @@ def summary_latency(folder: Path, conversations: int, **settings: str) -> Latenc
             assert answer.status == 200
             assert f'"total_calls":{conversations},'.encode() in body
         connection.close()
-        memory = server_memory(server.process.pid)
+        memory = memory_of(server) / MIB
     times.sort()
     return Latency(times[len(times) // 2] * 1000, times[int(len(times) * 0.99)] * 1000, len(times) / sum(times), memory)
-
-
-def server_memory(pid: int) -> float:
-    """PSS of a process and its children, in MiB."""
-    total = 0
-    for one in (pid, *_children(pid)):
-        for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                total += int(line.split()[1])
-    return total / 1024
-
-
-def _children(pid: int) -> list[int]:
-    found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return [*found, *(grandchild for child in found for grandchild in _children(child))]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from tests.faults.memory import processes_of
 from tests.servers import Server
 
 PATIENCE_SEC: Final = 30
@@ -58,24 +59,11 @@ def answer_of(connection: socket.socket) -> bytes:
     return said
 
 
-def processes_of(server: Server) -> list[Path]:
-    """The folders in /proc of the server's processes: the one that was started, and its workers."""
-    pid = server.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [Path(f"/proc/{one}") for one in (str(pid), *children)]
-
-
 def open_files(server: Server) -> int:
     """The file descriptors that the server holds."""
     return sum(map(open_files_of, processes_of(server)))
 
 
-def open_files_of(process: Path) -> int:
+def open_files_of(process: int) -> int:
     """The file descriptors that one process holds."""
-    return len(list((process / "fd").iterdir()))
-
-
-def memory_mib(server: Server) -> float:
-    """The memory of the server's processes, what they share counted once (PSS)."""
-    lines = [line for process in processes_of(server) for line in (process / "smaps_rollup").read_text().splitlines()]
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    return len(list(Path(f"/proc/{process}/fd").iterdir()))

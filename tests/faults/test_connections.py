@@ -15,6 +15,7 @@ import pytest
 
 from tests import servers
 from tests.events import Json, conversation
+from tests.faults.memory import MIB, memory_of, processes_of
 from tests.faults.readers import REASONABLE_SEC, reading_beside
 from tests.faults.rounds import rounds
 from tests.faults.senders import ORG, prove, sending
@@ -22,10 +23,8 @@ from tests.faults.sockets import (
     PATIENCE_SEC,
     answer_of,
     connect,
-    memory_mib,
     open_files,
     open_files_of,
-    processes_of,
     reset,
 )
 from tests.faults.table import Tell
@@ -83,13 +82,13 @@ def test_idle_connections_by_the_thousand_hold_up_nobody_and_are_let_go(tmp_path
         sender = server.cli("keys", "add", "--sender")
         with sending(server.url, sender) as senders, reading_beside(server) as reader, ExitStack() as held:
             senders.wait_for_more()
-            before, memory_before = open_files(server), memory_mib(server)
+            before, memory_before = open_files(server), memory_of(server) / MIB
             idle = [held.enter_context(connect(server)) for _ in range(CONNECTIONS)]
             wait_until(lambda: open_files(server) >= before + CONNECTIONS - 50, "the server does not take them all")
             senders.wait_for_more()
             more, took = ask_anew(server, key, "meanwhile")
             told += more
-            grown = memory_mib(server) - memory_before
+            grown = memory_of(server) / MIB - memory_before
             for place, one in enumerate(idle):
                 reset(one) if place % 2 else one.close()
             wait_until(lambda: open_files(server) <= before + 50, "the server keeps connections that have gone")

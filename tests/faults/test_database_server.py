@@ -3,7 +3,7 @@
 import random
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -54,21 +54,6 @@ def prove_in(url: str, journal: list[dict[str, object]]) -> str:
         return prove(engine, journal)
 
 
-def test_after_every_kill_9_of_postgresql_what_was_acknowledged_is_counted_once(
-    database_server: "PostgresServer", url: str, tmp_path: Path, tell: Tell
-) -> None:
-    chance = random.Random(KILLS)
-    with running_server(tmp_path, database_url=url) as server:
-        with sending(server.url, server.cli("keys", "add", "--sender")) as senders:
-            for _ in range(KILLS):
-                senders.wait_for_more(chance.uniform(0.05, 0.4))
-                kill_all(database_server)
-                database_server.start()
-            senders.wait_for_more()
-        assert_without_traceback(server)
-    tell("kill -9 of PostgreSQL, all its processes", "postgresql", KILLS, prove_in(url, senders.journal))
-
-
 def kill_all(server: "PostgresServer") -> None:
     """The whole server at once, as a machine that stops; it does not start again before the last process is gone."""
     postmaster = psutil.Process(server.get_pid())
@@ -91,19 +76,33 @@ def assert_without_traceback(server: Server) -> None:
     assert "Traceback" not in server.log()
 
 
-def test_senders_wait_for_an_orderly_restart_of_postgresql(
-    database_server: "PostgresServer", url: str, tmp_path: Path, tell: Tell
+@pytest.mark.parametrize(
+    ("fault", "end", "times"),
+    [
+        ("kill -9 of PostgreSQL, all its processes", kill_all, KILLS),
+        ("orderly restart of PostgreSQL", stop_orderly, RESTARTS),
+    ],
+    ids=["kill -9", "orderly restart"],
+)
+def test_what_was_acknowledged_is_counted_once_whenever_postgresql_ends_and_starts_again(
+    database_server: "PostgresServer",
+    url: str,
+    tmp_path: Path,
+    tell: Tell,
+    fault: str,
+    end: Callable[["PostgresServer"], None],
+    times: int,
 ) -> None:
-    chance = random.Random(RESTARTS)
+    chance = random.Random(times)
     with running_server(tmp_path, database_url=url) as server:
         with sending(server.url, server.cli("keys", "add", "--sender")) as senders:
-            for _ in range(RESTARTS):
+            for _ in range(times):
                 senders.wait_for_more(chance.uniform(0.05, 0.4))
-                stop_orderly(database_server)
+                end(database_server)
                 database_server.start()
             senders.wait_for_more()
         assert_without_traceback(server)
-    tell("orderly restart of PostgreSQL", "postgresql", RESTARTS, prove_in(url, senders.journal))
+    tell(fault, "postgresql", times, prove_in(url, senders.journal))
 
 
 def test_connections_that_are_cut_in_the_middle_of_transactions_lose_and_double_nothing(
