@@ -7,8 +7,9 @@ import signal
 import sqlite3
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
 
@@ -127,6 +128,23 @@ def test_a_server_that_was_killed_starts_again_and_takes_the_same_events_as_dupl
     assert summary_of(again)["total_calls"] == 100
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a server's workers are looked up in /proc")
+def test_a_worker_that_is_told_again_and_again_to_stop_stops(tmp_path: Path) -> None:
+    server = start_server(tmp_path, {})
+    (worker,) = workers_of(server)
+    server.process.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + 20
+    try:
+        with suppress(ProcessLookupError):
+            while time.monotonic() < deadline:
+                os.kill(worker, signal.SIGTERM)
+        exit_code = server.process.wait(timeout=1)
+    finally:
+        stop_server(server, signal.SIGKILL)
+    assert exit_code == 0
+    assert "everything accepted is on disk" in server.log()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of a file's size is set from outside")
 def test_a_disk_that_takes_nothing_more_is_told_and_the_same_request_is_taken_later(tmp_path: Path) -> None:
     server = start_server(tmp_path, {})
@@ -150,8 +168,13 @@ def test_a_disk_that_takes_nothing_more_is_told_and_the_same_request_is_taken_la
     assert summary_of(server)["total_calls"] == 3_000
 
 
+def workers_of(server: Server) -> list[int]:
+    """The process ids of a server's workers."""
+    pid = server.process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def limit_files(server: Server, size: int) -> None:
     """Let no file that the server writes grow beyond `size` bytes."""
-    pid = server.process.pid
-    for process in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        resource.prlimit(int(process), resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    for worker in workers_of(server):
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))

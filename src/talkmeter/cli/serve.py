@@ -121,11 +121,11 @@ def run_server(settings: Settings) -> None:
     from granian.log import LogLevels
     from granian.server import Server
 
+    from talkmeter.cli.worker import load_app
     from talkmeter.logs import log_config
 
     Server(
         "talkmeter.api.app:serve_app",
-        factory=True,
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGI,
@@ -138,4 +138,4 @@ def run_server(settings: Settings) -> None:
         workers_kill_timeout=SECONDS_TO_FINISH,
         log_level=LogLevels.warning,
         log_dictconfig=log_config(settings.log_level),
-    ).serve()
+    ).serve(target_loader=load_app)
