@@ -65,6 +65,8 @@ def test_every_field_of_a_known_history_is_right(org: Organization) -> None:
         "kind": "conversation",
         "id": "call-1",
         "history_days": None,
+        "linked_to": None,
+        "linked": [],
         "states": [
             {
                 "wins": True,

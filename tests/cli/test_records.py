@@ -8,6 +8,8 @@ import pytest
 from tests.cli.metered import ORG, WINDOW, Metered, cells
 from tests.cli.terminal import Terminal
 from tests.events import conversation
+from tests.store.ledger import Ledger
+from tests.store.sightings import AGENT, LEG, LINE, see
 
 HEAD = ["created", "id", "status", "channel", "direction", "modality", "agent", "number", "widget", "duration"]
 INBOUND = ("telephone", "inbound", "voice")
@@ -166,6 +168,18 @@ def test_an_item_of_the_inventory_has_a_history_too(metered: Metered) -> None:
 
     assert lines[0].startswith("phone_number +13125550110: ")
     assert lines[-1] == "  live     name Front desk, shared yes, active no"
+
+
+def test_the_history_of_one_side_of_a_call_names_the_other(terminal: Terminal) -> None:
+    ledger = Ledger(f"sqlite:///{terminal.database}")
+    see(ledger, AGENT, LINE, LEG)
+    ledger.engine.dispose()
+
+    _, of_the_agent, *_ = terminal.run("records", *ORG, "--id", "vapi:1").splitlines()
+    _, of_the_line, *_ = terminal.run("records", *ORG, "--id", "twilio:CA1").splitlines()
+
+    assert of_the_agent == "The same call was also told of as twilio:CA1, twilio:CA2, which adds nothing."
+    assert of_the_line == "It is another side of a call that is counted as vapi:1, and adds nothing."
 
 
 @pytest.mark.parametrize(

@@ -6,53 +6,18 @@ from itertools import permutations
 
 import pytest
 
-from talkmeter.ingest.receipt import Receipt
-from talkmeter.ledger.arrivals import Amendment, Side, Sighting, Work
-from talkmeter.ledger.engine import writing
+from talkmeter.ledger.arrivals import Amendment, Sighting
+from talkmeter.ledger.engine import reading, writing
 from talkmeter.ledger.links import prefer_side
-from talkmeter.records import Conversation, ConversationStatus, Kind, State, data_hash
+from talkmeter.records import Conversation, ConversationStatus, Kind, RecordKey
+from talkmeter.usage.history import ConversationFields, read_history
 from tests.events import conversation, event
 from tests.store.ledger import ORG, Ledger
-
-CREATED = 1_772_366_340_000_000
-"""2026-03-01T11:59:00Z."""
-
-
-def call(seconds: int = 60, status: ConversationStatus = "completed") -> Conversation:
-    """What a stack tells of a call."""
-    return Conversation(
-        channel="telephone", direction="inbound", status=status, created_at=CREATED, duration_ms=1_000 * seconds,
-        modality="voice",
-    )  # fmt: skip
-
-
-def sighting(
-    id_: str,
-    *elsewhere: str,
-    side: Side = "agent",
-    seconds: int = 60,
-    status: ConversationStatus = "completed",
-    minute: int = 1,
-) -> Sighting:
-    """A message of one stack."""
-    record, time = call(seconds, status), CREATED + minute * 60_000_000
-    hash_ = data_hash(record)
-    state = State(ORG, Kind.CONVERSATION, id_, record, time, 0, "/hooks", f"{id_} {minute}", hash_)
-    return Sighting(state, side, elsewhere)
-
-
-def see(ledger: Ledger, *sightings: Sighting) -> Receipt:
-    """One request with messages."""
-    return ledger.write({ORG: Work("connector", list(enumerate(sightings)))})
+from tests.store.sightings import AGENT, CREATED, LEG, LINE, call, see, sighting
 
 
 def linked(ledger: Ledger) -> dict[str, str | None]:
     return dict(ledger.rows("SELECT id, linked_to FROM conversation"))
-
-
-AGENT = sighting("vapi:1", "twilio:CA1", seconds=58)
-LINE = sighting("twilio:CA1", side="carrier", seconds=61)
-LEG = sighting("twilio:CA2", "twilio:CA1", side="carrier", seconds=55)
 
 
 ORDERS = [*permutations((AGENT, LINE, LEG))]
@@ -69,6 +34,23 @@ def test_a_call_that_three_tell_of_is_counted_once_by_what_the_agent_stack_says(
     assert linked(ledger) == {"vapi:1": None, "twilio:CA1": "vapi:1", "twilio:CA2": "vapi:1"}
     assert (ledger.summary().total_calls, ledger.summary().voice_duration_ms) == (1, 58_000)
     assert ledger.verify() == []
+
+
+def test_the_history_of_each_says_which_one_is_counted_for_the_call_and_what_tells_of_it_too(ledger: Ledger) -> None:
+    see(ledger, AGENT, LINE, LEG, sighting("vapi:2"))
+
+    with reading(ledger.engine) as connection:
+        agent, line, other = (
+            read_history(connection, ORG, RecordKey(Kind.CONVERSATION, id_), None)
+            for id_ in ("vapi:1", "twilio:CA1", "vapi:2")
+        )
+    assert (agent.linked_to, agent.linked) == (None, ["twilio:CA1", "twilio:CA2"])
+    assert agent.states[0].adds["voice_duration_ms"] == 58_000
+    assert (line.linked_to, line.linked) == ("vapi:1", [])
+    assert (line.states[0].wins, line.states[0].adds) == (True, {})
+    assert isinstance(line.states[0].record, ConversationFields)
+    assert line.states[0].record.created_at == "2026-03-01T11:59:00Z"
+    assert (other.linked_to, other.linked) == (None, [])
 
 
 def test_of_the_legs_of_a_call_that_no_agent_stack_tells_of_the_one_they_name_is_counted(ledger: Ledger) -> None:

@@ -145,6 +145,10 @@ def _print_history(answer: "History") -> None:
     from msgspec.structs import asdict
 
     click.echo(f"{answer.kind} {answer.id}: of the states received, the one that ranks highest counts")
+    if answer.linked_to is not None:
+        click.echo(f"It is another side of a call that is counted as {answer.linked_to}, and adds nothing.")
+    if answer.linked:
+        click.echo(f"The same call was also told of as {', '.join(answer.linked)}, which adds nothing.")
     for state in answer.states:
         click.echo(f"\n{'counts' if state.wins else 'does not count'}: {state.why}")
         event = state.event

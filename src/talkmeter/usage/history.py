@@ -7,8 +7,9 @@ from msgspec import Meta
 from sqlalchemy import Connection
 
 from talkmeter.errors import NotFound, shown
+from talkmeter.ledger.links import read_calls
 from talkmeter.ledger.received import history_rows
-from talkmeter.ledger.rows import StoredState, stored_state_of, stored_state_of_history
+from talkmeter.ledger.rows import StoredState, state_of, stored_state_of, stored_state_of_history
 from talkmeter.ledger.winners import winner_rows
 from talkmeter.period import format_instant
 from talkmeter.records import (
@@ -97,14 +98,23 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     history_days: Annotated[
         int | None, Meta(description="For how many days states that do not win are kept; null: for ever.")
     ]
+    linked_to: Annotated[
+        str | None,
+        Meta(description="The conversation that is counted for the same call, so that this one adds nothing."),
+    ]
+    linked: Annotated[
+        list[str], Meta(description="The conversations that tell of the same call and add nothing, for this one does.")
+    ]
     states: list[ReceivedState]
 
 
 def read_history(connection: Connection, org_id: str, key: RecordKey, history_days: int | None) -> History:
     """The history of one record of an organization. NotFound where nothing was received for it."""
     received = {rank(one.state): one for one in map(stored_state_of_history, history_rows(connection, org_id, [key]))}
+    linked_to = None
     for kind, row in winner_rows(connection, org_id, [key]):
         winner = stored_state_of(kind, row)
+        linked_to = winner.state.linked_to
         received.setdefault(rank(winner.state), winner)
     if not received:
         raise NotFound(f"Nothing was received for the {key.kind} {shown(key.id)}.")
@@ -113,11 +123,23 @@ def read_history(connection: Connection, org_id: str, key: RecordKey, history_da
         kind=key.kind,
         id=key.id,
         history_days=history_days,
-        states=[_received(stored, place, ranked) for place, stored in enumerate(ranked)],
+        linked_to=linked_to,
+        linked=_linked(connection, org_id, key),
+        states=[_received(stored, place, ranked, linked_to) for place, stored in enumerate(ranked)],
     )
 
 
-def _received(stored: StoredState, place: int, ranked: list[StoredState]) -> ReceivedState:
+def _linked(connection: Connection, org_id: str, key: RecordKey) -> list[str]:
+    """The conversations of the same call that point at this one, in order of their ids."""
+    if key.kind is not Kind.CONVERSATION:
+        return []
+    [call] = read_calls(connection, org_id, [key.id])
+    others = [RecordKey(key.kind, member.id) for member in call if member.id != key.id]
+    rows = winner_rows(connection, org_id, others)
+    return sorted(other.id for other in (state_of(kind, row) for kind, row in rows) if other.linked_to == key.id)
+
+
+def _received(stored: StoredState, place: int, ranked: list[StoredState], linked_to: str | None) -> ReceivedState:
     state = stored.state
     wins = place == 0
     return ReceivedState(
@@ -125,7 +147,7 @@ def _received(stored: StoredState, place: int, ranked: list[StoredState]) -> Rec
         why=_why_it_wins([one.state for one in ranked]) if wins else _why_it_loses(state, ranked[0].state),
         state=_class_of(state),
         record=_fields(state.record),
-        adds=adds_of(state.record) if wins else {},
+        adds=adds_of(state.record) if wins and linked_to is None else {},
         event=event_of(stored),
         stored_at=format_instant(stored.stored_at),
     )
