@@ -108,7 +108,7 @@ def wait_until_rows(terminal: Terminal, process: "subprocess.Popen[str]", number
 def test_ctrl_c_in_the_middle_leaves_a_sound_ledger_and_running_it_again_completes(
     terminal: Terminal, pipe: Path
 ) -> None:
-    lines = [msgspec.json.encode(call(number)) + b"\n" for number in range(3_500)]
+    lines = [msgspec.json.encode(call(number)) + b"\n" for number in range(17_500)]
     process = subprocess.Popen(
         [TALKMETER, "ingest", pipe.name],
         cwd=terminal.folder,
@@ -118,8 +118,8 @@ def test_ctrl_c_in_the_middle_leaves_a_sound_ledger_and_running_it_again_complet
         text=True,
     )
     with closing(pipe.open("wb", buffering=0)) as writing:
-        writing.write(b"".join(lines[:2_500]))
-        wait_until_rows(terminal, process, 2_000)
+        writing.write(b"".join(lines[:12_500]))
+        wait_until_rows(terminal, process, 10_000)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=QUICK_SEC)
 
@@ -128,11 +128,11 @@ def test_ctrl_c_in_the_middle_leaves_a_sound_ledger_and_running_it_again_complet
     assert "Traceback" not in stderr
     assert "Run it again to go on: nothing is counted twice." in stderr
     (stored,) = terminal.rows("SELECT count(*) FROM conversation")[0]
-    assert 2_000 <= stored < 3_500
+    assert 10_000 <= stored < 17_500
     assert terminal.run("verify") == VERIFIED
 
     (terminal.folder / "whole.jsonl").write_bytes(b"".join(lines))
     again = terminal.run("ingest", "whole.jsonl")
-    assert again.startswith(f"3,500 events: {3_500 - stored:,} accepted, {stored:,} duplicate, ")
+    assert again.startswith(f"17,500 events: {17_500 - stored:,} accepted, {stored:,} duplicate, ")
     assert terminal.run("verify") == VERIFIED
-    assert terminal.rows("SELECT calls FROM usage_daily WHERE dimension = 'total'") == [(3_500,)]
+    assert terminal.rows("SELECT calls FROM usage_daily WHERE dimension = 'total'") == [(17_500,)]

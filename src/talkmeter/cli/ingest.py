@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from talkmeter.ledger.arrivals import Written
     from talkmeter.ledger.writer import Writer
 
-BATCHES_IN_FLIGHT = 4
+BATCHES_IN_FLIGHT: Final = 2
 TABLES: Final = (".csv", ".tsv", ".parquet", ".pq")
 _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 

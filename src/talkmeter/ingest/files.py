@@ -8,7 +8,9 @@ from talkmeter.errors import Refused
 from talkmeter.ingest.cloudevents import Sender, read_event
 from talkmeter.ledger.arrivals import Arrival
 
-LINES_PER_BATCH: Final = 1_000
+LINES_PER_BATCH: Final = 5_000
+"""So many share a transaction: each page of an index that a batch touches is written once for all of them."""
+BYTES_PER_BATCH: Final = 8 << 20
 LONGEST_LINE_BYTES: Final = 1 << 20
 
 
@@ -20,7 +22,7 @@ class Batch(NamedTuple):
 
 
 def read_batches(path: Path, sender: Sender) -> Iterator[Batch]:
-    """The events of a file, a bounded number of lines at a time; empty lines are passed over.
+    """The events of a file, a bounded number of lines and bytes at a time; empty lines are passed over.
 
     Refused where the file cannot be read or a line is longer than a megabyte.
     """
@@ -35,7 +37,7 @@ def read_batches(path: Path, sender: Sender) -> Iterator[Batch]:
                 size += len(line)
                 if event := line.strip():
                     arrivals.append(read_event(event, sender))
-                if len(arrivals) >= LINES_PER_BATCH:
+                if len(arrivals) >= LINES_PER_BATCH or size >= BYTES_PER_BATCH:
                     yield Batch(arrivals, size)
                     arrivals, size = [], 0
             if size:

@@ -14,7 +14,7 @@ from talkmeter.ingest.mapping import FileForm, Map, quoting_of, said
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROWS_PER_PART: Final = 1_000
+ROWS_PER_PART: Final = 5_000
 LONGEST_ROW: Final = 1 << 20
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  what is added to it says whether it is UTC
 _MOST_COLUMNS_SHOWN: Final = 20
