@@ -13,9 +13,11 @@ from urllib.parse import urlencode, urlsplit
 from sqlalchemy import Connection, bindparam, case, func, select
 
 from bench.alternating import alternating, milliseconds
+from bench.days import agent_of
+from bench.load import LARGE
 from bench.measured import WORDS, Column, Measured
 from bench.summary import load
-from bench.workload import START, YEAR_SEC, Workload
+from bench.workload import START, YEAR_SEC
 from talkmeter.ledger import tables
 from talkmeter.ledger.arrivals import Work
 from talkmeter.ledger.engine import open_engine, reading, transaction
@@ -111,7 +113,7 @@ def breakdown_growth(folder: Path, conversations: int) -> list[Growth]:
     _add_rare_call(year)
     engine = open_engine(environment_for(year, {})["TALKMETER_DATABASE_URL"])
     large = open_engine(environment_for(years, {})["TALKMETER_DATABASE_URL"])
-    [org_id] = Workload(1).organizations
+    org_id = LARGE
     start = int(START.timestamp()) * _MICROSECONDS
     whole = Window(start, start + YEAR_SEC * _MICROSECONDS)
     week = Window(start + 30 * 86_400 * _MICROSECONDS, start + 37 * 86_400 * _MICROSECONDS)
@@ -132,9 +134,7 @@ def breakdown_growth(folder: Path, conversations: int) -> list[Growth]:
             lambda: _page(one, org_id, whole, calls, middle),
         )
         usual, rare = _alternating(
-            lambda: _page(
-                one, org_id, whole, Filter(Kind.CONVERSATION, (("agent", Workload(1, agents=AGENTS).agents[0]),))
-            ),
+            lambda: _page(one, org_id, whole, Filter(Kind.CONVERSATION, (("agent", agent_of(0)),))),
             lambda: _page(one, org_id, whole, Filter(Kind.CONVERSATION, (("agent", RARE_AGENT),))),
         )
     engine.dispose()
@@ -152,8 +152,7 @@ def breakdown_growth(folder: Path, conversations: int) -> list[Growth]:
 def export_growth(folder: Path, conversations: int) -> tuple[float, float, float]:
     """Records a second of a CSV export over HTTP, and the server's MiB (PSS) before it and at its end."""
     with running_server(folder) as server:
-        [org_id] = Workload(1).organizations
-        key = server.cli("keys", "add", "--org", org_id, "--role", "admin")
+        key = server.cli("keys", "add", "--org", LARGE, "--role", "admin")
         connection = http.client.HTTPConnection(urlsplit(server.url).netloc)
         before = memory_of(server) / MIB
         query = urlencode({"of": "records", "from": "2025-01-01", "to": "2026-01-02"})
@@ -203,11 +202,10 @@ def _cursor_after(connection: Connection, org_id: str, window: Window, records: 
 
 def _add_rare_call(folder: Path) -> None:
     """One call in the middle of the year by an agent who has no other."""
-    [org_id] = Workload(1).organizations
     created_at = int(START.timestamp() + YEAR_SEC // 2) * _MICROSECONDS
     record = Conversation("telephone", "inbound", "completed", created_at, 60_000, "voice", agent_id=RARE_AGENT)
-    state = State(org_id, Kind.CONVERSATION, "rare", record, created_at, 0, "/bench", "rare", data_hash(record))
+    state = State(LARGE, Kind.CONVERSATION, "rare", record, created_at, 0, "/bench", "rare", data_hash(record))
     engine = open_engine(environment_for(folder, {})["TALKMETER_DATABASE_URL"])
     with transaction(engine) as connection:
-        write_batch(connection, {org_id: [Work("bench", [(0, state)])]}, _NOW.now, keep_history=False)
+        write_batch(connection, {LARGE: [Work("bench", [(0, state)])]}, _NOW.now, keep_history=False)
     engine.dispose()

@@ -49,18 +49,25 @@ class _Shape(NamedTuple):
     timed: bool
 
 
-def days_of_year(org_id: str, conversations: int, seed: int, stored_at: int, *, history: bool) -> Iterator[Day]:
-    """The days of a year that have conversations, which are spread evenly over it, in the order of their keys."""
+def drawn_days(
+    org_id: str, conversations: int, seed: int, stored_at: int, *, history: bool, agents: int = AGENTS, days: int = DAYS
+) -> Iterator[Day]:
+    """The days that have conversations, which are spread evenly over all `days`, in the order of their keys."""
     drawn = random.Random(seed)
-    shapes = [_shape(drawn) for _ in range(min(_MOST_SHAPES, max(conversations // 50, 4)))]
-    for day in range(DAYS):
-        number = conversations * (day + 1) // DAYS - conversations * day // DAYS
+    shapes = [_shape(drawn, number % agents) for number in range(min(_MOST_SHAPES, max(conversations // 50, 4)))]
+    for day in range(days):
+        number = conversations * (day + 1) // days - conversations * day // days
         if number:
             yield _draw_day(org_id, FIRST_DAY + day, number, shapes, drawn, stored_at, history=history)
 
 
-def _shape(drawn: random.Random) -> _Shape:
-    channel, status, agent = drawn.choice(_CHANNELS), drawn.choice(_STATUSES), drawn.randrange(AGENTS)
+def agent_of(number: int) -> str:
+    """The id of an agent."""
+    return f"agent-{number:04}"
+
+
+def _shape(drawn: random.Random, agent: int) -> _Shape:
+    channel, status = drawn.choice(_CHANNELS), drawn.choice(_STATUSES)
     voice, timed = channel == "telephone", status != "unanswered"
     record = Conversation(
         channel=channel,
@@ -69,7 +76,7 @@ def _shape(drawn: random.Random) -> _Shape:
         created_at=_CREATED_AT,
         duration_ms=_DURATION_MS if timed else None,
         modality="voice" if voice else "chat",
-        agent_id=f"agent-{agent:04}",
+        agent_id=agent_of(agent),
         agent_number=f"+1555010{agent % NUMBERS:04}" if voice else None,
         web_widget_id=None if voice else f"widget-{agent % _WIDGETS:04}",
     )

@@ -1,11 +1,10 @@
 """Writes the first days of the year alone, for a ledger of full days or of many organizations; see bench.load."""
 
-from itertools import islice
 from typing import Final
 
 from sqlalchemy import Engine
 
-from bench.days import DAYS, days_of_year
+from bench.days import drawn_days
 from bench.load import LARGE
 from bench.sinks import open_sink
 from talkmeter import clock
@@ -23,12 +22,11 @@ def load_first_days(engine: Engine, conversations: int, days: int, organizations
     migrate(engine)
     now = clock.now()
     names = [LARGE, *(f"org_{number:04}" for number in range(1, organizations))]
-    in_a_year = -(-conversations * DAYS // days)
     with open_sink(engine) as sink:
         for seed, org_id in enumerate(names):
             totals: dict[DayKey, Counters] = {}
             rows: list[Row] = []
-            for day in islice(days_of_year(org_id, in_a_year, seed, now, history=False), days):
+            for day in drawn_days(org_id, conversations, seed, now, history=False, days=days):
                 rows += day.conversations
                 totals.update(day.totals)
             sink.write(tables.conversation, rows)

@@ -7,8 +7,9 @@ from typing import Final
 
 from sqlalchemy import Engine, Table
 
-from bench.days import days_of_year
+from bench.days import DAYS, drawn_days
 from bench.sinks import Sink, open_sink
+from bench.workload import AGENTS
 from talkmeter import clock
 from talkmeter.counting import Counters, DayKey
 from talkmeter.ledger import tables
@@ -28,17 +29,29 @@ PROVED_SMALL: Final = 10
 _ROWS_AT_ONCE: Final = 20_000
 
 
-def load_year(engine: Engine, conversations: int, *, small: int = SMALL_ORGANIZATIONS, history: bool = False) -> int:
-    """Fill an empty database with the year of `LARGE` and of small organizations; how many conversations it holds."""
+def load_year(
+    engine: Engine,
+    conversations: int,
+    *,
+    small: int = SMALL_ORGANIZATIONS,
+    history: bool = False,
+    agents: int = AGENTS,
+    years: int = 1,
+) -> int:
+    """Fill an empty database with the year of `LARGE` and of small organizations; how many conversations it holds.
+
+    `LARGE` may have other agents than usual, and its conversations be spread over more years.
+    """
     migrate(engine)
     sizes = {LARGE: conversations} | {f"org_{number:04}": CONVERSATIONS_OF_SMALL for number in range(1, small + 1)}
     now = clock.now()
+    days = years * DAYS
     with open_sink(engine) as sink:
         loading = _Loading(sink)
         totals: list[Row] = []
         for seed, (org_id, number) in enumerate(sizes.items()):
             of_org: dict[DayKey, Counters] = {}
-            for day in days_of_year(org_id, number, seed, now, history=history):
+            for day in drawn_days(org_id, number, seed, now, history=history, agents=agents, days=days):
                 loading.take(tables.conversation, day.conversations)
                 loading.take(tables.record_state, day.history)
                 of_org.update(day.totals)

@@ -7,18 +7,14 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from bench.load import LARGE, load_year
 from bench.measured import Column, Measured
-from bench.workload import AGENTS, Workload
-from talkmeter import clock
-from talkmeter.ledger.arrivals import Work
-from talkmeter.ledger.engine import open_engine, transaction
-from talkmeter.ledger.migrate import migrate
-from talkmeter.ledger.write import write_batch
+from bench.workload import AGENTS
 from tests.faults.memory import MIB, memory_of
+from tests.postgres import opened
 from tests.servers import environment_for, running_server
 
 REQUESTS: Final = 300
-LOADED_AT_ONCE: Final = 5_000
 
 
 class Latency(NamedTuple):
@@ -61,23 +57,15 @@ def measure_summary(conversations: int) -> Measured:
 
 
 def load(folder: Path, conversations: int, *, agents: int = AGENTS, years: int = 1) -> None:
-    """A database with one organization's conversations of some years, by the ledger's own write."""
-    workload = Workload(conversations, agents=agents, years=years)
-    engine = open_engine(environment_for(folder, {})["TALKMETER_DATABASE_URL"])
-    migrate(engine)
-    [org_id] = workload.organizations
-    for first in range(0, conversations, LOADED_AT_ONCE):
-        states = list(enumerate(workload.states(first, min(LOADED_AT_ONCE, conversations - first))))
-        with transaction(engine) as connection:
-            write_batch(connection, {org_id: [Work("bench", states)]}, clock.now(), keep_history=False)
-    engine.dispose()
+    """A database with one organization's conversations of some years."""
+    with opened(environment_for(folder, {})["TALKMETER_DATABASE_URL"]) as engine:
+        load_year(engine, conversations, small=0, agents=agents, years=years)
 
 
 def summary_latency(folder: Path, conversations: int, **settings: str) -> Latency:
     """Time the year's summary of a loaded database, computed anew each time: no answer is kept at hand."""
     with running_server(folder, answer_bytes="0", **settings) as server:
-        org_id = Workload(1).organizations[0]
-        key = server.cli("keys", "add", "--org", org_id, "--role", "admin")
+        key = server.cli("keys", "add", "--org", LARGE, "--role", "admin")
         connection = http.client.HTTPConnection(urlsplit(server.url).netloc)
         path = "/admin/usage/summary?from=2025-01-01&to=2026-01-02"
         times: list[float] = []
