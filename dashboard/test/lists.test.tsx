@@ -28,11 +28,11 @@ function show(element: React.ReactNode) {
   );
 }
 
-/** The server answers everything with one sample. */
-function answer(name: string) {
+/** The server answers everything with one sample, parts of it perhaps changed. */
+function answer(name: string, changed: object = {}) {
   vi.stubGlobal(
     "fetch",
-    vi.fn(() => Promise.resolve(Response.json(sample(name)))),
+    vi.fn(() => Promise.resolve(Response.json({ ...(sample(name) as object), ...changed }))),
   );
 }
 
@@ -122,5 +122,27 @@ describe("the samples are rendered", () => {
       expect(text.includes("Adds")).toBe(index === 0);
       if (index === 0) expect(text).toContain(addsWords(adds, formats));
     });
+    expect(screen.queryByRole("link")).toBeNull();
+  });
+
+  it("the history of a call that is counted as another one leads to that one, and none of its states counts", async () => {
+    answer("history", { linked_to: "vapi:call-9" });
+    show(<HistoryView organization="acme" record={{ kind: "conversation", id: "call-1" }} />);
+    const link = await screen.findByRole("link", { name: "vapi:call-9, show its history" });
+    expect(link.getAttribute("href")).toContain("record=conversation:vapi%253Acall-9");
+    const said = screen.getByRole("region", { name: "History" }).textContent;
+    expect(said).toContain(
+      "This is the other side of a call that is counted as vapi:call-9; it adds nothing.",
+    );
+    expect(said).toContain("the current one first");
+    expect(said).not.toContain("counts");
+  });
+
+  it("the history of the one that is counted leads to every other one", async () => {
+    answer("history", { linked: ["twilio:CA1", "twilio:CA2"] });
+    show(<HistoryView organization="acme" record={{ kind: "conversation", id: "call-1" }} />);
+    await screen.findByText("The same call was also told of as:");
+    const links = screen.getAllByRole("link").map((link) => link.textContent);
+    expect(links).toEqual(["twilio:CA1", "twilio:CA2"]);
   });
 });

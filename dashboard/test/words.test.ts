@@ -5,7 +5,7 @@ import { pathOf } from "../src/drives/Sparkline";
 import { recordsOf, valueWords } from "../src/drives/words";
 import { makeFormats } from "../src/format";
 import { type Listing, conversations, formatListing, items, runs } from "../src/range/listing";
-import { addsWords, keptWords, titleOf, totalsWords } from "../src/records/words";
+import { addsWords, keptWords, statesWords, titleOf, totalsWords } from "../src/records/words";
 import { deltaWords } from "../src/usage/delta";
 
 const formats = makeFormats(["en-US"]);
@@ -115,6 +115,13 @@ describe("sums", () => {
       "States that do not count are kept for 1 day.",
       "States that do not count are kept for 30 days.",
     ]);
+  });
+
+  it("says how many states there are, none of which counts where another record does", () => {
+    expect(statesWords(1, null, formats)).toBe("1 state, the one that counts.");
+    expect(statesWords(1_200, null, formats)).toBe("1,200 states, the one that counts first.");
+    expect(statesWords(1, "vapi:call-9", formats)).toBe("1 state, the current one.");
+    expect(statesWords(2, "vapi:call-9", formats)).toBe("2 states, the current one first.");
   });
 });
 

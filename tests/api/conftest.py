@@ -1,4 +1,4 @@
-"""One real server for each file of tests, and a new organization on it for each test."""
+"""One real server for all files of tests that need no other one, and a new organization on it for each test."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from tests.api.usage_of_march import USAGE_OF_MARCH
 from tests.servers import Server, running_server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running_server(tmp_path_factory.mktemp("server")) as running:
         yield running

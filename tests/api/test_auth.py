@@ -82,7 +82,7 @@ def test_a_key_with_one_scope_may_do_that_and_nothing_else(server: Server) -> No
 
 
 def test_a_sender_key_made_on_the_command_line_sends_and_cannot_read(server: Server, org: Organization) -> None:
-    with client_of(server, server.cli("keys", "add", "--sender")) as sender:
+    with client_of(server, server.sender_key()) as sender:
         assert receipt_of(sender.post(EVENTS, json=conversation(organization_id=org.id)))["accepted"] == 1
         for named in ({}, {ORGANIZATION_HEADER: org.id}):
             assert "billing:manage" in refusal_of(sender.get(SUMMARY, headers=named), 403)

@@ -5,13 +5,21 @@
 
 import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
 import pytest
 
+from talkmeter.ledger import tables
+from talkmeter.ledger.connectors import Tally, add_tallies
+from talkmeter.ledger.engine import writing
+from talkmeter.ledger.statements import OnConflict, insert_rows
+from talkmeter.period import day_of, read_instant
+from tests.clocks import Clock
 from tests.events import Json, conversation, event, run
+from tests.postgres import opened
 from tests.servers import Server, running_server
 from tools.openapi import OPENAPI, description
 
@@ -20,6 +28,8 @@ WRITES = "TALKMETER_WRITE_CONTRACT" in os.environ
 WINDOW = {"from": "2026-02-28", "to": "2026-03-04"}
 PAGE = {"Sec-Fetch-Site": "same-origin"}
 AT_A_TIME = "2026-03-03T09:30:00.123456Z"
+NOW = "2026-11-20T09:30:00Z"
+"""What the server's clock says."""
 CHANGING = {
     **dict.fromkeys(("last_event_at", "expires_at", "changed_at", "stored_at"), AT_A_TIME),
     "next_cursor": "the-cursor-of-the-next-page",
@@ -52,9 +62,46 @@ _TOLD: list[Json] = [
 LEDGER: list[Json] = [told | {"id": f"event-{number}"} for number, told in enumerate(_TOLD, 1)]
 
 
+_LIVE = {"status": "in_progress", "duration": None, "created_at": "2026-11-20T09:00:00Z"}
+OF_CONNECTORS: list[Json] = [
+    conversation(f"twilio:{number}", **_LIVE)
+    | {"id": f"event-of-twilio-{number}", "source": "/connectors/1a", "time": "2026-11-20T09:00:00Z"}
+    for number in range(2)
+]
+"""Outside the window of every other question."""
+
+
+def _told(connector: str, day: str, types: Mapping[str, int] | None = None, **outcomes: int) -> list[tuple[str, Tally]]:
+    """What became of a connector's messages on a day; `types` are those of the ignored ones."""
+    at = read_instant(f"{day}T08:15:00Z")
+    counts = {(outcome, ""): messages for outcome, messages in outcomes.items()}
+    counts |= {("ignored", type_): messages for type_, messages in (types or {}).items()}
+    return [(connector, Tally(day_of(at), *key, messages, at)) for key, messages in counts.items()]
+
+
+def _connect(server: Server) -> None:
+    """One connector in use, one that is silent, one that nothing came from and one that is disabled."""
+    made = read_instant("2026-10-01T12:00:00Z")
+    rows = [("1a", "twilio", None), ("2b", "retell", None), ("3c", "n8n", None), ("4d", "vapi", read_instant(NOW))]
+    told = [
+        *_told("1a", "2026-11-14", accepted=12, duplicate=1),
+        *_told("1a", "2026-11-17", {"usage-trigger": 4, "recording": 1}, accepted=9, rejected=2),
+        *_told("1a", "2026-11-20", {"usage-trigger": 1}, accepted=3, conflicting=1, stale=2, quarantined=1),
+        *(one for day in range(12, 19) for one in _told("2b", f"2026-11-{day}", accepted=day)),
+        *_told("4d", "2026-11-01", accepted=7),
+    ]
+    with opened(server.environment["TALKMETER_DATABASE_URL"]) as engine, writing(engine) as connection:
+        connectors = [(id_, "acme", provider, b"locked", made, until) for id_, provider, until in rows]
+        insert_rows(connection, tables.connector, connectors, OnConflict.KEEP)
+        add_tallies(connection, told)
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("contract"), plans_url="https://example.com/plans") as server:
+    folder = tmp_path_factory.mktemp("contract")
+    clock = Clock(folder)
+    clock.set(read_instant(NOW) // 1_000_000 - int(time.time()))
+    with running_server(folder, clock.environment, plans_url="https://example.com/plans") as server:
         server.cli("orgs", "add", "empty")
         server.cli("orgs", "add", "acme", "--name", "Acme Plumbing")
         yield server
@@ -65,7 +112,9 @@ def client(server: Server) -> Iterator[httpx.Client]:
     """A browser that is signed in with a token for both organizations; the ledger is in `acme`."""
     key = server.cli("keys", "add", "--org", "acme", "--role", "admin")
     token = server.cli("tokens", "add", "--name", "somebody", "--org", "acme", "--org", "empty:viewer")
-    httpx.post(f"{server.url}/metering/events", json=LEDGER, headers=bearer(key)).raise_for_status()
+    events = LEDGER + OF_CONNECTORS
+    httpx.post(f"{server.url}/metering/events", json=events, headers=bearer(key)).raise_for_status()
+    _connect(server)
     with httpx.Client(base_url=server.url) as client:
         signed_in = client.post("/session", headers={**PAGE, **bearer(token)}).raise_for_status()
         client.headers["Cookie"] = signed_in.headers["set-cookie"].partition(";")[0]
@@ -76,21 +125,24 @@ def bearer(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
 
-def agree(name: str, answer: httpx.Response) -> None:
+def agree(name: str, answer: httpx.Response, changing: Mapping[str, str] = CHANGING) -> None:
     """The answer is what the file says; what differs at each run stands there as something fixed."""
-    text = json.dumps(steady(answer.json()), indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(steady(answer.json(), changing), indent=2, ensure_ascii=False) + "\n"
     if WRITES:
         CONTRACT.mkdir(exist_ok=True)
         (CONTRACT / name).write_text(text, encoding="utf-8")
     assert (CONTRACT / name).read_text(encoding="utf-8") == text, f"run 'make contract' if {name} is meant to change"
 
 
-def steady(content: object) -> object:
+def steady(content: object, changing: Mapping[str, str]) -> object:
     """An answer without what differs at each run; what is null stays so."""
     if isinstance(content, list):
-        return [steady(one) for one in content]
+        return [steady(one, changing) for one in content]
     if isinstance(content, dict):
-        return {name: CHANGING.get(name, one) if isinstance(one, str) else steady(one) for name, one in content.items()}
+        return {
+            name: changing.get(name, one) if isinstance(one, str) else steady(one, changing)
+            for name, one in content.items()
+        }
     return content
 
 
@@ -122,6 +174,11 @@ def test_the_history_of_a_call_that_was_told_three_times(client: httpx.Client) -
 def test_the_items_behind_an_inventory_card(client: httpx.Client) -> None:
     card = {"kind": "phone_number", "organization_id": "acme"}
     agree("inventory.json", client.get("/admin/usage/inventory", params=card))
+
+
+def test_how_the_connectors_are_doing(client: httpx.Client) -> None:
+    answer = client.get("/admin/usage/connectors", params={"organization_id": "acme"})
+    agree("connectors.json", answer, {"as_of": NOW})
 
 
 def test_a_problem(client: httpx.Client) -> None:

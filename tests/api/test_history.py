@@ -44,9 +44,6 @@ def whys(org: Organization, id_: str = "call-1", kind: str = "conversation") -> 
     return [state["why"] for state in history_of(org, id_, kind)["states"]]
 
 
-# ------------------------------------------------------------------------------------------------- what is told
-
-
 def test_every_field_of_a_known_history_is_right(org: Organization) -> None:
     ringing = at("12:00:00", conversation(status="ringing", duration=None))
     completed = at("12:05:00", conversation(duration=95, agent_id="agent-1", agent_number="+1"), sequence="3")
@@ -176,9 +173,6 @@ def test_an_item_that_a_snapshot_left_out_still_has_its_history(org: Organizatio
     assert whys(org, "agent-2", "agent") == [ONLY_ONE]
 
 
-# ---------------------------------------------------------------------------------------------------- why it wins
-
-
 BASE = at("12:00:00", conversation(duration=60), source="/m", id="m", sequence="5")
 WHY: dict[str, tuple[Json, str, str]] = {
     "time": (
@@ -261,9 +255,6 @@ def test_of_an_item_a_deletion_is_no_more_than_a_later_event(org: Organization) 
     assert [state["why"] for state in states] == [later, earlier, earlier]
 
 
-# ---------------------------------------------------------------------------------------------- how long it is kept
-
-
 @pytest.mark.parametrize(("days", "kept"), [("0", 1), ("30", 2)])
 def test_how_long_states_that_do_not_win_are_kept_is_told(
     tmp_path_factory: pytest.TempPathFactory, days: str, kept: int
@@ -275,9 +266,6 @@ def test_how_long_states_that_do_not_win_are_kept_is_told(
     assert history["history_days"] == int(days)
     assert len(history["states"]) == kept
     assert (history["states"][0]["wins"], history["states"][0]["record"]["duration_ms"]) == (True, 60_000)
-
-
-# ------------------------------------------------------------------------------------------------------------ ids
 
 
 IDS = (
@@ -343,9 +331,6 @@ def test_ids_that_differ_in_a_slash_or_a_dot_are_different_records(org: Organiza
     for number, id_ in enumerate(ids):
         [state] = history_of(org, id_)["states"]
         assert state["record"]["duration_ms"] == number * 1000
-
-
-# ------------------------------------------------------------------------------------------------- what is refused
 
 
 @pytest.mark.parametrize("kind", KINDS)

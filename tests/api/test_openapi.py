@@ -34,6 +34,7 @@ ENDPOINTS = {
     ("get", "/admin/usage/records"): {200, 401, 403, 422, 500, 503},
     ("get", "/admin/usage/records/{kind}/{record_id}"): {200, 401, 403, 404, 422, 500, 503},
     ("get", "/admin/usage/inventory"): {200, 401, 403, 422, 500, 503},
+    ("get", "/admin/usage/connectors"): {200, 401, 403, 422, 500, 503},
     ("get", "/admin/usage/export"): {200, 401, 403, 422, 500, 503, 507},
     ("get", "/health/live"): {200},
     ("get", "/health/ready"): {200, 500, 503},

@@ -59,7 +59,14 @@ def raw(url: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes
 
 
 @pytest.mark.parametrize(
-    "path", ["/organization/usage", "/organization", "/organization/what/is/this", "/organization/"]
+    "path",
+    [
+        "/organization/usage",
+        "/organization/usage/connectors",
+        "/organization",
+        "/organization/what/is/this",
+        "/organization/",
+    ],
 )
 def test_every_address_below_organization_is_the_page(page: str, path: str) -> None:
     answer = httpx.get(f"{page}{path}")

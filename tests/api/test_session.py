@@ -159,7 +159,7 @@ def test_a_wrong_key_does_not_sign_in(server: Server, key: str) -> None:
 
 
 def test_a_senders_key_does_not_sign_in(server: Server) -> None:
-    sender = server.cli("keys", "add", "--sender")
+    sender = server.sender_key()
     assert httpx.post(f"{server.url}/session", headers={**PAGE, **bearer(sender)}).status_code == 403
 
 

@@ -60,7 +60,7 @@ def accepted_by(url: str, key: str, seed: int) -> int:
 
 
 def test_senders_at_once_on_four_workers_lose_and_double_nothing_and_metrics_tell_of_all(server: Server) -> None:
-    sender = server.cli("keys", "add", "--sender")
+    sender = server.sender_key()
     with ThreadPoolExecutor(SENDERS) as pool:
         accepted = sum(pool.map(lambda seed: accepted_by(server.url, sender, seed), range(SENDERS)))
 

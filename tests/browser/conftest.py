@@ -14,6 +14,7 @@ from talkmeter.api.page import PAGE_FOLDER
 from talkmeter.cli import cli
 from tests.browser.data import ACME, ACME_EVENTS, BUSY, BUSY_EVENTS, LOCKED, NEWBORN, QUIET, QUIET_EVENTS
 from tests.browser.watch import Keys, Visitor
+from tests.connectors.connected import SECRET_KEY
 from tests.events import Json
 from tests.servers import Server, running_server
 
@@ -45,7 +46,7 @@ def browser() -> Iterator[Browser]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     if not (PAGE_FOLDER / "index.html").is_file():
         pytest.fail("The page has not been built: make install.")
-    with running_server(tmp_path_factory.mktemp("browser"), plans_url=PLANS_URL) as server:
+    with running_server(tmp_path_factory.mktemp("browser"), plans_url=PLANS_URL, secret_key=SECRET_KEY) as server:
         yield server
 
 

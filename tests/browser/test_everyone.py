@@ -3,19 +3,10 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.watch import USAGE, Visitor, assert_accessible, card, range_button
+from tests.browser.watch import SHIFT, USAGE, Visitor, assert_accessible, card, range_button
 
 MOST_TABS = 25
 _OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-_SHIFT = """
-new Promise((resolve) => {
-  new PerformanceObserver((list, observer) => {
-    observer.disconnect();
-    resolve(list.getEntries().reduce((sum, entry) => sum + entry.value, 0));
-  }).observe({ type: "layout-shift", buffered: true });
-  setTimeout(() => resolve(0), 300);
-})
-"""
 
 
 def tab_to(page: Page, text: str) -> None:
@@ -119,4 +110,4 @@ def test_nothing_jumps_while_the_page_loads(visitor: Visitor, width: int) -> Non
     page = visitor.report(width=width)
     page.reload()
     expect(page.locator("svg.recharts-surface").last).to_be_attached()
-    assert page.evaluate(_SHIFT) < 0.01
+    assert page.evaluate(SHIFT) < 0.01

@@ -23,6 +23,16 @@ _RUN_AXE: Final = """
 async () => (await axe.run()).violations.flatMap(({ id, nodes }) =>
   nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`))
 """
+SHIFT: Final = """
+new Promise((resolve) => {
+  new PerformanceObserver((list, observer) => {
+    observer.disconnect();
+    resolve(list.getEntries().reduce((sum, entry) => sum + entry.value, 0));
+  }).observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => resolve(0), 300);
+})
+"""
+"""How much has jumped since the page began to load: what Chromium calls layout shift."""
 _FAILED_TO_LOAD: Final = "Failed to load resource"
 
 

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from talkmeter.cli import cli
 from talkmeter.errors import Refused
 from talkmeter.ledger import tables
-from talkmeter.ledger.engine import reading
+from talkmeter.ledger.connectors import Tally, add_connector, add_tallies
+from talkmeter.ledger.engine import reading, writing
 from talkmeter.ledger.migrate import migrate
 from talkmeter.ledger.moving import begin_copy, copied_tables, copy_rows, read_revisions
 from talkmeter.period import day_of, format_instant, months_of, read_instant
@@ -30,7 +31,7 @@ def target(server_address: str) -> str:
 
 @pytest.fixture
 def filled(file_ledger: FileLedger) -> FileLedger:
-    """A file of everything: months of records, history, a floor, quarantine, credentials, two organizations."""
+    """A file of everything: months of records, history, a floor, quarantine, a key, a connector, two organizations."""
     months = ("2025-12-31T23:59:59.999999Z", "2026-01-01T00:00:00Z", "2026-03-01T12:00:00Z")
     file_ledger.tell(*(conversation(f"call-{place}", created_at=month) for place, month in enumerate(months)))
     file_ledger.tell({**conversation("call-0", created_at=months[0], duration=61), "time": "2026-03-02T00:00:00Z"})
@@ -38,6 +39,10 @@ def filled(file_ledger: FileLedger) -> FileLedger:
     file_ledger.tell(*(conversation(f"other-{number}") for number in range(2_500)), org_id="other")
     file_ledger.tell(b'{"specversion": "1.0"}')
     file_ledger.write(snapshot_of("agent", "2026-03-01T12:00:00Z", "ann", "bob"))
+    with writing(file_ledger.engine) as connection:
+        id_ = add_connector(connection, ORG, "twilio", b"locked", 0)
+        types = (("accepted", ""), ("ignored", "recording"), ("ignored", "usage-trigger"))
+        add_tallies(connection, [(id_, Tally(20_513, *came_to, 2, 1)) for came_to in types])
     assert ran(file_ledger.url, "keys", "add", "--org", ORG, "--role", "admin").exit_code == 0
     return file_ledger
 
@@ -73,6 +78,7 @@ def test_a_ledger_goes_to_a_server_and_back_with_everything_it_has(
     assert "the summaries of 2 organizations in 5 months are equal." in there.output
     assert contents(source) == contents(target) == contents(back)
     assert len(contents(source)["record_state"]) > 2_500
+    assert len(contents(source)["connector_outcome"]) == 3
     for copy in (Ledger(target), Ledger(back)):
         assert [copy.verify(org_id) for org_id in (ORG, "other")] == [[], []]
         assert copy.summary() == filled.summary()

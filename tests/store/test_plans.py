@@ -112,6 +112,25 @@ def test_the_newest_silent_call_is_found_at_one_end_of_its_index(ledger: FileLed
     assert silent == "SEARCH conversation USING INDEX conversation_live (org_id=? AND time<?)"
 
 
+CONNECTORS = "SEARCH connector USING INDEX connector_organization (org_id=?)"
+OUTCOMES = "SEARCH connector_outcome USING INDEX sqlite_autoindex_connector_outcome_1"
+OUTCOMES_BACKWARDS = "SEARCH told USING COVERING INDEX sqlite_autoindex_connector_outcome_1 (connector_id=?)"
+
+
+def test_the_days_of_connectors_are_read_in_one_range_of_the_key_for_each(ledger: FileLedger) -> None:
+    present = plan_of(ledger, "talkmeter.usage.connectors._TALLIES")
+    last = plan_of(ledger, "talkmeter.usage.connectors._DAYS_TOLD")
+
+    assert present == [CONNECTORS, f"{OUTCOMES} (connector_id=? AND day>? AND day<?)"]
+    assert last == [CONNECTORS, f"{OUTCOMES} (connector_id=? AND day>?)", OUTCOMES_BACKWARDS]
+
+
+def test_open_conversations_are_found_among_the_live_ones(ledger: FileLedger) -> None:
+    (live,) = plan_of(ledger, "talkmeter.usage.connectors._OPEN")
+
+    assert live == "SEARCH conversation USING INDEX conversation_live (org_id=?)"
+
+
 FILTERS = {
     "all calls": Filter(Kind.CONVERSATION),
     "calls of an agent": Filter(Kind.CONVERSATION, (("agent", "ann"),)),
@@ -155,3 +174,13 @@ def test_history_is_walked_from_key_to_key_and_not_from_its_beginning(ledger: Fi
     (step,) = plan_of(ledger, "talkmeter.ledger.history._KEYS_AFTER")
 
     assert re.search(r"\(org_id=\? AND \(?kind", step), step
+
+
+def test_the_names_of_a_conversation_and_the_conversations_of_a_name_are_found_by_their_keys(
+    ledger: FileLedger,
+) -> None:
+    (names,) = plan_of(ledger, "talkmeter.ledger.links._CALLS")
+    (members,) = plan_of(ledger, "talkmeter.ledger.links._MEMBERS")
+
+    assert names == "SEARCH conversation_link USING COVERING INDEX conversation_link_id (org_id=? AND id=?)"
+    assert members == "SEARCH conversation_link USING PRIMARY KEY (org_id=? AND call=?)"

@@ -134,6 +134,8 @@ export const History = v.object({
   kind: Text,
   id: Text,
   history_days: v.nullable(Count),
+  linked_to: v.nullable(Text),
+  linked: v.array(Text),
   states: v.array(State),
 });
 

@@ -92,6 +92,13 @@ export function writePlace(search: string, spot: Spot): string {
   return parts.length === 0 ? "" : `?${parts.join("&")}`;
 }
 
+/** The address of a screen; of a place only its organization goes along to another screen. */
+export function addressOfScreen(path: string, organization: string | null): string {
+  return organization === null
+    ? path
+    : `${path}?${new URLSearchParams({ [ORGANIZATION]: organization }).toString()}`;
+}
+
 /** Encoded for an address, but for the signs that may stand there as they are. */
 function readable(text: string): string {
   return encodeURIComponent(text).replaceAll("%3A", ":").replaceAll("%3D", "=").replaceAll("%2C", ",");

@@ -1,7 +1,7 @@
 // Where the page is, as React reads it: the address bar is the only store of what was chosen and what is open.
 
 import { useSyncExternalStore } from "react";
-import { type Place, type Spot, readPlace, writePlace } from "./address";
+import { type Place, type Spot, addressOfScreen, readPlace, writePlace } from "./address";
 import { dayAt } from "./days";
 
 /** What changes; the rest of the place stays as it is. */
@@ -17,6 +17,11 @@ let place: Place = take();
 
 export function usePlace(): Place {
   return useSyncExternalStore(subscribe, () => place);
+}
+
+/** The path that names the screen. */
+export function usePath(): string {
+  return useSyncExternalStore(subscribe, pathNow);
 }
 
 export function placeNow(): Place {
@@ -35,6 +40,13 @@ export function visit(change: Change, how: "push" | "replace"): void {
   if (how === "push") window.history.pushState({ above: stepsAbove(there) } satisfies Step, "", address);
   else window.history.replaceState(window.history.state, "", address);
   tell({ ...there, wrong: how === "push" ? null : place.wrong });
+}
+
+/** Goes to another screen, as a link of the browser's would. */
+export function visitScreen(path: string): void {
+  window.history.pushState({ above: 0 } satisfies Step, "", addressOfScreen(path, place.organization));
+  tell(take());
+  window.scrollTo(0, 0);
 }
 
 /** Closes the drawer: back to where it was opened, so that Back does not open it again. */
@@ -62,6 +74,10 @@ function next(from: Place, change: Change): Spot {
     change.organization !== undefined &&
     change.organization !== from.organization;
   return { ...from, ...(moves && { records: null, record: null }), ...change };
+}
+
+function pathNow(): string {
+  return window.location.pathname.replace(/\/+$/, "");
 }
 
 function isOpen({ records, record }: Spot): boolean {

@@ -1,14 +1,17 @@
-// Every state of one record that arrived, the greatest first: which one counts, why, and what it adds.
+// Every state of one record that arrived, the greatest first: which one counts, why, and what it adds;
+// and where a call was told of by several, the conversation that is counted for it.
 
 import { Skeleton } from "@mantine/core";
 import { queryOptions, useQuery } from "@tanstack/react-query";
+import { useCallback, useRef } from "react";
 import { type History, type State, getHistory } from "../api/lists";
 import { channelWords } from "../drives/words";
 import { duration } from "../format";
 import { formats } from "../formats";
+import { PlaceLink } from "../range/PlaceLink";
 import { type RecordKey, formatRecord } from "../range/listing";
 import { Failure } from "../shell/Failure";
-import { NONE, addsWords, keptWords, statusWords } from "./words";
+import { NONE, addsWords, keptWords, statesWords, statusWords } from "./words";
 
 type Value = string | number | boolean | null;
 
@@ -38,6 +41,7 @@ function historyQuery(organization: string, record: RecordKey) {
 
 export function HistoryView({ organization, record }: { organization: string; record: RecordKey }) {
   const query = useQuery(historyQuery(organization, record));
+  const box = useFocusOfTheNext(formatRecord(record));
   if (query.data === undefined) {
     return query.isError ? (
       <Failure
@@ -52,19 +56,17 @@ export function HistoryView({ organization, record }: { organization: string; re
       </div>
     );
   }
-  const { states, history_days: days } = query.data;
+  const { states, history_days: days, linked_to } = query.data;
   return (
-    <div className="records-box" tabIndex={0} role="region" aria-label="History">
+    <div className="records-box" ref={box} tabIndex={0} role="region" aria-label="History">
       <p className="history-kept">
-        {states.length === 1
-          ? "1 state, the one that counts."
-          : `${formats.count(states.length)} states, the one that counts first.`}{" "}
-        {keptWords(days)}
+        {statesWords(states.length, linked_to, formats)} {keptWords(days)}
       </p>
+      <SameCall history={query.data} kind={record.kind} />
       <ol className="history">
         {states.map((state) => (
           <li key={`${state.event.source} ${state.event.id} ${state.stored_at}`}>
-            <OneState state={state} kind={record.kind} />
+            <OneState state={state} kind={record.kind} counted={linked_to === null} />
           </li>
         ))}
       </ol>
@@ -72,14 +74,67 @@ export function HistoryView({ organization, record }: { organization: string; re
   );
 }
 
-function OneState({ state, kind }: { state: State; kind: RecordKey["kind"] }) {
+/** Takes the focus for the history that a link of another history led to; the link itself has gone with its history. */
+function useFocusOfTheNext(record: string) {
+  const shown = useRef(record);
+  return useCallback(
+    (box: HTMLDivElement | null) => {
+      if (box === null || shown.current === record) return;
+      shown.current = record;
+      box.focus();
+    },
+    [record],
+  );
+}
+
+/** What was told of the same call by another side of it. */
+function SameCall({ history: { linked_to, linked }, kind }: { history: History; kind: RecordKey["kind"] }) {
+  if (linked_to !== null) {
+    return (
+      <p className="history-same">
+        This is the other side of a call that is counted as <HistoryLink kind={kind} id={linked_to} />; it
+        adds nothing.
+      </p>
+    );
+  }
+  if (linked.length === 0) return null;
+  return (
+    <div className="history-same">
+      <p>The same call was also told of as:</p>
+      <ul>
+        {linked.map((id) => (
+          <li key={id}>
+            <HistoryLink kind={kind} id={id} />
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function HistoryLink({ kind, id }: RecordKey) {
+  return (
+    <PlaceLink change={{ record: { kind, id } }} aria-label={`${id}, show its history`}>
+      {id}
+    </PlaceLink>
+  );
+}
+
+interface OneStateProps {
+  readonly state: State;
+  readonly kind: RecordKey["kind"];
+  /** The record is counted, and not another one for the same call. */
+  readonly counted: boolean;
+}
+
+function OneState({ state, kind, counted }: OneStateProps) {
   const { record, event, wins, why, adds } = state;
   const fields = Object.entries(record ?? {}).filter(([name]) => isShown(name, kind));
   return (
     <article className={wins ? "state wins" : "state"}>
       <h3>
         {headOf(state)}
-        {wins && <span className="state-wins">counts</span>}
+        {wins && <span className="state-wins">{counted ? "counts" : "current"}</span>}
       </h3>
       <p>{why}</p>
       <dl>

@@ -119,6 +119,12 @@ export function addsWords(adds: Readonly<Record<string, number>>, formats: Forma
   return parts.length === 0 ? "nothing" : parts.join(", ");
 }
 
+/** How many states there are and which stands first; of a call that another record is counted for none counts. */
+export function statesWords(states: number, linkedTo: string | null, formats: Formats): string {
+  const first = linkedTo === null ? "the one that counts" : "the current one";
+  return states === 1 ? `1 state, ${first}.` : `${formats.count(states)} states, ${first} first.`;
+}
+
 /** How long the history reaches back. */
 export function keptWords(days: number | null): string {
   if (days === null) return "Every state that ever arrived is kept.";

@@ -1,4 +1,4 @@
-// What surrounds every screen: the product's name, the organization and its switcher, plans, sign out.
+// What surrounds every screen: the product's name, the organization and its switcher, the pages, plans, sign out.
 
 import { Anchor, Button, NativeSelect } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
@@ -7,6 +7,7 @@ import { signOut } from "../api/client";
 import { type Session } from "../api/shapes";
 import { leave } from "../queries";
 import { visit } from "../range/visit";
+import { Pages } from "./Pages";
 import { Logo } from "./icons";
 
 interface Props {
@@ -44,6 +45,7 @@ function Pending() {
   return (
     <>
       <span className="organization">&nbsp;</span>
+      <Pages />
       <div className="header-end pending" aria-hidden="true">
         <Button variant="default" size="xs" disabled>
           Sign out
@@ -63,6 +65,7 @@ function Signed({ session, organization }: { session: Session; organization: str
   return (
     <>
       <Switcher session={session} organization={organization} />
+      <Pages />
       <div className="header-end">
         {session.plans_url !== null && (
           <Anchor href={session.plans_url} className="header-link">

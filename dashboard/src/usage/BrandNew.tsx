@@ -1,9 +1,7 @@
 // An organization that was never heard of: how to send its first event. The page asks again by itself.
 
-import { Button, Paper, Title } from "@mantine/core";
-import { useState } from "react";
-
-const COPIED_MS = 2_000;
+import { Paper, Title } from "@mantine/core";
+import { Command, quoted } from "../shell/Command";
 
 export default function BrandNew({ organization }: { organization: string }) {
   return (
@@ -38,37 +36,4 @@ curl ${quoted(`${origin}/metering/events`)} \\
   "type": "conversation.updated", "time": "'$now'",
   "data": {"id": "first-call", "channel": "telephone", "direction": "inbound",
     "status": "completed", "created_at": "'$now'", "duration": 90}}'`;
-}
-
-/** For a shell: nothing inside single quotes means anything but itself. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-function Command({ what, text }: { what: string; text: string }) {
-  const [said, setSaid] = useState("");
-  const copy = async () => {
-    const done = await navigator.clipboard.writeText(text).then(
-      () => "Copied",
-      () => "Select and copy it",
-    );
-    setSaid(done);
-    setTimeout(() => {
-      setSaid("");
-    }, COPIED_MS);
-  };
-  return (
-    <div className="command-box">
-      <pre className="command" tabIndex={0} role="group" aria-label={what}>
-        {text}
-      </pre>
-      <Button size="xs" variant="default" onClick={() => void copy()}>
-        {said === "" ? "Copy" : said}
-        <span className="unseen">&nbsp;{what}</span>
-      </Button>
-      <span role="status" className="unseen">
-        {said}
-      </span>
-    </div>
-  );
 }

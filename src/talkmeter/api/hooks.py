@@ -94,7 +94,7 @@ def _message(request: AnyRequest, service: Service, body: bytes) -> Message:
 async def _take(service: Service, connector: Connector, stack: Provider, message: Message) -> None:
     work = await service.decode(lambda: work_of(connector, stack, message))
     if isinstance(work, Ignored):
-        service.outcomes.note(connector.id, "ignored")
+        service.outcomes.note_ignored(connector.id, work.type)
         return
     [written] = await asyncio.wrap_future(service.writer.submit({connector.org_id: work}))
     for outcome, events in written.bins().items():

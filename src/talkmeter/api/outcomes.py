@@ -4,16 +4,23 @@ It is the connectors' health, no usage: what a process that is killed had not wr
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Final
 
 from talkmeter import clock
-from talkmeter.ledger.arrivals import Bin
-from talkmeter.ledger.connectors import Tally, add_tallies
+from talkmeter.ledger.connectors import IGNORED, Outcome, Tally, add_tallies
 from talkmeter.ledger.engine import Connection
 from talkmeter.period import day_of
 
-Outcome = Bin | Literal["ignored", "rejected"]
 Change = Callable[[Callable[[Connection], None]], Awaitable[None]]
+_Key = tuple[str, int, str, str]
+
+LONGEST_TYPE: Final = 64
+MOST_TYPES: Final = 32
+"""The different types of ignored messages that a process notes of one connector and day; all others are one more.
+
+Types are the sender's own words: without a bound, whoever holds a connector's secret could fill the table.
+"""
+OTHER_TYPES: Final = "others"
 
 
 class Outcomes:
@@ -21,15 +28,21 @@ class Outcomes:
 
     def __init__(self) -> None:
         """Nothing has come yet."""
-        self._waiting: dict[tuple[str, int, str], Tally] = {}
+        self._waiting: dict[_Key, Tally] = {}
         self._writing = False
+        self._types: dict[str, set[str]] = {}
+        self._day_of_types = 0
 
     def note(self, connector_id: str, outcome: Outcome, messages: int = 1) -> None:
         """Count messages of a connector that came to an outcome now."""
         now = clock.now()
-        key = connector_id, day_of(now), outcome
-        before = self._waiting.get(key)
-        self._waiting[key] = Tally(key[1], outcome, messages + (before.messages if before else 0), now)
+        self._add(connector_id, Tally(day_of(now), outcome, "", messages, now))
+
+    def note_ignored(self, connector_id: str, type_: str) -> None:
+        """Count a message of a type that is not metered."""
+        now = clock.now()
+        detail = self._noted_type(connector_id, day_of(now), type_)
+        self._add(connector_id, Tally(day_of(now), IGNORED, detail, 1, now))
 
     async def flush(self, change: Change) -> None:
         """Write what waits; where that is under way already, it is taken along."""
@@ -38,11 +51,48 @@ class Outcomes:
         self._writing = True
         try:
             while self._waiting:
-                await change(self.write)
+                await self._write_waiting(change)
         finally:
             self._writing = False
 
     def write(self, connection: Connection) -> None:
         """Write what waits in the caller's transaction."""
+        _write(connection, self._take())
+
+    async def _write_waiting(self, change: Change) -> None:
+        # Taken here and not in the thread that writes: a message noted meanwhile would be in both.
+        taken = self._take()
+        try:
+            await change(lambda connection: _write(connection, taken))
+        except Exception:
+            for (connector_id, *_), tally in taken.items():
+                self._add(connector_id, tally)
+            raise
+
+    def _take(self) -> dict[_Key, Tally]:
         taken, self._waiting = self._waiting, {}
-        add_tallies(connection, [(connector_id, tally) for (connector_id, _, _), tally in taken.items()])
+        return taken
+
+    def _add(self, connector_id: str, tally: Tally) -> None:
+        key = connector_id, tally.day, tally.outcome, tally.detail
+        before = self._waiting.get(key)
+        if before is not None:
+            messages, last_at = before.messages + tally.messages, max(before.last_at, tally.last_at)
+            tally = tally._replace(messages=messages, last_at=last_at)
+        self._waiting[key] = tally
+
+    def _noted_type(self, connector_id: str, day: int, type_: str) -> str:
+        """A type as it is kept; that of all others where a connector has sent too many different ones today."""
+        if day != self._day_of_types:
+            self._types.clear()
+            self._day_of_types = day
+        kept = "".join(letter if letter.isprintable() else "?" for letter in type_[:LONGEST_TYPE]) or OTHER_TYPES
+        noted = self._types.setdefault(connector_id, set())
+        if kept not in noted and len(noted) >= MOST_TYPES:
+            return OTHER_TYPES
+        noted.add(kept)
+        return kept
+
+
+def _write(connection: Connection, tallies: dict[_Key, Tally]) -> None:
+    add_tallies(connection, [(connector_id, tally) for (connector_id, *_), tally in tallies.items()])

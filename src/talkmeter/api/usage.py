@@ -36,6 +36,7 @@ from talkmeter.period import Present, present, read_window
 from talkmeter.records import RecordKey
 from talkmeter.usage.breakdown import Breakdown, read_breakdown
 from talkmeter.usage.compare import compared_windows
+from talkmeter.usage.connectors import Connectors, read_connectors
 from talkmeter.usage.history import History, read_history
 from talkmeter.usage.inventory import Items, read_items
 from talkmeter.usage.questions import (
@@ -195,6 +196,29 @@ async def get_inventory(request: AnyRequest) -> Response[bytes]:
     return _json(await service.read(ask))
 
 
+@get(
+    "/admin/usage/connectors",
+    guards=[requires(BILLING_MANAGE)],
+    operation_class=query_of(),
+    responses={
+        200: json_answer(Connectors, "Each connector, those in use first."),
+        **documented(401, 403, 422),
+    },
+    summary="How the connectors are doing",
+)
+async def get_connectors(request: AnyRequest) -> Response[bytes]:
+    """What became of the messages of the organization's connectors, and which of them have gone silent."""
+    read_parameters(request)
+    org_id = organization_of(caller_of(request))
+    service: Service = request.app.state.service
+    now = clock.now()
+
+    def ask(connection: Connection) -> Connectors:
+        return read_connectors(connection, org_id, now)
+
+    return _json(await service.read(ask))
+
+
 async def _answer(
     request: AnyRequest, now: Present, ask: Callable[[Connection, Revision], object], route: str, *query: object
 ) -> Response[bytes]:
@@ -242,7 +266,15 @@ def _last_part(request: AnyRequest, kind: str) -> str:
 
 usage_router = Router(
     path="/",
-    route_handlers=[get_summary, get_breakdown, get_records, get_record, get_record_of_slashes, get_inventory],
+    route_handlers=[
+        get_summary,
+        get_breakdown,
+        get_records,
+        get_record,
+        get_record_of_slashes,
+        get_inventory,
+        get_connectors,
+    ],
     tags=["Usage"],
     security=[{"bearer": []}],
 )

@@ -55,9 +55,6 @@ def fill_of(map_: Map, name: str) -> Fill:
             return text
 
 
-# --------------------------------------------------------------------------------------------------------- texts
-
-
 def constant_text(constant: Constant) -> str:
     """A constant of a map, as a cell would have it."""
     return str(constant).lower() if isinstance(constant, bool) else str(constant)
@@ -109,9 +106,6 @@ def _filled(name: str, template: str, places: dict[str, int], nothing: frozenset
         raise _wrong(name, f"column {shown(empty[0])} is empty, and the template needs it")
 
     return fill
-
-
-# -------------------------------------------------------------------------------------------------------- values
 
 
 def _word(name: str, text: str, words: frozenset[str]) -> str | None:

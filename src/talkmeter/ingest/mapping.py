@@ -175,9 +175,6 @@ def words_of(type_: str, name: str) -> tuple[str, ...]:
     return get_args(closed.get(name))
 
 
-# ------------------------------------------------------------------------------------------------------ checking
-
-
 def _checked(tables: dict[str, object], org_id: str | None) -> Map:
     for name in tables:
         if name not in ("file", "event", "data"):

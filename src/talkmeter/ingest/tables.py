@@ -62,9 +62,6 @@ def places_of(path: Path, there: Sequence[str], wanted: Sequence[str]) -> list[i
     return [there.index(name) for name in wanted]
 
 
-# ----------------------------------------------------------------------------------------------------------- CSV
-
-
 class _CountedFile(io.FileIO):
     """A file that knows how much of it was read, also where it is a pipe."""
 
@@ -165,9 +162,6 @@ def _is_text(cell: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-# ------------------------------------------------------------------------------------------------------- Parquet
 
 
 def _require_parquet() -> None:

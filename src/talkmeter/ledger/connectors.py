@@ -4,7 +4,7 @@ The key is TALKMETER_SECRET_KEY. It never stands in the database, so that a copy
 """
 
 import secrets
-from typing import NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -12,8 +12,15 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from talkmeter.errors import Misconfigured
 from talkmeter.ledger import tables
+from talkmeter.ledger.arrivals import Bin
 from talkmeter.ledger.statements import Compiled, OnConflict, Row, insert_rows, integer
 
+Outcome = Bin | Literal["ignored", "rejected"]
+"""What became of a connector's message: a bin of the ledger, of a type that is not metered, or not proved."""
+IGNORED: Final = "ignored"
+REJECTED: Final = "rejected"
+SOURCES: Final = "/connectors/"
+"""What the source of all that a connector tells begins with; its id follows."""
 _connector = tables.connector.c
 _outcome = tables.connector_outcome.c
 _FIND = Compiled(select(*_connector).where(_connector.id == bindparam("id")))
@@ -25,9 +32,9 @@ _DISABLE = Compiled(
 )
 _KEEP = Compiled(update(tables.connector).where(_connector.id == bindparam("id_")).values(secrets=bindparam("kept")))
 _OUTCOMES = Compiled(
-    select(_outcome.day, _outcome.outcome, _outcome.messages, _outcome.last_at)
+    select(_outcome.day, _outcome.outcome, _outcome.detail, _outcome.messages, _outcome.last_at)
     .where(_outcome.connector_id == bindparam("id"), _outcome.day >= bindparam("first"))
-    .order_by(_outcome.day, _outcome.outcome)
+    .order_by(_outcome.day, _outcome.outcome, _outcome.detail)
 )
 
 
@@ -43,10 +50,14 @@ class Connector(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """How many messages of a day (since 1970) came to one outcome, and when the last did, in microseconds."""
+    """How many messages of a day (since 1970) came to one outcome, and when the last did, in microseconds.
+
+    `detail` is the type of ignored messages, and empty of all others.
+    """
 
     day: int
     outcome: str
+    detail: str
     messages: int
     last_at: int
 
@@ -124,8 +135,8 @@ def add_tallies(connection: Connection, tallies: list[tuple[str, Tally]]) -> Non
 def read_tallies(connection: Connection, id_: str, first: int) -> list[Tally]:
     """What became of a connector's messages since a day, in order."""
     return [
-        Tally(integer(day), str(outcome), integer(messages), integer(last_at))
-        for day, outcome, messages, last_at in _OUTCOMES.run(connection, (id_, first))
+        Tally(integer(day), str(outcome), str(detail), integer(messages), integer(last_at))
+        for day, outcome, detail, messages, last_at in _OUTCOMES.run(connection, (id_, first))
     ]
 
 

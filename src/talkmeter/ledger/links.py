@@ -6,14 +6,14 @@ unless it says otherwise), among these the one that most name, then the smallest
 (docs/counting.md, "One call, two sides").
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
 from talkmeter.ledger import tables
 from talkmeter.ledger.arrivals import AGENT, SIDES, Side
-from talkmeter.ledger.statements import Compiled, OnConflict, chunks, insert_rows
+from talkmeter.ledger.statements import Compiled, OnConflict, Row, chunks, insert_rows
 from talkmeter.records import UNCOUNTED_STATUS, Conversation, State
 
 MOST_OF_ONE_CALL: Final = 200
@@ -22,10 +22,9 @@ _PREFERRED: Final = "counted_side"
 
 _link = tables.conversation_link.c
 _setting = tables.organization_setting.c
+# Without the side, which its index does not hold: SQLite would rather read all of an organization's key.
 _CALLS = Compiled(
-    select(_link.call, _link.id, _link.side).where(
-        _link.org_id == bindparam("org"), _link.id.in_(bindparam("ids", expanding=True))
-    )
+    select(_link.call).where(_link.org_id == bindparam("org"), _link.id.in_(bindparam("ids", expanding=True)))
 )
 _MEMBERS = Compiled(
     select(_link.call, _link.id, _link.side).where(
@@ -98,10 +97,11 @@ def _members_of(connection: Connection, org_id: str, id_: str) -> list[Member]:
     named_by: dict[str, set[str]] = {}
     new_ids, calls = {id_}, set[str]()
     while new_ids and len(sides) <= MOST_OF_ONE_CALL:
-        rows = list(_run(connection, _CALLS, org_id, new_ids))
-        new_calls = {call for call, _, _ in rows} - calls
+        new_calls = {str(call) for (call,) in _run(connection, _CALLS, org_id, new_ids)} - calls
         calls |= new_calls
-        rows += _run(connection, _MEMBERS, org_id, new_calls)
+        rows = [
+            (str(call), str(member), str(side)) for call, member, side in _run(connection, _MEMBERS, org_id, new_calls)
+        ]
         new_ids = {member for _, member, _ in rows} - sides.keys()
         for call, member, side in rows:
             sides[member] = SIDES[side]
@@ -109,12 +109,9 @@ def _members_of(connection: Connection, org_id: str, id_: str) -> list[Member]:
     return [Member(member, side, len(named_by.get(member, ()))) for member, side in sorted(sides.items())]
 
 
-def _run(connection: Connection, query: Compiled, org_id: str, wanted: set[str]) -> list[tuple[str, str, str]]:
-    found: list[tuple[str, str, str]] = []
+def _run(connection: Connection, query: Compiled, org_id: str, wanted: set[str]) -> Iterator[Row]:
     for part in chunks([(one,) for one in sorted(wanted)]):
-        rows = query.run(connection, (org_id, *(one for (one,) in part)), expanded=len(part))
-        found += [(str(call), str(id_), str(side)) for call, id_, side in rows]
-    return found
+        yield from query.run(connection, (org_id, *(one for (one,) in part)), expanded=len(part))
 
 
 def linked_of(members: Iterable[Member], states: Mapping[str, State], preferred: Side) -> dict[str, str | None]:

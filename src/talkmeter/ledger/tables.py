@@ -304,6 +304,7 @@ connector = Table(
     Column("disabled_at", BigInteger()),
     PrimaryKeyConstraint("id"),
 )
+Index("connector_organization", connector.c.org_id)
 
 connector_outcome = Table(
     "connector_outcome",
@@ -311,9 +312,11 @@ connector_outcome = Table(
     Column("connector_id", Key, nullable=False),
     Column("day", Integer(), nullable=False),
     Column("outcome", Key, nullable=False),
+    # Of ignored messages their type, of all others the empty string.
+    Column("detail", Key, nullable=False),
     Column("messages", BigInteger(), nullable=False),
     Column("last_at", BigInteger(), nullable=False),
-    PrimaryKeyConstraint("connector_id", "day", "outcome"),
+    PrimaryKeyConstraint("connector_id", "day", "outcome", "detail"),
 )
 
 meta = Table(

@@ -15,7 +15,8 @@ import msgspec
 from talkmeter.errors import shown
 from talkmeter.ingest.connectors.provider import Amended, Ignored, Message, NotUnderstood, Provider, Told
 from talkmeter.ledger.arrivals import Amendment, Arrival, Reason, Rejection, Sighting, Work
-from talkmeter.ledger.connectors import Connector
+from talkmeter.ledger.connectors import SOURCES, Connector
+from talkmeter.period import LATEST_INSTANT
 from talkmeter.records import State, data_hash
 
 LONGEST_KEPT: Final = 128
@@ -25,7 +26,14 @@ _TELLING: Final = re.compile(
     r"duration|time|timestamp|at|secs|sec|ms|minutes|sequence|event_name|kind|version)$"
 )
 """Names of fields that say what a message is about; the rest may be words of people, numbers of callers, secrets."""
-_PHONE: Final = re.compile(r"^\W*\+?[\d\s().-]{7,}$|^sips?:|^client:|@", re.IGNORECASE)
+_FIELD: Final = re.compile(r"[A-Za-z_$@][\w$.:-]*", re.ASCII)
+"""What stacks call a field. A name of another kind may itself be somebody's number or name: `{"+1500…": {…}}`."""
+_PHONE: Final = re.compile(r"^(?:[a-z]+:)*\W*[\d\s().-]{7,}$|\+[\d\s().-]{7,}|^sips?:|^client:|^tel:|@", re.IGNORECASE)
+_LARGEST_KEPT: Final = 999_999
+"""Longer numbers may be somebody's to be called by; but instants are as long, and they are known by name and range."""
+_INSTANT: Final = re.compile(r"(^|_)(time|timestamp|at|secs|sec|ms)$")
+_LATEST_SEC: Final = LATEST_INSTANT // 1_000_000
+_EARLIEST_MS: Final = 100_000_000_000
 _WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[\s.-]+")
 
 
@@ -45,7 +53,7 @@ def _work(connector: Connector, arrivals: Sequence[Arrival | Sighting]) -> Work:
 
 
 def _arrival(connector: Connector, provider: Provider, one: Told | Amended) -> State | Sighting:
-    source = f"/connectors/{connector.id}"
+    source = SOURCES + connector.id
     id_ = one.id if provider.side is None and provider.name == "signed" else f"{provider.name}:{one.id}"
     if isinstance(one, Amended):
         of: State | Amendment = Amendment(connector.org_id, id_, one.amend, one.time, source, one.event_id)
@@ -99,15 +107,22 @@ def _keep(value: object, path: str, kept: dict[str, object], depth: int) -> None
         return
     if isinstance(value, dict):
         for name, inner in value.items():
-            if isinstance(name, str) and len(name) <= LONGEST_KEPT:
+            if isinstance(name, str) and len(name) <= LONGEST_KEPT and _FIELD.fullmatch(name):
                 _keep(inner, f"{path}.{name}" if path else name, kept, depth + 1)
         return
     name = _WORDS.sub("_", path.rpartition(".")[2]).lower()
-    if _TELLING.search(name) and _is_plain(value):
+    if _TELLING.search(name) and _is_plain(name, value):
         kept[shown(path).strip("'")] = value
 
 
-def _is_plain(value: object) -> bool:
+def _is_plain(name: str, value: object) -> bool:
     if isinstance(value, str):
         return len(value) <= LONGEST_KEPT and _PHONE.search(value) is None
-    return value is None or isinstance(value, bool | int | float)
+    if isinstance(value, int | float):
+        return abs(value) <= _LARGEST_KEPT or (_INSTANT.search(name) is not None and _is_instant(value))
+    return value is None
+
+
+def _is_instant(number: float) -> bool:
+    """Whether a number may be the seconds or the milliseconds since 1970."""
+    return 0 <= number <= _LATEST_SEC or _EARLIEST_MS <= number <= _LATEST_SEC * 1_000

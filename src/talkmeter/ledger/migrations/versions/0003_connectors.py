@@ -38,7 +38,9 @@ def upgrade() -> None:
         sa.Column("connector_id", KEY, nullable=False),
         sa.Column("day", sa.Integer(), nullable=False),
         sa.Column("outcome", KEY, nullable=False),
+        sa.Column("detail", KEY, nullable=False),
         sa.Column("messages", sa.BigInteger(), nullable=False),
         sa.Column("last_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("connector_id", "day", "outcome", name="connector_outcome_pk"),
+        sa.PrimaryKeyConstraint("connector_id", "day", "outcome", "detail", name="connector_outcome_pk"),
     )
+    op.create_index("connector_organization", "connector", ["org_id"])

@@ -1,0 +1,236 @@
+"""How an organization's connectors are doing: what became of their messages, and which have gone silent.
+
+Messages are counted by UTC day. Connectors and their outcomes stand in tables that are not distributed, so that all of
+an organization's are read at once; its open conversations are one question more.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Final, NamedTuple
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, select
+
+from talkmeter.ledger import tables
+from talkmeter.ledger.connectors import IGNORED, REJECTED, SOURCES
+from talkmeter.ledger.statements import Compiled, Row, integer
+from talkmeter.period import MICROSECONDS_PER_HOUR, day_of, format_day, format_instant
+
+DAYS: Final = 7
+SILENT_HOURS: Final = 24
+MOST_TYPES: Final = 20
+
+
+class OutcomeCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """How many messages came to each outcome (docs/connectors/README.md)."""
+
+    accepted: int
+    duplicate: int
+    conflicting: int
+    stale: int
+    quarantined: int
+    ignored: int
+    rejected: int
+
+
+class OutcomesOfDay(msgspec.Struct, frozen=True, kw_only=True):
+    """The same of one UTC day."""
+
+    date: Annotated[str, Meta(description="The day, YYYY-MM-DD.")]
+    accepted: int
+    duplicate: int
+    conflicting: int
+    stale: int
+    quarantined: int
+    ignored: int
+    rejected: int
+
+
+class IgnoredType(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages of a type that is not metered."""
+
+    type: Annotated[str, Meta(description="As the stack calls it; `others` where it sent very many different ones.")]
+    messages: int
+    last_at: str
+
+
+class ConnectorHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """A connector, and what became of its messages on the last seven UTC days, today among them."""
+
+    id: str
+    provider: str
+    created_at: str
+    disabled_at: Annotated[str | None, Meta(description="Since when it takes no messages; null: it is in use.")]
+    last_event_at: Annotated[
+        str | None, Meta(description="When the last message came that was proved; null: none has.")
+    ]
+    last_rejected_at: Annotated[str | None, Meta(description="When the last one came that was not.")]
+    outcomes: OutcomeCounts
+    days: Annotated[list[OutcomesOfDay], Meta(description="Seven days, the oldest first; they add up to `outcomes`.")]
+    ignored_types: Annotated[
+        list[IgnoredType], Meta(description="Of the same days; those with the most messages first, at most 20.")
+    ]
+    open_conversations: Annotated[
+        int, Meta(description="Its conversations that have not ended, without email, which may rest for days.")
+    ]
+    silent_hours: Annotated[
+        int | None,
+        Meta(
+            description="Whole hours since its last message: where they are 24 or more, and some came every day before."
+        ),
+    ]
+
+
+class Connectors(msgspec.Struct, frozen=True, kw_only=True):
+    """The connectors of an organization: those in use first, then by when they were made."""
+
+    organization_id: str
+    as_of: str
+    connectors: list[ConnectorHealth]
+
+
+_connector = tables.connector.c
+_outcome = tables.connector_outcome.c
+_call = tables.conversation.c
+_told = tables.connector_outcome.alias("told")
+_rejected: ColumnElement[str] = literal_column(f"'{REJECTED}'")
+_joined = tables.connector.join(tables.connector_outcome, _outcome.connector_id == _connector.id)
+_last_rejected_at = (
+    select(_told.c.last_at)
+    .where(_told.c.connector_id == _connector.id, _told.c.outcome == _rejected)
+    .order_by(_told.c.day.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_last_day = (
+    select(_told.c.day)
+    .where(_told.c.connector_id == _connector.id, _told.c.outcome != _rejected)
+    .order_by(_told.c.day.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_CONNECTORS = Compiled(
+    select(_connector.id, _connector.provider, _connector.created_at, _connector.disabled_at, _last_rejected_at).where(
+        _connector.org_id == bindparam("org")
+    )
+)
+_DAYS_TOLD = Compiled(
+    select(_outcome.connector_id, _outcome.day, func.max(_outcome.last_at))
+    .select_from(_joined)
+    .where(
+        _connector.org_id == bindparam("org"),
+        _outcome.outcome != _rejected,
+        _outcome.day > _last_day - literal_column(str(DAYS)),
+    )
+    .group_by(_outcome.connector_id, _outcome.day)
+)
+"""Of each connector the days with proved messages, among the seven that end with the last such day."""
+_TALLIES = Compiled(
+    select(_outcome.connector_id, _outcome.day, _outcome.outcome, _outcome.detail, _outcome.messages, _outcome.last_at)
+    .select_from(_joined)
+    .where(_connector.org_id == bindparam("org"), _outcome.day >= bindparam("first"), _outcome.day <= bindparam("last"))
+)
+_OPEN = Compiled(
+    select(_call.source, func.count())
+    .where(
+        _call.org_id == bindparam("org"),
+        tables.MAY_BE_STALE,
+        _call.source >= bindparam("from"),
+        _call.source < bindparam("to"),
+    )
+    .group_by(_call.source)
+)
+_AFTER_SOURCES: Final = SOURCES[:-1] + chr(ord(SOURCES[-1]) + 1)
+
+
+class _Tally(NamedTuple):
+    """Messages of a day that came to one outcome; of ignored ones `detail` is their type."""
+
+    day: int
+    outcome: str
+    detail: str
+    messages: int
+    last_at: int
+
+
+class _Told(NamedTuple):
+    """What is known of an organization's connectors, each by its id."""
+
+    days: Mapping[str, Mapping[int, int]]
+    """On which days they told something, up to the last such one, and when last on each."""
+    tallies: Mapping[str, list[_Tally]]
+    open: Mapping[str, int]
+
+
+def read_connectors(connection: Connection, org_id: str, now: int) -> Connectors:
+    """The health of an organization's connectors at an instant, in microseconds."""
+    rows = _CONNECTORS.run(connection, (org_id,))
+    told = _read_told(connection, org_id, day_of(now)) if rows else _Told({}, {}, {})
+    rows.sort(key=lambda row: (row[3] is not None, integer(row[2]), str(row[0])))
+    return Connectors(
+        organization_id=org_id,
+        as_of=format_instant(now),
+        connectors=[_health_of(row, told, now) for row in rows],
+    )
+
+
+def _read_told(connection: Connection, org_id: str, today: int) -> _Told:
+    days: dict[str, dict[int, int]] = {}
+    for id_, day, last_at in _DAYS_TOLD.run(connection, (org_id,)):
+        days.setdefault(str(id_), {})[integer(day)] = integer(last_at)
+    tallies: dict[str, list[_Tally]] = {}
+    for id_, day, outcome, detail, *amounts in _TALLIES.run(connection, (org_id, today - DAYS + 1, today)):
+        tally = _Tally(integer(day), str(outcome), str(detail), *map(integer, amounts))
+        tallies.setdefault(str(id_), []).append(tally)
+    sources = _OPEN.run(connection, (org_id, SOURCES, _AFTER_SOURCES))
+    return _Told(days, tallies, {str(source).removeprefix(SOURCES): integer(count) for source, count in sources})
+
+
+def _health_of(row: Row, told: _Told, now: int) -> ConnectorHealth:
+    id_, provider, created_at, disabled_at, last_rejected_at = row
+    days, tallies = told.days.get(str(id_), {}), told.tallies.get(str(id_), [])
+    last_event_at = days[max(days)] if days else None
+    today = day_of(now)
+    return ConnectorHealth(
+        id=str(id_),
+        provider=str(provider),
+        created_at=format_instant(integer(created_at)),
+        disabled_at=None if disabled_at is None else format_instant(integer(disabled_at)),
+        last_event_at=None if last_event_at is None else format_instant(last_event_at),
+        last_rejected_at=None if last_rejected_at is None else format_instant(integer(last_rejected_at)),
+        outcomes=OutcomeCounts(**_counts(tallies)),
+        days=[
+            OutcomesOfDay(date=format_day(day), **_counts(one for one in tallies if one.day == day))
+            for day in range(today - DAYS + 1, today + 1)
+        ],
+        ignored_types=_ignored_types(tallies),
+        open_conversations=told.open.get(str(id_), 0),
+        silent_hours=None if disabled_at is not None else _silent_hours(days, now),
+    )
+
+
+def _counts(tallies: Iterable[_Tally]) -> dict[str, int]:
+    counts = dict.fromkeys(OutcomeCounts.__struct_fields__, 0)
+    for tally in tallies:
+        counts[tally.outcome] += tally.messages
+    return counts
+
+
+def _ignored_types(tallies: list[_Tally]) -> list[IgnoredType]:
+    messages: Counter[str] = Counter()
+    last_at: dict[str, int] = {}
+    for tally in tallies:
+        if tally.outcome == IGNORED:
+            messages[tally.detail] += tally.messages
+            last_at[tally.detail] = max(last_at.get(tally.detail, 0), tally.last_at)
+    most = sorted(messages, key=lambda type_: (-messages[type_], type_))[:MOST_TYPES]
+    return [IgnoredType(type=one, messages=messages[one], last_at=format_instant(last_at[one])) for one in most]
+
+
+def _silent_hours(days: Mapping[int, int], now: int) -> int | None:
+    """For how many whole hours nothing has come from a connector that told something every day before."""
+    if len(days) < DAYS:
+        return None
+    hours = (now - days[max(days)]) // MICROSECONDS_PER_HOUR
+    return hours if hours >= SILENT_HOURS else None

@@ -1,0 +1,99 @@
+"""An organization whose calls come over connectors: what its stacks told, sent as they send it, and one gone silent.
+
+The connectors stand in the order in which they were made, the one that is disabled last.
+"""
+
+import json
+from base64 import b64encode
+from hmac import digest
+from typing import Final, NamedTuple
+from urllib.parse import urlencode
+
+import httpx
+
+from talkmeter import clock
+from talkmeter.ledger.connectors import Tally, add_tallies, disable_connector
+from talkmeter.ledger.engine import writing
+from talkmeter.period import MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR, day_of
+from tests.connectors.connected import Hook, Metering
+
+PHONES: Final = "phones"
+CARRIER_CALL: Final = "twilio:CA1"
+AGENT_CALL: Final = "vapi:call-1"
+SILENT_HOURS: Final = 31
+_SECRET: Final = "a secret of 32 characters or more"
+
+
+class Stacks(NamedTuple):
+    """The connectors of PHONES."""
+
+    twilio: Hook
+    vapi: Hook
+    retell: Hook
+    """Told something on seven days in a row, and nothing for SILENT_HOURS."""
+    n8n: Hook
+    """Disabled."""
+
+
+def connect_stacks(metering: Metering) -> Stacks:
+    """Make the connectors, and let the stacks tell what they have to tell."""
+    made = [metering.connect(provider, _SECRET, org_id=PHONES) for provider in Stacks._fields]
+    stacks = Stacks(*made)
+    _twilio(stacks.twilio, "CA1", "completed", CallDuration="65")
+    _twilio(stacks.twilio, "CA2", "in-progress")
+    for _ in range(2):
+        assert _vapi(stacks.vapi, report("call-1", carrier="CA1")).status_code == 200
+    for type_ in ("status-update", "status-update", "transcript"):
+        assert _vapi(stacks.vapi, {"type": type_}).status_code == 200
+    assert _vapi(stacks.vapi, {"type": "end-of-call-report"}).status_code == 200
+    assert _vapi(stacks.vapi, report("call-2"), secret="another").status_code == 401
+    assert stacks.twilio.outcomes(2) == {"accepted": 2}
+    told = {"accepted": 1, "duplicate": 1, "ignored": 3, "quarantined": 1, "rejected": 1}
+    assert stacks.vapi.outcomes(7) == told
+    _silence(stacks.retell)
+    with writing(metering.engine) as connection:
+        assert disable_connector(connection, stacks.n8n.id, clock.now())
+    return stacks
+
+
+def report(call_id: str, carrier: str = "") -> dict[str, object]:
+    """Vapi's report of a call of 60 seconds in March, perhaps over a number of Twilio."""
+    over = {"phoneCallProvider": "twilio", "phoneCallProviderId": carrier} if carrier else {}
+    return {
+        "type": "end-of-call-report",
+        "endedReason": "customer-ended-call",
+        "startedAt": "2026-03-14T09:00:05Z",
+        "endedAt": "2026-03-14T09:01:05Z",
+        "call": {"id": call_id, "type": "inboundPhoneCall", "createdAt": "2026-03-14T09:00:00Z", **over},
+    }
+
+
+def _vapi(hook: Hook, message: dict[str, object], secret: str = _SECRET) -> httpx.Response:
+    body = json.dumps({"message": message})
+    headers = {"Content-Type": "application/json", "X-Vapi-Secret": secret}
+    return httpx.post(hook.url, content=body, headers=headers)
+
+
+def _twilio(hook: Hook, call: str, status: str, **fields: str) -> None:
+    form = {
+        "CallSid": call,
+        "CallStatus": status,
+        "CallbackSource": "call-progress-events",
+        "Direction": "inbound",
+        "Timestamp": "Sat, 14 Mar 2026 09:01:05 +0000",
+        "To": "+15005550006",
+        "From": "+15005550001",
+        **fields,
+    }
+    text = hook.url + "".join(name + form[name] for name in sorted(form))
+    signature = b64encode(digest(_SECRET.encode(), text.encode(), "sha1")).decode()
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": signature}
+    assert httpx.post(hook.url, content=urlencode(form), headers=headers).is_success
+
+
+def _silence(hook: Hook) -> None:
+    """Four messages on each of seven days, the last of them SILENT_HOURS and a half ago."""
+    last = clock.now() - SILENT_HOURS * MICROSECONDS_PER_HOUR - MICROSECONDS_PER_HOUR // 2
+    times = [last - days * MICROSECONDS_PER_DAY for days in range(7)]
+    with writing(hook.metering.engine) as connection:
+        add_tallies(connection, [(hook.id, Tally(day_of(time), "accepted", "", 4, time)) for time in times])
