@@ -17,6 +17,7 @@ from talkmeter.cli.link import link
 from talkmeter.cli.migrate import migrate
 from talkmeter.cli.orgs import orgs
 from talkmeter.cli.quarantine import quarantine
+from talkmeter.cli.reconcile import reconcile
 from talkmeter.cli.records import records
 from talkmeter.cli.serve import serve
 from talkmeter.cli.summary import summary
@@ -35,7 +36,7 @@ def cli() -> None:
 
 
 _COMMANDS: tuple[click.Command, ...] = (
-    *(serve, demo, migrate, orgs, keys, tokens, link, connectors, ingest),
+    *(serve, demo, migrate, orgs, keys, tokens, link, connectors, ingest, reconcile),
     *(summary, breakdown, records, export, verify, quarantine, backup, copy),
 )
 for command in _COMMANDS:

@@ -65,26 +65,32 @@ def list_() -> None:
 @connectors.command("show")
 @click.argument("connector_id")
 def show(connector_id: str) -> None:
-    """The address of a connector, and what became of its messages on each of the last 7 days."""
+    """The address of a connector, what became of its messages on each of the last 7 days, and whether it is silent."""
     from talkmeter.api.hooks import HOOKS_PATH
     from talkmeter.cli.database import opened
     from talkmeter.ledger.connectors import read_tallies
     from talkmeter.ledger.engine import reading
     from talkmeter.period import day_of, format_day, format_instant
+    from talkmeter.usage.connectors import DAYS, read_connectors
 
-    settings = load_settings()
+    settings, now = load_settings(), clock.now()
     with opened(settings) as engine:
-        one = _find(engine, connector_id)
+        one = require_connector(engine, connector_id)
         with reading(engine) as connection:
-            tallies = read_tallies(connection, one.id, day_of(clock.now()) - 6)
+            tallies = read_tallies(connection, one.id, day_of(now) - DAYS + 1)
+            all_of_organization = read_connectors(connection, one.org_id, now).connectors
+    [health] = (health for health in all_of_organization if health.id == one.id)
     click.echo(f"{public_url(settings)}{HOOKS_PATH}/{one.provider}/{one.id}")
-    state = "in use" if one.disabled_at is None else f"disabled at {format_instant(one.disabled_at)}"
-    click.echo(f"{one.provider} of {one.org_id}, made {format_instant(one.created_at)}, {state}")
+    state = "in use" if health.disabled_at is None else f"disabled at {health.disabled_at}"
+    click.echo(f"{one.provider} of {one.org_id}, made {health.created_at}, {state}")
     for tally in tallies:
-        last = format_instant(tally.last_at)
-        click.echo(f"{format_day(tally.day)}  {tally.outcome:<11}  {tally.messages:>7,}  last {last}")
+        last = f"last {format_instant(tally.last_at)}  {tally.detail}".rstrip()
+        click.echo(f"{format_day(tally.day)}  {tally.outcome:<11}  {tally.messages:>7,}  {last}")
     if not tallies:
-        click.echo("Nothing has come in the last 7 days.")
+        click.echo(f"Nothing has come in the last {DAYS} days.")
+    click.echo(f"Open conversations: {health.open_conversations:,}.")
+    if health.silent_hours is not None:
+        click.echo(f"Silent for {health.silent_hours:,} hours although messages came every day before.")
 
 
 @connectors.command("disable")
@@ -96,7 +102,7 @@ def disable(connector_id: str) -> None:
     from talkmeter.ledger.engine import writing
 
     with opened() as engine:
-        one = _find(engine, connector_id)
+        one = require_connector(engine, connector_id)
         with writing(engine) as connection:
             changed = disable_connector(connection, one.id, clock.now())
     click.echo("It is disabled." if changed else "It was disabled already.")
@@ -114,13 +120,28 @@ def rotate(connector_id: str, secret_env: str) -> None:
     settings = load_settings()
     box, secret = SecretBox(settings.secret_key), _secret(secret_env)
     with opened(settings) as engine:
-        one = _find(engine, connector_id)
+        one = require_connector(engine, connector_id)
         before = box.unlock(one)[0]
         if before == secret:
             raise Refused(f"{secret_env} holds the secret that the connector has already.")
         with writing(engine) as connection:
             keep_secrets(connection, one.id, box.lock([secret, before]))
     click.echo("Both secrets are valid now; rotate again with the new one's successor to end the old one.")
+
+
+@connectors.command("test")
+@click.argument("connector_id")
+def test(connector_id: str) -> None:
+    """Send a signed message that is not counted to a connector's public address, and say what came of it."""
+    from talkmeter.cli.database import opened
+    from talkmeter.cli.reaching import try_connector
+    from talkmeter.ledger.connectors import SecretBox
+
+    settings = load_settings()
+    with opened(settings) as engine:
+        one = require_connector(engine, connector_id)
+    secret = SecretBox(settings.secret_key).unlock(one)[0]
+    click.echo(try_connector(one, public_url(settings), secret))
 
 
 @connectors.command("prefer")
@@ -149,7 +170,8 @@ def _secret(variable: str) -> str:
     return secret
 
 
-def _find(engine: "Engine", connector_id: str) -> "Connector":
+def require_connector(engine: "Engine", connector_id: str) -> "Connector":
+    """The connector of an id. Refused where there is none."""
     from talkmeter.ledger.connectors import find_connector
     from talkmeter.ledger.engine import reading
 

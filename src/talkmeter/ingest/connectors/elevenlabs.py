@@ -17,8 +17,24 @@ from talkmeter.ingest.connectors.payload import (
     read_unix,
     require_id,
 )
-from talkmeter.ingest.connectors.proof import MICROSECONDS_PER_SECOND, read_header, require_recent, require_secret
-from talkmeter.ingest.connectors.provider import Ignored, Message, NotProved, NotUnderstood, Provider, Reading, Told
+from talkmeter.ingest.connectors.proof import (
+    MICROSECONDS_PER_SECOND,
+    as_bytes,
+    read_header,
+    require_recent,
+    require_secret,
+)
+from talkmeter.ingest.connectors.provider import (
+    TEST,
+    Ignored,
+    Message,
+    NotProved,
+    NotUnderstood,
+    Provider,
+    Reading,
+    Told,
+    posted,
+)
 from talkmeter.records import Channel, Conversation, Direction, Kind, Modality
 
 OVER: Final = "post_call_transcription"
@@ -96,9 +112,17 @@ def prove(message: Message, secrets: Sequence[str]) -> None:
     time, signature = pieces.get("t", ""), pieces.get("v0", "")
     if not _SECONDS.fullmatch(time) or not signature:
         raise NotProved("The header ElevenLabs-Signature must be t=<seconds since 1970>,v0=<hexadecimal digits>.")
-    signed = time.encode() + b"." + message.body
-    require_secret(secrets, signature, lambda secret: hmac.new(secret, signed, sha256).hexdigest())
+    require_secret(secrets, signature, lambda secret: _mac(secret, time, message.body))
     require_recent(int(time) * MICROSECONDS_PER_SECOND, message.received_at, TOLERANCE_SEC)
+
+
+def _mac(secret: bytes, time: str, body: bytes) -> str:
+    return hmac.new(secret, time.encode() + b"." + body, sha256).hexdigest()
+
+
+def _test(secret: str, url: str, now: int) -> Message:
+    body, time = msgspec.json.encode({"type": TEST}), str(now // MICROSECONDS_PER_SECOND)
+    return posted(url, body, {"ElevenLabs-Signature": f"t={time},v0={_mac(as_bytes(secret), time, body)}"}, now)
 
 
 def read(message: Message) -> Reading:
@@ -191,4 +215,4 @@ def _elsewhere(carrier: str | None, call_sid: str | None) -> tuple[str, ...]:
     return (f"twilio:{require_id('CallSid', call_sid)}",)
 
 
-PROVIDER: Final = Provider("elevenlabs", "agent", prove, read, status=200)
+PROVIDER: Final = Provider("elevenlabs", "agent", prove, read, status=200, test=_test)

@@ -5,6 +5,7 @@ from urllib.parse import unquote_to_bytes
 
 from talkmeter.ingest.connectors.provider import NotProved, NotUnderstood
 
+FORM: Final = "application/x-www-form-urlencoded"
 MOST_FIELDS: Final = 1_000
 """More than any carrier sends; a body of millions of ampersands is not worth sorting."""
 

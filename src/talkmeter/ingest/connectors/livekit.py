@@ -24,11 +24,22 @@ from talkmeter.ingest.connectors.payload import (
     read_unix,
     require_id,
 )
-from talkmeter.ingest.connectors.proof import MICROSECONDS_PER_SECOND, read_header, require_secret
-from talkmeter.ingest.connectors.provider import Amended, Ignored, Message, NotProved, NotUnderstood, Provider, Reading
+from talkmeter.ingest.connectors.proof import MICROSECONDS_PER_SECOND, as_bytes, read_header, require_secret
+from talkmeter.ingest.connectors.provider import (
+    TEST,
+    Amended,
+    Ignored,
+    Message,
+    NotProved,
+    NotUnderstood,
+    Provider,
+    Reading,
+    posted,
+)
 from talkmeter.records import Conversation, ConversationStatus
 
 LEEWAY_SEC: Final = 60
+LIFETIME_SEC: Final = 300
 
 _METERED: Final = frozenset(
     {"participant_joined", "participant_left", "participant_connection_aborted", "room_finished"}
@@ -106,8 +117,7 @@ def prove(message: Message, secrets: Sequence[str]) -> None:
     signed, _, signature = token.rpartition(".")
     header, _, claims = signed.partition(".")
     mac = _decoded(signature)
-    text = signed.encode("utf-8", "surrogatepass")
-    require_secret(secrets, mac, lambda secret: hmac.new(secret, text, sha256).digest())
+    require_secret(secrets, mac, lambda secret: _mac(secret, signed))
     try:
         algorithm = msgspec.json.decode(_decoded(header), type=_Algorithm).alg
         told = msgspec.json.decode(_decoded(claims), type=_Claims)
@@ -120,9 +130,29 @@ def prove(message: Message, secrets: Sequence[str]) -> None:
         raise NotProved("The token in the header Authorization had expired when it was received.")
     if max(told.nbf, told.iat) * MICROSECONDS_PER_SECOND > received_at + leeway:
         raise NotProved("The token in the header Authorization is of a time after it was received.")
-    digest = base64.b64encode(sha256(message.body).digest())
-    if not hmac.compare_digest(digest, told.sha256.encode("utf-8", "surrogatepass")):
+    if not hmac.compare_digest(_hash(message.body), as_bytes(told.sha256)):
         raise NotProved("The token in the header Authorization is of another body.")
+
+
+def _mac(secret: bytes, signed: str) -> bytes:
+    return hmac.new(secret, as_bytes(signed), sha256).digest()
+
+
+def _hash(body: bytes) -> bytes:
+    return base64.b64encode(sha256(body).digest())
+
+
+def _test(secret: str, url: str, now: int) -> Message:
+    body, second = msgspec.json.encode({"event": TEST}), now // MICROSECONDS_PER_SECOND
+    claims = {"nbf": second, "exp": second + LIFETIME_SEC, "sha256": _hash(body).decode()}
+    signed = ".".join(_encoded(msgspec.json.encode(part)) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+    token = f"{signed}.{_encoded(_mac(as_bytes(secret), signed))}"
+    return posted(url, body, {"Authorization": token}, now, "application/webhook+json")
+
+
+def _encoded(part: bytes) -> str:
+    """A part of a token, as `_decoded` reads it."""
+    return base64.urlsafe_b64encode(part).rstrip(b"=").decode()
 
 
 def read(message: Message) -> Reading:
@@ -213,4 +243,4 @@ def _decoded(segment: str) -> bytes:
         raise NotProved("The header Authorization must be a token: three parts of base64url.") from None
 
 
-PROVIDER: Final = Provider("livekit", "agent", prove, read)
+PROVIDER: Final = Provider("livekit", "agent", prove, read, test=_test)

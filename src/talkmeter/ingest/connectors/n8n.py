@@ -11,7 +11,16 @@ import msgspec
 from talkmeter.ingest.connectors.carrier import unmetered_type
 from talkmeter.ingest.connectors.payload import read_json, read_optional, read_text_instant, require_id
 from talkmeter.ingest.connectors.proof import read_header, require_secret
-from talkmeter.ingest.connectors.provider import Ignored, Message, NotUnderstood, Provider, Reading, Told
+from talkmeter.ingest.connectors.provider import (
+    TEST,
+    Ignored,
+    Message,
+    NotUnderstood,
+    Provider,
+    Reading,
+    Told,
+    posted,
+)
 from talkmeter.records import Kind, RunStatus, WorkflowExecution
 
 HEADER: Final = "X-Talkmeter-Secret"
@@ -45,6 +54,10 @@ def prove(message: Message, secrets: Sequence[str]) -> None:
     require_secret(secrets, read_header(message, HEADER), lambda secret: secret)
 
 
+def _test(secret: str, url: str, now: int) -> Message:
+    return posted(url, msgspec.json.encode({"eventName": TEST}), {HEADER: secret}, now)
+
+
 def read(message: Message) -> Reading:
     """A run that started or ended; events of nodes, users and all others are not metered."""
     name = read_json(message.body, _Event).event_name
@@ -68,4 +81,4 @@ def _text_of(id_: str | int | None) -> str | None:
     return None if id_ is None else str(id_)
 
 
-PROVIDER: Final = Provider("n8n", None, prove, read)
+PROVIDER: Final = Provider("n8n", None, prove, read, test=_test)

@@ -18,10 +18,20 @@ from talkmeter.ingest.connectors.carrier import (
     split_url,
     unmetered_type,
 )
-from talkmeter.ingest.connectors.forms import Form, read_form, text_of
+from talkmeter.ingest.connectors.forms import FORM, Form, read_form, text_of
 from talkmeter.ingest.connectors.payload import read_optional, require_id, require_range
 from talkmeter.ingest.connectors.proof import as_bytes, read_header, require_secrets, require_signature
-from talkmeter.ingest.connectors.provider import Ignored, Message, NotProved, NotUnderstood, Provider, Reading, Told
+from talkmeter.ingest.connectors.provider import (
+    TEST,
+    Ignored,
+    Message,
+    NotProved,
+    NotUnderstood,
+    Provider,
+    Reading,
+    Told,
+    posted,
+)
 from talkmeter.period import microseconds
 from talkmeter.records import Conversation, ConversationStatus, Direction, Kind
 
@@ -52,8 +62,18 @@ def _prove(message: Message, secrets: Sequence[str]) -> None:
     # Calls of a subaccount are signed with its token, and once more with the token of the main account.
     of_main = message.headers.get(SIGNATURE_OF_MAIN.lower(), "")
     given = [*as_bytes(read_header(message, SIGNATURE)).split(b","), *as_bytes(of_main).split(b",")]
-    text = _signed_text(message) + b"." + nonce
-    require_signature([b64encode(digest(secret, text, "sha256")) for secret in known], given)
+    text = _signed_text(message)
+    require_signature([_signature(secret, text, nonce) for secret in known], given)
+
+
+def _signature(secret: bytes, text: bytes, nonce: bytes) -> bytes:
+    return b64encode(digest(secret, text + b"." + nonce, "sha256"))
+
+
+def _test(secret: str, url: str, now: int) -> Message:
+    unsigned = posted(url, f"Event={TEST}".encode(), {NONCE: str(now)}, now, FORM)
+    signature = _signature(as_bytes(secret), _signed_text(unsigned), str(now).encode())
+    return unsigned._replace(headers={**unsigned.headers, SIGNATURE.lower(): signature.decode()})
 
 
 def _signed_text(message: Message) -> bytes:
@@ -158,4 +178,4 @@ def _international(number: str) -> str | None:
     return own if own is None or own.startswith("+") else f"+{own}"
 
 
-PROVIDER: Final = Provider(name="plivo", side="carrier", prove=_prove, read=_read)
+PROVIDER: Final = Provider(name="plivo", side="carrier", prove=_prove, read=_read, test=_test)

@@ -5,10 +5,13 @@ Both are pure functions of the message; nothing here knows the database or HTTP.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from talkmeter.ledger.arrivals import Side
 from talkmeter.records import Conversation, Kind, Record
+
+TEST: Final = "talkmeter.test"
+"""The type of a message that tries a connector: no stack sends it, and nothing of it is metered."""
 
 
 class Message(NamedTuple):
@@ -22,6 +25,11 @@ class Message(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
     received_at: int
+
+
+def posted(url: str, body: bytes, headers: Mapping[str, str], now: int, media: str = "application/json") -> Message:
+    """A message to an address, as a stack would send it; `now` in microseconds."""
+    return Message("POST", url, {"content-type": media, **{name.lower(): headers[name] for name in headers}}, body, now)
 
 
 class NotProved(Exception):
@@ -75,7 +83,8 @@ Reading = tuple[Told | Amended, ...] | Ignored
 class Provider(NamedTuple):
     """One stack. `prove` raises NotProved; the secrets are the present one and, while it is changed, the one before.
 
-    `read` raises NotUnderstood. `status` is what the stack wants to hear.
+    `read` raises NotUnderstood. `status` is what the stack wants to hear. `test` makes, of a secret, an address and the
+    present instant, a message of the type TEST that is signed as the stack signs; None where only the stack can sign.
     """
 
     name: str
@@ -83,3 +92,4 @@ class Provider(NamedTuple):
     prove: Callable[[Message, Sequence[str]], None]
     read: Callable[[Message], Reading]
     status: Literal[200, 204] = 200
+    test: Callable[[str, str, int], Message] | None = None

@@ -1,4 +1,4 @@
-"""Retell AI: calls and chats that are over (docs/connectors/retell.md)."""
+"""Retell AI: calls and chats that are over, and its list of calls (docs/connectors/retell.md)."""
 
 import hmac
 import re
@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from talkmeter.ingest.connectors.carrier import own_number, unmetered_type
+from talkmeter.ingest.connectors.listed import Listed
 from talkmeter.ingest.connectors.payload import (
     Number,
     duration_between,
@@ -20,11 +21,22 @@ from talkmeter.ingest.connectors.payload import (
 )
 from talkmeter.ingest.connectors.proof import (
     MICROSECONDS_PER_MILLISECOND,
+    as_bytes,
     read_header,
     require_recent,
     require_secret,
 )
-from talkmeter.ingest.connectors.provider import Ignored, Message, NotProved, NotUnderstood, Provider, Reading, Told
+from talkmeter.ingest.connectors.provider import (
+    TEST,
+    Ignored,
+    Message,
+    NotProved,
+    NotUnderstood,
+    Provider,
+    Reading,
+    Told,
+    posted,
+)
 from talkmeter.records import Conversation, ConversationStatus, Direction, Kind
 
 TOLERANCE_SEC: Final = 300
@@ -51,6 +63,8 @@ _NEVER_CONNECTED: Final = frozenset(
     }
 )
 _TRANSFERRED: Final = frozenset({"call_transfer", "transfer_bridged"})
+_OVER: Final = frozenset({"ended", "error", "not_connected"})
+"""The statuses in the list of calls that are over; only there `call_status` is looked at."""
 
 
 class _Telephony(msgspec.Struct):
@@ -69,6 +83,10 @@ class _Call(msgspec.Struct):
     duration_ms: Number | None = None
     disconnection_reason: str | None = None
     telephony_identifier: _Telephony | None = None
+
+
+class _ListedCall(_Call):
+    call_status: str | None = None
 
 
 class _Chat(msgspec.Struct):
@@ -97,9 +115,17 @@ def prove(message: Message, secrets: Sequence[str]) -> None:
     if match is None:
         raise NotProved("The header X-Retell-Signature must be v=<milliseconds since 1970>,d=<64 hexadecimal digits>.")
     time = int(match[1])
-    signed = message.body + str(time).encode()
-    require_secret(secrets, match[2], lambda secret: hmac.new(secret, signed, sha256).hexdigest())
+    require_secret(secrets, match[2], lambda secret: _mac(secret, time, message.body))
     require_recent(time * MICROSECONDS_PER_MILLISECOND, message.received_at, TOLERANCE_SEC)
+
+
+def _mac(secret: bytes, time: int, body: bytes) -> str:
+    return hmac.new(secret, body + str(time).encode(), sha256).hexdigest()
+
+
+def _test(secret: str, url: str, now: int) -> Message:
+    body, time = msgspec.json.encode({"event": TEST}), now // MICROSECONDS_PER_MILLISECOND
+    return posted(url, body, {"X-Retell-Signature": f"v={time},d={_mac(as_bytes(secret), time, body)}"}, now)
 
 
 def read(message: Message) -> Reading:
@@ -112,13 +138,28 @@ def read(message: Message) -> Reading:
     return Ignored(unmetered_type(event))
 
 
-def _call_of(call: _Call, event: str, received_at: int) -> Told:
+def read_call(body: bytes) -> Listed:
+    """A call of the list, as its message would have told of it. NotUnderstood where it cannot be counted.
+
+    It is what stands in a message as `call`, without the transcript (Retell's API reference, "List Calls").
+    """
+    call = read_json(body, _ListedCall)
+    if call.end_timestamp is None and call.call_status not in _OVER:
+        start = read_unix("start_timestamp", call.start_timestamp, 1_000)
+        return Listed(require_id("call_id", call.call_id), start)
+    told = _call_of(call, "call_ended", None)
+    return Listed(told.id, None, told)
+
+
+def _call_of(call: _Call, event: str, received_at: int | None) -> Told:
     # Each call has one id here, whichever carrier it came by; a transfer to a person is a part of it.
     id_ = require_id("call.call_id", call.call_id)
     start = read_unix("call.start_timestamp", call.start_timestamp, 1_000)
     end = read_unix("call.end_timestamp", call.end_timestamp, 1_000)
     # A call that never connected may come without either; then it was over just now.
-    created_at = next(instant for instant in (start, end, received_at) if instant is not None)
+    created_at = next((instant for instant in (start, end, received_at) if instant is not None), None)
+    if created_at is None:
+        raise NotUnderstood("call.start_timestamp or end_timestamp is needed; neither is there.")
     reason = call.disconnection_reason or ""
     status = _status_of(reason)
     duration_ms = read_duration_ms("call.duration_ms", call.duration_ms)
@@ -189,4 +230,4 @@ def _status_of(reason: str) -> ConversationStatus:
     return "completed"
 
 
-PROVIDER: Final = Provider("retell", "agent", prove, read)
+PROVIDER: Final = Provider("retell", "agent", prove, read, test=_test)

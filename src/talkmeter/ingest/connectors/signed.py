@@ -5,7 +5,7 @@ event that cannot be counted sends all of it to quarantine.
 """
 
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from hmac import digest
 from typing import Final
@@ -19,7 +19,17 @@ from talkmeter.ingest.connectors.proof import (
     require_recent,
     require_signature,
 )
-from talkmeter.ingest.connectors.provider import Message, NotProved, NotUnderstood, Provider, Reading, Told
+from talkmeter.ingest.connectors.provider import (
+    TEST,
+    Ignored,
+    Message,
+    NotProved,
+    NotUnderstood,
+    Provider,
+    Reading,
+    Told,
+    posted,
+)
 from talkmeter.ingest.requests import read_request
 from talkmeter.ledger.arrivals import Arrival, Reason, Rejection
 
@@ -33,6 +43,7 @@ TOLERANCE_SEC: Final = 300
 
 _OF_THE_CONNECTOR: Final = Sender(credential_id="", org_id="\0")
 """The address says whose the events are: an event that names an organization is refused, for none has this name."""
+_TEST_BODY: Final = b'{"type":"%s"}' % TEST.encode()
 _SECONDS: Final = re.compile("[0-9]{1,12}")
 _QUOTED: Final = re.compile(r"(['\"]).*\1|['\"].*", re.DOTALL)
 
@@ -46,10 +57,19 @@ def _prove(message: Message, secrets: Sequence[str]) -> None:
     if _SECONDS.fullmatch(timestamp) is None:
         raise NotProved(f"The header {TIMESTAMP} must be the seconds since 1970.")
     pieces = [piece for piece in read_header(message, SIGNATURE).split(" ") if piece.startswith(VERSION)]
-    text = b".".join((as_bytes(id_), as_bytes(timestamp), message.body))
     given = [_decoded(piece.removeprefix(VERSION)) for piece in pieces]
-    require_signature([digest(key, text, "sha256") for key in keys], given)
+    require_signature([_mac(key, id_, timestamp, message.body) for key in keys], given)
     require_recent(int(timestamp) * MICROSECONDS_PER_SECOND, message.received_at, TOLERANCE_SEC)
+
+
+def _mac(key: bytes, id_: str, timestamp: str, body: bytes) -> bytes:
+    return digest(key, b".".join((as_bytes(id_), as_bytes(timestamp), body)), "sha256")
+
+
+def _test(secret: str, url: str, now: int) -> Message:
+    id_, timestamp = f"test_{now}", str(now // MICROSECONDS_PER_SECOND)
+    signature = b64encode(_mac(_key(secret), id_, timestamp, _TEST_BODY)).decode()
+    return posted(url, _TEST_BODY, {ID: id_, TIMESTAMP: timestamp, SIGNATURE: VERSION + signature}, now)
 
 
 def _key(secret: str) -> bytes:
@@ -67,6 +87,8 @@ def _decoded(text: str) -> bytes:
 
 
 def _read(message: Message) -> Reading:
+    if message.body == _TEST_BODY:
+        return Ignored(TEST)
     if "ce-specversion" in message.headers:
         raise NotUnderstood("The whole event must stand in the body: the signature does not cover headers of ce-.")
     # The type alone is handed on: no other header is covered by the signature.
@@ -99,4 +121,4 @@ def _reason(rejection: Rejection) -> str:
     return _QUOTED.sub("'…'", rejection.detail).removesuffix(".") + "."
 
 
-PROVIDER: Final = Provider(name="signed", side=None, prove=_prove, read=_read)
+PROVIDER: Final = Provider(name="signed", side=None, prove=_prove, read=_read, test=_test)

@@ -1,4 +1,4 @@
-"""Vapi: the report that it sends when a call is over (docs/connectors/vapi.md).
+"""Vapi: the report that it sends when a call is over, and its list of calls (docs/connectors/vapi.md).
 
 Two proofs are taken, by what is configured there: an HMAC of time and body, or the secret itself in a header. The
 first also proves that the body is as it was sent.
@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from talkmeter.ingest.connectors.carrier import own_number, unmetered_type
+from talkmeter.ingest.connectors.listed import Listed
 from talkmeter.ingest.connectors.payload import (
     Number,
     duration_between,
@@ -25,11 +26,22 @@ from talkmeter.ingest.connectors.payload import (
 from talkmeter.ingest.connectors.proof import (
     MICROSECONDS_PER_MILLISECOND,
     MICROSECONDS_PER_SECOND,
+    as_bytes,
     read_header,
     require_recent,
     require_secret,
 )
-from talkmeter.ingest.connectors.provider import Ignored, Message, NotProved, NotUnderstood, Provider, Reading, Told
+from talkmeter.ingest.connectors.provider import (
+    TEST,
+    Ignored,
+    Message,
+    NotProved,
+    NotUnderstood,
+    Provider,
+    Reading,
+    Told,
+    posted,
+)
 from talkmeter.records import Channel, Conversation, ConversationStatus, Direction, Kind
 
 METERED: Final = "end-of-call-report"
@@ -72,6 +84,11 @@ class _Call(msgspec.Struct, rename="camel"):
     phone_call_provider_id: str | None = None
 
 
+class _ListedCall(_Call):
+    ended_reason: str | None = None
+    status: str | None = None
+
+
 class _Report(msgspec.Struct, rename="camel"):
     type: str
     ended_reason: str | None = None
@@ -105,11 +122,19 @@ def prove(message: Message, secrets: Sequence[str]) -> None:
     timestamp = read_header(message, "x-timestamp")
     if not _TIMESTAMP.fullmatch(timestamp):
         raise NotProved("The header x-timestamp must be the seconds or milliseconds since 1970.")
-    signed = timestamp.encode() + b"." + message.body
-    require_secret(secrets, signature, lambda secret: hmac.new(secret, signed, sha256).hexdigest())
+    require_secret(secrets, signature, lambda secret: _mac(secret, timestamp, message.body))
     time = int(timestamp)
     unit = MICROSECONDS_PER_MILLISECOND if time >= _EARLIEST_MS else MICROSECONDS_PER_SECOND
     require_recent(time * unit, message.received_at, TOLERANCE_SEC)
+
+
+def _mac(secret: bytes, timestamp: str, body: bytes) -> str:
+    return hmac.new(secret, timestamp.encode() + b"." + body, sha256).hexdigest()
+
+
+def _test(secret: str, url: str, now: int) -> Message:
+    body, timestamp = msgspec.json.encode({"message": {"type": TEST}}), str(now // MICROSECONDS_PER_SECOND)
+    return posted(url, body, {"x-timestamp": timestamp, "x-signature": _mac(as_bytes(secret), timestamp, body)}, now)
 
 
 def read(message: Message) -> Reading:
@@ -117,7 +142,23 @@ def read(message: Message) -> Reading:
     type_ = read_json(message.body, _TypedBody).message.type
     if type_ != METERED:
         return Ignored(unmetered_type(type_))
-    report = read_json(message.body, _Body).message
+    return (_told(read_json(message.body, _Body).message),)
+
+
+def read_call(body: bytes) -> Listed:
+    """A call of the list, as its report would have told of it. NotUnderstood where it cannot be counted.
+
+    It is what stands in a report as `message.call` (Vapi's API reference, "List Calls").
+    """
+    call = read_json(body, _ListedCall)
+    if call.status != "ended" and not call.ended_at:
+        started = call.started_at or call.created_at
+        return Listed(require_id("id", call.id), read_text_instant("startedAt", started))
+    told = _told(_Report(type=METERED, ended_reason=call.ended_reason, call=call))
+    return Listed(told.id, None, told)
+
+
+def _told(report: _Report) -> Told:
     call = report.call or _Call()
     # The call's own id, the same in every message of the call. There is no id of the event: each call has one report.
     id_ = require_id("message.call.id", call.id)
@@ -143,7 +184,7 @@ def read(message: Message) -> Reading:
         agent_number=_number_of(report, call) if channel == "telephone" else None,
     )
     time = created_at if end is None else end
-    return (Told(Kind.CONVERSATION, id_, record, time, f"{METERED}:{id_}", elsewhere=_elsewhere(call)),)
+    return Told(Kind.CONVERSATION, id_, record, time, f"{METERED}:{id_}", elsewhere=_elsewhere(call))
 
 
 def _type_of(call: _Call) -> tuple[Channel, Direction]:
@@ -189,4 +230,4 @@ def _elsewhere(call: _Call) -> tuple[str, ...]:
     return (f"{call.phone_call_provider}:{require_id('phoneCallProviderId', call.phone_call_provider_id)}",)
 
 
-PROVIDER: Final = Provider("vapi", "agent", prove, read)
+PROVIDER: Final = Provider("vapi", "agent", prove, read, test=_test)
