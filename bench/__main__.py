@@ -10,6 +10,7 @@ from rich.console import Console
 from bench.breakdown import measure_breakdown
 from bench.command import measure_command
 from bench.growth import measure_growth
+from bench.hooks import measure_hooks
 from bench.ingest import measure_ingest
 from bench.measured import Measured, screen_table
 from bench.mixed import measure_mixed
@@ -71,6 +72,7 @@ def _tables(batches: int, rounds: int, sizes: _Sizes) -> dict[str, Callable[[], 
     return {
         "ingest": lambda: [measure_ingest(batches, rounds)],
         "single": lambda: [measure_single(rounds)],
+        "hooks": lambda: [measure_hooks(rounds)],
         "command": lambda: [measure_command(sizes.file_batches, rounds)],
         "summary": lambda: [measure_summary(conversations)],
         "window": lambda: [measure_window()],

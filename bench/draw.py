@@ -1,7 +1,8 @@
 """Draws the tables of a document from the results that were kept: `python -m bench.draw [FILE]`.
 
 A table stands between `<!-- bench: NAME -->` and `<!-- /bench -->`; what stands there is replaced. With --check nothing
-is written, and the exit status is 1 where the document and the results differ.
+is written, and the exit status is 1 where the document and the results differ. A place that is empty stays so until
+there is a result for it.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from bench.measured import markdown_table
 from bench.report import Report, saved
 
 DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "performance.md"
-_PLACE: Final = re.compile(r"(<!-- bench: ([\w-]+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
+_PLACE: Final = re.compile(r"(<!-- bench: ([\w-]+) -->\n)(.*?)(<!-- /bench -->)", re.DOTALL)
 
 
 class Unknown(Exception):
@@ -26,7 +27,9 @@ def drawn(document: str, reports: Mapping[str, Report]) -> str:
     """The document with each of its tables as it was last measured."""
 
     def table(found: re.Match[str]) -> str:
-        begin, name, end = found.groups()
+        begin, name, stands, end = found.groups()
+        if name not in reports and not stands.strip():
+            return found[0]
         if name not in reports:
             raise Unknown(f"bench/results has no {name}.json; python -m bench --save makes it.")
         return f"{begin}\n{_drawn_table(reports[name])}\n{end}"

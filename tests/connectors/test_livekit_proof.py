@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from livekit.api import TokenVerifier, WebhookReceiver
 
 from talkmeter.ingest.connectors.livekit import PROVIDER
-from talkmeter.ingest.connectors.provider import Message
+from talkmeter.ingest.connectors.provider import Ignored, Message
 from tests.connectors.hooks import NOW, SECOND, headers_flipped, laws, message, signed_sample
 from tests.connectors.signed_samples import bits_flipped, is_proved
 
@@ -137,3 +137,16 @@ def test_nothing_but_a_refusal_is_raised_for_a_token_that_is_well_signed_and_hol
     text = ".".join(jwt.utils.base64url_encode(each).decode() for each in (header, claims))
     token = f"{text}.{mac_of(text)}"
     assert not is_proved(PROVIDER, message(b"{}", {"Authorization": token}), SECRET)
+
+
+def test_the_message_that_tries_a_connector_is_signed_as_livekit_signs_and_is_not_metered() -> None:
+    assert PROVIDER.test is not None
+    received = PROVIDER.test(SECRET, "https://meter.example.com/hooks/livekit/t_1", NOW)
+    # Their own check reads tokens by PyJWT too, but asks for the API key as issuer, which a connector does not know.
+    claims = jwt.decode(
+        received.headers["authorization"], SECRET, ["HS256"], options={"verify_exp": False, "verify_nbf": False}
+    )
+    assert claims["sha256"] == b64encode(hashlib.sha256(received.body).digest()).decode()
+    assert claims["exp"] == NOW // SECOND + 300
+    assert is_proved(PROVIDER, received, SECRET)
+    assert PROVIDER.read(received) == Ignored("talkmeter.test")

@@ -10,6 +10,7 @@ from talkmeter.ingest.connectors.n8n import PROVIDER
 from talkmeter.ingest.connectors.provider import Ignored, NotUnderstood
 from talkmeter.records import Kind, WorkflowExecution
 from tests.connectors.hooks import (
+    NOW,
     SECOND,
     SECRETS,
     WILD_HEADERS,
@@ -111,3 +112,11 @@ def test_no_bit_of_the_secret_may_change() -> None:
 def test_nothing_but_the_two_refusals_is_ever_raised(body: bytes, headers: dict[str, str]) -> None:
     is_proved(PROVIDER, message(body, headers), "secret")
     is_understood(PROVIDER, message(body))
+
+
+def test_the_message_that_tries_a_connector_bears_its_secret_and_is_not_metered() -> None:
+    assert PROVIDER.test is not None
+    received = PROVIDER.test("secret", "https://meter.example.com/hooks/n8n/t_1", NOW)
+    assert is_proved(PROVIDER, received, "secret")
+    assert not is_proved(PROVIDER, received, "another")
+    assert PROVIDER.read(received) == Ignored("talkmeter.test")

@@ -327,3 +327,12 @@ def test_what_cannot_be_counted_is_told_by_field_and_without_its_value(message: 
 
 def test_plivo_is_a_carrier() -> None:
     assert (PROVIDER.name, PROVIDER.side, PROVIDER.status) == ("plivo", "carrier", 200)
+
+
+@pytest.mark.parametrize("url", [URL, f"{URL}?agent=ann"])
+def test_the_message_that_tries_a_connector_is_signed_as_plivo_signs_and_is_not_metered(url: str) -> None:
+    assert PROVIDER.test is not None
+    message = PROVIDER.test(TOKEN, url, HANGUP.received_at)
+    assert plivo_proves(message)
+    assert we_prove(message)
+    assert ignored(PROVIDER, message) == "talkmeter.test"

@@ -229,3 +229,11 @@ def test_five_minutes_early_or_late_is_the_most_that_is_taken() -> None:
 def test_nothing_but_the_two_refusals_is_ever_raised(body: bytes, headers: dict[str, str]) -> None:
     is_proved(PROVIDER, message(body, headers), "secret")
     is_understood(PROVIDER, message(body))
+
+
+def test_the_message_that_tries_a_connector_is_signed_as_retell_signs_and_is_not_metered() -> None:
+    assert PROVIDER.test is not None
+    received = PROVIDER.test("key_test", "https://meter.example.com/hooks/retell/t_1", NOW)
+    assert proved_by_retell(received, "key_test")
+    assert is_proved(PROVIDER, received, "key_test")
+    assert PROVIDER.read(received) == Ignored("talkmeter.test")

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from talkmeter.ingest.connectors.provider import Message, NotProved, Told
+from talkmeter.ingest.connectors.provider import Ignored, Message, NotProved, Told
 from talkmeter.ingest.connectors.signed import PROVIDER
 from talkmeter.records import Conversation, InventoryItem, Kind, WorkflowExecution
 from tests.connectors.signed_samples import (
@@ -299,3 +299,11 @@ def test_the_program_in_the_documentation_sends_messages_that_are_proved_and_met
 
 def test_a_signed_message_is_of_no_side() -> None:
     assert (PROVIDER.name, PROVIDER.side, PROVIDER.status) == ("signed", None, 200)
+
+
+def test_the_message_that_tries_a_connector_is_signed_as_standard_webhooks_say_and_is_not_metered() -> None:
+    assert PROVIDER.test is not None
+    message = PROVIDER.test(SECRET, SAMPLE.url, int(time.time()) * 1_000_000)
+    assert standard_proves(message)
+    assert we_prove(message)
+    assert PROVIDER.read(message) == Ignored("talkmeter.test")

@@ -337,3 +337,12 @@ def test_what_cannot_be_counted_is_told_by_field_and_without_its_value(message: 
 
 def test_twilio_hears_that_there_is_nothing_to_say() -> None:
     assert (PROVIDER.name, PROVIDER.side, PROVIDER.status) == ("twilio", "carrier", 204)
+
+
+@pytest.mark.parametrize("url", [URL, "https://meter.example.com:8443/hooks/twilio/t_1", f"{URL}?agent=ann"])
+def test_the_message_that_tries_a_connector_is_signed_as_twilio_signs_and_is_not_metered(url: str) -> None:
+    assert PROVIDER.test is not None
+    message = PROVIDER.test(TOKEN, url, COMPLETED.received_at)
+    assert twilio_proves(message)
+    assert we_prove(message)
+    assert ignored(PROVIDER, message) == "talkmeter.test"

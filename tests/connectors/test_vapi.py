@@ -216,3 +216,12 @@ def test_the_time_may_be_seconds_or_milliseconds_and_is_five_minutes_off_at_most
 def test_nothing_but_the_two_refusals_is_ever_raised(body: bytes, headers: dict[str, str]) -> None:
     is_proved(PROVIDER, message(body, headers), "secret")
     is_understood(PROVIDER, message(body))
+
+
+def test_the_message_that_tries_a_connector_is_signed_as_vapi_signs_and_is_not_metered() -> None:
+    assert PROVIDER.test is not None
+    received = PROVIDER.test("secret", "https://meter.example.com/hooks/vapi/t_1", NOW)
+    theirs = signed(received.body, "secret", NOW // SECOND)
+    assert received.headers["x-signature"] == theirs.headers["x-signature"]
+    assert is_proved(PROVIDER, received, "secret")
+    assert PROVIDER.read(received) == Ignored("talkmeter.test")

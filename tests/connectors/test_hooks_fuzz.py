@@ -1,0 +1,153 @@
+"""Wild messages over real HTTP, to every stack's address: answered, bounded, and kept without what callers said."""
+
+import http.client
+import time
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from talkmeter.ingest.connectors.registry import PROVIDERS
+from tests.connectors.connected import Hook, Metering, metering
+from tests.connectors.hooks import laws
+from tests.connectors.signing import STACKS
+from tests.connectors.wild_messages import LARGEST, MOST_FIELDS, PHONE, SPOKEN, bodies
+from tests.faults.sockets import answer_of, connect
+from tests.servers import Server
+
+SIGNED: Final = 100
+"""Messages to each stack's address."""
+UNPROVED: Final = 60
+PRIVATE: Final = (SPOKEN, PHONE.removeprefix("+1"), "500) 555-0006")
+METHODS: Final = ("POST", "GET", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "BREW")
+PATHS: Final = (
+    "{0}",
+    "{0}",
+    "{0}",
+    "{0}/",
+    "{0}?agent=%ff&a=%",
+    "{0}%00",
+    "{0}%2F",
+    "/{0}",
+    "{0}x",
+    "{0}?" + "&" * 5_000,
+)
+CONTENT_TYPES: Final = (
+    *("application/json", "application/x-www-form-urlencoded", "application/json; charset=utf-7", "text/plain"),
+    *("multipart/form-data; boundary=x", "application/cloudevents+json", "", "/", "a" * 3_000, 'application/json;;;="'),
+)
+MORE_HEADERS: Final = (
+    *("Content-Encoding: gzip", "Content-Encoding: br", "Transfer-Encoding: identity", "ce-specversion: 1.0"),
+    *("X-Twilio-Webhooks-Signature-Settings: algorithm=MD5", "Accept: */*;q=x", "Host: another.example.com"),
+)
+_OF_HEADERS: Final = st.characters(min_codepoint=33, max_codepoint=255, exclude_characters="\x7f")
+VALUES: Final = (
+    st.text(_OF_HEADERS, max_size=200)
+    | st.from_regex(r"\A(v|t)=[0-9]{1,30},(d|v0)=[0-9a-f]{64}\Z")
+    | st.from_regex(r"\A[0-9]{1,30}\Z")
+    | st.from_regex(r"\A(Bearer )?[A-Za-z0-9_-]{0,80}\.[A-Za-z0-9_-]{0,80}\.[A-Za-z0-9_-]{0,80}\Z")
+    | st.from_regex(r"\A(v1,[A-Za-z0-9+/]{0,44}={0,2} ?){0,3}\Z")
+    | st.sampled_from(("", "9" * 5_000, "v=,d=", "t=1,v0=", "=", "e30.e30.e30", "Bearer", "Basic OjpA"))
+)
+"""What stands in the place of a proof."""
+
+
+@pytest.fixture(scope="module")
+def meter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metering]:
+    with metering(tmp_path_factory.mktemp("fuzz"), max_body_bytes=str(LARGEST)) as running:
+        yield running
+        assert running.server.process.poll() is None
+
+
+def assert_well(server: Server) -> None:
+    """It is ready, and has neither failed nor told anybody of a caller."""
+    assert httpx.get(f"{server.url}/health/ready").status_code == 200
+    log = server.log()
+    assert "Traceback" not in log
+    for text in PRIVATE:
+        assert text not in log
+
+
+def statuses(hook: Hook, body: bytes) -> set[int]:
+    """How a message may be answered that its stack has signed."""
+    if len(body) > LARGEST:
+        return {413}
+    if hook.provider in ("twilio", "plivo") and body.count(b"&") >= MOST_FIELDS:
+        return {401}
+    return {PROVIDERS[hook.provider].status}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_wild_message_that_is_signed_is_taken_and_what_is_kept_of_it_tells_of_no_caller(
+    meter: Metering, name: str
+) -> None:
+    stack = STACKS[name]
+    hook = meter.connect(name, stack.secret)
+    address = urlsplit(hook.url)
+    connection = http.client.HTTPConnection(address.netloc, timeout=30)
+
+    @settings(laws, max_examples=SIGNED)
+    @given(body=bodies(name))
+    def send(body: bytes) -> None:
+        headers = stack.sign(hook.public_url, body, int(time.time()))
+        connection.request("POST", address.path, body, {**headers, "Content-Type": stack.content_type})
+        answer = connection.getresponse()
+        said = answer.read()
+        assert answer.status in statuses(hook, body), said
+        assert len(said) < 1_000
+
+    send()
+    connection.close()
+    kept = meter.quarantined(hook.org_id)
+    assert kept
+    for event in kept:
+        assert event.size <= LARGEST
+        assert len(event.kept_fields) <= LARGEST
+        for text in PRIVATE:
+            assert text not in event.kept_fields.decode() + event.detail
+    assert meter.differences(hook.org_id) == []
+    assert_well(meter.server)
+
+
+@st.composite
+def unproved(draw: st.DrawFn, name: str, path: str) -> bytes:
+    """A request whose headers are those of a stack's proof and prove nothing."""
+    body = draw(bodies(name))
+    method = draw(st.sampled_from(METHODS) | st.just("POST"))
+    lines = [f"{method} {draw(st.sampled_from(PATHS)).format(path)} HTTP/1.1", "Connection: close"]
+    lines.append(f"Content-Length: {len(body)}")
+    lines.append(f"Content-Type: {draw(st.sampled_from(CONTENT_TYPES))}")
+    for header in STACKS[name].sign("", b"", 0):
+        lines += [f"{header}: {value}" for value in draw(st.lists(VALUES, max_size=2))]
+    lines += draw(st.lists(st.sampled_from(MORE_HEADERS), max_size=2, unique=True))
+    if not any(line.startswith("Host") for line in lines):
+        lines.append("Host: meter")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_wild_request_that_is_not_proved_is_refused_and_counts_nothing(meter: Metering, name: str) -> None:
+    hook = meter.connect(name, STACKS[name].secret)
+
+    @settings(laws, max_examples=UNPROVED)
+    @given(request=unproved(name, hook.path))
+    def send(request: bytes) -> None:
+        with connect(meter.server) as connection:
+            connection.sendall(request)
+            head = answer_of(connection).partition(b"\r\n")[0]
+        # OPTIONS is answered with the methods there are.
+        refused = b"HTTP/1.1 204" if request.startswith(b"OPTIONS") and b" 204 " in head else b"HTTP/1.1 4"
+        assert head.startswith(refused), head
+
+    send()
+    assert {*hook.outcomes(1)} == {"rejected"}
+    assert meter.quarantined(hook.org_id) == []
+    assert_well(meter.server)
+
+
+def test_all_that_wild_messages_have_left_is_verified(meter: Metering) -> None:
+    assert "verified: every daily total is the sum of its records." in meter.server.cli("verify")
