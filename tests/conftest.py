@@ -1,5 +1,6 @@
 """What tests of every folder share: one PostgreSQL for a whole run, and the table of faults at its end."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +14,10 @@ from tests.postgres import new_database, postgres_server
 pytest_plugins = ["tests.statements"]
 
 MEMORY = Path("/dev/shm")
+
+# Tests speak plain HTTP: loading the certificates of this machine for each client takes longer than its requests.
+os.environ.pop("SSL_CERT_FILE", None)
+os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
 
 
 @pytest.fixture(scope="session")

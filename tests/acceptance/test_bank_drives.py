@@ -78,9 +78,6 @@ def exact(figures: Figures) -> dict[str, object]:
     return {name: figures[name] for name in EXACT_AND_MS if figures[name]}
 
 
-# -------------------------------------------------------------------------------- breakdowns by agent and by line
-
-
 @pytest.mark.parametrize("by", ["agent", "number"])
 def test_february_by_agent_and_by_number_is_what_the_table_says(bank: Bank, by: str) -> None:
     for order in ("calls", "voice"):
@@ -121,9 +118,6 @@ def test_february_compared_with_a_january_without_calls_has_no_percentage(bank: 
             assert delta == {"now": part[name], "then": 0, "change": part[name], "change_percent": None}
 
 
-# ------------------------------------------------------------------------------------------------------ records
-
-
 @pytest.mark.parametrize("limit", [137, 1_000])
 def test_the_pages_of_february_are_every_call_of_the_table_once_and_newest_first(bank: Bank, limit: int) -> None:
     pages = list(bank.pages(*WHOLE, limit))
@@ -160,9 +154,6 @@ def test_the_records_of_a_ragged_window_are_those_that_the_table_has_there(bank:
         pages = list(bank.pages(written(start), written(end), 1_000, status=status))
         assert lines_of_records(record for page in pages for record in page["records"]) == lines_of(calls)
         assert pages[0]["totals"] == figures_of(calls)
-
-
-# ------------------------------------------------------------------------------------------------------- export
 
 
 def test_the_exported_records_of_february_are_the_table_and_add_up_to_the_summary(bank: Bank) -> None:

@@ -38,9 +38,6 @@ def scopes_of(response: httpx.Response) -> list[str]:
     return scopes
 
 
-# ------------------------------------------------------------------------------------- what each credential may
-
-
 def test_an_admin_key_made_on_the_command_line_sends_and_reads(server: Server) -> None:
     with client_of(server, server.key(new_org_id())) as admin:
         assert receipt_of(admin.post(EVENTS, json=conversation()))["accepted"] == 1
@@ -123,9 +120,6 @@ def test_no_key_is_made_without_a_role_or_a_scope_that_exists(
     assert "Traceback" not in refused.value.stderr
 
 
-# ------------------------------------------------------------------------------------ which organization is meant
-
-
 @pytest.mark.parametrize("path", [SUMMARY, MY_SCOPES])
 def test_a_token_without_an_organization_is_told_so_in_the_words_of_the_platform(
     server: Server, org: Organization, path: str
@@ -179,9 +173,6 @@ def test_one_allowed_and_one_foreign_organization_are_forbidden(server: Server, 
     for key in (org.key, make_token(server, **{org.id: "admin"})):
         refusal_of(ask(server, key, f"{SUMMARY}?organization_id=foreign", **{ORGANIZATION_HEADER: org.id}), 403)
         refusal_of(ask(server, key, f"{SUMMARY}?organization_id={org.id}", **{ORGANIZATION_HEADER: "foreign"}), 403)
-
-
-# -------------------------------------------------------------------------------------- in which order is checked
 
 
 def test_401_comes_before_403_and_403_before_422(server: Server, org: Organization) -> None:

@@ -251,9 +251,6 @@ def test_no_organization_sees_the_values_of_another_one(known: Organization, org
     assert len(answer_to(known, "breakdown", BY_AGENT)["rows"]) == 3
 
 
-# ------------------------------------------------------------------------------------------- names of the values
-
-
 @pytest.mark.parametrize(
     ("by", "names"),
     [

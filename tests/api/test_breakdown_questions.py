@@ -98,9 +98,6 @@ def test_a_breakdown_needs_billing_manage(known: Organization) -> None:
     assert_needs_billing_manage(known, "breakdown", BY_AGENT)
 
 
-# --------------------------------------------------------------------------------- the clock, and answers at hand
-
-
 @pytest.mark.parametrize("compare", ["previous", "year"])
 def test_a_window_that_is_not_over_is_compared_up_to_the_last_full_hour(known: Organization, compare: str) -> None:
     today = clock.now() // MICROSECONDS_PER_DAY * MICROSECONDS_PER_DAY

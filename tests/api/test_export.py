@@ -58,9 +58,6 @@ def rows_of(org: Organization, query: Query) -> list[Answer]:
     return json_rows(export(org, {**query, "format": "jsonl"}).content)
 
 
-# ------------------------------------------------------------------------------------------------------- contents
-
-
 @pytest.mark.parametrize(("query", "columns"), COLUMNS.values(), ids=COLUMNS)
 def test_a_file_has_its_columns_in_their_order(known: Organization, query: Query, columns: tuple[str, ...]) -> None:
     header, *_ = export(known, query).content.removeprefix(BOM).decode().split("\r\n")
@@ -170,9 +167,6 @@ def test_no_organization_exports_what_another_one_used(known: Organization, org:
     assert org.client.get(EXPORT, params=CALLS, headers=foreign).status_code == 403
 
 
-# ---------------------------------------------------------------------------------------------------------- CSV
-
-
 GUARDED = {
     "=1+1": "'=1+1",
     '=HYPERLINK("https://example.com")': '\'=HYPERLINK("https://example.com")',
@@ -240,9 +234,6 @@ def test_csv_begins_with_a_byte_order_mark_and_ends_its_lines_as_the_standard_sa
     assert content.endswith(b"\r\n")
     assert content.count(b"\n") == content.count(b"\r\n") == 8
     assert re.search(rb"\d,false,false,1,1,0,1,0,1,0,60000,0,/tests,", content)
-
-
-# ------------------------------------------------------------------------------------------------ the file itself
 
 
 @pytest.mark.parametrize(

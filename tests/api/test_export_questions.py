@@ -130,9 +130,6 @@ def test_no_other_method_exports(known: Organization) -> None:
         refusal_of(known.client.request(method, EXPORT, params=DAILY), 405)
 
 
-# -------------------------------------------------------------------------------------------- without the optional part
-
-
 @pytest.fixture(scope="module")
 def without_pyarrow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment in which pyarrow cannot be imported."""

@@ -70,9 +70,6 @@ def wait_for_room(org: Organization) -> None:
     assert answer.status_code == 200, answer.text
 
 
-# ------------------------------------------------------------------------------------------------- a slow reader
-
-
 def test_a_reader_who_stops_in_the_middle_holds_no_snapshot_of_the_database(
     server: Server, large: Organization
 ) -> None:
@@ -106,9 +103,6 @@ def test_what_comes_while_an_export_is_read_is_not_in_it(server: Server, large: 
         assert large.send({**late, "type": "conversation.deleted", "time": "2026-03-02T00:00:00Z"})["accepted"] == 1
     assert "late" not in {row["id"] for row in rows}
     assert len(rows) == CALLS
-
-
-# ----------------------------------------------------------------------------------------------------- the room
 
 
 FULL = (
@@ -164,9 +158,6 @@ def test_an_export_that_is_larger_than_all_the_room_is_refused_and_leaves_it_fre
         for _ in range(20):
             assert len(csv_rows(export(org, DAILY).content)) == 1
             assert org.client.head(EXPORT, params=DAILY).status_code == 200
-
-
-# --------------------------------------------------------------------------------------- within the process
 
 
 @pytest.fixture

@@ -52,9 +52,6 @@ def agents(org: Organization) -> int:
     return total
 
 
-# ------------------------------------------------------------------------------------------------------- events
-
-
 @pytest.mark.parametrize(("kind", "field"), KINDS.items())
 def test_items_of_each_kind_are_counted_once_and_leave_when_they_are_deleted(
     org: Organization, kind: str, field: str
@@ -104,9 +101,6 @@ def test_a_deletion_that_comes_before_what_it_deletes_is_kept(org: Organization)
     org.send(deleted("agent", "one", LATE))
     assert bins(org.send(updated("agent", "one", NOON))) == (0, 0, 0, 1, 0)
     assert agents(org) == 0
-
-
-# ---------------------------------------------------------------------------------------------------- snapshots
 
 
 @pytest.mark.parametrize(("kind", "field"), KINDS.items())
@@ -181,9 +175,6 @@ def test_snapshots_and_events_give_the_same_inventory_in_any_order(server: Serve
             for step in order:
                 step(org)
             assert agents(org) == 1
-
-
-# ------------------------------------------------------------------------------------------- what is refused
 
 
 BAD_ITEMS: dict[str, Json] = {

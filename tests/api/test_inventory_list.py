@@ -44,9 +44,6 @@ def listed(org: Organization, kind: str, **query: str) -> list[str]:
     return ids_of(answer)
 
 
-# -------------------------------------------------------------------------------------------------- what is listed
-
-
 def test_every_field_of_a_known_list_is_right(org: Organization) -> None:
     named = event(
         "phone_number.updated",
@@ -146,9 +143,6 @@ def test_no_organization_sees_the_items_of_another_one(org: Organization) -> Non
         assert listed(other, "agent") == ["mine", "theirs"]
 
 
-# --------------------------------------------------------------------------------------------------------- pages
-
-
 def pages_of(org: Organization, **query: str) -> list[Answer]:
     pages = [answer_to(org, "inventory", query)]
     while pages[-1]["next_cursor"] is not None:
@@ -213,9 +207,6 @@ def test_a_cursor_of_another_list_is_refused(org: Organization) -> None:
         ({"kind": "dataset"}, of_agents),
     ):
         assert refusal_to(org, "inventory", {**query, "cursor": cursor}) == WRONG_CURSOR
-
-
-# ------------------------------------------------------------------------------------------------- what is refused
 
 
 NAMES = "agent, phone_number, web_widget, dataset"

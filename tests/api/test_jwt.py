@@ -81,9 +81,6 @@ def refused(server: Server, jwt_: str, reason: str) -> None:
     assert signed_in.status_code == 401
 
 
-# ----------------------------------------------------------------------------------------------- what is taken
-
-
 @pytest.mark.parametrize(
     ("key", "algorithm", "kid"),
     [
@@ -153,9 +150,6 @@ def test_a_session_begun_with_a_token_never_outlives_it(server: Server) -> None:
 def test_keys_and_tokens_of_our_own_are_taken_beside_them(server: Server) -> None:
     assert ask(server, server.key("acme")).status_code == 200
     refused(server, "ak_0123.4567", "not known")
-
-
-# --------------------------------------------------------------------------------------------- what is refused
 
 
 def test_a_token_without_a_signature_is_refused(server: Server) -> None:

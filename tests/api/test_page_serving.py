@@ -55,9 +55,6 @@ def raw(url: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes
         connection.close()
 
 
-# ------------------------------------------------------------------------------------------------- index.html
-
-
 @pytest.mark.parametrize(
     "path",
     [
@@ -128,9 +125,6 @@ def test_without_a_build_the_page_says_what_to_do(tmp_path: Path) -> None:
         assert "make install" in answer.json()["detail"]
         assert httpx.get(f"{url}/assets/main-1a2b.js").status_code == 404
         assert httpx.get(f"{url}/session").status_code == 200
-
-
-# ----------------------------------------------------------------------------------------------------- assets
 
 
 def test_an_asset_may_be_kept_for_ever(page: str) -> None:
@@ -212,9 +206,6 @@ def test_nothing_but_the_pages_own_files_is_served(page: str, path: str) -> None
     assert status in (400, 404) or body == SCRIPT
     assert b"not part of the page" not in body
     assert status == 200 or headers["content-type"] == "application/problem+json"
-
-
-# -------------------------------------------------------------------------------------------- the built page
 
 
 def test_the_built_page_names_only_assets_that_there_are(tmp_path: Path) -> None:

@@ -37,9 +37,6 @@ def pages_of(org: Organization, query: Query) -> list[Answer]:
     return pages
 
 
-# ---------------------------------------------------------------------------------------------------- one record
-
-
 def test_every_field_of_a_known_conversation_is_right(org: Organization) -> None:
     org.send(
         event(
@@ -166,9 +163,6 @@ def test_a_record_says_which_figures_it_adds_to(org: Organization, sent: Json, a
     [record] = answer_to(org, "records", FIRST_OF_MARCH)["records"]
     assert record["adds"] == adds
     assert {name: org.summary()[name] for name in adds} == adds
-
-
-# ------------------------------------------------------------------------------------------------------- filters
 
 
 EVERY_FILTER = (

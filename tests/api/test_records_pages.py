@@ -38,9 +38,6 @@ def cursor_of(org: Organization, query: Query) -> str:
     return cursor
 
 
-# --------------------------------------------------------------------------------------------------------- pages
-
-
 def many(number: int) -> list[Json]:
     """Calls of which several were created at the same microsecond, some at its edge of a day."""
     instants = ("2026-03-01T00:00:00Z", "2026-03-01T12:00:00.000001Z", "2026-03-01T23:59:59.999999Z")
@@ -91,9 +88,6 @@ def test_the_bounds_of_a_window_may_be_written_in_another_way_on_a_later_page(or
     assert len(answer_to(org, "records", {**same, "cursor": cursor})["records"]) == 2
 
 
-# ----------------------------------------------------------------------------------------------- what has changed
-
-
 def test_a_later_page_says_that_something_has_changed_since_the_first(org: Organization) -> None:
     org.send(*many(6))
     first = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "2"})
@@ -128,9 +122,6 @@ def test_a_cursor_holds_when_the_record_it_ended_with_is_gone_and_newer_ones_cam
     )
     page = answer_to(org, "records", {**FIRST_OF_MARCH, "cursor": cursor})
     assert (ids_of(page), page["changed"]) == (["3", "2", "1"], True)
-
-
-# ------------------------------------------------------------------------------------------------------- cursors
 
 
 def test_a_cursor_that_was_changed_in_any_character_is_refused(known: Organization) -> None:
@@ -194,9 +185,6 @@ def test_a_cursor_does_not_tell_the_key_that_seals_it(known: Organization) -> No
     assert len(content) > 16
     assert known.id.encode() not in content
     assert known.key.partition(".")[2].encode() not in content
-
-
-# --------------------------------------------------------------------------------------------- what is refused
 
 
 KNOWN = (

@@ -88,9 +88,6 @@ def ended(server: Server, key: str) -> dict[str, dict[str, str]]:
     return cookies
 
 
-# --------------------------------------------------------------------------------------------------- signing in
-
-
 def test_a_link_signs_in(server: Server) -> None:
     answer = httpx.post(f"{server.url}/session", json={"link": make_link(server)}, headers=PAGE)
     assert answer.status_code == 200
@@ -191,9 +188,6 @@ def test_a_link_and_a_credential_together_are_refused_and_leave_the_link_unused(
     assert httpx.post(f"{server.url}/session", json={"link": link}, headers=PAGE).status_code == 200
 
 
-# -------------------------------------------------------------------------------------------- from other sites
-
-
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
 def test_another_site_cannot_sign_a_browser_in(server: Server, key: str, site: str) -> None:
     link = make_link(server)
@@ -232,9 +226,6 @@ def test_other_sites_hear_nothing_of_a_session(server: Server, key: str) -> None
         assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-# --------------------------------------------------------------------------------------------- what a cookie may
-
-
 def test_a_cookie_does_not_authorize_metering(server: Server, key: str) -> None:
     cookie = {**sign_in(server, key), **PAGE}
     posted = httpx.post(f"{server.url}/metering/events", json=conversation("forged"), headers=cookie)
@@ -269,9 +260,6 @@ def test_a_made_up_cookie_is_no_session(server: Server) -> None:
     made_up = {"Cookie": f"{COOKIE}={'A' * 43}"}
     assert get(server, SUMMARY, made_up).status_code == 401
     assert get(server, "/session", made_up).json()["signed_in"] is False
-
-
-# --------------------------------------------------------------------------------------------- organizations
 
 
 def test_a_key_reaches_its_organization_only(server: Server, key: str) -> None:
@@ -314,9 +302,6 @@ def test_a_session_of_several_organizations_must_name_one(server: Server) -> Non
     assert both.status_code == 422
     assert get(server, SUMMARY, {**cookie, "X-Anyreach-Org": "acme"}, organization_id="acme").status_code == 200
     assert get(server, SUMMARY, {**cookie, "X-Anyreach-Org": "acme"}, organization_id="globex").status_code == 403
-
-
-# --------------------------------------------------------------------------------------------- how it ends
 
 
 def test_signing_out_ends_the_session_at_once(server: Server, key: str) -> None:

@@ -1,15 +1,21 @@
-"""A terminal in an empty folder: `talkmeter` commands, what they print, and the database they leave."""
+"""A terminal in an empty folder: `talkmeter` commands, what they print, and the database they leave.
+
+They run in this process; in one of their own where bytes are what counts, or where they stay, as a server does.
+"""
 
 import sqlite3
 import subprocess
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+from tests.commands import finish_here, run_cli_here
 from tests.events import Json
-from tests.servers import TALKMETER, environment_for, run_cli
+from tests.servers import TALKMETER, environment_for
+
+STAYS: Final = "serve"
 
 
 class Terminal:
@@ -22,10 +28,16 @@ class Terminal:
 
     def run(self, *arguments: str) -> str:
         """What a command prints on stdout; it must succeed."""
-        return run_cli(self.folder, self.environment, *arguments)
+        return run_cli_here(self.folder, self.environment, *arguments)
 
     def finish(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end, whatever it is."""
+        if STAYS in arguments:
+            return self.finish_apart(*arguments)
+        return finish_here(self.folder, self.environment, *arguments)
+
+    def finish_apart(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """The same in a process of its own."""
         return subprocess.run(
             [TALKMETER, *arguments],
             cwd=self.folder,

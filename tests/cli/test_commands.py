@@ -26,9 +26,6 @@ def all_commands(command: click.Command, *path: str) -> Iterator[tuple[str, ...]
             yield from all_commands(inner, *path, name)
 
 
-# ----------------------------------------------------------------------------------------------------------- help
-
-
 def test_the_commands_of_the_design_exist() -> None:
     assert {" ".join(path) for path in all_commands(cli)} >= {
         "serve",
@@ -78,7 +75,28 @@ def test_without_a_command_the_commands_are_shown(terminal: Terminal) -> None:
     assert terminal.run("--version").endswith(__version__)
 
 
-# ------------------------------------------------------------------------------------------------------- database
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        ("--version", 0),
+        ("migrate", 0),
+        ("orgs list", 0),
+        ("tokens list", 0),
+        ("quarantine list", 0),
+        ("records --org acme", 0),
+        ("breakdown --org acme --by agent", 0),
+        ("summary --org acme", 0),
+        ("summary --org nobody", 1),
+        ("summary", 2),
+    ],
+)
+def test_a_process_of_its_own_says_what_these_tests_hear(terminal: Terminal, command: str, status: int) -> None:
+    terminal.run("orgs", "add", "acme")
+
+    apart, here = terminal.finish_apart(*command.split()), terminal.finish(*command.split())
+
+    assert apart.returncode == status
+    assert (apart.returncode, apart.stdout, apart.stderr) == (here.returncode, here.stdout, here.stderr)
 
 
 def test_migrate_makes_the_database_and_then_finds_nothing_to_do(terminal: Terminal) -> None:
@@ -106,9 +124,6 @@ def test_a_setting_may_stand_in_the_folders_env_file(terminal: Terminal) -> None
     assert (terminal.folder / "mine.db").exists()
 
 
-# -------------------------------------------------------------------------------------------------- organizations
-
-
 def test_organizations_are_added_named_and_listed(terminal: Terminal) -> None:
     assert terminal.run("orgs", "add", "bolt", "--name", "Bolt & Co") == "Organization bolt is there."
     terminal.run("orgs", "add", "acme")
@@ -128,9 +143,6 @@ def test_organizations_are_added_named_and_listed(terminal: Terminal) -> None:
 def test_an_organization_with_a_bad_id_is_refused(terminal: Terminal, org_id: str, sentence: str) -> None:
     assert terminal.refusal("orgs", "add", org_id).startswith(sentence)
     assert not terminal.database.exists()
-
-
-# -------------------------------------------------------------------------------------------------------- summary
 
 
 @pytest.fixture(scope="module")
@@ -192,9 +204,6 @@ def test_summary_refuses_what_the_api_refuses(metered: Terminal) -> None:
     assert metered.refusal("summary", "--org", "acme", *same).startswith("'to' must be after 'from'")
 
 
-# --------------------------------------------------------------------------------------------------------- verify
-
-
 def test_verify_tells_damage_with_exit_status_1_and_repair_mends_it(terminal: Terminal) -> None:
     terminal.run("ingest", terminal.file("events.jsonl", conversation(organization_id="acme")))
     assert terminal.run("verify") == "1 organization verified: every daily total is the sum of its records."
@@ -213,9 +222,6 @@ def test_verify_tells_damage_with_exit_status_1_and_repair_mends_it(terminal: Te
     assert terminal.run("verify").startswith("1 organization verified")
 
 
-# ---------------------------------------------------------------------------------------------------------- serve
-
-
 def test_serve_on_a_taken_port_is_refused_in_a_sentence(terminal: Terminal) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
@@ -230,9 +236,6 @@ def test_serve_refuses_a_bad_setting_by_its_name(terminal: Terminal) -> None:
     sentence = terminal.refusal("serve", "--port", "http")
 
     assert sentence == "TALKMETER_PORT must be a whole number from 1 to 65535, not 'http'."
-
-
-# ---------------------------------------------------------------------------------------------------------- usage
 
 
 def test_a_command_used_wrongly_is_told_how_with_exit_status_2(terminal: Terminal) -> None:

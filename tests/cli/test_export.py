@@ -97,9 +97,6 @@ def test_the_formats_hold_the_same_rows(metered: Metered) -> None:
     assert [row["agent_number"] for row in of_csv][-1] == "+13125550110"
 
 
-# ----------------------------------------------------------------------------------------------------------- files
-
-
 @pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet"])
 def test_a_file_holds_what_a_pipe_would_and_its_size_is_told(metered: Metered, tmp_path: Path, format_: str) -> None:
     file = tmp_path / "march"
@@ -180,9 +177,6 @@ def test_parquet_is_not_written_into_a_terminal(metered: Metered) -> None:
 
     sentence = "talkmeter: Parquet is not for a terminal: name a file with --output, or send stdout to one.\n"
     assert (done.returncode, done.stderr) == (1, sentence)
-
-
-# ------------------------------------------------------------------------------------------------------- failures
 
 
 def test_where_there_is_no_room_the_file_of_last_time_stays_and_no_part_of_the_new_one(

@@ -80,9 +80,6 @@ def test_a_file_that_does_not_exist_is_refused_before_anything_is_read(terminal:
     assert not terminal.database.exists()
 
 
-# --------------------------------------------------------------------------------------------------------- Ctrl-C
-
-
 @pytest.fixture
 def pipe(terminal: Terminal) -> Iterator[Path]:
     """A named pipe: an ingest that reads it stands in the middle until more is written."""

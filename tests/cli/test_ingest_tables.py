@@ -148,9 +148,6 @@ def test_rejected_rows_that_cannot_be_written_are_refused_before_anything_is_rea
     assert not terminal.database.exists()
 
 
-# ------------------------------------------------------------------------------------------------------- dry run
-
-
 def test_a_dry_run_shows_the_first_records_and_errors_and_writes_nothing(terminal: Terminal) -> None:
     shown = terminal.run("ingest", *map_file(terminal), "--dry-run", table(terminal, "calls.csv", *CALLS)).splitlines()
 
@@ -181,9 +178,6 @@ def test_a_dry_run_of_events_says_what_would_go_to_quarantine(terminal: Terminal
         "2 events: 1 understood, 1 for the quarantine. Nothing was written.",
     ]
     assert not terminal.database.exists()
-
-
-# ----------------------------------------------------------------------------------------------- what is no table
 
 
 @pytest.mark.parametrize(
@@ -273,9 +267,6 @@ def test_a_cell_in_another_encoding_spoils_no_other_row(terminal: Terminal) -> N
     options = map_file(terminal, MAP.replace("[file]", '[file]\nencoding = "latin-1"'))
     assert terminal.run("ingest", *options, latin).startswith("2 rows: 1 accepted, 1 duplicate, ")
     assert terminal.rows("SELECT agent_id FROM conversation WHERE id = 'south/2'") == [("Jürgen",)]
-
-
-# ------------------------------------------------------------------------------------------------------- Parquet
 
 
 def parquet(terminal: Terminal, name: str, **columns: "pa.Array") -> str:

@@ -1,4 +1,4 @@
-"""What tests of the client share: one real server, and each of both clients."""
+"""What tests of the client share: real servers, and each of both clients."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,14 @@ def kind(request: pytest.FixtureRequest) -> str:
     return name
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def ample_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server as it is where nothing is set."""
+    with running_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that takes at most 40 events in one request."""
     with running_server(tmp_path_factory.mktemp("server"), max_events="40") as running:

@@ -17,7 +17,7 @@ from tests.events import Json
 from tests.faults.rounds import rounds
 from tests.faults.senders import ORG, prove
 from tests.postgres import opened
-from tests.servers import Server, running_server, start_server, stop_server
+from tests.servers import Server, start_server, stop_server
 
 KILLS = rounds(4, 40)
 
@@ -30,64 +30,64 @@ def summary(server: Server, key: str, day: str | None = "2024-03-01") -> Json:
     return answer
 
 
-def proved(folder: Path, journal: list[Event]) -> str:
+def proved(server: Server, journal: list[Event], org_id: str = ORG) -> str:
     """The proof over the ledger of a server."""
-    with opened(f"sqlite:///{folder / 'talkmeter.db'}") as engine:
-        return prove(engine, [as_json(one) for one in journal])
+    with opened(server.environment["TALKMETER_DATABASE_URL"]) as engine:
+        return prove(engine, [as_json(one) for one in journal], org_id)
 
 
-def test_what_was_sent_is_counted_once(kind: str, spool: Path, tmp_path: Path) -> None:
+def test_what_was_sent_is_counted_once(kind: str, spool: Path, ample_server: Server) -> None:
+    org_id = f"once-{kind}"
     runs = [
         workflow_execution(f"run-{number}", status="success", created_at=NOON, workflow_id="follow-up")
         for number in range(50)
     ]
-    with running_server(tmp_path) as server:
-        with Make(server.url, spool, key=server.key(ORG)).opened(kind) as client:
-            for number in range(200):
-                client.send(call(number, agent_id="ann"))
-            client.send(*runs)
-            client.send(*(call(number, agent_id="ann") for number in range(100)))
-            assert client.flush(30)
-        said = proved(tmp_path, [call(number, agent_id="ann") for number in range(200)] + runs)
+    with Make(ample_server.url, spool, key=ample_server.key(org_id)).opened(kind) as client:
+        for number in range(200):
+            client.send(call(number, agent_id="ann"))
+        client.send(*runs)
+        client.send(*(call(number, agent_id="ann") for number in range(100)))
+        assert client.flush(30)
+    said = proved(ample_server, [call(number, agent_id="ann") for number in range(200)] + runs, org_id)
 
     assert said == "250 events acknowledged, 250 records: none lost, none twice"
 
 
 @pytest.mark.timeout(120 + 10 * KILLS)
 def test_after_every_kill_of_the_sender_the_next_start_sends_all_that_was_in_the_spool(
-    kind: str, spool: Path, tmp_path: Path
+    kind: str, spool: Path, ample_server: Server
 ) -> None:
+    org_id = f"killed-{kind}"
+    url, key = ample_server.url, ample_server.key(org_id)
     chance = random.Random(KILLS)
     begun: list[int] = []
-    with running_server(tmp_path) as server:
-        key = server.key(ORG)
-        for round_ in range(KILLS):
-            numbers = range(1_000 * round_, 1_000 * round_ + 1_000)
-            with sending(server.url, key, spool, numbers, kind) as program:
-                program.wait_for(str(numbers.start + chance.randrange(300)))
-                begun += program.kill()
-            # A sender that does not know whether `send` returned sends the event again.
-            with Make(server.url, spool, key=key).opened(kind) as client:
-                client.send(call(begun[-1]))
-        with Make(server.url, spool, key=key).opened(kind) as client:
-            assert client.flush(60)
-        said = proved(tmp_path, [call(number) for number in begun])
+    for round_ in range(KILLS):
+        numbers = range(1_000 * round_, 1_000 * round_ + 1_000)
+        with sending(url, key, spool, numbers, kind) as program:
+            program.wait_for(str(numbers.start + chance.randrange(300)))
+            begun += program.kill()
+        # A sender that does not know whether `send` returned sends the event again.
+        with Make(url, spool, key=key).opened(kind) as client:
+            client.send(call(begun[-1]))
+    with Make(url, spool, key=key).opened(kind) as client:
+        assert client.flush(60)
+    said = proved(ample_server, [call(number) for number in begun], org_id)
 
     assert said == f"{len(begun):,} events acknowledged, {len(begun):,} records: none lost, none twice"
 
 
 def test_what_a_killed_sender_had_only_in_its_spool_is_sent_by_the_next_start(
-    kind: str, spool: Path, tmp_path: Path
+    kind: str, spool: Path, ample_server: Server
 ) -> None:
+    org_id = f"spooled-{kind}"
     with scripted(silent) as nobody, sending(nobody.url, "ak_none.none", spool, range(300), kind) as program:
         program.wait_for("sent")
         program.kill()
-    with running_server(tmp_path) as server:
-        with Make(server.url, spool, key=server.key(ORG)).opened(kind) as client:
-            assert client.waiting().events <= 300
-            assert client.flush(30)
-            assert client.waiting() == (0, 0, 0)
-        said = proved(tmp_path, [call(number) for number in range(300)])
+    with Make(ample_server.url, spool, key=ample_server.key(org_id)).opened(kind) as client:
+        assert client.waiting().events <= 300
+        assert client.flush(30)
+        assert client.waiting() == (0, 0, 0)
+    said = proved(ample_server, [call(number) for number in range(300)], org_id)
 
     assert said == "300 events acknowledged, 300 records: none lost, none twice"
 
@@ -108,25 +108,24 @@ def test_a_server_that_is_killed_in_between_has_all_of_it_in_the_end(kind: str, 
         assert client.flush(30)
     stop_server(server)
 
-    said = proved(tmp_path, [call(number) for number in range(600)])
+    said = proved(server, [call(number) for number in range(600)])
     assert said == "600 events acknowledged, 600 records: none lost, none twice"
 
 
-def test_several_processes_share_a_spool(spool: Path, tmp_path: Path) -> None:
-    with running_server(tmp_path) as server:
-        key = server.key(ORG)
-        with (
-            sending(server.url, key, spool, range(200), "Client") as first,
-            sending(server.url, key, spool, range(200, 400), "AsyncClient") as second,
-            sending(server.url, key, spool, range(400, 600), "Client") as third,
-        ):
-            third.wait_for("sent")
-            begun = third.kill()
-            first.wait_for("sent")
-            second.wait_for("sent")
-        with Make(server.url, spool, key=key).opened("Client") as client:
-            assert client.waiting().events == 0
-        said = proved(tmp_path, [call(number) for number in [*range(400), *begun]])
+def test_several_processes_share_a_spool(spool: Path, ample_server: Server) -> None:
+    url, key = ample_server.url, ample_server.key("sharing")
+    with (
+        sending(url, key, spool, range(200), "Client") as first,
+        sending(url, key, spool, range(200, 400), "AsyncClient") as second,
+        sending(url, key, spool, range(400, 600), "Client") as third,
+    ):
+        third.wait_for("sent")
+        begun = third.kill()
+        first.wait_for("sent")
+        second.wait_for("sent")
+    with Make(url, spool, key=key).opened("Client") as client:
+        assert client.waiting().events == 0
+    said = proved(ample_server, [call(number) for number in [*range(400), *begun]], "sharing")
 
     assert said == "600 events acknowledged, 600 records: none lost, none twice"
 

@@ -109,9 +109,6 @@ def _numbers(call: Call) -> tuple[str, str]:
     return (_THEIRS, _OURS) if call.inbound else (_OURS, _THEIRS)
 
 
-# ------------------------------------------------------------------------------------------------------ carriers
-
-
 def _leg(call: Call, sid: str, chance: random.Random, parent: str = "", *, longer: int = 0) -> None:
     """What Twilio tells of a leg of a call, which may have begun a few seconds before it: all states, or the last."""
     answered = call.duration_ms is not None
@@ -172,9 +169,6 @@ def _telnyx(id_: str, call: Call, chance: random.Random) -> Call:
             data = {"id": f"{leg}-{name}", "event_type": f"call.{name}", "occurred_at": _iso(at)}
             call.tell("telnyx", {"data": {**data, "payload": {**about, **more}}}, at)
     return call
-
-
-# --------------------------------------------------------------------------------------------------------- agents
 
 
 def _vapi(id_: str, call: Call, chance: random.Random) -> Call:

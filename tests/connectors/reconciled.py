@@ -18,10 +18,11 @@ from talkmeter.ledger.engine import reading
 from talkmeter.period import present, read_instant, read_window
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import Summary, read_summary
+from tests.commands import run_cli_here
 from tests.connectors.connected import Hook, Metering
 from tests.connectors.hooks import json_sample
 from tests.connectors.stack_apis import ACCOUNT, Call, Stack, retell, serving, twilio, vapi
-from tests.servers import TALKMETER, run_cli_here
+from tests.servers import TALKMETER
 
 KEY: Final = "a_very_particular_key"
 API_KEY: Final = "another_very_particular_key"
@@ -125,9 +126,6 @@ def reconciling(metering: Metering, provider: str, org_id: str = "") -> Iterator
         yield Reconciled(metering, metering.connect(provider, KEY, org_id=org_id), stack)
 
 
-# ------------------------------------------------------------------------------------------------------------- calls
-
-
 def call(provider: str, number: int, seconds: int = 60, **changes: Any) -> Call:
     """A call of the day as its stack lists it: it began `number` hours after midnight."""
     start = MIDNIGHT.timestamp() + number * 3_600
@@ -184,9 +182,6 @@ def _retell_call(number: int, start: float, end: float) -> Call:
 
 
 CALLS: Final = {"twilio": _twilio_call, "vapi": _vapi_call, "retell": _retell_call}
-
-
-# ---------------------------------------------------------------------------------------------------------- messages
 
 
 def _twilio_message(hook: Hook, made: Call) -> tuple[bytes, dict[str, str]]:

@@ -127,9 +127,6 @@ def serving(stack: Stack) -> Iterator[Stack]:
         thread.join()
 
 
-# ------------------------------------------------------------------------------------------------------------ rules
-
-
 def twilio(stack: Stack, asked: Asked) -> Answer:
     """`Calls.json` and `Calls/{sid}.json`, the newest first, by pages with a `next_page_uri`."""
     basic = b64encode(f"{ACCOUNT}:{stack.key}".encode()).decode()
@@ -196,9 +193,6 @@ def retell(stack: Stack, asked: Asked) -> Answer:
     page = within[begin : begin + min(stack.most, asked.body["limit"])]
     more = begin + len(page) < len(within)
     return Answer(200, {"items": page, "has_more": more} | ({"pagination_key": str(begin + len(page))} if more else {}))
-
-
-# ----------------------------------------------------------------------------------------------------------- faults
 
 
 def refused(status: int, **headers: str) -> Play:

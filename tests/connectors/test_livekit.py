@@ -232,8 +232,6 @@ def test_nothing_but_the_two_refusals_is_ever_raised(body: bytes, headers: dict[
     is_understood(PROVIDER, message(body))
 
 
-# -------------------------------------------------------------------------------------- any order, any number of times
-
 ATTRIBUTES = st.fixed_dictionaries(
     {},
     optional={

@@ -89,9 +89,6 @@ def all_told(message: Message) -> list[Told]:
     return records
 
 
-# ---------------------------------------------------------------------------------------------------------- proofs
-
-
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.sample)
 def test_the_sample_is_proved_by_its_signature(vector: Vector) -> None:
     assert we_prove(vector.message(), vector.secret)
@@ -169,9 +166,6 @@ def test_no_message_breaks_the_proof_or_the_reading(message: Message) -> None:
     is_proved(PROVIDER, message, SECRET)
     assert not is_proved(PROVIDER, message, secret_of(b"another key"))
     assert_reads_or_refuses(PROVIDER, message)
-
-
-# --------------------------------------------------------------------------------------------------------- metering
 
 
 def test_a_conversation_is_metered_field_by_field() -> None:

@@ -110,9 +110,6 @@ ENDED: Final = event("call.conversation.ended", "12:01:00", duration_sec=55, ass
 HUNG_UP: Final = event("call.hangup", "12:01:00.750", start_time="2026-11-01T12:00:00Z", hangup_cause="normal_clearing")
 
 
-# ---------------------------------------------------------------------------------------------------------- proofs
-
-
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.sample)
 def test_every_sample_is_proved_by_its_signature(vector: Vector) -> None:
     assert we_prove(vector.message(), vector.public_key)
@@ -199,9 +196,6 @@ ANYTHING: Final = st.recursive(
 @settings(max_examples=300)
 def test_no_value_of_a_field_breaks_the_reading(message: Message, place: str, value: object) -> None:
     assert_reads_or_refuses(PROVIDER, changed(message, place, value))
-
-
-# --------------------------------------------------------------------------------------------------------- metering
 
 
 def test_the_sample_of_a_hangup_is_metered_field_by_field() -> None:

@@ -81,9 +81,6 @@ def we_prove(message: Message, token: str = TOKEN) -> bool:
     return is_proved(PROVIDER, message, token)
 
 
-# ---------------------------------------------------------------------------------------------------------- proofs
-
-
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.sample)
 def test_every_sample_is_proved_by_its_signature(vector: Vector) -> None:
     assert we_prove(vector.message(), vector.secret)
@@ -187,9 +184,6 @@ def test_no_value_of_a_field_breaks_the_reading(fields: dict[str, str]) -> None:
 def test_a_form_of_too_many_fields_is_not_sorted(many: bytes) -> None:
     with pytest.raises(NotProved, match="more than 1000 fields"):
         PROVIDER.prove(COMPLETED._replace(body=many), [TOKEN])
-
-
-# --------------------------------------------------------------------------------------------------------- metering
 
 
 def test_a_completed_call_is_metered_field_by_field() -> None:

@@ -79,7 +79,7 @@ def test_idle_connections_by_the_thousand_hold_up_nobody_and_are_let_go(tmp_path
         key = server.key(ORG)
         # Connections of the database are opened with the first questions.
         told, _ = ask_anew(server, key, "before")
-        sender = server.cli("keys", "add", "--sender")
+        sender = server.sender_key()
         with sending(server.url, sender) as senders, reading_beside(server) as reader, ExitStack() as held:
             senders.wait_for_more()
             before, memory_before = open_files(server), memory_of(server) / MIB
@@ -151,7 +151,7 @@ def test_connections_beyond_the_bound_wait_their_turn_and_take_nothing_from_the_
     with running_server(tmp_path, **settings) as server, opened(server.environment["TALKMETER_DATABASE_URL"]) as engine:
         assert ("TALKMETER_CONNECTIONS" in server.log()) == (bound == "file descriptors")
         told, _ = ask_anew(server, server.key(ORG), "before")
-        with sending(server.url, server.cli("keys", "add", "--sender")) as senders:
+        with sending(server.url, server.sender_key()) as senders:
             senders.wait_for_more()
             with ExitStack() as held:
                 for _ in range(2 * FEW_FILES):

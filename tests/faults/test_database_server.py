@@ -95,7 +95,7 @@ def test_what_was_acknowledged_is_counted_once_whenever_postgresql_ends_and_star
 ) -> None:
     chance = random.Random(times)
     with running_server(tmp_path, database_url=url) as server:
-        with sending(server.url, server.cli("keys", "add", "--sender")) as senders:
+        with sending(server.url, server.sender_key()) as senders:
             for _ in range(times):
                 senders.wait_for_more(chance.uniform(0.05, 0.4))
                 end(database_server)
@@ -113,7 +113,7 @@ def test_connections_that_are_cut_in_the_middle_of_transactions_lose_and_double_
         running_server(tmp_path, database_url=url) as server,
         psycopg.connect(url, autocommit=True) as admin,
     ):
-        with sending(server.url, server.cli("keys", "add", "--sender")) as senders:
+        with sending(server.url, server.sender_key()) as senders:
             while cut < CUTS:
                 cut += len(
                     admin.execute(
@@ -131,7 +131,7 @@ def test_readers_and_writers_without_a_free_connection_are_told_to_come_again(
     url: str, tmp_path: Path, tell: Tell
 ) -> None:
     with running_server(tmp_path, database_url=url) as server:
-        reader, sender = server.key(ORG), server.cli("keys", "add", "--sender")
+        reader, sender = server.key(ORG), server.sender_key()
         with sending(server.url, sender) as senders, ThreadPoolExecutor(READERS) as pool:
             senders.wait_for_more()
             with psycopg.connect(url) as holder:
@@ -160,7 +160,7 @@ def test_a_server_that_gives_no_more_connections_is_a_503_until_it_does(url: str
         admin.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
         limited = make_url(url).set(username=role).render_as_string(hide_password=False)
         with running_server(tmp_path, database_url=limited) as server:
-            reader, sender = server.key(ORG), server.cli("keys", "add", "--sender")
+            reader, sender = server.key(ORG), server.sender_key()
             admin.execute(f"ALTER ROLE {role} CONNECTION LIMIT 0")
             admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (role,))
             refused = [ask(server.url, reader) for _ in range(5)]

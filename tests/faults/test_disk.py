@@ -74,7 +74,7 @@ def assert_sound(file: Path) -> None:
 def fill_again_and_again(server: Server, disk: SmallDisk) -> tuple[list[Json], list[Json], int]:
     """Fill the disk under senders and make room, round by round; two journals, and how often 507 was the answer."""
     chance = random.Random(ROUNDS)
-    key = server.cli("keys", "add", "--sender")
+    key = server.sender_key()
     refused = 0
     with probing(server, key) as probe, sending(server.url, key) as senders:
         for _ in range(ROUNDS):
@@ -149,7 +149,7 @@ def test_a_disk_that_is_full_where_the_index_of_the_log_must_grow_is_told_as_ful
         log, index = disk.outside / "ledger.db-wal", disk.outside / "ledger.db-shm"
         with (
             running_server(tmp_path, database_url=f"sqlite:///{disk.folder / 'ledger.db'}") as server,
-            probing(server, server.cli("keys", "add", "--sender")) as probe,
+            probing(server, server.sender_key()) as probe,
         ):
             while frames_of(log) < INDEXED_BY_THE_FIRST_PIECE - 150:
                 assert probe.send().status_code == 200
@@ -194,7 +194,7 @@ def test_a_file_that_may_not_grow_is_a_503_and_all_goes_on_when_it_may(tmp_path:
     """SQLite tells a limit of a file's size, or of a quota, in the words of a broken disk; the log has them."""
     file = tmp_path / "talkmeter.db"
     with running_server(tmp_path) as server:
-        key = server.cli("keys", "add", "--sender")
+        key = server.sender_key()
         refused = 0
         with probing(server, key) as probe, sending(server.url, key) as senders:
             for _ in range(ROUNDS):

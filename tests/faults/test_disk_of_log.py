@@ -75,7 +75,7 @@ def test_senders_wait_for_a_postgresql_that_stopped_for_want_of_room_for_its_log
             postgres.start()
             migrate(engine)
             with running_server(tmp_path, database_url=url) as server:
-                key = server.cli("keys", "add", "--sender")
+                key = server.sender_key()
                 with probing(server, key) as probe, sending(server.url, key) as senders:
                     for round_ in range(ROUNDS):
                         senders.wait_for_more()

@@ -165,7 +165,7 @@ def test_every_commit_of_postgresql_waits_for_a_sync_of_its_log(tmp_path: Path, 
             tracing([postmaster, *map(int, children)], trace),
             running_server(tmp_path, database_url=postgres) as server,
         ):
-            sent = send_together(server, server.cli("keys", "add", "--sender"))
+            sent = send_together(server, server.sender_key())
     calls = read_trace(trace)
     ids = [one.id for one in sent]
 

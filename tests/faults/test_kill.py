@@ -33,7 +33,7 @@ def test_what_was_acknowledged_is_counted_once_after_every_kill(
     with opened(url) as engine:
         migrate(engine)
         server = start_server(tmp_path, {"database_url": url})
-        with sending(server.url, server.cli("keys", "add", "--sender")) as senders:
+        with sending(server.url, server.sender_key()) as senders:
             for _ in range(ROUNDS[database]):
                 senders.wait_for_more(chance.uniform(0.05, 0.4))
                 senders.hold()

@@ -108,7 +108,7 @@ def test_nothing_of_a_torn_request_is_counted_and_it_is_no_fault_of_the_server(
     with opened(url) as engine:
         migrate(engine)
         with running_server(tmp_path, database_url=url) as server:
-            key = server.cli("keys", "add", "--sender")
+            key = server.sender_key()
             with sending(server.url, key) as senders:
                 senders.wait_for_more()
                 before = open_files(server)
@@ -139,7 +139,7 @@ def test_a_sender_cut_off_before_its_answer_sends_again_and_is_counted_once(
     with opened(url) as engine:
         migrate(engine)
         with running_server(tmp_path, database_url=url) as server:
-            key = server.cli("keys", "add", "--sender")
+            key = server.sender_key()
             headers = {"Authorization": f"Bearer {key}", "X-Anyreach-Org": ORG}
             with sending(server.url, key) as senders, httpx.Client(base_url=server.url, headers=headers) as client:
                 for number in range(RESETS):
@@ -197,7 +197,7 @@ def test_what_is_no_http_is_refused_and_counts_nothing(tmp_path: Path, tell: Tel
     head = b"POST /metering/events HTTP/1.1\r\nHost: talkmeter\r\nContent-Type: application/json\r\n"
     answers: dict[str, bytes] = {}
     with running_server(tmp_path) as server, opened(server.environment["TALKMETER_DATABASE_URL"]) as engine:
-        key = server.cli("keys", "add", "--sender")
+        key = server.sender_key()
         with sending(server.url, key) as senders:
             for what, (lines, body) in BROKEN.items():
                 with connect(server) as connection:
@@ -261,7 +261,7 @@ def test_clients_that_dawdle_are_given_up_in_time_and_hold_up_nobody(tmp_path: P
         opened(server.environment["TALKMETER_DATABASE_URL"]) as engine,
         ExitStack() as held,
     ):
-        key = server.cli("keys", "add", "--sender")
+        key = server.sender_key()
         with sending(server.url, key) as senders, reading_beside(server) as reader:
             senders.wait_for_more()
             before = open_files(server)

@@ -84,7 +84,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         migrate(engine)
         server = stack.enter_context(running_server(folder, database_url=url))
         server.cli("orgs", "add", HELD)
-        yield Place(request.param, url, engine, server, server.cli("keys", "add", "--sender"), postgres)
+        yield Place(request.param, url, engine, server, server.sender_key(), postgres)
 
 
 class Answered(NamedTuple):

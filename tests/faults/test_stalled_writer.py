@@ -153,7 +153,7 @@ def test_a_stalled_writer_is_a_503_within_bounded_memory_and_all_is_counted_afte
     with opened(url) as engine:
         migrate(engine)
         with running_server(tmp_path, database_url=url, **settings) as server, ThreadPoolExecutor(len(sent)) as pool:
-            key = server.cli("keys", "add", "--sender")
+            key = server.sender_key()
             server.cli("orgs", "add", ORG)
             sending: list[Future[list[httpx.Response]]] = []
 

@@ -95,9 +95,6 @@ def test_more_records_than_one_step_takes_are_all_pruned(ledger: Ledger) -> None
     assert len(kept(ledger)) == number
 
 
-# ---------------------------------------------------------------------------------------------------- housekeeping
-
-
 @pytest.mark.parametrize("days", [None, 0])
 def test_where_history_is_kept_for_ever_or_not_at_all_nothing_is_pruned(ledger: Ledger, days: int | None) -> None:
     assert make_pruner(ledger.engine, days) is None

@@ -150,9 +150,6 @@ def test_where_the_organization_changes_its_mind_its_calls_are_linked_anew(ledge
     assert ledger.verify() == []
 
 
-# ----------------------------------------------------------------------------------------------------- amendments
-
-
 def joins(status: ConversationStatus, seconds: int | None, minute: int) -> Sighting:
     """A message that knows a part of a call: whether it has ended, and how long it was at least."""
 

@@ -30,9 +30,6 @@ def own_server(memory: Path) -> Iterator[str]:
         yield server
 
 
-# ----------------------------------------------------------------------------------------------------- promises
-
-
 @pytest.mark.parametrize("setting", ["fsync", "full_page_writes", "synchronous_commit"])
 def test_a_server_that_could_lose_what_it_acknowledged_is_refused(own_server: str, setting: str) -> None:
     with psycopg.connect(own_server, autocommit=True) as admin:
@@ -87,9 +84,6 @@ def test_a_role_that_may_not_change_tables_is_enough_to_serve(postgres_database:
         owner.close()
 
 
-# ------------------------------------------------------------------------------------------------ cut connections
-
-
 def test_a_connection_that_is_cut_in_the_middle_of_a_transaction_is_a_503_and_nothing_is_half_written(
     server_ledger: Ledger,
 ) -> None:
@@ -124,9 +118,6 @@ def test_a_server_that_is_away_is_a_503_in_a_sentence(tmp_path: Path) -> None:
         reading(engine),
     ):
         pass
-
-
-# ------------------------------------------------------------------------------------------------------ held rows
 
 
 def test_a_request_is_answered_while_that_of_another_organization_waits_for_its_row(server_ledger: Ledger) -> None:

@@ -54,9 +54,6 @@ def fill(ledger: Ledger, number: int, org_id: str = ORG) -> None:
         insert_rows(connection.execution_options(**OF_TESTS), quarantine, rows, OnConflict.KEEP)
 
 
-# -------------------------------------------------------------------------------------- refused by the database
-
-
 @pytest.mark.parametrize("place", range(5))
 def test_only_the_event_that_the_database_refuses_is_quarantined(poisoned: Ledger, place: int) -> None:
     events = [conversation(f"call-{number}") for number in range(4)]
@@ -124,9 +121,6 @@ def test_a_snapshot_beside_a_refused_event_still_raises_its_floor(poisoned: Ledg
     assert poisoned.summary().total_agents == 2
 
 
-# ------------------------------------------------------------------------------------------------- not understood
-
-
 def test_an_event_nobody_understands_stands_under_its_organization_with_how_often_it_came(ledger: Ledger) -> None:
     broken = conversation(status="exploded")
     raw = json.dumps(broken).encode()
@@ -182,9 +176,6 @@ def test_a_foreign_event_stands_under_the_organization_that_sent_it(ledger: Ledg
     assert bins(receipt) == (0, 0, [(0, "foreign_organization")])
     assert ledger.rows("SELECT org_id FROM quarantine") == [(ORG,)]
     assert ledger.summary(org_id="victim").total_calls == 0
-
-
-# --------------------------------------------------------------------------------------------------------- bounds
 
 
 def test_a_full_quarantine_keeps_no_more_but_counts_what_it_knows(ledger: Ledger) -> None:

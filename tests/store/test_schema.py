@@ -137,9 +137,6 @@ def test_daily_totals_have_the_thirteen_counters_as_big_integers() -> None:
     assert all(isinstance(column.type, BigInteger) and not column.nullable for column in counters)
 
 
-# ------------------------------------------------------------------------------------------------------ migrating
-
-
 def identity_of(ledger: Ledger) -> str:
     with reading(ledger.engine) as connection:
         return database_id(connection)

@@ -26,9 +26,6 @@ IDS = ["a", "B", "b", "A", "Z", "z", "_", "-1", "10", "9", "~", "a b", "ab", "ä
 MARCH = read_window("2026-03-01", "2026-04-01", 0)
 
 
-# ---------------------------------------------------------------------------------------------------- on servers
-
-
 def test_the_databases_of_these_tests_sort_by_something_else_than_bytes(server_ledger: Ledger) -> None:
     """Else the tests here would hold without the tables saying anything."""
     ((provider, collate, ctype),) = server_ledger.rows(
@@ -55,9 +52,6 @@ def test_every_column_of_key_type_has_the_order_of_bytes_and_no_other_text_is_in
     for table in metadata.sorted_tables:
         ordered = [*table.primary_key.columns, *(column for index in table.indexes for column in index.columns)]
         assert {(table.name, column.name) for column in ordered if isinstance(column.type, Text)} <= keys
-
-
-# ------------------------------------------------------------------------------------------------ on each database
 
 
 def test_lists_are_in_order_of_bytes_and_their_pages_leave_nothing_out(ledger: Ledger) -> None:

@@ -40,9 +40,6 @@ EVERYTHING = [
 ]
 
 
-# ----------------------------------------------------------------------------------------------------- duplicates
-
-
 @pytest.mark.parametrize("keep_history", [True, False])
 def test_a_batch_of_duplicates_writes_nothing(ledger: Ledger, keep_history: bool) -> None:
     ledger.tell(*EVERYTHING, keep_history=keep_history)
@@ -87,9 +84,6 @@ def test_a_new_event_gives_a_new_revision_and_the_instant_it_was_stored(ledger: 
     assert ledger.rows("SELECT max(stored_at) FROM conversation") == [(two.last_event_at,)]
 
 
-# -------------------------------------------------------------------------------------------------------- history
-
-
 def test_every_state_is_in_the_history_those_that_lose_too(ledger: Ledger) -> None:
     ledger.tell(STATES[1])
     receipt = ledger.tell(STATES[0], STATES[3], STATES[1], STATES[0])
@@ -112,9 +106,6 @@ def test_states_that_arrive_in_one_batch_are_each_in_exactly_one_bin(ledger: Led
 
     assert (receipt.accepted, receipt.duplicate, receipt.conflicting, receipt.stale) == (2, 1, 1, 1)
     assert [(one.index, one.reason) for one in receipt.quarantined] == [(5, "invalid_envelope")]
-
-
-# -------------------------------------------------------------------------------------------------------- winners
 
 
 def test_the_row_of_a_record_is_its_greatest_state_in_every_order_of_arrival(ledger: Ledger) -> None:

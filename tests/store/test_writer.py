@@ -43,9 +43,6 @@ def accepted(answer: Answer) -> int:
     return make_receipt(answer.result(QUICK_SEC)).accepted
 
 
-# ---------------------------------------------------------------------------------------------------- acknowledged
-
-
 def test_an_answer_means_that_the_event_is_in_the_numbers(ledger: Ledger) -> None:
     with ledger.writer() as writer:
         for number in range(1, 6):
@@ -71,9 +68,6 @@ def test_a_request_for_many_organizations_is_answered_as_one(ledger: Ledger) -> 
 
     assert (receipt.accepted, receipt.quarantined) == (30, [])
     assert {ledger.summary(org_id=f"org-{number}").total_calls for number in range(30)} == {1}
-
-
-# --------------------------------------------------------------------------------------------------- many writers
 
 
 def told(org_id: str) -> list[Json]:
@@ -114,9 +108,6 @@ def test_writers_of_the_same_shuffled_and_repeated_events_lose_and_double_nothin
         assert (found.total_calls, found.live_calls, found.workflow_runs_total) == (len(counted), 0, 2)
         assert found.voice_duration_ms == 1_000 * sum(counted)
         assert ledger.verify(org_id) == []
-
-
-# ----------------------------------------------------------------------------------------------------------- busy
 
 
 @pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
@@ -163,9 +154,6 @@ def test_a_database_that_stays_busy_is_unavailable_and_nothing_is_half_written(
     assert ledger.verify() == []
 
 
-# ------------------------------------------------------------------------------------------------------ disk full
-
-
 def test_a_full_disk_is_told_and_the_ledger_works_again_when_there_is_room(file_ledger: FileLedger) -> None:
     most_pages = [1]
     events = [conversation(f"call-{number}") for number in range(2_000)]
@@ -190,9 +178,6 @@ def test_a_full_disk_is_told_and_the_ledger_works_again_when_there_is_room(file_
     assert after == 2_000
     assert file_ledger.rows("PRAGMA integrity_check") == [("ok",)]
     assert file_ledger.verify() == []
-
-
-# ---------------------------------------------------------------------------------------------------------- queue
 
 
 def some(number: int, org_id: str) -> list[dict[str, object]]:
@@ -245,9 +230,6 @@ def test_a_request_whose_sender_went_away_does_not_stop_the_others(ledger: Ledge
 
         assert accepted(beside) == 1
         assert accepted(writer.submit(works_of(conversation("call-3")))) == 1
-
-
-# ------------------------------------------------------------------------------------------------------------ end
 
 
 def test_closing_finishes_what_was_accepted_and_takes_nothing_more(ledger: Ledger) -> None:

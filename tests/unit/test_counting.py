@@ -39,9 +39,6 @@ def named(counters: Counters) -> dict[str, int]:
     return {name: amount for name, amount in counters._asdict().items() if amount}
 
 
-# ------------------------------------------------------------------------------------------------ what is counted
-
-
 @pytest.mark.parametrize("status", [status for status in STATUSES if status != "token_created"])
 def test_a_conversation_of_every_status_is_a_call(status: str) -> None:
     assert total_of(conversation(status=status)).calls == 1
@@ -76,9 +73,6 @@ def test_an_inventory_item_is_no_activity(noun: str) -> None:
     assert fold([(None, record_of(event(f"{noun}.updated", {"id": "x"})))]) == {}
 
 
-# -------------------------------------------------------------------------------------------------- voice or chat
-
-
 @pytest.mark.parametrize("unknown", [None, ""])
 @pytest.mark.parametrize(
     ("channel", "modality"), [("telephone", "voice"), ("webrtc", "chat"), ("text", "chat"), ("email", "chat")]
@@ -109,9 +103,6 @@ def test_voice_calls_and_chat_calls_add_up_to_all_calls() -> None:
     assert counted.voice_calls + counted.chat_calls == counted.calls
 
 
-# ------------------------------------------------------------------------------------------------------ direction
-
-
 @pytest.mark.parametrize(("channel", "direction"), [*product(CHANNELS, DIRECTIONS)])
 def test_the_direction_is_what_the_field_says_on_every_channel(channel: str, direction: str) -> None:
     counted = total_of(conversation(channel=channel, direction=direction))
@@ -129,9 +120,6 @@ def test_inbound_and_outbound_calls_add_up_to_all_calls() -> None:
 
     assert counted.calls == 4 * 8 * 2
     assert counted.inbound_calls + counted.outbound_calls == counted.calls
-
-
-# ------------------------------------------------------------------------------------------------------ which day
 
 
 @pytest.mark.parametrize(
@@ -156,9 +144,6 @@ def test_a_call_is_never_split_over_midnight() -> None:
     folded = fold([(None, record_of(conversation(created_at="2026-03-01T23:59:59Z", duration=7200)))])
 
     assert {(format_day(key.day), counters.voice_ms) for key, counters in folded.items()} == {("2026-03-01", 7_200_000)}
-
-
-# -------------------------------------------------------------------------------------------------------- minutes
 
 
 @pytest.mark.parametrize(
@@ -200,9 +185,6 @@ def test_the_exact_milliseconds_are_kept_beside_the_minutes() -> None:
     assert (counted.voice_ms, counted.chat_ms) == (1, 31_622_400_000)
 
 
-# -------------------------------------------------------------------------------------------------------- average
-
-
 @pytest.mark.parametrize(
     ("milliseconds", "calls", "expected"),
     [
@@ -234,9 +216,6 @@ def test_the_average_is_over_the_counted_conversations_that_have_a_duration() ->
 
 def test_the_average_of_no_durations_is_zero() -> None:
     assert average_seconds(0, 0) == 0.0
-
-
-# -------------------------------------------------------------------------------------------------- workflow runs
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,6 @@ def refusal(read: Callable[[], object]) -> tuple[Reason, str]:
     pytest.fail(f"{value!r} is not refused")
 
 
-# ------------------------------------------------------------------------------------------------------------ ids
-
-
 @pytest.mark.parametrize(
     "text", ["x", "a" * 200, "é" * 100, "😀" * 50, "+1 (312) 555-0110", "a b", " ", "\u2028", "\xa0"]
 )
@@ -88,9 +85,6 @@ def test_a_long_value_is_cut_in_a_sentence() -> None:
         read_id("id", "\x00" + "x" * 150)
 
 
-# ---------------------------------------------------------------------------------------------------------- names
-
-
 @pytest.mark.parametrize(
     ("text", "name"),
     [
@@ -106,9 +100,6 @@ def test_a_long_value_is_cut_in_a_sentence() -> None:
 )
 def test_a_name_is_one_line_of_at_most_200_characters(text: str | None, name: str | None) -> None:
     assert read_name(text) == name
-
-
-# ---------------------------------------------------------------------------------------------------------- times
 
 
 def test_a_time_becomes_microseconds() -> None:
@@ -136,9 +127,6 @@ def test_a_time_outside_1970_to_2099_is_out_of_range(text: str) -> None:
     sentence = f"time must lie between 1970-01-01 and 2099-12-31, not at '{text}'."
 
     assert refusal(lambda: read_time("time", text, Reason.INVALID_ENVELOPE)) == (Reason.OUT_OF_RANGE, sentence)
-
-
-# ------------------------------------------------------------------------------------------------------ durations
 
 
 @pytest.mark.parametrize(
@@ -196,9 +184,6 @@ def test_a_duration_that_is_no_number_is_invalid(raw: bytes) -> None:
         Reason.INVALID_DATA,
         "data.duration must be a number of seconds or null.",
     )
-
-
-# ------------------------------------------------------------------------------------------------------- sequence
 
 
 @pytest.mark.parametrize(

@@ -153,9 +153,6 @@ def test_whatever_bytes_a_map_holds_it_is_right_or_refused_with_a_sentence(
     assert refused is None or (refused.startswith("The map ") and "\n" not in refused)
 
 
-# -------------------------------------------------------------------------------------------------- single fields
-
-
 def read_one(folder: Path, map_text: str, cells: dict[str, str]) -> Understood | RejectedRow:
     """One row of text by a map of the calls with some lines replaced."""
     map_ = read_map(write(folder, "map.toml", map_text), "acme")
@@ -326,9 +323,6 @@ def test_flags_names_and_deletions_are_read(tmp_path: Path) -> None:
     assert reason_of(wrong) == "data.shared: 'Front desk' is neither true nor false; values can translate it."
 
 
-# ------------------------------------------------------------------------------------------------- Parquet's types
-
-
 @pytest.mark.parametrize(
     ("column", "array", "read"),
     [
@@ -366,9 +360,6 @@ def test_cells_of_parquet_are_read_by_their_type(
     call = call_of(one)
     found = {"id": one.state.id, "duration_ms": call.duration_ms, "created_at": format_instant(call.created_at)}
     assert found[column] == read
-
-
-# --------------------------------------------------------------------------------------------------------- bounds
 
 
 def test_rows_come_in_parts_and_no_row_is_longer_than_a_megabyte(tmp_path: Path) -> None:

@@ -42,9 +42,6 @@ def refusal(from_: str | None, to: str | None) -> str:
     return refused.value.detail
 
 
-# -------------------------------------------------------------------------------------------------------- windows
-
-
 @pytest.mark.parametrize(
     ("now", "window"),
     [
@@ -146,9 +143,6 @@ def test_a_window_lies_between_1970_and_2100() -> None:
         assert refusal(outside, "2099-12-31").startswith("'from' must lie between 1970-01-01 and 2100-01-01")
 
 
-# ----------------------------------------------------------------------------------------------------------- days
-
-
 @pytest.mark.parametrize(
     ("instant", "day", "date"),
     [
@@ -167,9 +161,6 @@ def test_a_window_touches_the_day_of_its_start_but_not_the_one_it_ends_before() 
     assert Window(NOON, 2 * MICROSECONDS_PER_DAY).days == range(2)
     assert Window(NOON, 2 * MICROSECONDS_PER_DAY + 1).days == range(3)
     assert Window(NOON, NOON + 1).days == range(1)
-
-
-# --------------------------------------------------------------------------------------------------------- pieces
 
 
 def test_whole_days_need_no_scan() -> None:
@@ -237,9 +228,6 @@ def test_no_piece_is_empty_longer_than_half_a_day_or_in_two_days() -> None:
             assert sign in {-1, 1}
             assert 0 < end - start <= NOON
             assert day_of(start) == day_of(end - 1)
-
-
-# ------------------------------------------------------------------------------------------------------- instants
 
 
 @pytest.mark.parametrize(

@@ -134,9 +134,6 @@ def test_a_deleted_inventory_item_may_be_made_again_later(kind: Kind) -> None:
     assert judge(deleted, item) is Outcome.STALE
 
 
-# ---------------------------------------------------------------------------------------------------------- class
-
-
 def test_every_status_of_a_conversation_is_live_terminal_or_uncounted() -> None:
     assert set(get_args(ConversationStatus)) == LIVE_STATUSES | TERMINAL_STATUSES | {UNCOUNTED_STATUS}
     assert not LIVE_STATUSES & TERMINAL_STATUSES
@@ -161,9 +158,6 @@ def test_the_terminal_statuses_of_a_run_rank_above_the_others(status: RunStatus)
 
 def test_a_deletion_ranks_above_every_status() -> None:
     assert rank_class(None) == 2
-
-
-# ------------------------------------------------------------------------------------------------------- outcomes
 
 
 def test_the_first_state_of_a_record_is_accepted() -> None:
@@ -196,8 +190,6 @@ def test_a_live_state_under_the_source_id_and_time_of_a_terminal_one_conflicts()
 def test_the_winner_with_a_lower_sequence_is_stale() -> None:
     assert judge(told(call(), sequence=1), told(call(), sequence=2)) is Outcome.STALE
 
-
-# ------------------------------------------------------------------------------------------------ normalised data
 
 RECORDS: dict[Kind, list[Record]] = {
     Kind.CONVERSATION: [

@@ -133,9 +133,6 @@ def test_splitting_a_large_array_with_a_bad_element_takes_time_in_proportion() -
     assert len(in_elements(array(*elements))) == 8_001
 
 
-# ------------------------------------------------------------------------------------------------------ one object
-
-
 @pytest.mark.parametrize("body", [b'{"a":1}', b' {"a": [1, "}"]}\n', b"{}"])
 def test_one_object_is_handed_on_undecoded(body: bytes) -> None:
     assert read_one(body) == body.strip()

@@ -1,0 +1,41 @@
+"""The command line in this process, by its own entrance: starting another process takes longer than most tests."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from talkmeter.cli import main
+
+
+def finish_here(folder: Path, environment: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run `talkmeter ...` to its end, whatever it is; for commands that leave the process as they found it."""
+    others = {name: None for name in os.environ if name.startswith("TALKMETER_")}
+    status: str | int | None = 0
+    with (
+        chdir(folder),
+        pytest.MonkeyPatch.context() as patched,
+        CliRunner().isolation(env={**others, **environment}) as (stdout, stderr, _),
+    ):
+        patched.setattr(sys, "argv", ["talkmeter", *arguments])
+        try:
+            main()
+        except SystemExit as stop:
+            status = stop.code
+        sys.stdout.flush()
+        sys.stderr.flush()
+        said, complained = stdout.getvalue().decode(), stderr.getvalue().decode()
+    assert status is None or isinstance(status, int), status
+    return subprocess.CompletedProcess(["talkmeter", *arguments], status or 0, said, complained)
+
+
+def run_cli_here(folder: Path, environment: Mapping[str, str], *arguments: str) -> str:
+    """Run a command to its end; its stdout, stripped. CalledProcessError where it fails."""
+    done = finish_here(folder, environment, *arguments)
+    done.check_returncode()
+    return done.stdout.strip()

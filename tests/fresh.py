@@ -1,0 +1,41 @@
+"""Fresh ledgers in files, copied from one that was made once: making the tables takes longer than most tests."""
+
+import secrets
+import sqlite3
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from sqlalchemy.engine import make_url
+
+from talkmeter.ledger.engine import open_engine
+from talkmeter.ledger.migrate import DATABASE_ID, migrate
+
+_FOLDER: Final = TemporaryDirectory(prefix="talkmeter-")
+"""For as long as the process lives."""
+
+
+def lay_fresh_ledger(url: str) -> None:
+    """Put a ledger of this version, with an id of its own, where a SQLite file is not there yet; else do nothing."""
+    address = make_url(url)
+    if address.drivername != "sqlite" or not address.database:
+        return
+    file = Path(address.database)
+    if not file.is_absolute() or file.exists() or not file.parent.is_dir():
+        return
+    copyfile(_made(), file)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        changed = connection.execute("UPDATE meta SET value = ? WHERE name = ?", (secrets.token_hex(16), DATABASE_ID))
+        assert changed.rowcount == 1
+
+
+@cache
+def _made() -> Path:
+    file = Path(_FOLDER.name) / "fresh.db"
+    engine = open_engine(f"sqlite:///{file}")
+    migrate(engine)
+    engine.dispose()
+    return file
