@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from tests.connectors.connected import Hook
 from tests.connectors.made_up_calls import Sent
 from tests.connectors.signing import STACKS
+from tests.loops import run_to_end
 
 RETRIES: Final[dict[str, Sequence[float]]] = {
     "twilio": (15.0, 15.0),
@@ -71,7 +72,7 @@ def _requests(hooks: dict[str, Hook], now: int) -> Callable[[Sent], bytes]:
 
 def deliver(url: str, attempts: Sequence[Delivery], connections: int) -> dict[str, int]:
     """Make all attempts, each connection the next one as soon as it is free; how many were answered with what."""
-    return asyncio.run(_deliver(url, attempts, connections))
+    return run_to_end(_deliver(url, attempts, connections))
 
 
 async def _deliver(url: str, attempts: Sequence[Delivery], connections: int) -> dict[str, int]:
