@@ -78,7 +78,7 @@ screenshots: .venv/dev.stamp page ## take the pictures of the page in docs/image
 bench: .venv/bench.stamp page ## measure everything at a million conversations, into bench/results (a quarter of an hour, 1 GB of disk)
 	export TALKMETER_CHROMIUM="$$($(BIN)/python tools/chromium.py)" && $(BIN)/python -m bench --save $(ARGS)
 
-bench-full: .venv/bench.stamp page ## the same at ten million (hours, 20 GB of disk); ARGS="--only growth" for one group
+bench-full: .venv/bench.stamp page ## the same at ten million (a while, 20 GB of disk); ARGS="--only growth" for one group
 	export TALKMETER_CHROMIUM="$$($(BIN)/python tools/chromium.py)" && $(BIN)/python -m bench --full --save $(ARGS)
 
 wheel: .venv/run.stamp page ## build sdist and wheel into dist/, and try the wheel in an empty place
