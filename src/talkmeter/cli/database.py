@@ -15,9 +15,9 @@ from talkmeter.settings import Settings, load_settings
 
 
 @contextmanager
-def opened(settings: Settings | None = None) -> Iterator[Engine]:
-    """The database, at this program's version."""
-    engine = open_engine((settings or load_settings()).database_url)
+def opened(settings: Settings | None = None, *, bulk: bool = False) -> Iterator[Engine]:
+    """The database, at this program's version; `bulk` as of `open_engine`."""
+    engine = open_engine((settings or load_settings()).database_url, bulk=bulk)
     try:
         if migrates_itself(engine):
             migrate(engine)

@@ -154,7 +154,7 @@ def _write_files(files: tuple[Path, ...], batches_of: "Callable[[Path], Iterator
 
     settings = load_settings()
     tally = Tally()
-    with opened(settings) as engine:
+    with opened(settings, bulk=True) as engine:
         writer = Writer(engine, keep_history=settings.history_days != 0)
         try:
             _write_batches(files, batches_of, writer, tally)

@@ -31,12 +31,15 @@ _SNAPSHOT: Final[dict[str, Any]] = {"isolation_level": "REPEATABLE READ", "postg
 _ADDRESSES = "sqlite:///talkmeter.db or postgresql://USER@HOST/DATABASE"
 
 
-def open_engine(url: str, connections: int = 6) -> Engine:
-    """An engine for a database URL. Misconfigured where the URL names none that can be used."""
+def open_engine(url: str, connections: int = 6, *, bulk: bool = False) -> Engine:
+    """An engine for a database URL; `bulk`: for a command that writes much and has the memory of its machine.
+
+    Misconfigured where the URL names none that can be used.
+    """
     parsed = _parse(url)
     match parsed.drivername:
         case "sqlite" | "sqlite+pysqlite":
-            return sqlite.make_engine(parsed, connections)
+            return sqlite.make_engine(parsed, connections, bulk=bulk)
         case "postgresql" | "postgres" | "postgresql+psycopg":
             # Its driver takes a tenth of a second to load, and a file needs none of it.
             from talkmeter.ledger import postgresql  # noqa: PLC0415

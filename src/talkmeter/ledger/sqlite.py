@@ -7,8 +7,9 @@ connection opens, not believed.
 
 import os
 import sqlite3
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
@@ -19,13 +20,23 @@ from talkmeter.errors import Misconfigured
 from talkmeter.ledger.faults import Fault
 
 BUSY_TIMEOUT_SEC: Final = 5
-WAL_PAGES_BETWEEN_CHECKPOINTS: Final = 8_000
-CACHE_KIB: Final = 8_192
 _SYNCHRONOUS_FULL: Final = 2
 
 
-def make_engine(url: URL, connections: int) -> Engine:
-    """An engine for a file, which is made on first use. Misconfigured where the URL names none."""
+class _Room(NamedTuple):
+    """What each connection may take: KiB of memory for pages, and pages of log between two checkpoints."""
+
+    cache_kib: int
+    log_pages: int
+
+
+_USUAL: Final = _Room(cache_kib=8_192, log_pages=8_000)
+_BULK: Final = _Room(cache_kib=131_072, log_pages=64_000)
+"""New rows fall on pages all over the indexes: held longer, a page is read less often and written once for many."""
+
+
+def make_engine(url: URL, connections: int, *, bulk: bool = False) -> Engine:
+    """An engine for a file, which is made on first use; `bulk`: with more room. Misconfigured: the URL names none."""
     if not url.database or url.database == ":memory:":
         raise Misconfigured(
             "TALKMETER_DATABASE_URL names no file: a ledger in memory would lose what it acknowledged. "
@@ -42,12 +53,12 @@ def make_engine(url: URL, connections: int) -> Engine:
         pool_timeout=BUSY_TIMEOUT_SEC,
         connect_args={"timeout": BUSY_TIMEOUT_SEC, "check_same_thread": False, "cached_statements": 256},
     )
-    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "connect", partial(_prepare, _BULK if bulk else _USUAL))
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def _prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+def _prepare(room: _Room, connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
     connection.isolation_level = None
     # SQLite does not wait by itself for another process that makes the same file at this moment.
     patiently = Retrying(
@@ -65,8 +76,8 @@ def _prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> Non
             "else an acknowledged event could be lost."
         )
         raise Misconfigured(message)
-    connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES_BETWEEN_CHECKPOINTS}")
-    connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint={room.log_pages}")
+    connection.execute(f"PRAGMA cache_size=-{room.cache_kib}")
 
 
 def _begin(connection: Connection) -> None:
