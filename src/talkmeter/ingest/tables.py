@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_PER_PART: Final = 5_000
+BYTES_PER_PART: Final = 8 << 20
 LONGEST_ROW: Final = 1 << 20
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  what is added to it says whether it is UTC
 _MOST_COLUMNS_SHOWN: Final = 20
@@ -128,7 +129,7 @@ def _read_csv(path: Path, map_: Map) -> Iterator[Part]:
                 if cells:
                     rows.append(_row_of(number, cells, places, len(header)))
                 number, lines.of_row = reader.line_num + 1, 0
-                if len(rows) >= ROWS_PER_PART:
+                if len(rows) >= ROWS_PER_PART or raw.taken - before >= BYTES_PER_PART:
                     yield Part(rows, raw.taken - before)
                     rows, before = [], raw.taken
         except csv.Error as error:
