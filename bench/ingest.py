@@ -5,7 +5,7 @@ import json
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -66,21 +66,26 @@ def _in_a_folder(measure: Callable[[Path], tuple[float, float | None]]) -> tuple
         return measure(Path(folder))
 
 
-def executemany_rate(folder: Path, batches: int) -> float:
-    """Rows a second into the conversation table alone: same columns, indexes and durability, 1 000 a transaction."""
+def executemany_rate(folder: Path, batches: int, *, rows_at_once: int = BATCH, room: Collection[str] = ()) -> float:
+    """Rows a second into the conversation table alone: same columns, indexes and durability.
+
+    `rows_at_once` share a transaction; `room` are further settings of SQLite.
+    """
     workload = Workload(batches * BATCH)
     rows = [row_of(state, 0) for state in workload.states(0, batches * BATCH)]
     connection = sqlite3.connect(folder / "executemany.db", isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    for setting in room:
+        connection.execute(f"PRAGMA {setting}")
     connection.execute(str(CreateTable(conversation).compile(dialect=sqlite.dialect())))
     for index in conversation.indexes:
         connection.execute(str(CreateIndex(index).compile(dialect=sqlite.dialect())))
     insert = str(conversation.insert().compile(dialect=sqlite.dialect()))
     started = time.perf_counter()
-    for begin in range(0, len(rows), BATCH):
+    for begin in range(0, len(rows), rows_at_once):
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(insert, rows[begin : begin + BATCH])
+        connection.executemany(insert, rows[begin : begin + rows_at_once])
         connection.execute("COMMIT")
     seconds = time.perf_counter() - started
     connection.close()
