@@ -15,11 +15,11 @@ from bench.kept import single_events
 from bench.measured import WORDS, Column, Measured
 from bench.workload import BATCH, Workload
 from talkmeter.ingest.files import LINES_PER_BATCH
+from talkmeter.ledger.sqlite import BULK
 from tests.servers import TALKMETER, environment_for
 
 _BARE: Final = "executemany of the rows alone"
 _BARE_IN_OUR_WAY: Final = "the same, transactions and memory as the command's"
-_ROOM: Final = ("cache_size=-131072", "wal_autocheckpoint=64000")
 
 
 def measure_command(batches: int, rounds: int) -> Measured:
@@ -32,7 +32,9 @@ def measure_command(batches: int, rounds: int) -> Measured:
         mebibytes = file.stat().st_size / (1 << 20)
         measures: dict[str, Callable[[Path], float]] = {
             _BARE: partial(executemany_rate, batches=batches),
-            _BARE_IN_OUR_WAY: partial(executemany_rate, batches=batches, rows_at_once=LINES_PER_BATCH, room=_ROOM),
+            _BARE_IN_OUR_WAY: partial(
+                executemany_rate, batches=batches, rows_at_once=LINES_PER_BATCH, room=BULK.settings
+            ),
             "talkmeter ingest, history off": partial(command_rate, file=file, events=batches * BATCH, history_days="0"),
             "talkmeter ingest, history on": partial(command_rate, file=file, events=batches * BATCH, history_days=""),
         }

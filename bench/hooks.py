@@ -15,7 +15,7 @@ from bench.kept import Times, in_turn, run
 from bench.measured import WORDS, Column, Measured
 from tests.connectors.connected import Hook, metering
 from tests.connectors.signed_samples import SAMPLES
-from tests.connectors.signing import STACKS
+from tests.connectors.signing import STACKS, signed_request
 from tests.events import conversation
 
 MESSAGES: Final = 400
@@ -87,20 +87,8 @@ def _bodies(name: str) -> Iterator[bytes]:
 
 def _send(hook: Hook, bodies: Iterator[bytes]) -> Times:
     """The next messages, signed just before and all counted."""
-    requests = [_request(hook, next(bodies)) for _ in range(MESSAGES)]
+    requests = [signed_request(hook, next(bodies), int(time.time())) for _ in range(MESSAGES)]
     before = hook.outcomes(0).get("accepted", 0)
     times = run(in_turn(hook.metering.server.url, requests, 1))
     assert hook.outcomes(before + MESSAGES) == {"accepted": before + MESSAGES}
     return times
-
-
-def _request(hook: Hook, body: bytes) -> bytes:
-    stack = STACKS[hook.provider]
-    headers = {
-        "Host": "bench",
-        "Content-Type": stack.content_type,
-        "Content-Length": str(len(body)),
-        **stack.sign(hook.public_url, body, int(time.time())),
-    }
-    lines = [f"POST {hook.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-    return "\r\n".join(lines).encode() + body

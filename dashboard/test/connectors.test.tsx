@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { MantineProvider } from "@mantine/core";
 import { cleanup, render, screen, within } from "@testing-library/react";
 import * as v from "valibot";
-import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type Connector, Connectors } from "../src/api/connectors";
 import { OneConnector } from "../src/connectors/Connector";
 import { NAMES, OUTCOMES, agoWords, columnOf, providerWords, warningsOf } from "../src/connectors/words";
@@ -39,15 +39,6 @@ const CONNECTOR: Connector = {
 function sample(): unknown {
   return JSON.parse(readFileSync("../tests/contract/connectors.json", "utf8"));
 }
-
-beforeAll(() => {
-  vi.stubGlobal("matchMedia", () => ({
-    matches: false,
-    addEventListener: vi.fn(),
-    removeEventListener: vi.fn(),
-  }));
-});
-afterEach(cleanup);
 
 describe("the sample", () => {
   it("is taken by the validator, which refuses what the server never writes", () => {

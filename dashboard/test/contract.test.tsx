@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { MantineProvider } from "@mantine/core";
 import { cleanup, render, screen, within } from "@testing-library/react";
 import * as v from "valibot";
-import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Problem, Scopes, Session, Summary } from "../src/api/shapes";
 import { stateOf } from "../src/queries";
 import { ChartTable } from "../src/charts/ChartTable";
@@ -19,15 +19,6 @@ function sample(name: string): unknown {
 function show(element: React.ReactNode) {
   return render(<MantineProvider>{element}</MantineProvider>);
 }
-
-beforeAll(() => {
-  vi.stubGlobal("matchMedia", () => ({
-    matches: false,
-    addEventListener: vi.fn(),
-    removeEventListener: vi.fn(),
-  }));
-});
-afterEach(cleanup);
 
 describe("the validators take what the server writes", () => {
   it.each([

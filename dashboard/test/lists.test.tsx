@@ -3,9 +3,9 @@
 import { readFileSync } from "node:fs";
 import { MantineProvider } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { cleanup, render, screen, within } from "@testing-library/react";
+import { render, screen, within } from "@testing-library/react";
 import * as v from "valibot";
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Breakdown, History, RecordsPage } from "../src/api/lists";
 import { Rows } from "../src/drives/Rows";
 import { formats } from "../src/formats";
@@ -36,17 +36,9 @@ function answer(name: string, changed: object = {}) {
   );
 }
 
-beforeAll(() => {
-  vi.stubGlobal("matchMedia", () => ({
-    matches: false,
-    addEventListener: vi.fn(),
-    removeEventListener: vi.fn(),
-  }));
-});
 beforeEach(() => {
   window.history.replaceState(null, "", "/organization/usage?organization_id=acme");
 });
-afterEach(cleanup);
 
 describe("the validators take what the server writes", () => {
   it.each([

@@ -2,13 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from tests.connectors.connected import Hook
 from tests.connectors.made_up_calls import Sent
-from tests.connectors.signing import STACKS
+from tests.connectors.signing import signed_request
 from tests.loops import run_to_end
 
 RETRIES: Final[dict[str, Sequence[float]]] = {
@@ -38,8 +38,9 @@ class Delivery(NamedTuple):
 
 def deliveries(messages: Iterable[Sent], hooks: dict[str, Hook], chance: random.Random, now: int) -> list[Delivery]:
     """Every attempt in the order in which the attempts are made: no stack waits for another, nor for itself."""
-    request = _requests(hooks, now)
-    attempts = [attempt for message in messages for attempt in _attempts(message, request(message), chance)]
+    attempts: list[Delivery] = []
+    for message in messages:
+        attempts += _attempts(message, signed_request(hooks[message.stack], message.body, now), chance)
     return sorted(attempts)
 
 
@@ -53,21 +54,6 @@ def _attempts(message: Sent, request: bytes, chance: random.Random) -> Iterator[
     yield Delivery(at, request, is_lost=False)
     if chance.random() < TWICE:
         yield Delivery(at + chance.random() * 1_000, request, is_lost=False)
-
-
-def _requests(hooks: dict[str, Hook], now: int) -> Callable[[Sent], bytes]:
-    def request(message: Sent) -> bytes:
-        hook, stack = hooks[message.stack], STACKS[message.stack]
-        headers = {
-            "Host": "meter",
-            "Content-Type": stack.content_type,
-            "Content-Length": str(len(message.body)),
-            **stack.sign(hook.public_url, message.body, now),
-        }
-        lines = [f"POST {hook.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-        return "\r\n".join(lines).encode() + message.body
-
-    return request
 
 
 def deliver(url: str, attempts: Sequence[Delivery], connections: int) -> dict[str, int]:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import jwt
 from nacl.signing import SigningKey
 
+from tests.connectors.connected import Hook
 from tests.connectors.signed_samples import FORM
 
 _TELNYX_KEY: Final = SigningKey(bytes(range(32)))
@@ -92,3 +93,16 @@ STACKS: Final[dict[str, Stack]] = {
     "plivo": Stack(_TEXT_SECRET, _plivo, FORM),
     "n8n": Stack(_TEXT_SECRET, _n8n),
 }
+
+
+def signed_request(hook: Hook, body: bytes, second: int) -> bytes:
+    """A message to a connector as it goes over the wire, signed at a second."""
+    stack = STACKS[hook.provider]
+    headers = {
+        "Host": "meter",
+        "Content-Type": stack.content_type,
+        "Content-Length": str(len(body)),
+        **stack.sign(hook.public_url, body, second),
+    }
+    lines = [f"POST {hook.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    return "\r\n".join(lines).encode() + body

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from talkmeter.ingest.connectors.listed import read_listed
 from talkmeter.ledger.migrate import migrate
 from talkmeter.reconcile import retell as of_retell
 from talkmeter.reconcile import twilio as of_twilio
@@ -327,6 +328,6 @@ def test_what_is_asked_is_what_the_stack_documents(meter: Metering) -> None:
 @given(WILD)
 def test_no_record_of_a_list_breaks_the_reading(wild: tuple[CallList, bytes]) -> None:
     calls, body = wild
-    listed = calls.read_one(body)
+    listed = read_listed(body, calls.read_call)
     assert listed.id or listed.refusal
     assert listed.refusal is None or listed.refusal.endswith(".")

@@ -12,6 +12,7 @@ from cachetools import TTLCache
 from talkmeter import clock
 from talkmeter.api.problems import Connected
 from talkmeter.api.service import Service
+from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.errors import TalkmeterError
 from talkmeter.ledger.engine import Connection
 from talkmeter.ledger.sessions import (
@@ -23,16 +24,13 @@ from talkmeter.ledger.sessions import (
     hash_of,
     touch_session,
 )
-from talkmeter.period import MICROSECONDS_PER_DAY
+from talkmeter.period import MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR
 from talkmeter.settings import public_url_is_private
 
 BELIEVED_SEC: Final = 5
 MOST_BELIEVED: Final = 10_000
 NOTED_EVERY: Final = 60_000_000
 """Microseconds after which a session's use is noted again: one small write a minute, not one a request."""
-
-_MICROSECONDS_PER_HOUR: Final = 3_600_000_000
-_MICROSECONDS_PER_SECOND: Final = 1_000_000
 
 
 class Sessions:
@@ -45,7 +43,7 @@ class Sessions:
         self._believed: TTLCache[bytes, Session | None] = TTLCache(MOST_BELIEVED, BELIEVED_SEC, timer=clock.monotonic)
         self._secure = public_url_is_private(settings)
         self._longest = settings.session_days * MICROSECONDS_PER_DAY
-        self._idle = settings.session_idle_hours * _MICROSECONDS_PER_HOUR
+        self._idle = settings.session_idle_hours * MICROSECONDS_PER_HOUR
         self.cookie_name = "__Host-talkmeter" if self._secure else "talkmeter"
 
     async def find(self, connection: Connected) -> Session | None:
@@ -80,7 +78,7 @@ class Sessions:
         secret = await self._service.change(change)
         session = Session(hash_of(secret), credential_id, grants, now, now, expires_at)
         self._believed[session.secret_hash] = session
-        return self._cookie(secret, (expires_at - now) // _MICROSECONDS_PER_SECOND), session
+        return self._cookie(secret, (expires_at - now) // MICROSECONDS_PER_SECOND), session
 
     async def end(self, connection: Connected) -> str:
         """End the session of a request's cookie, if there is one; the cookie that makes the browser forget it."""

@@ -23,6 +23,7 @@ from jwt.exceptions import (
 from talkmeter.api.jwks import Jwk, KeySource
 from talkmeter.api.reach import Reach
 from talkmeter.api.scopes import expand
+from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.errors import Misconfigured, NotAuthenticated
 from talkmeter.ingest.fields import FieldError, read_id
 from talkmeter.settings import Settings
@@ -31,7 +32,6 @@ ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES25
 LONGEST_TOKEN: Final = 16_384
 LEEWAY_SEC: Final = 30
 MOST_ORGANIZATIONS: Final = 1_000
-_MICROSECONDS_PER_SECOND: Final = 1_000_000
 _FORGED: Final = "The token's signature is not that of its identity provider."
 _UNREADABLE: Final = "The token's claims cannot be read."
 _SENTENCES: Final[dict[type[Exception], str]] = {
@@ -104,7 +104,7 @@ class IdentityProvider:
             credential_id=f"jwt:{subject[:150]}",
             organizations=dict.fromkeys(reached, scopes),
             home=reached[0] if len(set(reached)) == 1 else None,
-            expires_at=int(claims["exp"]) * _MICROSECONDS_PER_SECOND,
+            expires_at=int(claims["exp"]) * MICROSECONDS_PER_SECOND,
             stored=False,
         )
 

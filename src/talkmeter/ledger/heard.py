@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Connection, Engine, bindparam, func, literal_
 from talkmeter.ledger import tables
 from talkmeter.ledger.engine import reading
 from talkmeter.ledger.rows import state_of
-from talkmeter.ledger.statements import Compiled
+from talkmeter.ledger.statements import Compiled, after_prefix
 from talkmeter.period import Window
 from talkmeter.records import Kind, State
 
@@ -43,7 +43,7 @@ def calls_heard(
     after = prefix
     while True:
         with reading(engine) as connection:
-            page = _read_page(connection, org_id, (after, _end_of(prefix)), window, sources)
+            page = _read_page(connection, org_id, (after, after_prefix(prefix)), window, sources)
         if page:
             yield page
             after = page[-1].id
@@ -56,8 +56,3 @@ def _read_page(
 ) -> list[State]:
     rows = _PAGE.run(connection, (org_id, *ids, window.start, window.end, *sources, READ_AT_ONCE))
     return [state_of(Kind.CONVERSATION, row) for row in rows]
-
-
-def _end_of(prefix: str) -> str:
-    """The least text that comes after all that begin with a prefix; ids are in order of their bytes."""
-    return prefix[:-1] + chr(ord(prefix[-1]) + 1)

@@ -29,9 +29,14 @@ class _Room(NamedTuple):
     cache_kib: int
     log_pages: int
 
+    @property
+    def settings(self) -> tuple[str, str]:
+        """As SQLite wants them, each after PRAGMA."""
+        return f"wal_autocheckpoint={self.log_pages}", f"cache_size=-{self.cache_kib}"
+
 
 _USUAL: Final = _Room(cache_kib=8_192, log_pages=8_000)
-_BULK: Final = _Room(cache_kib=131_072, log_pages=64_000)
+BULK: Final = _Room(cache_kib=131_072, log_pages=64_000)
 """New rows fall on pages all over the indexes: held longer, a page is read less often and written once for many."""
 
 
@@ -53,7 +58,7 @@ def make_engine(url: URL, connections: int, *, bulk: bool = False) -> Engine:
         pool_timeout=BUSY_TIMEOUT_SEC,
         connect_args={"timeout": BUSY_TIMEOUT_SEC, "check_same_thread": False, "cached_statements": 256},
     )
-    event.listen(engine, "connect", partial(_prepare, _BULK if bulk else _USUAL))
+    event.listen(engine, "connect", partial(_prepare, BULK if bulk else _USUAL))
     event.listen(engine, "begin", _begin)
     return engine
 
@@ -76,8 +81,8 @@ def _prepare(room: _Room, connection: sqlite3.Connection, _entry: ConnectionPool
             "else an acknowledged event could be lost."
         )
         raise Misconfigured(message)
-    connection.execute(f"PRAGMA wal_autocheckpoint={room.log_pages}")
-    connection.execute(f"PRAGMA cache_size=-{room.cache_kib}")
+    for setting in room.settings:
+        connection.execute(f"PRAGMA {setting}")
 
 
 def _begin(connection: Connection) -> None:

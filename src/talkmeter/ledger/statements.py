@@ -119,6 +119,11 @@ class Compiled:
         return text
 
 
+def after_prefix(prefix: str) -> str:
+    """The least text that comes after all that begin with a prefix; keys are in order of their bytes."""
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
+
+
 def integer(value: Value) -> int:
     """A column that can only hold an integer, as one (None, of a sum over nothing, is 0)."""
     return int(value or 0)

@@ -6,8 +6,6 @@ refused. No sentence shows the key, nor anything that the stack answered.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Final, Self
@@ -17,8 +15,8 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from talkmeter import __version__, clock
+from talkmeter.client.answers import read_retry_after
 from talkmeter.errors import Refused, Unavailable, shown
-from talkmeter.period import microseconds
 from talkmeter.reconcile.lists import CallList, Request
 
 LARGEST_ANSWER: Final = 32 * 1024 * 1024
@@ -134,7 +132,7 @@ class StackApi:
     def _check(self, answer: httpx.Response) -> None:
         status = answer.status_code
         if status in _BUSY:
-            raise _Busy(f"it answered {status}", _retry_after(answer.headers.get("Retry-After")))
+            raise _Busy(f"it answered {status}", read_retry_after(answer.headers.get("Retry-After")))
         if status in (401, 403):
             raise Refused(
                 f"{self._title} does not take this key ({status}): look at the key and at the account it is of."
@@ -176,20 +174,6 @@ def _wait_of(state: RetryCallState) -> float:
     if isinstance(busy, _Busy) and busy.retry_after_sec is not None:
         return min(busy.retry_after_sec, LONGEST_WAIT_SEC) + _jitter(state)
     return _backoff(state)
-
-
-def _retry_after(text: str | None) -> float | None:
-    """The seconds that a Retry-After asks for, written as such or as a date; None where it is neither."""
-    if not text:
-        return None
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        moment = parsedate_to_datetime(text)
-        instant = microseconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-    return max(instant - clock.now(), 0) / 1_000_000
 
 
 def _is_loopback(host: str) -> bool:

@@ -7,12 +7,13 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.ingest.connectors.provider import Told
 from talkmeter.ledger.arrivals import Amendment, Side, Sighting
 from talkmeter.ledger.connectors import SOURCES, Connector
 from talkmeter.records import LIVE_STATUSES, Conversation, State, normalised_data
 
-SETTLED_AFTER_SEC: Final = 600
+SETTLED_AFTER: Final = 600 * MICROSECONDS_PER_SECOND
 """A call that ended less long ago is left for the next time: its message may still be on its way."""
 
 

@@ -27,9 +27,9 @@ class Request(NamedTuple):
 
 
 class Page(NamedTuple):
-    """The calls of one answer, and the place of the next page; None after the last."""
+    """The calls of one answer as the stack writes them, and the place of the next page; None after the last."""
 
-    calls: list[Listed]
+    calls: list[bytes]
     next: str | None
 
 
@@ -37,8 +37,8 @@ class CallList(NamedTuple):
     """One stack's list. It may hold calls outside of the window, but of those in it all that began there.
 
     `size` is how many calls a page asks for. `page` takes a question, the place (None: the first page) and the size;
-    `read_page` the answer, with the same place and size. `one` asks for a single call, `read_one` reads it. Both
-    readers raise NotUnderstood where the answer is none of the stack's.
+    `read_page` the answer, with the same place and size. `one` asks for a single call. `read_call`
+    reads a call of either. Both readers raise NotUnderstood where what they read is none of the stack's.
     """
 
     provider: str
@@ -49,4 +49,4 @@ class CallList(NamedTuple):
     page: Callable[[Question, str | None, int], Request]
     read_page: Callable[[bytes, str | None, int], Page]
     one: Callable[[Question, str], Request]
-    read_one: Callable[[bytes], Listed]
+    read_call: Callable[[bytes], Listed]

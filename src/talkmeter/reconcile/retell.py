@@ -9,13 +9,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from talkmeter.ingest.connectors.listed import Listed, read_listed
 from talkmeter.ingest.connectors.payload import read_json
+from talkmeter.ingest.connectors.proof import MICROSECONDS_PER_MILLISECOND
 from talkmeter.ingest.connectors.provider import NotUnderstood
 from talkmeter.ingest.connectors.retell import read_call
 from talkmeter.reconcile.lists import CallList, Page, Question, Request
-
-_MICROSECONDS_PER_MILLISECOND: Final = 1_000
 
 
 class _Answer(msgspec.Struct):
@@ -25,7 +23,7 @@ class _Answer(msgspec.Struct):
 
 
 def _page(question: Question, place: str | None, size: int) -> Request:
-    bounds = [instant // _MICROSECONDS_PER_MILLISECOND for instant in question.window]
+    bounds = [instant // MICROSECONDS_PER_MILLISECOND for instant in question.window]
     body: dict[str, object] = {
         "filter_criteria": {"start_timestamp": {"type": "range", "op": "bt", "value": bounds}},
         "limit": size,
@@ -40,15 +38,11 @@ def _read_page(body: bytes, _place: str | None, _size: int) -> Page:
     answer = read_json(body, _Answer)
     if answer.has_more and not answer.pagination_key:
         raise NotUnderstood("pagination_key must be there where has_more is true.")
-    return Page([_read_one(bytes(call)) for call in answer.items], answer.pagination_key if answer.has_more else None)
+    return Page([*map(bytes, answer.items)], answer.pagination_key if answer.has_more else None)
 
 
 def _one(_question: Question, id_: str) -> Request:
     return Request(f"/v2/get-call/{quote(id_, safe='')}")
-
-
-def _read_one(body: bytes) -> Listed:
-    return read_listed(body, read_call)
 
 
 LIST: Final = CallList(
@@ -60,5 +54,5 @@ LIST: Final = CallList(
     page=_page,
     read_page=_read_page,
     one=_one,
-    read_one=_read_one,
+    read_call=read_call,
 )

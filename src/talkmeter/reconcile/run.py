@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from talkmeter.errors import Refused
-from talkmeter.ingest.connectors.listed import Listed
+from talkmeter.ingest.connectors.listed import Listed, read_listed
 from talkmeter.ingest.connectors.provider import NotUnderstood, Told
 from talkmeter.ledger.arrivals import Side, Sighting, Work
 from talkmeter.ledger.connectors import SOURCES, Connector
@@ -19,7 +19,7 @@ from talkmeter.ledger.winners import read_winners
 from talkmeter.ledger.writer import Writer
 from talkmeter.reconcile.api import AnswerTooLarge, StackApi
 from talkmeter.reconcile.compare import (
-    SETTLED_AFTER_SEC,
+    SETTLED_AFTER,
     Difference,
     Kind,
     compare,
@@ -115,7 +115,7 @@ class _Run:
         place: str | None = None
         for _ in range(MOST_PAGES):
             page = self._page(place)
-            yield page.calls
+            yield [read_listed(call, self._job.calls.read_call) for call in page.calls]
             if page.next is None:
                 return
             if page.next == place:
@@ -173,7 +173,7 @@ class _Run:
                 self._report.same += 1
             elif winner is not None and winner.record is None:
                 self._report.deleted += 1
-            elif told.time > self._job.now - SETTLED_AFTER_SEC * 1_000_000:
+            elif told.time > self._job.now - SETTLED_AFTER:
                 self._report.not_over += 1
             else:
                 self._note(found)
@@ -205,7 +205,7 @@ class _Run:
             if body is None:
                 self._note(extra(state))
                 continue
-            call = self._job.calls.read_one(body)
+            call = read_listed(body, self._job.calls.read_call)
             there = call.told.record if call.told else None
             if call.told is None or not isinstance(there, Conversation):
                 self._report.not_over += call.refusal is None

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from talkmeter.ingest.connectors.listed import Listed, read_listed
+from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.ingest.connectors.payload import read_json
 from talkmeter.ingest.connectors.twilio import read_call
 from talkmeter.period import MICROSECONDS_PER_HOUR, format_instant
@@ -18,7 +18,6 @@ from talkmeter.reconcile.lists import CallList, Page, Question, Request
 _ACCOUNTS: Final = "/2010-04-01/Accounts"
 _SLACK: Final = MICROSECONDS_PER_HOUR
 """A call starts for Twilio when it is dialled, and here when it is answered: it may have rung in between."""
-_SECOND: Final = 1_000_000
 
 
 class _Answer(msgspec.Struct):
@@ -39,20 +38,16 @@ def _page(question: Question, place: str | None, size: int) -> Request:
 
 
 def _whole_seconds(instant: int) -> str:
-    return format_instant(max(instant, 0) // _SECOND * _SECOND)
+    return format_instant(max(instant, 0) // MICROSECONDS_PER_SECOND * MICROSECONDS_PER_SECOND)
 
 
 def _read_page(body: bytes, _place: str | None, _size: int) -> Page:
     answer = read_json(body, _Answer)
-    return Page([_read_one(bytes(call)) for call in answer.calls], answer.next_page_uri or None)
+    return Page([*map(bytes, answer.calls)], answer.next_page_uri or None)
 
 
 def _one(question: Question, id_: str) -> Request:
     return Request(f"{_ACCOUNTS}/{quote(question.account, safe='')}/Calls/{quote(id_, safe='')}.json")
-
-
-def _read_one(body: bytes) -> Listed:
-    return read_listed(body, read_call)
 
 
 LIST: Final = CallList(
@@ -64,5 +59,5 @@ LIST: Final = CallList(
     page=_page,
     read_page=_read_page,
     one=_one,
-    read_one=_read_one,
+    read_call=read_call,
 )

@@ -10,7 +10,6 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from talkmeter.ingest.connectors.listed import Listed, read_listed
 from talkmeter.ingest.connectors.payload import read_json, read_text_instant
 from talkmeter.ingest.connectors.provider import NotUnderstood
 from talkmeter.ingest.connectors.vapi import read_call
@@ -43,15 +42,11 @@ def _read_page(body: bytes, place: str | None, size: int) -> Page:
     full = len(calls) >= size
     if full and created[-1] == place:
         raise NotUnderstood(f"More than {size} calls were created at one instant, {place}.")
-    return Page([_read_one(call) for call in calls], created[-1] if full else None)
+    return Page(calls, created[-1] if full else None)
 
 
 def _one(_question: Question, id_: str) -> Request:
     return Request(f"/call/{quote(id_, safe='')}")
-
-
-def _read_one(body: bytes) -> Listed:
-    return read_listed(body, read_call)
 
 
 LIST: Final = CallList(
@@ -64,5 +59,5 @@ LIST: Final = CallList(
     page=_page,
     read_page=_read_page,
     one=_one,
-    read_one=_read_one,
+    read_call=read_call,
 )

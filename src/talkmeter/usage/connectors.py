@@ -13,8 +13,8 @@ from msgspec import Meta
 from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, select
 
 from talkmeter.ledger import tables
-from talkmeter.ledger.connectors import IGNORED, REJECTED, SOURCES
-from talkmeter.ledger.statements import Compiled, Row, integer
+from talkmeter.ledger.connectors import IGNORED, REJECTED, SOURCES, Tally
+from talkmeter.ledger.statements import Compiled, Row, after_prefix, integer
 from talkmeter.period import MICROSECONDS_PER_HOUR, day_of, format_day, format_instant
 
 DAYS: Final = 7
@@ -141,17 +141,6 @@ _OPEN = Compiled(
     )
     .group_by(_call.source)
 )
-_AFTER_SOURCES: Final = SOURCES[:-1] + chr(ord(SOURCES[-1]) + 1)
-
-
-class _Tally(NamedTuple):
-    """Messages of a day that came to one outcome; of ignored ones `detail` is their type."""
-
-    day: int
-    outcome: str
-    detail: str
-    messages: int
-    last_at: int
 
 
 class _Told(NamedTuple):
@@ -159,7 +148,7 @@ class _Told(NamedTuple):
 
     days: Mapping[str, Mapping[int, int]]
     """On which days they told something, up to the last such one, and when last on each."""
-    tallies: Mapping[str, list[_Tally]]
+    tallies: Mapping[str, list[Tally]]
     open: Mapping[str, int]
 
 
@@ -179,11 +168,11 @@ def _read_told(connection: Connection, org_id: str, today: int) -> _Told:
     days: dict[str, dict[int, int]] = {}
     for id_, day, last_at in _DAYS_TOLD.run(connection, (org_id,)):
         days.setdefault(str(id_), {})[integer(day)] = integer(last_at)
-    tallies: dict[str, list[_Tally]] = {}
+    tallies: dict[str, list[Tally]] = {}
     for id_, day, outcome, detail, *amounts in _TALLIES.run(connection, (org_id, today - DAYS + 1, today)):
-        tally = _Tally(integer(day), str(outcome), str(detail), *map(integer, amounts))
+        tally = Tally(integer(day), str(outcome), str(detail), *map(integer, amounts))
         tallies.setdefault(str(id_), []).append(tally)
-    sources = _OPEN.run(connection, (org_id, SOURCES, _AFTER_SOURCES))
+    sources = _OPEN.run(connection, (org_id, SOURCES, after_prefix(SOURCES)))
     return _Told(days, tallies, {str(source).removeprefix(SOURCES): integer(count) for source, count in sources})
 
 
@@ -210,14 +199,14 @@ def _health_of(row: Row, told: _Told, now: int) -> ConnectorHealth:
     )
 
 
-def _counts(tallies: Iterable[_Tally]) -> dict[str, int]:
+def _counts(tallies: Iterable[Tally]) -> dict[str, int]:
     counts = dict.fromkeys(OutcomeCounts.__struct_fields__, 0)
     for tally in tallies:
         counts[tally.outcome] += tally.messages
     return counts
 
 
-def _ignored_types(tallies: list[_Tally]) -> list[IgnoredType]:
+def _ignored_types(tallies: list[Tally]) -> list[IgnoredType]:
     messages: Counter[str] = Counter()
     last_at: dict[str, int] = {}
     for tally in tallies:

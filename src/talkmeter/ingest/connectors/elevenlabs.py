@@ -1,13 +1,12 @@
 """ElevenLabs Agents: conversations that are over, and calls that could not be begun (docs/connectors/elevenlabs.md)."""
 
-import hmac
 import re
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Final, NamedTuple
 
 import msgspec
 
+from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.ingest.connectors.carrier import own_number, unmetered_type
 from talkmeter.ingest.connectors.payload import (
     Number,
@@ -18,11 +17,11 @@ from talkmeter.ingest.connectors.payload import (
     require_id,
 )
 from talkmeter.ingest.connectors.proof import (
-    MICROSECONDS_PER_SECOND,
     as_bytes,
     read_header,
     require_recent,
     require_secret,
+    timed_mac,
 )
 from talkmeter.ingest.connectors.provider import (
     TEST,
@@ -112,17 +111,13 @@ def prove(message: Message, secrets: Sequence[str]) -> None:
     time, signature = pieces.get("t", ""), pieces.get("v0", "")
     if not _SECONDS.fullmatch(time) or not signature:
         raise NotProved("The header ElevenLabs-Signature must be t=<seconds since 1970>,v0=<hexadecimal digits>.")
-    require_secret(secrets, signature, lambda secret: _mac(secret, time, message.body))
+    require_secret(secrets, signature, lambda secret: timed_mac(secret, time, message.body))
     require_recent(int(time) * MICROSECONDS_PER_SECOND, message.received_at, TOLERANCE_SEC)
-
-
-def _mac(secret: bytes, time: str, body: bytes) -> str:
-    return hmac.new(secret, time.encode() + b"." + body, sha256).hexdigest()
 
 
 def _test(secret: str, url: str, now: int) -> Message:
     body, time = msgspec.json.encode({"type": TEST}), str(now // MICROSECONDS_PER_SECOND)
-    return posted(url, body, {"ElevenLabs-Signature": f"t={time},v0={_mac(as_bytes(secret), time, body)}"}, now)
+    return posted(url, body, {"ElevenLabs-Signature": f"t={time},v0={timed_mac(as_bytes(secret), time, body)}"}, now)
 
 
 def read(message: Message) -> Reading:

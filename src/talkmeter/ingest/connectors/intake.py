@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.errors import shown
 from talkmeter.ingest.connectors.provider import Amended, Ignored, Message, NotUnderstood, Provider, Told
 from talkmeter.ledger.arrivals import Amendment, Arrival, Reason, Rejection, Sighting, Work
@@ -32,7 +33,7 @@ _PHONE: Final = re.compile(r"^(?:[a-z]+:)*\W*[\d\s().-]{7,}$|\+[\d\s().-]{7,}|^s
 _LARGEST_KEPT: Final = 999_999
 """Longer numbers may be somebody's to be called by; but instants are as long, and they are known by name and range."""
 _INSTANT: Final = re.compile(r"(^|_)(time|timestamp|at|secs|sec|ms)$")
-_LATEST_SEC: Final = LATEST_INSTANT // 1_000_000
+_LATEST_SEC: Final = LATEST_INSTANT // MICROSECONDS_PER_SECOND
 _EARLIEST_MS: Final = 100_000_000_000
 _WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[\s.-]+")
 

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.ingest.connectors import livekit_room
 from talkmeter.ingest.connectors.carrier import own_number, unmetered_type
 from talkmeter.ingest.connectors.livekit_room import WEB, Line
@@ -24,7 +25,7 @@ from talkmeter.ingest.connectors.payload import (
     read_unix,
     require_id,
 )
-from talkmeter.ingest.connectors.proof import MICROSECONDS_PER_SECOND, as_bytes, read_header, require_secret
+from talkmeter.ingest.connectors.proof import as_bytes, read_header, require_secret
 from talkmeter.ingest.connectors.provider import (
     TEST,
     Amended,

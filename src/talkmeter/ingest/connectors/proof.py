@@ -4,12 +4,12 @@ The sentences name headers and limits, never what was received.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from hmac import compare_digest
+from hmac import compare_digest, digest
 from typing import Final
 
+from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.ingest.connectors.provider import Message, NotProved
 
-MICROSECONDS_PER_SECOND: Final = 1_000_000
 MICROSECONDS_PER_MILLISECOND: Final = 1_000
 
 
@@ -49,6 +49,11 @@ def require_signature(expected: Iterable[bytes], given: Sequence[bytes]) -> None
             proved |= compare_digest(ours, theirs)
     if not proved:
         raise NotProved("The message is signed with another secret than the connector's, or was changed on its way.")
+
+
+def timed_mac(secret: bytes, time: str, body: bytes) -> str:
+    """HMAC-SHA256 of a time, a point and the body, in hexadecimal digits: what several stacks sign with."""
+    return digest(secret, time.encode() + b"." + body, "sha256").hex()
 
 
 def require_recent(signed_at: int, received_at: int, tolerance_sec: int) -> None:

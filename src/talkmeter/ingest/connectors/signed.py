@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from hmac import digest
 from typing import Final
 
+from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.errors import TalkmeterError
 from talkmeter.ingest.cloudevents import Sender
 from talkmeter.ingest.connectors.proof import (
-    MICROSECONDS_PER_SECOND,
     as_bytes,
     read_header,
     require_recent,

@@ -17,6 +17,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.ingest.connectors.carrier import own_number, unmetered_type
 from talkmeter.ingest.connectors.payload import (
     Number,
@@ -28,7 +29,7 @@ from talkmeter.ingest.connectors.payload import (
     require_id,
     require_range,
 )
-from talkmeter.ingest.connectors.proof import MICROSECONDS_PER_SECOND, as_bytes, read_header, require_recent
+from talkmeter.ingest.connectors.proof import as_bytes, read_header, require_recent
 from talkmeter.ingest.connectors.provider import (
     Amended,
     Ignored,

@@ -4,14 +4,13 @@ Two proofs are taken, by what is configured there: an HMAC of time and body, or 
 first also proves that the body is as it was sent.
 """
 
-import hmac
 import re
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Final
 
 import msgspec
 
+from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.ingest.connectors.carrier import own_number, unmetered_type
 from talkmeter.ingest.connectors.listed import Listed
 from talkmeter.ingest.connectors.payload import (
@@ -25,11 +24,11 @@ from talkmeter.ingest.connectors.payload import (
 )
 from talkmeter.ingest.connectors.proof import (
     MICROSECONDS_PER_MILLISECOND,
-    MICROSECONDS_PER_SECOND,
     as_bytes,
     read_header,
     require_recent,
     require_secret,
+    timed_mac,
 )
 from talkmeter.ingest.connectors.provider import (
     TEST,
@@ -122,19 +121,16 @@ def prove(message: Message, secrets: Sequence[str]) -> None:
     timestamp = read_header(message, "x-timestamp")
     if not _TIMESTAMP.fullmatch(timestamp):
         raise NotProved("The header x-timestamp must be the seconds or milliseconds since 1970.")
-    require_secret(secrets, signature, lambda secret: _mac(secret, timestamp, message.body))
+    require_secret(secrets, signature, lambda secret: timed_mac(secret, timestamp, message.body))
     time = int(timestamp)
     unit = MICROSECONDS_PER_MILLISECOND if time >= _EARLIEST_MS else MICROSECONDS_PER_SECOND
     require_recent(time * unit, message.received_at, TOLERANCE_SEC)
 
 
-def _mac(secret: bytes, timestamp: str, body: bytes) -> str:
-    return hmac.new(secret, timestamp.encode() + b"." + body, sha256).hexdigest()
-
-
 def _test(secret: str, url: str, now: int) -> Message:
     body, timestamp = msgspec.json.encode({"message": {"type": TEST}}), str(now // MICROSECONDS_PER_SECOND)
-    return posted(url, body, {"x-timestamp": timestamp, "x-signature": _mac(as_bytes(secret), timestamp, body)}, now)
+    signature = timed_mac(as_bytes(secret), timestamp, body)
+    return posted(url, body, {"x-timestamp": timestamp, "x-signature": signature}, now)
 
 
 def read(message: Message) -> Reading:

@@ -1,0 +1,11 @@
+// What jsdom lacks and components ask for; each test begins with an empty page.
+
+import { cleanup } from "@testing-library/react";
+import { afterEach, vi } from "vitest";
+
+vi.stubGlobal("matchMedia", () => ({
+  matches: false,
+  addEventListener: vi.fn(),
+  removeEventListener: vi.fn(),
+}));
+afterEach(cleanup);
