@@ -185,3 +185,25 @@ def test_a_reader_sees_no_event_by_halves(server: Server, org: Organization) -> 
     assert bins_of_all([sending.result()]) == (200, 0, 0, 0, 0)
     assert len(seen) > 1
     assert not any(total % 2 for total in seen)
+
+
+def ask_until(over: threading.Event, org: Organization) -> int:
+    """Ask for the summary again and again; how many answers came."""
+    answers = 0
+    while not over.is_set():
+        org.summary()
+        answers += 1
+    return answers
+
+
+def test_events_are_written_while_there_is_always_somebody_who_waits_for_an_answer(server: Server) -> None:
+    over = threading.Event()
+    with new_organization(server) as one, new_organization(server) as two, ThreadPoolExecutor(8) as readers:
+        asking = [readers.submit(ask_until, over, org) for org in (one, two) * 4]
+        try:
+            receipt = one.send(*(conversation(f"call-{number}") for number in range(2_000)))
+        finally:
+            over.set()
+        answers = sum(each.result() for each in asking)
+        assert (bins(receipt)[0], one.calls(), two.calls()) == (2_000, 2_000, 0)
+    assert answers > 0

@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 
 import talkmeter.ledger
 import talkmeter.usage
+from talkmeter.ledger.packed import PACKED
 from talkmeter.ledger.statements import Compiled
 from talkmeter.ledger.tables import DISTRIBUTED
 from talkmeter.records import Kind
@@ -60,7 +61,8 @@ def explained(ledger: FileLedger, sql: str) -> list[str]:
 def plan_of(ledger: FileLedger, name: str) -> list[str]:
     """The steps that touch tables; where sorting needs a temporary tree it is of one organization's rows."""
     steps = explained(ledger, STATEMENTS[name].text(SQLITE, expanded=2))
-    return [step for step in steps if step.startswith(("SEARCH", "SCAN"))]
+    # What is handed over as one is what the other steps found.
+    return [step for step in steps if step.startswith(("SEARCH", "SCAN")) and step != f"SCAN {PACKED}"]
 
 
 def test_the_statements_are_found() -> None:

@@ -27,6 +27,7 @@ from talkmeter.api.surround import surround
 from talkmeter.api.usage import usage_router
 from talkmeter.errors import TalkmeterError
 from talkmeter.logs import configure_logs
+from talkmeter.precedence import hand_over_often
 from talkmeter.settings import Settings, cors_origins, load_settings
 
 _log = structlog.get_logger()
@@ -43,6 +44,7 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
         # What there is now stays as long as the process: the collector need not look at it every few requests.
         gc.collect()
         gc.freeze()
+        hand_over_often()
         _log.info("started", database=settings.database_url.split("://")[0])
         try:
             yield

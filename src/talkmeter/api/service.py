@@ -16,6 +16,7 @@ from talkmeter.ledger.engine import Connection, open_engine, reading, writing
 from talkmeter.ledger.history import make_pruner
 from talkmeter.ledger.migrate import database_id
 from talkmeter.ledger.writer import Writer
+from talkmeter.precedence import answering
 from talkmeter.settings import Settings
 
 Answer = TypeVar("Answer")
@@ -46,7 +47,8 @@ class Service:
 
     async def read(self, question: Callable[[Connection], Answer]) -> Answer:
         """Ask the database in a reader thread; the question sees one snapshot."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._ask, question)
+        with answering():
+            return await asyncio.get_running_loop().run_in_executor(self._readers, self._ask, question)
 
     async def change(self, change: Callable[[Connection], Answer]) -> Answer:
         """Change what is not usage (sessions, links) in a thread of its own, in one transaction."""

@@ -12,6 +12,7 @@ from talkmeter.ingest.cloudevents import Envelope, Sender, read_envelope, read_e
 from talkmeter.ingest.fields import FieldError
 from talkmeter.ingest.split import read_one, split_array
 from talkmeter.ledger.arrivals import Arrival, Floor, Work
+from talkmeter.precedence import giving_way
 
 STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
@@ -45,7 +46,7 @@ def read_request(headers: Mapping[str, str], body: bytes, sender: Sender, most_e
         return [read_event(read_one(body), sender)]
     if not stripped.startswith(b"["):
         raise BadRequest(f"A body of type {BATCH} must be a JSON array of CloudEvents.")
-    return [read_event(element, sender) for element in split_array(body, most_events)]
+    return [read_event(element, sender) for element in giving_way(split_array(body, most_events))]
 
 
 def group_by_organization(arrivals: list[Arrival], sender: Sender, floor: Floor | None = None) -> dict[str, Work]:

@@ -22,6 +22,7 @@ from talkmeter.ledger.received import history_rows
 from talkmeter.ledger.rows import history_key_of, history_row_of, row_of
 from talkmeter.ledger.statements import ROWS_PER_STATEMENT, Compiled, OnConflict, Row, insert_rows, integer
 from talkmeter.ledger.winners import read_winners
+from talkmeter.precedence import giving_way
 from talkmeter.records import Kind, Outcome, RecordKey, State, judge
 
 QUARANTINE_LIMIT = 10_000
@@ -112,7 +113,7 @@ def _decide(connection: Connection, org_id: str, works: Sequence[Work], *, keep_
     bins: list[Counter[Outcome]] = []
     for work in works:
         counts: Counter[Outcome] = Counter()
-        for told in _told(work):
+        for told in giving_way(_told(work)):
             key = _key(told)
             winner = winners.get(key)
             if isinstance(told, Sighting):
@@ -150,15 +151,16 @@ def _store(connection: Connection, decisions: Mapping[str, _Decision], now: int)
     """Write winners, history, the difference to the daily totals, floors and revisions; each table's rows together."""
     changed = [state for one in decisions.values() for state in one.changed.values()]
     for table in dict.fromkeys(tables.RECORD_TABLES.values()):
-        rows = [row_of(state, now) for state in changed if tables.RECORD_TABLES[state.kind] is table]
+        rows = [row_of(state, now) for state in giving_way(changed) if tables.RECORD_TABLES[state.kind] is table]
         insert_rows(connection, table, sorted(rows, key=_first_three), OnConflict.REPLACE)
-    history = [history_row_of(state, now) for one in decisions.values() for state in one.received]
+    received = [state for one in decisions.values() for state in one.received]
+    history = [history_row_of(state, now) for state in giving_way(received)]
     insert_rows(connection, tables.record_state, sorted(history), OnConflict.KEEP)
     totals: list[Row] = []
     for org_id, one in decisions.items():
         differences = fold(
             (one.before[key].counted if key in one.before else None, state.counted)
-            for key, state in one.changed.items()
+            for key, state in giving_way(one.changed.items())
         )
         totals += total_rows(org_id, differences, now)
     insert_rows(connection, tables.usage_daily, sorted(totals), OnConflict.ADD)

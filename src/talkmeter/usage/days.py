@@ -23,7 +23,8 @@ from sqlalchemy import (
 
 from talkmeter.counting import COUNTERS, ZERO, Counters, add, call_counts, run_counts
 from talkmeter.ledger import tables
-from talkmeter.ledger.statements import Compiled, Row, Value, integer
+from talkmeter.ledger.packed import Packed
+from talkmeter.ledger.statements import Row, Value, integer
 from talkmeter.period import MICROSECONDS_PER_DAY, Piece, Window, day_of, pieces_of
 
 MOST_WINDOWS: Final = 3
@@ -76,7 +77,7 @@ def _outermost_day(extreme: ColumnElement[int]) -> Select[*tuple[object, ...]]:
 
 
 _TOTALS = {
-    ranges: Compiled(
+    ranges: Packed(
         union_all(
             *(_totals_of_days() for _ in range(ranges)),
             _outermost_day(func.min(_daily.day)),
@@ -151,7 +152,7 @@ def _scan_of(pieces: int) -> CompoundSelect[*tuple[object, ...]]:
     return union_all(*scans, _silent_calls())
 
 
-_SCANS = {pieces: Compiled(_scan_of(pieces)) for pieces in range(MOST_PIECES + 1)}
+_SCANS = {pieces: Packed(_scan_of(pieces)) for pieces in range(MOST_PIECES + 1)}
 
 
 def read_usage(connection: Connection, org_id: str, *windows: Window, stale_before: int = _NOTHING_STALE) -> Usage:

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, liter
 
 from talkmeter.counting import COUNTERS, Counters, add, call_counts, run_counts
 from talkmeter.ledger import tables
-from talkmeter.ledger.statements import ROWS_PER_STATEMENT, Compiled, Row, Value, integer
+from talkmeter.ledger.packed import Packed
+from talkmeter.ledger.statements import ROWS_PER_STATEMENT, Row, Value, integer
 from talkmeter.period import Piece, Window, day_of, pieces_of
 from talkmeter.records import Kind
 from talkmeter.usage.dimensions import SPLITS, Dimension
@@ -35,8 +36,8 @@ def read_counters(kind: Kind, amounts: Iterable[Value]) -> Counters:
     return Counters(**dict(zip(counters_of(kind), map(integer, amounts), strict=True)))
 
 
-def _sums_by_value(kind: Kind) -> Compiled:
-    return Compiled(
+def _sums_by_value(kind: Kind) -> Packed:
+    return Packed(
         select(_daily.value, *(func.sum(_daily[counter]) for counter in counters_of(kind)))
         .where(
             _daily.org_id == bindparam("org"),
@@ -52,7 +53,7 @@ _SUMS = {kind: _sums_by_value(kind) for kind in (Kind.CONVERSATION, Kind.WORKFLO
 
 
 _DAYS = {
-    counter: Compiled(
+    counter: Packed(
         select(_daily.value, _daily.day, _daily[counter]).where(
             _daily.org_id == bindparam("org"),
             _daily.dimension == bindparam("named"),
@@ -83,7 +84,7 @@ def _piece(number: str, dimension: Dimension) -> Select[*tuple[object, ...]]:
 
 
 _SCANS = {
-    dimension: Compiled(union_all(*(_piece(str(number), dimension) for number in range(_MOST_PIECES))))
+    dimension: Packed(union_all(*(_piece(str(number), dimension) for number in range(_MOST_PIECES))))
     for dimension in SPLITS
 }
 

@@ -1,0 +1,52 @@
+"""Rows that the database hands over as one text of JSON: every value comes back as it was sent."""
+
+import pytest
+
+from talkmeter.ledger.engine import reading
+from talkmeter.period import read_window
+from talkmeter.usage.breakdown import CallRow, Split, read_breakdown
+from tests.events import conversation
+from tests.store.ledger import NOW, ORG, Ledger
+
+AGENTS = (
+    '"',
+    "\\",
+    '\\"],[1',
+    "\\u0041",
+    "null",
+    "0",
+    "Zoë",
+    "客服",
+    "\U0001f4de",
+    "\u2028",
+    "</script>",
+    "'; --",
+    " ",
+)
+WINDOWS = {
+    "whole days": ("2026-03-01", "2026-03-02"),
+    "cut inside a day": ("2026-03-01T11:00:00Z", "2026-03-01T13:00:00Z"),
+}
+
+
+@pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS)
+def test_a_value_of_a_breakdown_is_the_text_that_was_sent(ledger: Ledger, window: tuple[str, str]) -> None:
+    ledger.tell(*(conversation(f"call-{number}", agent_id=agent) for number, agent in enumerate(AGENTS)))
+
+    split = Split("agent", "calls", limit=None, interval="day")
+    with reading(ledger.engine) as connection:
+        breakdown = read_breakdown(connection, ORG, read_window(*window, NOW.now), split, NOW)
+
+    assert {row.value: row.total_calls for row in breakdown.rows if isinstance(row, CallRow)} == dict.fromkeys(
+        AGENTS, 1
+    )
+    assert [row.series for row in breakdown.rows] == [[1]] * len(AGENTS)
+
+
+def test_the_longest_durations_of_many_calls_come_back_to_the_millisecond(ledger: Ledger) -> None:
+    longest_sec = 31_622_400
+    ledger.tell(*(conversation(f"call-{number}", duration=longest_sec - 0.001) for number in range(2_000)))
+
+    expected = 2_000 * (longest_sec * 1_000 - 1)
+    for window in WINDOWS.values():
+        assert ledger.summary(*window).voice_duration_ms == expected
