@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Final, TypeVar
 
 from talkmeter import clock
@@ -46,11 +47,12 @@ def answering() -> Iterator[None]:
 
 def giving_way(items: Iterable[Item]) -> Iterator[Item]:
     """The items, with pauses between them while answers are being made; few items are never held up."""
-    paused = 0.0
-    for number, item in enumerate(items):
-        if not number % _ITEMS_AT_ONCE and not _nobody_waits.is_set():
-            paused += _pause(min(number * PAUSE_PER_ITEM_SEC, LONGEST_PAUSE_SEC) - paused)
-        yield item
+    left, through, paused = iter(items), 0, 0.0
+    while some := tuple(islice(left, _ITEMS_AT_ONCE)):
+        yield from some
+        through += len(some)
+        if not _nobody_waits.is_set():
+            paused += _pause(min(through * PAUSE_PER_ITEM_SEC, LONGEST_PAUSE_SEC) - paused)
 
 
 def _pause(most_sec: float) -> float:

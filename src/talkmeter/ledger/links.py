@@ -6,14 +6,14 @@ unless it says otherwise), among these the one that most name, then the smallest
 (docs/counting.md, "One call, two sides").
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
 from talkmeter.ledger import tables
 from talkmeter.ledger.arrivals import AGENT, SIDES, Side
-from talkmeter.ledger.statements import Compiled, OnConflict, Row, chunks, insert_rows
+from talkmeter.ledger.statements import Compiled, OnConflict, insert_rows
 from talkmeter.records import UNCOUNTED_STATUS, Conversation, State
 
 MOST_OF_ONE_CALL: Final = 200
@@ -97,21 +97,15 @@ def _members_of(connection: Connection, org_id: str, id_: str) -> list[Member]:
     named_by: dict[str, set[str]] = {}
     new_ids, calls = {id_}, set[str]()
     while new_ids and len(sides) <= MOST_OF_ONE_CALL:
-        new_calls = {str(call) for (call,) in _run(connection, _CALLS, org_id, new_ids)} - calls
+        new_calls = {str(call) for (call,) in _CALLS.run_among(connection, (org_id,), sorted(new_ids))} - calls
         calls |= new_calls
-        rows = [
-            (str(call), str(member), str(side)) for call, member, side in _run(connection, _MEMBERS, org_id, new_calls)
-        ]
+        found = _MEMBERS.run_among(connection, (org_id,), sorted(new_calls))
+        rows = [(str(call), str(member), str(side)) for call, member, side in found]
         new_ids = {member for _, member, _ in rows} - sides.keys()
         for call, member, side in rows:
             sides[member] = SIDES[side]
             named_by.setdefault(call, set()).add(member)
     return [Member(member, side, len(named_by.get(member, ()))) for member, side in sorted(sides.items())]
-
-
-def _run(connection: Connection, query: Compiled, org_id: str, wanted: set[str]) -> Iterator[Row]:
-    for part in chunks([(one,) for one in sorted(wanted)]):
-        yield from query.run(connection, (org_id, *(one for (one,) in part)), expanded=len(part))
 
 
 def linked_of(members: Iterable[Member], states: Mapping[str, State], preferred: Side) -> dict[str, str | None]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, select
 
 from talkmeter.ledger import tables
-from talkmeter.ledger.statements import Compiled, OnConflict, chunks, insert_rows
+from talkmeter.ledger.statements import Compiled, OnConflict, insert_rows
 from talkmeter.ledger.write import lock_organization
 
 _directory = tables.organization_directory.c
@@ -45,8 +45,5 @@ def organization_exists(connection: Connection, org_id: str) -> bool:
 
 def names_of(connection: Connection, org_ids: Iterable[str]) -> dict[str, str]:
     """The names of organizations, as far as they have one."""
-    names: dict[str, str] = {}
-    for part in chunks([(org_id,) for org_id in org_ids]):
-        rows = _NAMES.run(connection, tuple(org_id for (org_id,) in part), expanded=len(part))
-        names.update({str(org_id): str(name) for org_id, name in rows if name})
-    return names
+    rows = _NAMES.run_among(connection, (), list(org_ids))
+    return {str(org_id): str(name) for org_id, name in rows if name}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from sqlalchemy import Connection, bindparam, select
 
 from talkmeter.ledger import tables
-from talkmeter.ledger.statements import ROWS_PER_STATEMENT, Compiled, Row
+from talkmeter.ledger.statements import Compiled, Row
 from talkmeter.records import Kind, RecordKey
 
 _state = tables.record_state.c
@@ -24,6 +24,4 @@ def history_rows(connection: Connection, org_id: str, keys: Iterable[RecordKey])
     for key in keys:
         by_kind.setdefault(key.kind, []).append(key.id)
     for kind, ids in by_kind.items():
-        for begin in range(0, len(ids), ROWS_PER_STATEMENT):
-            part = ids[begin : begin + ROWS_PER_STATEMENT]
-            yield from _OF_RECORDS.run(connection, (org_id, kind.value, *part), expanded=len(part))
+        yield from _OF_RECORDS.run_among(connection, (org_id, kind.value), ids)

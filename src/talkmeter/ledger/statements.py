@@ -1,6 +1,7 @@
 """Hot statements: built once by SQLAlchemy, run with positional tuples, many rows in one VALUES.
 
-One statement takes up to 1 000 rows, sorted by key: on Citus unsorted ones deadlock and single rows are slow.
+One statement takes up to 1 000 rows, sorted by key: on Citus unsorted ones deadlock and single rows are slow. Rows and
+lists come in few sizes: a database prepares each size once, and of a thousand rows that takes it milliseconds.
 """
 
 import re
@@ -18,6 +19,7 @@ from talkmeter.counting import COUNTERS
 from talkmeter.ledger import tables
 
 ROWS_PER_STATEMENT: Final = 1_000
+_FEW: Final = 32
 Value = str | int | bytes | bool | None
 Row = tuple[Value, ...]
 _PLACE: Final = "?"
@@ -45,17 +47,19 @@ class _ManyRows(NamedTuple):
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row], on_conflict: OnConflict) -> int:
     """Insert rows (in the table's column order, sorted by key, no key twice); how many were written."""
-    written = 0
-    for part in chunks(rows):
-        statement = _insert_text(connection.dialect, table, on_conflict, len(part))
-        written += connection.exec_driver_sql(statement, tuple(chain.from_iterable(part))).rowcount
+    written = begin = 0
+    while begin < len(rows):
+        size = _rows_at_once(len(rows) - begin)
+        statement = _insert_text(connection.dialect, table, on_conflict, size)
+        parameters = tuple(chain.from_iterable(rows[begin : begin + size]))
+        written += connection.exec_driver_sql(statement, parameters).rowcount
+        begin += size
     return written
 
 
-def chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """Rows in parts that fit one statement."""
-    for begin in range(0, len(rows), ROWS_PER_STATEMENT):
-        yield rows[begin : begin + ROWS_PER_STATEMENT]
+def _rows_at_once(left: int) -> int:
+    """Of so many rows, how many the next statement takes: 1 000, a power of two, or the last few."""
+    return ROWS_PER_STATEMENT if left >= ROWS_PER_STATEMENT else left if left < _FEW else 1 << left.bit_length() - 1
 
 
 class _Text(NamedTuple):
@@ -86,6 +90,15 @@ class Compiled:
         rows = cast("list[Row]", result.cursor.fetchall())
         result.close()
         return rows
+
+    def run_among(self, connection: Connection, parameters: Row, values: Sequence[Value]) -> Iterator[Row]:
+        """Every row of a query whose last parameter is an expanding one, for any number of values."""
+        for begin in range(0, len(values), ROWS_PER_STATEMENT):
+            part = values[begin : begin + ROWS_PER_STATEMENT]
+            # A value twice finds nothing twice.
+            padding = [part[-1]] * ((1 << (len(part) - 1).bit_length()) - len(part))
+            among = (*part, *padding)
+            yield from self.run(connection, (*parameters, *among), expanded=len(among))
 
     def change(self, connection: Connection, parameters: Row) -> int:
         """Run an UPDATE or DELETE; how many rows it touched."""
@@ -151,6 +164,7 @@ def _of_places(dialect: Dialect) -> Dialect:
     return plain
 
 
+@cache
 def _insert_text(dialect: Dialect, table: Table, on_conflict: OnConflict, rows: int) -> str:
     head, tail = _many_rows(dialect, table, on_conflict)
     return head + ", ".join(_row_texts(dialect.name, len(table.columns))[:rows]) + tail

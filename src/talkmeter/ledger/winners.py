@@ -6,7 +6,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from talkmeter.ledger import tables
 from talkmeter.ledger.rows import state_of
-from talkmeter.ledger.statements import ROWS_PER_STATEMENT, Compiled, Row
+from talkmeter.ledger.statements import Compiled, Row
 from talkmeter.precedence import giving_way
 from talkmeter.records import INVENTORY_KINDS, Kind, RecordKey, State
 
@@ -35,8 +35,5 @@ def winner_rows(connection: Connection, org_id: str, keys: Iterable[RecordKey]) 
         by_kind.setdefault(key.kind, set()).add(key.id)
     for kind, ids in by_kind.items():
         head: Row = (org_id, kind.value) if kind in INVENTORY_KINDS else (org_id,)
-        wanted = sorted(ids)
-        for begin in range(0, len(wanted), ROWS_PER_STATEMENT):
-            part = wanted[begin : begin + ROWS_PER_STATEMENT]
-            for row in _WINNERS[kind].run(connection, (*head, *part), expanded=len(part)):
-                yield kind, row
+        for row in _WINNERS[kind].run_among(connection, head, sorted(ids)):
+            yield kind, row

@@ -20,7 +20,7 @@ from talkmeter.ledger.linking import amended, relink
 from talkmeter.ledger.links import Names, add_names, adds_to_usage
 from talkmeter.ledger.received import history_rows
 from talkmeter.ledger.rows import history_key_of, history_row_of, row_of
-from talkmeter.ledger.statements import ROWS_PER_STATEMENT, Compiled, OnConflict, Row, insert_rows, integer
+from talkmeter.ledger.statements import Compiled, OnConflict, Row, insert_rows, integer
 from talkmeter.ledger.winners import read_winners
 from talkmeter.precedence import giving_way
 from talkmeter.records import Kind, Outcome, RecordKey, State, judge
@@ -250,11 +250,8 @@ def _quarantine(connection: Connection, org_id: str, works: Sequence[Work], now:
     if not rows:
         return set()
     hashes = sorted(rows)
-    known: set[bytes] = set()
-    for begin in range(0, len(hashes), ROWS_PER_STATEMENT):
-        part = hashes[begin : begin + ROWS_PER_STATEMENT]
-        found = _IN_QUARANTINE.run(connection, (org_id, *part), expanded=len(part))
-        known.update(hash_ for (hash_,) in found if isinstance(hash_, bytes))
+    found = _IN_QUARANTINE.run_among(connection, (org_id,), hashes)
+    known = {hash_ for (hash_,) in found if isinstance(hash_, bytes)}
     room = QUARANTINE_LIMIT - integer(_QUARANTINED.run(connection, (org_id,))[0][0])
     new = [hash_ for hash_ in rows if hash_ not in known]
     kept = known.union(new[: max(room, 0)])

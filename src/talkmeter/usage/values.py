@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, liter
 from talkmeter.counting import COUNTERS, Counters, add, call_counts, run_counts
 from talkmeter.ledger import tables
 from talkmeter.ledger.packed import Packed
-from talkmeter.ledger.statements import ROWS_PER_STATEMENT, Row, Value, integer
+from talkmeter.ledger.statements import Row, Value, integer
 from talkmeter.period import Piece, Window, day_of, pieces_of
 from talkmeter.records import Kind
 from talkmeter.usage.dimensions import SPLITS, Dimension
@@ -108,11 +108,9 @@ def read_days_of_values(
     whole, pieces = pieces_of(window)
     wanted = sorted(values)
     days: dict[str, dict[int, int]] = {value: {} for value in wanted}
-    for begin in range(0, len(wanted), ROWS_PER_STATEMENT):
-        part = wanted[begin : begin + ROWS_PER_STATEMENT]
-        bounds: Row = (org_id, dimension, whole.start, whole.stop, *part)
-        for value, day, amount in _DAYS[counter].run(connection, bounds, expanded=len(part)):
-            days[str(value)][integer(day)] = integer(amount)
+    bounds: Row = (org_id, dimension, whole.start, whole.stop)
+    for value, day, amount in _DAYS[counter].run_among(connection, bounds, wanted):
+        days[str(value)][integer(day)] = integer(amount)
     place = COUNTERS.index(counter)
     for piece, by_value in _scan(connection, org_id, dimension, pieces):
         day = day_of(piece.start)
