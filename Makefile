@@ -75,7 +75,7 @@ contract: .venv/dev.stamp ## write tests/contract/*.json, the answers that the p
 screenshots: .venv/dev.stamp page ## take the pictures of the page in docs/images
 	TALKMETER_CHROMIUM="$$($(BIN)/python tools/chromium.py)" $(BIN)/python tools/screenshots.py $(ARGS)
 
-bench: .venv/bench.stamp page ## measure everything at a million conversations, into bench/results (a quarter of an hour, 1 GB of disk)
+bench: .venv/bench.stamp page ## measure everything at a million conversations, into bench/results (ten minutes, 1 GB of disk)
 	export TALKMETER_CHROMIUM="$$($(BIN)/python tools/chromium.py)" && $(BIN)/python -m bench --save $(ARGS)
 
 bench-full: .venv/bench.stamp page ## the same at ten million (a while, 20 GB of disk); ARGS="--only growth" for one group

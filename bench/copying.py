@@ -2,8 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from functools import cache
-from itertools import chain
 from typing import Final, NamedTuple, Protocol
 
 import psycopg
@@ -76,36 +74,8 @@ def unnested(connection: Connection, table: Table, rows: Sequence[Row], on_confl
         cursor.execute(statement.encode(), [list(column) for column in zip(*rows, strict=True)])
 
 
-def valued(connection: Connection, table: Table, rows: Sequence[Row], on_conflict: OnConflict) -> None:
-    """Multi-row VALUES with the driver's own placeholders, each of which it looks for in the text."""
-    one = f"({', '.join(['%s'] * len(table.columns))})"
-    tail = _tail(table, on_conflict)
-    with psycopg.Cursor(_driver(connection)) as cursor:
-        for begin in range(0, len(rows), BATCH):
-            part = rows[begin : begin + BATCH]
-            statement = f"INSERT INTO {table.name} VALUES {', '.join([one] * len(part))} {tail}"  # noqa: S608
-            cursor.execute(statement.encode(), tuple(chain(*part)))
-
-
-def numbered(connection: Connection, table: Table, rows: Sequence[Row], on_conflict: OnConflict) -> None:
-    """Multi-row VALUES with the server's own numbered parameters, which the driver need not look for."""
-    with psycopg.RawCursor(_driver(connection)) as cursor:
-        for begin in range(0, len(rows), BATCH):
-            part = rows[begin : begin + BATCH]
-            cursor.execute(_numbered_text(table, on_conflict, len(part)), tuple(chain(*part)))
-
-
-@cache
-def _numbered_text(table: Table, on_conflict: OnConflict, rows: int) -> bytes:
-    width = len(table.columns)
-    values = (f"({', '.join(f'${row * width + place + 1}' for place in range(width))})" for row in range(rows))
-    return f"INSERT INTO {table.name} VALUES {', '.join(values)} {_tail(table, on_conflict)}".encode()  # noqa: S608
-
-
 WAYS_IN: Final[dict[str, WayIn]] = {
     "the ledger's own": insert_rows,
-    "multi-row VALUES": valued,
-    "multi-row VALUES, numbered parameters": numbered,
     "an array for each column, unnested": unnested,
     "COPY into a temporary table, upsert from it": copied,
 }

@@ -15,7 +15,7 @@ from bench.workload import Workload
 from tests.servers import running_server
 
 SENDERS: Final = 64
-EVENTS: Final = 6_000
+EVENTS: Final = 4_000
 _NOTHING: Final = "an empty list: credentials checked, body read, nothing to write"
 _HISTORY: Final = {"0": "one event, history off", "": "one event, history on"}
 

@@ -69,9 +69,11 @@ def migrates_itself(engine: Engine) -> bool:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection that sees one snapshot, from its first statement to its end."""
-    options = _SNAPSHOT if engine.dialect.name == "postgresql" else {}
-    with sentences(), engine.connect() as connection, connection.execution_options(**options).begin():
-        yield connection
+    with sentences(), engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execution_options(**_SNAPSHOT)
+        with connection.begin():
+            yield connection
 
 
 @contextmanager

@@ -53,6 +53,8 @@ def make_engine(url: URL, connections: int, *, bulk: bool = False) -> Engine:
     engine = create_engine(
         url,
         pool_size=connections,
+        # The connection used last has its pages at hand.
+        pool_use_lifo=True,
         max_overflow=0,
         hide_parameters=True,
         pool_timeout=BUSY_TIMEOUT_SEC,
