@@ -34,7 +34,7 @@ class _Sizes(NamedTuple):
     file_batches: int
 
 
-_USUAL: Final = _Sizes(conversations=1_000_000, file_batches=120)
+_USUAL: Final = _Sizes(conversations=1_000_000, file_batches=100)
 _FULL: Final = _Sizes(conversations=10_000_000, file_batches=1_000)
 
 

@@ -32,7 +32,7 @@ from tests.faults.memory import MIB, memory_of
 from tests.servers import environment_for, running_server
 
 AGENTS: Final = 200
-ROUNDS: Final = 7
+ROUNDS: Final = 5
 RARE_AGENT: Final = "agent-of-one-call"
 _MICROSECONDS: Final = 1_000_000
 _NOW: Final = present(int(START.timestamp() + 6 * YEAR_SEC) * _MICROSECONDS, 24)
@@ -128,7 +128,7 @@ def breakdown_growth(folder: Path, conversations: int) -> list[Growth]:
             lambda: read_breakdown(five, org_id, week, split, _NOW),
         )
         calls = Filter(Kind.CONVERSATION)
-        middle = _cursor_after(one, org_id, whole, conversations // 2)
+        middle = _cursor_after(one, org_id, whole, conversations // 4)
         first_page, later_page = _alternating(
             lambda: _page(one, org_id, whole, calls),
             lambda: _page(one, org_id, whole, calls, middle),
@@ -144,7 +144,7 @@ def breakdown_growth(folder: Path, conversations: int) -> list[Growth]:
         Growth(
             "breakdown by agent, 7 days", "1 year stored", week_of_one, "5 years stored", week_of_five, "at most 1.5"
         ),
-        Growth("page of 50 records", "first", first_page, f"after {conversations // 2:,}", later_page, "at most 1.5"),
+        Growth("page of 50 records", "first", first_page, f"after {conversations // 4:,}", later_page, "at most 1.5"),
         Growth("first page of one agent", "1 of 200 agents", usual, "an agent of 1 call", rare, ""),
     ]
 

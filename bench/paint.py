@@ -16,7 +16,7 @@ from bench.summary import load
 from tests.servers import running_server
 
 FLAGS: Final = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync")
-LOADS: Final = 10
+LOADS: Final = 7
 MONTH: Final = "2025-12-01..2025-12-31"
 USAGE: Final = "/organization/usage"
 _SHOWS_THE_YEAR: Final = """() => location.search.includes("last-12-months")

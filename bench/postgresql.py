@@ -51,7 +51,6 @@ def _events_in(server: str, release: int, batches: int, rounds: int) -> Measured
         _COPY: copied,
         "HTTP, 1 worker, history off": partial(over_http, "1", "0"),
         "HTTP, 1 worker, history on": partial(over_http, "1", ""),
-        "HTTP, 2 workers, history off": partial(over_http, "2", "0"),
         "HTTP, 2 workers, history on": partial(over_http, "2", ""),
     }
     found = alternating(measures, rounds)

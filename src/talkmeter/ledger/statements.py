@@ -81,7 +81,7 @@ class Compiled:
     ) -> None:
         """Keep the statement; it is compiled when it first runs."""
         self.statement = statement
-        self._texts: dict[str, _Text] = {}
+        self._texts: dict[tuple[str, int], _Text] = {}
 
     def run(self, connection: Connection, parameters: Row, expanded: int = 0) -> list[Row]:
         """Every row of a query; `expanded` says how many of the parameters belong to the IN list."""
@@ -106,29 +106,28 @@ class Compiled:
 
     def text(self, dialect: Dialect, expanded: int = 0) -> str:
         """The SQL text for an engine."""
-        sql = self._compiled(dialect).sql
-        if expanded:
-            sql = _EXPANDING.sub("(" + ", ".join([_PLACE] * expanded) + ")", sql)
-        return _with_parameters(dialect, sql)
+        return self._text(dialect, expanded).sql
 
     def _execute(self, connection: Connection, parameters: Row, expanded: int) -> CursorResult[*tuple[Value, ...]]:
-        text = self._compiled(connection.dialect)
-        sql = self.text(connection.dialect, expanded)
+        text = self._text(connection.dialect, expanded)
         if not text.constants:
-            return connection.exec_driver_sql(sql, parameters)
+            return connection.exec_driver_sql(text.sql, parameters)
         values = list(parameters)
         for place, value in text.constants:
             values.insert(place, value)
-        return connection.exec_driver_sql(sql, tuple(values))
+        return connection.exec_driver_sql(text.sql, tuple(values))
 
-    def _compiled(self, dialect: Dialect) -> _Text:
-        text = self._texts.get(dialect.name)
+    def _text(self, dialect: Dialect, expanded: int) -> _Text:
+        text = self._texts.get((dialect.name, expanded))
         if text is None:
             compiled = self.statement.compile(dialect=_of_places(dialect))
             names = getattr(compiled, "positiontup", None) or ()
             constants = [(place, compiled.params[name]) for place, name in enumerate(names)]
             known = tuple((place, value) for place, value in constants if value is not None)
-            text = self._texts[dialect.name] = _Text(str(compiled), known)
+            sql = (
+                _EXPANDING.sub("(" + ", ".join([_PLACE] * expanded) + ")", str(compiled)) if expanded else str(compiled)
+            )
+            text = self._texts[dialect.name, expanded] = _Text(_with_parameters(dialect, sql), known)
         return text
 
 
