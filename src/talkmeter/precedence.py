@@ -17,8 +17,7 @@ from talkmeter import clock
 Item = TypeVar("Item")
 
 PAUSE_PER_ITEM_SEC: Final = 0.0001
-LONGEST_PAUSE_SEC: Final = 0.1
-"""Of one pass over a batch: whoever writes one holds its organization's row meanwhile."""
+LONGEST_PAUSE_SEC: Final = 0.25
 _ITEMS_AT_ONCE: Final = 16
 _HAND_OVER_SEC: Final = 0.0005
 _nobody_waits: Final = threading.Event()
@@ -45,20 +44,32 @@ def answering() -> Iterator[None]:
             _nobody_waits.set()
 
 
-def giving_way(items: Iterable[Item]) -> Iterator[Item]:
-    """The items, with pauses between them while answers are being made; few items are never held up."""
-    left, through, paused = iter(items), 0, 0.0
-    while some := tuple(islice(left, _ITEMS_AT_ONCE)):
-        yield from some
-        through += len(some)
-        if not _nobody_waits.is_set():
-            paused += _pause(min(through * PAUSE_PER_ITEM_SEC, LONGEST_PAUSE_SEC) - paused)
+class Pauses:
+    """The pauses of one piece of work (a body that is decoded, a transaction), bounded together.
 
+    Never in the event loop, which says when nobody waits any more.
+    """
 
-def _pause(most_sec: float) -> float:
-    """Wait until nobody waits for an answer, within bounds; the seconds it took."""
-    if most_sec <= 0:
-        return 0.0
-    began = clock.monotonic()
-    _nobody_waits.wait(most_sec)
-    return clock.monotonic() - began
+    def __init__(self) -> None:
+        """Nothing is done yet."""
+        self._through = 0
+        self._since = 0
+        self._paused_sec = 0.0
+
+    def between(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The items, with pauses between them while answers are being made; a few items are never held up."""
+        left = iter(items)
+        while some := tuple(islice(left, _ITEMS_AT_ONCE)):
+            if self._since >= _ITEMS_AT_ONCE:
+                self._pause()
+            yield from some
+            self._since += len(some)
+
+    def _pause(self) -> None:
+        self._through += self._since
+        self._since = 0
+        most_sec = min(self._through * PAUSE_PER_ITEM_SEC, LONGEST_PAUSE_SEC) - self._paused_sec
+        if most_sec > 0 and not _nobody_waits.is_set():
+            began = clock.monotonic()
+            _nobody_waits.wait(most_sec)
+            self._paused_sec += clock.monotonic() - began

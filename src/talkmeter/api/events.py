@@ -21,6 +21,7 @@ from talkmeter.ingest.inventory import read_kind, read_snapshot
 from talkmeter.ingest.receipt import Receipt, make_receipt
 from talkmeter.ingest.requests import PLAIN, group_by_organization, media_type, read_request
 from talkmeter.ledger.writer import Works
+from talkmeter.precedence import Pauses
 from talkmeter.records import INVENTORY_KINDS
 
 READ_INLINE_BYTES: Final = 16_384
@@ -48,12 +49,12 @@ async def post_events(request: AnyRequest) -> Response[bytes]:
     headers = {name: request.headers[name] for name in request.headers}
     media_type(headers.get("content-type", ""))
 
-    def read(body: bytes) -> Works:
-        return group_by_organization(read_request(headers, body, sender, service.settings.max_events), sender)
+    def read(body: bytes, pauses: Pauses | None = None) -> Works:
+        return group_by_organization(read_request(headers, body, sender, service.settings.max_events, pauses), sender)
 
     with service.intake.holding(caller.org_id or caller.credential_id) as hold:
         body = await read_body(request, service.settings, hold)
-        works = read(body) if len(body) < READ_INLINE_BYTES else await service.decode(partial(read, body))
+        works = read(body) if len(body) < READ_INLINE_BYTES else await service.decode(partial(read, body, Pauses()))
         del body
         return await _write(service, works)
 

@@ -47,8 +47,12 @@ class Service:
 
     async def read(self, question: Callable[[Connection], Answer]) -> Answer:
         """Ask the database in a reader thread; the question sees one snapshot."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._ask, question)
+
+    async def answer(self, question: Callable[[Connection], Answer]) -> Answer:
+        """As `read`, where somebody waits for a figure: work on batches gives way meanwhile."""
         with answering():
-            return await asyncio.get_running_loop().run_in_executor(self._readers, self._ask, question)
+            return await self.read(question)
 
     async def change(self, change: Callable[[Connection], Answer]) -> Answer:
         """Change what is not usage (sessions, links) in a thread of its own, in one transaction."""

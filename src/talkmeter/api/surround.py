@@ -24,7 +24,7 @@ _SECURITY_HEADERS: Final = (
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 _METHODS_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _log = structlog.get_logger()
-Received = HTTPReceiveMessage | WebSocketReceiveMessage
+_Received = HTTPReceiveMessage | WebSocketReceiveMessage
 
 
 def surround(app: ASGIApp) -> ASGIApp:
@@ -43,7 +43,7 @@ def surround(app: ASGIApp) -> ASGIApp:
 
         body_has_ended = method not in _METHODS_WITH_BODY
 
-        async def receive_and_watch() -> Received:
+        async def receive_and_watch() -> _Received:
             nonlocal body_has_ended
             message = await receive()
             if message["type"] == "http.request":

@@ -132,7 +132,7 @@ async def get_records(request: AnyRequest) -> Response[bytes]:
         key = service.database_id
         return read_records(connection, org_id, window, wanted, revision, now, key=key, limit=limit, cursor=cursor)
 
-    return _json(await service.read(ask))
+    return _json(await service.answer(ask))
 
 
 @get(
@@ -171,7 +171,7 @@ async def _history(request: AnyRequest, kind: str) -> Response[bytes]:
     def ask(connection: Connection) -> History:
         return read_history(connection, org_id, key, service.settings.history_days)
 
-    return _json(await service.read(ask))
+    return _json(await service.answer(ask))
 
 
 @get(
@@ -193,7 +193,7 @@ async def get_inventory(request: AnyRequest) -> Response[bytes]:
         revision = read_revision(connection, org_id, now)
         return read_items(connection, org_id, wanted, revision, key=service.database_id, limit=limit, cursor=cursor)
 
-    return _json(await service.read(ask))
+    return _json(await service.answer(ask))
 
 
 @get(
@@ -216,7 +216,7 @@ async def get_connectors(request: AnyRequest) -> Response[bytes]:
     def ask(connection: Connection) -> Connectors:
         return read_connectors(connection, org_id, now)
 
-    return _json(await service.read(ask))
+    return _json(await service.answer(ask))
 
 
 async def _answer(
@@ -238,7 +238,7 @@ async def _answer(
             service.answers.keep(etag, answer)
         return etag, answer
 
-    etag, answer = await service.read(ask_unless_known)
+    etag, answer = await service.answer(ask_unless_known)
     headers = {"ETag": etag, **CACHE_HEADERS}
     if answer is None:
         return Response(content=b"", status_code=304, headers=headers)

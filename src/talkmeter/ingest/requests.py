@@ -12,7 +12,7 @@ from talkmeter.ingest.cloudevents import Envelope, Sender, read_envelope, read_e
 from talkmeter.ingest.fields import FieldError
 from talkmeter.ingest.split import read_one, split_array
 from talkmeter.ledger.arrivals import Arrival, Floor, Work
-from talkmeter.precedence import giving_way
+from talkmeter.precedence import Pauses
 
 STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
@@ -33,7 +33,9 @@ def media_type(content_type: str) -> str:
     return type_
 
 
-def read_request(headers: Mapping[str, str], body: bytes, sender: Sender, most_events: int) -> list[Arrival]:
+def read_request(
+    headers: Mapping[str, str], body: bytes, sender: Sender, most_events: int, pauses: Pauses | None = None
+) -> list[Arrival]:
     """The events of a request, each a state or a rejection, in order.
 
     BadRequest where the body is no JSON, TooLarge beyond `most_events`; one bad event is a rejection, never an error.
@@ -46,7 +48,8 @@ def read_request(headers: Mapping[str, str], body: bytes, sender: Sender, most_e
         return [read_event(read_one(body), sender)]
     if not stripped.startswith(b"["):
         raise BadRequest(f"A body of type {BATCH} must be a JSON array of CloudEvents.")
-    return [read_event(element, sender) for element in giving_way(split_array(body, most_events))]
+    elements = split_array(body, most_events)
+    return [read_event(element, sender) for element in (pauses.between(elements) if pauses else elements)]
 
 
 def group_by_organization(arrivals: list[Arrival], sender: Sender, floor: Floor | None = None) -> dict[str, Work]:

@@ -7,7 +7,7 @@ one text is also read faster than hundreds of rows.
 from typing import Any, Final, cast
 
 import msgspec
-from sqlalchemy import CompoundSelect, Connection, Select, select, union_all
+from sqlalchemy import Connection, Select, select, union_all
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -16,16 +16,15 @@ from talkmeter.ledger.statements import Compiled, Row
 
 PACKED: Final = "packed"
 """The name of the query whose rows are handed over as one."""
-Query = Select[*tuple[object, ...]] | CompoundSelect[*tuple[object, ...]]
 _rows: Final = msgspec.json.Decoder(list[tuple[str | int | None, ...]])
 
 
 class Packed(Compiled):
-    """A query of integers and texts, run as `Compiled` is; the order of its rows is not kept."""
+    """Queries of integers and texts, one after the other, run as `Compiled` is; the order of their rows is not kept."""
 
-    def __init__(self, query: Query) -> None:
+    def __init__(self, *queries: Select[*tuple[object, ...]]) -> None:
         """Keep the statement; it is compiled when it first runs."""
-        super().__init__(select(_InOne(*_named(query).subquery(PACKED).c)))
+        super().__init__(select(_InOne(*union_all(*map(_named, queries)).subquery(PACKED).c)))
 
     def run(self, connection: Connection, parameters: Row, expanded: int = 0) -> list[Row]:
         """Every row of the query."""
@@ -49,9 +48,7 @@ def _in_one_of_postgresql(rows: _InOne, compiler: SQLCompiler, **options: Any) -
     return f"CAST(json_agg(json_build_array({compiler.process(rows.clauses, **options)})) AS TEXT)"
 
 
-def _named(query: Query) -> Query:
+def _named(query: Select[*tuple[object, ...]]) -> Select[*tuple[object, ...]]:
     """The query with a name for each column, as one around it needs it."""
-    if isinstance(query, CompoundSelect):
-        return union_all(*(_named(cast("Query", part)) for part in query.selects))
     columns = (column.label(f"c{place}") for place, column in enumerate(query.selected_columns))
     return query.with_only_columns(*columns, maintain_column_froms=True)

@@ -42,8 +42,6 @@ def make_engine(url: URL, connections: int) -> Engine:
         # The server's own numbered parameters: a text goes to it as it is written.
         paramstyle="numeric_dollar",
         pool_size=connections,
-        # The connection used last has its statements prepared.
-        pool_use_lifo=True,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_SEC,
         pool_pre_ping=True,

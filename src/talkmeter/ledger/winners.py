@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, select
 from talkmeter.ledger import tables
 from talkmeter.ledger.rows import state_of
 from talkmeter.ledger.statements import Compiled, Row
-from talkmeter.precedence import giving_way
+from talkmeter.precedence import Pauses
 from talkmeter.records import INVENTORY_KINDS, Kind, RecordKey, State
 
 
@@ -22,9 +22,12 @@ def _winners_query(kind: Kind) -> Compiled:
 _WINNERS = {kind: _winners_query(kind) for kind in Kind}
 
 
-def read_winners(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> dict[RecordKey, State]:
+def read_winners(
+    connection: Connection, org_id: str, keys: Iterable[RecordKey], pauses: Pauses | None = None
+) -> dict[RecordKey, State]:
     """The winning states of the records that exist."""
-    states = (state_of(kind, row) for kind, row in giving_way(winner_rows(connection, org_id, keys)))
+    rows = winner_rows(connection, org_id, keys)
+    states = (state_of(kind, row) for kind, row in (pauses.between(rows) if pauses else rows))
     return {RecordKey(state.kind, state.id): state for state in states}
 
 

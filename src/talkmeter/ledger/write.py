@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Table, bindparam, func, select
 
 from talkmeter.counting import ZERO, Counters, DayKey, fold
 from talkmeter.ledger import tables
@@ -22,7 +22,7 @@ from talkmeter.ledger.received import history_rows
 from talkmeter.ledger.rows import history_key_of, history_row_of, row_of
 from talkmeter.ledger.statements import Compiled, OnConflict, Row, insert_rows, integer
 from talkmeter.ledger.winners import read_winners
-from talkmeter.precedence import giving_way
+from talkmeter.precedence import Pauses
 from talkmeter.records import Kind, Outcome, RecordKey, State, judge
 
 QUARANTINE_LIMIT = 10_000
@@ -90,22 +90,25 @@ def write_batch(
 
     `now` is when it is stored, in microseconds. Nothing is committed here.
     """
+    pauses = Pauses()
     decisions: dict[str, _Decision] = {}
     answers: dict[str, list[Written]] = {}
     for org_id in sorted(by_org):
         lock_organization(connection, org_id, now)
-        decision = decisions[org_id] = _decide(connection, org_id, by_org[org_id], keep_history=keep_history)
+        decision = decisions[org_id] = _decide(connection, org_id, by_org[org_id], pauses, keep_history=keep_history)
         kept = _quarantine(connection, org_id, by_org[org_id], now)
         answers[org_id] = [
             _written(work, counts, kept) for work, counts in zip(by_org[org_id], decision.bins, strict=True)
         ]
-    _store(connection, {org_id: one for org_id, one in decisions.items() if one.changes_something}, now)
+    _store(connection, {org_id: one for org_id, one in decisions.items() if one.changes_something}, now, pauses)
     return answers
 
 
-def _decide(connection: Connection, org_id: str, works: Sequence[Work], *, keep_history: bool) -> _Decision:
+def _decide(
+    connection: Connection, org_id: str, works: Sequence[Work], pauses: Pauses, *, keep_history: bool
+) -> _Decision:
     """Which states win, as if the events had been applied one by one."""
-    before = read_winners(connection, org_id, {_key(one) for work in works for one in _told(work)})
+    before = read_winners(connection, org_id, {_key(one) for work in works for one in _told(work)}, pauses)
     winners = dict(before)
     names: dict[str, Names] = {}
     received: dict[Row, State] = {}
@@ -113,7 +116,7 @@ def _decide(connection: Connection, org_id: str, works: Sequence[Work], *, keep_
     bins: list[Counter[Outcome]] = []
     for work in works:
         counts: Counter[Outcome] = Counter()
-        for told in giving_way(_told(work)):
+        for told in pauses.between(_told(work)):
             key = _key(told)
             winner = winners.get(key)
             if isinstance(told, Sighting):
@@ -147,20 +150,22 @@ def _decide(connection: Connection, org_id: str, works: Sequence[Work], *, keep_
     )
 
 
-def _store(connection: Connection, decisions: Mapping[str, _Decision], now: int) -> None:
+def _store(connection: Connection, decisions: Mapping[str, _Decision], now: int, pauses: Pauses) -> None:
     """Write winners, history, the difference to the daily totals, floors and revisions; each table's rows together."""
     changed = [state for one in decisions.values() for state in one.changed.values()]
-    for table in dict.fromkeys(tables.RECORD_TABLES.values()):
-        rows = [row_of(state, now) for state in giving_way(changed) if tables.RECORD_TABLES[state.kind] is table]
+    by_table: dict[Table, list[Row]] = {table: [] for table in tables.RECORD_TABLES.values()}
+    for state in pauses.between(changed):
+        by_table[tables.RECORD_TABLES[state.kind]].append(row_of(state, now))
+    for table, rows in by_table.items():
         insert_rows(connection, table, sorted(rows, key=_first_three), OnConflict.REPLACE)
     received = [state for one in decisions.values() for state in one.received]
-    history = [history_row_of(state, now) for state in giving_way(received)]
+    history = [history_row_of(state, now) for state in pauses.between(received)]
     insert_rows(connection, tables.record_state, sorted(history), OnConflict.KEEP)
     totals: list[Row] = []
     for org_id, one in decisions.items():
         differences = fold(
             (one.before[key].counted if key in one.before else None, state.counted)
-            for key, state in giving_way(one.changed.items())
+            for key, state in pauses.between(one.changed.items())
         )
         totals += total_rows(org_id, differences, now)
     insert_rows(connection, tables.usage_daily, sorted(totals), OnConflict.ADD)

@@ -9,7 +9,6 @@ from typing import Final, NamedTuple, cast
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    CompoundSelect,
     Connection,
     Select,
     bindparam,
@@ -18,7 +17,6 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
-    union_all,
 )
 
 from talkmeter.counting import COUNTERS, ZERO, Counters, add, call_counts, run_counts
@@ -78,11 +76,9 @@ def _outermost_day(extreme: ColumnElement[int]) -> Select[*tuple[object, ...]]:
 
 _TOTALS = {
     ranges: Packed(
-        union_all(
-            *(_totals_of_days() for _ in range(ranges)),
-            _outermost_day(func.min(_daily.day)),
-            _outermost_day(func.max(_daily.day)),
-        )
+        *(_totals_of_days() for _ in range(ranges)),
+        _outermost_day(func.min(_daily.day)),
+        _outermost_day(func.max(_daily.day)),
     )
     for ranges in range(1, MOST_WINDOWS + 1)
 }
@@ -147,12 +143,12 @@ def _silent_calls() -> Select[*tuple[object, ...]]:
     )
 
 
-def _scan_of(pieces: int) -> CompoundSelect[*tuple[object, ...]]:
+def _scan_of(pieces: int) -> Packed:
     scans = [part for number in range(pieces) for part in (_calls_of_piece(str(number)), _runs_of_piece(str(number)))]
-    return union_all(*scans, _silent_calls())
+    return Packed(*scans, _silent_calls())
 
 
-_SCANS = {pieces: Packed(_scan_of(pieces)) for pieces in range(MOST_PIECES + 1)}
+_SCANS = {pieces: _scan_of(pieces) for pieces in range(MOST_PIECES + 1)}
 
 
 def read_usage(connection: Connection, org_id: str, *windows: Window, stale_before: int = _NOTHING_STALE) -> Usage:

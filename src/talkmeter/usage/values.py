@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, literal_column, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, literal_column, select
 
 from talkmeter.counting import COUNTERS, Counters, add, call_counts, run_counts
 from talkmeter.ledger import tables
@@ -84,8 +84,7 @@ def _piece(number: str, dimension: Dimension) -> Select[*tuple[object, ...]]:
 
 
 _SCANS = {
-    dimension: Packed(union_all(*(_piece(str(number), dimension) for number in range(_MOST_PIECES))))
-    for dimension in SPLITS
+    dimension: Packed(*(_piece(str(number), dimension) for number in range(_MOST_PIECES))) for dimension in SPLITS
 }
 
 
