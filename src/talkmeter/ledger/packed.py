@@ -16,7 +16,7 @@ from talkmeter.ledger.statements import Compiled, Row
 
 PACKED: Final = "packed"
 """The name of the query whose rows are handed over as one."""
-_rows: Final = msgspec.json.Decoder(list[tuple[str | int | None, ...]])
+_decode_rows: Final = msgspec.json.Decoder(list[tuple[str | int | None, ...]]).decode
 
 
 class Packed(Compiled):
@@ -26,10 +26,9 @@ class Packed(Compiled):
         """Keep the statement; it is compiled when it first runs."""
         super().__init__(select(_InOne(*union_all(*map(_named, queries)).subquery(PACKED).c)))
 
-    def run(self, connection: Connection, parameters: Row, expanded: int = 0) -> list[Row]:
-        """Every row of the query."""
-        [(text,)] = super().run(connection, parameters, expanded)
-        return [] if text is None else cast("list[Row]", _rows.decode(str(text)))
+    def _rows(self, connection: Connection, parameters: Row, expanded: int) -> list[Row]:
+        [(text,)] = super()._rows(connection, parameters, expanded)
+        return [] if text is None else cast("list[Row]", _decode_rows(str(text)))
 
 
 class _InOne(FunctionElement[str]):

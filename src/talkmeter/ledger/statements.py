@@ -12,7 +12,7 @@ from functools import cache
 from itertools import chain, count
 from typing import Final, NamedTuple, cast
 
-from sqlalchemy import CompoundSelect, Connection, CursorResult, Delete, Dialect, Select, Table, Update
+from sqlalchemy import Connection, CursorResult, Delete, Dialect, Select, Table, Update
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.engine.interfaces import BindTyping
 
@@ -79,20 +79,14 @@ class Compiled:
     last one; it takes the rest of the tuple.
     """
 
-    def __init__(
-        self, statement: Select[*tuple[object, ...]] | CompoundSelect[*tuple[object, ...]] | Update | Delete
-    ) -> None:
+    def __init__(self, statement: Select[*tuple[object, ...]] | Update | Delete) -> None:
         """Keep the statement; it is compiled when it first runs."""
         self.statement = statement
         self._texts: dict[tuple[str, int], _Text] = {}
 
-    def run(self, connection: Connection, parameters: Row, expanded: int = 0) -> list[Row]:
-        """Every row of a query; `expanded` says how many of the parameters belong to the IN list."""
-        result = self._execute(connection, parameters, expanded)
-        # The driver's own tuples: SQLAlchemy's rows cost more than reading them, and nothing here needs their names.
-        rows = cast("list[Row]", result.cursor.fetchall())
-        result.close()
-        return rows
+    def run(self, connection: Connection, parameters: Row) -> list[Row]:
+        """Every row of a query without an expanding parameter."""
+        return self._rows(connection, parameters, 0)
 
     def run_among(self, connection: Connection, parameters: Row, values: Sequence[Value]) -> Iterator[Row]:
         """Every row of a query whose last parameter is an expanding one, for any number of values."""
@@ -101,7 +95,7 @@ class Compiled:
             # A value twice finds nothing twice.
             padding = [part[-1]] * ((1 << (len(part) - 1).bit_length()) - len(part))
             among = (*part, *padding)
-            yield from self.run(connection, (*parameters, *among), expanded=len(among))
+            yield from self._rows(connection, (*parameters, *among), len(among))
 
     def change(self, connection: Connection, parameters: Row) -> int:
         """Run an UPDATE or DELETE; how many rows it touched."""
@@ -110,6 +104,14 @@ class Compiled:
     def text(self, dialect: Dialect, expanded: int = 0) -> str:
         """The SQL text for an engine."""
         return self._text(dialect, expanded).sql
+
+    def _rows(self, connection: Connection, parameters: Row, expanded: int) -> list[Row]:
+        """Every row; `expanded` says how many of the parameters belong to the IN list."""
+        result = self._execute(connection, parameters, expanded)
+        # The driver's own tuples: SQLAlchemy's rows cost more than reading them, and nothing here needs their names.
+        rows = cast("list[Row]", result.cursor.fetchall())
+        result.close()
+        return rows
 
     def _execute(self, connection: Connection, parameters: Row, expanded: int) -> CursorResult[*tuple[Value, ...]]:
         text = self._text(connection.dialect, expanded)
@@ -127,9 +129,9 @@ class Compiled:
             names = getattr(compiled, "positiontup", None) or ()
             constants = [(place, compiled.params[name]) for place, name in enumerate(names)]
             known = tuple((place, value) for place, value in constants if value is not None)
-            sql = (
-                _EXPANDING.sub("(" + ", ".join([_PLACE] * expanded) + ")", str(compiled)) if expanded else str(compiled)
-            )
+            sql = str(compiled)
+            if expanded:
+                sql = _EXPANDING.sub("(" + ", ".join([_PLACE] * expanded) + ")", sql)
             text = self._texts[dialect.name, expanded] = _Text(_with_parameters(dialect, sql), known)
         return text
 
