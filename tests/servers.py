@@ -86,8 +86,8 @@ def free_port() -> int:
         return port
 
 
-def start_server(folder: Path, settings: dict[str, str], beside: Mapping[str, str] | None = None) -> Server:
-    """Start a server and wait until it is ready; `beside` are further variables of its environment."""
+def launch_server(folder: Path, settings: dict[str, str], beside: Mapping[str, str] | None = None) -> Server:
+    """A server that has begun to start; `beside` are further variables of its environment."""
     environment = {**environment_for(folder, settings), **(beside or {})}
     # What tests put before the command leads it to another disk, or takes something from it.
     apart = bool(beside) or TALKMETER != _OWN
@@ -103,11 +103,16 @@ def start_server(folder: Path, settings: dict[str, str], beside: Mapping[str, st
             stderr=log,
             start_new_session=True,
         )
-    server = Server(f"http://127.0.0.1:{port}", folder, environment, process, apart)
+    return Server(f"http://127.0.0.1:{port}", folder, environment, process, apart)
+
+
+def start_server(folder: Path, settings: dict[str, str], beside: Mapping[str, str] | None = None) -> Server:
+    """Start a server and wait until it is ready; `beside` are further variables of its environment."""
+    server = launch_server(folder, settings, beside)
     deadline = time.monotonic() + START_TIMEOUT_SEC
     with httpx.Client(verify=False) as client:
         while time.monotonic() < deadline:
-            if process.poll() is not None:
+            if server.process.poll() is not None:
                 raise AssertionError(f"the server ended at its start: {server.log()}")
             try:
                 if client.get(f"{server.url}/health/ready").is_success:

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from itertools import count
@@ -28,7 +29,7 @@ from tests.api.organizations import (
     refusal_of,
 )
 from tests.events import conversation
-from tests.servers import Server, start_server, stop_server
+from tests.servers import Server, launch_server, start_server, stop_server
 
 ORG_ID = "org-1"
 SENDERS = 8
@@ -145,6 +146,37 @@ def test_a_worker_that_is_told_again_and_again_to_stop_stops(tmp_path: Path) -> 
     assert "everything accepted is on disk" in server.log()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a server's workers are looked up in /proc")
+@pytest.mark.parametrize(("how", "exit_code"), [(signal.SIGTERM, 0), (signal.SIGKILL, 1)], ids=["finished", "killed"])
+def test_the_exit_code_says_whether_a_worker_finished_that_heard_of_the_stop_first(
+    tmp_path: Path, how: signal.Signals, exit_code: int
+) -> None:
+    server = start_server(tmp_path, {})
+    (worker,) = workers_of(server)
+    try:
+        server.process.send_signal(signal.SIGSTOP)
+        server.process.send_signal(signal.SIGTERM)
+        os.kill(worker, how)
+        wait_until(lambda: has_ended(worker))
+        server.process.send_signal(signal.SIGCONT)
+        assert server.process.wait(timeout=20) == exit_code
+    finally:
+        stop_server(server, signal.SIGKILL)
+    assert ("everything accepted is on disk" in server.log()) is (exit_code == 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a server's workers are looked up in /proc")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_told_to_stop_while_it_starts_stops(tmp_path: Path, how: signal.Signals) -> None:
+    server = launch_server(tmp_path, {})
+    try:
+        wait_until(lambda: workers_of(server))
+        server.process.send_signal(how)
+        assert server.process.wait(timeout=20) == 0
+    finally:
+        stop_server(server, signal.SIGKILL)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of a file's size is set from outside")
 def test_a_disk_that_takes_nothing_more_is_told_and_the_same_request_is_taken_later(tmp_path: Path) -> None:
     server = start_server(tmp_path, {})
@@ -172,6 +204,19 @@ def workers_of(server: Server) -> list[int]:
     """The process ids of a server's workers."""
     pid = server.process.pid
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def has_ended(worker: int) -> bool:
+    """Whether a worker has ended and only its exit code is left."""
+    return Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Ask again and again until it holds, for 20 seconds at most."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def limit_files(server: Server, size: int) -> None:

@@ -119,8 +119,8 @@ def run_server(settings: Settings) -> None:
     from granian.constants import HTTPModes, Interfaces, Loops
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
-    from granian.server import Server
 
+    from talkmeter.cli.server import Server
     from talkmeter.cli.worker import load_app
     from talkmeter.logs import log_config
 

@@ -1,10 +1,13 @@
-"""A worker of the server: its app, and an event loop that hears once that it shall stop."""
+"""A worker of the server: its app, and an event loop that hears once, and whenever it is told, that it shall stop."""
 
 import asyncio
+import signal
 from collections.abc import Callable
 
 import uvloop
 from granian import loops
+
+from talkmeter.cli.server import STOPS
 
 
 class ToldOnceToStop(uvloop.Loop):
@@ -12,9 +15,19 @@ class ToldOnceToStop(uvloop.Loop):
 
     A worker is told to stop by the server's first process, and also by a service manager or a terminal that signals
     every process. Granian's handler of a second signal waits, holding the interpreter, for a stop that needs it.
+
+    What comes while it does not run is held back until it runs again: uvloop would lose it.
     """
 
     _told = False
+
+    def run_forever(self) -> None:
+        """As asyncio's."""
+        self.call_soon(signal.pthread_sigmask, signal.SIG_UNBLOCK, STOPS)
+        try:
+            super().run_forever()
+        finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
 
     def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: object) -> None:
         """As asyncio's."""
