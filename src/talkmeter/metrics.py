@@ -4,6 +4,7 @@ Several workers of one server share their figures through files in a folder, so 
 """
 
 import os
+from functools import cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
@@ -32,13 +33,19 @@ COMMIT_SECONDS: Final = Histogram(
 COMMIT_EVENTS: Final = Histogram(
     "talkmeter_commit_events", "Events in one write transaction.", buckets=(1, 10, 100, 1000, 10000), registry=REGISTRY
 )
-REQUEST_SECONDS: Final = Histogram(
+_REQUEST_SECONDS: Final = Histogram(
     "talkmeter_request_seconds",
     "Time of one request by route and status.",
     ["method", "route", "status"],
     buckets=_SECONDS,
     registry=REGISTRY,
 )
+
+
+@cache
+def request_seconds(method: str, route: str, status: int) -> Histogram:
+    """Where the times of requests of one kind go; there are few kinds: methods, routes and statuses are our own."""
+    return _REQUEST_SECONDS.labels(method, route, str(status))
 
 
 def exposition() -> bytes:

@@ -168,6 +168,7 @@ def read_window(from_: str | None, to: str | None, now: int) -> Window:
     return window
 
 
+@lru_cache(64)
 def _read_bound(name: str, text: str) -> int:
     """One of from/to: an ISO 8601 date or date-time; no offset means UTC, a bare date is its midnight.
 

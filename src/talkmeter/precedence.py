@@ -20,9 +20,10 @@ PAUSE_PER_ITEM_SEC: Final = 0.0001
 LONGEST_PAUSE_SEC: Final = 0.25
 _ITEMS_AT_ONCE: Final = 16
 _HAND_OVER_SEC: Final = 0.0005
-_nobody_waits: Final = threading.Event()
-_nobody_waits.set()
 _answers = 0
+_nobody_waits: Final = threading.Event()
+"""Cleared only by who pauses, so that an answer costs nothing where nobody does."""
+_nobody_waits.set()
 
 
 def hand_over_often() -> None:
@@ -35,12 +36,11 @@ def answering() -> Iterator[None]:
     """While an answer is being made; in the event loop only, which makes the count safe."""
     global _answers  # noqa: PLW0603  the interpreter is one for the whole process, too
     _answers += 1
-    _nobody_waits.clear()
     try:
         yield
     finally:
         _answers -= 1
-        if not _answers:
+        if not _answers and not _nobody_waits.is_set():
             _nobody_waits.set()
 
 
@@ -69,7 +69,10 @@ class Pauses:
         self._through += self._since
         self._since = 0
         most_sec = min(self._through * PAUSE_PER_ITEM_SEC, LONGEST_PAUSE_SEC) - self._paused_sec
-        if most_sec > 0 and not _nobody_waits.is_set():
+        if most_sec > 0 and _answers:
             began = clock.monotonic()
-            _nobody_waits.wait(most_sec)
+            _nobody_waits.clear()
+            # The last answer may have ended before, and would then set nothing any more.
+            if _answers:
+                _nobody_waits.wait(most_sec)
             self._paused_sec += clock.monotonic() - began

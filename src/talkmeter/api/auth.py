@@ -9,12 +9,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 from cachetools import TTLCache
-from litestar.handlers import BaseRouteHandler
 
 from talkmeter import clock
 from talkmeter.api.cookie import BELIEVED_SEC, MOST_BELIEVED, Sessions
 from talkmeter.api.identity import identity_provider
-from talkmeter.api.problems import Connected
+from talkmeter.api.problems import AnyRequest, Connected
 from talkmeter.api.reach import Reach
 from talkmeter.api.scopes import EVENTS_WRITE, expand
 from talkmeter.api.service import Service
@@ -52,10 +51,10 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 class Known(NamedTuple):
-    """What the database says of a credential id."""
+    """What the database says of a credential id: a credential and how far it goes, or that there is none."""
 
     credential: Credential | None
-    grants: dict[str, str]
+    reach: Reach | None
 
 
 class Authenticator:
@@ -68,13 +67,12 @@ class Authenticator:
         self._service = service
         self._believed: TTLCache[str, Known] = TTLCache(MOST_BELIEVED, BELIEVED_SEC, timer=clock.monotonic)
 
-    async def caller(self, connection: Connected) -> Caller:
-        """The caller of a request. NotAuthenticated, Forbidden or Unprocessable, in this order.
+    async def caller(self, connection: Connected, named: list[str]) -> Caller:
+        """The caller of a request that names these organizations. NotAuthenticated, Forbidden or Unprocessable.
 
         A session's cookie authorizes GET and HEAD below /admin and nothing else; a header Authorization goes before it.
         """
         authorization = connection.headers.get("authorization")
-        named = named_organizations(connection)
         if authorization is not None or not _takes_cookie(connection, self.sessions.cookie_name):
             return _caller_in(await self.bearer_reach(authorization), named)
         session = await self.sessions.find(connection)
@@ -90,13 +88,12 @@ class Authenticator:
         if self._identity_provider is not None and (token := read_jwt(authorization)):
             return await self._identity_provider.reach_of(token)
         prefix, credential_id, secret = read_token(authorization)
-        known = await self._known(credential_id)
-        credential = known.credential
+        credential, reach = await self._known(credential_id)
         matches = secret_matches(credential, secret)
-        if credential is None or not matches or _PREFIXES[credential.kind] != prefix:
+        if credential is None or reach is None or not matches or _PREFIXES[credential.kind] != prefix:
             raise NotAuthenticated("The credential is not known here.")
         _refuse_ended(credential)
-        return _reach_of(credential, known.grants)
+        return reach
 
     async def session_reach(self, session: Session) -> Reach | None:
         """How far a session goes now; None where the credential that began it has ended."""
@@ -104,10 +101,10 @@ class Authenticator:
             reached = {org_id: expand(None, tuple(scopes)) for org_id, scopes in (session.grants or {}).items()}
             reach = Reach("session", reached, None, stored=False)
         else:
-            known = await self._known(session.credential_id)
-            if known.credential is None or not known.credential.usable(clock.now()):
+            credential, known = await self._known(session.credential_id)
+            if credential is None or known is None or not credential.usable(clock.now()):
                 return None
-            reach = _reach_of(known.credential, known.grants)
+            reach = known
         reached = dict(reach.organizations or {})
         return reach._replace(
             organizations=reached,
@@ -120,7 +117,9 @@ class Authenticator:
         if known is None:
 
             def look_up(connection: Connection) -> Known:
-                return Known(find_credential(connection, credential_id), grants_of(connection, credential_id))
+                credential = find_credential(connection, credential_id)
+                grants = grants_of(connection, credential_id)
+                return Known(credential, None if credential is None else _reach_of(credential, grants))
 
             known = self._believed[credential_id] = await self._service.read(look_up)
         return known
@@ -159,20 +158,24 @@ def named_organizations(connection: Connected) -> list[str]:
     return [name for name in (*named, *connection.query_params.getall(ORGANIZATION_PARAMETER, [])) if name]
 
 
-def requires(scope: str | None) -> Callable[[Connected, BaseRouteHandler], Awaitable[None]]:
-    """A guard: the caller must hold the scope (None: any valid credential); it stands in `connection.state.caller`."""
+def requires(scope: str | None) -> Callable[[AnyRequest], Awaitable[None]]:
+    """What runs before a handler: the caller must hold the scope (None: any valid credential), see `caller_of`.
 
-    async def guard(connection: Connected, _handler: BaseRouteHandler) -> None:
-        authenticator: Authenticator = connection.app.state.authenticator
-        caller = await authenticator.caller(connection)
+    No guard of Litestar's, which copies the handler for each request.
+    """
+
+    async def authorize(request: AnyRequest) -> None:
+        authenticator: Authenticator = request.app.state.authenticator
+        named = named_organizations(request)
+        caller = await authenticator.caller(request, named)
         if scope is not None and scope not in caller.scopes:
             raise Forbidden(f"This needs the scope {scope}, which the credential does not have.")
-        if len(set(named_organizations(connection))) > 1:
+        if len(set(named)) > 1:
             both = f"The header {ORGANIZATION_HEADER} and the parameter {ORGANIZATION_PARAMETER}"
             raise Unprocessable(f"{both} name different organizations.")
-        connection.state.caller = caller
+        request.scope["auth"] = caller
 
-    return guard
+    return authorize
 
 
 def _takes_cookie(connection: Connected, cookie_name: str) -> bool:
@@ -182,8 +185,8 @@ def _takes_cookie(connection: Connected, cookie_name: str) -> bool:
 
 
 def caller_of(connection: Connected) -> Caller:
-    """The caller that the guard found."""
-    caller: Caller = connection.state.caller
+    """The caller that `requires` found."""
+    caller: Caller = connection.scope["auth"]
     return caller
 
 

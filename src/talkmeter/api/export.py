@@ -28,7 +28,7 @@ _PARAMETERS = {
 
 @get(
     "/admin/usage/export",
-    guards=[requires(BILLING_MANAGE)],
+    before_request=requires(BILLING_MANAGE),
     operation_class=query_of(*(one._replace(required=one is OF) for one in _ALL), files=MEDIA_TYPES.values()),
     responses={
         200: ResponseSpec(

@@ -5,14 +5,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from talkmeter import metrics
 from talkmeter.api.answers import Answers
 from talkmeter.api.exports import Exports
 from talkmeter.api.outcomes import Outcomes
+from talkmeter.api.readers import Readers
 from talkmeter.errors import Unavailable
-from talkmeter.ledger.engine import Connection, open_engine, reading, writing
+from talkmeter.ledger.engine import Connection, Engine, open_engine, reading, writing
 from talkmeter.ledger.history import make_pruner
 from talkmeter.ledger.migrate import database_id
 from talkmeter.ledger.writer import Writer
@@ -33,7 +35,7 @@ class Service:
         self.answers = Answers(settings.answer_bytes)
         self.intake = Intake(settings.queue_bytes)
         self.outcomes = Outcomes()
-        self._readers = ThreadPoolExecutor(settings.reader_threads, thread_name_prefix="talkmeter-reader")
+        self._readers = Readers(settings.reader_threads)
         self._decoders = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-decoder")
         self._changers = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-changer")
         with reading(self.engine) as connection:
@@ -47,12 +49,17 @@ class Service:
 
     async def read(self, question: Callable[[Connection], Answer]) -> Answer:
         """Ask the database in a reader thread; the question sees one snapshot."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._ask, question)
+        return await self._readers.ask(partial(self._ask, question))
 
     async def answer(self, question: Callable[[Connection], Answer]) -> Answer:
         """As `read`, where somebody waits for a figure: work on batches gives way meanwhile."""
         with answering():
             return await self.read(question)
+
+    async def answer_by(self, question: Callable[[Engine], Answer]) -> Answer:
+        """As `answer`, for a question that begins a transaction by itself, if it needs one."""
+        with answering():
+            return await self._readers.ask(partial(question, self.engine))
 
     async def change(self, change: Callable[[Connection], Answer]) -> Answer:
         """Change what is not usage (sessions, links) in a thread of its own, in one transaction."""
@@ -76,7 +83,7 @@ class Service:
         self._make_change(self.outcomes.write)
         self._decoders.shutdown()
         self._changers.shutdown()
-        self._readers.shutdown()
+        self._readers.close()
         self.exports.close()
         self.engine.dispose()
 

@@ -28,7 +28,11 @@ _Received = HTTPReceiveMessage | WebSocketReceiveMessage
 
 
 def surround(app: ASGIApp) -> ASGIApp:
-    """Wrap an application; anything but HTTP passes through, HEAD is a GET whose body is not sent."""
+    """Wrap an application; anything but HTTP passes through, HEAD is a GET whose body is not sent.
+
+    Logs are configured before.
+    """
+    log = _log.bind()
 
     async def surrounded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -72,7 +76,7 @@ def surround(app: ASGIApp) -> ASGIApp:
         finally:
             took = clock.monotonic() - started
             route = scope.get("path_template") or "unknown"
-            metrics.REQUEST_SECONDS.labels(method, route, str(status)).observe(took)
-            _log.debug("request", method=method, route=route, status=status, milliseconds=round(took * 1000, 2))
+            metrics.request_seconds(method, route, status).observe(took)
+            log.debug("request", method=method, route=route, status=status, milliseconds=round(took * 1000, 2))
 
     return surrounded

@@ -5,13 +5,14 @@ from typing import Annotated, Final, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import msgspec
-from litestar import Response, Router, get
+from litestar import Router, get
 from litestar.openapi import ResponseSpec
 from litestar.params import PathParameter
+from litestar.types import ASGIApp
 
 from talkmeter import clock
 from talkmeter.api.auth import caller_of, organization_of, requires
-from talkmeter.api.etag import CACHE_HEADERS, make_etag, matches
+from talkmeter.api.etag import encoded, make_etag, matches, unchanged
 from talkmeter.api.openapi import documented, json_answer
 from talkmeter.api.parameters import (
     BY,
@@ -31,7 +32,7 @@ from talkmeter.api.scopes import BILLING_MANAGE
 from talkmeter.api.service import Service
 from talkmeter.errors import NotFound, shown
 from talkmeter.ingest.fields import FieldError, read_id
-from talkmeter.ledger.engine import Connection
+from talkmeter.ledger.engine import Connection, Engine, reading
 from talkmeter.period import Present, present, read_window
 from talkmeter.records import RecordKey
 from talkmeter.usage.breakdown import Breakdown, read_breakdown
@@ -49,7 +50,7 @@ from talkmeter.usage.questions import (
     read_split,
 )
 from talkmeter.usage.records import Records, read_records
-from talkmeter.usage.revision import Revision, read_revision
+from talkmeter.usage.revision import Revision, peek_revision, read_revision
 from talkmeter.usage.summary import Summary, read_summary
 
 RECORDS_PATH: Final = "/admin/usage/records"
@@ -61,7 +62,7 @@ _NOT_MODIFIED: Final = ResponseSpec(
 
 @get(
     "/admin/usage/summary",
-    guards=[requires(BILLING_MANAGE)],
+    before_request=requires(BILLING_MANAGE),
     operation_class=query_of(*WINDOW, COMPARE, conditional=True),
     responses={
         200: json_answer(Summary, "The summary of the window."),
@@ -70,7 +71,7 @@ _NOT_MODIFIED: Final = ResponseSpec(
     },
     summary="Usage summary",
 )
-async def get_summary(request: AnyRequest) -> Response[bytes]:
+async def get_summary(request: AnyRequest) -> ASGIApp:
     """Activity between two instants, one point per UTC day, and the current inventory."""
     parameters = read_parameters(request, *WINDOW, COMPARE, strict=False)
     org_id = organization_of(caller_of(request))
@@ -87,7 +88,7 @@ async def get_summary(request: AnyRequest) -> Response[bytes]:
 
 @get(
     "/admin/usage/breakdown",
-    guards=[requires(BILLING_MANAGE)],
+    before_request=requires(BILLING_MANAGE),
     operation_class=query_of(*WINDOW, BY, *SPLIT, conditional=True),
     responses={
         200: json_answer(Breakdown, "The window's figures by value, the greatest first."),
@@ -96,7 +97,7 @@ async def get_summary(request: AnyRequest) -> Response[bytes]:
     },
     summary="What drives the usage",
 )
-async def get_breakdown(request: AnyRequest) -> Response[bytes]:
+async def get_breakdown(request: AnyRequest) -> ASGIApp:
     """The figures of a window split by one dimension; rows and others add up to the summary."""
     parameters = read_parameters(request, *WINDOW, BY, *SPLIT)
     org_id = organization_of(caller_of(request))
@@ -113,12 +114,12 @@ async def get_breakdown(request: AnyRequest) -> Response[bytes]:
 
 @get(
     RECORDS_PATH,
-    guards=[requires(BILLING_MANAGE)],
+    before_request=requires(BILLING_MANAGE),
     operation_class=query_of(KIND, *WINDOW, *FILTER, LIMIT, CURSOR),
     responses={200: json_answer(Records, "A page of records, newest first."), **documented(401, 403, 422)},
     summary="The records behind a number",
 )
-async def get_records(request: AnyRequest) -> Response[bytes]:
+async def get_records(request: AnyRequest) -> ASGIApp:
     """The records that make a figure, each with what it adds; they add up to the figure exactly."""
     parameters = read_parameters(request, KIND, *WINDOW, *FILTER, LIMIT, CURSOR)
     org_id = organization_of(caller_of(request))
@@ -132,12 +133,12 @@ async def get_records(request: AnyRequest) -> Response[bytes]:
         key = service.database_id
         return read_records(connection, org_id, window, wanted, revision, now, key=key, limit=limit, cursor=cursor)
 
-    return _json(await service.answer(ask))
+    return encoded(msgspec.json.encode(await service.answer(ask)))
 
 
 @get(
     RECORDS_PATH + "/{kind:str}/{record_id:path}",
-    guards=[requires(BILLING_MANAGE)],
+    before_request=requires(BILLING_MANAGE),
     operation_class=query_of(),
     responses={
         200: json_answer(History, "Every state of the record, the winning one first."),
@@ -149,20 +150,20 @@ async def get_record(
     request: AnyRequest,
     kind: Annotated[str, PathParameter(description="The kind of the record.")],
     record_id: Annotated[str, PathParameter(description="Its id, percent-encoded.")],  # noqa: ARG001  read as it was sent
-) -> Response[bytes]:
+) -> ASGIApp:
     """Every state ever received for a record, in order of rank, and which one wins and why."""
     return await _history(request, kind)
 
 
-@get(RECORDS_PATH + "/{kind:str}", guards=[requires(BILLING_MANAGE)], include_in_schema=False)
+@get(RECORDS_PATH + "/{kind:str}", before_request=requires(BILLING_MANAGE), include_in_schema=False)
 async def get_record_of_slashes(
     request: AnyRequest, kind: Annotated[str, PathParameter(description="The kind of the record.")]
-) -> Response[bytes]:
+) -> ASGIApp:
     """The same for an id of nothing but slashes, of which routing leaves no part."""
     return await _history(request, kind)
 
 
-async def _history(request: AnyRequest, kind: str) -> Response[bytes]:
+async def _history(request: AnyRequest, kind: str) -> ASGIApp:
     read_parameters(request)
     org_id = organization_of(caller_of(request))
     service: Service = request.app.state.service
@@ -171,17 +172,17 @@ async def _history(request: AnyRequest, kind: str) -> Response[bytes]:
     def ask(connection: Connection) -> History:
         return read_history(connection, org_id, key, service.settings.history_days)
 
-    return _json(await service.answer(ask))
+    return encoded(msgspec.json.encode(await service.answer(ask)))
 
 
 @get(
     "/admin/usage/inventory",
-    guards=[requires(BILLING_MANAGE)],
+    before_request=requires(BILLING_MANAGE),
     operation_class=query_of(*ITEMS, LIMIT, CURSOR),
     responses={200: json_answer(Items, "A page of items, in order of their ids."), **documented(401, 403, 422)},
     summary="The items behind an inventory card",
 )
-async def get_inventory(request: AnyRequest) -> Response[bytes]:
+async def get_inventory(request: AnyRequest) -> ASGIApp:
     """What an inventory card counts, item by item."""
     parameters = read_parameters(request, *ITEMS, LIMIT, CURSOR)
     org_id = organization_of(caller_of(request))
@@ -193,12 +194,12 @@ async def get_inventory(request: AnyRequest) -> Response[bytes]:
         revision = read_revision(connection, org_id, now)
         return read_items(connection, org_id, wanted, revision, key=service.database_id, limit=limit, cursor=cursor)
 
-    return _json(await service.answer(ask))
+    return encoded(msgspec.json.encode(await service.answer(ask)))
 
 
 @get(
     "/admin/usage/connectors",
-    guards=[requires(BILLING_MANAGE)],
+    before_request=requires(BILLING_MANAGE),
     operation_class=query_of(),
     responses={
         200: json_answer(Connectors, "Each connector, those in use first."),
@@ -206,7 +207,7 @@ async def get_inventory(request: AnyRequest) -> Response[bytes]:
     },
     summary="How the connectors are doing",
 )
-async def get_connectors(request: AnyRequest) -> Response[bytes]:
+async def get_connectors(request: AnyRequest) -> ASGIApp:
     """What became of the messages of the organization's connectors, and which of them have gone silent."""
     read_parameters(request)
     org_id = organization_of(caller_of(request))
@@ -216,37 +217,35 @@ async def get_connectors(request: AnyRequest) -> Response[bytes]:
     def ask(connection: Connection) -> Connectors:
         return read_connectors(connection, org_id, now)
 
-    return _json(await service.answer(ask))
+    return encoded(msgspec.json.encode(await service.answer(ask)))
 
 
 async def _answer(
     request: AnyRequest, now: Present, ask: Callable[[Connection, Revision], object], route: str, *query: object
-) -> Response[bytes]:
+) -> ASGIApp:
     """An answer that the caller may have at hand: what it depends on is read first, and 304 says it still holds."""
     service: Service = request.app.state.service
     org_id = organization_of(caller_of(request))
     known = ",".join(request.headers.getall("if-none-match", []))
 
-    def ask_unless_known(connection: Connection) -> tuple[str, bytes | None]:
-        revision = read_revision(connection, org_id, now)
-        etag = make_etag(service.database_id, org_id, revision, route, now.today, now.stale_hours, *query)
+    def etag_of(revision: Revision) -> str:
+        return make_etag(service.database_id, org_id, revision, route, now.today, now.stale_hours, *query)
+
+    def ask_unless_known(engine: Engine) -> tuple[str, bytes | None]:
+        etag = etag_of(peek_revision(engine, org_id, now))
         if matches(known, etag):
             return etag, None
-        answer = service.answers.find(etag)
-        if answer is None:
+        if (answer := service.answers.find(etag)) is not None:
+            return etag, answer
+        with reading(engine) as connection:
+            revision = read_revision(connection, org_id, now)
             answer = msgspec.json.encode(ask(connection, revision))
-            service.answers.keep(etag, answer)
+        etag = etag_of(revision)
+        service.answers.keep(etag, answer)
         return etag, answer
 
-    etag, answer = await service.answer(ask_unless_known)
-    headers = {"ETag": etag, **CACHE_HEADERS}
-    if answer is None:
-        return Response(content=b"", status_code=304, headers=headers)
-    return Response(content=answer, media_type="application/json", headers=headers)
-
-
-def _json(answer: object) -> Response[bytes]:
-    return Response(content=msgspec.json.encode(answer), media_type="application/json", headers=CACHE_HEADERS)
+    etag, answer = await service.answer_by(ask_unless_known)
+    return unchanged(etag) if answer is None else encoded(answer, etag)
 
 
 def _present(request: AnyRequest) -> Present:

@@ -97,7 +97,7 @@ def sentences() -> Iterator[None]:
         yield
     except PoolTimeoutError as error:
         raise Unavailable("All connections to the database are in use; send the request again.") from error
-    except DBAPIError as error:
+    except Exception as error:
         match _fault_of(error):
             case Fault.FULL:
                 raise DiskFull(
@@ -119,7 +119,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def _fault_of(error: BaseException) -> Fault | None:
-    origin = error.orig if isinstance(error, DBAPIError) else error
+    origin = _origin(error)
     if origin is None:
         return None
     if not type(origin).__module__.startswith("psycopg"):
@@ -129,7 +129,13 @@ def _fault_of(error: BaseException) -> Fault | None:
     return postgresql.fault_of(origin)
 
 
-def _reason(error: DBAPIError) -> str:
+def _reason(error: Exception) -> str:
     """The database's own words, without the statement and its parameters (they hold customers' data)."""
-    lines = str(error.orig).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error.orig).__name__
+    origin = _origin(error)
+    lines = str(origin).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(origin).__name__
+
+
+def _origin(error: BaseException) -> BaseException | None:
+    """The driver's own error, which SQLAlchemy wraps."""
+    return error.orig if isinstance(error, DBAPIError) else error

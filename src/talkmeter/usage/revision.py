@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import bindparam, func, select
 
 from talkmeter.ledger import tables
-from talkmeter.ledger.statements import Compiled, integer
+from talkmeter.ledger.engine import Connection, Engine, sentences
+from talkmeter.ledger.statements import Compiled, Row, integer
 from talkmeter.period import Present
 
 _org = tables.organization.c
@@ -34,7 +35,20 @@ class Revision(NamedTuple):
 
 def read_revision(connection: Connection, org_id: str, present: Present) -> Revision:
     """The organization's revision; an organization nobody sent for has the empty one."""
-    rows = _REVISION.run(connection, (org_id, present.stale_before, org_id))
+    return _revision(_REVISION.run(connection, _parameters(org_id, present)))
+
+
+def peek_revision(engine: Engine, org_id: str, present: Present) -> Revision:
+    """As `read_revision`, outside of a transaction: whoever reads more after it may find another one."""
+    with sentences():
+        return _revision(_REVISION.peek(engine, _parameters(org_id, present)))
+
+
+def _parameters(org_id: str, present: Present) -> Row:
+    return org_id, present.stale_before, org_id
+
+
+def _revision(rows: list[Row]) -> Revision:
     if not rows:
         return Revision("", None)
     revision, *instants = rows[0]
