@@ -14,9 +14,10 @@ from talkmeter.api.exports import Exports
 from talkmeter.api.outcomes import Outcomes
 from talkmeter.api.readers import Readers
 from talkmeter.errors import Unavailable
-from talkmeter.ledger.engine import Connection, Engine, open_engine, reading, writing
+from talkmeter.ledger.engine import Connection, open_engine, reading, writing
 from talkmeter.ledger.history import make_pruner
 from talkmeter.ledger.migrate import database_id
+from talkmeter.ledger.peeks import Peeks
 from talkmeter.ledger.writer import Writer
 from talkmeter.precedence import answering
 from talkmeter.settings import Settings
@@ -35,6 +36,7 @@ class Service:
         self.answers = Answers(settings.answer_bytes)
         self.intake = Intake(settings.queue_bytes)
         self.outcomes = Outcomes()
+        self.peeks = Peeks(self.engine)
         self._readers = Readers(settings.reader_threads)
         self._decoders = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-decoder")
         self._changers = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-changer")
@@ -56,10 +58,10 @@ class Service:
         with answering():
             return await self.read(question)
 
-    async def answer_by(self, question: Callable[[Engine], Answer]) -> Answer:
-        """As `answer`, for a question that begins a transaction by itself, if it needs one."""
+    async def answer_by(self, question: Callable[[], Answer]) -> Answer:
+        """As `answer`, for a question that peeks, and begins a transaction by itself if it needs one."""
         with answering():
-            return await self._readers.ask(partial(question, self.engine))
+            return await self._readers.ask(question)
 
     async def change(self, change: Callable[[Connection], Answer]) -> Answer:
         """Change what is not usage (sessions, links) in a thread of its own, in one transaction."""
@@ -84,6 +86,7 @@ class Service:
         self._decoders.shutdown()
         self._changers.shutdown()
         self._readers.close()
+        self.peeks.close()
         self.exports.close()
         self.engine.dispose()
 

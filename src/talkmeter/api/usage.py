@@ -32,7 +32,7 @@ from talkmeter.api.scopes import BILLING_MANAGE
 from talkmeter.api.service import Service
 from talkmeter.errors import NotFound, shown
 from talkmeter.ingest.fields import FieldError, read_id
-from talkmeter.ledger.engine import Connection, Engine, reading
+from talkmeter.ledger.engine import Connection, reading
 from talkmeter.period import Present, present, read_window
 from talkmeter.records import RecordKey
 from talkmeter.usage.breakdown import Breakdown, read_breakdown
@@ -231,13 +231,13 @@ async def _answer(
     def etag_of(revision: Revision) -> str:
         return make_etag(service.database_id, org_id, revision, route, now.today, now.stale_hours, *query)
 
-    def ask_unless_known(engine: Engine) -> tuple[str, bytes | None]:
-        etag = etag_of(peek_revision(engine, org_id, now))
+    def ask_unless_known() -> tuple[str, bytes | None]:
+        etag = etag_of(peek_revision(service.peeks, org_id, now))
         if matches(known, etag):
             return etag, None
         if (answer := service.answers.find(etag)) is not None:
             return etag, answer
-        with reading(engine) as connection:
+        with reading(service.engine) as connection:
             revision = read_revision(connection, org_id, now)
             answer = msgspec.json.encode(ask(connection, revision))
         etag = etag_of(revision)

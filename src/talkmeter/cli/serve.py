@@ -91,7 +91,7 @@ def room_for_connections(settings: Settings) -> int:
     The limit of file descriptors is raised as far as the system lets us. Some are kept for the database and for what
     else a worker opens, so that connections, however many, never take the last one: then nothing could be answered.
     """
-    own = FILES_OF_OUR_OWN + FILES_OF_A_DATABASE_CONNECTION * (settings.reader_threads + 4)
+    own = FILES_OF_OUR_OWN + FILES_OF_A_DATABASE_CONNECTION * (2 * settings.reader_threads + 4)
     wanted = settings.connections + own
     allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     raised = wanted if most == resource.RLIM_INFINITY else min(wanted, most)

@@ -7,13 +7,12 @@ milliseconds.
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from enum import Enum
 from functools import cache
 from itertools import chain, count
 from typing import Final, NamedTuple, cast
 
-from sqlalchemy import Connection, CursorResult, Delete, Dialect, Engine, Select, Table, Update
+from sqlalchemy import Connection, CursorResult, Delete, Dialect, Select, Table, Update
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.engine.interfaces import BindTyping
 
@@ -107,15 +106,10 @@ class Compiled:
             among = (*part, *padding)
             yield from self._rows(connection, (*parameters, *among), len(among))
 
-    def peek(self, engine: Engine, parameters: Row) -> list[Row]:
-        """Every row, asked by the driver alone: no transaction, and a tenth of what `run` in one takes.
-
-        One statement sees one snapshot by itself. Errors are the driver's own.
-        """
-        text = self._text(engine.dialect, 0)
-        with closing(engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
-            cursor.execute(text.sql, text.with_constants(parameters))
-            return cast("list[Row]", cursor.fetchall())
+    def as_sent(self, dialect: Dialect, parameters: Row) -> tuple[str, Row]:
+        """The text and all values as an engine's driver takes them, of a statement without an expanding parameter."""
+        text = self._text(dialect, 0)
+        return text.sql, text.with_constants(parameters)
 
     def change(self, connection: Connection, parameters: Row) -> int:
         """Run an UPDATE or DELETE; how many rows it touched."""

@@ -5,7 +5,8 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, func, select
 
 from talkmeter.ledger import tables
-from talkmeter.ledger.engine import Connection, Engine, sentences
+from talkmeter.ledger.engine import Connection
+from talkmeter.ledger.peeks import Peeks
 from talkmeter.ledger.statements import Compiled, Row, integer
 from talkmeter.period import Present
 
@@ -38,10 +39,9 @@ def read_revision(connection: Connection, org_id: str, present: Present) -> Revi
     return _revision(_REVISION.run(connection, _parameters(org_id, present)))
 
 
-def peek_revision(engine: Engine, org_id: str, present: Present) -> Revision:
+def peek_revision(peeks: Peeks, org_id: str, present: Present) -> Revision:
     """As `read_revision`, outside of a transaction: whoever reads more after it may find another one."""
-    with sentences():
-        return _revision(_REVISION.peek(engine, _parameters(org_id, present)))
+    return _revision(peeks.rows(_REVISION, _parameters(org_id, present)))
 
 
 def _parameters(org_id: str, present: Present) -> Row:
