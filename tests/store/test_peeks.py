@@ -49,7 +49,7 @@ def test_a_peek_into_a_database_without_tables_is_told_and_the_next_one_is_answe
     before = peek_revision(peeks, ORG, NOW)
     ledger.change("ALTER TABLE organization RENAME TO elsewhere")
     try:
-        with pytest.raises(DatabaseAway, match="The database cannot be used now: .*organization"):
+        with pytest.raises(DatabaseAway, match=r"The database cannot be used now: .*organization"):
             peek_revision(peeks, ORG, NOW)
     finally:
         ledger.change("ALTER TABLE elsewhere RENAME TO organization")
