@@ -21,9 +21,8 @@ LONGEST_PAUSE_SEC: Final = 0.25
 _ITEMS_AT_ONCE: Final = 16
 _HAND_OVER_SEC: Final = 0.0005
 _answers = 0
-_nobody_waits: Final = threading.Event()
-"""Cleared only by who pauses, so that an answer costs nothing where nobody does."""
-_nobody_waits.set()
+_last_answer_ended: Final = threading.Event()
+"""A pause clears it and waits for it; the end of the last answer sets it, where a pause may wait."""
 
 
 def hand_over_often() -> None:
@@ -40,8 +39,8 @@ def answering() -> Iterator[None]:
         yield
     finally:
         _answers -= 1
-        if not _answers and not _nobody_waits.is_set():
-            _nobody_waits.set()
+        if not _answers and not _last_answer_ended.is_set():
+            _last_answer_ended.set()
 
 
 class Pauses:
@@ -71,8 +70,8 @@ class Pauses:
         most_sec = min(self._through * PAUSE_PER_ITEM_SEC, LONGEST_PAUSE_SEC) - self._paused_sec
         if most_sec > 0 and _answers:
             began = clock.monotonic()
-            _nobody_waits.clear()
-            # The last answer may have ended before, and would then set nothing any more.
+            _last_answer_ended.clear()
+            # The last answer may have ended before this, and sets nothing any more.
             if _answers:
-                _nobody_waits.wait(most_sec)
+                _last_answer_ended.wait(most_sec)
             self._paused_sec += clock.monotonic() - began

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -28,7 +29,9 @@ from tests.api.organizations import (
     receipt_of,
     refusal_of,
 )
+from tests.connectors.connected import metering
 from tests.events import conversation
+from tests.faults.holds import held
 from tests.servers import Server, launch_server, start_server, stop_server
 
 ORG_ID = "org-1"
@@ -175,6 +178,43 @@ def test_a_server_that_is_told_to_stop_while_it_starts_stops(tmp_path: Path, how
         assert server.process.wait(timeout=20) == 0
     finally:
         stop_server(server, signal.SIGKILL)
+
+
+BETWEEN_TWO_RUNS = """
+import os, signal, threading
+from talkmeter.cli.worker import make_loop
+
+loop = make_loop()
+heard = loop.create_future()
+loop.add_signal_handler(signal.SIGTERM, heard.set_result, "heard")
+enough = threading.Event()
+
+async def start() -> None:
+    threading.Thread(target=enough.wait, daemon=True).start()
+
+loop.run_until_complete(start())
+os.kill(os.getpid(), signal.SIGTERM)
+loop.call_later(20, enough.set)
+print(loop.run_until_complete(heard))
+"""
+
+
+def test_a_stop_that_a_worker_is_told_while_its_loop_does_not_run_is_heard() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BETWEEN_TWO_RUNS], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "heard\n", "")
+
+
+def test_a_server_that_cannot_write_what_is_left_at_its_end_says_so(tmp_path: Path) -> None:
+    with metering(tmp_path) as running:
+        hook, server = running.connect("signed", "a secret that nobody signs with"), running.server
+        with held(server.environment["TALKMETER_DATABASE_URL"], hook.org_id):
+            # That a message was refused is counted, but cannot be written while somebody else holds the file.
+            assert httpx.post(hook.url, content=b"{}", timeout=30).status_code == 503
+            assert stop_server(server) == 1
+        assert "The database is busy" in server.log()
+        assert "everything accepted is on disk" not in server.log()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of a file's size is set from outside")

@@ -70,6 +70,31 @@ def test_connections_that_were_cut_while_nobody_used_them_are_replaced(server_le
     peeks.close()
 
 
+def test_an_error_of_the_statement_keeps_the_connection_and_is_not_tried_again(server_ledger: Ledger) -> None:
+    peeks = Peeks(server_ledger.engine)
+    with ThreadPoolExecutor(THREADS) as threads:
+        list(threads.map(lambda _: peek_revision(peeks, ORG, NOW), range(PEEKS)))
+    before = backends(server_ledger)
+    server_ledger.change("ALTER TABLE organization RENAME TO elsewhere")
+    try:
+        for _ in range(2 * THREADS):
+            with pytest.raises(DatabaseAway, match="The database cannot be used now"):
+                peek_revision(peeks, ORG, NOW)
+    finally:
+        server_ledger.change("ALTER TABLE elsewhere RENAME TO organization")
+    assert backends(server_ledger) >= before
+    peeks.close()
+
+
+def backends(ledger: Ledger) -> set[tuple[object, ...]]:
+    """The processes that serve the connections of a ledger."""
+    with psycopg.connect(ledger.url) as admin:
+        found = admin.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'talkmeter'"
+        )
+        return set(found.fetchall())
+
+
 def test_a_peek_leaves_no_transaction_open(server_ledger: Ledger) -> None:
     peeks = Peeks(server_ledger.engine)
     peek_revision(peeks, ORG, NOW)

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Iterator
-from threading import Event, active_count, current_thread
+from threading import Event, current_thread
+from threading import enumerate as enumerate_threads
 
 import pytest
 
@@ -86,8 +87,9 @@ def test_an_answer_for_an_asker_who_is_gone_harms_nobody(readers: Readers) -> No
 
 
 def test_closing_ends_the_threads() -> None:
-    before = active_count()
+    before = set(enumerate_threads())
     readers = Readers(THREADS)
-    assert active_count() == before + THREADS
+    started = set(enumerate_threads()) - before
+    assert len([thread for thread in started if thread.name.startswith("talkmeter-reader-")]) == THREADS
     readers.close()
-    assert active_count() == before
+    assert not [thread for thread in started if thread.name.startswith("talkmeter-reader-") and thread.is_alive()]

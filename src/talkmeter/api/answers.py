@@ -1,29 +1,65 @@
 """Encoded answers at hand, each under the ETag of everything it depends on; a bounded number of bytes of them.
 
-The revision is read for every request, in the same snapshot as an answer that is computed, so what is found here under
-the ETag of now is what would be computed now.
+What an answer depends on is asked for every request. What is found here under the ETag of now is what would be computed
+now; and what is computed is named by what was read in its own snapshot, whatever was asked before.
 """
 
+from collections.abc import Callable
 from threading import Lock
+from typing import NamedTuple
 
+import msgspec
 from cachetools import LRUCache
+
+from talkmeter.api.etag import matches
+from talkmeter.ledger.engine import Connection, Engine, reading
+from talkmeter.ledger.peeks import Peeks
+from talkmeter.period import Present
+from talkmeter.usage.revision import Revision, peek_revision, read_revision
+
+
+class Question(NamedTuple):
+    """What somebody asks of an organization now."""
+
+    org_id: str
+    present: Present
+    etag_of: Callable[[Revision], str]
+    """The ETag of the answer at a revision."""
+    ask: Callable[[Connection, Revision], object]
+    """The answer, in the snapshot the revision was read in."""
 
 
 class Answers:
     """The answers asked for last; any thread may ask."""
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, engine: Engine, peeks: Peeks, most_bytes: int) -> None:
         """Nothing is at hand yet."""
-        self._known: LRUCache[str, bytes] = LRUCache(most_bytes, getsizeof=len)
+        self._engine = engine
+        self._peeks = peeks
+        self._at_hand: LRUCache[str, bytes] = LRUCache(most_bytes, getsizeof=len)
         self._lock = Lock()
 
-    def find(self, etag: str) -> bytes | None:
-        """The answer of an ETag, where it is at hand."""
-        with self._lock:
-            return self._known.get(etag)
+    def answer(self, question: Question, known: str) -> tuple[str, bytes | None]:
+        """The ETag of the answer and the answer; None where its caller has it, by the If-None-Match in `known`."""
+        etag = question.etag_of(peek_revision(self._peeks, question.org_id, question.present))
+        if matches(known, etag):
+            return etag, None
+        if (answer := self._find(etag)) is not None:
+            return etag, answer
+        with reading(self._engine) as connection:
+            revision = read_revision(connection, question.org_id, question.present)
+            answer = msgspec.json.encode(question.ask(connection, revision))
+        # Something may have been written since the first look.
+        etag = question.etag_of(revision)
+        self._keep(etag, answer)
+        return etag, answer
 
-    def keep(self, etag: str, answer: bytes) -> None:
+    def _find(self, etag: str) -> bytes | None:
+        with self._lock:
+            return self._at_hand.get(etag)
+
+    def _keep(self, etag: str, answer: bytes) -> None:
         """Keep an answer in place of those not asked for the longest; one larger than all the room is not kept."""
-        if len(answer) <= self._known.maxsize:
+        if len(answer) <= self._at_hand.maxsize:
             with self._lock:
-                self._known[etag] = answer
+                self._at_hand[etag] = answer

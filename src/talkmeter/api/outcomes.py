@@ -55,6 +55,11 @@ class Outcomes:
         finally:
             self._writing = False
 
+    @property
+    def waiting(self) -> bool:
+        """Whether any are still to be written."""
+        return bool(self._waiting)
+
     def write(self, connection: Connection) -> None:
         """Write what waits in the caller's transaction."""
         _write(connection, self._take())

@@ -18,8 +18,8 @@ class _Asked(NamedTuple):
 class Readers:
     """A fixed number of threads, each with one question at a time; questions wait in the order they came.
 
-    The way to a thread and back is most of what an answer at hand takes, and takes half as long as through an executor
-    of the standard library (docs/performance.md), whose futures other threads may wait for, too.
+    The way to a thread and back is most of what an answer at hand takes. Through an executor of the standard library,
+    whose futures other threads may wait for, too, it takes twice as long (docs/decisions/0024).
     """
 
     def __init__(self, threads: int) -> None:

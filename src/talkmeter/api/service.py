@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -33,10 +33,10 @@ class Service:
         self.settings = settings
         self.engine = open_engine(settings.database_url, settings.reader_threads + 4)
         self.exports = Exports(self.engine, settings.export_bytes)
-        self.answers = Answers(settings.answer_bytes)
+        self._peeks = Peeks(self.engine)
+        self.answers = Answers(self.engine, self._peeks, settings.answer_bytes)
         self.intake = Intake(settings.queue_bytes)
         self.outcomes = Outcomes()
-        self.peeks = Peeks(self.engine)
         self._readers = Readers(settings.reader_threads)
         self._decoders = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-decoder")
         self._changers = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-changer")
@@ -80,15 +80,21 @@ class Service:
             return change(connection)
 
     def close(self) -> None:
-        """Finish what was accepted, then let go of the database."""
-        self.writer.close()
-        self._make_change(self.outcomes.write)
-        self._decoders.shutdown()
-        self._changers.shutdown()
-        self._readers.close()
-        self.peeks.close()
-        self.exports.close()
-        self.engine.dispose()
+        """Finish what was accepted, then let go of the database: of all of it, also where a part of it fails."""
+        with ExitStack() as after:
+            # The last one comes first.
+            after.callback(self.engine.dispose)
+            after.callback(self.exports.close)
+            after.callback(self._peeks.close)
+            after.callback(self._readers.close)
+            after.callback(self._changers.shutdown)
+            after.callback(self._decoders.shutdown)
+            after.callback(self._write_outcomes)
+            self.writer.close()
+
+    def _write_outcomes(self) -> None:
+        if self.outcomes.waiting:
+            self._make_change(self.outcomes.write)
 
 
 class Intake:

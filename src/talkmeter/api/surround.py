@@ -1,5 +1,6 @@
 """What surrounds every request, errors included: security headers, HEAD, its time in the metrics, a debug line."""
 
+import sys
 from typing import Final
 
 import structlog
@@ -28,7 +29,7 @@ _Received = HTTPReceiveMessage | WebSocketReceiveMessage
 
 
 def surround(app: ASGIApp) -> ASGIApp:
-    """Wrap an application; anything but HTTP passes through, HEAD is a GET whose body is not sent.
+    """Wrap an application; HEAD is a GET whose body is not sent.
 
     Logs are configured before.
     """
@@ -36,7 +37,7 @@ def surround(app: ASGIApp) -> ASGIApp:
 
     async def surrounded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
-            await app(scope, receive, send)
+            await _start_and_stop(app, scope, receive, send)
             return
         started = clock.monotonic()
         status = 0
@@ -80,3 +81,23 @@ def surround(app: ASGIApp) -> ASGIApp:
             log.debug("request", method=method, route=route, status=status, milliseconds=round(took * 1000, 2))
 
     return surrounded
+
+
+async def _start_and_stop(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """What comes before all requests and after them; where its end fails the process ends with 1.
+
+    The server itself only logs that, and ends the process with 0.
+    """
+    failed = False
+
+    async def send_and_look(message: Message) -> None:
+        nonlocal failed
+        failed = str(message["type"]) == "lifespan.shutdown.failed"
+        await send(message)
+
+    try:
+        await app(scope, receive, send_and_look)
+    finally:
+        if failed:
+            _log.error("the end failed; not everything that is no usage may be on disk")
+            sys.exit(1)

@@ -1,6 +1,7 @@
 """`GET /admin/usage/…`: the page's questions, each answered in one snapshot."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Final, TypeVar
 from urllib.parse import unquote_to_bytes
 
@@ -11,8 +12,9 @@ from litestar.params import PathParameter
 from litestar.types import ASGIApp
 
 from talkmeter import clock
+from talkmeter.api.answers import Question
 from talkmeter.api.auth import caller_of, organization_of, requires
-from talkmeter.api.etag import encoded, make_etag, matches, unchanged
+from talkmeter.api.etag import encoded, make_etag, unchanged
 from talkmeter.api.openapi import documented, json_answer
 from talkmeter.api.parameters import (
     BY,
@@ -32,7 +34,7 @@ from talkmeter.api.scopes import BILLING_MANAGE
 from talkmeter.api.service import Service
 from talkmeter.errors import NotFound, shown
 from talkmeter.ingest.fields import FieldError, read_id
-from talkmeter.ledger.engine import Connection, reading
+from talkmeter.ledger.engine import Connection
 from talkmeter.period import Present, present, read_window
 from talkmeter.records import RecordKey
 from talkmeter.usage.breakdown import Breakdown, read_breakdown
@@ -50,7 +52,7 @@ from talkmeter.usage.questions import (
     read_split,
 )
 from talkmeter.usage.records import Records, read_records
-from talkmeter.usage.revision import Revision, peek_revision, read_revision
+from talkmeter.usage.revision import Revision, read_revision
 from talkmeter.usage.summary import Summary, read_summary
 
 RECORDS_PATH: Final = "/admin/usage/records"
@@ -231,20 +233,8 @@ async def _answer(
     def etag_of(revision: Revision) -> str:
         return make_etag(service.database_id, org_id, revision, route, now.today, now.stale_hours, *query)
 
-    def ask_unless_known() -> tuple[str, bytes | None]:
-        etag = etag_of(peek_revision(service.peeks, org_id, now))
-        if matches(known, etag):
-            return etag, None
-        if (answer := service.answers.find(etag)) is not None:
-            return etag, answer
-        with reading(service.engine) as connection:
-            revision = read_revision(connection, org_id, now)
-            answer = msgspec.json.encode(ask(connection, revision))
-        etag = etag_of(revision)
-        service.answers.keep(etag, answer)
-        return etag, answer
-
-    etag, answer = await service.answer_by(ask_unless_known)
+    question = Question(org_id, now, etag_of, ask)
+    etag, answer = await service.answer_by(partial(service.answers.answer, question, known))
     return unchanged(etag) if answer is None else encoded(answer, etag)
 
 

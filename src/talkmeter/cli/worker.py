@@ -7,31 +7,27 @@ from collections.abc import Callable
 import uvloop
 from granian import loops
 
-from talkmeter.cli.server import STOPS
-
 
 class ToldOnceToStop(uvloop.Loop):
     """An event loop that passes on the first signal and drops what follows.
 
     A worker is told to stop by the server's first process, and also by a service manager or a terminal that signals
     every process. Granian's handler of a second signal waits, holding the interpreter, for a stop that needs it.
-
-    What comes while it does not run is held back until it runs again: uvloop would lose it.
     """
 
     _told = False
 
-    def run_forever(self) -> None:
-        """As asyncio's."""
-        self.call_soon(signal.pthread_sigmask, signal.SIG_UNBLOCK, STOPS)
-        try:
-            super().run_forever()
-        finally:
-            signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-
     def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: object) -> None:
-        """As asyncio's."""
+        """As asyncio's; and what comes while the loop does not run is heard when it runs again: uvloop loses it."""
         super().add_signal_handler(sig, self._once, callback, *args)
+
+        def hear(_signal: int, _frame: object) -> None:
+            self.call_soon_threadsafe(self._once, callback, *args)
+
+        signal.signal(sig, hear)
+        signal.siginterrupt(sig, False)
+        # What was held back while the worker began to start comes now.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [sig])
 
     def _once(self, callback: Callable[..., object], *args: object) -> None:
         if not self._told:

@@ -1,14 +1,14 @@
 """Connections for one statement at a time: what an answer depends on is asked with each request, and mostly alone.
 
 A single statement sees one snapshot by itself, so no transaction begins and ends around it and nothing asks first
-whether the connection is still there: of four ways to a server and back that leaves one, and of a file's tenth of a
-millisecond a twentieth.
+whether the connection is still there: of four ways to a server and back that leaves one.
 """
 
 from collections import deque
+from contextlib import closing
 from typing import cast
 
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPIModule
 
 from talkmeter.ledger.engine import Engine, sentences
 from talkmeter.ledger.statements import Compiled, Row
@@ -27,30 +27,40 @@ class Peeks:
         """Every row of a query without an expanding parameter. Errors are those of `reading`."""
         sql, values = query.as_sent(self._dialect, parameters)
         with sentences():
-            while self._idle:
+            while (connection := self._take()) is not None:
                 try:
-                    return self._ask(self._idle.pop(), sql, values)
-                except (IndexError, self._dialect.loaded_dbapi.Error):
-                    # Another thread was faster; or it was cut while nobody used it, which only its use can tell.
-                    continue
+                    return self._ask(connection, sql, values)
+                except self._dialect.loaded_dbapi.Error as error:
+                    # Only its use can tell that it was cut while nobody used it.
+                    if not self._is_lost(connection, error):
+                        raise
             return self._ask(self._open(), sql, values)
 
     def close(self) -> None:
         """Close what is open; nobody asks any more."""
-        while self._idle:
-            self._idle.pop().close()
+        while (connection := self._take()) is not None:
+            connection.close()
 
     def _ask(self, connection: DBAPIConnection, sql: str, values: Row) -> list[Row]:
         try:
-            cursor = connection.cursor()
-            cursor.execute(sql, values)
-            rows: list[Row] = list(cursor.fetchall())
-            cursor.close()
-        except BaseException:
-            connection.close()
+            with closing(connection.cursor()) as cursor:
+                cursor.execute(sql, values)
+                rows = cast("list[Row]", cursor.fetchall())
+        except self._dialect.loaded_dbapi.Error as error:
+            if not self._is_lost(connection, error):
+                self._idle.append(connection)
             raise
         self._idle.append(connection)
         return rows
+
+    def _is_lost(self, connection: DBAPIConnection, error: DBAPIModule.Error) -> bool:
+        return self._dialect.is_disconnect(error, connection, None)
+
+    def _take(self) -> DBAPIConnection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
 
     def _open(self) -> DBAPIConnection:
         """A connection opened and checked as all are, which the engine's pool forgets."""
