@@ -18,7 +18,7 @@ from tests.connectors.signed_samples import SAMPLES
 from tests.connectors.signing import STACKS, signed_request
 from tests.events import conversation
 
-MESSAGES: Final = 300
+MESSAGES: Final = 200
 _LIVE: Final = "GET /health/live: nothing to prove, read or write"
 _SAMPLES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "twilio": ("twilio_status_completed.form", ("CA00000000000000000000000000000001",)),

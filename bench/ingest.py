@@ -40,7 +40,6 @@ def measure_ingest(batches: int, rounds: int) -> Measured:
         _BARE: bare,
         "HTTP, history off": partial(over_http, 1, "0"),
         "HTTP, history on": partial(over_http, 1, ""),
-        "HTTP, history off, 200 organizations": partial(over_http, 200, "0"),
         "HTTP, history on, 200 organizations": partial(over_http, 200, ""),
     }
     found = alternating({name: partial(_in_a_folder, measure) for name, measure in measures.items()}, rounds)

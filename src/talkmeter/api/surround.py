@@ -99,5 +99,5 @@ async def _start_and_stop(app: ASGIApp, scope: Scope, receive: Receive, send: Se
         await app(scope, receive, send_and_look)
     finally:
         if failed:
-            _log.error("the end failed; not everything that is no usage may be on disk")
+            _log.error("closing failed; not everything may be on disk")
             sys.exit(1)
