@@ -53,8 +53,8 @@ def test_a_question_whose_asker_is_gone_before_a_thread_is_free_is_not_asked(rea
     released, asked = Event(), Event()
 
     async def ask() -> None:
-        busy = [asyncio.create_task(readers.ask(released.wait)) for _ in range(THREADS)]
-        waiting = asyncio.create_task(readers.ask(asked.set))
+        busy = [readers.ask(released.wait) for _ in range(THREADS)]
+        waiting = readers.ask(asked.set)
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.wait([waiting])
@@ -75,7 +75,7 @@ def test_an_answer_for_an_asker_who_is_gone_harms_nobody(readers: Readers) -> No
         return released.wait()
 
     async def ask() -> int:
-        gone = asyncio.create_task(readers.ask(slow))
+        gone = readers.ask(slow)
         await readers.ask(begun.wait)
         gone.cancel()
         released.set()

@@ -12,6 +12,7 @@ from cachetools import TTLCache
 
 from talkmeter import clock
 from talkmeter.api.cookie import BELIEVED_SEC, MOST_BELIEVED, Sessions
+from talkmeter.api.headers import values_of
 from talkmeter.api.identity import identity_provider
 from talkmeter.api.problems import AnyRequest, Connected
 from talkmeter.api.reach import Reach
@@ -32,6 +33,7 @@ from talkmeter.period import format_instant
 
 ORGANIZATION_HEADER: Final = "X-Anyreach-Org"
 ORGANIZATION_PARAMETER: Final = "organization_id"
+_ORGANIZATION_NAME: Final = ORGANIZATION_HEADER.lower().encode()
 _PREFIXES: Final = {
     CredentialKind.ORGANIZATION: "ak_",
     CredentialKind.SENDER: "ak_",
@@ -72,7 +74,8 @@ class Authenticator:
 
         A session's cookie authorizes GET and HEAD below /admin and nothing else; a header Authorization goes before it.
         """
-        authorization = connection.headers.get("authorization")
+        given = values_of(connection, b"authorization")
+        authorization = given[0].decode("latin-1") if given else None
         if authorization is not None or not _takes_cookie(connection, self.sessions.cookie_name):
             return _caller_in(await self.bearer_reach(authorization), named)
         session = await self.sessions.find(connection)
@@ -88,7 +91,7 @@ class Authenticator:
         if self._identity_provider is not None and (token := read_jwt(authorization)):
             return await self._identity_provider.reach_of(token)
         prefix, credential_id, secret = read_token(authorization)
-        credential, reach = await self._known(credential_id)
+        credential, reach = self._believed.get(credential_id) or await self._look_up(credential_id)
         matches = secret_matches(credential, secret)
         if credential is None or reach is None or not matches or _PREFIXES[credential.kind] != prefix:
             raise NotAuthenticated("The credential is not known here.")
@@ -101,7 +104,8 @@ class Authenticator:
             reached = {org_id: expand(None, tuple(scopes)) for org_id, scopes in (session.grants or {}).items()}
             reach = Reach("session", reached, None, stored=False)
         else:
-            credential, known = await self._known(session.credential_id)
+            credential_id = session.credential_id
+            credential, known = self._believed.get(credential_id) or await self._look_up(credential_id)
             if credential is None or known is None or not credential.usable(clock.now()):
                 return None
             reach = known
@@ -112,16 +116,13 @@ class Authenticator:
             expires_at=min(session.expires_at, reach.expires_at or session.expires_at),
         )
 
-    async def _known(self, credential_id: str) -> Known:
-        known = self._believed.get(credential_id)
-        if known is None:
+    async def _look_up(self, credential_id: str) -> Known:
+        def look_up(connection: Connection) -> Known:
+            credential = find_credential(connection, credential_id)
+            grants = grants_of(connection, credential_id)
+            return Known(credential, None if credential is None else _reach_of(credential, grants))
 
-            def look_up(connection: Connection) -> Known:
-                credential = find_credential(connection, credential_id)
-                grants = grants_of(connection, credential_id)
-                return Known(credential, None if credential is None else _reach_of(credential, grants))
-
-            known = self._believed[credential_id] = await self._service.read(look_up)
+        known = self._believed[credential_id] = await self._service.read(look_up)
         return known
 
 
@@ -153,8 +154,8 @@ def read_jwt(authorization: str | None) -> str | None:
 
 def named_organizations(connection: Connected) -> list[str]:
     """The organizations a request names, by header and by parameter; a header's bytes are UTF-8."""
-    headers = connection.headers.getall(ORGANIZATION_HEADER, [])
-    named = [header.encode("latin-1").decode("utf-8", "replace") for header in headers]
+    headers = values_of(connection, _ORGANIZATION_NAME)
+    named = (header.decode("utf-8", "replace") for header in headers)
     return [name for name in (*named, *connection.query_params.getall(ORGANIZATION_PARAMETER, [])) if name]
 
 

@@ -31,12 +31,12 @@ class Readers:
         for thread in self._threads:
             thread.start()
 
-    async def ask(self, question: Callable[[], Answer]) -> Answer:
-        """The answer of a question that one of the threads has asked; errors are the question's."""
+    def ask(self, question: Callable[[], Answer]) -> "asyncio.Future[Answer]":
+        """The answer of a question, once a thread has asked it; errors are the question's. Event loop only."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
         self._asked.put(_Asked(question, loop, answer))  # type: ignore[arg-type]  # a future of any answer
-        return await answer
+        return answer
 
     def close(self) -> None:
         """Answer what was asked, then end the threads. From the event loop: what is answered here, nobody gets."""

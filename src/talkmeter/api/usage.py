@@ -15,6 +15,7 @@ from talkmeter import clock
 from talkmeter.api.answers import Question
 from talkmeter.api.auth import caller_of, organization_of, requires
 from talkmeter.api.etag import encoded, make_etag, unchanged
+from talkmeter.api.headers import values_of
 from talkmeter.api.openapi import documented, json_answer
 from talkmeter.api.parameters import (
     BY,
@@ -228,7 +229,7 @@ async def _answer(
     """An answer that the caller may have at hand: what it depends on is read first, and 304 says it still holds."""
     service: Service = request.app.state.service
     org_id = organization_of(caller_of(request))
-    known = ",".join(request.headers.getall("if-none-match", []))
+    known = b",".join(values_of(request, b"if-none-match")).decode("latin-1")
 
     def etag_of(revision: Revision) -> str:
         return make_etag(service.database_id, org_id, revision, route, now.today, now.stale_hours, *query)
