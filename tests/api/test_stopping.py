@@ -158,9 +158,10 @@ def test_the_exit_code_says_whether_a_worker_finished_that_heard_of_the_stop_fir
     (worker,) = workers_of(server)
     try:
         server.process.send_signal(signal.SIGSTOP)
+        wait_until(lambda: state_of(server.process.pid) == "T")
         server.process.send_signal(signal.SIGTERM)
         os.kill(worker, how)
-        wait_until(lambda: has_ended(worker))
+        wait_until(lambda: state_of(worker) in {"Z", ""})
         server.process.send_signal(signal.SIGCONT)
         assert server.process.wait(timeout=20) == exit_code
     finally:
@@ -246,9 +247,12 @@ def workers_of(server: Server) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def has_ended(worker: int) -> bool:
-    """Whether a worker has ended and only its exit code is left."""
-    return Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+def state_of(process: int) -> str:
+    """What the system says of a process: T, it is stopped; Z, it has ended and its exit code is left; empty, gone."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def wait_until(condition: Callable[[], object]) -> None:
