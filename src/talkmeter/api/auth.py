@@ -91,7 +91,7 @@ class Authenticator:
         if self._identity_provider is not None and (token := read_jwt(authorization)):
             return await self._identity_provider.reach_of(token)
         prefix, credential_id, secret = read_token(authorization)
-        credential, reach = self._believed.get(credential_id) or await self._look_up(credential_id)
+        credential, reach = await self._known(credential_id)
         matches = secret_matches(credential, secret)
         if credential is None or reach is None or not matches or _PREFIXES[credential.kind] != prefix:
             raise NotAuthenticated("The credential is not known here.")
@@ -104,8 +104,7 @@ class Authenticator:
             reached = {org_id: expand(None, tuple(scopes)) for org_id, scopes in (session.grants or {}).items()}
             reach = Reach("session", reached, None, stored=False)
         else:
-            credential_id = session.credential_id
-            credential, known = self._believed.get(credential_id) or await self._look_up(credential_id)
+            credential, known = await self._known(session.credential_id)
             if credential is None or known is None or not credential.usable(clock.now()):
                 return None
             reach = known
@@ -116,13 +115,15 @@ class Authenticator:
             expires_at=min(session.expires_at, reach.expires_at or session.expires_at),
         )
 
-    async def _look_up(self, credential_id: str) -> Known:
+    async def _known(self, credential_id: str) -> Known:
         def look_up(connection: Connection) -> Known:
             credential = find_credential(connection, credential_id)
             grants = grants_of(connection, credential_id)
             return Known(credential, None if credential is None else _reach_of(credential, grants))
 
-        known = self._believed[credential_id] = await self._service.read(look_up)
+        known = self._believed.get(credential_id)
+        if known is None:
+            known = self._believed[credential_id] = await self._service.read(look_up)
         return known
 
 
