@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import NamedTuple, TypeVar
@@ -58,11 +60,12 @@ def _answer(asked: _Asked) -> None:
     if answer.cancelled():
         return
     try:
-        found = question()
+        tell = partial(_tell, answer, question())
     except BaseException as error:  # noqa: BLE001  who asked is told whatever it is
-        loop.call_soon_threadsafe(_fail, answer, error)
-    else:
-        loop.call_soon_threadsafe(_tell, answer, found)
+        tell = partial(_fail, answer, error)
+    # A loop that has closed, of which it complains, has nobody who waits.
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(tell)
 
 
 def _tell(answer: "asyncio.Future[object]", found: object) -> None:
