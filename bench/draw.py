@@ -15,7 +15,7 @@ from typing import Final
 from bench.measured import markdown_table
 from bench.report import Report, saved
 
-DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "performance.md"
+DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "explanation" / "performance.md"
 _PLACE: Final = re.compile(r"(<!-- bench: ([\w-]+) -->\n)(.*?)(<!-- /bench -->)", re.DOTALL)
 
 
@@ -50,7 +50,7 @@ def _drawn_table(report: Report) -> str:
 def main() -> None:
     """Draw or check."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", nargs="?", type=Path, default=DOCUMENT, help="default: docs/performance.md")
+    parser.add_argument("file", nargs="?", type=Path, default=DOCUMENT, help="default: docs/explanation/performance.md")
     parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 where the tables differ")
     arguments = parser.parse_args()
     reports = saved()

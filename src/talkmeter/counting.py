@@ -1,4 +1,4 @@
-"""The rules of counting, pure: what a record adds to which day (docs/counting.md; one test for each rule).
+"""The rules of counting, pure: what a record adds to which day (docs/reference/counting.md; one test for each rule).
 
 Every figure comes from here: daily totals `fold` the counts of records, and windows that cut a day weigh groups of like
 records with the same `call_counts` and `run_counts`.
@@ -169,7 +169,7 @@ def add(rows: Iterable[Counters]) -> Counters:
 
 
 def minutes(milliseconds: int) -> float:
-    """Minutes of a figure: two decimals, half up, divided once (docs/counting.md, "Minutes")."""
+    """Minutes of a figure: two decimals, half up, divided once (docs/reference/counting.md, "Minutes")."""
     return ((milliseconds + 300) // 600) / 100
 
 

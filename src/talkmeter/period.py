@@ -1,6 +1,6 @@
 """Windows, days and instants, pure: from/to -> a half-open UTC window [start, end) in microseconds since 1970.
 
-A window is at most 366 days long; `to` is after `from` (docs/counting.md, "The window").
+A window is at most 366 days long; `to` is after `from` (docs/reference/counting.md, "The window").
 """
 
 import re
@@ -14,7 +14,7 @@ MICROSECONDS_PER_HOUR: Final = 3_600_000_000
 MICROSECONDS_PER_DAY: Final = 86_400_000_000
 EARLIEST_INSTANT: Final = 0
 LATEST_INSTANT: Final = 4_102_444_800_000_000
-"""Instants lie in [1970-01-01, 2100-01-01), in microseconds (docs/counting.md)."""
+"""Instants lie in [1970-01-01, 2100-01-01), in microseconds (docs/reference/counting.md)."""
 
 LONGEST_WINDOW_DAYS: Final = 366
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -99,7 +99,7 @@ def read_instant(text: str) -> int:
 
 
 def within_range(instant: int) -> bool:
-    """Whether an instant lies between 1970-01-01 and 2099-12-31 (docs/counting.md)."""
+    """Whether an instant lies between 1970-01-01 and 2099-12-31 (docs/reference/counting.md)."""
     return EARLIEST_INSTANT <= instant < LATEST_INSTANT
 
 

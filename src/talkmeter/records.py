@@ -1,7 +1,7 @@
 """The nouns (conversation, workflow execution, inventory item) and which of two states of one record wins.
 
 A record is known by (organization, kind, id). What a sender tells of it at one moment is a state; the winning state
-is the one of the greatest rank, whatever the order of arrival (docs/counting.md).
+is the one of the greatest rank, whatever the order of arrival (docs/reference/counting.md).
 """
 
 from enum import StrEnum
@@ -93,7 +93,7 @@ _decoders: dict[Kind, msgspec.json.Decoder[Record | None]] = {
 
 
 def resolve_modality(channel: Channel, modality: Modality | None) -> Modality:
-    """Voice or chat: what the sender says, else by the channel (docs/counting.md, "Voice or chat")."""
+    """Voice or chat: what the sender says, else by the channel (docs/reference/counting.md, "Voice or chat")."""
     if modality is not None:
         return modality
     return "voice" if channel == "telephone" else "chat"
@@ -110,7 +110,7 @@ class State(msgspec.Struct, frozen=True, gc=False):
     """What a sender told of one record at one moment; `record` is None where it told of a deletion.
 
     `time` is the event's, in microseconds; `hash` the first 16 bytes of SHA-256 of the normalised data. `linked_to` is
-    said of a winning state only: the conversation that is counted in its place (docs/counting.md, "One call, two
+    said of a winning state only: the conversation that is counted in its place (docs/reference/counting.md, "One call, two
     sides"); it is no part of what was told.
     """
 
@@ -165,7 +165,7 @@ def rank_class(record: Record | None) -> int:
 
 
 def rank(state: State) -> Rank:
-    """What decides between two states of one record: the greater wins (docs/counting.md)."""
+    """What decides between two states of one record: the greater wins (docs/reference/counting.md)."""
     class_ = 0 if state.kind in INVENTORY_KINDS else rank_class(state.record)
     return (class_, state.time, state.sequence, state.source, state.event_id, state.hash)
 
@@ -181,7 +181,7 @@ def deciding_piece(winner: State, loser: State) -> str | None:
 
 
 class Outcome(StrEnum):
-    """What became of a valid event: each is in exactly one of these bins (docs/http-api.md)."""
+    """What became of a valid event: each is in exactly one of these bins (docs/reference/http-api.md)."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"

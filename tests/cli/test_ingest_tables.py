@@ -220,7 +220,7 @@ def test_what_needs_a_map_is_refused_without_one(terminal: Terminal) -> None:
     events = terminal.file("calls.jsonl", conversation("a", organization_id="acme"))
 
     assert terminal.refusal("ingest", name) == (
-        "calls.csv is a table: say with --map what its columns mean (docs/files.md)."
+        "calls.csv is a table: say with --map what its columns mean (docs/how-to/import-files.md)."
     )
     assert terminal.refusal("ingest", "--rejected", "bad.csv", events) == (
         "--rejected is for tables, read with --map; events that cannot be counted go to quarantine."

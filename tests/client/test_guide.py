@@ -1,4 +1,4 @@
-"""docs/client.md: its programs run as they stand, its tables are those of the code."""
+"""docs/how-to/python-client.md: its programs run as they stand, its tables are those of the code."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ from tests.docs.documents import Document, read
 from tests.loops import run_to_end
 from tests.servers import Server
 
-GUIDE: Document = read("docs/client.md")
+GUIDE: Document = read("docs/how-to/python-client.md")
 Ended = Callable[[], Awaitable[None]]
 
 

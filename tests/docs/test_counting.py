@@ -1,4 +1,4 @@
-"""The worked example of docs/counting.md, run as it stands."""
+"""The worked example of docs/reference/counting.md, run as it stands."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The example of docs/files.md, run as it stands; and the keys that it lists are those of the code."""
+"""The example of docs/how-to/import-files.md, run as it stands; and the keys that it lists are those of the code."""
 
 import sqlite3
 from contextlib import closing
@@ -10,7 +10,7 @@ from talkmeter.ingest.mapping import EventForm, FieldMap, FileForm
 from tests.docs.documents import Document, read
 from tests.docs.shell import run_script
 
-FILES: Document = read("docs/files.md")
+FILES: Document = read("docs/how-to/import-files.md")
 EXAMPLE: Document = FILES.section("An example")
 MARK = "--- next ---"
 

@@ -1,4 +1,4 @@
-"""The commands of docs/http-api.md against a real server, its list of endpoints, and the floors of docs/counting.md."""
+"""The commands of docs/reference/http-api.md against a real server, its list of endpoints, and the floors of docs/reference/counting.md."""
 
 import json
 import re

@@ -37,6 +37,6 @@ def rows_of(reports: Iterable[object]) -> list[Row]:
 
 
 def table_of(rows: Iterable[Row]) -> str:
-    """The rows as a table of Markdown, as docs/reliability.md shows it."""
+    """The rows as a table of Markdown, as docs/explanation/reliability.md shows it."""
     lines = [Row("Fault", "Where", "Rounds", "Found"), Row("---", "---", "---:", "---"), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

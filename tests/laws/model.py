@@ -1,4 +1,4 @@
-"""The reference model: metering in a few lines that share nothing with talkmeter but docs/counting.md."""
+"""The reference model: metering in a few lines that share nothing with talkmeter but docs/reference/counting.md."""
 
 import json
 import re

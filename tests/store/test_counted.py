@@ -1,4 +1,4 @@
-"""The rows of the counting table that need tables: window, inventory, shared numbers (docs/counting.md)."""
+"""The rows of the counting table that need tables: window, inventory, shared numbers (docs/reference/counting.md)."""
 
 from random import Random
 

@@ -1,4 +1,4 @@
-"""The rules of counting (docs/counting.md), each from an event to the counters it adds.
+"""The rules of counting (docs/reference/counting.md), each from an event to the counters it adds.
 
 The rows that need tables (window, inventory, shared numbers) are in tests/store/test_counted.py.
 """

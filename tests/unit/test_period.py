@@ -1,4 +1,4 @@
-"""Windows, days and instants (docs/counting.md, "The window")."""
+"""Windows, days and instants (docs/reference/counting.md, "The window")."""
 
 from datetime import UTC, datetime
 from random import Random

@@ -1,4 +1,4 @@
-"""Which of two states of one record wins, whatever the order of arrival (docs/counting.md)."""
+"""Which of two states of one record wins, whatever the order of arrival (docs/reference/counting.md)."""
 
 from itertools import permutations
 from typing import get_args

@@ -1,4 +1,4 @@
-"""A body into its elements: one bad element never spoils its batch (docs/http-api.md)."""
+"""A body into its elements: one bad element never spoils its batch (docs/reference/http-api.md)."""
 
 import json
 from itertools import permutations

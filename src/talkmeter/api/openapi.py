@@ -42,7 +42,7 @@ def _instant(description: str) -> Schema:
 
 _DATA: Final = Schema(
     type=OpenAPIType.OBJECT,
-    description="The record's whole current state; which fields are required depends on the type (docs/http-api.md).",
+    description="The record's whole current state; which fields are required depends on the type (docs/reference/http-api.md).",
     required=["id"],
     properties={
         "organization_id": _optional_text("Whose record it is; may be absent with an organization key."),

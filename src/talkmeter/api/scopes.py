@@ -1,4 +1,4 @@
-"""The closed list of scopes, and the roles that bundle them; docs/http-api.md lists the same."""
+"""The closed list of scopes, and the roles that bundle them; docs/reference/http-api.md lists the same."""
 
 from typing import Final
 

@@ -71,7 +71,7 @@ def _refuse_what_needs_a_map(files: tuple[Path, ...], org_id: str | None, reject
         raise Refused("--org is for tables, read with --map; each line of events names its organization.")
     for path in files:
         if path.suffix.lower() in TABLES:
-            raise Refused(f"{path} is a table: say with --map what its columns mean (docs/files.md).")
+            raise Refused(f"{path} is a table: say with --map what its columns mean (docs/how-to/import-files.md).")
 
 
 class Tally:

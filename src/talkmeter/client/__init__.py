@@ -1,4 +1,4 @@
-"""Sends events to a Talkmeter server, and loses none: docs/client.md.
+"""Sends events to a Talkmeter server, and loses none: docs/how-to/python-client.md.
 
 Importing it loads httpx, msgspec and the standard library, nothing of the server.
 """

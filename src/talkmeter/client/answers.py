@@ -16,7 +16,7 @@ _TOO_LARGE: Final = 413
 
 
 class Quarantined(msgspec.Struct, frozen=True):
-    """An event that the server cannot count, and why; it is not sent again (docs/http-api.md)."""
+    """An event that the server cannot count, and why; it is not sent again (docs/reference/http-api.md)."""
 
     index: int
     id: str | None

@@ -25,7 +25,7 @@ _encode_event: Final = msgspec.json.Encoder().encode
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A CloudEvent as `POST /metering/events` takes it (docs/http-api.md); `data` in the platform's names."""
+    """A CloudEvent as `POST /metering/events` takes it (docs/reference/http-api.md); `data` in the platform's names."""
 
     id: str
     source: str

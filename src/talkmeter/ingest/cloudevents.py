@@ -1,6 +1,6 @@
 """CloudEvents 1.0 into states of records: one undecoded event -> a State, or a Rejection that says why not.
 
-Types and fields are those of docs/http-api.md, in the platform's names; unknown fields are ignored, "" is null.
+Types and fields are those of docs/reference/http-api.md, in the platform's names; unknown fields are ignored, "" is null.
 """
 
 import re

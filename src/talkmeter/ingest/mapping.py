@@ -1,6 +1,6 @@
 """Maps: a TOML file that says how the columns of a table become the fields of events, and is refused where it is wrong.
 
-docs/files.md lists the keys. What a map may say depends on the event's type: its fields are those of the type.
+docs/how-to/import-files.md lists the keys. What a map may say depends on the event's type: its fields are those of the type.
 """
 
 import codecs

@@ -8,7 +8,7 @@ from talkmeter.ledger.arrivals import Quarantined, Written
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """How many events ended in each bin; each event is in exactly one (docs/http-api.md)."""
+    """How many events ended in each bin; each event is in exactly one (docs/reference/http-api.md)."""
 
     accepted: int
     duplicate: int

@@ -11,7 +11,7 @@ from talkmeter.records import Conversation, Kind, State, normalised_data
 
 
 class Reason(StrEnum):
-    """Why an event is in quarantine; the set is closed (docs/http-api.md)."""
+    """Why an event is in quarantine; the set is closed (docs/reference/http-api.md)."""
 
     MALFORMED = "malformed"
     INVALID_ENVELOPE = "invalid_envelope"
@@ -102,7 +102,7 @@ class Quarantined(msgspec.Struct, frozen=True):
 
 
 Bin = Literal["accepted", "duplicate", "conflicting", "stale", "quarantined"]
-"""Where an event ends (docs/http-api.md)."""
+"""Where an event ends (docs/reference/http-api.md)."""
 
 
 class Written(NamedTuple):

@@ -75,7 +75,7 @@ Index(
     conversation.c.duration_ms,
 )
 MAY_BE_STALE: Final = text("status IN ('triggered', 'ringing', 'in_progress') AND channel <> 'email'")
-"""Live conversations of which silence means something: an email conversation may rest for days (docs/counting.md)."""
+"""Live conversations of which silence means something: an email conversation may rest for days (docs/reference/counting.md)."""
 
 Index(
     "conversation_live",

@@ -26,7 +26,7 @@ from talkmeter.precedence import Pauses
 from talkmeter.records import Kind, Outcome, RecordKey, State, judge
 
 QUARANTINE_LIMIT = 10_000
-"""Events kept in one organization's quarantine (docs/http-api.md)."""
+"""Events kept in one organization's quarantine (docs/reference/http-api.md)."""
 
 _org = tables.organization.c
 _LOCK = Compiled(select(_org.last_event_at).where(_org.org_id == bindparam("org")).with_for_update())

@@ -1,4 +1,4 @@
-"""The usage summary of a window, with the fields that docs/http-api.md names, read in one snapshot."""
+"""The usage summary of a window, with the fields that docs/reference/http-api.md names, read in one snapshot."""
 
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal
@@ -133,7 +133,7 @@ def days_of(usage: Usage, today: int) -> Iterator[KnownDay]:
 
 
 def _state(day: int, counters: Counters, usage: Usage, today: int) -> DayState:
-    """How far the figures of a whole day can be relied upon (docs/counting.md, "How complete a day is")."""
+    """How far the figures of a whole day can be relied upon (docs/reference/counting.md, "How complete a day is")."""
     if day > today:
         return "future"
     if day == today or (counters.live_calls and counters.live_calls > usage.silent.get(day, _NO_SILENCE).in_day):
