@@ -67,7 +67,7 @@ def test_a_role_that_there_is_not_is_refused(server: Server) -> None:
     assert "'owner' is not one of 'admin', 'viewer'" in refused.value.stderr
 
 
-def test_the_demo_prints_a_link_that_opens_its_year(tmp_path: Path) -> None:
+def test_the_demo_prints_a_link_that_opens_month_to_date(tmp_path: Path) -> None:
     port = free_port()
     environment = {**environment_for(tmp_path, DEMO), "PYTHONUNBUFFERED": "1"}
     fill_almost(tmp_path)
@@ -85,7 +85,8 @@ def test_the_demo_prints_a_link_that_opens_its_year(tmp_path: Path) -> None:
         assert found is not None, output.read_text()
         link = urlsplit(found[1])
         assert f"{link.scheme}://{link.netloc}" == url
-        assert link.query == "range=last-12-months"
+        assert link.path == "/organization/usage"
+        assert link.query == "", "without a range the page opens month to date"
         answer = httpx.post(f"{url}/session", json={"link": found[2]}, headers=PAGE)
         assert answer.json()["organizations"] == [{"id": "demo", "name": "Fernhill Home Services"}]
     finally:

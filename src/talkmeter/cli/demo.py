@@ -40,7 +40,7 @@ def demo(database_url: str, host: str | None, port: str | None, only_fill: bool)
         _refuse_other_organizations(engine)
         fill(engine, settings)
         key = _new_key(engine)
-        link = new_link(engine, public_url(settings), ORGANIZATION_ID, "admin", "range=last-12-months")
+        link = new_link(engine, public_url(settings), ORGANIZATION_ID, "admin")
     if only_fill:
         return
     for setting in SETTINGS:

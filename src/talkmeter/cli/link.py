@@ -31,11 +31,11 @@ def link(org_id: str, role: str) -> None:
     click.echo("It works once, within 10 minutes.", err=True)
 
 
-def new_link(engine: "Engine", url: str, org_id: str, role: str, query: str = "") -> str:
-    """A new link to the page; its secret stands after the `#`, which no browser sends to a server."""
+def new_link(engine: "Engine", url: str, org_id: str, role: str) -> str:
+    """Return a new sign-in link to the page; the secret follows the `#`, which a browser never sends to a server."""
     from talkmeter.ledger.engine import writing
     from talkmeter.ledger.sessions import make_link
 
     with writing(engine) as connection:
         secret = make_link(connection, org_id, role, clock.now())
-    return f"{url}/organization/usage{query and '?' + query}#sign-in={secret}"
+    return f"{url}/organization/usage#sign-in={secret}"
