@@ -8,21 +8,21 @@ from typing import Final, NamedTuple
 from rich.console import Console
 
 from bench.breakdown import measure_breakdown
-from bench.command import measure_command
+from bench.engines import measure_year
 from bench.growth import measure_growth
-from bench.hooks import measure_hooks
+from bench.http_summary import measure_http
 from bench.ingest import measure_ingest
-from bench.measured import Measured, screen_table
+from bench.ingest_command import measure_command
 from bench.mixed import measure_mixed
-from bench.paint import measure_paint
+from bench.page_load import measure_paint
+from bench.partial_days import measure_window
 from bench.postgresql import measure_postgresql
-from bench.report import machine, save, versions
-from bench.single import measure_single
-from bench.start import measure_start
+from bench.result_table import Measured, screen_table
+from bench.saved_results import machine, save, versions
+from bench.single_events import measure_single
+from bench.startup import measure_start
 from bench.summary import measure_summary
-from bench.window import measure_window
-from bench.wire import measure_http
-from bench.year import measure_year
+from bench.webhooks import measure_hooks
 
 _MOST_PAINTED: Final = 100_000
 
@@ -71,19 +71,19 @@ def _tables(batches: int, rounds: int, sizes: _Sizes) -> dict[str, Callable[[], 
     conversations = sizes.conversations
     return {
         "ingest": lambda: [measure_ingest(batches, rounds)],
-        "single": lambda: [measure_single(rounds)],
-        "hooks": lambda: [measure_hooks(rounds)],
-        "command": lambda: [measure_command(sizes.file_batches, rounds)],
+        "single-events": lambda: [measure_single(rounds)],
+        "webhooks": lambda: [measure_hooks(rounds)],
+        "ingest-command": lambda: [measure_command(sizes.file_batches, rounds)],
         "summary": lambda: [measure_summary(conversations)],
-        "window": lambda: [measure_window()],
+        "partial-days": lambda: [measure_window()],
         "mixed": lambda: [measure_mixed(batches, rounds)],
         "growth": lambda: measure_growth(conversations),
-        "start": lambda: measure_start(conversations),
+        "startup": lambda: measure_start(conversations),
         "postgresql": lambda: measure_postgresql(conversations, batches // 2, rounds),
-        "year": lambda: [measure_year(conversations)],
+        "engines": lambda: [measure_year(conversations)],
         "http": lambda: measure_http(rounds),
         "breakdown": lambda: [measure_breakdown(conversations)],
-        "paint": lambda: [measure_paint(min(conversations, _MOST_PAINTED))],
+        "page-load": lambda: [measure_paint(min(conversations, _MOST_PAINTED))],
     }
 
 

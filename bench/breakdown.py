@@ -12,11 +12,11 @@ from urllib.parse import urlencode, urlsplit
 
 from sqlalchemy import Connection, bindparam, case, func, select
 
-from bench.alternating import alternating, milliseconds
-from bench.days import agent_of
+from bench.dataset import agent_of
 from bench.load import LARGE
-from bench.measured import WORDS, Column, Measured
+from bench.result_table import WORDS, Column, Measured
 from bench.summary import load
+from bench.timing import alternating, milliseconds
 from bench.workload import START, YEAR_SEC
 from talkmeter.ledger import tables
 from talkmeter.ledger.arrivals import Work

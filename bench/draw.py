@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from bench.measured import markdown_table
-from bench.report import Report, saved
+from bench.result_table import markdown_table
+from bench.saved_results import Report, saved
 
 DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "explanation" / "performance.md"
 _PLACE: Final = re.compile(r"(<!-- bench: ([\w-]+) -->\n)(.*?)(<!-- /bench -->)", re.DOTALL)

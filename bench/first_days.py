@@ -4,9 +4,9 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from bench.days import drawn_days
+from bench.bulk_loader import open_sink
+from bench.dataset import drawn_days
 from bench.load import LARGE
-from bench.sinks import open_sink
 from talkmeter import clock
 from talkmeter.counting import Counters, DayKey
 from talkmeter.ledger import tables

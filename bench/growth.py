@@ -12,11 +12,11 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Engine
 
-from bench.alternating import alternating, milliseconds
-from bench.days import DAYS, FIRST_DAY
+from bench.dataset import DAYS, FIRST_DAY
 from bench.first_days import MONTH, load_first_days
 from bench.load import LARGE, load_year
-from bench.measured import WORDS, Cell, Column, Measured
+from bench.result_table import WORDS, Cell, Column, Measured
+from bench.timing import alternating, milliseconds
 from bench.workload import BATCH, Workload
 from talkmeter import clock
 from talkmeter.ledger.arrivals import Work

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from bench.alternating import alternating, ratio
-from bench.measured import WORDS, Column, Measured
+from bench.result_table import WORDS, Column, Measured
+from bench.timing import alternating, ratio
 from bench.workload import BATCH, Workload
 from talkmeter.ledger.rows import row_of
 from talkmeter.ledger.tables import conversation

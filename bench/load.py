@@ -7,8 +7,8 @@ from typing import Final
 
 from sqlalchemy import Engine, Table
 
-from bench.days import DAYS, drawn_days
-from bench.sinks import Sink, open_sink
+from bench.bulk_loader import Sink, open_sink
+from bench.dataset import DAYS, drawn_days
 from bench.workload import AGENTS
 from talkmeter import clock
 from talkmeter.counting import Counters, DayKey

@@ -10,11 +10,11 @@ from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
 
-from bench.alternating import ratio
-from bench.days import DAYS, FIRST_DAY
-from bench.kept import Kept, Times, get, in_turn, post, run
+from bench.dataset import DAYS, FIRST_DAY
+from bench.http_client import Kept, Times, get, in_turn, post, run
 from bench.load import LARGE, load_year
-from bench.measured import WORDS, Column, Measured
+from bench.result_table import WORDS, Column, Measured
+from bench.timing import ratio
 from bench.workload import BATCH, Workload
 from talkmeter.period import format_day
 from tests.postgres import opened

@@ -11,13 +11,13 @@ from typing import Final
 import psycopg
 from sqlalchemy import Engine
 
-from bench.alternating import alternating, ratio
-from bench.copying import WAYS_IN, WayIn, copy_rate, insert_rate
 from bench.ingest import acknowledged_rate
 from bench.load import load_year
-from bench.measured import WORDS, Column, Measured
-from bench.statements import statements_of
+from bench.postgresql_inserts import WAYS_IN, WayIn, copy_rate, insert_rate
+from bench.result_table import WORDS, Column, Measured
+from bench.statement_count import statements_of
 from bench.summary import SUMMARY_COLUMNS, Latency, summary_latency
+from bench.timing import alternating, ratio
 from bench.workload import BATCH, Workload
 from talkmeter.ledger.migrate import migrate
 from tests.postgres import new_database, opened, postgres_server
@@ -74,7 +74,7 @@ def _ways_in(server: str, batches: int, rounds: int) -> Measured:
     found = alternating({name: partial(inserted, way_in) for name, way_in in WAYS_IN.items()}, rounds)
     first = next(iter(found))
     return Measured(
-        name="postgresql-ways-in",
+        name="postgresql-inserts",
         title=f"The inserts of a batch alone, history on: {batches} batches of 1 000 events, {_EVENTS}",
         columns=(WORDS, Column("ratio", 2), Column("events/s", 0)),
         rows=tuple((name, ratio(rates, found[first]), median(rates)) for name, rates in found.items()),

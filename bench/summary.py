@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from bench.load import LARGE, load_year
-from bench.measured import Column, Measured
+from bench.result_table import Column, Measured
 from bench.workload import AGENTS
 from tests.faults.memory import MIB, memory_of
 from tests.postgres import opened

@@ -9,10 +9,10 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from bench.alternating import alternating, ratio
+from bench.http_client import single_events
 from bench.ingest import executemany_rate
-from bench.kept import single_events
-from bench.measured import WORDS, Column, Measured
+from bench.result_table import WORDS, Column, Measured
+from bench.timing import alternating, ratio
 from bench.workload import BATCH, Workload
 from talkmeter.ingest.files import LINES_PER_BATCH
 from talkmeter.ledger.sqlite import BULK
@@ -40,7 +40,7 @@ def measure_command(batches: int, rounds: int) -> Measured:
         }
         found = alternating({name: partial(_in_a_folder, measure) for name, measure in measures.items()}, rounds)
     return Measured(
-        name="command",
+        name="ingest-command",
         title=(
             f"`talkmeter ingest` of a file of {batches * BATCH:,} events, {mebibytes:,.0f} MiB, spread over a year in "
             "time order, UUID ids, one organization, SQLite"

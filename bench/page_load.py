@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench.load import LARGE
-from bench.measured import WORDS, Column, Measured
+from bench.result_table import WORDS, Column, Measured
 from bench.summary import load
 from tests.servers import running_server
 
@@ -39,7 +39,7 @@ def measure_paint(conversations: int) -> Measured:
     rows = () if measured is None else tuple(zip(names, measured, (1.0, 1.5, 0.8), strict=True))
     missing = "The page was not timed: there is no Chromium (apt-get install chromium, or TALKMETER_CHROMIUM)."
     return Measured(
-        name="paint",
+        name="page-load",
         title=f"The page in Chromium over {conversations:,} conversations, medians of {LOADS}, nothing in its cache",
         columns=(WORDS, Column("seconds", 2), Column("at most", 1)),
         rows=rows,

@@ -9,8 +9,8 @@ import psycopg
 import pyarrow.csv
 import pyarrow.parquet
 
-from bench.peers import COLUMNS, COUNTED, FIGURES, Asked, DayFigures, Given, Peer, figures_of, grouped, summed
-from bench.peers.sqlite import COVERING
+from bench.baselines import COLUMNS, COUNTED, FIGURES, Asked, DayFigures, Given, Peer, figures_of, grouped, summed
+from bench.baselines.sqlite import COVERING
 
 _SUMS: Final = DayFigures._fields[1:]
 _KEPT: Final = f"""

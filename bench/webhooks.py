@@ -10,9 +10,9 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from bench.alternating import alternating, ratio
-from bench.kept import Times, in_turn, run
-from bench.measured import WORDS, Column, Measured
+from bench.http_client import Times, in_turn, run
+from bench.result_table import WORDS, Column, Measured
+from bench.timing import alternating, ratio
 from tests.connectors.connected import Hook, metering
 from tests.connectors.signed_samples import SAMPLES
 from tests.connectors.signing import STACKS, signed_request
@@ -48,7 +48,7 @@ def measure_hooks(rounds: int) -> Measured:
         found = alternating(measures, rounds, first=1)
     middle = {name: [times.at(0.5) for times in all_times] for name, all_times in found.items()}
     return Measured(
-        name="hooks",
+        name="webhooks",
         title="A signed message of a new call over HTTP, durable, one after the other on one connection, SQLite",
         columns=(
             WORDS,

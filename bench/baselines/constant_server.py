@@ -11,7 +11,7 @@ from typing import Final
 
 import httpx
 
-from bench.peers.constant import BYTES
+from bench.baselines.constant_app import BYTES
 from tests.servers import free_port
 
 _START_TIMEOUT_SEC: Final = 30
@@ -20,14 +20,14 @@ _ROOT: Final = Path(__file__).parents[2]
 
 @contextmanager
 def constant_server(app: str, content: bytes, folder: Path) -> Iterator[str]:
-    """The address of a server; `app` is a factory of bench.peers.constant."""
+    """The address of a server; `app` is a factory of bench.baselines.constant_app."""
     file = folder / f"{app}.json"
     file.write_bytes(content)
     port = free_port()
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--loop", "uvloop", "--workers", "1"]
     command += ["--no-ws", "--factory", "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
     process = subprocess.Popen(
-        [*command, f"bench.peers.constant:{app}"], cwd=_ROOT, env={**os.environ, BYTES: str(file)}
+        [*command, f"bench.baselines.constant_app:{app}"], cwd=_ROOT, env={**os.environ, BYTES: str(file)}
     )
     try:
         _wait(process, f"http://127.0.0.1:{port}/")

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Engine, event
 
-from bench.days import DAYS
+from bench.dataset import DAYS
 from bench.workload import Workload
 from talkmeter import clock
 from talkmeter.ledger.arrivals import Work

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Final, Protocol, cast
 
-from bench.peers import Asked, DayFigures, Given, Peer, figures_of, grouped, imported
+from bench.baselines import Asked, DayFigures, Given, Peer, figures_of, grouped, imported
 
 NAME: Final = "DuckDB, GROUP BY"
 

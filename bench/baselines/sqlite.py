@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Final
 
-from bench.peers import COLUMNS, DAY_OF, Asked, DayFigures, Given, Peer, figures_of, grouped
+from bench.baselines import COLUMNS, DAY_OF, Asked, DayFigures, Given, Peer, figures_of, grouped
 
 COVERING: Final = "CREATE INDEX call_covering ON call (org_id, day, modality, direction, status, duration_ms)"
 

@@ -4,7 +4,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Final, Protocol, cast
 
-from bench.peers import COLUMNS, COUNTED, FIGURES, Asked, DayFigures, Given, Peer, figures_of, grouped, imported, summed
+from bench.baselines import (
+    COLUMNS,
+    COUNTED,
+    FIGURES,
+    Asked,
+    DayFigures,
+    Given,
+    Peer,
+    figures_of,
+    grouped,
+    imported,
+    summed,
+)
 
 GROUPED: Final = "ClickHouse (chDB), GROUP BY"
 KEPT: Final = "ClickHouse (chDB), SummingMergeTree by a materialized view (inserts only)"

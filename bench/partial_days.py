@@ -9,12 +9,12 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from bench.alternating import alternating, milliseconds
-from bench.days import FIRST_DAY
+from bench.dataset import FIRST_DAY
 from bench.first_days import load_first_days
-from bench.kept import Times
+from bench.http_client import Times
 from bench.load import LARGE, prove
-from bench.measured import WORDS, Column, Measured
+from bench.result_table import WORDS, Column, Measured
+from bench.timing import alternating, milliseconds
 from talkmeter.ledger.engine import reading
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, present
 from talkmeter.usage.revision import read_revision
@@ -48,7 +48,7 @@ def measure_window() -> Measured:
         at_most = None if name == _WHOLE else _AT_MOST
         rows.append((name, p50 / found[_WHOLE].at(0.5), p50, p99, at_most))
     return Measured(
-        name="window",
+        name="partial-days",
         title=(
             f"The summary of windows of up to {DAYS} days of {CONVERSATIONS_A_DAY:,} conversations each, "
             "in the process, SQLite"

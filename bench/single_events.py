@@ -8,9 +8,9 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from bench.alternating import alternating, ratio
-from bench.kept import Times, in_turn, post, run, single_events
-from bench.measured import WORDS, Column, Measured
+from bench.http_client import Times, in_turn, post, run, single_events
+from bench.result_table import WORDS, Column, Measured
+from bench.timing import alternating, ratio
 from bench.workload import Workload
 from tests.servers import running_server
 
@@ -35,7 +35,7 @@ def measure_single(rounds: int) -> Measured:
         found = alternating(measures, rounds, first=1)
     rates = {name: [times.per_second for times in all_times] for name, all_times in found.items()}
     return Measured(
-        name="single",
+        name="single-events",
         title=(
             f"One event to a request over HTTP, durable, {SENDERS} senders at once, SQLite; "
             "against a request with an empty list to the same server"

@@ -11,11 +11,11 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from bench.alternating import alternating, ratio
-from bench.days import DAYS, FIRST_DAY
-from bench.kept import get, in_turn, post, run
+from bench.dataset import DAYS, FIRST_DAY
+from bench.http_client import get, in_turn, post, run
 from bench.load import LARGE, load_year
-from bench.measured import WORDS, Column, Measured
+from bench.result_table import WORDS, Column, Measured
+from bench.timing import alternating, ratio
 from bench.workload import BATCH, Workload
 from talkmeter.period import format_day
 from tests.faults.memory import MIB, memory_of
@@ -48,7 +48,7 @@ def measure_start(conversations: int) -> Iterable[Measured]:
             {f"{number:,}": partial(first_answer, ledger) for number, ledger in ledgers.items()}, STARTS, first=1
         )
         yield Measured(
-            name="start",
+            name="startup",
             title="From the start of `talkmeter serve` to the first summary of 366 days over HTTP, SQLite",
             columns=(Column("conversations"), Column("ratio", 2), Column("seconds", 2), Column("at most", 1)),
             rows=tuple(

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
-from bench.alternating import alternating, ratio
+from bench.baselines.constant_server import constant_server
 from bench.load import LARGE, load_year
-from bench.measured import WORDS, Column, Measured
-from bench.peers.serving import constant_server
+from bench.result_table import WORDS, Column, Measured
+from bench.timing import alternating, ratio
 from talkmeter import clock
 from talkmeter.ledger.engine import transaction
 from talkmeter.ledger.write import lock_organization, renew_revision

@@ -13,15 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Engine
 
-from bench.alternating import alternating, milliseconds, ratio
-from bench.days import DAYS, FIRST_DAY
+from bench.baselines import COLUMNS, DAY_OF, Asked, DayFigures, Given, Opening, clickhouse, duckdb
+from bench.baselines.clickhouse import clickhouse_peers
+from bench.baselines.duckdb import duckdb_peers
+from bench.baselines.postgresql import postgresql_peers
+from bench.baselines.sqlite import sqlite_peers
+from bench.dataset import DAYS, FIRST_DAY
 from bench.load import CONVERSATIONS_OF_SMALL, LARGE, SMALL_ORGANIZATIONS, load_year, prove
-from bench.measured import WORDS, Column, Measured
-from bench.peers import COLUMNS, DAY_OF, Asked, DayFigures, Given, Opening, clickhouse, duck
-from bench.peers.clickhouse import clickhouse_peers
-from bench.peers.duck import duckdb_peers
-from bench.peers.postgresql import postgresql_peers
-from bench.peers.sqlite import sqlite_peers
+from bench.result_table import WORDS, Column, Measured
+from bench.timing import alternating, milliseconds, ratio
 from talkmeter.ledger.engine import reading
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, present
 from talkmeter.usage.revision import read_revision
@@ -39,7 +39,7 @@ _PEERS: Final[tuple[Callable[[Given], Opening], ...]] = (
     duckdb_peers,
     clickhouse_peers,
 )
-_OPTIONAL: Final = (duck.NAME, clickhouse.GROUPED, clickhouse.KEPT)
+_OPTIONAL: Final = (duckdb.NAME, clickhouse.GROUPED, clickhouse.KEPT)
 _ASKED: Final = Asked(LARGE, FIRST_DAY, FIRST_DAY + DAYS)
 _WINDOW: Final = Window(FIRST_DAY * MICROSECONDS_PER_DAY, (FIRST_DAY + DAYS) * MICROSECONDS_PER_DAY)
 _NOW: Final = present(_WINDOW.end, 24)
@@ -72,7 +72,7 @@ def measure_year(conversations: int) -> Measured:
         found = alternating({name: partial(_in_a_row, one) for name, one in measures.items()}, ROUNDS, first=1)
     missing = tuple((f"{name}: not installed here", None, None) for name in _OPTIONAL if name not in found)
     return Measured(
-        name=f"year-{conversations}",
+        name=f"engines-{conversations}",
         title=(
             f"366 days' daily figures and totals of one organization, {conversations:,} conversations "
             f"beside {SMALL_ORGANIZATIONS} organizations of {CONVERSATIONS_OF_SMALL}, in the process"
