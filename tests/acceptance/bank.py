@@ -1,12 +1,8 @@
-"""A server whose ledger has the bank's calls, read by the shipped map, and the questions that tests ask it.
-
-The table is not part of this checkout: TALKMETER_REAL_CALLS names it.
-"""
+"""A server that has ingested the bank's calls, and the requests that the tests send to it."""
 
 import csv
 import gzip
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,72 +15,65 @@ from random import Random
 from typing import Any, NamedTuple
 
 import httpx
-import pytest
 
 from tests.acceptance.bank_figures import BankCall, Split, read_calls
 from tests.servers import running_server
 
-Answer = dict[str, Any]
+Json = dict[str, Any]
 CHECKOUT = Path(__file__).resolve().parents[2]
 MAP = CHECKOUT / "examples" / "bank-calls.toml"
 EXAMPLE = CHECKOUT / "examples" / "bank_calls.py"
-REAL_CALLS = Path(
-    os.environ.get("TALKMETER_REAL_CALLS") or CHECKOUT.parent / "shared/data/bank-calls-1999-02-01-to-14.tsv"
-)
+TABLE = Path(__file__).with_name("data") / "bank-calls-1999-02-01-to-14.tsv.gz"
+"""Its source and its columns are described in data/README.md."""
 BATCH = 1_000
 FEBRUARY = datetime(1999, 2, 1, tzinfo=UTC)
 MARCH = datetime(1999, 3, 1, tzinfo=UTC)
 
-needs_the_table = pytest.mark.skipif(
-    not REAL_CALLS.exists(),
-    reason=f"{REAL_CALLS} is absent: set TALKMETER_REAL_CALLS to the table of the bank's calls.",
-)
-
 
 class Bank(NamedTuple):
-    """A server whose ledger was given all calls three times, what was said, and the calls as the table has them."""
+    """A server that received all calls three times, the output and receipts of each time, and the calls themselves."""
 
     client: httpx.Client
     calls: list[BankCall]
-    first: str
-    again: str
-    receipts: list[Answer]
-    after_first: Answer
+    first_output: str
+    second_output: str
+    receipts: list[Json]
+    summary_after_first: Json
 
-    def summary(self, from_: str, to: str) -> Answer:
-        return ask(self.client, "summary", {"from": from_, "to": to})
+    def summary(self, from_: str, to: str) -> Json:
+        return get_usage(self.client, "summary", {"from": from_, "to": to})
 
-    def breakdown(self, from_: str, to: str, split: Split) -> Answer:
-        asked = {"by": split.by, "order": split.order, "limit": str(split.limit)}
+    def breakdown(self, from_: str, to: str, split: Split) -> Json:
+        query = {"from": from_, "to": to, "by": split.by, "order": split.order, "limit": str(split.limit)}
         series = {"interval": "day"} if split.daily else {}
-        compared = {"compare": "previous"} if split.compared else {}
-        return ask(self.client, "breakdown", {"from": from_, "to": to, **asked, **series, **compared})
+        comparison = {"compare": "previous"} if split.compared else {}
+        return get_usage(self.client, "breakdown", {**query, **series, **comparison})
 
-    def pages(self, from_: str, to: str, limit: int, **wanted: str) -> Iterator[Answer]:
-        """The pages of the conversations of a window."""
-        query = {"kind": "conversation", "from": from_, "to": to, "limit": str(limit), **wanted}
+    def pages(self, from_: str, to: str, limit: int, **filters: str) -> Iterator[Json]:
+        """Yield the pages of conversations in a window."""
+        query = {"kind": "conversation", "from": from_, "to": to, "limit": str(limit), **filters}
         cursor: dict[str, str] = {}
         while True:
-            page = ask(self.client, "records", {**query, **cursor})
+            page = get_usage(self.client, "records", {**query, **cursor})
             yield page
             if page["next_cursor"] is None:
                 return
             cursor = {"cursor": page["next_cursor"]}
 
-    def exported(self, from_: str, to: str, **wanted: str) -> list[dict[str, str]]:
-        """The rows of an export as CSV."""
-        query = {"of": "records", "from": from_, "to": to, **wanted}
-        answer = self.client.get("/admin/usage/export", params=query)
-        assert answer.status_code == 200, answer.text
-        return list(csv.DictReader(StringIO(answer.content.decode("utf-8-sig"), newline="")))
+    def exported(self, from_: str, to: str, **filters: str) -> list[dict[str, str]]:
+        """Return the rows of a CSV export."""
+        query = {"of": "records", "from": from_, "to": to, **filters}
+        response = self.client.get("/admin/usage/export", params=query)
+        assert response.status_code == 200, response.text
+        return list(csv.DictReader(StringIO(response.content.decode("utf-8-sig"), newline="")))
 
 
-def ask(client: httpx.Client, question: str, query: dict[str, str]) -> Answer:
-    """The answer with its numbers as they are written: integers, and decimals that no float has touched."""
-    answer = client.get(f"/admin/usage/{question}", params=query)
-    assert answer.status_code == 200, answer.text
-    said: Answer = json.loads(answer.text, parse_float=Decimal)
-    return said
+def get_usage(client: httpx.Client, endpoint: str, query: dict[str, str]) -> Json:
+    """Return the JSON of a usage endpoint, with decimals parsed as Decimal: a float could hide a wrong digit."""
+    response = client.get(f"/admin/usage/{endpoint}", params=query)
+    assert response.status_code == 200, response.text
+    body: Json = json.loads(response.text, parse_float=Decimal)
+    return body
 
 
 def batches(events: list[dict[str, object]]) -> Iterator[bytes]:
@@ -92,47 +81,49 @@ def batches(events: list[dict[str, object]]) -> Iterator[bytes]:
         yield json.dumps(events[begin : begin + BATCH]).encode()
 
 
-def send(client: httpx.Client, body: bytes, **headers: str) -> Answer:
+def send(client: httpx.Client, body: bytes, **headers: str) -> Json:
     headers = {"Content-Type": "application/cloudevents-batch+json", **headers}
-    answer = client.post("/metering/events", content=body, headers=headers)
-    assert answer.status_code == 200, answer.text
-    receipt: Answer = answer.json()
+    response = client.post("/metering/events", content=body, headers=headers)
+    assert response.status_code == 200, response.text
+    receipt: Json = response.json()
     return receipt
 
 
 @contextmanager
 def running_bank(folder: Path) -> Iterator[Bank]:
-    """A server in a folder; the table was ingested by the map, again, and sent as the example makes events of it."""
+    """Run a server that gets every call three times: by the shipped map, by the map again, and as CloudEvents."""
+    table = folder / "bank-calls.tsv"
+    table.write_bytes(gzip.decompress(TABLE.read_bytes()))
     with running_server(folder) as server:
         server.cli("orgs", "add", "bank")
         key = server.cli("keys", "add", "--org", "bank", "--role", "admin")
-        ingest = ("ingest", "--map", str(MAP), "--org", "bank", str(REAL_CALLS))
+        ingest = ("ingest", "--map", str(MAP), "--org", "bank", str(table))
         headers = {"Authorization": f"Bearer {key}"}
         with httpx.Client(base_url=server.url, headers=headers, timeout=60, trust_env=False) as client:
-            first = server.cli(*ingest)
-            after_first = ask(client, "summary", {"from": "1999-02-01", "to": "1999-03-01"})
-            again = server.cli(*ingest)
-            packed = {"Content-Encoding": "gzip"}
-            receipts = [send(client, gzip.compress(body), **packed) for body in batches(shuffled_events())]
-            yield Bank(client, read_calls(REAL_CALLS), first, again, receipts, after_first)
+            first_output = server.cli(*ingest)
+            summary_after_first = get_usage(client, "summary", {"from": "1999-02-01", "to": "1999-03-01"})
+            second_output = server.cli(*ingest)
+            encoding = {"Content-Encoding": "gzip"}
+            receipts = [send(client, gzip.compress(body), **encoding) for body in batches(shuffled_events(table))]
+            yield Bank(client, read_calls(table), first_output, second_output, receipts, summary_after_first)
 
 
-def shuffled_events() -> list[dict[str, object]]:
-    """The events that the example makes of the table, in another order: another reading of it than the map's."""
-    made = subprocess.run([sys.executable, EXAMPLE, REAL_CALLS], capture_output=True, check=True, text=True)
-    events = [json.loads(line) for line in made.stdout.splitlines()]
+def shuffled_events(table: Path) -> list[dict[str, object]]:
+    """Return the events that the example script makes of the table, shuffled. The script does not use the map."""
+    output = subprocess.run([sys.executable, EXAMPLE, table], capture_output=True, check=True, text=True).stdout
+    events = [json.loads(line) for line in output.splitlines()]
     Random(1999).shuffle(events)
     return events
 
 
 def random_windows(seed: int, number: int) -> list[tuple[datetime, datetime]]:
-    """Windows to the second: inside one day, ragged over several, up to a month, and some beside the calls."""
+    """Return windows to the second: within one day, over several days, up to a month; some miss the calls."""
     random = Random(seed)
-    longest_days = (1, 1, 6, 31)
+    max_days = (1, 1, 6, 31)
     windows = []
     for turn in range(number):
         start = datetime(1999, 1, 28, tzinfo=UTC) + timedelta(seconds=random.randrange(22 * 86_400))
-        length = timedelta(seconds=random.randint(1, longest_days[turn % 4] * 86_400))
+        length = timedelta(seconds=random.randint(1, max_days[turn % 4] * 86_400))
         if turn % 4 == 0:
             length = min(length, start.replace(hour=0, minute=0, second=0) + timedelta(days=1) - start)
         windows.append((start, start + length))

@@ -1,7 +1,7 @@
-"""What answers about the bank's calls must say, computed straight from the published table.
+"""The expected figures, computed directly from the bank's table.
 
-Nothing here is shared with talkmeter or the examples: another reading of the file, another arithmetic. A figure is
-counted call by call; minutes, averages and shares are decimals, and no half is lost in their 28 digits.
+This module shares no code with talkmeter or the examples: it reads the file and computes on its own. It counts figures
+call by call. Minutes, averages and shares are decimals of 28 digits, so rounding half up is exact.
 """
 
 from collections import defaultdict
@@ -32,12 +32,12 @@ COMPARED_FIELDS = (
     "chat_duration_ms",
 )
 STATUS = {"AGENT": "completed", "HANG": "unanswered", "PHANTOM": "failed"}
-NOBODY = "NO_SERVER"
+NO_SERVER = "NO_SERVER"
 Figures = dict[str, object]
 
 
 class BankCall(NamedTuple):
-    """One line of the table: when the caller entered, how long somebody served, and how it ended."""
+    """One line of the table: when the call entered, how long the agent spoke, and how the call ended."""
 
     entered: datetime
     served_sec: int
@@ -46,14 +46,14 @@ class BankCall(NamedTuple):
     server: str
 
     def value(self, by: str) -> str | None:
-        """Its value of a split: who served it (None: nobody), or the line it came in by."""
+        """Return the line if `by` is number, else the agent (None for NO_SERVER)."""
         if by == "number":
             return self.line
-        return None if self.server == NOBODY else self.server
+        return None if self.server == NO_SERVER else self.server
 
 
 class Split(NamedTuple):
-    """A question for a breakdown: `order` calls or voice."""
+    """The parameters of a breakdown; `order` is calls or voice."""
 
     by: str
     order: str = "calls"
@@ -63,7 +63,7 @@ class Split(NamedTuple):
 
 
 def read_calls(file: Path) -> list[BankCall]:
-    """Every line of the table but its header."""
+    """Return every line of the table except the header."""
     header, *lines = file.read_text(encoding="ascii").splitlines()
     column = {name: place for place, name in enumerate(header.split("\t"))}
     calls = []
@@ -85,12 +85,12 @@ def read_calls(file: Path) -> list[BankCall]:
 
 
 def inside(calls: list[BankCall], start: datetime, end: datetime) -> list[BankCall]:
-    """The calls of [start, end)."""
+    """Return the calls in [start, end)."""
     return [call for call in calls if start <= call.entered < end]
 
 
 def figures_of(calls: list[BankCall]) -> Figures:
-    """What some calls come to: all are inbound voice calls that have ended and have a duration."""
+    """Return the totals of calls. All are inbound voice calls that have ended and have a duration."""
     seconds = sum(call.served_sec for call in calls)
     return {
         "total_calls": len(calls),
@@ -109,7 +109,7 @@ def figures_of(calls: list[BankCall]) -> Figures:
 
 
 def summary_of(calls: list[BankCall], start: datetime, end: datetime) -> Figures:
-    """Every field of the summary of [start, end) but `last_event_at`."""
+    """Return the summary of [start, end) without `last_event_at`."""
     return {
         "from": written(start),
         "to": written(end),
@@ -127,7 +127,7 @@ def summary_of(calls: list[BankCall], start: datetime, end: datetime) -> Figures
 
 
 def daily_of(calls: list[BankCall], start: datetime, end: datetime) -> list[Figures]:
-    """One point for each UTC day that the window touches, days without a call included, but for `changed_at`."""
+    """Return one point per UTC day of the window, empty days included, without `changed_at`."""
     points: list[Figures] = []
     first = min(call.entered for call in calls).date()
     busy = {call.entered.date() for call in calls}
@@ -143,7 +143,7 @@ def daily_of(calls: list[BankCall], start: datetime, end: datetime) -> list[Figu
                 "workflow_runs": 0,
                 "voice_duration_ms": seconds * 1000,
                 "chat_duration_ms": 0,
-                # A day after the first call is expected to have some; before it nothing was ever missed.
+                # An empty day is suspicious only after the first call.
                 "state": "final" if midnight.date() in busy or midnight.date() < first else "no_data",
             }
         )
@@ -151,7 +151,7 @@ def daily_of(calls: list[BankCall], start: datetime, end: datetime) -> list[Figu
 
 
 def breakdown_of(calls: list[BankCall], start: datetime, end: datetime, split: Split) -> Figures:
-    """The whole breakdown of [start, end); what is compared with lies directly before."""
+    """Return the breakdown of [start, end). It is compared with the window directly before."""
     now, then = inside(calls, start, end), inside(calls, start - (end - start), start)
     groups: defaultdict[str | None, list[BankCall]] = defaultdict(list)
     for call in now:
@@ -160,16 +160,16 @@ def breakdown_of(calls: list[BankCall], start: datetime, end: datetime, split: S
     shown, rest = ranked[: split.limit], ranked[split.limit :]
     windows = {"now": bounds_of(start, end), "then": bounds_of(start - (end - start), start)}
 
-    def part(ours: list[BankCall], earlier: list[BankCall]) -> Figures:
+    def part(current: list[BankCall], earlier: list[BankCall]) -> Figures:
         series = [
-            amount_of(inside(ours, max(start, midnight), min(end, midnight + DAY)), split.order)
+            amount_of(inside(current, max(start, midnight), min(end, midnight + DAY)), split.order)
             for midnight in midnights(start, end)
         ]
         return {
-            **figures_of(ours),
-            "share": share_of(amount_of(ours, split.order), amount_of(now, split.order)),
+            **figures_of(current),
+            "share": share_of(amount_of(current, split.order), amount_of(now, split.order)),
             "series": series if split.daily else None,
-            "comparison": differences_of(ours, earlier) if split.compared else None,
+            "comparison": differences_of(current, earlier) if split.compared else None,
         }
 
     return {
@@ -177,7 +177,7 @@ def breakdown_of(calls: list[BankCall], start: datetime, end: datetime, split: S
         "to": written(end),
         "by": split.by,
         "order": split.order,
-        "starts": [one.date().isoformat() for one in midnights(start, end)] if split.daily else None,
+        "starts": [midnight.date().isoformat() for midnight in midnights(start, end)] if split.daily else None,
         "comparison": {"mode": "previous", **windows} if split.compared else None,
         "rows": [
             {
@@ -198,47 +198,47 @@ def breakdown_of(calls: list[BankCall], start: datetime, end: datetime, split: S
 
 
 def amount_of(calls: list[BankCall], order: str) -> int:
-    """The figure of an order: calls, or milliseconds of voice."""
+    """Return the figure to order by: calls, or milliseconds of voice."""
     return len(calls) if order == "calls" else sum(call.served_sec for call in calls) * 1000
 
 
 def differences_of(now: list[BankCall], then: list[BankCall]) -> dict[str, Figures]:
-    """How the figures differ as they are shown; a percentage has one decimal, and there is none from nothing."""
-    ours, theirs = figures_of(now), figures_of(then)
+    """Return the change of each figure. The percentage has one decimal and is None if the earlier figure is 0."""
+    new_figures, old_figures = figures_of(now), figures_of(then)
     differences: dict[str, Figures] = {}
     for name in COMPARED_FIELDS:
-        new, old = Decimal(str(ours[name])), Decimal(str(theirs[name]))
+        new, old = Decimal(str(new_figures[name])), Decimal(str(old_figures[name]))
         percent = ((new - old) * 100 / old).quantize(Decimal("0.1"), ROUND_HALF_UP) if old else None
         differences[name] = {"now": new, "then": old, "change": new - old, "change_percent": percent}
     return differences
 
 
 def midnights(start: datetime, end: datetime) -> list[datetime]:
-    """The beginning of each UTC day that [start, end) touches."""
+    """Return the start of each UTC day in [start, end)."""
     first = start.replace(hour=0, minute=0, second=0, microsecond=0)
     return [first + number * DAY for number in range((end - first - timedelta(microseconds=1)) // DAY + 1)]
 
 
 def minutes_of(seconds: int) -> Decimal:
-    """Seconds as minutes, two decimals, half up."""
+    """Return seconds as minutes: two decimals, rounded half up."""
     return (Decimal(seconds) / 60).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def average_of(seconds: int, calls: int) -> Decimal:
-    """Seconds a call, one decimal, half up; every call of the table has a duration. 0 where there is no call."""
+    """Return the average seconds per call: one decimal, rounded half up; 0 if there are no calls."""
     return (Decimal(seconds) / calls).quantize(Decimal("0.1"), ROUND_HALF_UP) if calls else Decimal(0)
 
 
-def share_of(part: int, whole: int) -> Decimal:
-    """A part of a whole, four decimals, half up; 0 of nothing."""
-    return (Decimal(part) / whole).quantize(Decimal("0.0001"), ROUND_HALF_UP) if whole else Decimal(0)
+def share_of(part: int, total: int) -> Decimal:
+    """Return part / total: four decimals, rounded half up; 0 if the total is 0."""
+    return (Decimal(part) / total).quantize(Decimal("0.0001"), ROUND_HALF_UP) if total else Decimal(0)
 
 
 def bounds_of(start: datetime, end: datetime) -> dict[str, str]:
-    """A window as the API writes it."""
+    """Return a window in the format of the API."""
     return {"from": written(start), "to": written(end)}
 
 
 def written(instant: datetime) -> str:
-    """A UTC instant of whole seconds as the API writes it."""
+    """Return a UTC instant, to the second, in the format of the API."""
     return instant.strftime("%Y-%m-%dT%H:%M:%SZ")

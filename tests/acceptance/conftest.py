@@ -1,4 +1,4 @@
-"""One server with the bank's calls for all tests of them; they change nothing."""
+"""One server with the bank's calls, shared by all acceptance tests. They only read from it."""
 
 from collections.abc import Iterator
 
