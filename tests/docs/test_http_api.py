@@ -46,7 +46,7 @@ def agents(caller: Organization) -> int:
 def test_every_command_is_answered_as_the_page_says(server: Server, caller: Organization, tmp_path: Path) -> None:
     scopes, *events = [
         *HTTP_API.section("Roles and scopes").blocks("sh"),
-        *HTTP_API.section("The body in its forms").blocks("sh"),
+        *HTTP_API.section("Request formats").blocks("sh"),
     ]
     [snapshot] = HTTP_API.section("Sending the inventory").blocks("sh")
     [question] = HTTP_API.section("Reading usage").blocks("sh")
@@ -60,7 +60,7 @@ def test_every_command_is_answered_as_the_page_says(server: Server, caller: Orga
     assert [said[-1][name] for name in figures] == [1, 120_000, 1, 1, 2]
 
 
-ASKED = ("Comparison", "What drives the usage", "The records behind a number", "Export")
+ASKED = ("Comparison", "Usage breakdown", "Records", "Export")
 
 
 def test_every_question_is_answered_as_the_page_says(server: Server, caller: Organization, tmp_path: Path) -> None:
@@ -94,8 +94,8 @@ def test_the_parameters_are_those_of_the_code(caller: Organization) -> None:
     paths = caller.client.get("/openapi.json").json()["paths"]
     sections = {
         "/admin/usage/summary": "Reading usage",
-        "/admin/usage/breakdown": "What drives the usage",
-        "/admin/usage/records": "The records behind a number",
+        "/admin/usage/breakdown": "Usage breakdown",
+        "/admin/usage/records": "Records",
     }
     for path, title in sections.items():
         described = {one["name"] for one in paths[path]["get"]["parameters"] if one["in"] == "query"}
@@ -187,7 +187,7 @@ def tell(caller: Organization, row: str) -> None:
 
 
 def test_the_inventory_after_each_row_of_the_table_of_floors_is_the_one_it_says(caller: Organization) -> None:
-    rows = COUNTING.section("The inventory and its floors").rows()
+    rows = COUNTING.section("Inventory and snapshots").rows()
     expected = [len(row[1].split(":")[0].split(", ")) for row in rows]
     found = []
     for row in rows:
@@ -198,7 +198,7 @@ def test_the_inventory_after_each_row_of_the_table_of_floors_is_the_one_it_says(
 
 
 def test_the_table_of_floors_ends_alike_from_its_end_to_its_beginning(caller: Organization) -> None:
-    for row in reversed(COUNTING.section("The inventory and its floors").rows()):
+    for row in reversed(COUNTING.section("Inventory and snapshots").rows()):
         tell(caller, row[0])
 
     assert agents(caller) == 1

@@ -125,7 +125,7 @@ def test_the_statuses_of_conversations_and_runs_are_those_of_the_code() -> None:
 def test_the_fields_of_the_summary_are_those_of_the_code() -> None:
     reading = HTTP_API.section("Reading usage")
     listed = {name for row in reading.rows() if len(row) == 3 for name in re.findall(r"`(\w+)`", row[0])}
-    point = reading.prose.split("A point of `daily` has ")[1].split(". ")[0]
+    point = reading.prose.split("An entry of `daily` has ")[1].split(". ")[0]
 
     assert listed == {name.removesuffix("_") for name in Summary.__struct_fields__}
     assert set(re.findall(r"`([a-z_]+)`", point)) == set(Day.__struct_fields__)

@@ -3,7 +3,7 @@
 Stacks name a call by ids of their own and carry those of others. All conversations that share such a name, directly or
 through another one, are one call. One of them is counted: of the side that the organization prefers (the agent stack,
 unless it says otherwise), among these the one that most name, then the smallest id. The others are kept and point at it
-(docs/reference/counting.md, "One call, two sides").
+(docs/reference/counting.md, "Linked calls").
 """
 
 from collections.abc import Iterable, Mapping
