@@ -26,7 +26,7 @@ from talkmeter.ledger.engine import reading
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, present
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import Summary, read_summary
-from tests.postgres import new_database, opened, postgres_server
+from tests.postgres import engine_for, new_database, postgres_server
 
 ROUNDS: Final = 5
 IN_A_ROW: Final = 3
@@ -52,8 +52,8 @@ def measure_year(conversations: int) -> Measured:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(postgres_server(folder))
         ledger, parquet = folder / "talkmeter.db", folder / "conversations.parquet"
-        engine = stack.enter_context(opened(f"sqlite:///{ledger}"))
-        on_server = stack.enter_context(opened(stack.enter_context(new_database(server))))
+        engine = stack.enter_context(engine_for(f"sqlite:///{ledger}"))
+        on_server = stack.enter_context(engine_for(stack.enter_context(new_database(server))))
         for each in (engine, on_server):
             load_year(each, conversations)
             prove(each, conversations)

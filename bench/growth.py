@@ -29,7 +29,7 @@ from talkmeter.usage.matching import Filter
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import read_summary
-from tests.postgres import opened
+from tests.postgres import engine_for
 
 SIZES: Final = (10_000, 100_000, 1_000_000, 10_000_000)
 ORGANIZATIONS: Final = (1, 10, 100, 1_000)
@@ -75,7 +75,7 @@ def _grown(name: str, title: str, loads: Mapping[int, Callable[[Engine], object]
         engines = {}
         for size, load in loads.items():
             folder = stack.enter_context(tempfile.TemporaryDirectory())
-            engines[size] = stack.enter_context(opened(f"sqlite:///{Path(folder) / 'talkmeter.db'}"))
+            engines[size] = stack.enter_context(engine_for(f"sqlite:///{Path(folder) / 'talkmeter.db'}"))
             load(engines[size])
         for measure in _measures():
             found = alternating(

@@ -20,7 +20,7 @@ from bench.timing import alternating, ratio
 from talkmeter import clock
 from talkmeter.ledger.engine import transaction
 from talkmeter.ledger.write import lock_organization, renew_revision
-from tests.postgres import opened
+from tests.postgres import engine_for
 from tests.servers import running_server
 
 REQUESTS: Final = 20
@@ -47,7 +47,7 @@ def measure_http(rounds: int) -> list[Measured]:
     """A table for the year and one for the month."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        engine = stack.enter_context(opened(f"sqlite:///{folder / 'talkmeter.db'}"))
+        engine = stack.enter_context(engine_for(f"sqlite:///{folder / 'talkmeter.db'}"))
         load_year(engine, _CONVERSATIONS)
         server = stack.enter_context(running_server(folder))
         key = server.cli("keys", "add", "--org", LARGE, "--role", "admin")

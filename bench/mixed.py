@@ -17,7 +17,7 @@ from bench.result_table import WORDS, Column, Measured
 from bench.timing import ratio
 from bench.workload import BATCH, Workload
 from talkmeter.period import format_day
-from tests.postgres import opened
+from tests.postgres import engine_for
 from tests.servers import running_server
 
 READERS: Final = 16
@@ -47,7 +47,7 @@ def measure_mixed(batches: int, rounds: int) -> Measured:
     bodies = iter(Workload(2 * batches * (rounds + 1) * BATCH).bodies(0, 2 * batches * (rounds + 1)))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        engine = stack.enter_context(opened(f"sqlite:///{folder / 'talkmeter.db'}"))
+        engine = stack.enter_context(engine_for(f"sqlite:///{folder / 'talkmeter.db'}"))
         load_year(engine, _CONVERSATIONS)
         # No answer is kept, so that each is computed.
         server = stack.enter_context(running_server(folder, answer_bytes="0"))

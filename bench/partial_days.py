@@ -19,7 +19,7 @@ from talkmeter.ledger.engine import reading
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, present
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import Summary, read_summary
-from tests.postgres import opened
+from tests.postgres import engine_for
 
 CONVERSATIONS_A_DAY: Final = 27_000
 DAYS: Final = 10
@@ -32,7 +32,7 @@ _AT_MOST: Final = 40
 def measure_window() -> Measured:
     """Whole days, one cut and two, and the hardest two: at noon, where as much is to be read as ever can be."""
     drawn = random.Random(1)
-    with tempfile.TemporaryDirectory() as name, opened(f"sqlite:///{Path(name) / 'talkmeter.db'}") as engine:
+    with tempfile.TemporaryDirectory() as name, engine_for(f"sqlite:///{Path(name) / 'talkmeter.db'}") as engine:
         load_first_days(engine, CONVERSATIONS_A_DAY * DAYS, DAYS)
         prove(engine, 0)
         measures: dict[str, Callable[[], float]] = {

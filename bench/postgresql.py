@@ -20,7 +20,7 @@ from bench.summary import SUMMARY_COLUMNS, Latency, summary_latency
 from bench.timing import alternating, ratio
 from bench.workload import BATCH, Workload
 from talkmeter.ledger.migrate import migrate
-from tests.postgres import new_database, opened, postgres_server
+from tests.postgres import engine_for, new_database, postgres_server
 
 _COPY: Final = "COPY of the rows alone"
 _EVENTS: Final = "spread over a year in time order, UUID ids, 50 agents, 20 numbers, one organization"
@@ -116,6 +116,6 @@ def _summaries(server: str, conversations: int) -> Measured:
 @contextmanager
 def _database(server: str) -> Iterator[tuple[Path, str, Engine]]:
     """A folder, and an empty ledger in a database of its own."""
-    with tempfile.TemporaryDirectory() as name, new_database(server) as url, opened(url) as engine:
+    with tempfile.TemporaryDirectory() as name, new_database(server) as url, engine_for(url) as engine:
         migrate(engine)
         yield Path(name), url, engine

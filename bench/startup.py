@@ -19,7 +19,7 @@ from bench.timing import alternating, ratio
 from bench.workload import BATCH, Workload
 from talkmeter.period import format_day
 from tests.faults.memory import MIB, memory_of
-from tests.postgres import opened
+from tests.postgres import engine_for
 from tests.servers import TALKMETER, environment_for, free_port, run_cli, running_server
 
 SMALL: Final = 10_000
@@ -66,7 +66,7 @@ class _Ledger:
         self.folder = folder
         self.conversations = conversations
         self.environment = environment_for(folder, {})
-        with opened(self.environment["TALKMETER_DATABASE_URL"]) as engine:
+        with engine_for(self.environment["TALKMETER_DATABASE_URL"]) as engine:
             load_year(engine, conversations)
         self.key = run_cli(folder, self.environment, "keys", "add", "--org", LARGE, "--role", "admin")
         self.sender = run_cli(folder, self.environment, "keys", "add", "--sender")

@@ -11,7 +11,7 @@ from bench.load import LARGE, load_year
 from bench.result_table import Column, Measured
 from bench.workload import AGENTS
 from tests.faults.memory import MIB, memory_of
-from tests.postgres import opened
+from tests.postgres import engine_for
 from tests.servers import environment_for, running_server
 
 REQUESTS: Final = 300
@@ -58,7 +58,7 @@ def measure_summary(conversations: int) -> Measured:
 
 def load(folder: Path, conversations: int, *, agents: int = AGENTS, years: int = 1) -> None:
     """A database with one organization's conversations of some years."""
-    with opened(environment_for(folder, {})["TALKMETER_DATABASE_URL"]) as engine:
+    with engine_for(environment_for(folder, {})["TALKMETER_DATABASE_URL"]) as engine:
         load_year(engine, conversations, small=0, agents=agents, years=years)
 
 

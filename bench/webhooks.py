@@ -13,9 +13,9 @@ from typing import Final
 from bench.http_client import Times, in_turn, run
 from bench.result_table import WORDS, Column, Measured
 from bench.timing import alternating, ratio
-from tests.connectors.connected import Hook, metering
+from tests.connectors.metering_server import Hook, metering_server
 from tests.connectors.signed_samples import SAMPLES
-from tests.connectors.signing import STACKS, signed_request
+from tests.connectors.signing import SIGNERS, signed_request
 from tests.events import conversation
 
 MESSAGES: Final = 200
@@ -38,11 +38,11 @@ _SAMPLES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
 
 def measure_hooks(rounds: int) -> Measured:
     """Every stack's message, one after the other, against an answer that costs nothing."""
-    with tempfile.TemporaryDirectory() as folder, metering(Path(folder)) as meter:
+    with tempfile.TemporaryDirectory() as folder, metering_server(Path(folder)) as meter:
         url = meter.server.url
         live = [b"GET /health/live HTTP/1.1\r\nHost: bench\r\n\r\n"] * MESSAGES
         measures: dict[str, Callable[[], Times]] = {_LIVE: lambda: run(in_turn(url, live, 1))}
-        for name, stack in STACKS.items():
+        for name, stack in SIGNERS.items():
             hook = meter.connect(name, stack.secret)
             measures[name] = partial(_send, hook, _bodies(name))
         found = alternating(measures, rounds, first=1)

@@ -8,10 +8,10 @@ from tempfile import TemporaryDirectory
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from tests.faults.table import rows_of, table_of
+from tests.faults.fault_table import fault_rows, fault_table
 from tests.postgres import new_database, postgres_server
 
-pytest_plugins = ["tests.statements"]
+pytest_plugins = ["tests.citus_plugin"]
 
 MEMORY = Path("/dev/shm")
 
@@ -43,7 +43,7 @@ def postgres_database(postgres: str) -> Iterator[str]:
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     """Print the faults that were made in this run, and what came of them."""
-    rows = rows_of(report for reports in terminalreporter.stats.values() for report in reports)
+    rows = fault_rows(report for reports in terminalreporter.stats.values() for report in reports)
     if rows:
         terminalreporter.section("faults")
-        terminalreporter.write_line(table_of(rows))
+        terminalreporter.write_line(fault_table(rows))

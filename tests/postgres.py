@@ -121,7 +121,7 @@ def _run(place: URL, statement: str, *parameters: object) -> None:
 
 
 @contextmanager
-def opened(url: str) -> Iterator[Engine]:
+def engine_for(url: str) -> Iterator[Engine]:
     """An engine for an address, let go at the end."""
     engine = open_engine(url)
     try:

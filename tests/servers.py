@@ -13,8 +13,9 @@ from pathlib import Path
 
 import httpx
 
-from tests.commands import run_cli_here
-from tests.fresh import lay_fresh_ledger
+from tests import local_http
+from tests.cli_runner import run_cli_in_process
+from tests.sqlite_template import copy_ledger_template
 
 _OWN = Path(sys.executable).with_name("talkmeter")
 TALKMETER = _OWN
@@ -37,7 +38,7 @@ class Server:
 
         In this process, as starting another one takes longer than most tests; unless the server is apart.
         """
-        run = run_cli if self.apart else run_cli_here
+        run = run_cli if self.apart else run_cli_in_process
         return run(self.folder, self.environment, *arguments)
 
     def key(self, org_id: str, *options: str) -> str:
@@ -92,7 +93,7 @@ def launch_server(folder: Path, settings: dict[str, str], beside: Mapping[str, s
     # What tests put before the command leads it to another disk, or takes something from it.
     apart = bool(beside) or TALKMETER != _OWN
     if TALKMETER == _OWN:
-        lay_fresh_ledger(environment["TALKMETER_DATABASE_URL"])
+        copy_ledger_template(environment["TALKMETER_DATABASE_URL"])
     port = free_port()
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
@@ -110,7 +111,7 @@ def start_server(folder: Path, settings: dict[str, str], beside: Mapping[str, st
     """Start a server and wait until it is ready; `beside` are further variables of its environment."""
     server = launch_server(folder, settings, beside)
     deadline = time.monotonic() + START_TIMEOUT_SEC
-    with httpx.Client(verify=False) as client:
+    with local_http.client() as client:
         while time.monotonic() < deadline:
             if server.process.poll() is not None:
                 raise AssertionError(f"the server ended at its start: {server.log()}")

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from tests import local_http
 from tests.acceptance.bank_figures import BankCall, Split, read_calls
 from tests.servers import running_server
 
@@ -99,7 +100,7 @@ def running_bank(folder: Path) -> Iterator[Bank]:
         key = server.cli("keys", "add", "--org", "bank", "--role", "admin")
         ingest = ("ingest", "--map", str(MAP), "--org", "bank", str(table))
         headers = {"Authorization": f"Bearer {key}"}
-        with httpx.Client(base_url=server.url, headers=headers, timeout=60, trust_env=False) as client:
+        with local_http.client(base_url=server.url, headers=headers, timeout=60) as client:
             first_output = server.cli(*ingest)
             summary_after_first = get_usage(client, "summary", {"from": "1999-02-01", "to": "1999-03-01"})
             second_output = server.cli(*ingest)

@@ -14,6 +14,7 @@ from talkmeter import clock
 from talkmeter.ledger.credentials import CredentialKind, issue
 from talkmeter.ledger.engine import open_engine, writing
 from talkmeter.ledger.organizations import add_organization
+from tests import local_http
 from tests.events import Json
 from tests.servers import Server
 
@@ -116,7 +117,7 @@ def client_of(server: Server, key: str | None, **headers: str) -> Iterator[httpx
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     if key is not None:
         sent["Authorization"] = f"Bearer {key}"
-    with httpx.Client(base_url=server.url, headers=sent, timeout=60, verify=False) as client:
+    with local_http.client(base_url=server.url, headers=sent, timeout=60) as client:
         yield client
 
 

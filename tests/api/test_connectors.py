@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-import httpx
 import pytest
 from standardwebhooks import Webhook
 
@@ -15,10 +14,11 @@ from talkmeter.ledger.connectors import disable_connector
 from talkmeter.ledger.engine import writing
 from talkmeter.period import read_instant
 from talkmeter.usage.connectors import MOST_TYPES
+from tests import local_http
 from tests.api.organizations import Answer, client_of, make_credential, make_token, refusal_of
-from tests.clocks import Clock
-from tests.connectors.connected import Hook, Metering, metering
+from tests.connectors.metering_server import Hook, MeteringServer, metering_server
 from tests.events import Json, conversation
+from tests.fake_clock import FakeClock
 
 PATH: Final = "/admin/usage/connectors"
 SECRET: Final = "n8n's particular secret"
@@ -29,8 +29,8 @@ NONE: Final = dict.fromkeys(("accepted", "duplicate", "conflicting", "stale", "q
 class Now(NamedTuple):
     """A server, and its clock."""
 
-    metering: Metering
-    clock: Clock
+    metering: MeteringServer
+    clock: FakeClock
 
     def set(self, instant: str) -> None:
         """Let it be this instant now."""
@@ -40,8 +40,8 @@ class Now(NamedTuple):
 @pytest.fixture(scope="module")
 def now(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Now]:
     folder = tmp_path_factory.mktemp("connectors")
-    clock = Clock(folder)
-    with metering(folder, clock.environment) as running:
+    clock = FakeClock(folder)
+    with metering_server(folder, clock.environment) as running:
         yield Now(running, clock)
 
 
@@ -67,7 +67,7 @@ def told_of(hook: Hook) -> Answer:
 def send(hook: Hook, name: str = "n8n.workflow.success", run: str = "1", secret: str = SECRET, **fields: str) -> int:
     """A message of n8n; the status it is answered with."""
     body = {"id": f"event-{run}", "eventName": name, "ts": "2026-03-02T09:00:00Z", "payload": {"executionId": run}}
-    return httpx.post(hook.url, json={**body, **fields}, headers={HEADER: secret}).status_code
+    return local_http.post(hook.url, json={**body, **fields}, headers={HEADER: secret}).status_code
 
 
 def tell(hook: Hook, number: int, instant: str, *events: Json) -> None:
@@ -77,7 +77,7 @@ def tell(hook: Hook, number: int, instant: str, *events: Json) -> None:
     signature = Webhook(SIGNING).sign(f"msg-{number}", moment, body)
     headers = {"webhook-id": f"msg-{number}", "webhook-timestamp": str(int(moment.timestamp()))}
     sent = {"Content-Type": "application/json", "webhook-signature": signature, **headers}
-    assert httpx.post(hook.url, content=body, headers=sent).is_success
+    assert local_http.post(hook.url, content=body, headers=sent).is_success
 
 
 def test_what_became_of_a_week_of_messages_is_told_day_by_day(now: Now) -> None:

@@ -17,9 +17,10 @@ from talkmeter.ledger.connectors import Tally, add_tallies
 from talkmeter.ledger.engine import writing
 from talkmeter.ledger.statements import OnConflict, insert_rows
 from talkmeter.period import day_of, read_instant
-from tests.clocks import Clock
+from tests import local_http
 from tests.events import Json, conversation, event, run
-from tests.postgres import opened
+from tests.fake_clock import FakeClock
+from tests.postgres import engine_for
 from tests.servers import Server, running_server
 from tools.openapi import OPENAPI, description
 
@@ -90,7 +91,7 @@ def _connect(server: Server) -> None:
         *(one for day in range(12, 19) for one in _told("2b", f"2026-11-{day}", accepted=day)),
         *_told("4d", "2026-11-01", accepted=7),
     ]
-    with opened(server.environment["TALKMETER_DATABASE_URL"]) as engine, writing(engine) as connection:
+    with engine_for(server.environment["TALKMETER_DATABASE_URL"]) as engine, writing(engine) as connection:
         connectors = [(id_, "acme", provider, b"locked", made, until) for id_, provider, until in rows]
         insert_rows(connection, tables.connector, connectors, OnConflict.KEEP)
         add_tallies(connection, told)
@@ -99,7 +100,7 @@ def _connect(server: Server) -> None:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("contract")
-    clock = Clock(folder)
+    clock = FakeClock(folder)
     clock.set(read_instant(NOW) // 1_000_000 - int(time.time()))
     with running_server(folder, clock.environment, plans_url="https://example.com/plans") as server:
         server.cli("orgs", "add", "empty")
@@ -113,9 +114,9 @@ def client(server: Server) -> Iterator[httpx.Client]:
     key = server.cli("keys", "add", "--org", "acme", "--role", "admin")
     token = server.cli("tokens", "add", "--name", "somebody", "--org", "acme", "--org", "empty:viewer")
     events = LEDGER + OF_CONNECTORS
-    httpx.post(f"{server.url}/metering/events", json=events, headers=bearer(key)).raise_for_status()
+    local_http.post(f"{server.url}/metering/events", json=events, headers=bearer(key)).raise_for_status()
     _connect(server)
-    with httpx.Client(base_url=server.url) as client:
+    with local_http.client(base_url=server.url) as client:
         signed_in = client.post("/session", headers={**PAGE, **bearer(token)}).raise_for_status()
         client.headers["Cookie"] = signed_in.headers["set-cookie"].partition(";")[0]
         yield client
@@ -152,7 +153,7 @@ def test_the_summary_of_a_small_ledger(client: httpx.Client) -> None:
 
 def test_the_summary_of_an_organization_never_heard_of(server: Server) -> None:
     key = server.cli("keys", "add", "--org", "empty", "--role", "admin")
-    answer = httpx.get(f"{server.url}/admin/usage/summary", params=WINDOW, headers=bearer(key))
+    answer = local_http.get(f"{server.url}/admin/usage/summary", params=WINDOW, headers=bearer(key))
     agree("summary-empty.json", answer)
 
 
@@ -203,7 +204,7 @@ def test_the_session_of_somebody_signed_in(client: httpx.Client) -> None:
 
 
 def test_the_session_of_nobody(server: Server) -> None:
-    agree("session-signed-out.json", httpx.get(f"{server.url}/session"))
+    agree("session-signed-out.json", local_http.get(f"{server.url}/session"))
 
 
 def test_the_description_that_the_pages_types_are_made_from() -> None:

@@ -21,8 +21,8 @@ from tests.api.exports import EXPORT, csv_rows, export
 from tests.api.organizations import Organization, assert_error, new_organization
 from tests.api.questions import Query, asked
 from tests.api.wire import download
+from tests.event_loop import run_coroutine
 from tests.events import conversation
-from tests.loops import run_to_end
 from tests.servers import Server, running_server
 
 CALLS = 6_000
@@ -202,7 +202,7 @@ def test_more_than_eight_exports_at_once_are_told_to_come_again(exports: Exports
         assert [await content_of(await one) for one in waiting] == [b"x" * 10] * MOST_AT_ONCE
         assert await content_of(await exports.write("acme", writes(10))) == b"x" * 10
 
-    run_to_end(ask())
+    run_coroutine(ask())
 
 
 def test_one_organization_has_half_of_those_that_wait_and_the_others_the_rest(exports: Exports) -> None:
@@ -221,7 +221,7 @@ def test_one_organization_has_half_of_those_that_wait_and_the_others_the_rest(ex
         assert [await content_of(await one) for one in waiting] == [b"x" * 10] * len(waiting)
         assert await content_of(await exports.write("acme", writes(10))) == b"x" * 10
 
-    run_to_end(ask())
+    run_coroutine(ask())
 
 
 def test_a_reader_who_takes_nothing_for_long_loses_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +241,7 @@ def test_a_reader_who_takes_nothing_for_long_loses_the_file(tmp_path: Path, monk
         with pytest.raises(ValueError, match="closed file"):
             await anext(stopped)
 
-    run_to_end(ask())
+    run_coroutine(ask())
     exports.close()
     engine.dispose()
 
@@ -274,7 +274,7 @@ def test_a_caller_who_leaves_before_the_file_is_written_leaves_no_file(exports: 
         gc.collect()
         assert len(await content_of(await exports.write("acme", writes(999)))) == 999
 
-    run_to_end(ask())
+    run_coroutine(ask())
 
 
 def test_a_file_that_is_never_read_is_given_back_with_the_answer_it_was_for(exports: Exports) -> None:
@@ -287,7 +287,7 @@ def test_a_file_that_is_never_read_is_given_back_with_the_answer_it_was_for(expo
         gc.collect()
         assert len(await content_of(await exports.write("acme", writes(1_000)))) == 1_000
 
-    run_to_end(ask())
+    run_coroutine(ask())
 
 
 def test_a_disk_without_room_is_a_507_and_the_room_is_given_back(exports: Exports) -> None:
@@ -300,7 +300,7 @@ def test_a_disk_without_room_is_a_507_and_the_room_is_given_back(exports: Export
                 await exports.write("acme", writes(900, full))
         assert len(await content_of(await exports.write("acme", writes(1_000)))) == 1_000
 
-    run_to_end(ask())
+    run_coroutine(ask())
 
 
 def test_any_other_fault_is_told_as_it_is_and_the_room_is_given_back(exports: Exports) -> None:
@@ -313,7 +313,7 @@ def test_any_other_fault_is_told_as_it_is_and_the_room_is_given_back(exports: Ex
                 await exports.write("acme", writes(900, broken))
         assert len(await content_of(await exports.write("acme", writes(1_000)))) == 1_000
 
-    run_to_end(ask())
+    run_coroutine(ask())
 
 
 def _no_permission() -> None:

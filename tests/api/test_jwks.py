@@ -10,13 +10,13 @@ import pytest
 from talkmeter.api import jwks
 from talkmeter.api.jwks import KeySource, KeysUnreadable, choose_key, usable_keys
 from talkmeter.errors import Unavailable
-from tests.identity import KEYS, RSA_KEY, JwksHandler, key_server, public_jwk
-from tests.loops import run_to_end
+from tests.event_loop import run_coroutine
+from tests.identity_provider import KEYS, RSA_KEY, JwksHandler, jwks_server, public_jwk
 
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[str]:
-    with key_server() as address:
+    with jwks_server() as address:
         yield address
 
 
@@ -32,7 +32,7 @@ def test_keys_are_kept_and_fetched_anew_when_they_are_old(provider: str, monkeyp
             counts.append(JwksHandler.asked - before)
         return counts
 
-    assert run_to_end(use()) == [1, 1, 2]
+    assert run_coroutine(use()) == [1, 1, 2]
 
 
 def test_a_new_key_is_found_when_a_token_names_it(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +45,7 @@ def test_a_new_key_is_found_when_a_token_names_it(provider: str, monkeypatch: py
         monkeypatch.setattr(JwksHandler, "keys", KEYS)
         assert await source.find("ec-1") is not None
 
-    run_to_end(use())
+    run_coroutine(use())
 
 
 def test_many_at_once_fetch_the_keys_once(provider: str) -> None:
@@ -54,7 +54,7 @@ def test_many_at_once_fetch_the_keys_once(provider: str) -> None:
         assert all(await asyncio.gather(*(source.find("rsa-1") for _ in range(20))))
 
     before = JwksHandler.asked
-    run_to_end(use())
+    run_coroutine(use())
     assert JwksHandler.asked - before == 1
 
 
@@ -71,7 +71,7 @@ def test_while_the_provider_is_away_the_keys_at_hand_are_used(provider: str, mon
         with pytest.raises(Unavailable, match="cannot be fetched now"):
             await source.find("rsa-1")
 
-    run_to_end(use())
+    run_coroutine(use())
 
 
 @pytest.mark.parametrize("path", ["/moved", "/slow", "/large"])
@@ -81,7 +81,7 @@ def test_what_is_moved_slow_or_large_is_given_up(provider: str, monkeypatch: pyt
         monkeypatch.setattr(JwksHandler, "body", b" " * (jwks.LARGEST_BYTES + 1))
     started = time.monotonic()
     with pytest.raises(Unavailable, match="cannot be fetched now"):
-        run_to_end(KeySource(f"{provider}{path}").find("rsa-1"))
+        run_coroutine(KeySource(f"{provider}{path}").find("rsa-1"))
     assert time.monotonic() - started < 4
 
 

@@ -14,7 +14,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.identity import (
+from tests import local_http
+from tests.identity_provider import (
     EC_KEY,
     ED_KEY,
     KEYS,
@@ -24,8 +25,8 @@ from tests.identity import (
     WEAK_RSA_KEY,
     JwksHandler,
     PrivateKey,
-    encoded,
-    key_server,
+    base64url,
+    jwks_server,
     public_jwk,
 )
 from tests.servers import Server, running_server
@@ -38,7 +39,7 @@ PAGE = {"Sec-Fetch-Site": "same-origin"}
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[str]:
-    with key_server() as address:
+    with jwks_server() as address:
         yield address
 
 
@@ -68,7 +69,7 @@ def token(key: PrivateKey = RSA_KEY, algorithm: str = "RS256", kid: str | None =
 
 
 def ask(server: Server, jwt_: str, path: str = SUMMARY, **parameters: str) -> httpx.Response:
-    return httpx.get(f"{server.url}{path}", headers={"Authorization": f"Bearer {jwt_}"}, params=parameters)
+    return local_http.get(f"{server.url}{path}", headers={"Authorization": f"Bearer {jwt_}"}, params=parameters)
 
 
 def refused(server: Server, jwt_: str, reason: str) -> None:
@@ -77,7 +78,7 @@ def refused(server: Server, jwt_: str, reason: str) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
     assert reason in answer.json()["detail"]
     assert answer.json()["detail"].endswith(".")
-    signed_in = httpx.post(f"{server.url}/session", headers={**PAGE, "Authorization": f"Bearer {jwt_}"})
+    signed_in = local_http.post(f"{server.url}/session", headers={**PAGE, "Authorization": f"Bearer {jwt_}"})
     assert signed_in.status_code == 401
 
 
@@ -138,13 +139,13 @@ def test_a_token_may_name_several_audiences(server: Server) -> None:
 def test_a_session_begun_with_a_token_never_outlives_it(server: Server) -> None:
     ends = int(time.time()) + 300
     headers = {**PAGE, "Authorization": f"Bearer {token(exp=ends, org_id=['acme', 'globex'])}"}
-    answer = httpx.post(f"{server.url}/session", headers=headers).raise_for_status()
+    answer = local_http.post(f"{server.url}/session", headers=headers).raise_for_status()
     assert int(answer.headers["set-cookie"].partition("Max-Age=")[2].partition(";")[0]) <= 300
     assert time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends)) == answer.json()["expires_at"]
     assert [one["id"] for one in answer.json()["organizations"]] == ["acme", "globex"]
     cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
-    assert httpx.get(f"{server.url}{SUMMARY}?organization_id=globex", headers=cookie).status_code == 200
-    assert httpx.get(f"{server.url}{SUMMARY}?organization_id=initech", headers=cookie).status_code == 403
+    assert local_http.get(f"{server.url}{SUMMARY}?organization_id=globex", headers=cookie).status_code == 200
+    assert local_http.get(f"{server.url}{SUMMARY}?organization_id=initech", headers=cookie).status_code == 403
 
 
 def test_keys_and_tokens_of_our_own_are_taken_beside_them(server: Server) -> None:
@@ -154,17 +155,17 @@ def test_keys_and_tokens_of_our_own_are_taken_beside_them(server: Server) -> Non
 
 def test_a_token_without_a_signature_is_refused(server: Server) -> None:
     for algorithm in ("none", "None", "NONE"):
-        header = encoded(json.dumps({"alg": algorithm, "typ": "JWT", "kid": "rsa-1"}).encode())
-        unsigned = f"{header}.{encoded(json.dumps(claims()).encode())}."
+        header = base64url(json.dumps({"alg": algorithm, "typ": "JWT", "kid": "rsa-1"}).encode())
+        unsigned = f"{header}.{base64url(json.dumps(claims()).encode())}."
         refused(server, unsigned, "algorithm must be one of")
 
 
 def test_a_public_key_passed_off_as_a_symmetric_one_is_refused(server: Server) -> None:
     pem = RSA_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     for algorithm, digest in (("HS256", hashlib.sha256), ("HS512", hashlib.sha512)):
-        header = encoded(json.dumps({"alg": algorithm, "typ": "JWT", "kid": "rsa-1"}).encode())
-        signed = f"{header}.{encoded(json.dumps(claims()).encode())}"
-        forged = f"{signed}.{encoded(hmac.new(pem, signed.encode(), digest).digest())}"
+        header = base64url(json.dumps({"alg": algorithm, "typ": "JWT", "kid": "rsa-1"}).encode())
+        signed = f"{header}.{base64url(json.dumps(claims()).encode())}"
+        forged = f"{signed}.{base64url(hmac.new(pem, signed.encode(), digest).digest())}"
         refused(server, forged, "algorithm must be one of")
 
 
@@ -203,7 +204,7 @@ def test_a_token_that_carries_its_own_key_is_refused(server: Server) -> None:
 
 def test_a_changed_token_is_refused(server: Server) -> None:
     header, _, signature = token().split(".")
-    changed = encoded(json.dumps(claims(org_id="globex")).encode())
+    changed = base64url(json.dumps(claims(org_id="globex")).encode())
     refused(server, f"{header}.{changed}.{signature}", "signature is not that of")
 
 

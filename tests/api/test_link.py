@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from tests import local_http
 from tests.events import conversation
 from tests.servers import TALKMETER, Server, environment_for, free_port, run_cli, running_server
 
@@ -47,7 +48,7 @@ def test_of_many_who_open_one_link_at_once_one_gets_in(server: Server) -> None:
     secret = server.cli("link", "--org", "acme").partition("#sign-in=")[2]
 
     def open_link(_: int) -> int:
-        return httpx.post(f"{server.url}/session", json={"link": secret}, headers=PAGE).status_code
+        return local_http.post(f"{server.url}/session", json={"link": secret}, headers=PAGE).status_code
 
     with ThreadPoolExecutor(8) as pool:
         statuses = sorted(pool.map(open_link, range(8)))
@@ -87,7 +88,7 @@ def test_the_demo_prints_a_link_that_opens_month_to_date(tmp_path: Path) -> None
         assert f"{link.scheme}://{link.netloc}" == url
         assert link.path == "/organization/usage"
         assert link.query == "", "without a range the page opens month to date"
-        answer = httpx.post(f"{url}/session", json={"link": found[2]}, headers=PAGE)
+        answer = local_http.post(f"{url}/session", json={"link": found[2]}, headers=PAGE)
         assert answer.json()["organizations"] == [{"id": "demo", "name": "Fernhill Home Services"}]
     finally:
         process.send_signal(signal.SIGTERM)
@@ -103,6 +104,6 @@ def fill_almost(folder: Path) -> None:
 
 def _is_ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health/ready").is_success
+        return local_http.get(f"{url}/health/ready").is_success
     except httpx.TransportError:
         return False

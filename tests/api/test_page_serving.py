@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
 from talkmeter.api.page import PAGE_FOLDER, POLICY, accepted_encoding
-from tests.made_up_page import serving
+from tests import local_http
+from tests.page_server import running_page_server
 from tests.servers import running_server
 
 SCRIPT = b"console.log('" + b"talkmeter " * 200 + b"')"
@@ -35,7 +35,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     (assets / "main-1a2b.js.map").write_text("{}")
     (assets / "plain-3c4d.css").write_text("body {}")
     (assets / ".hidden.js").write_text("hidden")
-    with serving(folder / "page", folder) as url:
+    with running_page_server(folder / "page", folder) as url:
         yield url
 
 
@@ -66,7 +66,7 @@ def raw(url: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes
     ],
 )
 def test_every_address_below_organization_is_the_page(page: str, path: str) -> None:
-    answer = httpx.get(f"{page}{path}")
+    answer = local_http.get(f"{page}{path}")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"
@@ -74,7 +74,7 @@ def test_every_address_below_organization_is_the_page(page: str, path: str) -> N
 
 
 def test_the_root_leads_to_the_page(page: str) -> None:
-    answer = httpx.get(page)
+    answer = local_http.get(page)
     assert answer.status_code == 302
     assert answer.headers["location"] == "/organization/usage"
 
@@ -82,7 +82,7 @@ def test_the_root_leads_to_the_page(page: str) -> None:
 def test_each_answer_has_a_nonce_of_its_own_in_policy_and_page(page: str) -> None:
     nonces = set()
     for _ in range(3):
-        answer = httpx.get(f"{page}/organization/usage")
+        answer = local_http.get(f"{page}/organization/usage")
         found = re.search(r"'nonce-([A-Za-z0-9_-]{20,})'", answer.headers["content-security-policy"])
         assert found is not None
         nonces.add(found[1])
@@ -93,7 +93,7 @@ def test_each_answer_has_a_nonce_of_its_own_in_policy_and_page(page: str) -> Non
 
 
 def test_the_policy_lets_nothing_in_from_elsewhere_and_forbids_framing(page: str) -> None:
-    policy = httpx.get(f"{page}/organization/usage").headers["content-security-policy"]
+    policy = local_http.get(f"{page}/organization/usage").headers["content-security-policy"]
     directives = dict(directive.strip().split(" ", 1) for directive in policy.split(";"))
     assert directives["default-src"] == "'none'"
     assert directives["script-src"] == directives["connect-src"] == "'self'"
@@ -103,14 +103,14 @@ def test_the_policy_lets_nothing_in_from_elsewhere_and_forbids_framing(page: str
 
 def test_head_answers_like_get_without_a_body(page: str) -> None:
     for path in ("/organization/usage", "/assets/main-1a2b.js"):
-        answer = httpx.head(f"{page}{path}")
+        answer = local_http.head(f"{page}{path}")
         assert answer.status_code == 200
         assert answer.content == b""
 
 
 @pytest.mark.parametrize("path", ["/organization/usage", "/assets/main-1a2b.js", "/assets/none.js", "/", "/session"])
 def test_every_answer_carries_the_security_headers(page: str, path: str) -> None:
-    headers = httpx.get(f"{page}{path}").headers
+    headers = local_http.get(f"{page}{path}").headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["cross-origin-opener-policy"] == "same-origin"
@@ -118,13 +118,13 @@ def test_every_answer_carries_the_security_headers(page: str, path: str) -> None
 
 def test_without_a_build_the_page_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with serving(tmp_path / "empty", tmp_path) as url:
-        answer = httpx.get(f"{url}/organization/usage")
+    with running_page_server(tmp_path / "empty", tmp_path) as url:
+        answer = local_http.get(f"{url}/organization/usage")
         assert answer.status_code == 503
         assert answer.headers["content-type"] == "application/problem+json"
         assert "make install" in answer.json()["detail"]
-        assert httpx.get(f"{url}/assets/main-1a2b.js").status_code == 404
-        assert httpx.get(f"{url}/session").status_code == 200
+        assert local_http.get(f"{url}/assets/main-1a2b.js").status_code == 404
+        assert local_http.get(f"{url}/session").status_code == 200
 
 
 def test_an_asset_may_be_kept_for_ever(page: str) -> None:
@@ -172,7 +172,7 @@ def test_accept_encoding_is_read_as_it_is_meant(header: str, encoding: str | Non
 
 
 def test_a_file_beside_the_page_is_served_and_asked_for_again(page: str) -> None:
-    answer = httpx.get(f"{page}/icon.svg")
+    answer = local_http.get(f"{page}/icon.svg")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "image/svg+xml"
     assert answer.headers["cache-control"] == "no-cache"
@@ -210,12 +210,12 @@ def test_nothing_but_the_pages_own_files_is_served(page: str, path: str) -> None
 
 def test_the_built_page_names_only_assets_that_there_are(tmp_path: Path) -> None:
     with running_server(tmp_path) as server:
-        html = httpx.get(f"{server.url}/organization/usage").text
+        html = local_http.get(f"{server.url}/organization/usage").text
         named = re.findall(r'(?:src|href)="([^"]+)"', html)
         assert named
         assert "__TALKMETER_NONCE__" not in html
         for path in named:
-            answer = httpx.get(f"{server.url}{path}")
+            answer = local_http.get(f"{server.url}{path}")
             assert answer.status_code == 200, path
             assert "immutable" in answer.headers["cache-control"]
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from talkmeter.api.cookie import BELIEVED_SEC
+from tests import local_http
 from tests.events import conversation
 from tests.servers import Server, running_server
 
@@ -41,7 +42,9 @@ def make_link(server: Server, *options: str) -> str:
 
 def sign_in(server: Server, credential: str) -> dict[str, str]:
     """The headers of a browser that signed in by pasting a credential."""
-    return cookie_of(httpx.post(f"{server.url}/session", headers={**PAGE, **bearer(credential)}).raise_for_status())
+    return cookie_of(
+        local_http.post(f"{server.url}/session", headers={**PAGE, **bearer(credential)}).raise_for_status()
+    )
 
 
 def cookie_of(answer: httpx.Response) -> dict[str, str]:
@@ -49,7 +52,7 @@ def cookie_of(answer: httpx.Response) -> dict[str, str]:
 
 
 def get(server: Server, path: str, headers: dict[str, str], **parameters: str) -> httpx.Response:
-    return httpx.get(f"{server.url}{path}", headers=headers, params=parameters)
+    return local_http.get(f"{server.url}{path}", headers=headers, params=parameters)
 
 
 def change_database(server: Server, statement: str, *parameters: object) -> None:
@@ -89,7 +92,7 @@ def ended(server: Server, key: str) -> dict[str, dict[str, str]]:
 
 
 def test_a_link_signs_in(server: Server) -> None:
-    answer = httpx.post(f"{server.url}/session", json={"link": make_link(server)}, headers=PAGE)
+    answer = local_http.post(f"{server.url}/session", json={"link": make_link(server)}, headers=PAGE)
     assert answer.status_code == 200
     state = answer.json()
     assert state["signed_in"] is True
@@ -100,7 +103,7 @@ def test_a_link_signs_in(server: Server) -> None:
 
 
 def test_the_cookie_of_loopback_is_a_secure_host_cookie(server: Server) -> None:
-    answer = httpx.post(f"{server.url}/session", json={"link": make_link(server)}, headers=PAGE)
+    answer = local_http.post(f"{server.url}/session", json={"link": make_link(server)}, headers=PAGE)
     name, _, rest = answer.headers["set-cookie"].partition("=")
     secret, *attributes = rest.split("; ")
     assert name == COOKIE
@@ -116,7 +119,9 @@ def test_the_session_is_stored_as_a_hash_only(server: Server, key: str) -> None:
 
 
 def test_a_viewers_link_has_no_access_to_usage(server: Server) -> None:
-    answer = httpx.post(f"{server.url}/session", json={"link": make_link(server, "--role", "viewer")}, headers=PAGE)
+    answer = local_http.post(
+        f"{server.url}/session", json={"link": make_link(server, "--role", "viewer")}, headers=PAGE
+    )
     assert answer.json()["signed_in"] is True
     assert get(server, SUMMARY, cookie_of(answer)).status_code == 403
     scopes = get(server, "/admin/members/me/scopes", cookie_of(answer)).json()
@@ -126,8 +131,8 @@ def test_a_viewers_link_has_no_access_to_usage(server: Server) -> None:
 
 def test_a_used_link_does_not_sign_in(server: Server) -> None:
     link = make_link(server)
-    assert httpx.post(f"{server.url}/session", json={"link": link}, headers=PAGE).status_code == 200
-    again = httpx.post(f"{server.url}/session", json={"link": link}, headers=PAGE)
+    assert local_http.post(f"{server.url}/session", json={"link": link}, headers=PAGE).status_code == 200
+    again = local_http.post(f"{server.url}/session", json={"link": link}, headers=PAGE)
     assert again.status_code == 401
     assert "works once" in again.json()["detail"]
     assert "set-cookie" not in again.headers
@@ -136,13 +141,13 @@ def test_a_used_link_does_not_sign_in(server: Server) -> None:
 def test_an_expired_link_does_not_sign_in(server: Server) -> None:
     link = make_link(server)
     change_database(server, "UPDATE sign_in_link SET expires_at = ?", time.time_ns() // 1000 - 1)
-    answer = httpx.post(f"{server.url}/session", json={"link": link}, headers=PAGE)
+    answer = local_http.post(f"{server.url}/session", json={"link": link}, headers=PAGE)
     assert answer.status_code == 401
     assert "10 minutes" in answer.json()["detail"]
 
 
 def test_a_link_that_never_was_does_not_sign_in(server: Server) -> None:
-    assert httpx.post(f"{server.url}/session", json={"link": "x" * 43}, headers=PAGE).status_code == 401
+    assert local_http.post(f"{server.url}/session", json={"link": "x" * 43}, headers=PAGE).status_code == 401
 
 
 def test_a_pasted_key_signs_in(server: Server, key: str) -> None:
@@ -150,14 +155,14 @@ def test_a_pasted_key_signs_in(server: Server, key: str) -> None:
 
 
 def test_a_wrong_key_does_not_sign_in(server: Server, key: str) -> None:
-    answer = httpx.post(f"{server.url}/session", headers={**PAGE, **bearer(key[:-3] + "abc")})
+    answer = local_http.post(f"{server.url}/session", headers={**PAGE, **bearer(key[:-3] + "abc")})
     assert answer.status_code == 401
     assert "set-cookie" not in answer.headers
 
 
 def test_a_senders_key_does_not_sign_in(server: Server) -> None:
     sender = server.sender_key()
-    assert httpx.post(f"{server.url}/session", headers={**PAGE, **bearer(sender)}).status_code == 403
+    assert local_http.post(f"{server.url}/session", headers={**PAGE, **bearer(sender)}).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -176,34 +181,34 @@ def test_a_senders_key_does_not_sign_in(server: Server) -> None:
 )
 def test_other_bodies_are_refused_in_a_sentence(server: Server, content: bytes, content_type: str, status: int) -> None:
     headers = {**PAGE, "Content-Type": content_type}
-    answer = httpx.post(f"{server.url}/session", content=content, headers=headers)
+    answer = local_http.post(f"{server.url}/session", content=content, headers=headers)
     assert answer.status_code == status
     assert answer.json()["detail"].endswith(".")
 
 
 def test_a_link_and_a_credential_together_are_refused_and_leave_the_link_unused(server: Server, key: str) -> None:
     link = make_link(server)
-    both = httpx.post(f"{server.url}/session", json={"link": link}, headers={**PAGE, **bearer(key)})
+    both = local_http.post(f"{server.url}/session", json={"link": link}, headers={**PAGE, **bearer(key)})
     assert both.status_code == 422
-    assert httpx.post(f"{server.url}/session", json={"link": link}, headers=PAGE).status_code == 200
+    assert local_http.post(f"{server.url}/session", json={"link": link}, headers=PAGE).status_code == 200
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
 def test_another_site_cannot_sign_a_browser_in(server: Server, key: str, site: str) -> None:
     link = make_link(server)
     headers = {"Sec-Fetch-Site": site, "Origin": server.url}
-    by_link = httpx.post(f"{server.url}/session", json={"link": link}, headers=headers)
-    by_key = httpx.post(f"{server.url}/session", headers={**headers, **bearer(key)})
+    by_link = local_http.post(f"{server.url}/session", json={"link": link}, headers=headers)
+    by_key = local_http.post(f"{server.url}/session", headers={**headers, **bearer(key)})
     for answer in (by_link, by_key):
         assert answer.status_code == 403
         assert "set-cookie" not in answer.headers
-    assert httpx.post(f"{server.url}/session", json={"link": link}, headers=PAGE).status_code == 200
+    assert local_http.post(f"{server.url}/session", json={"link": link}, headers=PAGE).status_code == 200
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
 def test_another_site_cannot_sign_a_browser_out(server: Server, key: str, site: str) -> None:
     cookie = sign_in(server, key)
-    answer = httpx.delete(f"{server.url}/session", headers={**cookie, "Sec-Fetch-Site": site})
+    answer = local_http.delete(f"{server.url}/session", headers={**cookie, "Sec-Fetch-Site": site})
     assert answer.status_code == 403
     assert get(server, SUMMARY, cookie).status_code == 200
 
@@ -213,10 +218,10 @@ def test_a_browser_that_sends_no_fetch_metadata_is_known_by_its_origin(
     server: Server, key: str, origin: str | None
 ) -> None:
     headers = {**bearer(key), **({} if origin is None else {"Origin": origin})}
-    refused = httpx.post(f"{server.url}/session", headers=headers)
+    refused = local_http.post(f"{server.url}/session", headers=headers)
     assert refused.status_code == 403
     assert "TALKMETER_PUBLIC_URL" in refused.json()["detail"]
-    assert httpx.post(f"{server.url}/session", headers={**bearer(key), "Origin": server.url}).status_code == 200
+    assert local_http.post(f"{server.url}/session", headers={**bearer(key), "Origin": server.url}).status_code == 200
 
 
 def test_other_sites_hear_nothing_of_a_session(server: Server, key: str) -> None:
@@ -228,8 +233,8 @@ def test_other_sites_hear_nothing_of_a_session(server: Server, key: str) -> None
 
 def test_a_cookie_does_not_authorize_metering(server: Server, key: str) -> None:
     cookie = {**sign_in(server, key), **PAGE}
-    posted = httpx.post(f"{server.url}/metering/events", json=conversation("forged"), headers=cookie)
-    put = httpx.put(
+    posted = local_http.post(f"{server.url}/metering/events", json=conversation("forged"), headers=cookie)
+    put = local_http.put(
         f"{server.url}/metering/inventory/agent", json={"time": "2026-01-01T00:00:00Z", "items": []}, headers=cookie
     )
     assert posted.status_code == put.status_code == 401
@@ -239,10 +244,10 @@ def test_a_cookie_does_not_authorize_metering(server: Server, key: str) -> None:
 def test_a_cookie_authorizes_get_and_head_below_admin(server: Server, key: str) -> None:
     cookie = sign_in(server, key)
     assert get(server, "/admin/members/me/scopes", cookie).status_code == 200
-    head = httpx.head(f"{server.url}{SUMMARY}", headers=cookie)
+    head = local_http.head(f"{server.url}{SUMMARY}", headers=cookie)
     assert head.status_code == 200
     assert head.content == b""
-    assert httpx.post(f"{server.url}{SUMMARY}", headers=cookie).status_code in (401, 405)
+    assert local_http.post(f"{server.url}{SUMMARY}", headers=cookie).status_code in (401, 405)
 
 
 def test_a_header_goes_before_the_cookie(server: Server, key: str) -> None:
@@ -273,7 +278,7 @@ def test_two_tabs_show_two_organizations_by_one_session(server: Server) -> None:
     for org_id, calls in (("acme-tabs", 1), ("globex-tabs", 2)):
         headers = bearer(server.key(org_id))
         events = [conversation(f"{org_id}-{number}") for number in range(calls)]
-        httpx.post(f"{server.url}/metering/events", json=events, headers=headers).raise_for_status()
+        local_http.post(f"{server.url}/metering/events", json=events, headers=headers).raise_for_status()
     token = server.cli("tokens", "add", "--name", "somebody", "--org", "acme-tabs", "--org", "globex-tabs")
     cookie = sign_in(server, token)
     window = {"from": "2026-03-01", "to": "2026-03-02"}
@@ -306,7 +311,7 @@ def test_a_session_of_several_organizations_must_name_one(server: Server) -> Non
 
 def test_signing_out_ends_the_session_at_once(server: Server, key: str) -> None:
     cookie = sign_in(server, key)
-    answer = httpx.delete(f"{server.url}/session", headers={**cookie, **PAGE})
+    answer = local_http.delete(f"{server.url}/session", headers={**cookie, **PAGE})
     assert answer.status_code == 200
     assert answer.json()["signed_in"] is False
     assert answer.headers["set-cookie"].startswith(f"{COOKIE}=; Max-Age=0; Path=/; Secure;")
@@ -316,12 +321,12 @@ def test_signing_out_ends_the_session_at_once(server: Server, key: str) -> None:
 
 
 def test_signing_out_twice_is_no_error(server: Server) -> None:
-    assert httpx.delete(f"{server.url}/session", headers=PAGE).status_code == 200
+    assert local_http.delete(f"{server.url}/session", headers=PAGE).status_code == 200
 
 
 def test_signing_in_again_ends_the_session_before(server: Server, key: str) -> None:
     before = sign_in(server, key)
-    after = cookie_of(httpx.post(f"{server.url}/session", headers={**PAGE, **bearer(key), **before}))
+    after = cookie_of(local_http.post(f"{server.url}/session", headers={**PAGE, **bearer(key), **before}))
     assert get(server, SUMMARY, before).status_code == 401
     assert get(server, SUMMARY, after).status_code == 200
 
@@ -337,7 +342,7 @@ def test_a_session_is_refused_because(server: Server, ended: dict[str, dict[str,
 
 def test_a_session_ends_with_its_key_at_the_latest(server: Server) -> None:
     key = server.cli("keys", "add", "--org", "acme", "--role", "admin", "--expires", "1")
-    answer = httpx.post(f"{server.url}/session", headers={**PAGE, **bearer(key)})
+    answer = local_http.post(f"{server.url}/session", headers={**PAGE, **bearer(key)})
     assert int(answer.headers["set-cookie"].partition("Max-Age=")[2].partition(";")[0]) <= 86_400
 
 

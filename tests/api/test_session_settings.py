@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import local_http
 from tests.servers import Server, free_port, running_server
 
 SUMMARY = "/admin/usage/summary"
@@ -20,16 +21,16 @@ def cookie_of(answer: httpx.Response) -> dict[str, str]:
 
 
 def get(server: Server, path: str, headers: dict[str, str]) -> httpx.Response:
-    return httpx.get(f"{server.url}{path}", headers=headers)
+    return local_http.get(f"{server.url}{path}", headers=headers)
 
 
 def test_https_has_a_secure_cookie_and_only_its_own_origin(tmp_path: Path) -> None:
     with running_server(tmp_path, public_url="HTTPS://Usage.Example.com:443/") as server:
         key = server.key("acme")
-        local = httpx.post(f"{server.url}/session", headers={**bearer(key), "Origin": server.url})
+        local = local_http.post(f"{server.url}/session", headers={**bearer(key), "Origin": server.url})
         assert local.status_code == 403
         headers = {**bearer(key), "Origin": "https://usage.example.com"}
-        answer = httpx.post(f"{server.url}/session", headers=headers)
+        answer = local_http.post(f"{server.url}/session", headers=headers)
         assert answer.headers["set-cookie"].startswith(f"{COOKIE}=")
         assert "Secure" in answer.headers["set-cookie"]
         assert "Warning" not in server.log()
@@ -39,7 +40,7 @@ def test_https_has_a_secure_cookie_and_only_its_own_origin(tmp_path: Path) -> No
 def test_plain_http_has_a_cookie_that_a_browser_keeps_and_a_warning(tmp_path: Path) -> None:
     with running_server(tmp_path, public_url="http://usage.example.com:8000") as server:
         headers = {**bearer(server.key("acme")), "Origin": "http://usage.example.com:8000"}
-        answer = httpx.post(f"{server.url}/session", headers=headers)
+        answer = local_http.post(f"{server.url}/session", headers=headers)
         name, _, rest = answer.headers["set-cookie"].partition("=")
         assert name == "talkmeter"
         assert "Secure" not in rest
@@ -52,7 +53,7 @@ def test_other_origins_read_with_a_bearer_token_and_never_with_a_cookie(tmp_path
     with running_server(tmp_path, cors_origins=f"{origin}, http://localhost:3000") as server:
         key = server.key("acme")
         asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
-        preflight = httpx.options(f"{server.url}{SUMMARY}", headers=asked)
+        preflight = local_http.options(f"{server.url}{SUMMARY}", headers=asked)
         assert preflight.status_code == 204
         assert preflight.headers["access-control-allow-origin"] == origin
         assert preflight.headers["access-control-allow-headers"] == "Authorization, If-None-Match, X-Anyreach-Org"
@@ -71,7 +72,7 @@ def test_other_origins_read_with_a_bearer_token_and_never_with_a_cookie(tmp_path
             heard = get(server, SUMMARY, {**bearer(key), "Origin": other})
             assert "access-control-allow-origin" not in heard.headers
         for path in ("/session", "/metering/events"):
-            assert "access-control-allow-origin" not in httpx.options(f"{server.url}{path}", headers=asked).headers
+            assert "access-control-allow-origin" not in local_http.options(f"{server.url}{path}", headers=asked).headers
 
 
 @pytest.mark.parametrize(

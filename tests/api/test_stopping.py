@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import local_http
 from tests.api.organizations import (
     EVENTS,
     SUMMARY,
@@ -29,9 +30,9 @@ from tests.api.organizations import (
     receipt_of,
     refusal_of,
 )
-from tests.connectors.connected import metering
+from tests.connectors.metering_server import metering_server
 from tests.events import conversation
-from tests.faults.holds import held
+from tests.faults.locks import write_lock
 from tests.servers import Server, launch_server, start_server, stop_server
 
 ORG_ID = "org-1"
@@ -208,11 +209,11 @@ def test_a_stop_that_a_worker_is_told_while_its_loop_does_not_run_is_heard() -> 
 
 
 def test_a_server_that_cannot_write_what_is_left_at_its_end_says_so(tmp_path: Path) -> None:
-    with metering(tmp_path) as running:
+    with metering_server(tmp_path) as running:
         hook, server = running.connect("signed", "a secret that nobody signs with"), running.server
-        with held(server.environment["TALKMETER_DATABASE_URL"], hook.org_id):
+        with write_lock(server.environment["TALKMETER_DATABASE_URL"], hook.org_id):
             # That a message was refused is counted, but cannot be written while somebody else holds the file.
-            assert httpx.post(hook.url, content=b"{}", timeout=30).status_code == 503
+            assert local_http.post(hook.url, content=b"{}", timeout=30).status_code == 503
             assert stop_server(server) == 1
         assert "The database is busy" in server.log()
         assert "everything accepted is on disk" not in server.log()

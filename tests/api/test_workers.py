@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
 
 from talkmeter.ledger.migrate import migrate
+from tests import local_http
 from tests.events import Json, conversation, run
-from tests.postgres import new_database, opened
+from tests.postgres import engine_for, new_database
 from tests.servers import Server, running_server
 
 SENDERS = 8
@@ -26,7 +26,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             yield running
         return
     with new_database(request.getfixturevalue("postgres")) as url:
-        with opened(url) as engine:
+        with engine_for(url) as engine:
             migrate(engine)
         with running_server(folder, workers="4", database_url=url) as running:
             yield running
@@ -53,7 +53,7 @@ def accepted_by(url: str, key: str, seed: int) -> int:
     accepted = 0
     for begin in range(0, len(events), 20):
         headers = {"Authorization": f"Bearer {key}", "X-Anyreach-Org": ORG}
-        answer = httpx.post(f"{url}/metering/events", json=events[begin : begin + 20], headers=headers, timeout=60)
+        answer = local_http.post(f"{url}/metering/events", json=events[begin : begin + 20], headers=headers, timeout=60)
         assert answer.status_code == 200, answer.text
         accepted += answer.json()["accepted"]
     return accepted
@@ -66,7 +66,7 @@ def test_senders_at_once_on_four_workers_lose_and_double_nothing_and_metrics_tel
 
     reader = server.cli("keys", "add", "--org", ORG, "--role", "admin")
     answers = [
-        httpx.get(
+        local_http.get(
             f"{server.url}/admin/usage/summary",
             params={"from": "2026-03-01", "to": "2026-03-02"},
             headers={"Authorization": f"Bearer {reader}"},
@@ -82,7 +82,7 @@ def test_senders_at_once_on_four_workers_lose_and_double_nothing_and_metrics_tel
         match[1]
         for _ in range(8)
         for match in re.finditer(
-            r'talkmeter_events_total\{outcome="accepted"\} (\S+)', httpx.get(f"{server.url}/metrics").text
+            r'talkmeter_events_total\{outcome="accepted"\} (\S+)', local_http.get(f"{server.url}/metrics").text
         )
     }
     assert said == {f"{float(accepted)}"}

@@ -5,16 +5,16 @@ import shutil
 from collections.abc import Iterator
 from typing import Final
 
-import httpx
 import pytest
 from click.testing import CliRunner
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from talkmeter.api.page import PAGE_FOLDER
 from talkmeter.cli import cli
+from tests import local_http
 from tests.browser.data import ACME, ACME_EVENTS, BUSY, BUSY_EVENTS, LOCKED, NEWBORN, QUIET, QUIET_EVENTS
 from tests.browser.watch import Keys, Visitor
-from tests.connectors.connected import SECRET_KEY
+from tests.connectors.metering_server import SECRET_KEY
 from tests.events import Json
 from tests.servers import Server, running_server
 
@@ -92,7 +92,7 @@ def command(server: Server, *arguments: str) -> str:
 
 def send(server: Server, sender: str, org_id: str, events: list[Json]) -> None:
     """Send events as a platform does; all of them must count."""
-    answer = httpx.post(
+    answer = local_http.post(
         f"{server.url}/metering/events",
         json=events,
         headers={"Authorization": f"Bearer {sender}", "X-Anyreach-Org": org_id},

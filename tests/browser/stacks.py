@@ -15,7 +15,8 @@ from talkmeter import clock
 from talkmeter.ledger.connectors import Tally, add_tallies, disable_connector
 from talkmeter.ledger.engine import writing
 from talkmeter.period import MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR, day_of
-from tests.connectors.connected import Hook, Metering
+from tests import local_http
+from tests.connectors.metering_server import Hook, MeteringServer
 
 PHONES: Final = "phones"
 CARRIER_CALL: Final = "twilio:CA1"
@@ -35,7 +36,7 @@ class Stacks(NamedTuple):
     """Disabled."""
 
 
-def connect_stacks(metering: Metering) -> Stacks:
+def connect_stacks(metering: MeteringServer) -> Stacks:
     """Make the connectors, and let the stacks tell what they have to tell."""
     made = [metering.connect(provider, _SECRET, org_id=PHONES) for provider in Stacks._fields]
     stacks = Stacks(*made)
@@ -71,7 +72,7 @@ def report(call_id: str, carrier: str = "") -> dict[str, object]:
 def _vapi(hook: Hook, message: dict[str, object], secret: str = _SECRET) -> httpx.Response:
     body = json.dumps({"message": message})
     headers = {"Content-Type": "application/json", "X-Vapi-Secret": secret}
-    return httpx.post(hook.url, content=body, headers=headers)
+    return local_http.post(hook.url, content=body, headers=headers)
 
 
 def _twilio(hook: Hook, call: str, status: str, **fields: str) -> None:
@@ -88,7 +89,7 @@ def _twilio(hook: Hook, call: str, status: str, **fields: str) -> None:
     text = hook.url + "".join(name + form[name] for name in sorted(form))
     signature = b64encode(digest(_SECRET.encode(), text.encode(), "sha1")).decode()
     headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": signature}
-    assert httpx.post(hook.url, content=urlencode(form), headers=headers).is_success
+    assert local_http.post(hook.url, content=urlencode(form), headers=headers).is_success
 
 
 def _silence(hook: Hook) -> None:

@@ -10,8 +10,8 @@ from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser.conftest import command
 from tests.browser.stacks import AGENT_CALL, CARRIER_CALL, PHONES, SILENT_HOURS, Stacks, connect_stacks
 from tests.browser.watch import SHIFT, USAGE, Visitor, assert_accessible, card, hold, paste
-from tests.connectors.connected import Metering, database_of
-from tests.postgres import opened
+from tests.connectors.metering_server import MeteringServer, database_of
+from tests.postgres import engine_for
 from tests.servers import Server
 
 CONNECTORS = f"{USAGE}/connectors"
@@ -22,8 +22,8 @@ _OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.cli
 
 @pytest.fixture(scope="module")
 def stacks(server: Server) -> Iterator[Stacks]:
-    with opened(database_of(server)) as engine:
-        yield connect_stacks(Metering(server, engine))
+    with engine_for(database_of(server)) as engine:
+        yield connect_stacks(MeteringServer(server, engine))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tests.commands import finish_here, run_cli_here
+from tests.cli_runner import invoke_in_process, run_cli_in_process
 from tests.events import Json
 from tests.servers import TALKMETER, environment_for
 
@@ -28,13 +28,13 @@ class Terminal:
 
     def run(self, *arguments: str) -> str:
         """What a command prints on stdout; it must succeed."""
-        return run_cli_here(self.folder, self.environment, *arguments)
+        return run_cli_in_process(self.folder, self.environment, *arguments)
 
     def finish(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end, whatever it is."""
         if STAYS in arguments:
             return self.finish_apart(*arguments)
-        return finish_here(self.folder, self.environment, *arguments)
+        return invoke_in_process(self.folder, self.environment, *arguments)
 
     def finish_apart(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """The same in a process of its own."""

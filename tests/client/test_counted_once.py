@@ -5,18 +5,18 @@ import signal
 from datetime import date, timedelta
 from pathlib import Path
 
-import httpx
 import msgspec
 import pytest
 
 from talkmeter.client import Event, Quarantined, conversation, event, workflow_execution
+from tests import local_http
 from tests.client.clients import NOON, QUICK, Make, as_json, call
 from tests.client.processes import sending
 from tests.client.scripted import scripted, silent
 from tests.events import Json
 from tests.faults.rounds import rounds
-from tests.faults.senders import ORG, prove
-from tests.postgres import opened
+from tests.faults.senders import ORG, check_ledger
+from tests.postgres import engine_for
 from tests.servers import Server, start_server, stop_server
 
 KILLS = rounds(4, 40)
@@ -25,15 +25,15 @@ KILLS = rounds(4, 40)
 def summary(server: Server, key: str, day: str | None = "2024-03-01") -> Json:
     """What the organization used on a day of UTC; without one, this month."""
     window = f"?from={day}&to={date.fromisoformat(day) + timedelta(days=1)}" if day else ""
-    asked = httpx.get(f"{server.url}/admin/usage/summary{window}", headers={"Authorization": f"Bearer {key}"})
+    asked = local_http.get(f"{server.url}/admin/usage/summary{window}", headers={"Authorization": f"Bearer {key}"})
     answer: Json = asked.raise_for_status().json()
     return answer
 
 
 def proved(server: Server, journal: list[Event], org_id: str = ORG) -> str:
     """The proof over the ledger of a server."""
-    with opened(server.environment["TALKMETER_DATABASE_URL"]) as engine:
-        return prove(engine, [as_json(one) for one in journal], org_id)
+    with engine_for(server.environment["TALKMETER_DATABASE_URL"]) as engine:
+        return check_ledger(engine, [as_json(one) for one in journal], org_id)
 
 
 def test_what_was_sent_is_counted_once(kind: str, spool: Path, ample_server: Server) -> None:

@@ -16,7 +16,7 @@ from talkmeter.client import AsyncClient, Limits
 from tests.client.clients import QUICK
 from tests.client.test_counted_once import summary
 from tests.docs.documents import Document, read
-from tests.loops import run_to_end
+from tests.event_loop import run_coroutine
 from tests.servers import Server
 
 GUIDE: Document = read("docs/how-to/python-client.md")
@@ -81,7 +81,7 @@ def test_a_job_of_livekit_is_metered(server: Server, tmp_path: Path, monkeypatch
         for callback in ended:
             await callback()
 
-    run_to_end(job())
+    run_coroutine(job())
     figures = summary(server, key, None)
 
     assert (figures["total_calls"], figures["voice_calls"], figures["live_calls"]) == (1, 1, 0)
@@ -111,7 +111,7 @@ def test_a_call_of_pipecat_is_metered(server: Server, spool: Path) -> None:
             await transport.handlers["on_client_connected"](transport, None)
             await transport.handlers["on_client_disconnected"](transport, None)
 
-    run_to_end(call())
+    run_coroutine(call())
     figures = summary(server, key, None)
 
     assert set(transport.handlers) == {"on_client_connected", "on_client_disconnected"}

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from tests.connectors.connected import Hook
 from tests.connectors.made_up_calls import Sent
+from tests.connectors.metering_server import Hook
 from tests.connectors.signing import signed_request
-from tests.loops import run_to_end
+from tests.event_loop import run_coroutine
 
 RETRIES: Final[dict[str, Sequence[float]]] = {
     "twilio": (15.0, 15.0),
@@ -58,7 +58,7 @@ def _attempts(message: Sent, request: bytes, chance: random.Random) -> Iterator[
 
 def deliver(url: str, attempts: Sequence[Delivery], connections: int) -> dict[str, int]:
     """Make all attempts, each connection the next one as soon as it is free; how many were answered with what."""
-    return run_to_end(_deliver(url, attempts, connections))
+    return run_coroutine(_deliver(url, attempts, connections))
 
 
 async def _deliver(url: str, attempts: Sequence[Delivery], connections: int) -> dict[str, int]:

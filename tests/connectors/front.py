@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 
 import httpx
 
+from tests import local_http
+
 
 class Answer(NamedTuple):
     """What is answered."""
@@ -36,7 +38,7 @@ def handed_on_to(url: str) -> Handing:
     """To a server, as it came."""
 
     def handing(path: str, headers: dict[str, str], body: bytes) -> Answer:
-        answer = httpx.post(url + path, content=body, headers=httpx.Headers(headers, encoding="latin-1"))
+        answer = local_http.post(url + path, content=body, headers=httpx.Headers(headers, encoding="latin-1"))
         return Answer(answer.status_code, answer.content, answer.headers.get("content-type", ""))
 
     return handing

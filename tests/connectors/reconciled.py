@@ -12,15 +12,14 @@ from email.utils import format_datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
-import httpx
-
 from talkmeter.ledger.engine import reading
 from talkmeter.period import present, read_instant, read_window
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import Summary, read_summary
-from tests.commands import run_cli_here
-from tests.connectors.connected import Hook, Metering
+from tests import local_http
+from tests.cli_runner import run_cli_in_process
 from tests.connectors.hooks import json_sample
+from tests.connectors.metering_server import Hook, MeteringServer
 from tests.connectors.stack_apis import ACCOUNT, Call, Stack, retell, serving, twilio, vapi
 from tests.servers import TALKMETER
 
@@ -33,7 +32,7 @@ MIDNIGHT: Final = datetime(2026, 3, 1, tzinfo=UTC)
 class Reconciled(NamedTuple):
     """A connector and its stack's API."""
 
-    metering: Metering
+    metering: MeteringServer
     hook: Hook
     stack: Stack
 
@@ -41,7 +40,7 @@ class Reconciled(NamedTuple):
         """Run `talkmeter reconcile` for the day, to its end."""
         command, given = self._command(arguments), self._environment(environment)
         try:
-            said = run_cli_here(self.metering.server.folder, given, *command)
+            said = run_cli_in_process(self.metering.server.folder, given, *command)
         except subprocess.CalledProcessError as ended:
             return subprocess.CompletedProcess(command, ended.returncode, ended.stdout, ended.stderr)
         return subprocess.CompletedProcess(command, 0, said + "\n", "")
@@ -93,7 +92,7 @@ class Reconciled(NamedTuple):
         self._post(*_signed_by_retell(message))
 
     def _post(self, body: bytes, headers: dict[str, str]) -> None:
-        answer = httpx.post(self.hook.url, content=body, headers=headers)
+        answer = local_http.post(self.hook.url, content=body, headers=headers)
         assert answer.is_success, answer.text
 
     def summary(self) -> Summary:
@@ -119,7 +118,7 @@ def agrees(said: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def reconciling(metering: Metering, provider: str, org_id: str = "") -> Iterator[Reconciled]:
+def reconciling(metering: MeteringServer, provider: str, org_id: str = "") -> Iterator[Reconciled]:
     """A connector of a stack, and its API."""
     rule = {"twilio": twilio, "vapi": vapi, "retell": retell}[provider]
     with serving(Stack(API_KEY if provider == "vapi" else KEY, rule)) as stack:

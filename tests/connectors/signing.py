@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import jwt
 from nacl.signing import SigningKey
 
-from tests.connectors.connected import Hook
+from tests.connectors.metering_server import Hook
 from tests.connectors.signed_samples import FORM
 
 _TELNYX_KEY: Final = SigningKey(bytes(range(32)))
@@ -21,7 +21,7 @@ _NONCE: Final = "12345678901234567890"
 Headers = dict[str, str]
 
 
-class Stack(NamedTuple):
+class Signer(NamedTuple):
     """How a stack signs: what its connector is given, and the headers of a body to an address at a second."""
 
     secret: str
@@ -82,22 +82,22 @@ def _signed(_: str, body: bytes, second: int) -> Headers:
     return {"webhook-id": "msg", "webhook-timestamp": str(second), "webhook-signature": f"v1,{signature}"}
 
 
-STACKS: Final[dict[str, Stack]] = {
-    "signed": Stack(_WEBHOOKS_SECRET, _signed),
-    "twilio": Stack(_TEXT_SECRET, _twilio, FORM),
-    "vapi": Stack(_TEXT_SECRET, _vapi),
-    "retell": Stack(_TEXT_SECRET, _retell),
-    "elevenlabs": Stack(_TEXT_SECRET, _elevenlabs),
-    "livekit": Stack(_TEXT_SECRET, _livekit, "application/webhook+json"),
-    "telnyx": Stack(b64encode(bytes(_TELNYX_KEY.verify_key)).decode(), _telnyx),
-    "plivo": Stack(_TEXT_SECRET, _plivo, FORM),
-    "n8n": Stack(_TEXT_SECRET, _n8n),
+SIGNERS: Final[dict[str, Signer]] = {
+    "signed": Signer(_WEBHOOKS_SECRET, _signed),
+    "twilio": Signer(_TEXT_SECRET, _twilio, FORM),
+    "vapi": Signer(_TEXT_SECRET, _vapi),
+    "retell": Signer(_TEXT_SECRET, _retell),
+    "elevenlabs": Signer(_TEXT_SECRET, _elevenlabs),
+    "livekit": Signer(_TEXT_SECRET, _livekit, "application/webhook+json"),
+    "telnyx": Signer(b64encode(bytes(_TELNYX_KEY.verify_key)).decode(), _telnyx),
+    "plivo": Signer(_TEXT_SECRET, _plivo, FORM),
+    "n8n": Signer(_TEXT_SECRET, _n8n),
 }
 
 
 def signed_request(hook: Hook, body: bytes, second: int) -> bytes:
     """A message to a connector as it goes over the wire, signed at a second."""
-    stack = STACKS[hook.provider]
+    stack = SIGNERS[hook.provider]
     headers = {
         "Host": "meter",
         "Content-Type": stack.content_type,

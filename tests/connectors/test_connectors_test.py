@@ -13,9 +13,9 @@ from talkmeter.cli.reaching import try_connector
 from talkmeter.errors import Refused
 from talkmeter.ledger.connectors import Connector, disable_connector, find_connector
 from talkmeter.ledger.engine import reading, writing
-from tests.connectors.connected import Hook, Metering, metering
 from tests.connectors.front import Answer, Front, Handing, front, handed_on_to
-from tests.connectors.signing import STACKS
+from tests.connectors.metering_server import Hook, MeteringServer, metering_server
+from tests.connectors.signing import SIGNERS
 from tests.servers import free_port, run_cli
 
 PAGE: Final = b"<html>Welcome</html>"
@@ -24,7 +24,7 @@ PAGE: Final = b"<html>Welcome</html>"
 class Reached(NamedTuple):
     """A server, and the proxy in front of it at the address that stacks are given."""
 
-    meter: Metering
+    meter: MeteringServer
     front: Front
 
     def through(self, handing: Handing) -> "Reached":
@@ -34,7 +34,7 @@ class Reached(NamedTuple):
 
     def tried(self, hook: Hook, secret: str = "", url: str = "") -> str:
         """What the command would say of a connector; `secret` and `url` in place of the right ones."""
-        return try_connector(connector(hook), url or self.front.url, secret or STACKS[hook.provider].secret)
+        return try_connector(connector(hook), url or self.front.url, secret or SIGNERS[hook.provider].secret)
 
 
 def connector(hook: Hook) -> Connector:
@@ -46,7 +46,7 @@ def connector(hook: Hook) -> Connector:
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reached]:
-    with front() as standing, metering(tmp_path_factory.mktemp("reached"), public_url=standing.url) as meter:
+    with front() as standing, metering_server(tmp_path_factory.mktemp("reached"), public_url=standing.url) as meter:
         yield Reached(meter, standing)
 
 
@@ -55,9 +55,9 @@ def reached(both: Reached) -> Reached:
     return both.through(handed_on_to(both.meter.server.url))
 
 
-@pytest.mark.parametrize("name", [name for name in STACKS if name != "telnyx"])
+@pytest.mark.parametrize("name", [name for name in SIGNERS if name != "telnyx"])
 def test_a_signed_message_to_the_public_address_is_accepted_and_not_counted(reached: Reached, name: str) -> None:
-    hook = reached.meter.connect(name, STACKS[name].secret)
+    hook = reached.meter.connect(name, SIGNERS[name].secret)
 
     said = reached.tried(hook)
 
@@ -71,9 +71,9 @@ def test_a_signed_message_to_the_public_address_is_accepted_and_not_counted(reac
     assert reached.meter.quarantined(hook.org_id) == []
 
 
-@pytest.mark.parametrize("name", [name for name in STACKS if name != "telnyx"])
+@pytest.mark.parametrize("name", [name for name in SIGNERS if name != "telnyx"])
 def test_another_secret_is_not_accepted(reached: Reached, name: str) -> None:
-    hook = reached.meter.connect(name, STACKS[name].secret)
+    hook = reached.meter.connect(name, SIGNERS[name].secret)
     another = "whsec_YW5vdGhlciBzZWNyZXQ=" if name == "signed" else "a wrong one"
 
     with pytest.raises(Refused, match=r"answered 401 in \d+ ms: the signature is not accepted\.") as refused:
@@ -84,7 +84,7 @@ def test_another_secret_is_not_accepted(reached: Reached, name: str) -> None:
 
 
 def test_telnyx_is_reached_and_its_signature_cannot_be_tried(reached: Reached) -> None:
-    said = reached.tried(reached.meter.connect("telnyx", STACKS["telnyx"].secret))
+    said = reached.tried(reached.meter.connect("telnyx", SIGNERS["telnyx"].secret))
     assert said.endswith(
         " ms: the address is reached; the signature cannot be tried, for only Telnyx can sign."
     )  # fmt: skip
@@ -97,7 +97,7 @@ def test_of_two_secrets_the_present_one_is_tried(reached: Reached) -> None:
 
 def test_the_command_prints_the_sentence_and_ends_with_1_where_something_is_wrong(reached: Reached) -> None:
     server = reached.meter.server
-    hook = reached.meter.connect("vapi", STACKS["vapi"].secret)
+    hook = reached.meter.connect("vapi", SIGNERS["vapi"].secret)
     assert "the signature is accepted; nothing was counted." in server.cli("connectors", "test", hook.id)
 
     nobody = f"http://127.0.0.1:{free_port()}"
@@ -110,7 +110,7 @@ def test_the_command_prints_the_sentence_and_ends_with_1_where_something_is_wron
 
 
 def test_a_connector_that_is_disabled_is_not_tried(reached: Reached) -> None:
-    hook = reached.meter.connect("n8n", STACKS["n8n"].secret)
+    hook = reached.meter.connect("n8n", SIGNERS["n8n"].secret)
     with writing(reached.meter.engine) as connection:
         disable_connector(connection, hook.id, clock.now())
     with pytest.raises(Refused, match=r"is disabled: its address takes no message\."):
@@ -118,8 +118,8 @@ def test_a_connector_that_is_disabled_is_not_tried(reached: Reached) -> None:
 
 
 def test_a_server_of_another_database_says_so(reached: Reached, tmp_path_factory: pytest.TempPathFactory) -> None:
-    hook = reached.meter.connect("vapi", STACKS["vapi"].secret)
-    with metering(tmp_path_factory.mktemp("another")) as another:
+    hook = reached.meter.connect("vapi", SIGNERS["vapi"].secret)
+    with metering_server(tmp_path_factory.mktemp("another")) as another:
         reached.through(handed_on_to(another.server.url))
         with pytest.raises(Refused, match=r"answered 404 .*its TALKMETER_DATABASE_URL is another one than here"):
             reached.tried(hook)
@@ -168,14 +168,14 @@ WRONG: Final[dict[str, tuple[Handing, str]]] = {
 @pytest.mark.parametrize("name", ["vapi", "telnyx"])
 def test_what_stands_in_the_way_is_told(reached: Reached, name: str, wrong: str) -> None:
     handing, sentence = WRONG[wrong]
-    hook = reached.through(handing).meter.connect(name, STACKS[name].secret)
+    hook = reached.through(handing).meter.connect(name, SIGNERS[name].secret)
     with pytest.raises(Refused, match=sentence) as refused:
         reached.tried(hook)
     assert refused.value.detail.endswith(".")
 
 
 def test_a_proxy_that_changes_bodies_is_told(reached: Reached) -> None:
-    hook = reached.through(body_rewritten(reached)).meter.connect("elevenlabs", STACKS["elevenlabs"].secret)
+    hook = reached.through(body_rewritten(reached)).meter.connect("elevenlabs", SIGNERS["elevenlabs"].secret)
     with pytest.raises(Refused, match="a proxy must hand on body and headers as they came"):
         reached.tried(hook)
 
@@ -186,13 +186,13 @@ def hanging(*_: object) -> Answer:
 
 def test_an_address_that_does_not_answer_in_time_is_told(reached: Reached, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reaching, "TIMEOUT_SEC", 0.2)
-    hook = reached.through(hanging).meter.connect("vapi", STACKS["vapi"].secret)
+    hook = reached.through(hanging).meter.connect("vapi", SIGNERS["vapi"].secret)
     with pytest.raises(Refused, match=r"did not answer within 0\.2 seconds: .* a firewall or proxy"):
         reached.tried(hook)
 
 
 def test_a_name_that_nobody_has_is_told(reached: Reached) -> None:
-    hook = reached.meter.connect("vapi", STACKS["vapi"].secret)
+    hook = reached.meter.connect("vapi", SIGNERS["vapi"].secret)
     with pytest.raises(
         Refused, match=r"^http://nobody\.invalid/metering/.* cannot be reached \(.*TALKMETER_PUBLIC_URL"
     ):

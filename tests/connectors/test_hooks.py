@@ -17,9 +17,10 @@ from plivo.utils.signature_v3 import construct_post_url, get_signature_v3  # typ
 from talkmeter.api.hooks import HOOKS_PATH
 from talkmeter.ingest.connectors.n8n import HEADER as N8N_HEADER
 from talkmeter.ingest.connectors.registry import PROVIDERS
-from tests.clocks import Clock
-from tests.connectors.connected import PUBLIC_URL, Hook, Metering, metering
+from tests import local_http
+from tests.connectors.metering_server import PUBLIC_URL, Hook, MeteringServer, metering_server
 from tests.connectors.signed_samples import FORM, SAMPLES, Vector
+from tests.fake_clock import FakeClock
 from tests.servers import run_cli
 
 FROZEN: Final = 1_760_000_000
@@ -36,7 +37,7 @@ def post(hook: Hook, vector: Vector, **headers: str) -> httpx.Response:
     """Send a sample as its stack would."""
     body = (SAMPLES / vector.sample).read_bytes()
     sent = {"Content-Type": content_type(vector), **signed(vector, hook.public_url, body), **headers}
-    return httpx.post(hook.url, content=body, headers=sent)
+    return local_http.post(hook.url, content=body, headers=sent)
 
 
 def content_type(vector: Vector) -> str:
@@ -61,12 +62,12 @@ def signed(vector: Vector, url: str, body: bytes) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def frozen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metering]:
+def frozen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MeteringServer]:
     """A server whose clock goes from when the vectors were signed."""
     folder = tmp_path_factory.mktemp("hooks")
-    clock = Clock(folder)
+    clock = FakeClock(folder)
     clock.set(FROZEN - int(time.time()))
-    with metering(folder, clock.environment) as running:
+    with metering_server(folder, clock.environment) as running:
         yield running
 
 
@@ -79,7 +80,9 @@ def of_twilio(secret: str) -> Vector:
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[f"{place} {one.sample}" for place, one in enumerate(VECTORS)])
-def test_a_sample_is_taken_as_its_stack_sends_it_and_again_it_changes_nothing(frozen: Metering, vector: Vector) -> None:
+def test_a_sample_is_taken_as_its_stack_sends_it_and_again_it_changes_nothing(
+    frozen: MeteringServer, vector: Vector
+) -> None:
     hook = frozen.connect(vector.stack, vector.secret or vector.public_key)
 
     for _ in range(2):
@@ -90,7 +93,7 @@ def test_a_sample_is_taken_as_its_stack_sends_it_and_again_it_changes_nothing(fr
     assert frozen.differences(hook.org_id) == []
 
 
-def test_what_is_not_proved_is_a_401_that_says_why_and_counts_nothing(frozen: Metering) -> None:
+def test_what_is_not_proved_is_a_401_that_says_why_and_counts_nothing(frozen: MeteringServer) -> None:
     vector = first("twilio")
     hook = frozen.connect("twilio", vector.secret)
 
@@ -103,21 +106,21 @@ def test_what_is_not_proved_is_a_401_that_says_why_and_counts_nothing(frozen: Me
     assert hook.outcomes(3) == {"rejected": 2, "accepted": 1}
 
 
-def test_an_address_of_no_connector_or_of_another_stack_is_a_404(frozen: Metering) -> None:
+def test_an_address_of_no_connector_or_of_another_stack_is_a_404(frozen: MeteringServer) -> None:
     hook = frozen.connect("twilio", first("twilio").secret)
 
     for path in ("twilio/none", f"vapi/{hook.id}", f"nobody/{hook.id}"):
-        assert httpx.post(f"{frozen.server.url}{HOOKS_PATH}/{path}", content=b"").status_code == 404
+        assert local_http.post(f"{frozen.server.url}{HOOKS_PATH}/{path}", content=b"").status_code == 404
 
 
-def test_two_secrets_are_valid_while_one_is_changed(frozen: Metering) -> None:
+def test_two_secrets_are_valid_while_one_is_changed(frozen: MeteringServer) -> None:
     hook = frozen.connect("twilio", "the second", "the first")
 
     answers = [post(hook, of_twilio(secret)).status_code for secret in ("the first", "the second", "the third")]
     assert answers == [204, 204, 401]
 
 
-def test_a_connector_is_made_shown_given_another_secret_and_ended_by_commands(frozen: Metering) -> None:
+def test_a_connector_is_made_shown_given_another_secret_and_ended_by_commands(frozen: MeteringServer) -> None:
     server = frozen.server
     environment = {**server.environment, "FIRST": "a very particular secret", "SECOND": "its successor", "THIRD": "3"}
 
@@ -149,7 +152,7 @@ def test_a_connector_is_made_shown_given_another_secret_and_ended_by_commands(fr
 
 
 def test_what_cannot_be_understood_is_answered_as_received_and_kept_without_words_and_numbers(
-    frozen: Metering,
+    frozen: MeteringServer,
 ) -> None:
     hook = frozen.connect("n8n", "n8n's secret")
     body = {
@@ -166,7 +169,7 @@ def test_what_cannot_be_understood_is_answered_as_received_and_kept_without_word
             "retryAt": 1_760_000_000_000,
         },
     }
-    answer = httpx.post(hook.url, json=body, headers={N8N_HEADER: "n8n's secret"})
+    answer = local_http.post(hook.url, json=body, headers={N8N_HEADER: "n8n's secret"})
 
     assert answer.status_code == PROVIDERS["n8n"].status
     assert "invalid_data" in frozen.server.cli("quarantine", "list", "--org", hook.org_id)
@@ -178,7 +181,7 @@ def test_what_cannot_be_understood_is_answered_as_received_and_kept_without_word
         assert private not in kept
 
 
-def test_connectors_need_a_key_and_say_how_to_make_one(frozen: Metering) -> None:
+def test_connectors_need_a_key_and_say_how_to_make_one(frozen: MeteringServer) -> None:
     environment = {name: text for name, text in frozen.server.environment.items() if name != "TALKMETER_SECRET_KEY"}
     arguments = ("--org", "x", "--provider", "vapi", "--secret-env", "S")
     with pytest.raises(CalledProcessError, match=r"returned non-zero exit status 1\.") as refused:
@@ -186,10 +189,10 @@ def test_connectors_need_a_key_and_say_how_to_make_one(frozen: Metering) -> None
     assert "openssl rand -base64 32" in refused.value.stderr
 
 
-def test_no_secret_stands_in_the_database_or_the_log(frozen: Metering) -> None:
+def test_no_secret_stands_in_the_database_or_the_log(frozen: MeteringServer) -> None:
     hook = frozen.connect("n8n", "another particular secret")
     for secret in ("another particular secret", "no such secret"):
-        httpx.post(hook.url, content=b"{}", headers={N8N_HEADER: secret})
+        local_http.post(hook.url, content=b"{}", headers={N8N_HEADER: secret})
     hook.outcomes(2)
 
     stored = b"".join(path.read_bytes() for path in frozen.server.folder.glob("talkmeter.db*"))

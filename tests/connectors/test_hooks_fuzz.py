@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from talkmeter.ingest.connectors.registry import PROVIDERS
-from tests.connectors.connected import Hook, Metering, metering
+from tests import local_http
 from tests.connectors.hooks import laws
-from tests.connectors.signing import STACKS
+from tests.connectors.metering_server import Hook, MeteringServer, metering_server
+from tests.connectors.signing import SIGNERS
 from tests.connectors.wild_messages import LARGEST, MOST_FIELDS, PHONE, SPOKEN, bodies
-from tests.faults.sockets import answer_of, connect
+from tests.faults.sockets import connect, read_response
 from tests.servers import Server
 
 SIGNED: Final = 100
@@ -57,15 +57,15 @@ VALUES: Final = (
 
 
 @pytest.fixture(scope="module")
-def meter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metering]:
-    with metering(tmp_path_factory.mktemp("fuzz"), max_body_bytes=str(LARGEST)) as running:
+def meter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MeteringServer]:
+    with metering_server(tmp_path_factory.mktemp("fuzz"), max_body_bytes=str(LARGEST)) as running:
         yield running
         assert running.server.process.poll() is None
 
 
 def assert_well(server: Server) -> None:
     """It is ready, and has neither failed nor told anybody of a caller."""
-    assert httpx.get(f"{server.url}/health/ready").status_code == 200
+    assert local_http.get(f"{server.url}/health/ready").status_code == 200
     log = server.log()
     assert "Traceback" not in log
     for text in PRIVATE:
@@ -81,11 +81,11 @@ def statuses(hook: Hook, body: bytes) -> set[int]:
     return {PROVIDERS[hook.provider].status}
 
 
-@pytest.mark.parametrize("name", STACKS)
+@pytest.mark.parametrize("name", SIGNERS)
 def test_a_wild_message_that_is_signed_is_taken_and_what_is_kept_of_it_tells_of_no_caller(
-    meter: Metering, name: str
+    meter: MeteringServer, name: str
 ) -> None:
-    stack = STACKS[name]
+    stack = SIGNERS[name]
     hook = meter.connect(name, stack.secret)
     address = urlsplit(hook.url)
     connection = http.client.HTTPConnection(address.netloc, timeout=30)
@@ -121,7 +121,7 @@ def unproved(draw: st.DrawFn, name: str, path: str) -> bytes:
     lines = [f"{method} {draw(st.sampled_from(PATHS)).format(path)} HTTP/1.1", "Connection: close"]
     lines.append(f"Content-Length: {len(body)}")
     lines.append(f"Content-Type: {draw(st.sampled_from(CONTENT_TYPES))}")
-    for header in STACKS[name].sign("", b"", 0):
+    for header in SIGNERS[name].sign("", b"", 0):
         lines += [f"{header}: {value}" for value in draw(st.lists(VALUES, max_size=2))]
     lines += draw(st.lists(st.sampled_from(MORE_HEADERS), max_size=2, unique=True))
     if not any(line.startswith("Host") for line in lines):
@@ -129,16 +129,16 @@ def unproved(draw: st.DrawFn, name: str, path: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
-@pytest.mark.parametrize("name", STACKS)
-def test_a_wild_request_that_is_not_proved_is_refused_and_counts_nothing(meter: Metering, name: str) -> None:
-    hook = meter.connect(name, STACKS[name].secret)
+@pytest.mark.parametrize("name", SIGNERS)
+def test_a_wild_request_that_is_not_proved_is_refused_and_counts_nothing(meter: MeteringServer, name: str) -> None:
+    hook = meter.connect(name, SIGNERS[name].secret)
 
     @settings(laws, max_examples=UNPROVED)
     @given(request=unproved(name, hook.path))
     def send(request: bytes) -> None:
         with connect(meter.server) as connection:
             connection.sendall(request)
-            head = answer_of(connection).partition(b"\r\n")[0]
+            head = read_response(connection).partition(b"\r\n")[0]
         # OPTIONS is answered with the methods there are.
         refused = b"HTTP/1.1 204" if request.startswith(b"OPTIONS") and b" 204 " in head else b"HTTP/1.1 4"
         assert head.startswith(refused), head
@@ -149,5 +149,5 @@ def test_a_wild_request_that_is_not_proved_is_refused_and_counts_nothing(meter: 
     assert_well(meter.server)
 
 
-def test_all_that_wild_messages_have_left_is_verified(meter: Metering) -> None:
+def test_all_that_wild_messages_have_left_is_verified(meter: MeteringServer) -> None:
     assert "verified: every daily total is the sum of its records." in meter.server.cli("verify")

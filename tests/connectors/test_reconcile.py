@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,11 +14,12 @@ from talkmeter.reconcile import retell as of_retell
 from talkmeter.reconcile import twilio as of_twilio
 from talkmeter.reconcile import vapi as of_vapi
 from talkmeter.reconcile.lists import CallList
-from tests.connectors.connected import Metering, metering
+from tests import local_http
 from tests.connectors.hooks import laws, wild_bodies
+from tests.connectors.metering_server import MeteringServer, metering_server
 from tests.connectors.reconciled import KEY, Reconciled, call, id_of, reconciling, rfc_2822
 from tests.connectors.stack_apis import ACCOUNT, Stack
-from tests.postgres import opened
+from tests.postgres import engine_for
 
 STACKS = ("twilio", "vapi", "retell")
 LISTS = {one.provider: one for one in (of_twilio.LIST, of_vapi.LIST, of_retell.LIST)}
@@ -29,31 +29,31 @@ WILD = st.one_of(
 
 
 @pytest.fixture(scope="module")
-def meter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metering]:
-    with metering(tmp_path_factory.mktemp("reconcile")) as running:
+def meter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MeteringServer]:
+    with metering_server(tmp_path_factory.mktemp("reconcile")) as running:
         yield running
 
 
 @pytest.fixture
-def twilio(meter: Metering) -> Iterator[Reconciled]:
+def twilio(meter: MeteringServer) -> Iterator[Reconciled]:
     with reconciling(meter, "twilio") as reconciled:
         yield reconciled
 
 
 @pytest.fixture
-def vapi(meter: Metering) -> Iterator[Reconciled]:
+def vapi(meter: MeteringServer) -> Iterator[Reconciled]:
     with reconciling(meter, "vapi") as reconciled:
         yield reconciled
 
 
 @pytest.fixture
-def retell(meter: Metering) -> Iterator[Reconciled]:
+def retell(meter: MeteringServer) -> Iterator[Reconciled]:
     with reconciling(meter, "retell") as reconciled:
         yield reconciled
 
 
 @pytest.fixture(params=STACKS)
-def reconciled(request: pytest.FixtureRequest, meter: Metering) -> Iterator[Reconciled]:
+def reconciled(request: pytest.FixtureRequest, meter: MeteringServer) -> Iterator[Reconciled]:
     """A connector of each stack."""
     with reconciling(meter, request.param) as of_stack:
         yield of_stack
@@ -100,10 +100,13 @@ def test_what_is_missing_extra_or_of_another_length_is_found_and_recorded_once(r
 
 
 def test_on_postgresql_it_is_the_same(postgres_database: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    with opened(postgres_database) as engine:
+    with engine_for(postgres_database) as engine:
         migrate(engine)
     folder = tmp_path_factory.mktemp("postgresql")
-    with metering(folder, database_url=postgres_database) as running, reconciling(running, "twilio") as reconciled:
+    with (
+        metering_server(folder, database_url=postgres_database) as running,
+        reconciling(running, "twilio") as reconciled,
+    ):
         prove_all_differences(reconciled)
 
 
@@ -139,7 +142,9 @@ def test_what_only_the_message_knew_of_a_call_stays(vapi: Reconciled) -> None:
     assert history.count("agent_number +13125550110") == 2
 
 
-def test_a_missed_record_is_the_one_that_the_message_would_have_made(reconciled: Reconciled, meter: Metering) -> None:
+def test_a_missed_record_is_the_one_that_the_message_would_have_made(
+    reconciled: Reconciled, meter: MeteringServer
+) -> None:
     provider = reconciled.hook.provider
     reconciled.stack.calls = [call(provider, 1)]
     reconciled.answer("--apply")
@@ -191,7 +196,7 @@ def test_a_call_that_was_deleted_here_stays_deleted(twilio: Reconciled) -> None:
         "time": "2026-03-02T00:00:00Z", "data": {"id": f"twilio:{sid}"},
     }  # fmt: skip
     headers = {"Authorization": f"Bearer {key}"}
-    assert httpx.post(f"{twilio.metering.server.url}/metering/events", json=event, headers=headers).is_success
+    assert local_http.post(f"{twilio.metering.server.url}/metering/events", json=event, headers=headers).is_success
     twilio.stack.calls = [call("twilio", 1)]
     said = twilio.answer("--apply")
     assert (*counts(said), said["deleted"], said["recorded"]) == (0, 0, 0, 0, 1, 0)
@@ -199,7 +204,7 @@ def test_a_call_that_was_deleted_here_stays_deleted(twilio: Reconciled) -> None:
 
 
 def test_the_line_of_a_call_that_the_agent_stack_told_of_is_linked_and_counted_once(
-    vapi: Reconciled, meter: Metering
+    vapi: Reconciled, meter: MeteringServer
 ) -> None:
     sid = id_of(call("twilio", 1))
     vapi.send(call("vapi", 1, seconds=58, phoneCallProvider="twilio", phoneCallProviderId=sid))
@@ -214,7 +219,9 @@ def test_the_line_of_a_call_that_the_agent_stack_told_of_is_linked_and_counted_o
         assert line.verified()
 
 
-def test_an_agent_stack_that_is_recorded_later_takes_the_call_from_the_line(vapi: Reconciled, meter: Metering) -> None:
+def test_an_agent_stack_that_is_recorded_later_takes_the_call_from_the_line(
+    vapi: Reconciled, meter: MeteringServer
+) -> None:
     sid = id_of(call("twilio", 1))
     with reconciling(meter, "twilio", org_id=vapi.hook.org_id) as line:
         line.send(call("twilio", 1))
@@ -299,7 +306,7 @@ def test_where_nothing_differs_one_line_says_so(twilio: Reconciled) -> None:
     assert (done.returncode, done.stderr, done.stdout) == (0, "", expected)
 
 
-def test_what_is_asked_is_what_the_stack_documents(meter: Metering) -> None:
+def test_what_is_asked_is_what_the_stack_documents(meter: MeteringServer) -> None:
     asked: dict[str, Stack] = {}
     for provider in STACKS:
         with reconciling(meter, provider) as reconciled:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.connectors.connected import Metering, metering
+from tests.connectors.metering_server import MeteringServer, metering_server
 from tests.connectors.reconciled import API_KEY, KEY, Reconciled, call, id_of, reconciling
 from tests.connectors.stack_apis import ACCOUNT, Stack, broken_off, endless, refused, reset, said, serving, twilio
 
@@ -15,13 +15,13 @@ TOO_LARGE = b" " * (33 * 1024 * 1024)
 
 
 @pytest.fixture(scope="module")
-def meter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metering]:
-    with metering(tmp_path_factory.mktemp("faults")) as running:
+def meter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MeteringServer]:
+    with metering_server(tmp_path_factory.mktemp("faults")) as running:
         yield running
 
 
 @pytest.fixture
-def line(meter: Metering) -> Iterator[Reconciled]:
+def line(meter: MeteringServer) -> Iterator[Reconciled]:
     """A connector of Twilio, and one call."""
     with reconciling(meter, "twilio") as reconciled:
         reconciled.stack.calls = [call("twilio", 1)]
@@ -67,7 +67,7 @@ def test_what_was_recorded_before_the_stack_failed_stays_and_the_next_run_goes_o
 @pytest.mark.parametrize(
     ("provider", "title"), [("twilio", "Twilio"), ("vapi", "Vapi"), ("retell", "Retell")], ids=lambda one: one
 )
-def test_a_wrong_key_is_a_sentence_that_does_not_show_it(meter: Metering, provider: str, title: str) -> None:
+def test_a_wrong_key_is_a_sentence_that_does_not_show_it(meter: MeteringServer, provider: str, title: str) -> None:
     with reconciling(meter, provider) as reconciled:
         reconciled.stack.key = "the right one"
         expected = f"{title} does not take this key (401): look at the key and at the account it is of."
@@ -78,7 +78,7 @@ def test_a_wrong_key_is_a_sentence_that_does_not_show_it(meter: Metering, provid
     assert API_KEY.encode() not in stored
 
 
-def test_a_key_of_the_environment_goes_before_the_connectors_secret(meter: Metering) -> None:
+def test_a_key_of_the_environment_goes_before_the_connectors_secret(meter: MeteringServer) -> None:
     with reconciling(meter, "retell") as reconciled:
         reconciled.stack.key = API_KEY
         assert reconciled.finish("--key-env", "API_KEY").returncode == 0
@@ -89,7 +89,7 @@ def test_a_key_of_the_environment_goes_before_the_connectors_secret(meter: Meter
             assert reconciled.refusal("--key-env", "API_KEY", API_KEY=key) == sentence
 
 
-def test_vapi_is_not_asked_without_its_private_key(meter: Metering) -> None:
+def test_vapi_is_not_asked_without_its_private_key(meter: MeteringServer) -> None:
     with reconciling(meter, "vapi") as reconciled:
         assert reconciled.refusal(API_KEY="").startswith("The environment variable API_KEY is not set")
         assert reconciled.stack.asked == []
@@ -149,7 +149,7 @@ def test_an_answer_without_an_end_is_refused_as_it_comes(line: Reconciled) -> No
     assert line.refusal() == "An answer of Twilio is larger than 33,554,432 bytes."
 
 
-def test_where_a_page_is_too_large_fewer_calls_are_asked_for(meter: Metering) -> None:
+def test_where_a_page_is_too_large_fewer_calls_are_asked_for(meter: MeteringServer) -> None:
     with reconciling(meter, "vapi") as reconciled:
         reconciled.stack.calls = [call("vapi", 1, id=f"vapi-{number}") for number in range(30)]
         for number, made in enumerate(reconciled.stack.calls):
@@ -180,7 +180,7 @@ def test_an_answer_that_is_no_list_is_told_in_a_sentence(line: Reconciled, answe
     assert line.refusal().startswith(sentence)
 
 
-def test_a_list_of_vapi_in_another_order_is_refused_for_pages_would_be_lost(meter: Metering) -> None:
+def test_a_list_of_vapi_in_another_order_is_refused_for_pages_would_be_lost(meter: MeteringServer) -> None:
     with reconciling(meter, "vapi") as reconciled:
         calls = [call("vapi", 1), call("vapi", 2)]
         reconciled.stack.plays.append(said(json.dumps(calls).encode()))
@@ -188,14 +188,14 @@ def test_a_list_of_vapi_in_another_order_is_refused_for_pages_would_be_lost(mete
         assert reconciled.refusal() == expected
 
 
-def test_a_page_of_retell_that_promises_more_and_does_not_say_where_is_refused(meter: Metering) -> None:
+def test_a_page_of_retell_that_promises_more_and_does_not_say_where_is_refused(meter: MeteringServer) -> None:
     with reconciling(meter, "retell") as reconciled:
         reconciled.stack.plays.append(said(b'{"items": [], "has_more": true}'))
         assert "pagination_key must be there where has_more is true." in reconciled.refusal()
 
 
 def test_a_connector_of_another_stack_an_unknown_one_and_no_account_are_refused(
-    meter: Metering, line: Reconciled
+    meter: MeteringServer, line: Reconciled
 ) -> None:
     with reconciling(meter, "retell") as retell:
         sentence = f"Connector {retell.hook.id} is one of retell, not of twilio."

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
-import httpx
 import pytest
 
-from tests.connectors.connected import Metering, metering
+from tests import local_http
 from tests.connectors.deliveries import Delivery, deliver, deliveries
 from tests.connectors.made_up_calls import DAYS, Call, Run, made_up_calls, made_up_runs
-from tests.connectors.signing import STACKS
+from tests.connectors.metering_server import MeteringServer, metering_server
+from tests.connectors.signing import SIGNERS
 
 CALLS: Final = 10_000
 RUNS: Final = 300
@@ -24,8 +24,8 @@ WINDOW: Final = {"from": "2026-03-01", "to": "2026-04-15"}
 
 
 @pytest.fixture(scope="module")
-def meter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metering]:
-    with metering(tmp_path_factory.mktemp("simulated")) as running:
+def meter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MeteringServer]:
+    with metering_server(tmp_path_factory.mktemp("simulated")) as running:
         yield running
 
 
@@ -63,25 +63,25 @@ def counted_by_day(calls: list[Call]) -> dict[str, tuple[int, int, int]]:
     return {day: (days[day, 0], days[day, 1], days[day, 2]) for day, _ in days}
 
 
-def summary_of(meter: Metering, key: str) -> tuple[dict[str, Any], bytes]:
+def summary_of(meter: MeteringServer, key: str) -> tuple[dict[str, Any], bytes]:
     """The summary, and it as it was sent."""
     headers = {"Authorization": f"Bearer {key}"}
-    answer = httpx.get(f"{meter.server.url}/admin/usage/summary", params=WINDOW, headers=headers)
+    answer = local_http.get(f"{meter.server.url}/admin/usage/summary", params=WINDOW, headers=headers)
     assert answer.status_code == 200, answer.text
     return answer.json(), answer.content + answer.headers["ETag"].encode()
 
 
-def assert_answered(meter: Metering, attempts: list[Delivery]) -> None:
+def assert_answered(meter: MeteringServer, attempts: list[Delivery]) -> None:
     """Make the attempts; whoever waits for an answer gets the one that the stack wants to hear."""
     answered = deliver(meter.server.url, attempts, CONNECTIONS)
     assert {*answered} == {"200", "204"}, answered
     assert sum(answered.values()) == sum(not attempt.is_lost for attempt in attempts)
 
 
-def test_ten_thousand_calls_told_as_their_stacks_tell_of_them_are_counted_once_each(meter: Metering) -> None:
+def test_ten_thousand_calls_told_as_their_stacks_tell_of_them_are_counted_once_each(meter: MeteringServer) -> None:
     chance = random.Random(SEED)
     calls, runs = made_up_calls(CALLS, chance), [*made_up_runs(RUNS, chance)]
-    hooks = {name: meter.connect(name, stack.secret, org_id=ORGANIZATION) for name, stack in STACKS.items()}
+    hooks = {name: meter.connect(name, stack.secret, org_id=ORGANIZATION) for name, stack in SIGNERS.items()}
     key = meter.server.key(ORGANIZATION)
     messages = [message for told in (calls, runs) for one in told for message in one.messages]
     attempts = deliveries(messages, hooks, chance, int(time.time()))

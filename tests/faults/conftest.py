@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.table import PROPERTY, Tell
+from tests.faults.fault_table import PROPERTY, ReportFault
 
 
 @pytest.fixture
-def tell(record_property: Callable[[str, object], None]) -> Tell:
+def tell(record_property: Callable[[str, object], None]) -> ReportFault:
     """Puts a row into the table at the end of the run."""
 
     def put(fault: str, where: str, rounds: int, found: str) -> None:

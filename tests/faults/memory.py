@@ -28,16 +28,16 @@ def memory_of(server: Server) -> int:
     return sum(map(_held_by, processes_of(server)))
 
 
-class Watched:
+class PeakMemory:
     """The most that was held so far."""
 
     peak = 0
 
 
 @contextmanager
-def watching(server: Server, every_sec: float = 0.1) -> Iterator[Watched]:
+def watch_peak_memory(server: Server, every_sec: float = 0.1) -> Iterator[PeakMemory]:
     """Look at a server's memory again and again."""
-    watched, stop = Watched(), threading.Event()
+    watched, stop = PeakMemory(), threading.Event()
 
     def look() -> None:
         while not stop.wait(every_sec):

@@ -22,6 +22,7 @@ from talkmeter.records import Kind
 from talkmeter.usage.matching import Filter, iterate_records
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import read_summary
+from tests import local_http
 from tests.events import Json, conversation, run
 from tests.laws.ledgers import NOW, plain_json
 from tests.laws.model import ASKED_AT, Model
@@ -29,7 +30,7 @@ from tests.laws.model import ASKED_AT, Model
 ORG: Final = "acme"
 SENDERS: Final = 4
 RECORDS: Final = 10
-PATIENCE_SEC: Final = 60
+WAIT_TIMEOUT_SEC: Final = 60
 DAY: Final = Window(read_instant("2024-03-01T00:00:00Z"), read_instant("2024-03-02T00:00:00Z"))
 assert DAY.end <= ASKED_AT
 
@@ -50,13 +51,13 @@ class Sender(threading.Thread):
     def run(self) -> None:
         """Send until told to stop."""
         batch = 0
-        with httpx.Client(headers=self._headers, timeout=20) as client:
+        with local_http.client(headers=self._headers, timeout=20) as client:
             while not self.stop.is_set():
-                self._send_until_acknowledged(client, told(self._chance, f"{self._number}-{batch}"))
+                self._send_until_acknowledged(client, random_batch(self._chance, f"{self._number}-{batch}"))
                 batch += 1
 
     def _send_until_acknowledged(self, client: httpx.Client, events: list[Json]) -> None:
-        while self.up.wait(PATIENCE_SEC):
+        while self.up.wait(WAIT_TIMEOUT_SEC):
             try:
                 answer = client.post(f"{self.url}/metering/events", json=events)
             except httpx.TransportError:
@@ -101,7 +102,7 @@ class Senders:
     def wait_for_more(self, seconds: float = 0) -> None:
         """Until something more was acknowledged, and some moments longer, so that a fault meets work under way."""
         before = self.acknowledged
-        deadline = time.monotonic() + PATIENCE_SEC
+        deadline = time.monotonic() + WAIT_TIMEOUT_SEC
         while self.acknowledged == before:
             assert time.monotonic() < deadline, "nothing was acknowledged for a minute"
             threading.Event().wait(0.01)
@@ -112,13 +113,13 @@ class Senders:
         for one in self._all:
             one.stop.set()
         for one in self._all:
-            one.join(timeout=2 * PATIENCE_SEC)
+            one.join(timeout=2 * WAIT_TIMEOUT_SEC)
         assert not any(one.is_alive() for one in self._all), "a batch was never acknowledged"
         assert [one.refused for one in self._all] == [[]] * SENDERS
 
 
 @contextmanager
-def sending(url: str, key: str) -> Iterator[Senders]:
+def running_senders(url: str, key: str) -> Iterator[Senders]:
     """Senders at work, which have stopped with everything acknowledged at the end."""
     senders = Senders(key)
     senders.go(url)
@@ -126,7 +127,7 @@ def sending(url: str, key: str) -> Iterator[Senders]:
     senders.end()
 
 
-def told(chance: random.Random, name: str) -> list[Json]:
+def random_batch(chance: random.Random, name: str) -> list[Json]:
     """Calls and runs of one batch: most with two states, in any order, some sent twice."""
     events: list[Json] = []
     for place in range(RECORDS):
@@ -145,7 +146,7 @@ def told(chance: random.Random, name: str) -> list[Json]:
     return events
 
 
-def prove(engine: Engine, journal: list[Json], org_id: str = ORG) -> str:
+def check_ledger(engine: Engine, journal: list[Json], org_id: str = ORG) -> str:
     """Every acknowledged event is counted exactly once, and nothing else: a sentence that says how much that was."""
     model = Model()
     for event in journal:

@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 from tests.faults.memory import processes_of
 from tests.servers import Server
 
-PATIENCE_SEC: Final = 30
+WAIT_TIMEOUT_SEC: Final = 30
 _RESET_AT_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 def connect(server: Server) -> socket.socket:
     """A connection to the server that has said nothing yet."""
     address = urlsplit(server.url)
-    return socket.create_connection((address.hostname, address.port), timeout=PATIENCE_SEC)
+    return socket.create_connection((address.hostname, address.port), timeout=WAIT_TIMEOUT_SEC)
 
 
 def reset(connection: socket.socket) -> None:
@@ -26,13 +26,13 @@ def reset(connection: socket.socket) -> None:
     connection.close()
 
 
-def end(connection: socket.socket) -> None:
+def end_sending(connection: socket.socket) -> None:
     """Say that nothing more will come; to a server that has broken off by itself there is nothing to say."""
     with suppress(OSError):
         connection.shutdown(socket.SHUT_WR)
 
 
-def head_of(key: str, length: int | None, *lines: str) -> bytes:
+def request_head(key: str, length: int | None, *lines: str) -> bytes:
     """The head of a POST of events, with a body of so many bytes (None: in chunks) and further lines."""
     announced = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
     return "\r\n".join(
@@ -48,7 +48,7 @@ def head_of(key: str, length: int | None, *lines: str) -> bytes:
     ).encode()
 
 
-def answer_of(connection: socket.socket) -> bytes:
+def read_response(connection: socket.socket) -> bytes:
     """All that the server still says until it ends the connection; nothing where it breaks off."""
     said = b""
     try:

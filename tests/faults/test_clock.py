@@ -14,12 +14,13 @@ import httpx
 import pytest
 
 from talkmeter.ledger.migrate import migrate
-from tests.clocks import Clock
-from tests.faults.readers import REASONABLE_SEC, reading_beside
+from tests import local_http
+from tests.fake_clock import FakeClock
+from tests.faults.background_reader import MAX_RESPONSE_SEC, background_reader
+from tests.faults.fault_table import ReportFault
 from tests.faults.rounds import rounds
-from tests.faults.senders import ORG, prove, sending
-from tests.faults.table import Tell
-from tests.postgres import opened
+from tests.faults.senders import ORG, check_ledger, running_senders
+from tests.postgres import engine_for
 from tests.servers import Server, running_server
 
 JUMPS: Final = rounds(8, 200)
@@ -37,19 +38,19 @@ pytestmark = pytest.mark.timeout(180 + 2 * JUMPS)
 
 
 @pytest.fixture
-def clock(tmp_path: Path) -> Clock:
+def clock(tmp_path: Path) -> FakeClock:
     folder = tmp_path / "clock"
     folder.mkdir()
-    return Clock(folder)
+    return FakeClock(folder)
 
 
 @pytest.fixture
-def server(tmp_path: Path, clock: Clock) -> Iterator[Server]:
+def server(tmp_path: Path, clock: FakeClock) -> Iterator[Server]:
     with running_server(tmp_path, clock.environment) as running:
         yield running
 
 
-def test_the_clock_of_the_server_is_the_one_that_is_set(server: Server, clock: Clock) -> None:
+def test_the_clock_of_the_server_is_the_one_that_is_set(server: Server, clock: FakeClock) -> None:
     """Else the tests below would prove nothing."""
     with asking(server) as client:
         for days in (1, -1, 0):
@@ -67,22 +68,22 @@ def at_the_right_time(server: Server) -> Server:
 def asking(server: Server) -> httpx.Client:
     """A client with a key of the organization."""
     headers = {"Authorization": f"Bearer {at_the_right_time(server).key(ORG)}"}
-    return httpx.Client(base_url=server.url, headers=headers, timeout=20)
+    return local_http.client(base_url=server.url, headers=headers, timeout=20)
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_numbers_do_not_change_where_the_clock_jumps_by_a_day(
-    database: str, tmp_path: Path, clock: Clock, request: pytest.FixtureRequest, tell: Tell
+    database: str, tmp_path: Path, clock: FakeClock, request: pytest.FixtureRequest, tell: ReportFault
 ) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     if database == "postgresql":
         url = request.getfixturevalue("postgres_database")
     chance = random.Random(JUMPS)
-    with opened(url) as engine:
+    with engine_for(url) as engine:
         migrate(engine)
         with running_server(tmp_path, clock.environment, database_url=url) as server:
             sender, key = at_the_right_time(server).sender_key(), at_the_right_time(server).key(ORG)
-            with sending(server.url, sender) as senders, reading_beside(server, key) as reader:
+            with running_senders(server.url, sender) as senders, background_reader(server, key) as reader:
                 for _ in range(JUMPS):
                     clock.set(chance.choice((-DAY_SEC, 0, DAY_SEC)) + chance.randrange(-HOUR_SEC, HOUR_SEC))
                     senders.wait_for_more(chance.uniform(0.05, 0.2))
@@ -90,7 +91,7 @@ def test_numbers_do_not_change_where_the_clock_jumps_by_a_day(
                 assert_answers_at_hand_are_true(client, clock)
                 assert_pages_hold_each_record_once(client, clock)
             assert "Traceback" not in server.log()
-        found = prove(engine, senders.journal)
+        found = check_ledger(engine, senders.journal)
     tell(
         "clock jumps by a day, back and forth",
         database,
@@ -99,7 +100,7 @@ def test_numbers_do_not_change_where_the_clock_jumps_by_a_day(
     )
 
 
-def assert_answers_at_hand_are_true(client: httpx.Client, clock: Clock) -> None:
+def assert_answers_at_hand_are_true(client: httpx.Client, clock: FakeClock) -> None:
     """What a 304 says still holds is what is answered anew, at whatever time the clock shows."""
     kept = client.get(SUMMARY, params=MARCH)
     for days in (1, -1, 0):
@@ -110,7 +111,7 @@ def assert_answers_at_hand_are_true(client: httpx.Client, clock: Clock) -> None:
         assert (kept if again.status_code == 304 else again).json() == fresh.json()
 
 
-def assert_pages_hold_each_record_once(client: httpx.Client, clock: Clock) -> None:
+def assert_pages_hold_each_record_once(client: httpx.Client, clock: FakeClock) -> None:
     """Pages follow each other, whatever the clock shows between them."""
     listed: list[str] = []
     cursor: dict[str, str] = {}
@@ -128,12 +129,12 @@ def assert_pages_hold_each_record_once(client: httpx.Client, clock: Clock) -> No
 
 def status_of(server: Server, headers: Mapping[str, str]) -> int:
     """What a question with a key or a cookie is answered."""
-    return httpx.get(server.url + SUMMARY, headers=headers, timeout=20, verify=False).status_code
+    return local_http.get(server.url + SUMMARY, headers=headers, timeout=20).status_code
 
 
 def signed_in(server: Server, secret: str) -> httpx.Response:
     """The answer to a browser that opens a sign-in link."""
-    return httpx.post(f"{server.url}/session", json={"link": secret}, headers=PAGE, timeout=20)
+    return local_http.post(f"{server.url}/session", json={"link": secret}, headers=PAGE, timeout=20)
 
 
 def cookie_of(answer: httpx.Response) -> dict[str, str]:
@@ -148,7 +149,7 @@ def link_of(server: Server) -> str:
 
 
 def test_what_was_revoked_left_or_used_up_stays_so_wherever_the_clock_goes(
-    server: Server, clock: Clock, tell: Tell
+    server: Server, clock: FakeClock, tell: ReportFault
 ) -> None:
     ended: list[Mapping[str, str]] = []
     links: list[str] = []
@@ -156,14 +157,14 @@ def test_what_was_revoked_left_or_used_up_stays_so_wherever_the_clock_goes(
         clock.set(days * DAY_SEC)
         key, left = at_the_right_time(server).key(ORG), link_of(server)
         bearer = {"Authorization": f"Bearer {key}"}
-        begun = cookie_of(httpx.post(f"{server.url}/session", headers={**PAGE, **bearer}, timeout=20))
+        begun = cookie_of(local_http.post(f"{server.url}/session", headers={**PAGE, **bearer}, timeout=20))
         cookie = cookie_of(signed_in(server, left))
         assert [status_of(server, one) for one in (bearer, begun, cookie)] == [200, 200, 200]
         server.cli("keys", "revoke", key.removeprefix("ak_").partition(".")[0])
-        assert httpx.delete(f"{server.url}/session", headers={**PAGE, **cookie}, timeout=20).status_code == 200
+        assert local_http.delete(f"{server.url}/session", headers={**PAGE, **cookie}, timeout=20).status_code == 200
         ended += [bearer, begun, cookie]
         links.append(left)
-    acts = time.monotonic() + BELIEVED_SEC + REASONABLE_SEC
+    acts = time.monotonic() + BELIEVED_SEC + MAX_RESPONSE_SEC
     while any(status_of(server, one) != 401 for one in ended):
         assert time.monotonic() < acts, "a revocation does not act in time"
     # Also once all that was believed is forgotten, and the database is asked again.
@@ -178,7 +179,7 @@ def test_what_was_revoked_left_or_used_up_stays_so_wherever_the_clock_goes(
 
 
 def test_a_session_left_alone_ends_though_it_was_used_while_the_clock_was_ahead(
-    server: Server, clock: Clock, tell: Tell
+    server: Server, clock: FakeClock, tell: ReportFault
 ) -> None:
     at_the_right_time(server).cli("orgs", "add", ORG)
     cookie = cookie_of(signed_in(server, link_of(server)))

@@ -13,22 +13,22 @@ from typing import Final
 import httpx
 import pytest
 
-from tests import servers
+from tests import local_http, servers
 from tests.events import Json, conversation
+from tests.faults.background_reader import MAX_RESPONSE_SEC, background_reader
+from tests.faults.fault_table import ReportFault
 from tests.faults.memory import MIB, memory_of, processes_of
-from tests.faults.readers import REASONABLE_SEC, reading_beside
 from tests.faults.rounds import rounds
-from tests.faults.senders import ORG, prove, sending
+from tests.faults.senders import ORG, check_ledger, running_senders
 from tests.faults.sockets import (
-    PATIENCE_SEC,
-    answer_of,
+    WAIT_TIMEOUT_SEC,
     connect,
     open_files,
     open_files_of,
+    read_response,
     reset,
 )
-from tests.faults.table import Tell
-from tests.postgres import opened
+from tests.postgres import engine_for
 from tests.servers import Server, running_server
 
 CONNECTIONS: Final = rounds(1_200, 5_000)
@@ -57,7 +57,7 @@ def wait_until(true: Callable[[], bool], what: str) -> float:
     """Wait until something is true; the seconds it took."""
     began = time.monotonic()
     while not true():
-        assert time.monotonic() < began + PATIENCE_SEC, f"{what} for {PATIENCE_SEC} s"
+        assert time.monotonic() < began + WAIT_TIMEOUT_SEC, f"{what} for {WAIT_TIMEOUT_SEC} s"
         time.sleep(0.05)
     return time.monotonic() - began
 
@@ -67,20 +67,20 @@ def ask_anew(server: Server, key: str, id_: str) -> tuple[list[Json], float]:
     call = conversation(id_, created_at="2024-03-01T10:00:00Z")
     headers = {"Authorization": f"Bearer {key}"}
     began = time.monotonic()
-    sent = httpx.post(f"{server.url}/metering/events", json=[call], headers=headers, timeout=PATIENCE_SEC)
+    sent = local_http.post(f"{server.url}/metering/events", json=[call], headers=headers, timeout=WAIT_TIMEOUT_SEC)
     assert sent.json()["accepted"] == 1, sent.text
-    asked = httpx.get(f"{server.url}/admin/usage/summary", headers=headers, timeout=PATIENCE_SEC)
+    asked = local_http.get(f"{server.url}/admin/usage/summary", headers=headers, timeout=WAIT_TIMEOUT_SEC)
     assert asked.status_code == httpx.codes.OK, asked.text
     return [call], time.monotonic() - began
 
 
-def test_idle_connections_by_the_thousand_hold_up_nobody_and_are_let_go(tmp_path: Path, tell: Tell) -> None:
-    with running_server(tmp_path) as server, opened(server.environment["TALKMETER_DATABASE_URL"]) as engine:
+def test_idle_connections_by_the_thousand_hold_up_nobody_and_are_let_go(tmp_path: Path, tell: ReportFault) -> None:
+    with running_server(tmp_path) as server, engine_for(server.environment["TALKMETER_DATABASE_URL"]) as engine:
         key = server.key(ORG)
         # Connections of the database are opened with the first questions.
         told, _ = ask_anew(server, key, "before")
         sender = server.sender_key()
-        with sending(server.url, sender) as senders, reading_beside(server) as reader, ExitStack() as held:
+        with running_senders(server.url, sender) as senders, background_reader(server) as reader, ExitStack() as held:
             senders.wait_for_more()
             before, memory_before = open_files(server), memory_of(server) / MIB
             idle = [held.enter_context(connect(server)) for _ in range(CONNECTIONS)]
@@ -95,7 +95,7 @@ def test_idle_connections_by_the_thousand_hold_up_nobody_and_are_let_go(tmp_path
             senders.wait_for_more()
         settled = open_files(server)
         assert settled <= before + 10
-        found = prove(engine, senders.journal + told)
+        found = check_ledger(engine, senders.journal + told)
         assert "Traceback" not in server.log()
     tell(
         "idle connections at once",
@@ -106,7 +106,7 @@ def test_idle_connections_by_the_thousand_hold_up_nobody_and_are_let_go(tmp_path
     )
 
 
-def test_a_connection_that_says_nothing_or_not_enough_is_closed_in_time(tmp_path: Path, tell: Tell) -> None:
+def test_a_connection_that_says_nothing_or_not_enough_is_closed_in_time(tmp_path: Path, tell: ReportFault) -> None:
     begun = b"GET /health/live HTTP/1.1\r\nHost: talkmeter\r\n"
     said: dict[str, bytes] = {
         "nothing": b"",
@@ -123,9 +123,9 @@ def test_a_connection_that_says_nothing_or_not_enough_is_closed_in_time(tmp_path
             open_ = {what: held.enter_context(connect(server)) for what in said}
             for what, one in open_.items():
                 one.sendall(said[what])
-            answers = {what: answer_of(one) for what, one in open_.items()}
+            answers = {what: read_response(one) for what, one in open_.items()}
             took = time.monotonic() - began
-        assert took < HEAD_TIMEOUT_SEC + REASONABLE_SEC
+        assert took < HEAD_TIMEOUT_SEC + MAX_RESPONSE_SEC
         answered = {what: answer.split(b" ")[1] for what, answer in answers.items() if answer}
         assert {what: code for what, code in answered.items() if code != b"400"} == {
             "a whole request, and nothing after it": b"200",
@@ -138,7 +138,7 @@ def test_a_connection_that_says_nothing_or_not_enough_is_closed_in_time(tmp_path
 
 @pytest.mark.parametrize("bound", ["setting", "file descriptors"])
 def test_connections_beyond_the_bound_wait_their_turn_and_take_nothing_from_the_database(
-    bound: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: Tell
+    bound: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: ReportFault
 ) -> None:
     settings = {"head_timeout_sec": str(HEAD_TIMEOUT_SEC)}
     if bound == "setting":
@@ -148,10 +148,13 @@ def test_connections_beyond_the_bound_wait_their_turn_and_take_nothing_from_the_
         few.write_text(f'#!/bin/sh\nulimit -n {FEW_FILES} && exec "{servers.TALKMETER}" "$@"\n')
         few.chmod(0o700)
         monkeypatch.setattr(servers, "TALKMETER", few)
-    with running_server(tmp_path, **settings) as server, opened(server.environment["TALKMETER_DATABASE_URL"]) as engine:
+    with (
+        running_server(tmp_path, **settings) as server,
+        engine_for(server.environment["TALKMETER_DATABASE_URL"]) as engine,
+    ):
         assert ("TALKMETER_CONNECTIONS" in server.log()) == (bound == "file descriptors")
         told, _ = ask_anew(server, server.key(ORG), "before")
-        with sending(server.url, server.sender_key()) as senders:
+        with running_senders(server.url, server.sender_key()) as senders:
             senders.wait_for_more()
             with ExitStack() as held:
                 for _ in range(2 * FEW_FILES):
@@ -160,7 +163,7 @@ def test_connections_beyond_the_bound_wait_their_turn_and_take_nothing_from_the_
                 senders.wait_for_more()
                 assert max(map(open_files_of, processes_of(server))) < FEW_FILES
             senders.wait_for_more()
-        found = prove(engine, senders.journal + told)
+        found = check_ledger(engine, senders.journal + told)
         assert "Traceback" not in server.log()
         assert '"level": "error"' not in server.log()
     tell(f"more connections than the bound ({bound})", "sqlite", 2 * FEW_FILES, found)

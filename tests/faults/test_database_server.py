@@ -17,10 +17,11 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from talkmeter.ledger.migrate import migrate
+from tests import local_http
+from tests.faults.fault_table import ReportFault
 from tests.faults.rounds import rounds
-from tests.faults.senders import ORG, prove, sending
-from tests.faults.table import Tell
-from tests.postgres import new_database, opened, startable_server
+from tests.faults.senders import ORG, check_ledger, running_senders
+from tests.postgres import engine_for, new_database, startable_server
 from tests.servers import Server, running_server
 
 if TYPE_CHECKING:
@@ -44,14 +45,14 @@ def database_server(memory: Path) -> Iterator["PostgresServer"]:
 
 @pytest.fixture
 def url(database_server: "PostgresServer") -> Iterator[str]:
-    with new_database(database_server.get_uri()) as url, opened(url) as engine:
+    with new_database(database_server.get_uri()) as url, engine_for(url) as engine:
         migrate(engine)
         yield url
 
 
 def prove_in(url: str, journal: list[dict[str, object]]) -> str:
-    with opened(url) as engine:
-        return prove(engine, journal)
+    with engine_for(url) as engine:
+        return check_ledger(engine, journal)
 
 
 def kill_all(server: "PostgresServer") -> None:
@@ -88,14 +89,14 @@ def test_what_was_acknowledged_is_counted_once_whenever_postgresql_ends_and_star
     database_server: "PostgresServer",
     url: str,
     tmp_path: Path,
-    tell: Tell,
+    tell: ReportFault,
     fault: str,
     end: Callable[["PostgresServer"], None],
     times: int,
 ) -> None:
     chance = random.Random(times)
     with running_server(tmp_path, database_url=url) as server:
-        with sending(server.url, server.sender_key()) as senders:
+        with running_senders(server.url, server.sender_key()) as senders:
             for _ in range(times):
                 senders.wait_for_more(chance.uniform(0.05, 0.4))
                 end(database_server)
@@ -106,14 +107,14 @@ def test_what_was_acknowledged_is_counted_once_whenever_postgresql_ends_and_star
 
 
 def test_connections_that_are_cut_in_the_middle_of_transactions_lose_and_double_nothing(
-    url: str, tmp_path: Path, tell: Tell
+    url: str, tmp_path: Path, tell: ReportFault
 ) -> None:
     cut = 0
     with (
         running_server(tmp_path, database_url=url) as server,
         psycopg.connect(url, autocommit=True) as admin,
     ):
-        with sending(server.url, server.sender_key()) as senders:
+        with running_senders(server.url, server.sender_key()) as senders:
             while cut < CUTS:
                 cut += len(
                     admin.execute(
@@ -128,11 +129,11 @@ def test_connections_that_are_cut_in_the_middle_of_transactions_lose_and_double_
 
 
 def test_readers_and_writers_without_a_free_connection_are_told_to_come_again(
-    url: str, tmp_path: Path, tell: Tell
+    url: str, tmp_path: Path, tell: ReportFault
 ) -> None:
     with running_server(tmp_path, database_url=url) as server:
         reader, sender = server.key(ORG), server.sender_key()
-        with sending(server.url, sender) as senders, ThreadPoolExecutor(READERS) as pool:
+        with running_senders(server.url, sender) as senders, ThreadPoolExecutor(READERS) as pool:
             senders.wait_for_more()
             with psycopg.connect(url) as holder:
                 holder.execute("LOCK TABLE usage_daily IN ACCESS EXCLUSIVE MODE")
@@ -153,7 +154,9 @@ def test_readers_and_writers_without_a_free_connection_are_told_to_come_again(
     tell("every connection of the pool in use", "postgresql", 1, prove_in(url, senders.journal))
 
 
-def test_a_server_that_gives_no_more_connections_is_a_503_until_it_does(url: str, tmp_path: Path, tell: Tell) -> None:
+def test_a_server_that_gives_no_more_connections_is_a_503_until_it_does(
+    url: str, tmp_path: Path, tell: ReportFault
+) -> None:
     role = f"limited_{make_url(url).database}"
     with psycopg.connect(url, autocommit=True) as admin:
         admin.execute(f"CREATE ROLE {role} LOGIN")
@@ -164,7 +167,7 @@ def test_a_server_that_gives_no_more_connections_is_a_503_until_it_does(url: str
             admin.execute(f"ALTER ROLE {role} CONNECTION LIMIT 0")
             admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (role,))
             refused = [ask(server.url, reader) for _ in range(5)]
-            with sending(server.url, sender) as senders:
+            with running_senders(server.url, sender) as senders:
                 threading.Event().wait(1)
                 assert senders.acknowledged == 0
                 admin.execute(f"ALTER ROLE {role} CONNECTION LIMIT -1")
@@ -185,7 +188,7 @@ def test_a_server_that_gives_no_more_connections_is_a_503_until_it_does(url: str
 
 def ask(url: str, key: str) -> httpx.Response:
     """A summary that no ETag answers."""
-    return httpx.get(
+    return local_http.get(
         f"{url}/admin/usage/summary",
         params={"from": "2024-03-01", "to": "2024-03-02"},
         headers={"Authorization": f"Bearer {key}"},

@@ -21,14 +21,15 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from talkmeter.ledger.migrate import migrate
+from tests import local_http
 from tests.events import Json, conversation
+from tests.faults.fault_table import ReportFault
 from tests.faults.memory import processes_of
-from tests.faults.probes import PROBE, acknowledged_calls, probing
+from tests.faults.probe_sender import PROBE_ORG, acknowledged_calls, probe_sender
 from tests.faults.rounds import rounds
-from tests.faults.senders import ORG, prove, sending
+from tests.faults.senders import ORG, check_ledger, running_senders
 from tests.faults.small_disks import SmallDisk, run_inside, small_disk
-from tests.faults.table import Tell
-from tests.postgres import bundled_server, opened
+from tests.postgres import bundled_server, engine_for
 from tests.servers import Server, running_server
 
 ROUNDS: Final = rounds(2, 30)
@@ -76,7 +77,7 @@ def fill_again_and_again(server: Server, disk: SmallDisk) -> tuple[list[Json], l
     chance = random.Random(ROUNDS)
     key = server.sender_key()
     refused = 0
-    with probing(server, key) as probe, sending(server.url, key) as senders:
+    with probe_sender(server, key) as probe, running_senders(server.url, key) as senders:
         for _ in range(ROUNDS):
             senders.wait_for_more(chance.uniform(0, 0.2))
             disk.fill(chance.randrange(SPARE))
@@ -88,7 +89,7 @@ def fill_again_and_again(server: Server, disk: SmallDisk) -> tuple[list[Json], l
                     assert_says_full(answer)
                     refused += 1
                 assert probe.calls() == acknowledged_calls(probe.journal)
-            assert httpx.get(f"{server.url}/health/ready").is_success
+            assert local_http.get(f"{server.url}/health/ready").is_success
             disk.empty()
             senders.wait_for_more()
             assert probe.send().status_code == 200
@@ -96,7 +97,7 @@ def fill_again_and_again(server: Server, disk: SmallDisk) -> tuple[list[Json], l
 
 
 def test_a_full_disk_of_sqlite_is_told_and_all_goes_on_when_there_is_room(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: Tell
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: ReportFault
 ) -> None:
     with small_disk(tmp_path / "disk", MEBIBYTES) as disk:
         run_inside(monkeypatch, tmp_path, disk.enter)
@@ -104,9 +105,9 @@ def test_a_full_disk_of_sqlite_is_told_and_all_goes_on_when_there_is_room(
             journal, probed, refused = fill_again_and_again(server, disk)
             assert server.cli("verify")
         copy = taken_out(disk, tmp_path / "copy")
-    with opened(f"sqlite:///{copy}") as engine:
-        prove(engine, probed, PROBE)
-        tell("disk full, then room again", "sqlite", ROUNDS, f"{prove(engine, journal)}; {refused} x 507 seen")
+    with engine_for(f"sqlite:///{copy}") as engine:
+        check_ledger(engine, probed, PROBE_ORG)
+        tell("disk full, then room again", "sqlite", ROUNDS, f"{check_ledger(engine, journal)}; {refused} x 507 seen")
 
 
 @contextmanager
@@ -122,7 +123,9 @@ def database_on(disk: SmallDisk, server: str) -> Iterator[str]:
             connection.execute("DROP TABLESPACE small")
 
 
-def test_a_full_disk_of_postgresql_is_told_and_all_goes_on_when_there_is_room(tmp_path: Path, tell: Tell) -> None:
+def test_a_full_disk_of_postgresql_is_told_and_all_goes_on_when_there_is_room(
+    tmp_path: Path, tell: ReportFault
+) -> None:
     # A server of this test's own: nobody else's is given a disk that goes away.
     with TemporaryDirectory(prefix="talkmeter-") as place, bundled_server(Path(place)) as postgres:
         with psycopg.connect(postgres) as connection:
@@ -130,26 +133,26 @@ def test_a_full_disk_of_postgresql_is_told_and_all_goes_on_when_there_is_room(tm
         with (
             small_disk(Path(place, "disk"), MEBIBYTES, Path(folder).stat().st_uid) as disk,
             database_on(disk, postgres) as url,
-            opened(url) as engine,
+            engine_for(url) as engine,
         ):
             migrate(engine)
             with running_server(tmp_path, database_url=url) as server:
                 journal, probed, refused = fill_again_and_again(server, disk)
                 assert server.cli("verify")
-            prove(engine, probed, PROBE)
-            found = f"{prove(engine, journal)}; {refused} x 507 seen"
+            check_ledger(engine, probed, PROBE_ORG)
+            found = f"{check_ledger(engine, journal)}; {refused} x 507 seen"
     tell("disk full, then room again", "postgresql", ROUNDS, found)
 
 
 def test_a_disk_that_is_full_where_the_index_of_the_log_must_grow_is_told_as_full(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: Tell
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: ReportFault
 ) -> None:
     with small_disk(tmp_path / "disk", 64) as disk:
         run_inside(monkeypatch, tmp_path, disk.enter)
         log, index = disk.outside / "ledger.db-wal", disk.outside / "ledger.db-shm"
         with (
             running_server(tmp_path, database_url=f"sqlite:///{disk.folder / 'ledger.db'}") as server,
-            probing(server, server.sender_key()) as probe,
+            probe_sender(server, server.sender_key()) as probe,
         ):
             while frames_of(log) < INDEXED_BY_THE_FIRST_PIECE - 150:
                 assert probe.send().status_code == 200
@@ -170,8 +173,8 @@ def test_a_disk_that_is_full_where_the_index_of_the_log_must_grow_is_told_as_ful
             assert answer.status_code == 507
             assert probe.send().status_code == 200
         copy = taken_out(disk, tmp_path / "copy")
-    with opened(f"sqlite:///{copy}") as engine:
-        tell("disk full while the index of the log grows", "sqlite", 1, prove(engine, probe.journal, PROBE))
+    with engine_for(f"sqlite:///{copy}") as engine:
+        tell("disk full while the index of the log grows", "sqlite", 1, check_ledger(engine, probe.journal, PROBE_ORG))
 
 
 def test_a_server_does_not_start_on_a_full_disk_without_saying_so(
@@ -190,13 +193,13 @@ def test_a_server_does_not_start_on_a_full_disk_without_saying_so(
             assert server.cli("verify")
 
 
-def test_a_file_that_may_not_grow_is_a_503_and_all_goes_on_when_it_may(tmp_path: Path, tell: Tell) -> None:
+def test_a_file_that_may_not_grow_is_a_503_and_all_goes_on_when_it_may(tmp_path: Path, tell: ReportFault) -> None:
     """SQLite tells a limit of a file's size, or of a quota, in the words of a broken disk; the log has them."""
     file = tmp_path / "talkmeter.db"
     with running_server(tmp_path) as server:
         key = server.sender_key()
         refused = 0
-        with probing(server, key) as probe, sending(server.url, key) as senders:
+        with probe_sender(server, key) as probe, running_senders(server.url, key) as senders:
             for _ in range(ROUNDS):
                 senders.wait_for_more()
                 limit(server, Path(f"{file}-wal").stat().st_size + SPARE)
@@ -210,9 +213,9 @@ def test_a_file_that_may_not_grow_is_a_503_and_all_goes_on_when_it_may(tmp_path:
                 senders.wait_for_more()
         assert "disk I/O error" in server.log()
     assert_sound(file)
-    with opened(f"sqlite:///{file}") as engine:
-        prove(engine, probe.journal, PROBE)
-        found = f"{prove(engine, senders.journal, ORG)}; {refused} x 503 seen"
+    with engine_for(f"sqlite:///{file}") as engine:
+        check_ledger(engine, probe.journal, PROBE_ORG)
+        found = f"{check_ledger(engine, senders.journal, ORG)}; {refused} x 503 seen"
     tell("a limit of the file's size is met, then lifted", "sqlite", ROUNDS, found)
 
 

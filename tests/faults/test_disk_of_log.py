@@ -15,13 +15,13 @@ import pytest
 
 from talkmeter.ledger.migrate import migrate
 from tests.events import conversation
+from tests.faults.fault_table import ReportFault
 from tests.faults.memory import MIB
-from tests.faults.probes import PROBE, probing
+from tests.faults.probe_sender import PROBE_ORG, probe_sender
 from tests.faults.rounds import rounds
-from tests.faults.senders import PATIENCE_SEC, prove, sending
+from tests.faults.senders import WAIT_TIMEOUT_SEC, check_ledger, running_senders
 from tests.faults.small_disks import SmallDisk, small_disk
-from tests.faults.table import Tell
-from tests.postgres import opened, startable_server
+from tests.postgres import engine_for, startable_server
 from tests.servers import running_server
 
 if TYPE_CHECKING:
@@ -57,11 +57,13 @@ def nearly_fill_log(url: str) -> None:
 
 
 def wait_until_it_has_stopped(process: psutil.Process) -> None:
-    gone, _ = psutil.wait_procs([process], timeout=PATIENCE_SEC)
+    gone, _ = psutil.wait_procs([process], timeout=WAIT_TIMEOUT_SEC)
     assert gone, "PostgreSQL went on without room for its log"
 
 
-def test_senders_wait_for_a_postgresql_that_stopped_for_want_of_room_for_its_log(tmp_path: Path, tell: Tell) -> None:
+def test_senders_wait_for_a_postgresql_that_stopped_for_want_of_room_for_its_log(
+    tmp_path: Path, tell: ReportFault
+) -> None:
     refused = 0
     with TemporaryDirectory(prefix="talkmeter-") as place, startable_server(Path(place)) as postgres:
         url = postgres.get_uri()
@@ -70,18 +72,21 @@ def test_senders_wait_for_a_postgresql_that_stopped_for_want_of_room_for_its_log
             session.execute("ALTER SYSTEM SET min_wal_size = '32MB'")
             session.execute("ALTER SYSTEM SET max_wal_size = '64MB'")
         postgres.stop()
-        with small_disk(Path(place, "disk"), MEBIBYTES, postgres.pgdata.stat().st_uid) as disk, opened(url) as engine:
+        with (
+            small_disk(Path(place, "disk"), MEBIBYTES, postgres.pgdata.stat().st_uid) as disk,
+            engine_for(url) as engine,
+        ):
             move_log(postgres, disk)
             postgres.start()
             migrate(engine)
             with running_server(tmp_path, database_url=url) as server:
                 key = server.sender_key()
-                with probing(server, key) as probe, sending(server.url, key) as senders:
+                with probe_sender(server, key) as probe, running_senders(server.url, key) as senders:
                     for round_ in range(ROUNDS):
                         senders.wait_for_more()
                         postmaster = psutil.Process(postgres.get_pid())
                         disk.fill()
-                        deadline, batch = time.monotonic() + PATIENCE_SEC, 0
+                        deadline, batch = time.monotonic() + WAIT_TIMEOUT_SEC, 0
                         while postmaster.is_running() and time.monotonic() < deadline:
                             batch += 1
                             with suppress(psycopg.OperationalError):
@@ -107,8 +112,8 @@ def test_senders_wait_for_a_postgresql_that_stopped_for_want_of_room_for_its_log
                         senders.wait_for_more()
                         assert probe.send().status_code == 200
                 assert "Traceback" not in server.log()
-            prove(engine, probe.journal, PROBE)
-            found = f"{prove(engine, senders.journal)}; {refused} requests refused"
+            check_ledger(engine, probe.journal, PROBE_ORG)
+            found = f"{check_ledger(engine, senders.journal)}; {refused} requests refused"
             engine.dispose()
             postgres.stop()
     tell("no room for the log of PostgreSQL, which stops", "postgresql", ROUNDS, found)

@@ -15,12 +15,12 @@ import pytest
 
 from talkmeter.ledger.migrate import migrate
 from tests.events import conversation
+from tests.faults.fault_table import ReportFault
 from tests.faults.rounds import rounds
 from tests.faults.senders import ORG
 from tests.faults.small_disks import run_inside
-from tests.faults.table import Tell
-from tests.faults.traces import Call, read_trace, strace, tracing, wait_for_end
-from tests.postgres import bundled_server, opened
+from tests.faults.strace import SystemCall, attach_strace, read_trace, strace_command, wait_for_end
+from tests.postgres import bundled_server, engine_for
 from tests.servers import Server, environment_for, run_cli, running_server
 
 SENDERS: Final = 8
@@ -60,12 +60,12 @@ def send_together(server: Server, key: str) -> list[Sent]:
         return [one for sender in senders for one in sender.result()]
 
 
-def answers_to(calls: Sequence[Call], port: int) -> list[Call]:
+def answers_to(calls: Sequence[SystemCall], port: int) -> list[SystemCall]:
     """The answers 200 to requests from a port, in order."""
     return [one for one in calls if one.target.endswith(f":{port}]") and '"HTTP/1.1 200 ' in one.text]
 
 
-def unsynced(calls: Sequence[Call], sent: Sequence[Sent]) -> list[str]:
+def unsynced(calls: Sequence[SystemCall], sent: Sequence[Sent]) -> list[str]:
     """The ids whose answer began before the log that holds them was written through to the disk."""
     log = [one for one in calls if one.target.endswith("-wal")]
     answers = {port: answers_to(calls, port) for port in {one.port for one in sent}}
@@ -78,7 +78,7 @@ def unsynced(calls: Sequence[Call], sent: Sequence[Sent]) -> list[str]:
     return found
 
 
-def unsynced_alone(calls: Sequence[Call], sent: Sequence[Sent]) -> list[str]:
+def unsynced_alone(calls: Sequence[SystemCall], sent: Sequence[Sent]) -> list[str]:
     """Of requests that were alone: those whose answer follows a write to the log and no sync of it."""
     found = []
     for one in sent:
@@ -90,10 +90,10 @@ def unsynced_alone(calls: Sequence[Call], sent: Sequence[Sent]) -> list[str]:
 
 
 def test_every_answer_of_a_server_on_sqlite_waits_for_a_sync_of_its_log(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: Tell
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: ReportFault
 ) -> None:
     trace = tmp_path / "trace"
-    traced = strace(trace)
+    traced = strace_command(trace)
     key = run_cli(tmp_path, environment_for(tmp_path, {}), "keys", "add", "--sender")
     run_inside(monkeypatch, tmp_path, [*traced, "-D"])
     with running_server(tmp_path) as server:
@@ -123,11 +123,11 @@ class Commit(NamedTuple):
     """One transaction on the wire of PostgreSQL: a backend is given an id, and says that it is committed."""
 
     backend: int
-    given: Call
-    told: Call
+    given: SystemCall
+    told: SystemCall
 
 
-def commit_of(calls: Sequence[Call], id_: str) -> Commit:
+def commit_of(calls: Sequence[SystemCall], id_: str) -> Commit:
     """The transaction that stored an id."""
     given = next(one for one in calls if one.name == "recvfrom" and id_ in one.text)
     told = next(
@@ -138,7 +138,7 @@ def commit_of(calls: Sequence[Call], id_: str) -> Commit:
     return Commit(given.process, given, told)
 
 
-def uncommitted(calls: Sequence[Call], ids: Sequence[str]) -> list[str]:
+def uncommitted(calls: Sequence[SystemCall], ids: Sequence[str]) -> list[str]:
     """The ids whose transaction was called committed before the log that holds them was on disk."""
     log = [one for one in calls if "/pg_wal/" in one.target]
     found = []
@@ -151,18 +151,18 @@ def uncommitted(calls: Sequence[Call], ids: Sequence[str]) -> list[str]:
     return found
 
 
-def test_every_commit_of_postgresql_waits_for_a_sync_of_its_log(tmp_path: Path, tell: Tell) -> None:
+def test_every_commit_of_postgresql_waits_for_a_sync_of_its_log(tmp_path: Path, tell: ReportFault) -> None:
     trace = tmp_path / "trace"
     with (
         TemporaryDirectory(prefix="talkmeter-") as place,
         bundled_server(Path(place)) as postgres,
-        opened(postgres) as engine,
+        engine_for(postgres) as engine,
     ):
         migrate(engine)
         postmaster = int(Path(place, "postgres", "postmaster.pid").read_text().split()[0])
         children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
         with (
-            tracing([postmaster, *map(int, children)], trace),
+            attach_strace([postmaster, *map(int, children)], trace),
             running_server(tmp_path, database_url=postgres) as server,
         ):
             sent = send_together(server, server.sender_key())

@@ -11,10 +11,10 @@ from typing import Final
 import pytest
 
 from talkmeter.ledger.migrate import migrate
+from tests.faults.fault_table import ReportFault
 from tests.faults.rounds import rounds
-from tests.faults.senders import prove, sending
-from tests.faults.table import Tell
-from tests.postgres import opened
+from tests.faults.senders import check_ledger, running_senders
+from tests.postgres import engine_for
 from tests.servers import start_server, stop_server
 
 ROUNDS: Final = {"sqlite": rounds(10, 200), "postgresql": rounds(10, 100)}
@@ -24,16 +24,16 @@ pytestmark = pytest.mark.timeout(120 + 20 * max(ROUNDS.values()))
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_what_was_acknowledged_is_counted_once_after_every_kill(
-    database: str, tmp_path: Path, request: pytest.FixtureRequest, tell: Tell
+    database: str, tmp_path: Path, request: pytest.FixtureRequest, tell: ReportFault
 ) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     if database == "postgresql":
         url = request.getfixturevalue("postgres_database")
     chance = random.Random(ROUNDS[database])
-    with opened(url) as engine:
+    with engine_for(url) as engine:
         migrate(engine)
         server = start_server(tmp_path, {"database_url": url})
-        with sending(server.url, server.sender_key()) as senders:
+        with running_senders(server.url, server.sender_key()) as senders:
             for _ in range(ROUNDS[database]):
                 senders.wait_for_more(chance.uniform(0.05, 0.4))
                 senders.hold()
@@ -41,4 +41,9 @@ def test_what_was_acknowledged_is_counted_once_after_every_kill(
                 server = start_server(tmp_path, {"database_url": url})
                 senders.go(server.url)
         stop_server(server)
-        tell("kill -9 of the server, all its processes", database, ROUNDS[database], prove(engine, senders.journal))
+        tell(
+            "kill -9 of the server, all its processes",
+            database,
+            ROUNDS[database],
+            check_ledger(engine, senders.journal),
+        )

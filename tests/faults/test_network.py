@@ -19,13 +19,14 @@ import httpx
 import pytest
 
 from talkmeter.ledger.migrate import migrate
+from tests import local_http
 from tests.events import Json
-from tests.faults.readers import REASONABLE_SEC, reading_beside
+from tests.faults.background_reader import MAX_RESPONSE_SEC, background_reader
+from tests.faults.fault_table import ReportFault
 from tests.faults.rounds import rounds
-from tests.faults.senders import ORG, prove, sending, told
-from tests.faults.sockets import answer_of, connect, end, head_of, open_files, reset
-from tests.faults.table import Tell
-from tests.postgres import opened
+from tests.faults.senders import ORG, check_ledger, random_batch, running_senders
+from tests.faults.sockets import connect, end_sending, open_files, read_response, request_head, reset
+from tests.postgres import engine_for
 from tests.servers import Server, running_server
 
 if sys.version_info >= (3, 14):
@@ -62,16 +63,16 @@ def framed(body: bytes, chunk: int | None) -> bytes:
 def tear(chance: random.Random, key: str, name: str) -> Torn:
     """A request torn somewhere, often in its last bytes, where little is missing."""
     encoding = chance.choice(list(ENCODINGS))
-    body = ENCODINGS[encoding](json.dumps(told(chance, name), ensure_ascii=False).encode())
+    body = ENCODINGS[encoding](json.dumps(random_batch(chance, name), ensure_ascii=False).encode())
     chunk = chance.choice((None, 7, 1_000, len(body)))
     wire = framed(body, chunk)
     left = chance.choice((chance.randrange(len(wire)), max(len(wire) - chance.randrange(1, 8), 0)))
     lines = (f"Content-Encoding: {encoding}",) if encoding else ()
-    head = head_of(key, None if chunk else len(body), f"X-Anyreach-Org: {ORG}", *lines)
+    head = request_head(key, None if chunk else len(body), f"X-Anyreach-Org: {ORG}", *lines)
     if chunk is None and chance.random() < 0.5:
         # What was cut is whole to HTTP: its length is that of the part.
         part = body[:left]
-        return Torn(head_of(key, len(part), f"X-Anyreach-Org: {ORG}", *lines) + part, 1 << 30, "stays")
+        return Torn(request_head(key, len(part), f"X-Anyreach-Org: {ORG}", *lines) + part, 1 << 30, "stays")
     return Torn(head + wire, len(head) + left, chance.choice(("ends", "closes", "resets")))
 
 
@@ -85,8 +86,8 @@ def send_torn(server: Server, torn: Torn) -> int | None:
         if torn.leaves == "resets":
             reset(connection)
             return None
-        end(connection)
-        answer = answer_of(connection)
+        end_sending(connection)
+        answer = read_response(connection)
     return int(answer.split(b" ", 2)[1]) if answer else None
 
 
@@ -98,18 +99,18 @@ def assert_no_fault_of_its_own(server: Server) -> None:
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_nothing_of_a_torn_request_is_counted_and_it_is_no_fault_of_the_server(
-    database: str, tmp_path: Path, request: pytest.FixtureRequest, tell: Tell
+    database: str, tmp_path: Path, request: pytest.FixtureRequest, tell: ReportFault
 ) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     if database == "postgresql":
         url = request.getfixturevalue("postgres_database")
     chance = random.Random(TORN)
     answers: Counter[str] = Counter()
-    with opened(url) as engine:
+    with engine_for(url) as engine:
         migrate(engine)
         with running_server(tmp_path, database_url=url) as server:
             key = server.sender_key()
-            with sending(server.url, key) as senders:
+            with running_senders(server.url, key) as senders:
                 senders.wait_for_more()
                 before = open_files(server)
                 for number in range(TORN):
@@ -119,7 +120,7 @@ def test_nothing_of_a_torn_request_is_counted_and_it_is_no_fault_of_the_server(
                 senders.wait_for_more()
             assert open_files(server) <= before + 20
             assert_no_fault_of_its_own(server)
-        found = prove(engine, senders.journal)
+        found = check_ledger(engine, senders.journal)
     assert answers["400"] > 0
     said = ", ".join(f"{status}: {count}" for status, count in sorted(answers.items()))
     tell("torn and truncated bodies (JSON, gzip, zstd; length, chunks)", database, TORN, f"{found} ({said})")
@@ -127,7 +128,7 @@ def test_nothing_of_a_torn_request_is_counted_and_it_is_no_fault_of_the_server(
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_a_sender_cut_off_before_its_answer_sends_again_and_is_counted_once(
-    database: str, tmp_path: Path, request: pytest.FixtureRequest, tell: Tell
+    database: str, tmp_path: Path, request: pytest.FixtureRequest, tell: ReportFault
 ) -> None:
     """Nobody knows what became of the first request: it may have been stored, half read or never seen."""
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
@@ -136,24 +137,27 @@ def test_a_sender_cut_off_before_its_answer_sends_again_and_is_counted_once(
     chance = random.Random(RESETS)
     again: list[Json] = []
     repeated = 0
-    with opened(url) as engine:
+    with engine_for(url) as engine:
         migrate(engine)
         with running_server(tmp_path, database_url=url) as server:
             key = server.sender_key()
             headers = {"Authorization": f"Bearer {key}", "X-Anyreach-Org": ORG}
-            with sending(server.url, key) as senders, httpx.Client(base_url=server.url, headers=headers) as client:
+            with (
+                running_senders(server.url, key) as senders,
+                local_http.client(base_url=server.url, headers=headers) as client,
+            ):
                 for number in range(RESETS):
-                    events = told(chance, f"cut-{number}")
+                    events = random_batch(chance, f"cut-{number}")
                     # One in two is larger than what fits on the way, so that a part of it may be lost.
                     body = json.dumps(events).encode() + b" " * chance.choice((0, MORE_THAN_FITS))
-                    cut_off(server, head_of(key, len(body), f"X-Anyreach-Org: {ORG}") + body, chance)
+                    cut_off(server, request_head(key, len(body), f"X-Anyreach-Org: {ORG}") + body, chance)
                     answer = client.post("/metering/events", json=events, timeout=20)
                     assert answer.status_code == httpx.codes.OK, answer.text
                     repeated += answer.json()["accepted"] == 0
                     again += events
                 senders.wait_for_more()
             assert_no_fault_of_its_own(server)
-        found = prove(engine, senders.journal + again)
+        found = check_ledger(engine, senders.journal + again)
     tell("connection lost before the answer", database, RESETS, f"{found}; {repeated} were on disk already")
 
 
@@ -193,24 +197,24 @@ BROKEN: Final = {
 }
 
 
-def test_what_is_no_http_is_refused_and_counts_nothing(tmp_path: Path, tell: Tell) -> None:
+def test_what_is_no_http_is_refused_and_counts_nothing(tmp_path: Path, tell: ReportFault) -> None:
     head = b"POST /metering/events HTTP/1.1\r\nHost: talkmeter\r\nContent-Type: application/json\r\n"
     answers: dict[str, bytes] = {}
-    with running_server(tmp_path) as server, opened(server.environment["TALKMETER_DATABASE_URL"]) as engine:
+    with running_server(tmp_path) as server, engine_for(server.environment["TALKMETER_DATABASE_URL"]) as engine:
         key = server.sender_key()
-        with sending(server.url, key) as senders:
+        with running_senders(server.url, key) as senders:
             for what, (lines, body) in BROKEN.items():
                 with connect(server) as connection:
                     sent = head + f"Authorization: Bearer {key}\r\n".encode() + lines + b"\r\n\r\n" + body
                     # A server that has seen enough breaks off before all is sent.
                     with suppress(ConnectionError):
                         connection.sendall(sent)
-                    end(connection)
-                    answers[what] = answer_of(connection)
+                    end_sending(connection)
+                    answers[what] = read_response(connection)
             senders.wait_for_more()
         assert {what: one for what, one in answers.items() if one and not one.startswith(b"HTTP/1.1 4")} == {}
         assert_no_fault_of_its_own(server)
-        found = prove(engine, senders.journal)
+        found = check_ledger(engine, senders.journal)
     tell("what is no HTTP", "sqlite", len(BROKEN), found)
 
 
@@ -240,9 +244,9 @@ class Dawdler:
 
 def dawdlers_of(server: Server, key: str, number: int) -> Dawdler:
     """One of each kind in turn: slow in its head, in its body, in its chunks, in its compressed body."""
-    head = head_of(key, 10**6, f"X-Anyreach-Org: {ORG}")
-    chunks = head_of(key, None, f"X-Anyreach-Org: {ORG}")
-    packed = head_of(key, 10**6, f"X-Anyreach-Org: {ORG}", "Content-Encoding: gzip")
+    head = request_head(key, 10**6, f"X-Anyreach-Org: {ORG}")
+    chunks = request_head(key, None, f"X-Anyreach-Org: {ORG}")
+    packed = request_head(key, 10**6, f"X-Anyreach-Org: {ORG}", "Content-Encoding: gzip")
     kinds = (
         (head[:40], b"a"),
         (head + b"[", b" "),
@@ -252,17 +256,17 @@ def dawdlers_of(server: Server, key: str, number: int) -> Dawdler:
     return Dawdler(server, *kinds[number % len(kinds)])
 
 
-def test_clients_that_dawdle_are_given_up_in_time_and_hold_up_nobody(tmp_path: Path, tell: Tell) -> None:
+def test_clients_that_dawdle_are_given_up_in_time_and_hold_up_nobody(tmp_path: Path, tell: ReportFault) -> None:
     timeouts = {"head_timeout_sec": str(TIMEOUT_SEC), "body_timeout_sec": str(TIMEOUT_SEC)}
     lasted: list[float] = []
     said: Counter[str] = Counter()
     with (
         running_server(tmp_path, **timeouts) as server,
-        opened(server.environment["TALKMETER_DATABASE_URL"]) as engine,
+        engine_for(server.environment["TALKMETER_DATABASE_URL"]) as engine,
         ExitStack() as held,
     ):
         key = server.sender_key()
-        with sending(server.url, key) as senders, reading_beside(server) as reader:
+        with running_senders(server.url, key) as senders, background_reader(server) as reader:
             senders.wait_for_more()
             before = open_files(server)
             left = [dawdlers_of(server, key, number) for number in range(DAWDLERS)]
@@ -275,11 +279,11 @@ def test_clients_that_dawdle_are_given_up_in_time_and_hold_up_nobody(tmp_path: P
                         left.remove(one)
                         lasted.append(time.monotonic() - one.began)
                         said[one.answer.split(b" ", 2)[1].decode() if one.answer else "no answer"] += 1
-                assert all(time.monotonic() - one.began < TIMEOUT_SEC + 2 * REASONABLE_SEC for one in left), said
+                assert all(time.monotonic() - one.began < TIMEOUT_SEC + 2 * MAX_RESPONSE_SEC for one in left), said
             senders.wait_for_more()
         assert open_files(server) <= before + 10
         assert_no_fault_of_its_own(server)
-        found = prove(engine, senders.journal)
+        found = check_ledger(engine, senders.journal)
     assert set(said) <= {"408", "400", "no answer"}
     tell(
         f"clients that send a byte now and then (limit {TIMEOUT_SEC} s)",

@@ -19,12 +19,13 @@ from sqlalchemy import Engine
 
 from talkmeter.ledger.arrivals import Reason
 from talkmeter.ledger.migrate import migrate
+from tests import local_http
 from tests.events import Json, conversation, event, run
-from tests.faults.holds import execute, held, wait_until_queued
+from tests.faults.fault_table import ReportFault
+from tests.faults.locks import execute, wait_until_queued, write_lock
 from tests.faults.rounds import rounds
-from tests.faults.senders import prove, told
-from tests.faults.table import Tell
-from tests.postgres import opened, startable_server
+from tests.faults.senders import check_ledger, random_batch
+from tests.postgres import engine_for, startable_server
 from tests.servers import Server, running_server
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             own = stack.enter_context(TemporaryDirectory(prefix="talkmeter-"))
             postgres = stack.enter_context(startable_server(Path(own)))
             url = postgres.get_uri()
-        engine = stack.enter_context(opened(url))
+        engine = stack.enter_context(engine_for(url))
         migrate(engine)
         server = stack.enter_context(running_server(folder, database_url=url))
         server.cli("orgs", "add", HELD)
@@ -96,13 +97,13 @@ class Answered(NamedTuple):
 
 def send(place: Place, org_id: str, events: list[Json]) -> httpx.Response:
     headers = {"Authorization": f"Bearer {place.key}", "X-Anyreach-Org": org_id}
-    return httpx.post(f"{place.server.url}/metering/events", json=events, headers=headers, timeout=60)
+    return local_http.post(f"{place.server.url}/metering/events", json=events, headers=headers, timeout=60)
 
 
 def send_together(place: Place, batches: dict[str, list[Json]]) -> dict[str, Answered]:
     """Let organizations send at once, while the writer waits: it finds all of them when it goes on."""
     with ThreadPoolExecutor(len(batches) + 1) as pool:
-        with held(place.url, HELD):
+        with write_lock(place.url, HELD):
             stopper = pool.submit(send, place, HELD, [run()])
             wait_until_queued(place.server, 1)
             answers = {org_id: pool.submit(send, place, org_id, events) for org_id, events in batches.items()}
@@ -113,7 +114,7 @@ def send_together(place: Place, batches: dict[str, list[Json]]) -> dict[str, Ans
 
 def poisoned_batches(chance: random.Random, name: str, orgs: list[str]) -> tuple[dict[str, list[Json]], int]:
     """A batch for each organization; somewhere in that of the last one is the poison: where."""
-    batches = {org_id: told(chance, f"{org_id}-{name}") for org_id in orgs}
+    batches = {org_id: random_batch(chance, f"{org_id}-{name}") for org_id in orgs}
     batch = batches[orgs[-1]]
     at = chance.randrange(len(batch) + 1)
     batch.insert(at, conversation(POISON, created_at="2024-03-01T12:00:00Z"))
@@ -123,12 +124,12 @@ def poisoned_batches(chance: random.Random, name: str, orgs: list[str]) -> tuple
 def prove_all(place: Place, journals: dict[str, list[Json]]) -> str:
     """Each organization has what it was acknowledged, no more, no less."""
     for org_id, journal in journals.items():
-        prove(place.engine, journal, org_id)
+        check_ledger(place.engine, journal, org_id)
     return f"{sum(map(len, journals.values())):,} events of {len(journals)} organizations: none lost, none twice"
 
 
 def test_an_event_that_the_database_refuses_goes_to_quarantine_and_all_else_is_counted(
-    place: Place, tell: Tell
+    place: Place, tell: ReportFault
 ) -> None:
     chance, orgs = random.Random(ROUNDS), [f"one-{chr(ord('l') - number)}" for number in range(12)]
     journals: dict[str, list[Json]] = {org_id: [] for org_id in orgs}
@@ -150,7 +151,9 @@ def test_an_event_that_the_database_refuses_goes_to_quarantine_and_all_else_is_c
     tell("one event poisoned, of a group of 12 organizations", place.database, ROUNDS, prove_all(place, journals))
 
 
-def test_a_sender_whose_event_can_be_kept_nowhere_is_told_so_and_no_other_one_is(place: Place, tell: Tell) -> None:
+def test_a_sender_whose_event_can_be_kept_nowhere_is_told_so_and_no_other_one_is(
+    place: Place, tell: ReportFault
+) -> None:
     chance, orgs = random.Random(ROUNDS), [f"two-{chr(ord('l') - number)}" for number in range(12)]
     journals: dict[str, list[Json]] = {org_id: [] for org_id in orgs}
     for number in range(ROUNDS):
@@ -170,10 +173,10 @@ def test_a_sender_whose_event_can_be_kept_nowhere_is_told_so_and_no_other_one_is
 
 
 def test_a_table_that_is_not_as_it_must_be_is_a_503_and_nothing_goes_to_quarantine_for_it(
-    place: Place, tell: Tell
+    place: Place, tell: ReportFault
 ) -> None:
     """As where a newer program has migrated the database, and this one still runs: the events are not to blame."""
-    batch = told(random.Random(3), "three")
+    batch = random_batch(random.Random(3), "three")
     execute(place.url, "ALTER TABLE conversation RENAME COLUMN agent_number TO elsewhere")
     try:
         answer = send(place, "three", batch)
@@ -186,16 +189,16 @@ def test_a_table_that_is_not_as_it_must_be_is_a_503_and_nothing_goes_to_quaranti
 
 
 @pytest.mark.parametrize("place", ["postgresql"], indirect=True)
-def test_a_standby_is_a_503_and_nothing_goes_to_quarantine_for_it(place: Place, tell: Tell) -> None:
+def test_a_standby_is_a_503_and_nothing_goes_to_quarantine_for_it(place: Place, tell: ReportFault) -> None:
     """As where the address leads to a standby that nobody has promoted yet."""
-    batch, postgres = told(random.Random(4), "four"), place.postgres
+    batch, postgres = random_batch(random.Random(4), "four"), place.postgres
     assert postgres is not None
     place.engine.dispose()
     postgres.stop()
     (postgres.pgdata / "standby.signal").touch(mode=0o666)
     postgres.start()
     answer = send(place, "four", batch)
-    ready = httpx.get(f"{place.server.url}/health/ready", timeout=30)
+    ready = local_http.get(f"{place.server.url}/health/ready", timeout=30)
     execute(place.url, "SELECT pg_promote()")
     assert (answer.status_code, answer.headers.get("Retry-After")) == (503, "1"), answer.text
     assert ready.is_success, ready.text
@@ -255,13 +258,15 @@ def with_each_nasty_value() -> Iterator[Json]:
             yield from ({**one, "data": {**data, name: value}} for name in data)
 
 
-def test_no_event_is_known_that_the_reader_lets_through_and_the_database_refuses(place: Place, tell: Tell) -> None:
+def test_no_event_is_known_that_the_reader_lets_through_and_the_database_refuses(
+    place: Place, tell: ReportFault
+) -> None:
     events, reasons = list(with_each_nasty_value()), set()
     said_before = place.server.log().count(REFUSED)
     headers = {"Authorization": f"Bearer {place.key}", "Content-Type": "application/json"}
     for begin in range(0, len(events), 400):
         body = json.dumps(events[begin : begin + 400]).encode()
-        answer = httpx.post(f"{place.server.url}/metering/events", content=body, headers=headers, timeout=60)
+        answer = local_http.post(f"{place.server.url}/metering/events", content=body, headers=headers, timeout=60)
         assert answer.status_code == 200, answer.text
         reasons |= {one["reason"] for one in answer.json()["quarantined"]}
     assert place.server.log().count(REFUSED) == said_before

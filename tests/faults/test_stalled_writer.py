@@ -21,14 +21,15 @@ import psycopg
 import pytest
 
 from talkmeter.ledger.migrate import migrate
+from tests import local_http
 from tests.events import Json, conversation, run
-from tests.faults.holds import held, wait_until_queued, waiting_events
-from tests.faults.memory import MIB, memory_of, watching
-from tests.faults.readers import reading_beside
+from tests.faults.background_reader import background_reader
+from tests.faults.fault_table import ReportFault
+from tests.faults.locks import queued_events, wait_until_queued, write_lock
+from tests.faults.memory import MIB, memory_of, watch_peak_memory
 from tests.faults.rounds import rounds
-from tests.faults.senders import ORG, PATIENCE_SEC, prove
-from tests.faults.table import Tell
-from tests.postgres import bundled_server, opened
+from tests.faults.senders import ORG, WAIT_TIMEOUT_SEC, check_ledger
+from tests.postgres import bundled_server, engine_for
 from tests.servers import Server, running_server
 
 QUEUE_MIB: Final = rounds(16, 64)
@@ -94,7 +95,7 @@ def send_until_taken(server: Server, key: str, batch: Batch) -> list[httpx.Respo
     """Send a batch until it is acknowledged; what was answered before."""
     headers = {"Authorization": f"Bearer {key}", "X-Anyreach-Org": batch.org_id, "Content-Type": "application/json"}
     refused: list[httpx.Response] = []
-    with httpx.Client(timeout=2 * PATIENCE_SEC) as client:
+    with local_http.client(timeout=2 * WAIT_TIMEOUT_SEC) as client:
         while True:
             answer = client.post(f"{server.url}/metering/events", content=batch.body, headers=headers)
             if answer.status_code == 200:
@@ -109,11 +110,11 @@ def send_until_taken(server: Server, key: str, batch: Batch) -> list[httpx.Respo
 def stalled(kind: str, url: str, begin: Callable[[], None]) -> Iterator[None]:
     """Keep the writer from going on with what `begin` hands it, until the block ends."""
     if kind != "stopped":
-        with held(url, ORG):
+        with write_lock(url, ORG):
             begin()
             yield
         return
-    with held(url, ORG), psycopg.connect(url, autocommit=True) as session:
+    with write_lock(url, ORG), psycopg.connect(url, autocommit=True) as session:
         begin()
         process = waiting_process(session)
         os.kill(process, signal.SIGSTOP)
@@ -125,7 +126,7 @@ def stalled(kind: str, url: str, begin: Callable[[], None]) -> Iterator[None]:
 
 def waiting_process(session: "psycopg.Connection[tuple[int]]") -> int:
     """The process that waits for a lock, as soon as there is one."""
-    deadline = time.monotonic() + PATIENCE_SEC
+    deadline = time.monotonic() + WAIT_TIMEOUT_SEC
     while time.monotonic() < deadline:
         query = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'talkmeter'"
         if (row := session.execute(query).fetchone()) is not None:
@@ -145,12 +146,12 @@ def url(kind: str, tmp_path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stalled_writer_is_a_503_within_bounded_memory_and_all_is_counted_afterwards(
-    kind: str, url: str, tmp_path: Path, tell: Tell
+    kind: str, url: str, tmp_path: Path, tell: ReportFault
 ) -> None:
     first = [run("first", created_at="2024-03-01T12:00:00Z")]
     sent = [Batch(ORG, first, msgspec.json.encode(first)), *batches()]
     settings = {"queue_events": f"{QUEUE_EVENTS}", "queue_bytes": f"{QUEUE_MIB * MIB}"}
-    with opened(url) as engine:
+    with engine_for(url) as engine:
         migrate(engine)
         with running_server(tmp_path, database_url=url, **settings) as server, ThreadPoolExecutor(len(sent)) as pool:
             key = server.sender_key()
@@ -162,16 +163,16 @@ def test_a_stalled_writer_is_a_503_within_bounded_memory_and_all_is_counted_afte
                 wait_until_queued(server, 1)
 
             before = memory_of(server)
-            with reading_beside(server), watching(server) as watched:
+            with background_reader(server), watch_peak_memory(server) as watched:
                 with stalled(kind, url, begin):
                     sending += [pool.submit(send_until_taken, server, key, one) for one in sent[1:]]
                     wait_until_queued(server, 3 * MANY)
                     threading.Event().wait(STALL_SEC[kind])
-                    assert waiting_events(server) <= QUEUE_EVENTS
-                    assert httpx.get(f"{server.url}/health/ready").is_success
+                    assert queued_events(server) <= QUEUE_EVENTS
+                    assert local_http.get(f"{server.url}/health/ready").is_success
                 refused = [answer for one in sending for answer in one.result()]
-        prove(engine, [event for one in sent if one.org_id == HEAVY_ORG for event in one.events], HEAVY_ORG)
-        found = prove(engine, [event for one in sent if one.org_id == ORG for event in one.events])
+        check_ledger(engine, [event for one in sent if one.org_id == HEAVY_ORG for event in one.events], HEAVY_ORG)
+        found = check_ledger(engine, [event for one in sent if one.org_id == ORG for event in one.events])
     said = {answer.json()["detail"] for answer in refused}
     assert {sentence for sentence in said if "Too many" in sentence} == {
         "Too many bytes of this sender wait to be written; send the request again shortly.",

@@ -37,10 +37,10 @@ from talkmeter.usage.matching import Filter
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import read_summary
+from tests.citus_plugin import TEST_STATEMENT
 from tests.laws.histories import PLAINLY, Cuts
 from tests.laws.model import ASKED_AT, BINS, SILENT_BEFORE, Event, Item, Json, Snapshot
 from tests.laws.strategies import ORG
-from tests.statements import OF_TESTS
 
 MOST = 10_000
 NOW = Present(ASKED_AT, SILENT_BEFORE)
@@ -187,7 +187,7 @@ class Ledger:
     def quarantined(self) -> list[str]:
         """The organizations that have anything in quarantine."""
         with reading(self.engine) as connection:
-            return list(connection.scalars(select(quarantine.c.org_id).distinct(), execution_options=OF_TESTS))
+            return list(connection.scalars(select(quarantine.c.org_id).distinct(), execution_options=TEST_STATEMENT))
 
     @contextmanager
     def plain(self) -> Iterator[sqlite3.Connection]:
@@ -203,7 +203,7 @@ class Ledger:
         """The daily totals as they stand in the file, those that are not all zero."""
         with reading(self.engine) as connection:
             own = select(usage_daily).where(usage_daily.c.org_id == org_id)
-            rows = connection.execute(own, execution_options=OF_TESTS).fetchall()
+            rows = connection.execute(own, execution_options=TEST_STATEMENT).fetchall()
         return {
             (dimension, day, value): tuple(counters)
             for _, dimension, day, value, *counters, _changed_at in rows
@@ -269,7 +269,7 @@ class ServerLedgers:
         """An empty ledger in the server's database."""
         with writing(self._engine) as connection:
             for table in (*DISTRIBUTED, organization_directory):
-                connection.execute(delete(table), execution_options=OF_TESTS)
+                connection.execute(delete(table), execution_options=TEST_STATEMENT)
         with _written_to(self._engine, keep_history=keep_history) as ledger:
             yield ledger
 

@@ -20,9 +20,9 @@ from talkmeter.ledger.writer import Works, Writer
 from talkmeter.period import Present, present, read_instant, read_window
 from talkmeter.usage.revision import Revision, read_revision
 from talkmeter.usage.summary import Summary, read_summary
+from tests.citus_plugin import TEST_STATEMENT
 from tests.events import Json
-from tests.postgres import opened
-from tests.statements import OF_TESTS
+from tests.postgres import engine_for
 
 ORG = "acme"
 MOST_EVENTS = 40_000
@@ -101,13 +101,13 @@ class Ledger:
     def rows(self, query: str, **parameters: object) -> list[tuple[Any, ...]]:
         """The rows of a query."""
         with reading(self.engine) as connection:
-            found = connection.execute(text(query), parameters, execution_options=OF_TESTS)
+            found = connection.execute(text(query), parameters, execution_options=TEST_STATEMENT)
             return [tuple(row) for row in found]
 
     def change(self, statement: str, **parameters: object) -> int:
         """Change tables or their rows; how many rows it were."""
         with writing(self.engine) as connection:
-            return connection.execute(text(statement), parameters, execution_options=OF_TESTS).rowcount
+            return connection.execute(text(statement), parameters, execution_options=TEST_STATEMENT).rowcount
 
     def damage(self, statement: str, **parameters: object) -> None:
         """Change exactly one row."""
@@ -116,9 +116,9 @@ class Ledger:
     @contextmanager
     def held(self) -> Iterator[RootTransaction]:
         """Held against every writer, but no reader, by another connection: until it rolls back or the block ends."""
-        with opened(self.url) as engine, transaction(engine) as other:
+        with engine_for(self.url) as engine, transaction(engine) as other:
             if engine.dialect.name == "postgresql":
-                other.execute(text("LOCK TABLE organization IN EXCLUSIVE MODE"), execution_options=OF_TESTS)
+                other.execute(text("LOCK TABLE organization IN EXCLUSIVE MODE"), execution_options=TEST_STATEMENT)
             holding = other.get_transaction()
             assert holding is not None
             yield holding

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, text
 from talkmeter.api.answers import Answers, Question
 from talkmeter.ledger.peeks import Peeks
 from talkmeter.usage.revision import Revision
+from tests.citus_plugin import TEST_STATEMENT
 from tests.events import conversation
-from tests.statements import OF_TESTS
 from tests.store.ledger import NOW, ORG, Ledger
 
 BYTES = 10_000
@@ -31,7 +31,7 @@ def name_of(revision: Revision) -> str:
 def calls(connection: Connection, _revision: Revision) -> int:
     """An answer: how many conversations there are."""
     query = text("SELECT count(*) FROM conversation WHERE org_id = :org")
-    return int(connection.execute(query, {"org": ORG}, execution_options=OF_TESTS).scalar_one())
+    return int(connection.execute(query, {"org": ORG}, execution_options=TEST_STATEMENT).scalar_one())
 
 
 def test_an_answer_that_changes_between_the_first_look_and_the_snapshot_has_the_name_of_the_snapshot(

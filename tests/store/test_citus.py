@@ -20,8 +20,8 @@ from talkmeter.ledger.engine import open_engine
 from talkmeter.ledger.migrate import migrate, require_current
 from talkmeter.ledger.statements import Compiled
 from talkmeter.ledger.tables import DISTRIBUTED, metadata
-from tests.citus import unsorted_rows, violations
-from tests.postgres import bundled_server, new_database, opened
+from tests.citus_rules import unsorted_rows, violations
+from tests.postgres import bundled_server, engine_for, new_database
 
 STAND_IN = """
 CREATE TABLE pg_dist_partition (logicalrelid regclass PRIMARY KEY, partmethod "char", beside text, place serial);
@@ -67,7 +67,7 @@ def distributed(url: str) -> list[tuple[str, str]]:
 
 
 def test_migrate_distributes_the_usage_tables_side_by_side_and_the_others_not(cluster: str) -> None:
-    with opened(cluster) as engine:
+    with engine_for(cluster) as engine:
         assert migrate(engine) is True
         first, *others = distributed(cluster)
         assert first == ("organization", "none")
@@ -78,7 +78,7 @@ def test_migrate_distributes_the_usage_tables_side_by_side_and_the_others_not(cl
 
 
 def test_a_migration_that_was_cut_short_goes_on_where_it_stopped(cluster: str) -> None:
-    with opened(cluster) as engine:
+    with engine_for(cluster) as engine:
         migrate(engine)
         with psycopg.connect(cluster) as connection:
             connection.execute(
@@ -95,7 +95,7 @@ def test_a_migration_that_was_cut_short_goes_on_where_it_stopped(cluster: str) -
 
 
 def test_a_ledger_that_was_filled_before_is_distributed_by_the_next_migration(server: str) -> None:
-    with new_database(server) as url, opened(url) as engine:
+    with new_database(server) as url, engine_for(url) as engine:
         migrate(engine)
         with psycopg.connect(url, autocommit=True) as admin:
             admin.execute("CREATE EXTENSION citus")

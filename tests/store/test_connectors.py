@@ -23,8 +23,8 @@ from talkmeter.usage.connectors import (
     OutcomesOfDay,
     read_connectors,
 )
+from tests.event_loop import run_coroutine
 from tests.events import conversation
-from tests.loops import run_to_end
 from tests.store.ledger import Ledger
 
 LAST_MESSAGE: Final = read_instant("2026-03-08T05:30:00Z")
@@ -206,9 +206,9 @@ def test_what_could_not_be_written_is_written_the_next_time(ledger: Ledger) -> N
     outcomes.note(id_, "accepted", 5)
     outcomes.note_ignored(id_, "recording")
     with pytest.raises(OSError, match="the disk is full"):
-        run_to_end(outcomes.flush(fail))
+        run_coroutine(outcomes.flush(fail))
     for _ in range(2):
-        run_to_end(outcomes.flush(succeed))
+        run_coroutine(outcomes.flush(succeed))
     with reading(ledger.engine) as connection:
         kept = {tally.detail: tally.messages for tally in read_tallies(connection, id_, 0)}
     assert kept == {"": 7, "recording": 1}

@@ -15,16 +15,16 @@ from talkmeter.ledger.migrate import migrate
 from talkmeter.ledger.moving import begin_copy, copied_tables, copy_rows, read_revisions
 from talkmeter.period import day_of, format_instant, months_of, read_instant
 from talkmeter.usage.revision import read_revision
+from tests.citus_plugin import TEST_STATEMENT
 from tests.events import conversation, event, run
-from tests.postgres import opened
-from tests.statements import OF_TESTS
+from tests.postgres import engine_for
 from tests.store.ledger import NOW, ORG, FileLedger, Ledger, snapshot_of
 
 
 @pytest.fixture
 def target(server_address: str) -> str:
     """The address of an empty ledger on a server."""
-    with opened(server_address) as engine:
+    with engine_for(server_address) as engine:
         migrate(engine)
     return server_address
 
@@ -53,9 +53,9 @@ def ran(url: str, *arguments: str) -> Result:
 
 def contents(url: str) -> dict[str, list[tuple[object, ...]]]:
     """All that travels, but the revisions."""
-    with opened(url) as engine, reading(engine) as connection:
+    with engine_for(url) as engine, reading(engine) as connection:
         rows = {
-            table.name: [tuple(row) for row in connection.execute(select(table), execution_options=OF_TESTS)]
+            table.name: [tuple(row) for row in connection.execute(select(table), execution_options=TEST_STATEMENT)]
             for table in copied_tables()
         }
     rows["organization"] = [(org_id, last) for org_id, _, last in rows["organization"]]
@@ -63,7 +63,7 @@ def contents(url: str) -> dict[str, list[tuple[object, ...]]]:
 
 
 def revisions(url: str) -> dict[str, str]:
-    with opened(url) as engine:
+    with engine_for(url) as engine:
         return read_revisions(engine)
 
 
@@ -88,7 +88,7 @@ def test_a_ledger_goes_to_a_server_and_back_with_everything_it_has(
 
 
 def test_a_copy_that_was_interrupted_goes_on_where_it_stopped(filled: FileLedger, target: str) -> None:
-    with opened(target) as engine:
+    with engine_for(target) as engine:
         begin_copy(filled.engine, engine, read_revisions(filled.engine))
         for step in copy_rows(filled.engine, engine):
             if step.table == "conversation" and step.rows >= 1_000:
@@ -102,7 +102,7 @@ def test_a_copy_that_was_interrupted_goes_on_where_it_stopped(filled: FileLedger
 
 
 def test_a_copy_does_not_go_on_after_the_ledger_was_written_to(filled: FileLedger, target: str) -> None:
-    with opened(target) as engine:
+    with engine_for(target) as engine:
         begin_copy(filled.engine, engine, read_revisions(filled.engine))
         filled.tell(conversation("later"))
         with pytest.raises(Refused, match="was written to since this copy began"):
@@ -142,7 +142,7 @@ def test_a_backup_of_a_ledger_in_use_is_whole_has_an_identity_of_its_own_and_pas
 
 
 def meta_of(url: str) -> dict[str, str]:
-    with opened(url) as engine, reading(engine) as connection:
+    with engine_for(url) as engine, reading(engine) as connection:
         return {str(name): str(value) for name, value in connection.execute(select(tables.meta))}
 
 

@@ -12,10 +12,10 @@ from talkmeter.errors import Misconfigured, Unavailable
 from talkmeter.ingest.receipt import make_receipt
 from talkmeter.ledger.engine import reading, writing
 from talkmeter.ledger.migrate import require_current
+from tests.citus_plugin import TEST_STATEMENT
 from tests.events import conversation, run
-from tests.faults.holds import held
-from tests.postgres import bundled_server, opened
-from tests.statements import OF_TESTS
+from tests.faults.locks import write_lock
+from tests.postgres import bundled_server, engine_for
 from tests.store.ledger import Ledger, works_of
 
 QUICK_SEC = 30
@@ -37,7 +37,7 @@ def test_a_server_that_could_lose_what_it_acknowledged_is_refused(own_server: st
         admin.execute("SELECT pg_reload_conf()")
         wait_until(admin, setting, "off")
         with (
-            opened(own_server) as engine,
+            engine_for(own_server) as engine,
             pytest.raises(Misconfigured, match=f"runs with {setting} off"),
             reading(engine),
         ):
@@ -61,7 +61,7 @@ def test_a_reader_writes_nothing(server_ledger: Ledger) -> None:
         pytest.raises(Exception, match="read-only transaction"),
         reading(server_ledger.engine) as connection,
     ):
-        connection.execute(text("DELETE FROM usage_daily"), execution_options=OF_TESTS)
+        connection.execute(text("DELETE FROM usage_daily"), execution_options=TEST_STATEMENT)
 
 
 def test_a_role_that_may_not_change_tables_is_enough_to_serve(postgres_database: str) -> None:
@@ -113,7 +113,7 @@ def test_a_connection_that_is_cut_in_the_middle_of_a_transaction_is_a_503_and_no
 
 def test_a_server_that_is_away_is_a_503_in_a_sentence(tmp_path: Path) -> None:
     with (
-        opened(f"postgresql://nobody@/nothing?host={tmp_path}") as engine,
+        engine_for(f"postgresql://nobody@/nothing?host={tmp_path}") as engine,
         pytest.raises(Unavailable, match=r"^The database cannot be used now: connection"),
         reading(engine),
     ):
@@ -124,8 +124,8 @@ def test_a_request_is_answered_while_that_of_another_organization_waits_for_its_
     for org_id in ("acme", "busy", "zeta"):
         server_ledger.tell(conversation("call-1"), org_id=org_id)
     with server_ledger.writer() as writer:
-        with held(server_ledger.url, "zeta"):
-            with held(server_ledger.url, "busy"):
+        with write_lock(server_ledger.url, "zeta"):
+            with write_lock(server_ledger.url, "busy"):
                 # The writer waits, so that the next two are of one group.
                 first = writer.submit(works_of(conversation("call-2"), org_id="busy"))
                 waits = writer.submit(works_of(conversation("call-2"), org_id="zeta"))

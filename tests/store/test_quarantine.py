@@ -13,8 +13,8 @@ from talkmeter.ledger.engine import writing
 from talkmeter.ledger.statements import OnConflict, Row, insert_rows
 from talkmeter.ledger.tables import quarantine
 from talkmeter.ledger.write import QUARANTINE_LIMIT
+from tests.citus_plugin import TEST_STATEMENT
 from tests.events import Json, conversation, event
-from tests.statements import OF_TESTS
 from tests.store.ledger import ORG, Ledger, snapshot_of, works_of
 
 TIMEOUT_SEC = 10
@@ -51,7 +51,7 @@ def fill(ledger: Ledger, number: int, org_id: str = ORG) -> None:
         (org_id, place.to_bytes(16, "big"), "malformed", "", "", 0, 0, 1, 2, "{}", False) for place in range(number)
     ]
     with writing(ledger.engine) as connection:
-        insert_rows(connection.execution_options(**OF_TESTS), quarantine, rows, OnConflict.KEEP)
+        insert_rows(connection.execution_options(**TEST_STATEMENT), quarantine, rows, OnConflict.KEEP)
 
 
 @pytest.mark.parametrize("place", range(5))

@@ -25,8 +25,8 @@ from talkmeter.ledger import migrations
 from talkmeter.ledger.engine import reading, writing
 from talkmeter.ledger.migrate import NEWEST, database_id, migrate, require_current
 from talkmeter.ledger.tables import DISTRIBUTED, metadata, usage_daily
-from tests.postgres import opened
-from tests.statements import OF_TESTS
+from tests.citus_plugin import TEST_STATEMENT
+from tests.postgres import engine_for
 from tests.store.ledger import Ledger, writes_of
 
 VERSION_TABLE = "schema_version"
@@ -171,7 +171,7 @@ def test_each_database_has_an_id_of_its_own(ledger: Ledger, address: str) -> Non
 def test_a_database_of_the_first_version_keeps_every_figure_and_all_history(address: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    with opened(address) as engine:
+    with engine_for(address) as engine:
         with writing(engine) as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "0001")
@@ -182,7 +182,7 @@ def test_a_database_of_the_first_version_keeps_every_figure_and_all_history(addr
                 "organization_directory VALUES ('acme', NULL, 1)",
                 "usage_daily VALUES ('acme', 'total', 20513, '', 3, 2, 1, 3, 0, 2, 0, 9000, 600, 0, 0, 0, 0)",
             ):
-                connection.execute(text(f"INSERT INTO {row}"), execution_options=OF_TESTS)
+                connection.execute(text(f"INSERT INTO {row}"), execution_options=TEST_STATEMENT)
 
     ledger = Ledger(address)
     summary = ledger.summary()
@@ -229,7 +229,7 @@ def test_two_processes_that_migrate_one_new_database_at_once_both_succeed(addres
     assert ("True\n", "") in said
     # On Citus the tables are distributed in turns, so that both may have had something to do.
     assert {*said} <= {("True\n", ""), ("False\n", "")}
-    with opened(address) as engine, reading(engine) as connection:
+    with engine_for(address) as engine, reading(engine) as connection:
         versions = connection.scalars(text(f"SELECT version_num FROM {VERSION_TABLE}"))
         assert versions.all() == [NEWEST]
 
@@ -239,7 +239,7 @@ def test_a_new_file_that_another_process_holds_for_a_moment_is_waited_for(tmp_pa
     file = tmp_path / "new.db"
     with (
         closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other,
-        opened(f"sqlite:///{file}") as engine,
+        engine_for(f"sqlite:///{file}") as engine,
     ):
         other.execute("BEGIN IMMEDIATE")
         letting_go = threading.Timer(0.3, other.rollback)
@@ -267,7 +267,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(address: str) -
 
 
 def test_a_database_without_a_schema_is_refused_with_what_to_do(address: str) -> None:
-    with opened(address) as engine, pytest.raises(Misconfigured) as refused:
+    with engine_for(address) as engine, pytest.raises(Misconfigured) as refused:
         require_current(engine)
 
     assert refused.value.detail == (

@@ -8,7 +8,7 @@ from threading import enumerate as enumerate_threads
 import pytest
 
 from talkmeter.api.readers import Readers
-from tests.loops import run_to_end
+from tests.event_loop import run_coroutine
 
 THREADS = 4
 QUESTIONS = 1_000
@@ -31,7 +31,7 @@ def test_each_question_gets_its_own_answer_from_one_of_the_threads(readers: Read
     async def ask_all() -> list[tuple[int, str]]:
         return await asyncio.gather(*(ask(number) for number in range(QUESTIONS)))
 
-    answers = run_to_end(ask_all())
+    answers = run_coroutine(ask_all())
     assert [number for number, _ in answers] == list(range(QUESTIONS))
     assert {name.rpartition("-")[0] for _, name in answers} == {"talkmeter-reader"}
 
@@ -46,7 +46,7 @@ def test_the_error_of_a_question_reaches_who_asked_and_the_thread_goes_on(reader
                 await readers.ask(fail)
         return await readers.ask(lambda: 7)
 
-    assert run_to_end(ask()) == 7
+    assert run_coroutine(ask()) == 7
 
 
 def test_a_question_whose_asker_is_gone_before_a_thread_is_free_is_not_asked(readers: Readers) -> None:
@@ -63,7 +63,7 @@ def test_a_question_whose_asker_is_gone_before_a_thread_is_free_is_not_asked(rea
         await asyncio.gather(*busy)
         assert await readers.ask(lambda: 7) == 7
 
-    run_to_end(ask())
+    run_coroutine(ask())
     assert not asked.is_set()
 
 
@@ -83,7 +83,7 @@ def test_an_answer_for_an_asker_who_is_gone_harms_nobody(readers: Readers) -> No
         assert gone.cancelled()
         return await readers.ask(lambda: 7)
 
-    assert run_to_end(ask()) == 7
+    assert run_coroutine(ask()) == 7
 
 
 def test_closing_ends_the_threads() -> None:

@@ -1,6 +1,7 @@
 """Rules of the house that a linter does not hold, each found by reading the code (CONTRIBUTING.md, "Rules")."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,6 +52,14 @@ def test_only_clock_py_asks_the_time() -> None:
     readings = {path.relative_to(PACKAGE).as_posix(): list(clock_readings(path.read_text())) for path in MODULES}
 
     assert {name: found for name, found in readings.items() if found} == {"clock.py": ["time"]}
+
+
+def test_tests_send_http_through_local_http() -> None:
+    """httpx reads the environment, which another thread may be changing (tests/local_http.py)."""
+    calls = re.compile(r"\bhttpx\.(get|head|post|put|patch|delete|options|request|stream|Client|AsyncClient)\(")
+    texts = {path.relative_to(ROOT).as_posix(): path.read_text() for path in (ROOT / "tests").rglob("*.py")}
+
+    assert sorted(name for name, text in texts.items() if calls.search(text)) == ["tests/local_http.py"]
 
 
 def test_files_stay_under_400_lines() -> None:

@@ -18,7 +18,7 @@ time.time, time.time_ns = jumping(time.time, 1), jumping(time.time_ns, 1_000_000
 """
 
 
-class Clock:
+class FakeClock:
     """The clock of a server and of its command line, set from outside."""
 
     def __init__(self, folder: Path) -> None:

@@ -18,10 +18,11 @@ from talkmeter.api.surround import surround
 from talkmeter.ledger.engine import open_engine
 from talkmeter.ledger.migrate import migrate
 from talkmeter.settings import load_settings
+from tests import local_http
 from tests.servers import START_TIMEOUT_SEC, environment_for, free_port
 
 ROOT = Path(__file__).parent.parent
-FOLDER = "MADE_UP_PAGE"
+FOLDER = "TEST_PAGE_FOLDER"
 
 
 def serve_app() -> ASGIApp:
@@ -30,13 +31,13 @@ def serve_app() -> ASGIApp:
 
 
 @contextmanager
-def serving(folder: Path, place: Path) -> Iterator[str]:
+def running_page_server(folder: Path, place: Path) -> Iterator[str]:
     """The address of a server of the page in `folder`; its database is in `place`."""
     port = free_port()
     environment = {**environment_for(place, {"port": str(port)}), FOLDER: str(folder)}
     with (place / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.made_up_page"], cwd=ROOT, env=environment, stdout=log, stderr=log
+            [sys.executable, "-m", "tests.page_server"], cwd=ROOT, env=environment, stdout=log, stderr=log
         )
     url = f"http://127.0.0.1:{port}"
     try:
@@ -53,7 +54,7 @@ def serving(folder: Path, place: Path) -> Iterator[str]:
 
 def _is_live(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health/live").is_success
+        return local_http.get(f"{url}/health/live").is_success
     except httpx.TransportError:
         return False
 
@@ -65,7 +66,7 @@ def main() -> None:
     migrate(engine)
     engine.dispose()
     Server(
-        "tests.made_up_page:serve_app",
+        "tests.page_server:serve_app",
         factory=True,
         address=settings.host,
         port=settings.port,

@@ -37,7 +37,7 @@ def _of_public(key: PrivateKey) -> dict[str, Any]:
             return OKPAlgorithm.to_jwk(key.public_key(), as_dict=True)
 
 
-def encoded(content: bytes) -> str:
+def base64url(content: bytes) -> str:
     """Base64url without padding, as in a JWT."""
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
@@ -49,7 +49,7 @@ KEYS: list[dict[str, Any]] = [
     public_jwk(ED_KEY, "ed-1"),
     public_jwk(WEAK_RSA_KEY, "weak"),
     public_jwk(OTHER_RSA_KEY, "for-encryption", use="enc"),
-    {"kty": "oct", "kid": "symmetric", "alg": "HS256", "k": encoded(SECRET)},
+    {"kty": "oct", "kid": "symmetric", "alg": "HS256", "k": base64url(SECRET)},
 ]
 
 
@@ -86,7 +86,7 @@ class JwksHandler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def key_server() -> Iterator[str]:
+def jwks_server() -> Iterator[str]:
     """The address of a server of the keys."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), JwksHandler)
     server.daemon_threads = True

@@ -8,15 +8,16 @@ from typing import Final
 
 import httpx
 
+from tests import local_http
 from tests.faults.senders import ORG
 from tests.servers import Server
 
-REASONABLE_SEC: Final = 5
+MAX_RESPONSE_SEC: Final = 5
 """What an answer may take while a fault is made on a machine that other tests share."""
 _QUESTION: Final = "/admin/usage/summary?from=2024-03-01&to=2024-03-02"
 
 
-class Reader(threading.Thread):
+class BackgroundReader(threading.Thread):
     """Asks again and again, each time on a connection of its own."""
 
     def __init__(self, server: Server, key: str) -> None:
@@ -35,7 +36,7 @@ class Reader(threading.Thread):
             began = time.monotonic()
             try:
                 # Loading certificates, of which plain HTTP needs none, would take longer than the answer.
-                answer = httpx.get(self._url, headers=self._headers, timeout=6 * REASONABLE_SEC, verify=False)
+                answer = local_http.get(self._url, headers=self._headers, timeout=6 * MAX_RESPONSE_SEC)
             except httpx.TransportError as error:
                 self.wrong.append(f"{error!r} after {time.monotonic() - began:.1f} s")
                 continue
@@ -51,12 +52,12 @@ class Reader(threading.Thread):
 
 
 @contextmanager
-def reading_beside(server: Server, key: str | None = None) -> Iterator[Reader]:
+def background_reader(server: Server, key: str | None = None) -> Iterator[BackgroundReader]:
     """A reader at work, with a key of its own unless one is given.
 
     At the end every answer was right, came in time, and told of no fewer calls than before.
     """
-    reader = Reader(server, key or server.key(ORG))
+    reader = BackgroundReader(server, key or server.key(ORG))
     reader.start()
     try:
         yield reader
@@ -65,4 +66,4 @@ def reading_beside(server: Server, key: str | None = None) -> Iterator[Reader]:
         reader.join()
     assert reader.wrong == [], "; ".join(reader.wrong)
     assert reader.answers > 0, "no summary was answered"
-    assert reader.longest < REASONABLE_SEC, f"a summary took {reader.longest:.1f} s"
+    assert reader.longest < MAX_RESPONSE_SEC, f"a summary took {reader.longest:.1f} s"

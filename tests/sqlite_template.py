@@ -18,7 +18,7 @@ _FOLDER: Final = TemporaryDirectory(prefix="talkmeter-")
 """For as long as the process lives."""
 
 
-def lay_fresh_ledger(url: str) -> None:
+def copy_ledger_template(url: str) -> None:
     """Put a ledger of this version, with an id of its own, where a SQLite file is not there yet; else do nothing."""
     address = make_url(url)
     if address.drivername != "sqlite" or not address.database:

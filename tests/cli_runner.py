@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from contextlib import chdir
 from pathlib import Path
@@ -13,8 +14,12 @@ from click.testing import CliRunner
 from talkmeter.cli import main
 
 
-def finish_here(folder: Path, environment: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+def invoke_in_process(
+    folder: Path, environment: Mapping[str, str], *arguments: str
+) -> "subprocess.CompletedProcess[str]":
     """Run `talkmeter ...` to its end, whatever it is; for commands that leave the process as they found it."""
+    # Another thread would see the changed folder, environment and output too.
+    assert threading.current_thread() is threading.main_thread()
     others = {name: None for name in os.environ if name.startswith("TALKMETER_")}
     status: str | int | None = 0
     with (
@@ -34,8 +39,8 @@ def finish_here(folder: Path, environment: Mapping[str, str], *arguments: str) -
     return subprocess.CompletedProcess(["talkmeter", *arguments], status or 0, said, complained)
 
 
-def run_cli_here(folder: Path, environment: Mapping[str, str], *arguments: str) -> str:
+def run_cli_in_process(folder: Path, environment: Mapping[str, str], *arguments: str) -> str:
     """Run a command to its end; its stdout, stripped. CalledProcessError where it fails."""
-    done = finish_here(folder, environment, *arguments)
+    done = invoke_in_process(folder, environment, *arguments)
     done.check_returncode()
     return done.stdout.strip()

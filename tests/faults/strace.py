@@ -19,7 +19,7 @@ _RESUMED: Final = re.compile(r"(\d+) +<\.\.\. (\w+) resumed>(.*)")
 _TARGET: Final = re.compile(r"\d+<(.*?)>[,) ]")
 
 
-class Call(NamedTuple):
+class SystemCall(NamedTuple):
     """One call: the process, the file or socket, what was handed over, and the lines where it begins and ends."""
 
     process: int
@@ -40,7 +40,7 @@ class Call(NamedTuple):
         return self.name in ("write", "writev", "pwrite64", "pwritev")
 
 
-def strace(output: Path) -> list[str]:
+def strace_command(output: Path) -> list[str]:
     """The beginning of a command that traces the one behind it and all its processes; skips where none can."""
     program = shutil.which("strace")
     if program is None:
@@ -54,9 +54,9 @@ def strace(output: Path) -> list[str]:
 
 
 @contextmanager
-def tracing(processes: Iterable[int], output: Path) -> Iterator[None]:
+def attach_strace(processes: Iterable[int], output: Path) -> Iterator[None]:
     """Trace processes that run, and those that they start."""
-    command = [*strace(output), *(f"--attach={process}" for process in processes)]
+    command = [*strace_command(output), *(f"--attach={process}" for process in processes)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
         assert tracer.stderr is not None
         first = tracer.stderr.readline()
@@ -68,9 +68,9 @@ def tracing(processes: Iterable[int], output: Path) -> Iterator[None]:
         tracer.communicate(timeout=30)
 
 
-def read_trace(output: Path) -> list[Call]:
+def read_trace(output: Path) -> list[SystemCall]:
     """The calls of a trace, in the order in which they began."""
-    calls: list[Call] = []
+    calls: list[SystemCall] = []
     under_way: dict[int, int] = {}
     with output.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines):
@@ -79,7 +79,7 @@ def read_trace(output: Path) -> list[Call]:
                 target = _TARGET.match(text + ",")
                 if unfinished:
                     under_way[int(process)] = len(calls)
-                calls.append(Call(int(process), name, target[1] if target else "", text, number, number))
+                calls.append(SystemCall(int(process), name, target[1] if target else "", text, number, number))
             elif (resumed := _RESUMED.fullmatch(line.rstrip("\n"))) is not None:
                 place = under_way.pop(int(resumed[1]))
                 calls[place] = calls[place]._replace(text=calls[place].text + resumed[3], ends=number)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 
-def run_to_end(coroutine: Coroutine[Any, Any, Result]) -> Result:
+def run_coroutine(coroutine: Coroutine[Any, Any, Result]) -> Result:
     """The result of a coroutine, in a loop that nobody else has."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, coroutine).result()

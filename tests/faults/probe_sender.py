@@ -8,20 +8,21 @@ from typing import Final
 
 import httpx
 
+from tests import local_http
 from tests.events import Json
-from tests.faults.senders import PATIENCE_SEC, told
+from tests.faults.senders import WAIT_TIMEOUT_SEC, random_batch
 from tests.servers import Server
 
-PROBE: Final = "probe"
+PROBE_ORG: Final = "probe"
 
 
-class Probe:
+class ProbeSender:
     """Sends batches of an organization of its own, one by one, and looks at each answer."""
 
     def __init__(self, client: httpx.Client, key: str, reading_key: str) -> None:
         self._client = client
-        self._headers = {"Authorization": f"Bearer {key}", "X-Anyreach-Org": PROBE}
-        self._chance = random.Random(PROBE)
+        self._headers = {"Authorization": f"Bearer {key}", "X-Anyreach-Org": PROBE_ORG}
+        self._chance = random.Random(PROBE_ORG)
         self._asked = {"Authorization": f"Bearer {reading_key}"}
         self._batches = 0
         self.journal: list[Json] = []
@@ -29,7 +30,7 @@ class Probe:
     def send(self, events: list[Json] | None = None) -> httpx.Response:
         """One batch."""
         self._batches += 1
-        batch = events or told(self._chance, f"probe-{self._batches}")
+        batch = events or random_batch(self._chance, f"probe-{self._batches}")
         answer = self._client.post("/metering/events", json=batch, headers=self._headers)
         if answer.status_code == 200:
             assert answer.json()["quarantined"] == []
@@ -38,7 +39,7 @@ class Probe:
 
     def send_until_refused(self) -> httpx.Response:
         """Batches until one is not taken."""
-        deadline = time.monotonic() + PATIENCE_SEC
+        deadline = time.monotonic() + WAIT_TIMEOUT_SEC
         while time.monotonic() < deadline:
             answer = self.send()
             if answer.status_code != 200:
@@ -61,8 +62,8 @@ def acknowledged_calls(journal: list[Json]) -> int:
 
 
 @contextmanager
-def probing(server: Server, key: str, timeout_sec: float = 30) -> Iterator[Probe]:
+def probe_sender(server: Server, key: str, timeout_sec: float = 30) -> Iterator[ProbeSender]:
     """A careful sender with a sender key."""
-    reading_key = server.key(PROBE)
-    with httpx.Client(base_url=server.url, timeout=timeout_sec) as client:
-        yield Probe(client, key, reading_key)
+    reading_key = server.key(PROBE_ORG)
+    with local_http.client(base_url=server.url, timeout=timeout_sec) as client:
+        yield ProbeSender(client, key, reading_key)

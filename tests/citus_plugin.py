@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.interfaces import ExecutionContext
 
-from tests.citus import unsorted_rows, violations
+from tests.citus_rules import unsorted_rows, violations
 
-OF_TESTS: Final = {"talkmeter_of_tests": True}
+TEST_STATEMENT: Final = {"talkmeter_test_statement": True}
 """Execution options of what a test itself does to a database."""
 _wrong: Final[list[str]] = []
 
@@ -29,7 +29,7 @@ def _statements_that_citus_runs(_watched_statements: None) -> Iterator[None]:
 def _watch(
     connection: Connection, _cursor: object, statement: str, parameters: object, context: ExecutionContext, many: object
 ) -> None:
-    if connection.dialect.name != "postgresql" or "talkmeter_of_tests" in context.execution_options or many:
+    if connection.dialect.name != "postgresql" or "talkmeter_test_statement" in context.execution_options or many:
         return
     found = list(violations(statement))
     if isinstance(parameters, Sequence) and (unsorted := unsorted_rows(statement, parameters)):

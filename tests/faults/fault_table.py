@@ -6,11 +6,11 @@ from typing import NamedTuple
 import pytest
 
 PROPERTY = "fault"
-Tell = Callable[[str, str, int, str], None]
+ReportFault = Callable[[str, str, int, str], None]
 """A fault, where it was made, how often, and what was found."""
 
 
-class Row(NamedTuple):
+class FaultRow(NamedTuple):
     """A fault as the table shows it."""
 
     fault: str
@@ -19,24 +19,24 @@ class Row(NamedTuple):
     found: str
 
 
-def rows_of(reports: Iterable[object]) -> list[Row]:
+def fault_rows(reports: Iterable[object]) -> list[FaultRow]:
     """The rows that tests told; of a test that failed, one that says so."""
     rows = []
     for report in reports:
         if not isinstance(report, pytest.TestReport):
             continue
         told = [
-            Row(*value)
+            FaultRow(*value)
             for name, value in report.user_properties
             if name == PROPERTY and report.when == "call" and isinstance(value, list)
         ]
         if report.failed and "tests/faults/" in report.nodeid:
-            told = [Row(report.nodeid.rpartition("::")[2], "", "", "FAILED")]
+            told = [FaultRow(report.nodeid.rpartition("::")[2], "", "", "FAILED")]
         rows += told
     return sorted(rows)
 
 
-def table_of(rows: Iterable[Row]) -> str:
+def fault_table(rows: Iterable[FaultRow]) -> str:
     """The rows as a table of Markdown, as docs/explanation/reliability.md shows it."""
-    lines = [Row("Fault", "Where", "Rounds", "Found"), Row("---", "---", "---:", "---"), *rows]
+    lines = [FaultRow("Fault", "Where", "Rounds", "Found"), FaultRow("---", "---", "---:", "---"), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

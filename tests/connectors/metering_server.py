@@ -18,7 +18,7 @@ from talkmeter.ledger.engine import reading, writing
 from talkmeter.ledger.organizations import add_organization
 from talkmeter.ledger.quarantine import QuarantinedEvent, list_quarantine
 from talkmeter.ledger.verify import verify_organization
-from tests.postgres import opened
+from tests.postgres import engine_for
 from tests.servers import Server, running_server
 
 PUBLIC_URL: Final = "https://meter.example.com"
@@ -28,7 +28,7 @@ _PATIENCE_SEC: Final = 30
 _numbers = count(1)
 
 
-class Metering(NamedTuple):
+class MeteringServer(NamedTuple):
     """A server that takes messages, and its ledger."""
 
     server: Server
@@ -55,7 +55,7 @@ class Metering(NamedTuple):
 class Hook(NamedTuple):
     """A connector."""
 
-    metering: Metering
+    metering: MeteringServer
     org_id: str
     provider: str
     id: str
@@ -95,11 +95,13 @@ class Hook(NamedTuple):
 
 
 @contextmanager
-def metering(folder: Path, beside: Mapping[str, str] | None = None, /, **settings: str) -> Iterator[Metering]:
+def metering_server(
+    folder: Path, beside: Mapping[str, str] | None = None, /, **settings: str
+) -> Iterator[MeteringServer]:
     """A server whose connectors' secrets are encrypted with `SECRET_KEY`; the rest as `running_server` takes it."""
     known = {"secret_key": SECRET_KEY, "public_url": PUBLIC_URL, **settings}
-    with running_server(folder, beside, **known) as server, opened(database_of(server)) as engine:
-        yield Metering(server, engine)
+    with running_server(folder, beside, **known) as server, engine_for(database_of(server)) as engine:
+        yield MeteringServer(server, engine)
 
 
 def database_of(server: Server) -> str:

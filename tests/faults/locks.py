@@ -7,22 +7,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-import httpx
 import psycopg
 from sqlalchemy.engine import make_url
 
-from tests.faults.senders import PATIENCE_SEC
+from tests import local_http
+from tests.faults.senders import WAIT_TIMEOUT_SEC
 from tests.servers import Server
 
 _WAITING: Final = re.compile(r"^talkmeter_queue_events (\S+)$", re.MULTILINE)
 
 
 @contextmanager
-def held(url: str, org_id: str) -> Iterator[None]:
+def write_lock(url: str, org_id: str) -> Iterator[None]:
     """Hold SQLite's write lock, or an organization's row on PostgreSQL, until the block ends."""
     address = make_url(url)
     if address.drivername == "sqlite":
-        file = sqlite3.connect(str(address.database), isolation_level=None, timeout=PATIENCE_SEC)
+        file = sqlite3.connect(str(address.database), isolation_level=None, timeout=WAIT_TIMEOUT_SEC)
         try:
             file.execute("BEGIN IMMEDIATE")
             yield
@@ -41,7 +41,7 @@ def execute(url: str, *statements: str) -> None:
     """Run statements on a ledger, one by one."""
     address = make_url(url)
     if address.drivername == "sqlite":
-        file = sqlite3.connect(str(address.database), isolation_level=None, timeout=PATIENCE_SEC)
+        file = sqlite3.connect(str(address.database), isolation_level=None, timeout=WAIT_TIMEOUT_SEC)
         for statement in statements:
             file.execute(statement)
         file.close()
@@ -51,14 +51,14 @@ def execute(url: str, *statements: str) -> None:
             session.execute(statement.encode())
 
 
-def waiting_events(server: Server) -> int:
+def queued_events(server: Server) -> int:
     """How many events wait before the server's writer."""
-    found = _WAITING.search(httpx.get(f"{server.url}/metrics", timeout=30).text)
+    found = _WAITING.search(local_http.get(f"{server.url}/metrics", timeout=30).text)
     return int(float(found[1])) if found else 0
 
 
 def wait_until_queued(server: Server, least: int) -> None:
     """Until so many events wait before the server's writer."""
-    deadline = time.monotonic() + PATIENCE_SEC
-    while (waiting := waiting_events(server)) < least:
+    deadline = time.monotonic() + WAIT_TIMEOUT_SEC
+    while (waiting := queued_events(server)) < least:
         assert time.monotonic() < deadline, f"only {waiting} of {least} events wait"
