@@ -165,4 +165,4 @@ def check_ledger(engine: Engine, journal: list[Json], org_id: str = ORG) -> str:
     assert kept == {kind: sorted(id_ for of, id_ in model.winners if of == kind.value) for kind in kept}
     assert [one.sentence for one in verify_organization(engine, org_id, repair=False)] == []
     records = sum(map(len, kept.values()))
-    return f"{len(journal):,} events acknowledged, {records:,} records: none lost, none twice"
+    return f"{len(journal):,} events acknowledged, {records:,} records: none lost, none counted twice"

@@ -175,7 +175,7 @@ def test_what_was_revoked_left_or_used_up_stays_so_wherever_the_clock_goes(
         assert {status_of(server, one) for one in ended} == {401}
         assert {signed_in(server, one).status_code for one in links} == {401}
         asked += 1
-    tell("clock jumps after keys were revoked, sessions left, links used", "sqlite", asked, "all stay so")
+    tell("clock jumps after keys were revoked, sessions signed out, links used", "sqlite", asked, "all stay invalid")
 
 
 def test_a_session_left_alone_ends_though_it_was_used_while_the_clock_was_ahead(
@@ -186,4 +186,4 @@ def test_a_session_left_alone_ends_though_it_was_used_while_the_clock_was_ahead(
     for hours, expected in ((10, 200), (0, 200), (11, 200), (0, 200), (13, 401)):
         clock.set(hours * HOUR_SEC)
         assert status_of(server, cookie) == expected, f"{hours} hours ahead"
-    tell("clock jumps while a session is used, then nobody uses it", "sqlite", 4, "it ends after its 12 hours")
+    tell("clock jumps while a session is used, then idle", "sqlite", 4, "it ends after 12 hours")

@@ -98,11 +98,11 @@ def test_idle_connections_by_the_thousand_hold_up_nobody_and_are_let_go(tmp_path
         found = check_ledger(engine, senders.journal + told)
         assert "Traceback" not in server.log()
     tell(
-        "idle connections at once",
+        "concurrent idle connections",
         "sqlite",
         CONNECTIONS,
         f"{found}; a new connection's call and summary took {took:.2f} s, the longest summary {reader.longest:.2f} s; "
-        f"{memory_before:.0f} MiB, and {grown:.0f} more with the connections; file descriptors let go",
+        f"{memory_before:.0f} MiB, and {grown:.0f} more with the connections; file descriptors released",
     )
 
 
@@ -133,7 +133,7 @@ def test_a_connection_that_says_nothing_or_not_enough_is_closed_in_time(tmp_path
         }
         wait_until(lambda: open_files(server) <= before, "the server keeps connections that it has closed")
         assert "Traceback" not in server.log()
-    tell("idle connections, heads that stop half way", "sqlite", len(said), f"all closed within {took:.1f} s")
+    tell("idle connections, incomplete request headers", "sqlite", len(said), f"all closed within {took:.1f} s")
 
 
 @pytest.mark.parametrize("bound", ["setting", "file descriptors"])
@@ -166,4 +166,4 @@ def test_connections_beyond_the_bound_wait_their_turn_and_take_nothing_from_the_
         found = check_ledger(engine, senders.journal + told)
         assert "Traceback" not in server.log()
         assert '"level": "error"' not in server.log()
-    tell(f"more connections than the bound ({bound})", "sqlite", 2 * FEW_FILES, found)
+    tell(f"more connections than the limit ({bound})", "sqlite", 2 * FEW_FILES, found)

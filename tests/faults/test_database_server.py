@@ -125,7 +125,7 @@ def test_connections_that_are_cut_in_the_middle_of_transactions_lose_and_double_
                 threading.Event().wait(0.05)
             senders.wait_for_more()
         assert_without_traceback(server)
-    tell("connection cut in mid-transaction", "postgresql", cut, prove_in(url, senders.journal))
+    tell("connection cut during a transaction", "postgresql", cut, prove_in(url, senders.journal))
 
 
 def test_readers_and_writers_without_a_free_connection_are_told_to_come_again(
@@ -181,7 +181,7 @@ def test_a_server_that_gives_no_more_connections_is_a_503_until_it_does(
             "The database cannot be used now; send the request again. The reason is in the server's log."
         }
         assert "too many connections for role" in server.log()
-        tell("PostgreSQL gives no connection", "postgresql", 1, prove_in(url, senders.journal))
+        tell("PostgreSQL accepts no connection", "postgresql", 1, prove_in(url, senders.journal))
         admin.execute(f"DROP OWNED BY {role}")
         admin.execute(f"DROP ROLE {role}")
 

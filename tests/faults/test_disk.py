@@ -107,7 +107,7 @@ def test_a_full_disk_of_sqlite_is_told_and_all_goes_on_when_there_is_room(
         copy = taken_out(disk, tmp_path / "copy")
     with engine_for(f"sqlite:///{copy}") as engine:
         check_ledger(engine, probed, PROBE_ORG)
-        tell("disk full, then room again", "sqlite", ROUNDS, f"{check_ledger(engine, journal)}; {refused} x 507 seen")
+        tell("disk full, then free again", "sqlite", ROUNDS, f"{check_ledger(engine, journal)}; {refused} x 507 seen")
 
 
 @contextmanager
@@ -141,7 +141,7 @@ def test_a_full_disk_of_postgresql_is_told_and_all_goes_on_when_there_is_room(
                 assert server.cli("verify")
             check_ledger(engine, probed, PROBE_ORG)
             found = f"{check_ledger(engine, journal)}; {refused} x 507 seen"
-    tell("disk full, then room again", "postgresql", ROUNDS, found)
+    tell("disk full, then free again", "postgresql", ROUNDS, found)
 
 
 def test_a_disk_that_is_full_where_the_index_of_the_log_must_grow_is_told_as_full(
@@ -174,7 +174,7 @@ def test_a_disk_that_is_full_where_the_index_of_the_log_must_grow_is_told_as_ful
             assert probe.send().status_code == 200
         copy = taken_out(disk, tmp_path / "copy")
     with engine_for(f"sqlite:///{copy}") as engine:
-        tell("disk full while the index of the log grows", "sqlite", 1, check_ledger(engine, probe.journal, PROBE_ORG))
+        tell("disk full while the WAL index grows", "sqlite", 1, check_ledger(engine, probe.journal, PROBE_ORG))
 
 
 def test_a_server_does_not_start_on_a_full_disk_without_saying_so(
@@ -216,7 +216,7 @@ def test_a_file_that_may_not_grow_is_a_503_and_all_goes_on_when_it_may(tmp_path:
     with engine_for(f"sqlite:///{file}") as engine:
         check_ledger(engine, probe.journal, PROBE_ORG)
         found = f"{check_ledger(engine, senders.journal, ORG)}; {refused} x 503 seen"
-    tell("a limit of the file's size is met, then lifted", "sqlite", ROUNDS, found)
+    tell("file size limit reached, then lifted", "sqlite", ROUNDS, found)
 
 
 def limit(server: Server, most_bytes: int) -> None:

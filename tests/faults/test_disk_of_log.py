@@ -113,7 +113,7 @@ def test_senders_wait_for_a_postgresql_that_stopped_for_want_of_room_for_its_log
                         assert probe.send().status_code == 200
                 assert "Traceback" not in server.log()
             check_ledger(engine, probe.journal, PROBE_ORG)
-            found = f"{check_ledger(engine, senders.journal)}; {refused} requests refused"
+            found = f"{check_ledger(engine, senders.journal)}; {refused} requests rejected"
             engine.dispose()
             postgres.stop()
-    tell("no room for the log of PostgreSQL, which stops", "postgresql", ROUNDS, found)
+    tell("no space for the WAL of PostgreSQL, which stops", "postgresql", ROUNDS, found)

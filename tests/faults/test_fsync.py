@@ -114,9 +114,9 @@ def test_every_answer_of_a_server_on_sqlite_waits_for_a_sync_of_its_log(
     # Requests that came together shared commits.
     assert syncs < len(alone) + len(together)
     found = (
-        f"{len(alone) + len(together):,} answers, each after a sync of the log that holds its event; {syncs:,} syncs"
+        f"{len(alone) + len(together):,} answers, each after a sync of the WAL that contains its event; {syncs:,} syncs"
     )
-    tell("strace: is an answer on disk", "sqlite", 1, found)
+    tell("strace: responses on disk", "sqlite", 1, found)
 
 
 class Commit(NamedTuple):
@@ -173,5 +173,5 @@ def test_every_commit_of_postgresql_waits_for_a_sync_of_its_log(tmp_path: Path, 
     assert uncommitted([one for one in calls if not one.syncs], ids) == ids
 
     commits = len({commit_of(calls, id_).told.begins for id_ in ids})
-    found = f"{len(ids):,} events in {commits:,} commits, each told after a sync of the log that holds it"
-    tell("strace: is a commit on disk", "postgresql", 1, found)
+    found = f"{len(ids):,} events in {commits:,} commits, each acknowledged after a sync of the WAL that contains it"
+    tell("strace: commits on disk", "postgresql", 1, found)

@@ -116,7 +116,7 @@ def test_nothing_of_a_torn_request_is_counted_and_it_is_no_fault_of_the_server(
                 for number in range(TORN):
                     status = send_torn(server, tear(chance, key, f"torn-{number}"))
                     assert status is None or 400 <= status < 500, status
-                    answers[str(status or "no answer")] += 1
+                    answers[str(status or "no response")] += 1
                 senders.wait_for_more()
             assert open_files(server) <= before + 20
             assert_no_fault_of_its_own(server)
@@ -158,7 +158,7 @@ def test_a_sender_cut_off_before_its_answer_sends_again_and_is_counted_once(
                 senders.wait_for_more()
             assert_no_fault_of_its_own(server)
         found = check_ledger(engine, senders.journal + again)
-    tell("connection lost before the answer", database, RESETS, f"{found}; {repeated} were on disk already")
+    tell("connection lost before the response", database, RESETS, f"{found}; {repeated} were already stored")
 
 
 def cut_off(server: Server, request: bytes, chance: random.Random) -> None:
@@ -215,7 +215,7 @@ def test_what_is_no_http_is_refused_and_counts_nothing(tmp_path: Path, tell: Rep
         assert {what: one for what, one in answers.items() if one and not one.startswith(b"HTTP/1.1 4")} == {}
         assert_no_fault_of_its_own(server)
         found = check_ledger(engine, senders.journal)
-    tell("what is no HTTP", "sqlite", len(BROKEN), found)
+    tell("input that is not HTTP", "sqlite", len(BROKEN), found)
 
 
 class Dawdler:
@@ -278,16 +278,16 @@ def test_clients_that_dawdle_are_given_up_in_time_and_hold_up_nobody(tmp_path: P
                     if not one.send_a_little():
                         left.remove(one)
                         lasted.append(time.monotonic() - one.began)
-                        said[one.answer.split(b" ", 2)[1].decode() if one.answer else "no answer"] += 1
+                        said[one.answer.split(b" ", 2)[1].decode() if one.answer else "no response"] += 1
                 assert all(time.monotonic() - one.began < TIMEOUT_SEC + 2 * MAX_RESPONSE_SEC for one in left), said
             senders.wait_for_more()
         assert open_files(server) <= before + 10
         assert_no_fault_of_its_own(server)
         found = check_ledger(engine, senders.journal)
-    assert set(said) <= {"408", "400", "no answer"}
+    assert set(said) <= {"408", "400", "no response"}
     tell(
-        f"clients that send a byte now and then (limit {TIMEOUT_SEC} s)",
+        f"clients that send one byte at a time (limit {TIMEOUT_SEC} s)",
         "sqlite",
         DAWDLERS,
-        f"{found}; the last was given up after {max(lasted):.1f} s, the longest summary took {reader.longest:.2f} s",
+        f"{found}; the last was disconnected after {max(lasted):.1f} s, the longest summary {reader.longest:.2f} s",
     )

@@ -125,7 +125,9 @@ def prove_all(place: Place, journals: dict[str, list[Json]]) -> str:
     """Each organization has what it was acknowledged, no more, no less."""
     for org_id, journal in journals.items():
         check_ledger(place.engine, journal, org_id)
-    return f"{sum(map(len, journals.values())):,} events of {len(journals)} organizations: none lost, none twice"
+    return (
+        f"{sum(map(len, journals.values())):,} events of {len(journals)} organizations: none lost, none counted twice"
+    )
 
 
 def test_an_event_that_the_database_refuses_goes_to_quarantine_and_all_else_is_counted(
@@ -148,7 +150,7 @@ def test_an_event_that_the_database_refuses_goes_to_quarantine_and_all_else_is_c
                     assert refused == []
                 journals[org_id] += events
     assert place.server.log().count(REFUSED) - said_before == ROUNDS
-    tell("one event poisoned, of a group of 12 organizations", place.database, ROUNDS, prove_all(place, journals))
+    tell("one event that the database rejects, 12 organizations", place.database, ROUNDS, prove_all(place, journals))
 
 
 def test_a_sender_whose_event_can_be_kept_nowhere_is_told_so_and_no_other_one_is(
@@ -169,7 +171,7 @@ def test_a_sender_whose_event_can_be_kept_nowhere_is_told_so_and_no_other_one_is
             assert (well.status_code, well.json()["quarantined"]) == (200, [])
             journals[org_id] += stored
     found = prove_all(place, journals)
-    tell("one event refused and its quarantine too, then let in", place.database, ROUNDS, found)
+    tell("one event and its quarantine entry rejected, then accepted", place.database, ROUNDS, found)
 
 
 def test_a_table_that_is_not_as_it_must_be_is_a_503_and_nothing_goes_to_quarantine_for_it(
@@ -185,7 +187,7 @@ def test_a_table_that_is_not_as_it_must_be_is_a_503_and_nothing_goes_to_quaranti
     assert (answer.status_code, answer.headers.get("Retry-After")) == (503, "1"), answer.text
     again = send(place, "three", batch)
     assert (again.status_code, again.json()["quarantined"]) == (200, [])
-    tell("a column has another name, for a while", place.database, 1, prove_all(place, {"three": batch}))
+    tell("a column is renamed for a while", place.database, 1, prove_all(place, {"three": batch}))
 
 
 @pytest.mark.parametrize("place", ["postgresql"], indirect=True)
@@ -273,4 +275,4 @@ def test_no_event_is_known_that_the_reader_lets_through_and_the_database_refuses
     assert Reason.REFUSED_BY_DATABASE not in reasons
     assert len(reasons) > 3
     assert place.server.cli("verify", "--org", NASTY_ORG)
-    tell("events of nasty values", place.database, 1, f"{len(events):,} events, none of them refused by the database")
+    tell("events with extreme values", place.database, 1, f"{len(events):,} events, none rejected by the database")
