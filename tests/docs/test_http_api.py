@@ -1,4 +1,4 @@
-"""The commands of docs/reference/http-api.md against a real server, its list of endpoints, and the floors of docs/reference/counting.md."""
+"""The examples of docs/reference/http-api.md against a real server, and the snapshots of counting.md."""
 
 import json
 import re
@@ -130,6 +130,18 @@ def test_the_endpoints_are_those_of_the_application(caller: Organization) -> Non
     others = {("get", path) for path in OUTSIDE_THE_DESCRIPTION}
 
     assert listed == {(method, path) for path, methods in described.items() for method in methods} | others
+
+
+def test_listed_errors_of_each_endpoint_are_those_of_the_openapi_description(caller: Organization) -> None:
+    rows = HTTP_API.section("Endpoints").rows()
+    listed = {(row[0].lower(), row[1].strip("`")): set(re.findall(r"\d+", row[4])) for row in rows}
+    described = {
+        (method, path): {code for code in operation["responses"] if code >= "400"} - {"500", "503"}
+        for path, methods in caller.client.get("/openapi.json").json()["paths"].items()
+        for method, operation in methods.items()
+    }
+
+    assert {**{endpoint: set() for endpoint in listed}, **described} == listed
 
 
 def test_every_endpoint_to_get_answers_and_its_head_too(caller: Organization) -> None:

@@ -96,7 +96,7 @@ def test_numbers_do_not_change_where_the_clock_jumps_by_a_day(
         "clock jumps by a day, back and forth",
         database,
         JUMPS,
-        f"{found}; {reader.answers:,} summaries right meanwhile",
+        f"{found}; {reader.answers:,} summaries correct meanwhile",
     )
 
 
