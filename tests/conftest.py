@@ -9,9 +9,12 @@ import pytest
 from _pytest.terminal import TerminalReporter
 
 from tests.faults.fault_table import fault_rows, fault_table
+from tests.hypothesis_profiles import register_profiles
 from tests.postgres import new_database, postgres_server
 
 pytest_plugins = ["tests.citus_plugin"]
+
+register_profiles()
 
 MEMORY = Path("/dev/shm")
 

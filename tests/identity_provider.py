@@ -42,6 +42,7 @@ def base64url(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
+SLOW_BYTE_SEC = 0.05
 KEYS: list[dict[str, Any]] = [
     public_jwk(RSA_KEY, "rsa-1", alg="RS256"),
     public_jwk(RSA_KEY, "rsa-any"),
@@ -77,7 +78,7 @@ class JwksHandler(BaseHTTPRequestHandler):
         try:
             for byte in body:
                 self.wfile.write(bytes([byte]))
-                time.sleep(0.05)
+                time.sleep(SLOW_BYTE_SEC)
         except OSError:
             return
 

@@ -10,13 +10,15 @@ from typing import Any, Final
 
 import httpx
 
-client: Final = partial(httpx.Client, trust_env=False, verify=False)
+TIMEOUT_SEC: Final = 60
+"""Longer than any response takes on a busy machine; the default of httpx is 5."""
+client: Final = partial(httpx.Client, trust_env=False, verify=False, timeout=TIMEOUT_SEC)
 """Create an `httpx.Client`."""
 
 
 def request(method: str, url: str, **options: Any) -> httpx.Response:
     """Send one request on a new connection; `options` are those of `httpx.request`."""
-    return httpx.request(method, url, trust_env=False, verify=False, **options)
+    return httpx.request(method, url, **{"timeout": TIMEOUT_SEC, **options}, trust_env=False, verify=False)
 
 
 get: Final = partial(request, "GET")

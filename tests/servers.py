@@ -1,14 +1,16 @@
 """Real servers for tests: `talkmeter serve` on a free port with a database of its own."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 import httpx
@@ -20,6 +22,9 @@ from tests.sqlite_template import copy_ledger_template
 _OWN = Path(sys.executable).with_name("talkmeter")
 TALKMETER = _OWN
 START_TIMEOUT_SEC = 60
+PORTS = range(16_384, 32_768)
+WORKERS = 16
+"""Into how many parts the ports are split."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +85,27 @@ def run_cli(folder: Path, environment: dict[str, str], *arguments: str) -> str:
 
 
 def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port on which nothing listens.
+
+    A port that the system chooses could become the port of an outgoing connection before the server binds it. So this
+    chooses from ports that Linux and macOS do not use for those, and each pytest-xdist worker has its own.
+    """
+    for port in _ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("unreachable: the ports are cycled")
+
+
+def _candidate_ports() -> Iterator[int]:
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    ports = range(PORTS.start + worker % WORKERS, PORTS.stop, WORKERS)
+    first = random.randrange(len(ports))
+    yield from cycle([*ports[first:], *ports[:first]])
+
+
+_ports = _candidate_ports()
 
 
 def launch_server(folder: Path, settings: dict[str, str], beside: Mapping[str, str] | None = None) -> Server:

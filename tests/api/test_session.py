@@ -350,7 +350,7 @@ def test_a_session_in_use_stays(server: Server, key: str) -> None:
     cookie = sign_in(server, key)
     almost = time.time_ns() // 1000 - 11 * 3_600_000_000
     change_database(server, "UPDATE session SET used_at = ? WHERE secret_hash = ?", almost, hash_of(cookie))
-    deadline = time.monotonic() + BELIEVED_SEC + 3
+    deadline = time.monotonic() + BELIEVED_SEC + 60
     used_at = almost
     while used_at == almost and time.monotonic() < deadline:
         assert get(server, SUMMARY, cookie).status_code == 200

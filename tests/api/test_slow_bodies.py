@@ -5,6 +5,7 @@ import select
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import pytest
@@ -16,24 +17,32 @@ from tests.servers import Server, running_server
 
 BODY_TIMEOUT_SEC = 3
 MEMORY_FOR_BODIES = 100_000
+WAIT_TIMEOUT_SEC = 25
+"""Less than the default timeout for bodies, 30 s."""
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    settings = {"body_timeout_sec": str(BODY_TIMEOUT_SEC), "queue_bytes": str(MEMORY_FOR_BODIES)}
-    with running_server(tmp_path_factory.mktemp("server"), **settings) as running:
+    with running_server(tmp_path_factory.mktemp("server"), queue_bytes=str(MEMORY_FOR_BODIES)) as running:
         yield running
+
+
+@pytest.fixture
+def impatient(tmp_path: Path) -> Iterator[tuple[Server, str]]:
+    """A server with a short timeout for bodies, and a key."""
+    with running_server(tmp_path, body_timeout_sec=str(BODY_TIMEOUT_SEC)) as running:
+        yield running, running.key("acme")
 
 
 def wait_until_held(client: httpx.Client, least: int, most: int) -> None:
     """Wait until the server says that it holds so many bytes of bodies."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + WAIT_TIMEOUT_SEC
     while time.monotonic() < deadline:
         lines = client.get("/metrics").text.splitlines()
         held = next(float(line.split()[1]) for line in lines if line.startswith("talkmeter_queue_bytes "))
         if least <= held <= most:
             return
-    raise AssertionError(f"the server did not come to hold {least} to {most} bytes within 10 s")
+    raise AssertionError(f"the server did not come to hold {least} to {most} bytes within {WAIT_TIMEOUT_SEC} s")
 
 
 def trickle(slow: Upload) -> httpx.Response:
@@ -46,16 +55,16 @@ def trickle(slow: Upload) -> httpx.Response:
     raise AssertionError("the server waits for ever")
 
 
-def test_a_body_that_does_not_arrive_in_time_is_given_up(org: Organization) -> None:
-    with upload(org.server, org.key, 1_000) as slow:
+def test_a_body_that_does_not_arrive_in_time_is_given_up(impatient: tuple[Server, str]) -> None:
+    with upload(*impatient, 1_000) as slow:
         slow.send(b"[")
         answer = slow.answer()
     assert_error(answer, 408)
     assert f"{BODY_TIMEOUT_SEC} seconds" in answer.json()["detail"]
 
 
-def test_a_body_that_goes_on_arriving_does_not_prolong_its_time(org: Organization) -> None:
-    with upload(org.server, org.key, 10**6) as slow:
+def test_a_body_that_goes_on_arriving_does_not_prolong_its_time(impatient: tuple[Server, str]) -> None:
+    with upload(*impatient, 10**6) as slow:
         assert_error(trickle(slow), 408)
 
 

@@ -202,7 +202,7 @@ def test_a_batch_has_at_most_so_many_bytes_and_a_larger_event_goes_alone(kind: s
 
 
 def test_a_batch_that_does_not_fill_is_sent_when_its_time_is_up(kind: str, spool: Path) -> None:
-    limits = msgspec.structs.replace(QUICK, batch_seconds=0.6)
+    limits = msgspec.structs.replace(QUICK, batch_seconds=1.5)
     with scripted(receipt) as server, Make(server.url, spool, limits=limits).opened(kind) as client:
         began = time.monotonic()
         client.send(call(0))
@@ -211,8 +211,8 @@ def test_a_batch_that_does_not_fill_is_sent_when_its_time_is_up(kind: str, spool
             client.send(call(number))
         posted = server.wait_for(2)
     assert [len(one.events) for one in posted] == [1, 5]
-    assert 0.6 <= posted[0].at - began < 5
-    assert 1.2 <= posted[1].at - began < 10
+    assert 1.5 <= posted[0].at - began < 30
+    assert 3 <= posted[1].at - began < 60
 
 
 def test_a_batch_that_fills_is_sent_at_once(kind: str, spool: Path) -> None:
@@ -239,7 +239,7 @@ def test_closing_takes_no_longer_than_it_may_and_what_waits_is_kept(kind: str, s
         server.wait_for(1)
         began = time.monotonic()
         assert client.close(0.5) == 2
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < QUICK.timeout_sec / 2
     with scripted(receipt) as server, Make(server.url, spool).opened(kind) as client:
         assert client.flush(20)
     assert [one.ids for one in server.posted] == [[call(1).id, call(2).id]]

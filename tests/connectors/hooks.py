@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from talkmeter.ingest.connectors.provider import (
@@ -17,8 +16,6 @@ from talkmeter.ingest.connectors.provider import (
     Told,
 )
 from tests.connectors.signed_samples import SAMPLES, bits_flipped, with_header
-
-laws = settings(deadline=None, print_blob=True)
 
 SECOND: Final = 1_000_000
 NOW: Final = 1_760_000_000 * SECOND

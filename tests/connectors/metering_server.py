@@ -24,7 +24,7 @@ from tests.servers import Server, running_server
 PUBLIC_URL: Final = "https://meter.example.com"
 SECRET_KEY: Final = b64encode(bytes(range(32))).decode()
 MOST_QUARANTINED: Final = 10_000
-_PATIENCE_SEC: Final = 30
+_WAIT_TIMEOUT_SEC: Final = 60
 _numbers = count(1)
 
 
@@ -77,7 +77,7 @@ class Hook(NamedTuple):
 
     def outcomes(self, messages: int) -> Mapping[str, int]:
         """What became of so many messages; the tallies are written when the answers are out, so they are waited for."""
-        deadline = time.monotonic() + _PATIENCE_SEC
+        deadline = time.monotonic() + _WAIT_TIMEOUT_SEC
         while True:
             found = Counter[str]()
             with reading(self.metering.engine) as connection:

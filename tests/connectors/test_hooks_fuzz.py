@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from talkmeter.ingest.connectors.registry import PROVIDERS
 from tests import local_http
-from tests.connectors.hooks import laws
 from tests.connectors.metering_server import Hook, MeteringServer, metering_server
 from tests.connectors.signing import SIGNERS
 from tests.connectors.wild_messages import LARGEST, MOST_FIELDS, PHONE, SPOKEN, bodies
 from tests.faults.sockets import connect, read_response
+from tests.hypothesis_profiles import examples
 from tests.servers import Server
 
 SIGNED: Final = 100
@@ -90,7 +90,7 @@ def test_a_wild_message_that_is_signed_is_taken_and_what_is_kept_of_it_tells_of_
     address = urlsplit(hook.url)
     connection = http.client.HTTPConnection(address.netloc, timeout=30)
 
-    @settings(laws, max_examples=SIGNED)
+    @settings(max_examples=examples(SIGNED))
     @given(body=bodies(name))
     def send(body: bytes) -> None:
         headers = stack.sign(hook.public_url, body, int(time.time()))
@@ -133,7 +133,7 @@ def unproved(draw: st.DrawFn, name: str, path: str) -> bytes:
 def test_a_wild_request_that_is_not_proved_is_refused_and_counts_nothing(meter: MeteringServer, name: str) -> None:
     hook = meter.connect(name, SIGNERS[name].secret)
 
-    @settings(laws, max_examples=UNPROVED)
+    @settings(max_examples=examples(UNPROVED))
     @given(request=unproved(name, hook.path))
     def send(request: bytes) -> None:
         with connect(meter.server) as connection:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from talkmeter.ingest.connectors.livekit import PROVIDER
 from talkmeter.ingest.connectors.provider import Amended, Ignored, NotUnderstood
 from talkmeter.records import Conversation
-from tests.connectors.hooks import SECOND, WILD_HEADERS, is_understood, json_sample, laws, message, wild_bodies
+from tests.connectors.hooks import SECOND, WILD_HEADERS, is_understood, json_sample, message, wild_bodies
 from tests.connectors.signed_samples import is_proved
+from tests.hypothesis_profiles import examples
 
 ROOM: dict[str, Any] = {"sid": "RM_1", "name": "call", "creationTime": "1694522600"}
 T = 1_694_522_628
@@ -225,7 +226,6 @@ def test_what_cannot_be_counted_is_refused_by_a_sentence_that_names_the_field(
     assert sentence in str(refused.value)
 
 
-@laws
 @given(wild_bodies(copy.deepcopy(came(PHONE)), went(PHONE, T + 9), came(AGENT), closed(T + 10)), WILD_HEADERS)
 def test_nothing_but_the_two_refusals_is_ever_raised(body: bytes, headers: dict[str, str]) -> None:
     is_proved(PROVIDER, message(body, headers), "secret")
@@ -273,7 +273,7 @@ def tellings(draw: st.DrawFn) -> tuple[list[Amended], list[Amended]]:
     return told, draw(st.permutations(told + again))
 
 
-@settings(laws, max_examples=300)
+@settings(max_examples=examples(300))
 @given(tellings())
 def test_any_order_and_repetition_of_a_rooms_events_gives_the_same_conversation(
     telling: tuple[list[Amended], list[Amended]],
@@ -282,7 +282,6 @@ def test_any_order_and_repetition_of_a_rooms_events_gives_the_same_conversation(
     assert come_to(told) == come_to(retold)
 
 
-@laws
 @given(tellings())
 def test_what_is_known_never_goes_back(telling: tuple[list[Amended], list[Amended]]) -> None:
     """So a state that is told later may be taken for the newer one: from prepared to under way to over."""

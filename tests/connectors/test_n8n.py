@@ -17,7 +17,6 @@ from tests.connectors.hooks import (
     headers_flipped,
     is_understood,
     json_sample,
-    laws,
     message,
     told,
     wild_bodies,
@@ -89,7 +88,6 @@ def test_what_cannot_be_counted_is_refused_by_a_sentence_that_names_the_field(
     assert sentence in str(refused.value)
 
 
-@laws
 @given(st.binary(max_size=50), SECRETS, SECRETS, SECRETS)
 def test_only_the_present_secret_and_the_one_before_prove(body: bytes, present: str, before: str, other: str) -> None:
     for key in (present, before, other):
@@ -107,7 +105,6 @@ def test_no_bit_of_the_secret_may_change() -> None:
         assert not is_proved(PROVIDER, changed, "a secret that is long enough")
 
 
-@laws
 @given(wild_bodies(SUCCESS, FAILED), WILD_HEADERS)
 def test_nothing_but_the_two_refusals_is_ever_raised(body: bytes, headers: dict[str, str]) -> None:
     is_proved(PROVIDER, message(body, headers), "secret")

@@ -15,7 +15,7 @@ from talkmeter.reconcile import twilio as of_twilio
 from talkmeter.reconcile import vapi as of_vapi
 from talkmeter.reconcile.lists import CallList
 from tests import local_http
-from tests.connectors.hooks import laws, wild_bodies
+from tests.connectors.hooks import wild_bodies
 from tests.connectors.metering_server import MeteringServer, metering_server
 from tests.connectors.reconciled import KEY, Reconciled, call, id_of, reconciling, rfc_2822
 from tests.connectors.stack_apis import ACCOUNT, Stack
@@ -331,7 +331,6 @@ def test_what_is_asked_is_what_the_stack_documents(meter: MeteringServer) -> Non
     assert of_retell.authorization == f"Bearer {KEY}"
 
 
-@laws
 @given(WILD)
 def test_no_record_of_a_list_breaks_the_reading(wild: tuple[CallList, bytes]) -> None:
     calls, body = wild

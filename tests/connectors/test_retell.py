@@ -19,7 +19,6 @@ from tests.connectors.hooks import (
     headers_flipped,
     is_understood,
     json_sample,
-    laws,
     message,
     signed_sample,
     told,
@@ -192,7 +191,6 @@ def test_what_cannot_be_counted_is_refused_by_a_sentence_that_names_the_field(
     assert "+15005550006" not in str(refused.value)
 
 
-@laws
 @given(st.text(st.characters(codec="utf-8"), max_size=200), SECRETS, SECRETS, st.integers(-600_000, 600_000))
 def test_retells_own_check_and_ours_agree(body: str, secret: str, other: str, late_ms: int) -> None:
     received = signed(body.encode(), secret, NOW // 1_000 - late_ms)
@@ -200,7 +198,6 @@ def test_retells_own_check_and_ours_agree(body: str, secret: str, other: str, la
         assert is_proved(PROVIDER, received, key) is proved_by_retell(received, key)
 
 
-@laws
 @given(SECRETS, SECRETS)
 def test_while_the_key_is_changed_both_prove(present: str, before: str) -> None:
     for key in (present, before):
@@ -224,7 +221,6 @@ def test_five_minutes_early_or_late_is_the_most_that_is_taken() -> None:
         assert is_proved(PROVIDER, received._replace(received_at=NOW + seconds * SECOND), secret) is taken
 
 
-@laws
 @given(wild_bodies(CALL, CHAT), WILD_HEADERS)
 def test_nothing_but_the_two_refusals_is_ever_raised(body: bytes, headers: dict[str, str]) -> None:
     is_proved(PROVIDER, message(body, headers), "secret")

@@ -29,6 +29,7 @@ from tests.connectors.signed_samples import (
     vectors,
     with_header,
 )
+from tests.hypothesis_profiles import examples
 
 SIGNATURE: Final = "telnyx-signature-ed25519"
 TIMESTAMP: Final = "telnyx-timestamp"
@@ -193,7 +194,7 @@ ANYTHING: Final = st.recursive(
 
 
 @given(st.sampled_from((INITIATED, ANSWERED, ENDED, HUNG_UP)), st.sampled_from(PLACES), ANYTHING)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_no_value_of_a_field_breaks_the_reading(message: Message, place: str, value: object) -> None:
     assert_reads_or_refuses(PROVIDER, changed(message, place, value))
 

@@ -20,7 +20,6 @@ from tests.connectors.hooks import (
     headers_flipped,
     is_understood,
     json_sample,
-    laws,
     message,
     signed_sample,
     told,
@@ -170,7 +169,6 @@ def test_what_cannot_be_counted_is_refused_by_a_sentence_that_names_the_field(
     assert "+15005550006" not in str(refused.value)
 
 
-@laws
 @given(st.binary(max_size=200), SECRETS, SECRETS, SECRETS)
 def test_only_the_present_secret_and_the_one_before_prove(body: bytes, present: str, before: str, other: str) -> None:
     for key in (present, before, other):
@@ -211,7 +209,6 @@ def test_the_time_may_be_seconds_or_milliseconds_and_is_five_minutes_off_at_most
         assert is_proved(PROVIDER, received._replace(received_at=NOW + seconds * SECOND), "secret") is taken
 
 
-@laws
 @given(wild_bodies(REPORT), WILD_HEADERS)
 def test_nothing_but_the_two_refusals_is_ever_raised(body: bytes, headers: dict[str, str]) -> None:
     is_proved(PROVIDER, message(body, headers), "secret")

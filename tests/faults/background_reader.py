@@ -12,8 +12,8 @@ from tests import local_http
 from tests.faults.senders import ORG
 from tests.servers import Server
 
-MAX_RESPONSE_SEC: Final = 5
-"""What an answer may take while a fault is made on a machine that other tests share."""
+MAX_RESPONSE_SEC: Final = 20
+"""How long a response may take during a fault, on a busy machine. Less than the timeout of any write."""
 _QUESTION: Final = "/admin/usage/summary?from=2024-03-01&to=2024-03-02"
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from tests.faults.memory import processes_of
 from tests.servers import Server
 
-WAIT_TIMEOUT_SEC: Final = 30
+WAIT_TIMEOUT_SEC: Final = 60
 _RESET_AT_CLOSE: Final = struct.pack("ii", 1, 0)
 
 

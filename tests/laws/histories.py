@@ -6,14 +6,13 @@ from typing import NamedTuple
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
+from tests.hypothesis_profiles import examples
 from tests.laws.model import DAY, Item
 from tests.laws.strategies import DAYS, FIRST_DAY, OWN, broken_events, events, lists_of, moments, often, snapshots
 
 laws = settings(
-    max_examples=40,
-    deadline=None,
+    max_examples=examples(40),
     derandomize=False,
-    print_blob=True,
     phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
 )
 

@@ -12,7 +12,7 @@ from typing import get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from talkmeter.errors import Refused
@@ -23,7 +23,6 @@ from talkmeter.ingest.tables import LONGEST_ROW, ROWS_PER_PART, Row
 from talkmeter.period import LATEST_INSTANT, format_instant
 from talkmeter.records import Channel, Conversation, ConversationStatus, Direction, InventoryItem, Modality, Record
 
-law = settings(deadline=None)
 """The first example that reads Parquet loads pyarrow, and that takes its time."""
 
 SENDER = Sender("tests", None)
@@ -89,7 +88,6 @@ def refusal_of(read: Callable[[], object]) -> str | None:
     return None
 
 
-@law
 @given(calls=_tables, delimiter=st.sampled_from(",;\t|"), quote=st.sampled_from("\"'"))
 def test_a_csv_written_from_records_is_read_as_those_records(
     memory: Path, calls: Calls, delimiter: str, quote: str
@@ -111,7 +109,6 @@ def test_a_csv_written_from_records_is_read_as_those_records(
     assert states(write(memory, "calls.csv", out.getvalue()), map_) == calls
 
 
-@law
 @given(calls=_tables)
 def test_a_parquet_written_from_records_is_read_as_those_records(memory: Path, calls: Calls) -> None:
     types = {"created_at": pa.timestamp("us", tz="UTC"), "duration_ms": pa.int64()}
@@ -123,7 +120,6 @@ def test_a_parquet_written_from_records_is_read_as_those_records(memory: Path, c
     assert states(memory / "calls.parquet", map_) == calls
 
 
-@law
 @given(
     content=st.binary(max_size=300) | st.text(max_size=300).map(str.encode), map_=st.sampled_from(["csv", "parquet"])
 )
@@ -141,7 +137,6 @@ def test_whatever_bytes_a_file_holds_each_row_is_understood_or_rejected(
     assert refused is None or (refused.startswith(str(path)) and "\n" not in refused)
 
 
-@law
 @given(content=st.binary(max_size=200) | st.text(max_size=200).map(str.encode), where=st.integers(0, len(CALLS)))
 def test_whatever_bytes_a_map_holds_it_is_right_or_refused_with_a_sentence(
     memory: Path, content: bytes, where: int
@@ -209,7 +204,6 @@ def test_durations_are_read_in_their_unit_and_rounded_once(
     assert call_of(read_one(tmp_path, line, CELLS | {"duration_ms": text})).duration_ms == milliseconds
 
 
-@law
 @given(milliseconds=st.integers(0, 31_622_400_000))
 def test_a_duration_in_minutes_is_exact(memory: Path, milliseconds: int) -> None:
     line = changed('duration = { column = "duration_ms", unit = "minutes" }')
@@ -243,7 +237,6 @@ def test_instants_are_read_in_their_format_and_zone(
     assert format_instant(call_of(read_one(tmp_path, line, CELLS | {"began": text})).created_at) == instant
 
 
-@law
 @given(wait=st.integers(-86_400, 86_400), served=st.integers(0, 86_400_000))
 def test_columns_of_plus_are_added_to_the_instant(memory: Path, wait: int, served: int) -> None:
     line = CALLS.replace('time = "created_at"', 'time = { column = "created_at", plus = ["wait", "served"] }')

@@ -1,53 +1,96 @@
-"""Work on many events gives way to answers, within bounds."""
+"""Processing many events pauses while a response is being made, up to a limit."""
 
-import time
+import threading
+from collections.abc import Iterator
 
 import pytest
 
-from talkmeter.precedence import LONGEST_PAUSE_SEC, PAUSE_PER_ITEM_SEC, Pauses, answering
+from talkmeter import clock, precedence
+from talkmeter.precedence import LONGEST_PAUSE_SEC, Pauses, answering
 
 MANY = 10_000
 
-pytestmark = pytest.mark.timeout(30)
+
+class FakeEvent(threading.Event):
+    """An event whose `wait` only moves a fake clock to the timeout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_sec = 0.0
+        self.waits = 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.waits += 1
+        self.now_sec += timeout
+        return False
 
 
-def seconds_of_a_batch() -> float:
-    began = time.monotonic()
-    assert list(Pauses().between(range(MANY))) == list(range(MANY))
-    return time.monotonic() - began
+@pytest.fixture
+def event(monkeypatch: pytest.MonkeyPatch) -> FakeEvent:
+    event = FakeEvent()
+    monkeypatch.setattr(precedence, "_last_answer_ended", event)
+    monkeypatch.setattr(clock, "monotonic", lambda: event.now_sec)
+    return event
 
 
-def test_a_batch_pauses_and_yet_comes_to_its_end_while_an_answer_never_does() -> None:
+@pytest.fixture(autouse=True)
+def _no_response_stays_open() -> Iterator[None]:
+    yield
+    assert precedence._answers == 0
+
+
+def process_batch(pauses: Pauses | None = None) -> None:
+    assert list((pauses or Pauses()).between(range(MANY))) == list(range(MANY))
+
+
+def test_batch_pauses_up_to_the_limit_while_a_response_is_made(event: FakeEvent) -> None:
     with answering():
-        assert LONGEST_PAUSE_SEC <= seconds_of_a_batch() < 20 * LONGEST_PAUSE_SEC
+        process_batch()
+    assert event.waits > 1
+    assert event.now_sec == pytest.approx(LONGEST_PAUSE_SEC)
 
 
-def test_the_pauses_of_several_passes_over_a_batch_are_bounded_together() -> None:
+def test_passes_over_one_batch_share_the_limit(event: FakeEvent) -> None:
     pauses = Pauses()
     with answering():
-        began = time.monotonic()
         for _ in range(100):
-            assert list(pauses.between(range(MANY))) == list(range(MANY))
-        assert time.monotonic() - began < 20 * LONGEST_PAUSE_SEC
+            process_batch(pauses)
+    assert event.now_sec == pytest.approx(LONGEST_PAUSE_SEC)
 
 
-def test_events_that_come_one_by_one_do_not_pause() -> None:
+def test_single_events_do_not_pause(event: FakeEvent) -> None:
     with answering():
-        began = time.monotonic()
         for number in range(MANY):
             assert list(Pauses().between([number])) == [number]
-        assert time.monotonic() - began < MANY * PAUSE_PER_ITEM_SEC
+    assert event.waits == 0
 
 
-def test_an_answer_that_fails_has_ended() -> None:
-    with pytest.raises(ZeroDivisionError, match="an answer"), answering():
-        raise ZeroDivisionError("an answer that fails")
-    assert min(seconds_of_a_batch() for _ in range(5)) < LONGEST_PAUSE_SEC
+def test_batch_does_not_pause_without_a_response(event: FakeEvent) -> None:
+    process_batch()
+    assert event.waits == 0
 
 
-def test_a_batch_pauses_until_the_last_answer_has_ended() -> None:
+def test_failed_response_ends_the_pauses(event: FakeEvent) -> None:
+    with pytest.raises(ZeroDivisionError, match="failed"), answering():
+        raise ZeroDivisionError("failed")
+    process_batch()
+    assert event.waits == 0
+
+
+def test_batch_pauses_until_the_last_response_has_ended(event: FakeEvent) -> None:
     with answering():
         with answering():
             pass
-        assert seconds_of_a_batch() >= LONGEST_PAUSE_SEC
-    assert min(seconds_of_a_batch() for _ in range(5)) < LONGEST_PAUSE_SEC
+        process_batch()
+        assert event.now_sec == pytest.approx(LONGEST_PAUSE_SEC)
+    process_batch()
+    assert event.now_sec == pytest.approx(LONGEST_PAUSE_SEC)
+
+
+def test_end_of_the_last_response_wakes_a_paused_batch(event: FakeEvent) -> None:
+    with answering():
+        with answering():
+            process_batch()
+        assert not event.is_set()
+    assert event.is_set()
