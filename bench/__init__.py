@@ -1,1 +1,1 @@
-"""Measures Talkmeter on this machine: `make bench`. Ratios within one run are what counts; machines differ."""
+"""Benchmarks of Talkmeter, run by `make bench`. Compare ratios within one run; absolute figures differ by machine."""

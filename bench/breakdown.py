@@ -1,4 +1,4 @@
-"""What drives the usage and the records behind it: against a GROUP BY over raw records, and as the ledger grows."""
+"""Breakdowns and record lists: compared with a GROUP BY over the records, and as the database grows."""
 
 import http.client
 import tempfile
@@ -12,11 +12,11 @@ from urllib.parse import urlencode, urlsplit
 
 from sqlalchemy import Connection, bindparam, case, func, select
 
-from bench.dataset import agent_of
+from bench.dataset import agent_id
 from bench.load import LARGE
-from bench.result_table import WORDS, Column, Measured
+from bench.result_table import LABEL, Column, ResultTable
 from bench.summary import load
-from bench.timing import alternating, milliseconds
+from bench.timing import interleaved, milliseconds
 from bench.workload import START, YEAR_SEC
 from talkmeter.ledger import tables
 from talkmeter.ledger.arrivals import Work
@@ -33,124 +33,137 @@ from tests.servers import environment_for, running_server
 
 AGENTS: Final = 200
 ROUNDS: Final = 5
-RARE_AGENT: Final = "agent-of-one-call"
+RARE_AGENT: Final = "agent-with-one-call"
 _MICROSECONDS: Final = 1_000_000
 _NOW: Final = present(int(START.timestamp() + 6 * YEAR_SEC) * _MICROSECONDS, 24)
 
 _call = tables.conversation.c
-_COUNTED = _call.status != "token_created"
+_IS_COUNTED = _call.status != "token_created"
 
 
-def _when(condition: object) -> object:
-    return func.sum(case((condition, 1), else_=0))  # type: ignore[arg-type]  # a condition of SQLAlchemy
+def _count_if(condition: object) -> object:
+    return func.sum(case((condition, 1), else_=0))  # type: ignore[arg-type]  # an SQLAlchemy condition
 
 
-_RAW = (
+_GROUP_BY = (
     select(
         _call.agent_id,
         func.count(),
-        _when(_call.modality == "voice"),
-        _when(_call.modality == "chat"),
-        _when(_call.direction == "inbound"),
-        _when(_call.direction == "outbound"),
+        _count_if(_call.modality == "voice"),
+        _count_if(_call.modality == "chat"),
+        _count_if(_call.direction == "inbound"),
+        _count_if(_call.direction == "outbound"),
         func.count(_call.duration_ms),
-        _when(_call.status.in_(("triggered", "ringing", "in_progress"))),
+        _count_if(_call.status.in_(("triggered", "ringing", "in_progress"))),
         func.sum(case((_call.modality == "voice", _call.duration_ms), else_=0)),
         func.sum(case((_call.modality == "chat", _call.duration_ms), else_=0)),
-    )  # type: ignore[call-overload]  # as many sums as a breakdown has
+    )  # type: ignore[call-overload]  # more columns than the overloads of select have
     .where(
         _call.org_id == bindparam("org"),
         _call.created_at >= bindparam("start"),
         _call.created_at < bindparam("end"),
-        _COUNTED,
+        _IS_COUNTED,
     )
     .group_by(_call.agent_id)
 )
 
 
-def measure_breakdown(conversations: int) -> Measured:
-    """What drives the usage and the records behind it, each against what it must not fall behind."""
+def measure_breakdown(conversations: int) -> ResultTable:
+    """Measure breakdowns, record pages and the CSV export."""
     with tempfile.TemporaryDirectory() as name:
         rows = tuple(
-            (one.name, one.large_ms / one.small_ms, one.wanted, one.small, one.small_ms, one.large, one.large_ms)
-            for one in breakdown_growth(Path(name), conversations)
+            (each.name, each.b_ms / each.a_ms, each.target, each.a, each.a_ms, each.b, each.b_ms)
+            for each in compare_breakdowns(Path(name), conversations)
         )
-        rate, before, after = export_growth(Path(name) / "one", conversations + 1)
-    return Measured(
+        rate, before, after = measure_export(Path(name) / "one", conversations + 1)
+    return ResultTable(
         name="breakdown",
-        title=f"{AGENTS} agents, {conversations:,} conversations; medians of alternating runs, in the process",
+        title=f"Breakdowns and record pages in-process: {AGENTS} agents, {conversations:,} conversations, SQLite",
         columns=(
-            WORDS,
-            Column("ratio", 2),
-            Column("wanted"),
-            WORDS,
+            LABEL,
+            Column("ratio B/A", 2),
+            Column("target"),
+            Column("A"),
             Column("ms", 2),
-            Column("against"),
+            Column("B"),
             Column("ms", 2),
         ),
         rows=rows,
-        note=f"CSV of all records over HTTP: {rate:,.0f} records/s; server {before:.0f} MiB before, {after:.0f} after.",
+        note=(
+            f"Medians of {ROUNDS} interleaved runs. CSV export of all records over HTTP: {rate:,.0f} records/s; "
+            f"server memory {before:.0f} MiB before, {after:.0f} MiB after."
+        ),
     )
 
 
-class Growth(NamedTuple):
-    """Milliseconds of one thing, small and large, medians of alternating rounds."""
+class Comparison(NamedTuple):
+    """Median milliseconds of two interleaved measurements, A and B, and the target for the ratio B/A."""
 
     name: str
-    small: str
-    small_ms: float
-    large: str
-    large_ms: float
-    wanted: str
+    a: str
+    a_ms: float
+    b: str
+    b_ms: float
+    target: str
 
 
-def breakdown_growth(folder: Path, conversations: int) -> list[Growth]:
-    """Every comparison, on ledgers that hold `conversations` of one year, and as many of five."""
-    year, years = folder / "one", folder / "five"
-    for place, number in ((year, 1), (years, 5)):
-        place.mkdir()
-        load(place, conversations, agents=AGENTS, years=number)
-    _add_rare_call(year)
-    engine = open_engine(environment_for(year, {})["TALKMETER_DATABASE_URL"])
-    large = open_engine(environment_for(years, {})["TALKMETER_DATABASE_URL"])
+def compare_breakdowns(folder: Path, conversations: int) -> list[Comparison]:
+    """Return every comparison; one database spreads the conversations over one year, the other over five."""
+    one_year, five_years = folder / "one", folder / "five"
+    for subfolder, years in ((one_year, 1), (five_years, 5)):
+        subfolder.mkdir()
+        load(subfolder, conversations, agents=AGENTS, years=years)
+    _add_rare_call(one_year)
+    engine = open_engine(environment_for(one_year, {})["TALKMETER_DATABASE_URL"])
+    five_year_engine = open_engine(environment_for(five_years, {})["TALKMETER_DATABASE_URL"])
     org_id = LARGE
     start = int(START.timestamp()) * _MICROSECONDS
-    whole = Window(start, start + YEAR_SEC * _MICROSECONDS)
+    year = Window(start, start + YEAR_SEC * _MICROSECONDS)
     week = Window(start + 30 * 86_400 * _MICROSECONDS, start + 37 * 86_400 * _MICROSECONDS)
     split = Split("agent", "calls")
-    with reading(engine) as one, reading(large) as five:
-        raw, ours = _alternating(
-            lambda: one.execute(_RAW, {"org": org_id, "start": whole.start, "end": whole.end}).fetchall(),
-            lambda: read_breakdown(one, org_id, whole, split, _NOW),
+    with reading(engine) as one, reading(five_year_engine) as five:
+        group_by, breakdown = _median_times(
+            lambda: one.execute(_GROUP_BY, {"org": org_id, "start": year.start, "end": year.end}).fetchall(),
+            lambda: read_breakdown(one, org_id, year, split, _NOW),
         )
-        week_of_one, week_of_five = _alternating(
+        week_of_one, week_of_five = _median_times(
             lambda: read_breakdown(one, org_id, week, split, _NOW),
             lambda: read_breakdown(five, org_id, week, split, _NOW),
         )
         calls = Filter(Kind.CONVERSATION)
-        middle = _cursor_after(one, org_id, whole, conversations // 4)
-        first_page, later_page = _alternating(
-            lambda: _page(one, org_id, whole, calls),
-            lambda: _page(one, org_id, whole, calls, middle),
+        middle = _cursor_after(one, org_id, year, conversations // 4)
+        first_page, later_page = _median_times(
+            lambda: _page(one, org_id, year, calls),
+            lambda: _page(one, org_id, year, calls, middle),
         )
-        usual, rare = _alternating(
-            lambda: _page(one, org_id, whole, Filter(Kind.CONVERSATION, (("agent", agent_of(0)),))),
-            lambda: _page(one, org_id, whole, Filter(Kind.CONVERSATION, (("agent", RARE_AGENT),))),
+        typical, rare = _median_times(
+            lambda: _page(one, org_id, year, Filter(Kind.CONVERSATION, (("agent", agent_id(0)),))),
+            lambda: _page(one, org_id, year, Filter(Kind.CONVERSATION, (("agent", RARE_AGENT),))),
         )
     engine.dispose()
-    large.dispose()
+    five_year_engine.dispose()
     return [
-        Growth("breakdown by agent, 366 days", "daily totals", ours, "GROUP BY over records", raw, "at least 15"),
-        Growth(
-            "breakdown by agent, 7 days", "1 year stored", week_of_one, "5 years stored", week_of_five, "at most 1.5"
+        Comparison(
+            *("breakdown by agent, 366 days", "daily totals", breakdown),
+            *("GROUP BY over records", group_by, "at least 15"),
         ),
-        Growth("page of 50 records", "first", first_page, f"after {conversations // 4:,}", later_page, "at most 1.5"),
-        Growth("first page of one agent", "1 of 200 agents", usual, "an agent of 1 call", rare, ""),
+        Comparison(
+            *("breakdown by agent, 7 days", "1 year stored", week_of_one),
+            *("5 years stored", week_of_five, "at most 1.5"),
+        ),
+        Comparison(
+            *("page of 50 records", "first page", first_page),
+            *(f"after {conversations // 4:,} records", later_page, "at most 1.5"),
+        ),
+        Comparison(
+            *("first page of one agent", f"1 of {AGENTS} agents", typical),
+            *("an agent with 1 call", rare, ""),
+        ),
     ]
 
 
-def export_growth(folder: Path, conversations: int) -> tuple[float, float, float]:
-    """Records a second of a CSV export over HTTP, and the server's MiB (PSS) before it and at its end."""
+def measure_export(folder: Path, conversations: int) -> tuple[float, float, float]:
+    """Return the records per second of a CSV export over HTTP, and the server's MiB (PSS) before and after it."""
     with running_server(folder) as server:
         key = server.cli("keys", "add", "--org", LARGE, "--role", "admin")
         connection = http.client.HTTPConnection(urlsplit(server.url).netloc)
@@ -158,9 +171,9 @@ def export_growth(folder: Path, conversations: int) -> tuple[float, float, float
         query = urlencode({"of": "records", "from": "2025-01-01", "to": "2026-01-02"})
         started = time.perf_counter()
         connection.request("GET", f"/admin/usage/export?{query}", headers={"Authorization": f"Bearer {key}"})
-        answer = connection.getresponse()
-        assert answer.status == 200, answer.read()
-        lines = sum(chunk.count(b"\n") for chunk in iter(lambda: answer.read(1 << 20), b""))
+        response = connection.getresponse()
+        assert response.status == 200, response.read()
+        lines = sum(chunk.count(b"\n") for chunk in iter(lambda: response.read(1 << 20), b""))
         seconds = time.perf_counter() - started
         assert lines == conversations + 1, lines
         after = memory_of(server) / MIB
@@ -168,19 +181,19 @@ def export_growth(folder: Path, conversations: int) -> tuple[float, float, float
     return conversations / seconds, before, after
 
 
-def _alternating(*measured: Callable[[], object]) -> list[float]:
-    """Milliseconds of each, medians of rounds in turn, after one that is not counted."""
-    measures = {str(number): partial(milliseconds, one) for number, one in enumerate(measured)}
-    return [median(each) for each in alternating(measures, ROUNDS, first=1).values()]
+def _median_times(*functions: Callable[[], object]) -> list[float]:
+    """Return the median milliseconds of each function in interleaved rounds, after one warm-up round."""
+    measurements = {str(number): partial(milliseconds, function) for number, function in enumerate(functions)}
+    return [median(times) for times in interleaved(measurements, ROUNDS, warmup=1).values()]
 
 
-def _page(connection: Connection, org_id: str, window: Window, wanted: Filter, cursor: str | None = None) -> object:
+def _page(connection: Connection, org_id: str, window: Window, filter_: Filter, cursor: str | None = None) -> object:
     revision = read_revision(connection, org_id, _NOW)
-    return read_records(connection, org_id, window, wanted, revision, _NOW, key="bench", cursor=cursor)
+    return read_records(connection, org_id, window, filter_, revision, _NOW, key="bench", cursor=cursor)
 
 
 def _cursor_after(connection: Connection, org_id: str, window: Window, records: int) -> str:
-    """The cursor of the page after so many records: the same pages as a reader's, only longer."""
+    """Return the cursor after this many records, found by reading pages of 1,000."""
     cursor: str | None = None
     revision = read_revision(connection, org_id, _NOW)
     for _ in range(records // 1_000):
@@ -201,7 +214,7 @@ def _cursor_after(connection: Connection, org_id: str, window: Window, records: 
 
 
 def _add_rare_call(folder: Path) -> None:
-    """One call in the middle of the year by an agent who has no other."""
+    """Add one call in the middle of the year, by an agent with no other calls."""
     created_at = int(START.timestamp() + YEAR_SEC // 2) * _MICROSECONDS
     record = Conversation("telephone", "inbound", "completed", created_at, 60_000, "voice", agent_id=RARE_AGENT)
     state = State(LARGE, Kind.CONVERSATION, "rare", record, created_at, 0, "/bench", "rare", data_hash(record))

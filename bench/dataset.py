@@ -1,4 +1,4 @@
-"""Conversations of a year, day by day: as rows of the tables, and what they add up to by the rules of counting."""
+"""Generate conversations day by day, as table rows and with their daily totals by the counting rules."""
 
 import random
 from array import array
@@ -14,8 +14,8 @@ from talkmeter.records import Channel, Conversation, ConversationStatus, Kind, n
 
 DAYS: Final = 366
 FIRST_DAY: Final = int(START.timestamp()) // 86_400
-_MOST_SHAPES: Final = 512
-_LONGEST_SEC: Final = 600
+_MAX_TEMPLATES: Final = 512
+_MAX_SEC: Final = 600
 _WIDGETS: Final = 8
 _SOURCE: Final = "/bench"
 _CHANNELS: Final[tuple[Channel, ...]] = ("telephone", "telephone", "telephone", "webrtc", "text")
@@ -23,23 +23,23 @@ _STATUSES: Final[tuple[ConversationStatus, ...]] = (
     *("completed", "completed", "completed"),
     *("transferred", "failed", "unanswered"),
 )
-# Numbers that stand for the moment and the duration while the normalised data of a shape is made.
+# Placeholders for the creation time and the duration in the normalized data of a template.
 _CREATED_AT: Final = 4_000_000_000_000_001
 _DURATION_MS: Final = 31_000_000_001
 
 
 class Day(NamedTuple):
-    """One day of an organization: rows of `conversation`, of `record_state` where wanted, and the daily totals."""
+    """One day of an organization: rows of `conversation`, optional rows of `record_state`, and the daily totals."""
 
     conversations: list[Row]
     history: list[Row]
     totals: dict[DayKey, Counters]
 
 
-class _Shape(NamedTuple):
-    """What many conversations have in common; `data` is their normalised data, to be filled with moment and duration.
+class _Template(NamedTuple):
+    """The fields that many conversations share; `data` is their normalized data with placeholders.
 
-    A sender that has a few hundred of them spares the drawing of each field of each conversation.
+    A few hundred templates are faster than drawing every field of every conversation.
     """
 
     record: Conversation
@@ -49,85 +49,86 @@ class _Shape(NamedTuple):
     timed: bool
 
 
-def drawn_days(
+def generate_days(
     org_id: str, conversations: int, seed: int, stored_at: int, *, history: bool, agents: int = AGENTS, days: int = DAYS
 ) -> Iterator[Day]:
-    """The days that have conversations, which are spread evenly over all `days`, in the order of their keys."""
-    drawn = random.Random(seed)
-    shapes = [_shape(drawn, number % agents) for number in range(min(_MOST_SHAPES, max(conversations // 50, 4)))]
+    """Yield each day with conversations, in key order; the conversations are spread evenly over `days`."""
+    rng = random.Random(seed)
+    count = min(_MAX_TEMPLATES, max(conversations // 50, 4))
+    templates = [_template(rng, number % agents) for number in range(count)]
     for day in range(days):
         number = conversations * (day + 1) // days - conversations * day // days
         if number:
-            yield _draw_day(org_id, FIRST_DAY + day, number, shapes, drawn, stored_at, history=history)
+            yield _generate_day(org_id, FIRST_DAY + day, number, templates, rng, stored_at, history=history)
 
 
-def agent_of(number: int) -> str:
-    """The id of an agent."""
+def agent_id(number: int) -> str:
+    """Return the id of an agent."""
     return f"agent-{number:04}"
 
 
-def _shape(drawn: random.Random, agent: int) -> _Shape:
-    channel, status = drawn.choice(_CHANNELS), drawn.choice(_STATUSES)
+def _template(rng: random.Random, agent: int) -> _Template:
+    channel, status = rng.choice(_CHANNELS), rng.choice(_STATUSES)
     voice, timed = channel == "telephone", status != "unanswered"
     record = Conversation(
         channel=channel,
-        direction=drawn.choice(("inbound", "outbound")),
+        direction=rng.choice(("inbound", "outbound")),
         status=status,
         created_at=_CREATED_AT,
         duration_ms=_DURATION_MS if timed else None,
         modality="voice" if voice else "chat",
-        agent_id=agent_of(agent),
+        agent_id=agent_id(agent),
         agent_number=f"+1555010{agent % NUMBERS:04}" if voice else None,
         web_widget_id=None if voice else f"widget-{agent % _WIDGETS:04}",
     )
     data = normalised_data(record).replace(b"%d" % _CREATED_AT, b"%d").replace(b"%d" % _DURATION_MS, b"%d")
     head = (record.channel, record.direction, record.status)
     tail = (record.modality, record.agent_id, record.agent_number, record.web_widget_id, False)
-    return _Shape(record, head, tail, data, timed)
+    return _Template(record, head, tail, data, timed)
 
 
-def _draw_day(
-    org_id: str, day: int, number: int, shapes: list[_Shape], drawn: random.Random, stored_at: int, *, history: bool
+def _generate_day(
+    org_id: str, day: int, number: int, templates: list[_Template], rng: random.Random, stored_at: int, *, history: bool
 ) -> Day:
-    calls, milliseconds = [0] * len(shapes), [0] * len(shapes)
+    calls, milliseconds = [0] * len(templates), [0] * len(templates)
     conversations: list[Row] = []
-    received: list[Row] = []
+    states: list[Row] = []
     start = day * MICROSECONDS_PER_DAY
-    # Drawn all at once, and no more than a row needs: the drawing is most of what a load costs.
-    chosen = drawn.choices(range(len(shapes)), k=number)
-    seconds = array("H", drawn.randbytes(2 * number))
-    digits = drawn.randbytes(9 * number).hex()
-    for position, which in enumerate(chosen):
-        _, head, tail, data, timed = shapes[which]
+    # Random values are drawn in bulk: drawing them is most of the cost of a load.
+    chosen = rng.choices(range(len(templates)), k=number)
+    seconds = array("H", rng.randbytes(2 * number))
+    digits = rng.randbytes(9 * number).hex()
+    for position, index in enumerate(chosen):
+        _, head, tail, data, timed = templates[index]
         time = created_at = start + position * MICROSECONDS_PER_DAY // number
-        calls[which] += 1
+        calls[index] += 1
         duration_ms = None
         if timed:
-            duration_ms = seconds[position] % _LONGEST_SEC * 1000
-            milliseconds[which] += duration_ms
+            duration_ms = seconds[position] % _MAX_SEC * 1000
+            milliseconds[index] += duration_ms
             time += duration_ms * 1000
             content = data % (created_at, duration_ms)
         else:
             content = data % created_at
         hash_ = sha256(content).digest()[:16]
-        # An id in the order of time, of the form of UUID version 7; the event of its end is called after it.
-        moment, own = "%012x" % (created_at // 1000), digits[18 * position : 18 * position + 18]
-        id_ = f"{moment[:8]}-{moment[8:]}-7{own[:3]}-a{own[3:6]}-{own[6:]}"
+        # An id like a UUID version 7, so ids sort by time. The event has the same id.
+        time_part, random_part = "%012x" % (created_at // 1000), digits[18 * position : 18 * position + 18]
+        id_ = f"{time_part[:8]}-{time_part[8:]}-7{random_part[:3]}-a{random_part[3:6]}-{random_part[6:]}"
         conversations.append(
             (org_id, id_, *head, created_at, duration_ms, *tail, time, 0, _SOURCE, id_, hash_, stored_at, None, None)
         )
         if history:
-            received.append((org_id, Kind.CONVERSATION.value, id_, time, hash_, _SOURCE, id_, 0, content, stored_at))
-    return Day(conversations, received, _totals(day, shapes, calls, milliseconds))
+            states.append((org_id, Kind.CONVERSATION.value, id_, time, hash_, _SOURCE, id_, 0, content, stored_at))
+    return Day(conversations, states, _totals(day, templates, calls, milliseconds))
 
 
-def _totals(day: int, shapes: list[_Shape], calls: list[int], milliseconds: list[int]) -> dict[DayKey, Counters]:
+def _totals(day: int, templates: list[_Template], calls: list[int], milliseconds: list[int]) -> dict[DayKey, Counters]:
     parts: dict[DayKey, list[Counters]] = {}
-    for shape, number, duration_ms in zip(shapes, calls, milliseconds, strict=True):
+    for template, number, duration_ms in zip(templates, calls, milliseconds, strict=True):
         if number:
-            record = shape.record
+            record = template.record
             counts = call_counts(
-                record.modality, record.direction, record.status, number, number if shape.timed else 0, duration_ms
+                record.modality, record.direction, record.status, number, number if template.timed else 0, duration_ms
             )
             for dimension, value in dimensions_of(record):
                 parts.setdefault(DayKey(dimension, day, value), []).append(counts)

@@ -1,4 +1,4 @@
-"""How the cost of what is cheap grows with what is stored: the exponent, 0 where it does not and 1 where it doubles."""
+"""How the cost of reads and writes grows with the data: an exponent of 0 is constant, 1 is proportional."""
 
 import math
 import tempfile
@@ -13,10 +13,9 @@ from typing import Final, NamedTuple
 from sqlalchemy import Engine
 
 from bench.dataset import DAYS, FIRST_DAY
-from bench.first_days import MONTH, load_first_days
-from bench.load import LARGE, load_year
-from bench.result_table import WORDS, Cell, Column, Measured
-from bench.timing import alternating, milliseconds
+from bench.load import LARGE, MONTH, load_days, load_year
+from bench.result_table import LABEL, Cell, Column, ResultTable
+from bench.timing import interleaved, milliseconds
 from bench.workload import BATCH, Workload
 from talkmeter import clock
 from talkmeter.ledger.arrivals import Work
@@ -33,43 +32,43 @@ from tests.postgres import engine_for
 
 SIZES: Final = (10_000, 100_000, 1_000_000, 10_000_000)
 ORGANIZATIONS: Final = (1, 10, 100, 1_000)
-CONVERSATIONS_OF_EACH: Final = 1_000
+CONVERSATIONS_EACH: Final = 1_000
 ROUNDS: Final = 15
-APPENDED: Final = 5
-APPENDING_ROUNDS: Final = 3
+BATCHES_PER_WRITE: Final = 5
+WRITE_ROUNDS: Final = 3
 _NOW: Final = present((FIRST_DAY + DAYS) * MICROSECONDS_PER_DAY, 24)
 _NOON: Final = MICROSECONDS_PER_DAY // 2
 _BY_AGENT: Final = Split("agent", "calls")
-_APPENDED_FROM_DAY: Final = 300
+_FIRST_WRITTEN_DAY: Final = 300
 
 
-class _Measure(NamedTuple):
-    """One thing that ought to be cheap, for a number of rounds."""
+class _Measurement(NamedTuple):
+    """One operation and how many rounds it is measured."""
 
     name: str
     run: Callable[[Engine], object]
     rounds: int = ROUNDS
 
 
-def measure_growth(conversations: int) -> Iterable[Measured]:
-    """One organization that grows, and organizations that become more."""
+def measure_growth(conversations: int) -> Iterable[ResultTable]:
+    """Measure a growing organization, then a growing number of organizations."""
     sizes = [size for size in SIZES if size <= conversations]
-    yield _grown(
+    yield _growth_table(
         "growth-conversations",
-        "What is cheap, as one organization grows over 366 days",
+        "Cost as one organization grows, 366 days",
         {size: partial(load_year, conversations=size, small=0) for size in sizes},
     )
-    yield _grown(
+    yield _growth_table(
         "growth-organizations",
-        f"What is cheap, as organizations of {CONVERSATIONS_OF_EACH:,} conversations in a month become more",
+        f"Cost as the number of organizations grows, {CONVERSATIONS_EACH:,} conversations in one month each",
         {
-            number: partial(load_first_days, conversations=CONVERSATIONS_OF_EACH, days=MONTH, organizations=number)
+            number: partial(load_days, conversations=CONVERSATIONS_EACH, days=MONTH, organizations=number)
             for number in ORGANIZATIONS
         },
     )
 
 
-def _grown(name: str, title: str, loads: Mapping[int, Callable[[Engine], object]]) -> Measured:
+def _growth_table(name: str, title: str, loads: Mapping[int, Callable[[Engine], object]]) -> ResultTable:
     rows: list[tuple[Cell, ...]] = []
     with ExitStack() as stack:
         engines = {}
@@ -77,42 +76,45 @@ def _grown(name: str, title: str, loads: Mapping[int, Callable[[Engine], object]
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             engines[size] = stack.enter_context(engine_for(f"sqlite:///{Path(folder) / 'talkmeter.db'}"))
             load(engines[size])
-        for measure in _measures():
-            found = alternating(
-                {str(size): partial(milliseconds, partial(measure.run, engine)) for size, engine in engines.items()},
-                measure.rounds,
-                first=1,
+        for measurement in _measurements():
+            results = interleaved(
+                {
+                    str(size): partial(milliseconds, partial(measurement.run, engine))
+                    for size, engine in engines.items()
+                },
+                measurement.rounds,
+                warmup=1,
             )
-            medians = [median(times) for times in found.values()]
-            rows.append((measure.name, exponent(list(engines), medians), *medians))
-    return Measured(
+            medians = [median(times) for times in results.values()]
+            rows.append((measurement.name, exponent(list(engines), medians), *medians))
+    return ResultTable(
         name=name,
-        title=f"{title}; in the process, SQLite",
-        columns=(WORDS, Column("exponent", 2), *(Column(f"ms at {size:,}", 2) for size in loads)),
+        title=f"{title}, in-process, SQLite",
+        columns=(LABEL, Column("exponent", 2), *(Column(f"ms at {size:,}", 2) for size in loads)),
         rows=tuple(rows),
         note=(
-            "The exponent is the slope of the logarithms, by least squares. Medians of "
-            f"{ROUNDS} alternating runs, {APPENDING_ROUNDS} of appending; what is appended stays."
+            "The exponent is the least-squares slope of log(time) over log(size). Medians of "
+            f"{ROUNDS} interleaved runs, {WRITE_ROUNDS} for the write. Written events are not removed."
         ),
     )
 
 
 def exponent(sizes: list[int], times: list[float]) -> float:
-    """How the times grow with the sizes: as the size to this power."""
-    return linear_regression([math.log(size) for size in sizes], [math.log(one) for one in times]).slope
+    """Return e such that the times grow as size**e."""
+    return linear_regression([math.log(size) for size in sizes], [math.log(time) for time in times]).slope
 
 
-def _measures() -> list[_Measure]:
+def _measurements() -> list[_Measurement]:
     year = _window(0, DAYS * MICROSECONDS_PER_DAY)
     month = _window(0, MONTH * MICROSECONDS_PER_DAY)
-    ragged = _window(_NOON - 1, (MONTH - 1) * MICROSECONDS_PER_DAY + _NOON + 1)
+    cut_month = _window(_NOON - 1, (MONTH - 1) * MICROSECONDS_PER_DAY + _NOON + 1)
     return [
-        _Measure("summary of 366 days", partial(_summary, year)),
-        _Measure("summary of a month", partial(_summary, month)),
-        _Measure("breakdown of a month by agent", partial(_breakdown, month)),
-        _Measure("summary of a month, both ends at noon", partial(_summary, ragged)),
-        _Measure("first page of 50 records", partial(_first_page, month)),
-        _Measure(f"durable: {APPENDED} batches of {BATCH:,} events", _Appending(), APPENDING_ROUNDS),
+        _Measurement("summary of 366 days", partial(_summary, year)),
+        _Measurement("summary of a month", partial(_summary, month)),
+        _Measurement("breakdown of a month by agent", partial(_breakdown, month)),
+        _Measurement("summary of a month, both ends at noon", partial(_summary, cut_month)),
+        _Measurement("first page of 50 records", partial(_first_page, month)),
+        _Measurement(f"durable write of {BATCHES_PER_WRITE} batches of {BATCH:,} events", _Writes(), WRITE_ROUNDS),
     ]
 
 
@@ -137,20 +139,20 @@ def _first_page(window: Window, engine: Engine) -> None:
         read_records(connection, LARGE, window, Filter(Kind.CONVERSATION), revision, _NOW, key="bench")
 
 
-class _Appending:
-    """Writes what a ledger does not hold yet, a transaction for each batch; every ledger is sent the same."""
+class _Writes:
+    """Writes new events, one transaction per batch; every database gets the same events."""
 
     def __init__(self) -> None:
-        """Draw all of it beforehand: conversations of days that nobody reads here, 1,000 to a day."""
-        batches = APPENDED * (APPENDING_ROUNDS + 1)
-        states = Workload(DAYS * BATCH).states(_APPENDED_FROM_DAY * BATCH, batches * BATCH)
+        """Generate all events in advance, 1,000 per day, for days that the other measurements do not read."""
+        batches = BATCHES_PER_WRITE * (WRITE_ROUNDS + 1)
+        states = Workload(DAYS * BATCH).states(_FIRST_WRITTEN_DAY * BATCH, batches * BATCH)
         self._batches = [list(islice(states, BATCH)) for _ in range(batches)]
-        self._left: dict[Engine, Iterator[list[State]]] = {}
+        self._remaining: dict[Engine, Iterator[list[State]]] = {}
 
     def __call__(self, engine: Engine) -> None:
-        """Write the next ones."""
-        left = self._left.setdefault(engine, iter(self._batches))
-        for states in islice(left, APPENDED):
+        """Write the next batches of this database."""
+        remaining = self._remaining.setdefault(engine, iter(self._batches))
+        for states in islice(remaining, BATCHES_PER_WRITE):
             with transaction(engine) as connection:
                 write_batch(
                     connection, {LARGE: [Work("bench", list(enumerate(states)))]}, clock.now(), keep_history=True

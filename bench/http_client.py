@@ -1,4 +1,4 @@
-"""A kept connection of HTTP/1.1 in an event loop, as thin as it can be: what is timed is the server."""
+"""A minimal HTTP/1.1 client with keep-alive connections, so that the measured time is the server's."""
 
 import asyncio
 import time
@@ -15,22 +15,22 @@ EVENTS_PATH: Final = "/metering/events"
 Result = TypeVar("Result")
 
 
-class Kept:
-    """One connection; one request on it at a time."""
+class KeepAliveConnection:
+    """One connection with one request at a time."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take over an open connection."""
+        """Use an open connection."""
         self._reader = reader
         self._writer = writer
 
     @classmethod
-    async def opened(cls, url: str) -> Self:
-        """A connection to a server."""
+    async def open(cls, url: str) -> Self:
+        """Connect to a server."""
         address = urlsplit(url)
         return cls(*await asyncio.open_connection(address.hostname, address.port))
 
-    async def ask(self, request: bytes) -> bytes:
-        """The body of the answer, which must be a 200, or a 204 that has none."""
+    async def send(self, request: bytes) -> bytes:
+        """Send a request and return the body of its response; the status must be 200 or 204."""
         self._writer.write(request)
         head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
         length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
@@ -39,63 +39,63 @@ class Kept:
         return body
 
     async def time(self, request: bytes) -> float:
-        """Milliseconds until the answer is there, all of it."""
+        """Return the milliseconds until the whole response has arrived."""
         started = time.perf_counter()
-        await self.ask(request)
+        await self.send(request)
         return (time.perf_counter() - started) * 1000
 
     async def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         self._writer.close()
         await self._writer.wait_closed()
 
 
-class Times(NamedTuple):
-    """Requests that several connections sent between them: how many a second, and the milliseconds of each."""
+class Latencies(NamedTuple):
+    """The results of several requests: the total rate per second, and the milliseconds of each request."""
 
     per_second: float
-    each: list[float]
+    milliseconds: list[float]
 
-    def at(self, part: float) -> float:
-        """The milliseconds within which so great a part of them was answered."""
-        return sorted(self.each)[min(int(len(self.each) * part), len(self.each) - 1)]
+    def percentile(self, fraction: float) -> float:
+        """Return the milliseconds within which this fraction of the requests was answered."""
+        return sorted(self.milliseconds)[min(int(len(self.milliseconds) * fraction), len(self.milliseconds) - 1)]
 
 
-async def in_turn(url: str, requests: list[bytes], connections: int) -> Times:
-    """Send all requests, each connection the next one as soon as it is free."""
-    left = iter(requests)
+async def send_all(url: str, requests: list[bytes], connections: int) -> Latencies:
+    """Send all requests over several connections; each connection takes the next request as soon as it is free."""
+    queue = iter(requests)
 
-    async def one_after_another(kept: Kept) -> list[float]:
-        return [await kept.time(request) for request in left]
+    async def run_connection(connection: KeepAliveConnection) -> list[float]:
+        return [await connection.time(request) for request in queue]
 
-    open_ones = [await Kept.opened(url) for _ in range(connections)]
+    opened = [await KeepAliveConnection.open(url) for _ in range(connections)]
     started = time.perf_counter()
-    times = await asyncio.gather(*map(one_after_another, open_ones))
+    times = await asyncio.gather(*map(run_connection, opened))
     seconds = time.perf_counter() - started
-    for kept in open_ones:
-        await kept.close()
-    return Times(len(requests) / seconds, [one for of_connection in times for one in of_connection])
+    for connection in opened:
+        await connection.close()
+    return Latencies(len(requests) / seconds, [each for of_connection in times for each in of_connection])
 
 
 def run(coroutine: Coroutine[None, None, Result]) -> Result:
-    """The result of a coroutine in a loop of its own, the same as the server's."""
+    """Run a coroutine in a new uvloop event loop, the kind that the server uses."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(coroutine)
 
 
-def get(path: str, key: str) -> bytes:
-    """A GET as it goes over the wire."""
+def get_request(path: str, key: str) -> bytes:
+    """Return the bytes of a GET request."""
     return f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
 
 
-def post(body: bytes, key: str) -> bytes:
-    """A POST of events as it goes over the wire."""
+def post_request(body: bytes, key: str) -> bytes:
+    """Return the bytes of a POST request that sends events."""
     head = f"POST {EVENTS_PATH} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n"
     return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def single_events(workload: Workload) -> Iterator[bytes]:
-    """Every event of a workload of whole batches, by itself."""
+    """Yield every event of a workload separately; its total must be a multiple of the batch size."""
     for body in workload.bodies(0, workload.total // BATCH):
         for event in msgspec.json.decode(body, type=list[msgspec.Raw]):
             yield bytes(event)

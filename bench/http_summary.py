@@ -1,4 +1,4 @@
-"""The summary over HTTP against servers of a constant answer: told it is unchanged, asked again, computed anew."""
+"""The summary over HTTP (304, cached, recomputed), compared with servers that return a constant response."""
 
 import http.client
 import tempfile
@@ -15,8 +15,8 @@ from sqlalchemy import Engine
 
 from bench.baselines.constant_server import constant_server
 from bench.load import LARGE, load_year
-from bench.result_table import WORDS, Column, Measured
-from bench.timing import alternating, ratio
+from bench.result_table import LABEL, Column, ResultTable
+from bench.timing import interleaved, ratio
 from talkmeter import clock
 from talkmeter.ledger.engine import transaction
 from talkmeter.ledger.write import lock_organization, renew_revision
@@ -24,18 +24,18 @@ from tests.postgres import engine_for
 from tests.servers import running_server
 
 REQUESTS: Final = 20
-TURNS: Final = 10
+RUNS_PER_ROUND: Final = 10
 _CONVERSATIONS: Final = 50_000
 _WINDOWS: Final = {
     "year": "/admin/usage/summary?from=2025-01-01&to=2026-01-02",
     "month": "/admin/usage/summary?from=2025-06-01&to=2025-07-01",
 }
-_LITESTAR: Final = "Litestar, the same bytes, constant"
-_GRANIAN: Final = "Granian alone, the same bytes, constant"
+_LITESTAR: Final = "Litestar, the same bytes as a constant"
+_GRANIAN: Final = "Granian without a framework, the same constant"
 
 
 class _Request(NamedTuple):
-    """One request of a kept connection, and the status it must get."""
+    """One request on a keep-alive connection, and the expected status."""
 
     connection: http.client.HTTPConnection
     path: str
@@ -43,8 +43,8 @@ class _Request(NamedTuple):
     status: int
 
 
-def measure_http(rounds: int) -> list[Measured]:
-    """A table for the year and one for the month."""
+def measure_http(rounds: int) -> list[ResultTable]:
+    """Return one table for the year and one for the month."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         engine = stack.enter_context(engine_for(f"sqlite:///{folder / 'talkmeter.db'}"))
@@ -59,8 +59,8 @@ def measure_http(rounds: int) -> list[Measured]:
         ]
 
 
-def _measure_window(window: str, asking: _Request, engine: Engine, rounds: int) -> Measured:
-    content, _ = _ask(asking)
+def _measure_window(window: str, request: _Request, engine: Engine, rounds: int) -> ResultTable:
+    content, _ = _send(request)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         constant = {
@@ -69,53 +69,59 @@ def _measure_window(window: str, asking: _Request, engine: Engine, rounds: int) 
         }
         for connection in constant.values():
             stack.callback(connection.close)
-            assert _ask(_Request(connection, "/", {}, 200))[0] == content
-        measures: dict[str, Callable[[], float]] = {
+            assert _send(_Request(connection, "/", {}, 200))[0] == content
+        measurements: dict[str, Callable[[], float]] = {
             name: partial(_time, _Request(connection, "/", {}, 200)) for name, connection in constant.items()
         }
-        measures["unchanged, and the caller says which answer it has: 304"] = partial(_time_unchanged, asking)
-        measures["unchanged: 200"] = partial(_time, asking)
-        measures["changed before each request: 200, computed anew"] = partial(_time, asking, partial(_change, engine))
-        found = alternating(measures, rounds * TURNS, first=1)
-    return Measured(
+        measurements["unchanged, If-None-Match matches: 304"] = partial(_time_not_modified, request)
+        measurements["unchanged, answer cache: 200"] = partial(_time, request)
+        measurements["changed before each request, recomputed: 200"] = partial(
+            _time, request, partial(_change_revision, engine)
+        )
+        results = interleaved(measurements, rounds * RUNS_PER_ROUND, warmup=1)
+    return ResultTable(
         name=f"http-{window}",
         title=f"The summary of a {window} over HTTP, {len(content):,} bytes, one connection, SQLite",
-        columns=(WORDS, Column("times Litestar", 2), Column("p50 ms", 2), Column("requests/s", 0)),
+        columns=(LABEL, Column("ratio to Litestar", 2), Column("p50 ms", 2), Column("requests/s", 0)),
         rows=tuple(
-            (name, ratio(times, found[_LITESTAR]), median(times), 1000 / median(times)) for name, times in found.items()
+            (name, ratio(times, results[_LITESTAR]), median(times), 1000 / median(times))
+            for name, times in results.items()
         ),
-        note=f"{_CONVERSATIONS:,} conversations; medians of {rounds * TURNS} alternating runs of {REQUESTS} requests.",
+        note=(
+            f"{_CONVERSATIONS:,} conversations; medians of {rounds * RUNS_PER_ROUND} interleaved runs of "
+            f"{REQUESTS} requests."
+        ),
     )
 
 
-def _time_unchanged(asking: _Request) -> float:
-    """Median milliseconds where the caller names the answer that it was given just before."""
-    _, etag = _ask(asking)
-    return _time(asking._replace(headers={**asking.headers, "If-None-Match": etag}, status=304))
+def _time_not_modified(request: _Request) -> float:
+    """Return the median milliseconds of requests with the current ETag in If-None-Match."""
+    _, etag = _send(request)
+    return _time(request._replace(headers={**request.headers, "If-None-Match": etag}, status=304))
 
 
 def _time(request: _Request, before: Callable[[], object] | None = None) -> float:
-    """Median milliseconds of a request, after one that is not counted; `before` runs before each, untimed."""
+    """Return the median milliseconds of a request after one warm-up; `before` runs before each request, untimed."""
     times = []
     for _ in range(REQUESTS + 1):
         if before is not None:
             before()
         started = time.perf_counter()
-        _ask(request)
+        _send(request)
         times.append((time.perf_counter() - started) * 1000)
     return median(times[1:])
 
 
-def _ask(request: _Request) -> tuple[bytes, str]:
-    """The body and the ETag."""
+def _send(request: _Request) -> tuple[bytes, str]:
+    """Send a request and return the body and the ETag."""
     request.connection.request("GET", request.path, headers=request.headers)
-    answer = request.connection.getresponse()
-    body = answer.read()
-    assert answer.status == request.status, body
-    return body, answer.headers.get("ETag", "")
+    response = request.connection.getresponse()
+    body = response.read()
+    assert response.status == request.status, body
+    return body, response.headers.get("ETag", "")
 
 
-def _change(engine: Engine) -> None:
-    """A new revision of the organization, as every write that can change an answer makes one."""
+def _change_revision(engine: Engine) -> None:
+    """Give the organization a new revision, as every write does that can change an answer."""
     with transaction(engine) as connection:
         renew_revision(connection, LARGE, lock_organization(connection, LARGE, clock.now()))

@@ -1,4 +1,4 @@
-"""Durable events a second over HTTP, beside `executemany` of the winning conversation rows alone."""
+"""Durable ingest over HTTP, compared with `executemany` of the conversation rows only."""
 
 import http.client
 import json
@@ -16,75 +16,79 @@ from urllib.parse import urlsplit
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from bench.result_table import WORDS, Column, Measured
-from bench.timing import alternating, ratio
+from bench.result_table import LABEL, Column, ResultTable
+from bench.timing import interleaved, ratio
 from bench.workload import BATCH, Workload
 from talkmeter.ledger.rows import row_of
 from talkmeter.ledger.tables import conversation
 from tests.servers import running_server
 
 CONNECTIONS: Final = 2
-_BARE: Final = "executemany of the rows alone"
+BASELINE: Final = "executemany, conversation rows only"
 
 
-def measure_ingest(batches: int, rounds: int) -> Measured:
-    """Durable ingest against executemany, alternating within each round."""
+def measure_ingest(batches: int, rounds: int) -> ResultTable:
+    """Measure events per second and bytes per conversation."""
 
-    def bare(folder: Path) -> tuple[float, float | None]:
+    def baseline(folder: Path) -> tuple[float, float | None]:
         return executemany_rate(folder, batches), None
 
     def over_http(organizations: int, history_days: str, folder: Path) -> tuple[float, float | None]:
         return http_rate(folder, batches, organizations, history_days=history_days)
 
-    measures: dict[str, Callable[[Path], tuple[float, float | None]]] = {
-        _BARE: bare,
+    measurements: dict[str, Callable[[Path], tuple[float, float | None]]] = {
+        BASELINE: baseline,
         "HTTP, history off": partial(over_http, 1, "0"),
         "HTTP, history on": partial(over_http, 1, ""),
         "HTTP, history on, 200 organizations": partial(over_http, 200, ""),
     }
-    found = alternating({name: partial(_in_a_folder, measure) for name, measure in measures.items()}, rounds)
-    bare_rates = [rate for rate, _ in found[_BARE]]
+    results = interleaved(
+        {name: partial(_in_temporary_folder, measure) for name, measure in measurements.items()}, rounds
+    )
+    baseline_rates = [rate for rate, _ in results[BASELINE]]
     rows = []
-    for name, figures in found.items():
-        rates, sizes = [rate for rate, _ in figures], [size for _, size in figures if size is not None]
-        rows.append((name, ratio(rates, bare_rates), median(rates), median(sizes) if sizes else None))
-    return Measured(
+    for name, runs in results.items():
+        rates, sizes = [rate for rate, _ in runs], [size for _, size in runs if size is not None]
+        rows.append((name, ratio(rates, baseline_rates), median(rates), median(sizes) if sizes else None))
+    return ResultTable(
         name="ingest",
         title=(
-            f"Durable ingest into SQLite: {batches} batches of 1 000 events, spread over a year in time order, "
-            "UUID ids, 50 agents, 20 numbers, two connections"
+            f"Durable ingest into SQLite: {batches} batches of 1,000 events over one year in time order, UUID ids, "
+            f"50 agents, 20 numbers, {CONNECTIONS} connections"
         ),
-        columns=(WORDS, Column("ratio", 2), Column("events/s", 0), Column("bytes/conversation", 0)),
+        columns=(LABEL, Column("ratio", 2), Column("events/s", 0), Column("bytes/conversation", 0)),
         rows=tuple(rows),
-        note=f"Against one table of the same indexes and durability; medians of {rounds} alternating runs.",
+        note=f"The baseline is one table with the same indexes and durability. Medians of {rounds} interleaved runs.",
     )
 
 
-def _in_a_folder(measure: Callable[[Path], tuple[float, float | None]]) -> tuple[float, float | None]:
+def _in_temporary_folder(measure: Callable[[Path], tuple[float, float | None]]) -> tuple[float, float | None]:
     with tempfile.TemporaryDirectory() as folder:
         return measure(Path(folder))
 
 
-def executemany_rate(folder: Path, batches: int, *, rows_at_once: int = BATCH, room: Collection[str] = ()) -> float:
-    """Rows a second into the conversation table alone: same columns, indexes and durability.
+def executemany_rate(
+    folder: Path, batches: int, *, rows_per_transaction: int = BATCH, pragmas: Collection[str] = ()
+) -> float:
+    """Return rows per second into the conversation table only, with its columns and indexes, durable.
 
-    `rows_at_once` share a transaction; `room` are further settings of SQLite.
+    `pragmas` are additional SQLite settings.
     """
     workload = Workload(batches * BATCH)
     rows = [row_of(state, 0) for state in workload.states(0, batches * BATCH)]
     connection = sqlite3.connect(folder / "executemany.db", isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
-    for setting in room:
-        connection.execute(f"PRAGMA {setting}")
+    for pragma in pragmas:
+        connection.execute(f"PRAGMA {pragma}")
     connection.execute(str(CreateTable(conversation).compile(dialect=sqlite.dialect())))
     for index in conversation.indexes:
         connection.execute(str(CreateIndex(index).compile(dialect=sqlite.dialect())))
     insert = str(conversation.insert().compile(dialect=sqlite.dialect()))
     started = time.perf_counter()
-    for begin in range(0, len(rows), rows_at_once):
+    for begin in range(0, len(rows), rows_per_transaction):
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(insert, rows[begin : begin + rows_at_once])
+        connection.executemany(insert, rows[begin : begin + rows_per_transaction])
         connection.execute("COMMIT")
     seconds = time.perf_counter() - started
     connection.close()
@@ -92,7 +96,7 @@ def executemany_rate(folder: Path, batches: int, *, rows_at_once: int = BATCH, r
 
 
 def http_rate(folder: Path, batches: int, organizations: int = 1, **settings: str) -> tuple[float, float]:
-    """Events a second that the server acknowledges, and bytes of database per conversation afterwards."""
+    """Return acknowledged events per second, and the bytes of database per conversation afterwards."""
     workload = Workload(batches * BATCH, organizations)
     rate = acknowledged_rate(folder, workload, **settings)
     size = sum(path.stat().st_size for path in folder.glob("talkmeter.db*"))
@@ -100,7 +104,7 @@ def http_rate(folder: Path, batches: int, organizations: int = 1, **settings: st
 
 
 def acknowledged_rate(folder: Path, workload: Workload, **settings: str) -> float:
-    """Events a second that a server acknowledges of a whole workload, sent over a few connections."""
+    """Return the events per second that a server acknowledges while a workload is sent over several connections."""
     bodies = workload.bodies(0, workload.total // BATCH)
     with running_server(folder, **settings) as server:
         for org_id in workload.organizations[:1]:
@@ -108,7 +112,7 @@ def acknowledged_rate(folder: Path, workload: Workload, **settings: str) -> floa
         key = server.cli("keys", "add", "--sender")
         started = time.perf_counter()
         with ThreadPoolExecutor(CONNECTIONS) as pool:
-            accepted = sum(pool.map(lambda part: _post_all(server.url, key, part), _shares(bodies)))
+            accepted = sum(pool.map(lambda share: _post_all(server.url, key, share), _shares(bodies)))
         seconds = time.perf_counter() - started
     assert accepted == len(bodies) * BATCH, accepted
     return accepted / seconds
@@ -119,15 +123,15 @@ def _shares(bodies: list[bytes]) -> list[list[bytes]]:
 
 
 def _post_all(url: str, key: str, bodies: list[bytes]) -> int:
-    """Post bodies one after another on one connection; how many events were accepted."""
+    """Post bodies one after another on one connection and return the number of accepted events."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc)
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     accepted = 0
     for body in bodies:
         connection.request("POST", "/metering/events", body, headers)
-        answer = connection.getresponse()
-        receipt = json.loads(answer.read())
-        assert answer.status == 200, receipt
+        response = connection.getresponse()
+        receipt = json.loads(response.read())
+        assert response.status == 200, receipt
         accepted += receipt["accepted"]
     connection.close()
     return accepted

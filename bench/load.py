@@ -1,14 +1,14 @@
-"""Writes a year of conversations straight into the tables, as the ledger's own writes would have left them.
+"""Load generated conversations directly into the tables, with the daily totals that Talkmeter would have written.
 
-Records and daily totals come from one draw, so `talkmeter verify` finds nothing to mend.
+Records and totals come from the same generator, so `talkmeter verify` finds no differences.
 """
 
 from typing import Final
 
 from sqlalchemy import Engine, Table
 
-from bench.bulk_loader import Sink, open_sink
-from bench.dataset import DAYS, drawn_days
+from bench.bulk_loader import BulkLoader, bulk_loading
+from bench.dataset import DAYS, generate_days
 from bench.workload import AGENTS
 from talkmeter import clock
 from talkmeter.counting import Counters, DayKey
@@ -22,11 +22,12 @@ from talkmeter.ledger.write import new_revision, total_rows
 
 LARGE: Final = "org_0000"
 SMALL_ORGANIZATIONS: Final = 200
-CONVERSATIONS_OF_SMALL: Final = 50
-PROVED_WHOLE: Final = 200_000
-"""Up to so many conversations the large organization is verified too; beyond, it takes too long."""
-PROVED_SMALL: Final = 10
-_ROWS_AT_ONCE: Final = 20_000
+SMALL_CONVERSATIONS: Final = 50
+MONTH: Final = 31
+MAX_VERIFIED: Final = 200_000
+"""The large organization is verified only up to this many conversations; more would take too long."""
+VERIFIED_SMALL_ORGANIZATIONS: Final = 10
+_ROWS_PER_WRITE: Final = 20_000
 
 
 def load_year(
@@ -38,58 +39,78 @@ def load_year(
     agents: int = AGENTS,
     years: int = 1,
 ) -> int:
-    """Fill an empty database with the year of `LARGE` and of small organizations; how many conversations it holds.
+    """Load a year of `LARGE` and of `small` organizations into an empty database; return the conversations loaded.
 
-    `LARGE` may have other agents than usual, and its conversations be spread over more years.
+    `agents` and `years` apply to every organization; the conversations are spread over all years.
     """
     migrate(engine)
-    sizes = {LARGE: conversations} | {f"org_{number:04}": CONVERSATIONS_OF_SMALL for number in range(1, small + 1)}
+    sizes = {LARGE: conversations} | {f"org_{number:04}": SMALL_CONVERSATIONS for number in range(1, small + 1)}
     now = clock.now()
     days = years * DAYS
-    with open_sink(engine) as sink:
-        loading = _Loading(sink)
+    with bulk_loading(engine) as loader:
+        buffer = _Buffer(loader)
         totals: list[Row] = []
         for seed, (org_id, number) in enumerate(sizes.items()):
-            of_org: dict[DayKey, Counters] = {}
-            for day in drawn_days(org_id, number, seed, now, history=history, agents=agents, days=days):
-                loading.take(tables.conversation, day.conversations)
-                loading.take(tables.record_state, day.history)
-                of_org.update(day.totals)
-            totals += total_rows(org_id, of_org, now)
-        loading.take(tables.usage_daily, totals)
-        loading.take(tables.organization, [(org_id, new_revision(), now) for org_id in sizes])
-        loading.take(tables.organization_directory, [(org_id, None, now) for org_id in sizes])
-        loading.finish()
+            org_totals: dict[DayKey, Counters] = {}
+            for day in generate_days(org_id, number, seed, now, history=history, agents=agents, days=days):
+                buffer.add(tables.conversation, day.conversations)
+                buffer.add(tables.record_state, day.history)
+                org_totals.update(day.totals)
+            totals += total_rows(org_id, org_totals, now)
+        buffer.add(tables.usage_daily, totals)
+        buffer.add(tables.organization, [(org_id, new_revision(), now) for org_id in sizes])
+        buffer.add(tables.organization_directory, [(org_id, None, now) for org_id in sizes])
+        buffer.flush()
     return sum(sizes.values())
 
 
-class _Loading:
-    """Rows on their way: small portions of a table wait until they are worth a call."""
+def load_days(engine: Engine, conversations: int, days: int, organizations: int = 1) -> None:
+    """Load the first `days` of the year into an empty database, with `conversations` for each organization."""
+    migrate(engine)
+    now = clock.now()
+    names = [LARGE, *(f"org_{number:04}" for number in range(1, organizations))]
+    with bulk_loading(engine) as loader:
+        for seed, org_id in enumerate(names):
+            totals: dict[DayKey, Counters] = {}
+            rows: list[Row] = []
+            for day in generate_days(org_id, conversations, seed, now, history=False, days=days):
+                rows += day.conversations
+                totals.update(day.totals)
+            loader.write(tables.conversation, rows)
+            loader.write(tables.usage_daily, total_rows(org_id, totals, now))
+        loader.write(tables.organization, [(org_id, new_revision(), now) for org_id in names])
+        loader.write(tables.organization_directory, [(org_id, None, now) for org_id in names])
 
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-        self._waiting: dict[Table, list[Row]] = {}
 
-    def take(self, table: Table, rows: list[Row]) -> None:
-        waiting = self._waiting.setdefault(table, [])
-        waiting += rows
-        if len(waiting) >= _ROWS_AT_ONCE:
-            self._sink.write(table, self._waiting.pop(table))
+class _Buffer:
+    """Collects the rows of each table, so that they are written in large portions."""
 
-    def finish(self) -> None:
-        for table, rows in self._waiting.items():
+    def __init__(self, loader: BulkLoader) -> None:
+        self._loader = loader
+        self._buffered: dict[Table, list[Row]] = {}
+
+    def add(self, table: Table, rows: list[Row]) -> None:
+        buffered = self._buffered.setdefault(table, [])
+        buffered += rows
+        if len(buffered) >= _ROWS_PER_WRITE:
+            self._loader.write(table, self._buffered.pop(table))
+
+    def flush(self) -> None:
+        for table, rows in self._buffered.items():
             if rows:
-                self._sink.write(table, rows)
+                self._loader.write(table, rows)
 
 
-def prove(engine: Engine, conversations: int) -> None:
-    """Verify what was loaded, as `talkmeter verify` does. AssertionError at a difference.
+def verify_load(engine: Engine, conversations: int) -> None:
+    """Verify a sample of the loaded organizations as `talkmeter verify` does, with `LARGE` if it is not too large.
 
-    Beyond a size a sample of the small organizations alone: theirs was drawn and written by the same lines.
+    Raises:
+        AssertionError: if a total differs from its records.
     """
     with reading(engine) as connection:
-        organizations = [one.org_id for one in list_organizations(connection)]
-    large = [LARGE] if conversations <= PROVED_WHOLE else []
-    for org_id in (*large, *organizations[1 :: max(len(organizations) // PROVED_SMALL, 1)]):
+        organizations = [organization.org_id for organization in list_organizations(connection)]
+    large = [LARGE] if conversations <= MAX_VERIFIED else []
+    step = max(len(organizations) // VERIFIED_SMALL_ORGANIZATIONS, 1)
+    for org_id in (*large, *organizations[1::step]):
         for difference in verify_organization(engine, org_id, repair=False):
             raise AssertionError(f"{org_id}: {difference.sentence}")

@@ -1,4 +1,4 @@
-"""Readers and senders at once: what each leaves the other, beside what each has alone."""
+"""Mixed load: ingest and reads at the same time, compared with each alone."""
 
 import asyncio
 import tempfile
@@ -11,9 +11,9 @@ from statistics import median
 from typing import Final, NamedTuple
 
 from bench.dataset import DAYS, FIRST_DAY
-from bench.http_client import Kept, Times, get, in_turn, post, run
+from bench.http_client import KeepAliveConnection, Latencies, get_request, post_request, run, send_all
 from bench.load import LARGE, load_year
-from bench.result_table import WORDS, Column, Measured
+from bench.result_table import LABEL, Column, ResultTable
 from bench.timing import ratio
 from bench.workload import BATCH, Workload
 from talkmeter.period import format_day
@@ -23,122 +23,127 @@ from tests.servers import running_server
 READERS: Final = 16
 SENDERS: Final = 2
 READS: Final = 600
-MONTH: Final = 30
+MONTH_DAYS: Final = 30
 _CONVERSATIONS: Final = 100_000
 
 
 class _Round(NamedTuple):
-    """What was found in one round; rates a second, of events and of reads."""
+    """The results of one round."""
 
-    alone: Times
-    """Batches, with nobody reading."""
-    most: Times
-    """Reads as fast as they are answered, with nobody sending."""
-    quiet: Times
-    """Reads at half that rate."""
-    mixed: Times
-    """Batches, while reads come at half their greatest rate."""
-    beside: Times
-    """Those reads."""
+    ingest_alone: Latencies
+    """Batches, without reads."""
+    max_reads: Latencies
+    """Reads as fast as possible, without ingest."""
+    reads_alone: Latencies
+    """Reads at half that rate, without ingest."""
+    ingest_mixed: Latencies
+    """Batches, while reads run at half their maximum rate."""
+    reads_mixed: Latencies
+    """The reads at the same time."""
 
 
-def measure_mixed(batches: int, rounds: int) -> Measured:
-    """Both at once against each alone, on one server, one organization."""
+def measure_mixed(batches: int, rounds: int) -> ResultTable:
+    """Measure ingest and reads, alone and mixed, on one server with one organization."""
     bodies = iter(Workload(2 * batches * (rounds + 1) * BATCH).bodies(0, 2 * batches * (rounds + 1)))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         engine = stack.enter_context(engine_for(f"sqlite:///{folder / 'talkmeter.db'}"))
         load_year(engine, _CONVERSATIONS)
-        # No answer is kept, so that each is computed.
+        # The answer cache is off, so every response is computed.
         server = stack.enter_context(running_server(folder, answer_bytes="0"))
         key = server.cli("keys", "add", "--org", LARGE, "--role", "admin")
         sender = server.cli("keys", "add", "--sender")
-        reads = [get(_month(number), key) for number in range(READS)]
-        found = []
+        reads = [get_request(_month(number), key) for number in range(READS)]
+        results = []
         for _ in range(rounds + 1):
-            sent, beside = ([post(next(bodies), sender) for _ in range(batches)] for _ in range(2))
-            found.append(run(_one_round(server.url, reads, sent, beside)))
-    return _table(found[1:], batches)
+            first, second = ([post_request(next(bodies), sender) for _ in range(batches)] for _ in range(2))
+            results.append(run(_run_round(server.url, reads, first, second)))
+    return _table(results[1:], batches)
 
 
-def _table(found: list[_Round], batches: int) -> Measured:
-    alone = [each.alone.per_second * BATCH for each in found]
-    mixed = [each.mixed.per_second * BATCH for each in found]
-    quiet = [each.quiet.at(0.99) for each in found]
-    beside = [each.beside.at(0.99) for each in found]
-    return Measured(
+def _table(results: list[_Round], batches: int) -> ResultTable:
+    ingest_alone = [each.ingest_alone.per_second * BATCH for each in results]
+    ingest_mixed = [each.ingest_mixed.per_second * BATCH for each in results]
+    reads_alone = [each.reads_alone.percentile(0.99) for each in results]
+    reads_mixed = [each.reads_mixed.percentile(0.99) for each in results]
+    return ResultTable(
         name="mixed",
         title=(
-            f"Summaries of a month, each of another month, by {READERS} readers at half of their greatest rate, while "
-            f"{batches} batches of {BATCH:,} events come in over {SENDERS} connections: one organization, SQLite"
+            f"{READERS} readers request summaries of different months at half their maximum rate, while "
+            f"{batches} batches of {BATCH:,} events arrive over {SENDERS} connections; one organization, SQLite"
         ),
-        columns=(WORDS, Column("ratio", 2), Column("wanted"), Column("per second", 0), Column("p99 ms", 1)),
+        columns=(LABEL, Column("ratio", 2), Column("target"), Column("per second", 0), Column("p99 ms", 1)),
         rows=(
-            ("events, nobody reads", 1.0, "", median(alone), median(each.alone.at(0.99) for each in found)),
             (
-                *("events, beside readers", ratio(mixed, alone), "at least 0.40"),
-                *(median(mixed), median(each.mixed.at(0.99) for each in found)),
+                *("ingest alone: events", 1.0, ""),
+                *(median(ingest_alone), median(each.ingest_alone.percentile(0.99) for each in results)),
             ),
             (
-                *("reads, nobody sends, as fast as they are answered", None, ""),
-                *(median(each.most.per_second for each in found), median(each.most.at(0.99) for each in found)),
+                *("ingest with reads: events", ratio(ingest_mixed, ingest_alone), "at least 0.40"),
+                *(median(ingest_mixed), median(each.ingest_mixed.percentile(0.99) for each in results)),
             ),
             (
-                *("reads, nobody sends, half that rate", 1.0, ""),
-                *(median(each.quiet.per_second for each in found), median(quiet)),
+                *("reads alone, maximum rate", None, ""),
+                *(
+                    median(each.max_reads.per_second for each in results),
+                    median(each.max_reads.percentile(0.99) for each in results),
+                ),
             ),
             (
-                *("reads, beside senders, half that rate", ratio(beside, quiet), "p99 at most 8 times"),
-                *(median(each.beside.per_second for each in found), median(beside)),
+                *("reads alone, half that rate", 1.0, ""),
+                *(median(each.reads_alone.per_second for each in results), median(reads_alone)),
+            ),
+            (
+                *("reads with ingest, half that rate", ratio(reads_mixed, reads_alone), "p99 ratio at most 8"),
+                *(median(each.reads_mixed.per_second for each in results), median(reads_mixed)),
             ),
         ),
         note=(
-            f"{_CONVERSATIONS:,} conversations beforehand; medians of {len(found)} rounds; history on. "
-            "A reader that falls behind asks at once; how many were asked a second says how often."
+            f"{_CONVERSATIONS:,} conversations stored before; medians of {len(results)} rounds; history on. A reader "
+            "that falls behind its schedule sends at once, so the rate reached may be below half the maximum."
         ),
     )
 
 
-async def _one_round(url: str, reads: list[bytes], sent: list[bytes], beside: list[bytes]) -> _Round:
-    most = await in_turn(url, reads, READERS)
-    half = most.per_second / 2
-    quiet = await _paced(url, iter(reads), half, asyncio.Event())
-    alone = await in_turn(url, sent, SENDERS)
-    enough = asyncio.Event()
-    reading = asyncio.create_task(_paced(url, cycle(reads), half, enough))
-    mixed = await in_turn(url, beside, SENDERS)
-    enough.set()
-    return _Round(alone, most, quiet, mixed, await reading)
+async def _run_round(url: str, reads: list[bytes], first_batches: list[bytes], second_batches: list[bytes]) -> _Round:
+    max_reads = await send_all(url, reads, READERS)
+    half_rate = max_reads.per_second / 2
+    reads_alone = await _read_at_rate(url, iter(reads), half_rate, asyncio.Event())
+    ingest_alone = await send_all(url, first_batches, SENDERS)
+    stop = asyncio.Event()
+    reading = asyncio.create_task(_read_at_rate(url, cycle(reads), half_rate, stop))
+    ingest_mixed = await send_all(url, second_batches, SENDERS)
+    stop.set()
+    return _Round(ingest_alone, max_reads, reads_alone, ingest_mixed, await reading)
 
 
-async def _paced(url: str, reads: Iterator[bytes], per_second: float, enough: asyncio.Event) -> Times:
-    """Reads at a rate, in turn by several readers, until there are no more or it is enough."""
+async def _read_at_rate(url: str, reads: Iterator[bytes], per_second: float, stop: asyncio.Event) -> Latencies:
+    """Send reads at a fixed rate, spread over several readers, until all are sent or `stop` is set."""
     interval = READERS / per_second
 
-    async def one_reader(number: int, kept: Kept) -> list[float]:
+    async def run_reader(number: int, connection: KeepAliveConnection) -> list[float]:
         times = []
-        # Evenly one after another, not all at once.
+        # The readers start one after another, evenly spaced.
         due = started + number / per_second
         for read in reads:
             await asyncio.sleep(due - time.perf_counter())
-            if enough.is_set():
+            if stop.is_set():
                 break
-            times.append(await kept.time(read))
+            times.append(await connection.time(read))
             due = max(due + interval, time.perf_counter())
         return times
 
-    open_ones = [await Kept.opened(url) for _ in range(READERS)]
+    connections = [await KeepAliveConnection.open(url) for _ in range(READERS)]
     started = time.perf_counter()
-    times = [
-        one for of_reader in await asyncio.gather(*map(one_reader, range(READERS), open_ones)) for one in of_reader
-    ]
+    times = await asyncio.gather(*map(run_reader, range(READERS), connections))
     seconds = time.perf_counter() - started
-    for kept in open_ones:
-        await kept.close()
-    return Times(len(times) / seconds, times)
+    for connection in connections:
+        await connection.close()
+    all_times = [each for of_reader in times for each in of_reader]
+    return Latencies(len(all_times) / seconds, all_times)
 
 
 def _month(number: int) -> str:
-    """A month that begins on another day each time."""
-    first = FIRST_DAY + number % (DAYS - MONTH)
-    return f"/admin/usage/summary?from={format_day(first)}&to={format_day(first + MONTH)}"
+    """Return the URL of a summary of 30 days; each number starts on a different day."""
+    first = FIRST_DAY + number % (DAYS - MONTH_DAYS)
+    return f"/admin/usage/summary?from={format_day(first)}&to={format_day(first + MONTH_DAYS)}"

@@ -1,4 +1,4 @@
-"""How soon the page shows its numbers, in a real Chromium: cards, last chart, and a range changed to 366 days."""
+"""Page load time in a real Chromium: until the cards, until the last chart, and after a change of the range."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench.load import LARGE
-from bench.result_table import WORDS, Column, Measured
+from bench.result_table import LABEL, Column, ResultTable
 from bench.summary import load
 from tests.servers import running_server
 
@@ -19,36 +19,36 @@ FLAGS: Final = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
 LOADS: Final = 7
 MONTH: Final = "2025-12-01..2025-12-31"
 USAGE: Final = "/organization/usage"
-_SHOWS_THE_YEAR: Final = """() => location.search.includes("last-12-months")
+_YEAR_IS_SHOWN: Final = """() => location.search.includes("last-12-months")
     && document.querySelector(".figures[aria-busy=false]:not(.late)") !== null"""
 
 
-class Paint(NamedTuple):
-    """Medians, in seconds: from the navigation to the cards and to the last chart, from a choice to the new cards."""
+class PageLoad(NamedTuple):
+    """Seconds from the navigation to the cards and to the last chart, and from a range change to the new cards."""
 
     cards: float
     last_chart: float
     changed_range: float
 
 
-def measure_paint(conversations: int) -> Measured:
-    """How soon the page shows its numbers."""
+def measure_page_load(conversations: int) -> ResultTable:
+    """Measure the page; the table is empty if Chromium is not installed."""
     with tempfile.TemporaryDirectory() as folder:
-        measured = paint_times(Path(folder), conversations)
-    names = ("cards with numbers", "last chart", "range changed to a year")
-    rows = () if measured is None else tuple(zip(names, measured, (1.0, 1.5, 0.8), strict=True))
-    missing = "The page was not timed: there is no Chromium (apt-get install chromium, or TALKMETER_CHROMIUM)."
-    return Measured(
+        times = page_load_times(Path(folder), conversations)
+    names = ("summary cards shown", "last chart shown", "range changed to a year")
+    rows = () if times is None else tuple(zip(names, times, (1.0, 1.5, 0.8), strict=True))
+    missing = "Not measured: Chromium was not found. Install it (apt-get install chromium) or set TALKMETER_CHROMIUM."
+    return ResultTable(
         name="page-load",
-        title=f"The page in Chromium over {conversations:,} conversations, medians of {LOADS}, nothing in its cache",
-        columns=(WORDS, Column("seconds", 2), Column("at most", 1)),
+        title=f"Page load in Chromium with an empty cache, {conversations:,} conversations, medians of {LOADS} loads",
+        columns=(LABEL, Column("seconds", 2), Column("target", 1)),
         rows=rows,
         note="" if rows else missing,
     )
 
 
-def paint_times(folder: Path, conversations: int) -> Paint | None:
-    """Time the page over a loaded database; None where there is no Chromium."""
+def page_load_times(folder: Path, conversations: int) -> PageLoad | None:
+    """Return the median times over a loaded database, or None if Chromium is not installed."""
     chromium = os.environ.get("TALKMETER_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         return None
@@ -56,13 +56,13 @@ def paint_times(folder: Path, conversations: int) -> Paint | None:
     with running_server(folder) as server, sync_playwright() as playwright:
         key = server.cli("keys", "add", "--org", LARGE, "--role", "admin")
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        times = [_one_visit(browser, server.url, key) for _ in range(LOADS)]
+        times = [_visit(browser, server.url, key) for _ in range(LOADS)]
         browser.close()
-    return Paint(*(median(figures) for figures in zip(*times, strict=True)))
+    return PageLoad(*(median(values) for values in zip(*times, strict=True)))
 
 
-def _one_visit(browser: Browser, url: str, key: str) -> Paint:
-    """Sign in, then come back with an empty cache and look at a month; then choose the whole year."""
+def _visit(browser: Browser, url: str, key: str) -> PageLoad:
+    """Sign in, open a month in a new tab, then choose the last 12 months."""
     context = browser.new_context(base_url=url, locale="en-US", viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.goto(USAGE)
@@ -81,10 +81,10 @@ def _one_visit(browser: Browser, url: str, key: str) -> Paint:
     preset.wait_for()
     started = time.perf_counter()
     preset.click()
-    page.wait_for_function(_SHOWS_THE_YEAR)
+    page.wait_for_function(_YEAR_IS_SHOWN)
     changed = time.perf_counter() - started
     context.close()
-    return Paint(cards, last_chart, changed)
+    return PageLoad(cards, last_chart, changed)
 
 
 def _since_navigation(page: Page) -> float:

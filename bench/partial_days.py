@@ -1,4 +1,4 @@
-"""The summary of windows that are cut inside days: the ragged ends are read from the records."""
+"""Summaries of windows that start or end within a day; such partial days are read from the records."""
 
 import random
 import tempfile
@@ -10,63 +10,62 @@ from typing import Final
 from sqlalchemy import Engine
 
 from bench.dataset import FIRST_DAY
-from bench.first_days import load_first_days
-from bench.http_client import Times
-from bench.load import LARGE, prove
-from bench.result_table import WORDS, Column, Measured
-from bench.timing import alternating, milliseconds
+from bench.http_client import Latencies
+from bench.load import LARGE, load_days, verify_load
+from bench.result_table import LABEL, Column, ResultTable
+from bench.timing import interleaved, milliseconds
 from talkmeter.ledger.engine import reading
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, present
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import Summary, read_summary
 from tests.postgres import engine_for
 
-CONVERSATIONS_A_DAY: Final = 27_000
+CONVERSATIONS_PER_DAY: Final = 27_000
 DAYS: Final = 10
-CUTS: Final = 300
+WINDOWS: Final = 300
 _NOW: Final = present((FIRST_DAY + 2 * DAYS) * MICROSECONDS_PER_DAY, 24)
-_WHOLE: Final = "whole days"
-_AT_MOST: Final = 40
+_WHOLE_DAYS: Final = "whole days"
+_TARGET_P99_MS: Final = 40
 
 
-def measure_window() -> Measured:
-    """Whole days, one cut and two, and the hardest two: at noon, where as much is to be read as ever can be."""
-    drawn = random.Random(1)
+def measure_partial_days() -> ResultTable:
+    """Measure whole days, one partial day, two partial days, and two of half a day, which read the most records."""
+    rng = random.Random(1)
     with tempfile.TemporaryDirectory() as name, engine_for(f"sqlite:///{Path(name) / 'talkmeter.db'}") as engine:
-        load_first_days(engine, CONVERSATIONS_A_DAY * DAYS, DAYS)
-        prove(engine, 0)
-        measures: dict[str, Callable[[], float]] = {
-            _WHOLE: partial(_time, engine, _whole),
-            "one end inside a day": partial(_time, engine, partial(_one_cut, drawn)),
-            "both ends inside a day, anywhere": partial(_time, engine, partial(_two_cuts, drawn)),
-            "both ends at noon, to the microsecond and beyond": partial(_time, engine, partial(_at_noon, drawn)),
+        load_days(engine, CONVERSATIONS_PER_DAY * DAYS, DAYS)
+        verify_load(engine, 0)
+        measurements: dict[str, Callable[[], float]] = {
+            _WHOLE_DAYS: partial(_time, engine, _whole_days),
+            "one end within a day": partial(_time, engine, partial(_one_partial_day, rng)),
+            "both ends within a day, random times": partial(_time, engine, partial(_two_partial_days, rng)),
+            "both ends at noon (worst case)": partial(_time, engine, partial(_half_days, rng)),
         }
-        found = {name: Times(0, times) for name, times in alternating(measures, CUTS, first=1).items()}
+        results = {name: Latencies(0, times) for name, times in interleaved(measurements, WINDOWS, warmup=1).items()}
     rows = []
-    for name, times in found.items():
-        p50, p99 = times.at(0.5), times.at(0.99)
-        at_most = None if name == _WHOLE else _AT_MOST
-        rows.append((name, p50 / found[_WHOLE].at(0.5), p50, p99, at_most))
-    return Measured(
+    for name, latencies in results.items():
+        p50, p99 = latencies.percentile(0.5), latencies.percentile(0.99)
+        target = None if name == _WHOLE_DAYS else _TARGET_P99_MS
+        rows.append((name, p50 / results[_WHOLE_DAYS].percentile(0.5), p50, p99, target))
+    return ResultTable(
         name="partial-days",
         title=(
-            f"The summary of windows of up to {DAYS} days of {CONVERSATIONS_A_DAY:,} conversations each, "
-            "in the process, SQLite"
+            f"Summaries of windows of up to {DAYS} days with {CONVERSATIONS_PER_DAY:,} conversations per day, "
+            "in-process, SQLite"
         ),
         columns=(
-            WORDS,
-            Column("times whole days", 1),
+            LABEL,
+            Column("ratio to whole days", 1),
             Column("p50 ms", 2),
             Column("p99 ms", 2),
-            Column("p99 at most", 0),
+            Column("p99 target", 0),
         ),
         rows=tuple(rows),
-        note=f"{CUTS} windows of each kind, every one another, in turn.",
+        note=f"{WINDOWS} different windows of each kind, interleaved.",
     )
 
 
-def _time(engine: Engine, cut: Callable[[], Window]) -> float:
-    window = cut()
+def _time(engine: Engine, next_window: Callable[[], Window]) -> float:
+    window = next_window()
     return milliseconds(lambda: _summary(engine, window))
 
 
@@ -75,28 +74,28 @@ def _summary(engine: Engine, window: Window) -> Summary:
         return read_summary(connection, LARGE, window, read_revision(connection, LARGE, _NOW), _NOW)
 
 
-def _whole() -> Window:
+def _whole_days() -> Window:
     return _window(0, DAYS * MICROSECONDS_PER_DAY)
 
 
-def _one_cut(drawn: random.Random) -> Window:
-    return _window(0, (DAYS - 1) * MICROSECONDS_PER_DAY + _inside_a_day(drawn))
+def _one_partial_day(rng: random.Random) -> Window:
+    return _window(0, (DAYS - 1) * MICROSECONDS_PER_DAY + _time_of_day(rng))
 
 
-def _two_cuts(drawn: random.Random) -> Window:
-    return _window(_inside_a_day(drawn), (DAYS - 1) * MICROSECONDS_PER_DAY + _inside_a_day(drawn))
+def _two_partial_days(rng: random.Random) -> Window:
+    return _window(_time_of_day(rng), (DAYS - 1) * MICROSECONDS_PER_DAY + _time_of_day(rng))
 
 
-def _at_noon(drawn: random.Random) -> Window:
-    """Beyond half a day the rest of it is read instead, so these read the most."""
+def _half_days(rng: random.Random) -> Window:
+    """Return the worst case: of a longer partial day, the rest of the day is read instead."""
     noon = MICROSECONDS_PER_DAY // 2
-    first, last = sorted(drawn.sample(range(DAYS), 2))
-    start = first * MICROSECONDS_PER_DAY + noon + drawn.randrange(1_000_000)
-    return _window(start, last * MICROSECONDS_PER_DAY + noon - drawn.randrange(1_000_000))
+    first, last = sorted(rng.sample(range(DAYS), 2))
+    start = first * MICROSECONDS_PER_DAY + noon + rng.randrange(1_000_000)
+    return _window(start, last * MICROSECONDS_PER_DAY + noon - rng.randrange(1_000_000))
 
 
-def _inside_a_day(drawn: random.Random) -> int:
-    return drawn.randrange(1, MICROSECONDS_PER_DAY)
+def _time_of_day(rng: random.Random) -> int:
+    return rng.randrange(1, MICROSECONDS_PER_DAY)
 
 
 def _window(start: int, end: int) -> Window:

@@ -1,4 +1,4 @@
-"""The ledger on PostgreSQL: events in beside raw COPY, other ways to insert, statements of a batch, the summary."""
+"""PostgreSQL: ingest compared with COPY, alternative insert methods, statements per batch, and the summary."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,109 +13,112 @@ from sqlalchemy import Engine
 
 from bench.ingest import acknowledged_rate
 from bench.load import load_year
-from bench.postgresql_inserts import WAYS_IN, WayIn, copy_rate, insert_rate
-from bench.result_table import WORDS, Column, Measured
-from bench.statement_count import statements_of
+from bench.postgresql_inserts import INSERT_METHODS, InsertMethod, copy_rate, insert_rate
+from bench.result_table import LABEL, Column, ResultTable
+from bench.statement_count import count_statements
 from bench.summary import SUMMARY_COLUMNS, Latency, summary_latency
-from bench.timing import alternating, ratio
+from bench.timing import interleaved, ratio
 from bench.workload import BATCH, Workload
 from talkmeter.ledger.migrate import migrate
 from tests.postgres import engine_for, new_database, postgres_server
 
-_COPY: Final = "COPY of the rows alone"
-_EVENTS: Final = "spread over a year in time order, UUID ids, 50 agents, 20 numbers, one organization"
+_COPY: Final = "COPY, conversation rows only"
+_EVENTS: Final = "over one year in time order, UUID ids, 50 agents, 20 numbers, one organization"
 
 
-def measure_postgresql(conversations: int, batches: int, rounds: int) -> Iterator[Measured]:
-    """Every table, on one server of PostgreSQL that is gone afterwards."""
+def measure_postgresql(conversations: int, batches: int, rounds: int) -> Iterator[ResultTable]:
+    """Yield every table, measured on one temporary PostgreSQL server."""
     with tempfile.TemporaryDirectory() as name, postgres_server(Path(name)) as server:
         with psycopg.connect(server) as connection:
             release = connection.info.server_version // 10_000
-        yield _events_in(server, release, batches, rounds)
-        yield _ways_in(server, batches, rounds)
+        yield _ingest(server, release, batches, rounds)
+        yield _insert_methods(server, batches, rounds)
         yield _statements(server)
         yield _summaries(server, conversations)
 
 
-def _events_in(server: str, release: int, batches: int, rounds: int) -> Measured:
+def _ingest(server: str, release: int, batches: int, rounds: int) -> ResultTable:
     def over_http(workers: str, history_days: str) -> float:
         with _database(server) as (folder, url, _):
             workload = Workload(batches * BATCH)
             return acknowledged_rate(folder, workload, database_url=url, workers=workers, history_days=history_days)
 
-    def copied() -> float:
+    def copy() -> float:
         with _database(server) as (_, _, engine):
             return copy_rate(engine, batches)
 
-    measures: dict[str, Callable[[], float]] = {
-        _COPY: copied,
+    measurements: dict[str, Callable[[], float]] = {
+        _COPY: copy,
         "HTTP, 1 worker, history off": partial(over_http, "1", "0"),
         "HTTP, 1 worker, history on": partial(over_http, "1", ""),
         "HTTP, 2 workers, history on": partial(over_http, "2", ""),
     }
-    found = alternating(measures, rounds)
-    return Measured(
+    results = interleaved(measurements, rounds)
+    return ResultTable(
         name="postgresql-ingest",
-        title=f"Durable ingest into PostgreSQL {release}: {batches} batches of 1 000 events, {_EVENTS}, 2 connections",
-        columns=(WORDS, Column("ratio", 2), Column("events/s", 0)),
-        rows=tuple((name, ratio(rates, found[_COPY]), median(rates)) for name, rates in found.items()),
+        title=f"Durable ingest into PostgreSQL {release}: {batches} batches of 1,000 events, {_EVENTS}, 2 connections",
+        columns=(LABEL, Column("ratio", 2), Column("events/s", 0)),
+        rows=tuple((name, ratio(rates, results[_COPY]), median(rates)) for name, rates in results.items()),
         note=(
-            "Against psycopg's COPY into the same table with the same indexes, 1 000 rows a transaction, "
-            f"as durable; medians of {rounds} alternating runs."
+            "The baseline is psycopg's COPY into the same table with the same indexes and durability, 1,000 rows per "
+            f"transaction. Medians of {rounds} interleaved runs."
         ),
     )
 
 
-def _ways_in(server: str, batches: int, rounds: int) -> Measured:
-    def inserted(way_in: WayIn) -> float:
+def _insert_methods(server: str, batches: int, rounds: int) -> ResultTable:
+    def insert(method: InsertMethod) -> float:
         with _database(server) as (_, _, engine):
-            return insert_rate(engine, way_in, batches)
+            return insert_rate(engine, method, batches)
 
-    found = alternating({name: partial(inserted, way_in) for name, way_in in WAYS_IN.items()}, rounds)
-    first = next(iter(found))
-    return Measured(
+    results = interleaved({name: partial(insert, method) for name, method in INSERT_METHODS.items()}, rounds)
+    baseline = results[next(iter(results))]
+    return ResultTable(
         name="postgresql-inserts",
-        title=f"The inserts of a batch alone, history on: {batches} batches of 1 000 events, {_EVENTS}",
-        columns=(WORDS, Column("ratio", 2), Column("events/s", 0)),
-        rows=tuple((name, ratio(rates, found[first]), median(rates)) for name, rates in found.items()),
-        note=f"Conversations, history and daily totals, a transaction a batch; medians of {rounds} alternating runs.",
-    )
-
-
-def _statements(server: str) -> Measured:
-    with _database(server) as (_, _, engine):
-        sent = [statements_of(engine, events) for events in (1_000, 2_000, 5_000)]
-    names = list(dict.fromkeys(table for one in sent for table in one.inserting))
-    return Measured(
-        name="postgresql-statements",
-        title="Statements of one batch on PostgreSQL: new events of one organization, 1 000 to a day, history on",
-        columns=tuple(Column(name, 0) for name in ("events", "statements", "reading", *names)),
-        rows=tuple(
-            (one.events, one.statements, one.reading, *(one.inserting.get(name, 0) for name in names)) for one in sent
+        title=f"Insert methods on PostgreSQL, inserts only, history on: {batches} batches of 1,000 events, {_EVENTS}",
+        columns=(LABEL, Column("ratio", 2), Column("events/s", 0)),
+        rows=tuple((name, ratio(rates, baseline), median(rates)) for name, rates in results.items()),
+        note=(
+            f"Conversations, history and daily totals, one transaction per batch. Medians of {rounds} interleaved runs."
         ),
-        note="The columns after the third: inserts into each table, each of up to 1 000 rows.",
     )
 
 
-def _summaries(server: str, conversations: int) -> Measured:
+def _statements(server: str) -> ResultTable:
+    with _database(server) as (_, _, engine):
+        counts = [count_statements(engine, events) for events in (1_000, 2_000, 5_000)]
+    names = list(dict.fromkeys(table for count in counts for table in count.inserts))
+    return ResultTable(
+        name="postgresql-statements",
+        title="Statements per batch on PostgreSQL: new events of one organization, 1,000 per day, history on",
+        columns=tuple(Column(name, 0) for name in ("events", "statements", "reads", *names)),
+        rows=tuple(
+            (count.events, count.total, count.reads, *(count.inserts.get(name, 0) for name in names))
+            for count in counts
+        ),
+        note="The columns after `reads` count the INSERT statements for each table, of up to 1,000 rows each.",
+    )
+
+
+def _summaries(server: str, conversations: int) -> ResultTable:
     rows: list[tuple[int, Latency]] = []
     for number in (10_000, conversations):
         with _database(server) as (folder, url, engine):
             load_year(engine, number)
             rows.append((number, summary_latency(folder, number, database_url=url)))
     first = rows[0][1].p50_ms
-    return Measured(
+    return ResultTable(
         name="postgresql-summary",
-        title="Summary of 366 days over HTTP on PostgreSQL, one connection, computed anew each time",
+        title="Summary of 366 days over HTTP on PostgreSQL, one connection, answer cache off",
         columns=SUMMARY_COLUMNS,
-        rows=tuple((number, one.p50_ms / first, *one) for number, one in rows),
-        note="Beside the year of one organization there are 200 small ones.",
+        rows=tuple((number, latency.p50_ms / first, *latency) for number, latency in rows),
+        note="The database also holds 200 organizations with 50 conversations each.",
     )
 
 
 @contextmanager
 def _database(server: str) -> Iterator[tuple[Path, str, Engine]]:
-    """A folder, and an empty ledger in a database of its own."""
+    """Yield a temporary folder and a new, empty, migrated database."""
     with tempfile.TemporaryDirectory() as name, new_database(server) as url, engine_for(url) as engine:
         migrate(engine)
         yield Path(name), url, engine

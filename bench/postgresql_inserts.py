@@ -1,4 +1,4 @@
-"""COPY into PostgreSQL: of the conversation rows alone, and as another way for the ledger's own inserts."""
+"""COPY and other insert methods on PostgreSQL, compared with the statements that Talkmeter uses."""
 
 import time
 from collections.abc import Sequence
@@ -20,74 +20,74 @@ from talkmeter.records import State
 
 
 def copy_rate(engine: Engine, batches: int) -> float:
-    """Rows a second into the conversation table of an empty ledger, with its indexes, 1 000 a transaction."""
+    """Return rows per second by COPY into the empty conversation table with its indexes, 1,000 per transaction."""
     migrate(engine)
     rows = [row_of(state, 0) for state in Workload(batches * BATCH).states(0, batches * BATCH)]
-    with psycopg.connect(address_of(engine)) as connection:
+    with psycopg.connect(_address(engine)) as connection:
         started = time.perf_counter()
         for begin in range(0, len(rows), BATCH):
-            with connection.cursor() as cursor, cursor.copy(_copy_into(tables.conversation.name)) as copy:
+            with connection.cursor() as cursor, cursor.copy(_copy_statement(tables.conversation.name)) as copy:
                 for row in rows[begin : begin + BATCH]:
                     copy.write_row(row)
             connection.commit()
         return len(rows) / (time.perf_counter() - started)
 
 
-def address_of(engine: Engine) -> str:
-    """The address of an engine's database, for the driver itself."""
+def _address(engine: Engine) -> str:
+    """Return the engine's database URL in the form that psycopg reads."""
     return engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 class _Insert(NamedTuple):
-    """What a batch inserts into one table."""
+    """The rows that a batch inserts into one table."""
 
     table: Table
     rows: Sequence[Row]
     on_conflict: OnConflict
 
 
-class WayIn(Protocol):
-    """One way to insert rows that may be there already."""
+class InsertMethod(Protocol):
+    """One method to insert rows whose keys may exist."""
 
     def __call__(self, connection: Connection, table: Table, rows: Sequence[Row], on_conflict: OnConflict) -> object:
-        """Insert rows, sorted by key, no key twice."""
+        """Insert rows, sorted by key, without duplicate keys."""
 
 
-def copied(connection: Connection, table: Table, rows: Sequence[Row], on_conflict: OnConflict) -> None:
-    """COPY into a temporary table, upsert from it."""
+def copy_upsert(connection: Connection, table: Table, rows: Sequence[Row], on_conflict: OnConflict) -> None:
+    """COPY into a temporary table, then upsert from it."""
     driver = _driver(connection)
     name = f"incoming_{table.name}"
     driver.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} (LIKE {table.name}) ON COMMIT DELETE ROWS".encode())
-    with driver.cursor() as cursor, cursor.copy(_copy_into(name)) as copy:
+    with driver.cursor() as cursor, cursor.copy(_copy_statement(name)) as copy:
         for row in rows:
             copy.write_row(row)
-    driver.execute(f"INSERT INTO {table.name} SELECT * FROM {name} {_tail(table, on_conflict)}".encode())  # noqa: S608
+    driver.execute(f"INSERT INTO {table.name} SELECT * FROM {name} {_conflict_clause(table, on_conflict)}".encode())  # noqa: S608
 
 
-def unnested(connection: Connection, table: Table, rows: Sequence[Row], on_conflict: OnConflict) -> None:
-    """One array for each column: as many parameters as columns, whatever the number of rows."""
-    # The types without their collations.
+def unnest_upsert(connection: Connection, table: Table, rows: Sequence[Row], on_conflict: OnConflict) -> None:
+    """Send one array per column, so the number of parameters does not depend on the number of rows."""
+    # Types without collations.
     types = [str(column.type.compile(dialect=connection.dialect)).partition(" ")[0] for column in table.columns]
     arrays = ", ".join(f"%s::{type_}[]" for type_ in types)
-    statement = f"INSERT INTO {table.name} SELECT * FROM unnest({arrays}) {_tail(table, on_conflict)}"  # noqa: S608
+    statement = f"INSERT INTO {table.name} SELECT * FROM unnest({arrays}) {_conflict_clause(table, on_conflict)}"  # noqa: S608
     with psycopg.Cursor(_driver(connection)) as cursor:
         cursor.execute(statement.encode(), [list(column) for column in zip(*rows, strict=True)])
 
 
-WAYS_IN: Final[dict[str, WayIn]] = {
-    "the ledger's own": insert_rows,
-    "an array for each column, unnested": unnested,
-    "COPY into a temporary table, upsert from it": copied,
+INSERT_METHODS: Final[dict[str, InsertMethod]] = {
+    "multi-row VALUES, as Talkmeter does": insert_rows,
+    "one array per column, unnest": unnest_upsert,
+    "COPY into a temporary table, then upsert": copy_upsert,
 }
 
 
-def _tail(table: Table, on_conflict: OnConflict) -> str:
-    """What the ledger does where the key is there already, for the tables that a batch of new events touches."""
+def _conflict_clause(table: Table, on_conflict: OnConflict) -> str:
+    """Return the ON CONFLICT clause that Talkmeter uses for the table."""
     key = ", ".join(column.name for column in table.primary_key.columns)
-    rest = [column.name for column in table.columns if not column.primary_key]
+    other = [column.name for column in table.columns if not column.primary_key]
     match on_conflict:
         case OnConflict.REPLACE:
-            sets = [f"{name} = excluded.{name}" for name in rest]
+            sets = [f"{name} = excluded.{name}" for name in other]
         case OnConflict.ADD:
             sets = [f"{name} = {table.name}.{name} + excluded.{name}" for name in COUNTERS]
             sets.append("changed_at = excluded.changed_at")
@@ -96,21 +96,21 @@ def _tail(table: Table, on_conflict: OnConflict) -> str:
     return f"ON CONFLICT ({key}) DO UPDATE SET {', '.join(sets)}"
 
 
-def insert_rate(engine: Engine, way_in: WayIn, batches: int) -> float:
-    """Events a second of the ledger's inserts alone, history on, a transaction a batch, into an empty ledger."""
+def insert_rate(engine: Engine, method: InsertMethod, batches: int) -> float:
+    """Return events per second for the inserts only, history on, one transaction per batch, into an empty database."""
     migrate(engine)
     workload = Workload(batches * BATCH)
-    work = [_inserts(list(workload.states(first, BATCH))) for first in range(0, batches * BATCH, BATCH)]
+    all_inserts = [_inserts(list(workload.states(first, BATCH))) for first in range(0, batches * BATCH, BATCH)]
     started = time.perf_counter()
-    for inserts in work:
+    for inserts in all_inserts:
         with transaction(engine) as connection:
-            for one in inserts:
-                way_in(connection, one.table, one.rows, one.on_conflict)
+            for insert in inserts:
+                method(connection, insert.table, insert.rows, insert.on_conflict)
     return batches * BATCH / (time.perf_counter() - started)
 
 
 def _inserts(states: Sequence[State]) -> list[_Insert]:
-    """What the ledger inserts for states of one organization that are all new."""
+    """Return the inserts for new states of one organization."""
     totals = total_rows(states[0].org_id, fold((None, state.record) for state in states), 0)
     return [
         _Insert(tables.conversation, sorted(row_of(state, 0) for state in states), OnConflict.REPLACE),
@@ -125,5 +125,5 @@ def _driver(connection: Connection) -> "psycopg.Connection[tuple[object, ...]]":
     return driver
 
 
-def _copy_into(table: str) -> sql.Composed:
+def _copy_statement(table: str) -> sql.Composed:
     return sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table))

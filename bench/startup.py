@@ -1,4 +1,4 @@
-"""From the start of a server to its first answer, and the memory that it holds after all of a workload."""
+"""The time from starting a server to its first response, and its memory after a workload."""
 
 import http.client
 import subprocess
@@ -12,10 +12,10 @@ from statistics import median
 from typing import Final
 
 from bench.dataset import DAYS, FIRST_DAY
-from bench.http_client import get, in_turn, post, run
+from bench.http_client import get_request, post_request, run, send_all
 from bench.load import LARGE, load_year
-from bench.result_table import WORDS, Column, Measured
-from bench.timing import alternating, ratio
+from bench.result_table import LABEL, Column, ResultTable
+from bench.timing import interleaved, ratio
 from bench.workload import BATCH, Workload
 from talkmeter.period import format_day
 from tests.faults.memory import MIB, memory_of
@@ -28,6 +28,8 @@ BATCHES: Final = 40
 READS: Final = 200
 CONNECTIONS: Final = 4
 _TIMEOUT_SEC: Final = 60
+_TARGET_SEC: Final = 1.5
+_TARGET_MIB: Final = 250
 _SUMMARY: Final = "/admin/usage/summary?"
 _YEAR: Final = "from=2025-01-01&to=2026-01-02"
 _READS: Final = {
@@ -37,30 +39,33 @@ _READS: Final = {
 }
 
 
-def measure_start(conversations: int) -> Iterable[Measured]:
-    """Both tables, over the same ledgers."""
+def measure_startup(conversations: int) -> Iterable[ResultTable]:
+    """Yield both tables, measured on the same databases."""
     with ExitStack() as stack:
-        ledgers: dict[int, _Ledger] = {}
+        databases: dict[int, _Database] = {}
         for number in (SMALL, conversations):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            ledgers[number] = _Ledger(folder, number)
-        found = alternating(
-            {f"{number:,}": partial(first_answer, ledger) for number, ledger in ledgers.items()}, STARTS, first=1
+            databases[number] = _Database(folder, number)
+        results = interleaved(
+            {f"{number:,}": partial(time_to_first_response, database) for number, database in databases.items()},
+            STARTS,
+            warmup=1,
         )
-        yield Measured(
+        yield ResultTable(
             name="startup",
-            title="From the start of `talkmeter serve` to the first summary of 366 days over HTTP, SQLite",
-            columns=(Column("conversations"), Column("ratio", 2), Column("seconds", 2), Column("at most", 1)),
+            title="Time from starting `talkmeter serve` to the first summary of 366 days over HTTP, SQLite",
+            columns=(Column("conversations"), Column("ratio", 2), Column("seconds", 2), Column("target", 1)),
             rows=tuple(
-                (name, ratio(seconds, found[f"{SMALL:,}"]), median(seconds), 1.5) for name, seconds in found.items()
+                (name, ratio(seconds, results[f"{SMALL:,}"]), median(seconds), _TARGET_SEC)
+                for name, seconds in results.items()
             ),
-            note=f"Medians of {STARTS} alternating starts; the files are in the memory of the operating system.",
+            note=f"Medians of {STARTS} interleaved starts. The database files are in the page cache.",
         )
-        yield _memory(ledgers[conversations])
+        yield _memory_table(databases[conversations])
 
 
-class _Ledger:
-    """A loaded ledger in a folder, and a key that may do everything."""
+class _Database:
+    """A loaded database in a folder, with an admin key and a sender key."""
 
     def __init__(self, folder: Path, conversations: int) -> None:
         self.folder = folder
@@ -68,75 +73,75 @@ class _Ledger:
         self.environment = environment_for(folder, {})
         with engine_for(self.environment["TALKMETER_DATABASE_URL"]) as engine:
             load_year(engine, conversations)
-        self.key = run_cli(folder, self.environment, "keys", "add", "--org", LARGE, "--role", "admin")
-        self.sender = run_cli(folder, self.environment, "keys", "add", "--sender")
+        self.admin_key = run_cli(folder, self.environment, "keys", "add", "--org", LARGE, "--role", "admin")
+        self.sender_key = run_cli(folder, self.environment, "keys", "add", "--sender")
 
 
-def first_answer(ledger: _Ledger) -> float:
-    """Seconds from the start of a process to its answer; it is asked again and again until it listens."""
+def time_to_first_response(database: _Database) -> float:
+    """Return the seconds from starting the server to its first response; the request is repeated until then."""
     port = free_port()
     command = [str(TALKMETER), "serve", "--port", str(port)]
-    with (ledger.folder / "server.log").open("ab") as log:
+    with (database.folder / "server.log").open("ab") as log:
         started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=ledger.folder, env=ledger.environment, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=database.folder, env=database.environment, stdout=log, stderr=log)
     try:
-        while (answer := _ask(port, ledger.key)) is None:
-            assert process.poll() is None, (ledger.folder / "server.log").read_text()
+        while (body := _request_year(port, database.admin_key)) is None:
+            assert process.poll() is None, (database.folder / "server.log").read_text()
             assert time.perf_counter() < started + _TIMEOUT_SEC
         seconds = time.perf_counter() - started
     finally:
         process.terminate()
         process.wait(timeout=_TIMEOUT_SEC)
-    assert f'"total_calls":{ledger.conversations},'.encode() in answer, answer[:400]
+    assert f'"total_calls":{database.conversations},'.encode() in body, body[:400]
     return seconds
 
 
-def _ask(port: int, key: str) -> bytes | None:
-    """The summary of the year; None where nobody listens yet."""
+def _request_year(port: int, key: str) -> bytes | None:
+    """Return the summary of the year, or None if the server does not listen yet."""
     connection = http.client.HTTPConnection("127.0.0.1", port)
     try:
         connection.request("GET", _SUMMARY + _YEAR, headers={"Authorization": f"Bearer {key}"})
-        answer = connection.getresponse()
-        body = answer.read()
+        response = connection.getresponse()
+        body = response.read()
     except ConnectionError:
         time.sleep(0.005)
         return None
     finally:
         connection.close()
-    assert answer.status == 200, body
+    assert response.status == 200, body
     return body
 
 
-def _memory(ledger: _Ledger) -> Measured:
-    """What a server holds at its start and after each kind of work, one after another."""
-    work: Mapping[str, list[bytes]] = {
+def _memory_table(database: _Database) -> ResultTable:
+    """Measure the server's memory after its first response and after each workload."""
+    workloads: Mapping[str, list[bytes]] = {
         f"{BATCHES} batches of {BATCH:,} events": [
-            post(body, ledger.sender) for body in Workload(BATCHES * BATCH, 20).bodies(0, BATCHES)
+            post_request(body, database.sender_key) for body in Workload(BATCHES * BATCH, 20).bodies(0, BATCHES)
         ],
         **{
-            f"{READS} {name}": [get(path + _year(number), ledger.key) for number in range(READS)]
+            f"{READS} {name}": [get_request(path + _year(number), database.admin_key) for number in range(READS)]
             for name, path in _READS.items()
         },
     }
-    with running_server(ledger.folder) as server:
-        run(in_turn(server.url, [get(_SUMMARY + _YEAR, ledger.key)], 1))
-        rows = [("its first answer", memory_of(server) / MIB, 250)]
-        for name, requests in work.items():
-            run(in_turn(server.url, requests, CONNECTIONS))
-            rows.append((name, memory_of(server) / MIB, 250))
-    return Measured(
+    with running_server(database.folder) as server:
+        run(send_all(server.url, [get_request(_SUMMARY + _YEAR, database.admin_key)], 1))
+        rows = [("first response", memory_of(server) / MIB, _TARGET_MIB)]
+        for name, requests in workloads.items():
+            run(send_all(server.url, requests, CONNECTIONS))
+            rows.append((name, memory_of(server) / MIB, _TARGET_MIB))
+    return ResultTable(
         name="memory",
-        title=f"Memory of the server's processes with {ledger.conversations:,} conversations, after each of these",
-        columns=(WORDS, Column("MiB (PSS)", 0), Column("at most", 0)),
+        title=f"Server memory with {database.conversations:,} conversations, after each workload in turn",
+        columns=(LABEL, Column("MiB (PSS)", 0), Column("target", 0)),
         rows=tuple(rows),
         note=(
-            f"One worker; {CONNECTIONS} connections at once; every read asks for other days. "
-            "What two processes share is counted once."
+            f"One worker; {CONNECTIONS} concurrent connections; every read requests a different window. "
+            "PSS counts memory that processes share once."
         ),
     )
 
 
 def _year(number: int) -> str:
-    """366 days that end on another day each time, so that each answer is computed and kept."""
+    """Return 366 days that end on a different day for each number, so that every answer is computed and cached."""
     end = FIRST_DAY + DAYS - number
     return f"from={format_day(end - DAYS)}&to={format_day(end)}"

@@ -1,4 +1,4 @@
-"""How many statements a batch costs: a fixed number, and one for each 1 000 rows of a table."""
+"""The number of SQL statements per batch: a fixed number, plus one per 1,000 rows of each table."""
 
 import re
 from collections.abc import Iterator
@@ -16,51 +16,51 @@ from talkmeter.ledger.migrate import migrate
 from talkmeter.ledger.write import write_batch
 
 _EVENTS_PER_DAY: Final = 1_000
-_INSERTED: Final = re.compile(r'\s*INSERT INTO "?(\w+)')
+_INSERT: Final = re.compile(r'\s*INSERT INTO "?(\w+)')
 
 
-class Sent(NamedTuple):
-    """The statements of one batch: those that read, and those that insert into each table."""
+class StatementCount(NamedTuple):
+    """The statements of one batch: reads, and inserts by table."""
 
     events: int
-    reading: int
-    inserting: dict[str, int]
+    reads: int
+    inserts: dict[str, int]
 
     @property
-    def statements(self) -> int:
-        """All of them."""
-        return self.reading + sum(self.inserting.values())
+    def total(self) -> int:
+        """The number of all statements."""
+        return self.reads + sum(self.inserts.values())
 
 
-def statements_of(engine: Engine, events: int) -> Sent:
-    """What a batch of new conversations sends to a ledger that knows their organization; it is rolled back."""
+def count_statements(engine: Engine, events: int) -> StatementCount:
+    """Count the statements for a batch of new conversations of an existing organization, then roll back."""
     migrate(engine)
     workload = Workload(DAYS * _EVENTS_PER_DAY)
     [org_id] = workload.organizations
     states = list(enumerate(workload.states(0, events)))
     with transaction(engine) as connection:
-        # The organization exists, as it does for all its batches but the first.
+        # Create the organization, so that the batch finds it.
         write_batch(connection, {org_id: [Work("bench", [])]}, clock.now(), keep_history=True)
-        with _watching(engine) as texts:
+        with _recorded_statements(engine) as statements:
             write_batch(connection, {org_id: [Work("bench", states)]}, clock.now(), keep_history=True)
         connection.rollback()
-    inserting: dict[str, int] = {}
-    for text in texts:
-        if found := _INSERTED.match(text):
-            inserting[found[1]] = inserting.get(found[1], 0) + 1
-    return Sent(events, len(texts) - sum(inserting.values()), inserting)
+    inserts: dict[str, int] = {}
+    for statement in statements:
+        if match := _INSERT.match(statement):
+            inserts[match[1]] = inserts.get(match[1], 0) + 1
+    return StatementCount(events, len(statements) - sum(inserts.values()), inserts)
 
 
 @contextmanager
-def _watching(engine: Engine) -> Iterator[list[str]]:
-    """The texts of all statements inside the block."""
-    texts: list[str] = []
+def _recorded_statements(engine: Engine) -> Iterator[list[str]]:
+    """Yield a list that receives every statement executed in the block."""
+    statements: list[str] = []
 
-    def note(_connection: Connection, _cursor: object, text: str, *_: object) -> None:
-        texts.append(text)
+    def record(_connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
 
-    event.listen(engine, "before_cursor_execute", note)
+    event.listen(engine, "before_cursor_execute", record)
     try:
-        yield texts
+        yield statements
     finally:
-        event.remove(engine, "before_cursor_execute", note)
+        event.remove(engine, "before_cursor_execute", record)

@@ -1,4 +1,4 @@
-"""The summary of 366 days over HTTP, at ten thousand and at a million conversations, and what the server takes."""
+"""The summary of 366 days over HTTP with a small and a large database, and the server's memory."""
 
 import http.client
 import tempfile
@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from bench.load import LARGE, load_year
-from bench.result_table import Column, Measured
+from bench.result_table import Column, ResultTable
 from bench.workload import AGENTS
 from tests.faults.memory import MIB, memory_of
 from tests.postgres import engine_for
@@ -18,7 +18,7 @@ REQUESTS: Final = 300
 
 
 class Latency(NamedTuple):
-    """Milliseconds at the median and the 99th percentile, requests a second on one connection, memory of the server."""
+    """Median and 99th percentile, requests per second on one connection, and the server's memory in MiB (PSS)."""
 
     p50_ms: float
     p99_ms: float
@@ -36,8 +36,8 @@ SUMMARY_COLUMNS: Final = (
 )
 
 
-def measure_summary(conversations: int) -> Measured:
-    """The year's summary at two sizes of the same year."""
+def measure_summary(conversations: int) -> ResultTable:
+    """Measure the summary with two database sizes."""
     rows = []
     first: float | None = None
     for number in (10_000, conversations):
@@ -45,25 +45,25 @@ def measure_summary(conversations: int) -> Measured:
             folder = Path(name)
             load(folder, number)
             size = sum(path.stat().st_size for path in folder.glob("talkmeter.db*")) / number
-            measured = summary_latency(folder, number)
-        first = first or measured.p50_ms
-        rows.append((number, measured.p50_ms / first, *measured, size))
-    return Measured(
+            latency = summary_latency(folder, number)
+        first = first or latency.p50_ms
+        rows.append((number, latency.p50_ms / first, *latency, size))
+    return ResultTable(
         name="summary",
-        title="Summary of 366 days over HTTP on SQLite, one connection, computed anew each time",
+        title="Summary of 366 days over HTTP on SQLite, one connection, answer cache off",
         columns=(*SUMMARY_COLUMNS, Column("bytes/conversation", 0)),
         rows=tuple(rows),
     )
 
 
 def load(folder: Path, conversations: int, *, agents: int = AGENTS, years: int = 1) -> None:
-    """A database with one organization's conversations of some years."""
+    """Load one organization into a new database in the folder."""
     with engine_for(environment_for(folder, {})["TALKMETER_DATABASE_URL"]) as engine:
         load_year(engine, conversations, small=0, agents=agents, years=years)
 
 
 def summary_latency(folder: Path, conversations: int, **settings: str) -> Latency:
-    """Time the year's summary of a loaded database, computed anew each time: no answer is kept at hand."""
+    """Measure the summary of the year with a loaded database; the answer cache is off, so each is computed."""
     with running_server(folder, answer_bytes="0", **settings) as server:
         key = server.cli("keys", "add", "--org", LARGE, "--role", "admin")
         connection = http.client.HTTPConnection(urlsplit(server.url).netloc)
@@ -72,10 +72,10 @@ def summary_latency(folder: Path, conversations: int, **settings: str) -> Latenc
         for _ in range(REQUESTS):
             started = time.perf_counter()
             connection.request("GET", path, headers={"Authorization": f"Bearer {key}"})
-            answer = connection.getresponse()
-            body = answer.read()
+            response = connection.getresponse()
+            body = response.read()
             times.append(time.perf_counter() - started)
-            assert answer.status == 200
+            assert response.status == 200
             assert f'"total_calls":{conversations},'.encode() in body
         connection.close()
         memory = memory_of(server) / MIB

@@ -1,31 +1,33 @@
-"""Runs of several measures in turn, so that whatever else the machine does falls on all of them alike."""
+"""Timing helpers: interleaved runs, so that background load on the machine affects every measurement alike."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import TypeVar
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
-def alternating(measures: Mapping[str, Callable[[], Found]], rounds: int, *, first: int = 0) -> dict[str, list[Found]]:
-    """What each measure found in each round; the `first` rounds are not counted."""
-    found: dict[str, list[Found]] = {name: [] for name in measures}
-    for turn in range(first + rounds):
-        for name, measure in measures.items():
-            one = measure()
-            if turn >= first:
-                found[name].append(one)
-    return found
+def interleaved(
+    measurements: Mapping[str, Callable[[], Result]], rounds: int, *, warmup: int = 0
+) -> dict[str, list[Result]]:
+    """Run every measurement once per round and return its results; the results of `warmup` rounds are dropped."""
+    results: dict[str, list[Result]] = {name: [] for name in measurements}
+    for number in range(warmup + rounds):
+        for name, measure in measurements.items():
+            result = measure()
+            if number >= warmup:
+                results[name].append(result)
+    return results
 
 
-def milliseconds(measured: Callable[[], object]) -> float:
-    """How long one run takes."""
+def milliseconds(function: Callable[[], object]) -> float:
+    """Return how long one call takes."""
     started = time.perf_counter()
-    measured()
+    function()
     return (time.perf_counter() - started) * 1000
 
 
-def ratio(found: Sequence[float], against: Sequence[float]) -> float:
-    """The median of the ratios of each round."""
-    return median(one / other for one, other in zip(found, against, strict=True))
+def ratio(values: Sequence[float], baseline: Sequence[float]) -> float:
+    """Return the median of the per-round ratios."""
+    return median(value / base for value, base in zip(values, baseline, strict=True))

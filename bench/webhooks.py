@@ -1,4 +1,4 @@
-"""A stack's message on one connection, of a new call each time: how soon the stack is answered."""
+"""The response time of webhooks: one signed message at a time on one connection, each for a new call."""
 
 import json
 import tempfile
@@ -10,16 +10,17 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from bench.http_client import Times, in_turn, run
-from bench.result_table import WORDS, Column, Measured
-from bench.timing import alternating, ratio
+from bench.http_client import Latencies, run, send_all
+from bench.result_table import LABEL, Column, ResultTable
+from bench.timing import interleaved, ratio
 from tests.connectors.metering_server import Hook, metering_server
 from tests.connectors.signed_samples import SAMPLES
 from tests.connectors.signing import SIGNERS, signed_request
 from tests.events import conversation
 
 MESSAGES: Final = 200
-_LIVE: Final = "GET /health/live: nothing to prove, read or write"
+_BASELINE: Final = "GET /health/live: no signature, no database"
+_TARGET_P99_MS: Final = 100
 _SAMPLES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "twilio": ("twilio_status_completed.form", ("CA00000000000000000000000000000001",)),
     "vapi": ("vapi_end_of_call_report.json", ("ea62d31a-7f92-4e02-a059-4d56d600bf51",)),
@@ -33,46 +34,46 @@ _SAMPLES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "plivo": ("plivo_hangup.form", ("64d3290a-87a6-46b4-a6e2-20f5f4e07a02",)),
     "n8n": ("n8n_log_streaming_success.json", ("exec-456",)),
 }
-"""Of each stack a message as it sends them, and the ids in it that are others in each message."""
+"""For each provider a sample message, and the ids in it that are replaced in every message."""
 
 
-def measure_hooks(rounds: int) -> Measured:
-    """Every stack's message, one after the other, against an answer that costs nothing."""
+def measure_webhooks(rounds: int) -> ResultTable:
+    """Measure a webhook of each provider, compared with a health check."""
     with tempfile.TemporaryDirectory() as folder, metering_server(Path(folder)) as meter:
         url = meter.server.url
-        live = [b"GET /health/live HTTP/1.1\r\nHost: bench\r\n\r\n"] * MESSAGES
-        measures: dict[str, Callable[[], Times]] = {_LIVE: lambda: run(in_turn(url, live, 1))}
+        health_checks = [b"GET /health/live HTTP/1.1\r\nHost: bench\r\n\r\n"] * MESSAGES
+        measurements: dict[str, Callable[[], Latencies]] = {_BASELINE: lambda: run(send_all(url, health_checks, 1))}
         for name, stack in SIGNERS.items():
             hook = meter.connect(name, stack.secret)
-            measures[name] = partial(_send, hook, _bodies(name))
-        found = alternating(measures, rounds, first=1)
-    middle = {name: [times.at(0.5) for times in all_times] for name, all_times in found.items()}
-    return Measured(
+            measurements[name] = partial(_send, hook, _bodies(name))
+        results = interleaved(measurements, rounds, warmup=1)
+    medians = {name: [latencies.percentile(0.5) for latencies in runs] for name, runs in results.items()}
+    return ResultTable(
         name="webhooks",
-        title="A signed message of a new call over HTTP, durable, one after the other on one connection, SQLite",
+        title="One signed webhook for a new call over HTTP, durable, one at a time on one connection, SQLite",
         columns=(
-            WORDS,
-            Column("times /health/live", 1),
+            LABEL,
+            Column("ratio to health check", 1),
             Column("p50 ms", 2),
             Column("p99 ms", 2),
-            Column("p99 at most", 0),
+            Column("p99 target", 0),
         ),
         rows=tuple(
             (
                 name,
-                ratio(middle[name], middle[_LIVE]),
-                median(middle[name]),
-                median(times.at(0.99) for times in all_times),
-                None if name == _LIVE else 100,
+                ratio(medians[name], medians[_BASELINE]),
+                median(medians[name]),
+                median(latencies.percentile(0.99) for latencies in runs),
+                None if name == _BASELINE else _TARGET_P99_MS,
             )
-            for name, all_times in found.items()
+            for name, runs in results.items()
         ),
-        note=f"Medians of {rounds} alternating runs of {MESSAGES} messages; each connector has its own organization.",
+        note=f"Medians of {rounds} interleaved runs of {MESSAGES} messages. Each connector has its own organization.",
     )
 
 
 def _bodies(name: str) -> Iterator[bytes]:
-    """Bodies of one stack, each of a call that nobody has told of."""
+    """Yield bodies of one provider, each for a new call."""
     if name == "signed":
         for number in count():
             yield json.dumps(conversation(f"call-{number}")).encode()
@@ -85,10 +86,10 @@ def _bodies(name: str) -> Iterator[bytes]:
         yield new
 
 
-def _send(hook: Hook, bodies: Iterator[bytes]) -> Times:
-    """The next messages, signed just before and all counted."""
+def _send(hook: Hook, bodies: Iterator[bytes]) -> Latencies:
+    """Sign and send the next messages; all of them must be accepted."""
     requests = [signed_request(hook, next(bodies), int(time.time())) for _ in range(MESSAGES)]
     before = hook.outcomes(0).get("accepted", 0)
-    times = run(in_turn(hook.metering.server.url, requests, 1))
+    latencies = run(send_all(hook.metering.server.url, requests, 1))
     assert hook.outcomes(before + MESSAGES) == {"accepted": before + MESSAGES}
-    return times
+    return latencies

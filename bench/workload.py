@@ -1,4 +1,4 @@
-"""The workload: conversations of organizations with 50 agents and 20 numbers each, in time order, UUID ids."""
+"""The ingest workload: generated conversations in time order, with UUID ids, 50 agents and 20 phone numbers."""
 
 import random
 import uuid
@@ -20,12 +20,12 @@ Row = tuple[str | int | bytes | None, ...]
 
 
 class Workload:
-    """Made-up conversations from a seed: `total` of them spread evenly over `years` of 366 days and `organizations`."""
+    """Generate `total` conversations from a seed, spread evenly over `years` of 366 days and over the organizations."""
 
     def __init__(
         self, total: int, organizations: int = 1, seed: int = 1, *, agents: int = AGENTS, years: int = 1
     ) -> None:
-        """Choose agents and numbers."""
+        """Generate the agents and phone numbers."""
         self.total = total
         self._seconds = years * YEAR_SEC
         self._random = random.Random(seed)
@@ -34,7 +34,7 @@ class Workload:
         self._numbers = [f"+1555010{number:04}" for number in range(NUMBERS)]
 
     def conversations(self, first: int, number: int) -> Iterator[tuple[str, str, datetime, Conversation]]:
-        """Organization, id, creation and record of `number` conversations from the `first` on, interleaved."""
+        """Yield organization, id, creation time and record of `number` conversations, starting with number `first`."""
         for position in range(first, first + number):
             created = START + timedelta(seconds=position * self._seconds // self.total)
             record = Conversation(
@@ -50,14 +50,14 @@ class Workload:
             yield self.organizations[position % len(self.organizations)], self._uuid(), created, record
 
     def bodies(self, first: int, batches: int) -> list[bytes]:
-        """Request bodies of 1 000 events each."""
+        """Return request bodies of 1,000 events each."""
         return [
-            msgspec.json.encode([_event(*one, self._uuid()) for one in self.conversations(begin, BATCH)])
+            msgspec.json.encode([_event(*each, self._uuid()) for each in self.conversations(begin, BATCH)])
             for begin in range(first, first + batches * BATCH, BATCH)
         ]
 
     def states(self, first: int, number: int) -> Iterator[State]:
-        """The same as states, for loading without HTTP."""
+        """Yield the same conversations as states, for writing without HTTP."""
         for org_id, id_, _, record in self.conversations(first, number):
             yield State(
                 org_id=org_id,

@@ -1,4 +1,4 @@
-"""Other ways to the same figures: what each is given, and what each must answer."""
+"""Baselines: other database engines and servers that return the same figures or bytes as Talkmeter."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -23,11 +23,11 @@ COLUMNS: Final = {
     "agent_number": "text",
     "web_widget_id": "text",
 }
-"""The columns of a conversation that every peer holds, the day computed once."""
+"""The conversation columns that every engine stores; the day is computed when loading."""
 
 
 class DayFigures(NamedTuple):
-    """The figures of one day's conversations, integers all; days without any are left out."""
+    """The figures of one day with conversations, all integers."""
 
     day: int
     calls: int
@@ -41,36 +41,38 @@ class DayFigures(NamedTuple):
     chat_ms: int
 
 
-class Given(NamedTuple):
-    """What a peer is loaded from: the ledger's file, and its conversations in a Parquet file."""
+class Source(NamedTuple):
+    """The data that an engine is loaded from."""
 
-    ledger: Path
+    database: Path
+    """The SQLite database of Talkmeter."""
     parquet: Path
+    """The same conversations as a Parquet file."""
     folder: Path
-    """For files of its own."""
+    """A folder for the files of the engine."""
     postgresql: str
-    """The address of an empty database."""
+    """The URL of an empty PostgreSQL database."""
 
 
-class Asked(NamedTuple):
-    """One organization and the days of a window, the last one not included."""
+class Query(NamedTuple):
+    """One organization and a range of days; `end` is exclusive."""
 
     org_id: str
     first: int
     end: int
 
 
-class Peer(Protocol):
-    """One way to answer."""
+class Baseline(Protocol):
+    """A query method of one engine."""
 
-    def __call__(self, asked: Asked) -> Sequence[DayFigures]:
-        """The figures of the window, in order of the days."""
+    def __call__(self, query: Query) -> Sequence[DayFigures]:
+        """Return the figures of each day in the range, in order."""
 
 
-Opening = AbstractContextManager[dict[str, Peer]]
-"""Peers by name, loaded; they are let go at the end of the block."""
+OpenBaselines = AbstractContextManager[dict[str, Baseline]]
+"""Loaded baselines by name; they are closed at the end of the block."""
 
-FIGURES: Final = """count(*) AS calls,
+FIGURE_COLUMNS: Final = """count(*) AS calls,
     sum(CASE WHEN modality = 'voice' THEN 1 ELSE 0 END) AS voice_calls,
     sum(CASE WHEN modality = 'chat' THEN 1 ELSE 0 END) AS chat_calls,
     sum(CASE WHEN direction = 'inbound' THEN 1 ELSE 0 END) AS inbound_calls,
@@ -79,32 +81,33 @@ FIGURES: Final = """count(*) AS calls,
     sum(CASE WHEN status IN ('triggered', 'ringing', 'in_progress') THEN 1 ELSE 0 END) AS live_calls,
     sum(CASE WHEN modality = 'voice' THEN coalesce(duration_ms, 0) ELSE 0 END) AS voice_ms,
     sum(CASE WHEN modality = 'chat' THEN coalesce(duration_ms, 0) ELSE 0 END) AS chat_ms"""
-COUNTED: Final = "status <> 'token_created'"
-DAY_OF: Final = f"created_at / {MICROSECONDS_PER_DAY}"
+IS_COUNTED: Final = "status <> 'token_created'"
+DAY_EXPRESSION: Final = f"created_at / {MICROSECONDS_PER_DAY}"
 
 
-def grouped(asked: Asked, table: str = "call") -> str:
-    """The GROUP BY that every engine understands; the names in it are the benchmark's own."""
-    return f"SELECT day, {FIGURES} FROM {table} WHERE {_inside(asked)} AND {COUNTED} GROUP BY day ORDER BY day"  # noqa: S608
+def group_by_query(query: Query, table: str = "call") -> str:
+    """Return a GROUP BY query in SQL that every engine supports."""
+    where = f"{_condition(query)} AND {IS_COUNTED}"
+    return f"SELECT day, {FIGURE_COLUMNS} FROM {table} WHERE {where} GROUP BY day ORDER BY day"  # noqa: S608
 
 
-def summed(asked: Asked, table: str = "call_daily") -> str:
-    """The rows of a rollup, of which an engine may hold several for one day."""
+def daily_totals_query(query: Query, table: str = "call_daily") -> str:
+    """Return a query on a table of daily totals, which may have several rows per day."""
     sums = ", ".join(f"sum({name})" for name in DayFigures._fields[1:])
-    return f"SELECT day, {sums} FROM {table} WHERE {_inside(asked)} GROUP BY day ORDER BY day"  # noqa: S608
+    return f"SELECT day, {sums} FROM {table} WHERE {_condition(query)} GROUP BY day ORDER BY day"  # noqa: S608
 
 
-def _inside(asked: Asked) -> str:
-    return f"org_id = '{asked.org_id}' AND day >= {asked.first} AND day < {asked.end}"
+def _condition(query: Query) -> str:
+    return f"org_id = '{query.org_id}' AND day >= {query.first} AND day < {query.end}"
 
 
-def figures_of(rows: Sequence[Sequence[object]]) -> list[DayFigures]:
-    """Rows of a driver as integers, whatever its sums come as."""
+def to_figures(rows: Sequence[Sequence[object]]) -> list[DayFigures]:
+    """Convert rows to integers; drivers return sums as int, Decimal or str."""
     return [DayFigures(*(int(str(value)) for value in row)) for row in rows]
 
 
-def imported(module: str) -> ModuleType | None:
-    """A module of an engine that only the benchmark uses; None where it is not installed."""
+def import_optional(module: str) -> ModuleType | None:
+    """Import the driver of an engine, or return None if it is not installed."""
     try:
         return import_module(module)
     except ImportError:

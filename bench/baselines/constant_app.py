@@ -1,4 +1,4 @@
-"""Servers that know one answer: Litestar, and Granian with nothing between it and the bytes."""
+"""Applications with one constant response: a Litestar app, and a bare ASGI app without a framework."""
 
 import os
 from pathlib import Path
@@ -8,24 +8,24 @@ from litestar import Litestar, Response, get
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-BYTES: Final = "BENCH_CONSTANT_BYTES"
-"""The variable that names the file with the answer."""
+BODY_FILE_VARIABLE: Final = "BENCH_CONSTANT_BODY_FILE"
+"""The environment variable with the path of the response body."""
 
 
 def litestar_app() -> Litestar:
-    """One route, with the application's own way to answer in bytes."""
-    content = _content()
+    """Return a Litestar app with one route."""
+    content = _read_body()
 
     @get("/")
-    async def answer() -> Response[bytes]:
+    async def respond() -> Response[bytes]:
         return Response(content=content, media_type="application/json")
 
-    return Litestar([answer], openapi_config=None, logging_config=None)
+    return Litestar([respond], openapi_config=None, logging_config=None)
 
 
 def bare_app() -> ASGIApp:
-    """The least that an ASGI server can be given."""
-    content = _content()
+    """Return an ASGI app without a framework."""
+    content = _read_body()
     start = {
         "type": "http.response.start",
         "status": 200,
@@ -33,13 +33,13 @@ def bare_app() -> ASGIApp:
     }
     body = {"type": "http.response.body", "body": content}
 
-    async def answer(scope: Scope, _receive: Receive, send: Send) -> None:
+    async def respond(scope: Scope, _receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP:
-            await send(start)  # type: ignore[arg-type]  # the messages are fixed
+            await send(start)  # type: ignore[arg-type]  # constant ASGI messages
             await send(body)  # type: ignore[arg-type]
 
-    return answer
+    return respond
 
 
-def _content() -> bytes:
-    return Path(os.environ[BYTES]).read_bytes()
+def _read_body() -> bytes:
+    return Path(os.environ[BODY_FILE_VARIABLE]).read_bytes()

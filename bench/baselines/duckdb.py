@@ -1,10 +1,10 @@
-"""DuckDB: GROUP BY over a table of conversations in the order of organization and day."""
+"""DuckDB: GROUP BY on a table of conversations, sorted by organization and day."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Final, Protocol, cast
 
-from bench.baselines import Asked, DayFigures, Given, Peer, figures_of, grouped, imported
+from bench.baselines import Baseline, DayFigures, Query, Source, group_by_query, import_optional, to_figures
 
 NAME: Final = "DuckDB, GROUP BY"
 
@@ -16,16 +16,16 @@ class _Connection(Protocol):
 
 
 @contextmanager
-def duckdb_peers(given: Given) -> Iterator[dict[str, Peer]]:
-    """A file of its own; no peer where DuckDB is not installed."""
-    duckdb = imported("duckdb")
+def duckdb_baselines(source: Source) -> Iterator[dict[str, Baseline]]:
+    """Load a DuckDB file; yield no baselines if DuckDB is not installed."""
+    duckdb = import_optional("duckdb")
     if duckdb is None:
         yield {}
         return
-    with closing(cast("_Connection", duckdb.connect(str(given.folder / "duck.db")))) as connection:
-        connection.execute(f"CREATE TABLE call AS SELECT * FROM read_parquet('{given.parquet}') ORDER BY org_id, day")  # noqa: S608
+    with closing(cast("_Connection", duckdb.connect(str(source.folder / "duck.db")))) as connection:
+        connection.execute(f"CREATE TABLE call AS SELECT * FROM read_parquet('{source.parquet}') ORDER BY org_id, day")  # noqa: S608
 
-        def answer(asked: Asked) -> Sequence[DayFigures]:
-            return figures_of(connection.execute(grouped(asked)).fetchall())
+        def group_by(query: Query) -> Sequence[DayFigures]:
+            return to_figures(connection.execute(group_by_query(query)).fetchall())
 
-        yield {NAME: answer}
+        yield {NAME: group_by}

@@ -1,28 +1,28 @@
-"""SQLite: GROUP BY over a table of conversations, by an index in the order of the days that covers the figures."""
+"""SQLite: GROUP BY on a table of conversations with a covering index."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Final
 
-from bench.baselines import COLUMNS, DAY_OF, Asked, DayFigures, Given, Peer, figures_of, grouped
+from bench.baselines import COLUMNS, DAY_EXPRESSION, Baseline, DayFigures, Query, Source, group_by_query, to_figures
 
 COVERING: Final = "CREATE INDEX call_covering ON call (org_id, day, modality, direction, status, duration_ms)"
 
 
 @contextmanager
-def sqlite_peers(given: Given) -> Iterator[dict[str, Peer]]:
-    """The table beside the ledger, in a file of its own."""
-    with closing(sqlite3.connect(given.folder / "peer.db", isolation_level=None)) as connection:
+def sqlite_baselines(source: Source) -> Iterator[dict[str, Baseline]]:
+    """Copy the conversations into a separate database file."""
+    with closing(sqlite3.connect(source.folder / "baseline.db", isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode=OFF").fetchall()
         connection.execute("PRAGMA cache_size=-16384")
-        connection.execute("ATTACH ? AS ledger", (str(given.ledger),))
-        columns = ", ".join(f"{DAY_OF} AS day" if name == "day" else name for name in COLUMNS)
-        connection.execute(f"CREATE TABLE call AS SELECT {columns} FROM ledger.conversation")  # noqa: S608  names of ours
+        connection.execute("ATTACH ? AS talkmeter", (str(source.database),))
+        columns = ", ".join(f"{DAY_EXPRESSION} AS day" if name == "day" else name for name in COLUMNS)
+        connection.execute(f"CREATE TABLE call AS SELECT {columns} FROM talkmeter.conversation")  # noqa: S608  our own names
         connection.execute(COVERING)
-        connection.execute("DETACH ledger")
+        connection.execute("DETACH talkmeter")
 
-        def answer(asked: Asked) -> Sequence[DayFigures]:
-            return figures_of(connection.execute(grouped(asked)).fetchall())
+        def group_by(query: Query) -> Sequence[DayFigures]:
+            return to_figures(connection.execute(group_by_query(query)).fetchall())
 
-        yield {"SQLite, GROUP BY, covering index": answer}
+        yield {"SQLite, GROUP BY, covering index": group_by}

@@ -1,8 +1,8 @@
 """Answers before intake: whoever works through many events stops now and then while somebody waits for an answer.
 
 One thread at a time has Python's interpreter, and an answer needs it a dozen times: beside threads that compute it
-would wait for each of them again and again (docs/explanation/performance.md, "Both at once"). Pauses are bounded, so that what
-comes in is written even where somebody always asks.
+would wait for each of them again and again (docs/explanation/performance-tables.md, "Mixed load"). Pauses are
+bounded, so that what comes in is written even where somebody always asks.
 """
 
 import sys
