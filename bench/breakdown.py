@@ -18,14 +18,14 @@ from bench.result_table import LABEL, Column, ResultTable
 from bench.summary import load
 from bench.timing import interleaved, milliseconds
 from bench.workload import START, YEAR_SEC
-from talkmeter.ledger import tables
-from talkmeter.ledger.arrivals import Work
-from talkmeter.ledger.engine import open_engine, reading, transaction
+from talkmeter.db import tables
+from talkmeter.db.engine import open_engine, reading, transaction
+from talkmeter.ledger.batch import OrgBatch
 from talkmeter.ledger.write import write_batch
 from talkmeter.period import Window, present
 from talkmeter.records import Conversation, Kind, State, data_hash
 from talkmeter.usage.breakdown import Split, read_breakdown
-from talkmeter.usage.matching import Filter
+from talkmeter.usage.filters import Filter
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
 from tests.faults.memory import MIB, memory_of
@@ -220,5 +220,5 @@ def _add_rare_call(folder: Path) -> None:
     state = State(LARGE, Kind.CONVERSATION, "rare", record, created_at, 0, "/bench", "rare", data_hash(record))
     engine = open_engine(environment_for(folder, {})["TALKMETER_DATABASE_URL"])
     with transaction(engine) as connection:
-        write_batch(connection, {LARGE: [Work("bench", [(0, state)])]}, _NOW.now, keep_history=False)
+        write_batch(connection, {LARGE: [OrgBatch("bench", [(0, state)])]}, _NOW.now, keep_history=False)
     engine.dispose()

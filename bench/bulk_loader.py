@@ -13,8 +13,8 @@ from psycopg import sql
 from sqlalchemy import Engine, Table
 from sqlalchemy.schema import AddConstraint, CreateIndex, DropConstraint, DropIndex
 
-from talkmeter.ledger import tables
-from talkmeter.ledger.statements import Row, Value
+from talkmeter.db import tables
+from talkmeter.db.statements import Row, Value
 
 _CACHE_KIB: Final = 1_048_576
 _LOADED: Final = (tables.conversation, tables.record_state)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from bench.workload import AGENTS, NUMBERS, START
 from talkmeter.counting import Counters, DayKey, add, call_counts, dimensions_of
-from talkmeter.ledger.statements import Row
+from talkmeter.db.statements import Row
 from talkmeter.period import MICROSECONDS_PER_DAY
 from talkmeter.records import Channel, Conversation, ConversationStatus, Kind, normalised_data
 

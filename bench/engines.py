@@ -31,7 +31,7 @@ from bench.dataset import DAYS, FIRST_DAY
 from bench.load import LARGE, SMALL_CONVERSATIONS, SMALL_ORGANIZATIONS, load_year, verify_load
 from bench.result_table import LABEL, Column, ResultTable
 from bench.timing import interleaved, milliseconds, ratio
-from talkmeter.ledger.engine import reading
+from talkmeter.db.engine import reading
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, present
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import Summary, read_summary

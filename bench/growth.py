@@ -18,13 +18,13 @@ from bench.result_table import LABEL, Cell, Column, ResultTable
 from bench.timing import interleaved, milliseconds
 from bench.workload import BATCH, Workload
 from talkmeter import clock
-from talkmeter.ledger.arrivals import Work
-from talkmeter.ledger.engine import reading, transaction
+from talkmeter.db.engine import reading, transaction
+from talkmeter.ledger.batch import OrgBatch
 from talkmeter.ledger.write import write_batch
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, present
 from talkmeter.records import Kind, State
 from talkmeter.usage.breakdown import Split, read_breakdown
-from talkmeter.usage.matching import Filter
+from talkmeter.usage.filters import Filter
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import read_summary
@@ -94,7 +94,7 @@ def _growth_table(name: str, title: str, loads: Mapping[int, Callable[[Engine], 
         rows=tuple(rows),
         note=(
             "The exponent is the least-squares slope of log(time) over log(size). Medians of "
-            f"{ROUNDS} interleaved runs, {WRITE_ROUNDS} for the write. Written events are not removed."
+            f"{ROUNDS} interleaved runs, {WRITE_ROUNDS} for the write. BatchResult events are not removed."
         ),
     )
 
@@ -155,5 +155,5 @@ class _Writes:
         for states in islice(remaining, BATCHES_PER_WRITE):
             with transaction(engine) as connection:
                 write_batch(
-                    connection, {LARGE: [Work("bench", list(enumerate(states)))]}, clock.now(), keep_history=True
+                    connection, {LARGE: [OrgBatch("bench", list(enumerate(states)))]}, clock.now(), keep_history=True
                 )

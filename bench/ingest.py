@@ -19,8 +19,8 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from bench.result_table import LABEL, Column, ResultTable
 from bench.timing import interleaved, ratio
 from bench.workload import BATCH, Workload
+from talkmeter.db.tables import conversation
 from talkmeter.ledger.rows import row_of
-from talkmeter.ledger.tables import conversation
 from tests.servers import running_server
 
 CONNECTIONS: Final = 2

@@ -14,8 +14,8 @@ from bench.ingest import BASELINE, executemany_rate
 from bench.result_table import LABEL, Column, ResultTable
 from bench.timing import interleaved, ratio
 from bench.workload import BATCH, Workload
+from talkmeter.db.sqlite import BULK
 from talkmeter.ingest.files import LINES_PER_BATCH
-from talkmeter.ledger.sqlite import BULK
 from tests.servers import TALKMETER, environment_for
 
 _TUNED_BASELINE: Final = "executemany with the command's transaction and cache sizes"

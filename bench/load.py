@@ -12,11 +12,11 @@ from bench.dataset import DAYS, generate_days
 from bench.workload import AGENTS
 from talkmeter import clock
 from talkmeter.counting import Counters, DayKey
-from talkmeter.ledger import tables
-from talkmeter.ledger.engine import reading
-from talkmeter.ledger.migrate import migrate
+from talkmeter.db import tables
+from talkmeter.db.engine import reading
+from talkmeter.db.migrate import migrate
+from talkmeter.db.statements import Row
 from talkmeter.ledger.organizations import list_organizations
-from talkmeter.ledger.statements import Row
 from talkmeter.ledger.verify import verify_organization
 from talkmeter.ledger.write import new_revision, total_rows
 

@@ -14,7 +14,7 @@ from bench.http_client import Latencies
 from bench.load import LARGE, load_days, verify_load
 from bench.result_table import LABEL, Column, ResultTable
 from bench.timing import interleaved, milliseconds
-from talkmeter.ledger.engine import reading
+from talkmeter.db.engine import reading
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, present
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import Summary, read_summary

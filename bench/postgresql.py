@@ -19,7 +19,7 @@ from bench.statement_count import count_statements
 from bench.summary import SUMMARY_COLUMNS, Latency, summary_latency
 from bench.timing import interleaved, ratio
 from bench.workload import BATCH, Workload
-from talkmeter.ledger.migrate import migrate
+from talkmeter.db.migrate import migrate
 from tests.postgres import engine_for, new_database, postgres_server
 
 _COPY: Final = "COPY, conversation rows only"

@@ -10,11 +10,11 @@ from sqlalchemy import Connection, Engine, Table
 
 from bench.workload import BATCH, Workload
 from talkmeter.counting import COUNTERS, fold
-from talkmeter.ledger import tables
-from talkmeter.ledger.engine import transaction
-from talkmeter.ledger.migrate import migrate
+from talkmeter.db import tables
+from talkmeter.db.engine import transaction
+from talkmeter.db.migrate import migrate
+from talkmeter.db.statements import OnConflict, Row, insert_rows
 from talkmeter.ledger.rows import history_row_of, row_of
-from talkmeter.ledger.statements import OnConflict, Row, insert_rows
 from talkmeter.ledger.write import total_rows
 from talkmeter.records import State
 

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Engine, event
 from bench.dataset import DAYS
 from bench.workload import Workload
 from talkmeter import clock
-from talkmeter.ledger.arrivals import Work
-from talkmeter.ledger.engine import transaction
-from talkmeter.ledger.migrate import migrate
+from talkmeter.db.engine import transaction
+from talkmeter.db.migrate import migrate
+from talkmeter.ledger.batch import OrgBatch
 from talkmeter.ledger.write import write_batch
 
 _EVENTS_PER_DAY: Final = 1_000

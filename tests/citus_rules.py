@@ -14,7 +14,7 @@ from typing import Final
 import sqlglot
 from sqlglot import exp
 
-from talkmeter.ledger.tables import DISTRIBUTED
+from talkmeter.db.tables import DISTRIBUTED
 
 NAMES: Final = {table.name: table for table in DISTRIBUTED}
 IMMUTABLE: Final = (exp.Coalesce, exp.Greatest, exp.Least, exp.Case, exp.If)

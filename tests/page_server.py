@@ -14,9 +14,9 @@ from granian.server import Server
 from litestar.types import ASGIApp
 
 from talkmeter.api.app import make_app
-from talkmeter.api.surround import surround
-from talkmeter.ledger.engine import open_engine
-from talkmeter.ledger.migrate import migrate
+from talkmeter.api.middleware import surround
+from talkmeter.db.engine import open_engine
+from talkmeter.db.migrate import migrate
 from talkmeter.settings import load_settings
 from tests import local_http
 from tests.servers import START_TIMEOUT_SEC, environment_for, free_port

@@ -14,7 +14,7 @@ import psycopg
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL, make_url
 
-from talkmeter.ledger.engine import open_engine
+from talkmeter.db.engine import open_engine
 
 CITUS: Final = "TALKMETER_TEST_CITUS_URL"
 SERVERS: Final = ("postgresql", *(["citus"] if CITUS in os.environ else []))

@@ -11,8 +11,8 @@ from typing import Final
 
 from sqlalchemy.engine import make_url
 
-from talkmeter.ledger.engine import open_engine
-from talkmeter.ledger.migrate import DATABASE_ID, migrate
+from talkmeter.db.engine import open_engine
+from talkmeter.db.migrate import DATABASE_ID, migrate
 
 _FOLDER: Final = TemporaryDirectory(prefix="talkmeter-")
 """For as long as the process lives."""

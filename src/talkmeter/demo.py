@@ -26,7 +26,7 @@ _MS_PER_DAY: Final = 86_400_000
 _MS_PER_HOUR: Final = 3_600_000
 _HOURS: Final = range(24)
 _EPOCH: Final = date(1970, 1, 1)
-_LONGEST_SEC: Final = 72_000
+_MAX_SEC: Final = 72_000
 _UTC_TO_LOCAL_HOURS: Final = 6
 """The company works by US Central time; its evening is the next UTC day."""
 
@@ -318,7 +318,7 @@ def _weight(pace: _Pace, day: int, hour: int) -> float:
 
 
 def _length(random: Random, median_sec: float, spread: float) -> float:
-    return min(median_sec * random.lognormvariate(0, spread), _LONGEST_SEC)
+    return min(median_sec * random.lognormvariate(0, spread), _MAX_SEC)
 
 
 @lru_cache(maxsize=1_000)

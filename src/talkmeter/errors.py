@@ -6,12 +6,12 @@
 from http import HTTPStatus
 from typing import ClassVar, Final
 
-LONGEST_SHOWN: Final = 60
+MAX_SHOWN: Final = 60
 
 
 def shown(text: str) -> str:
     """Somebody's text as it may stand in a sentence: quoted, short, printable."""
-    return ascii(text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "...")
+    return ascii(text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "...")
 
 
 class TalkmeterError(Exception):

@@ -16,7 +16,7 @@ EARLIEST_INSTANT: Final = 0
 LATEST_INSTANT: Final = 4_102_444_800_000_000
 """Instants lie in [1970-01-01, 2100-01-01), in microseconds (docs/reference/counting.md)."""
 
-LONGEST_WINDOW_DAYS: Final = 366
+MAX_WINDOW_DAYS: Final = 366
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_WITHOUT_OFFSET: Final = _EPOCH.replace(tzinfo=None)
 _EPOCH_DATE: Final = date(1970, 1, 1)
@@ -162,9 +162,9 @@ def read_window(from_: str | None, to: str | None, now: int) -> Window:
             f"'to' must be after 'from', but {format_instant(window.end)} is not after {format_instant(window.start)}."
         )
         raise Unprocessable(message)
-    if window.end - window.start > LONGEST_WINDOW_DAYS * MICROSECONDS_PER_DAY:
+    if window.end - window.start > MAX_WINDOW_DAYS * MICROSECONDS_PER_DAY:
         bounds = f"from {format_instant(window.start)} to {format_instant(window.end)}"
-        raise Unprocessable(f"The range {bounds} is longer than {LONGEST_WINDOW_DAYS} days.")
+        raise Unprocessable(f"The range {bounds} is longer than {MAX_WINDOW_DAYS} days.")
     return window
 
 

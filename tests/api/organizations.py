@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 
 from talkmeter import clock
-from talkmeter.ledger.credentials import CredentialKind, issue
-from talkmeter.ledger.engine import open_engine, writing
+from talkmeter.accounts.credentials import CredentialKind, issue
+from talkmeter.db.engine import open_engine, writing
 from talkmeter.ledger.organizations import add_organization
 from tests import local_http
 from tests.events import Json

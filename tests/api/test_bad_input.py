@@ -30,10 +30,10 @@ else:
     from backports import zstd
 
 MEBIBYTE = 1 << 20
-LARGEST_BODY = 16 * MEBIBYTE
-MOST_GROWTH_KIB = 100 * 1024
+MAX_BODY = 16 * MEBIBYTE
+MAX_GROWTH_KIB = 100 * 1024
 """What a body may cost at its peak: the limit twice, decompressed and joined, and room for the allocator."""
-MOST_PROCESSOR_SEC = 3
+MAX_PROCESSOR_SEC = 3
 
 reads_proc = pytest.mark.skipif(sys.platform != "linux", reason="memory and processor time are measured in /proc")
 
@@ -157,11 +157,11 @@ def in_pieces(body: bytes) -> Iterator[bytes]:
 
 def test_a_body_of_exactly_the_limit_is_read_and_one_more_byte_is_refused(org: Organization) -> None:
     batch = good_batch(2)
-    fits = batch + b" " * (LARGEST_BODY - len(batch))
+    fits = batch + b" " * (MAX_BODY - len(batch))
     assert receipt_of(org.post(fits, BATCH))["accepted"] == 2
     for content in (fits + b" ", in_pieces(fits + b" ")):
         refused = org.client.post(EVENTS, content=content, headers={"Content-Type": BATCH})
-        assert str(LARGEST_BODY) in refusal_of(refused, 413)
+        assert str(MAX_BODY) in refusal_of(refused, 413)
 
 
 ZEROS = bytes(64 * MEBIBYTE)
@@ -179,7 +179,7 @@ def test_a_bomb_is_refused_before_it_takes_the_memory(org: Organization, encodin
     assert len(bomb) < 2 * MEBIBYTE
     memory = Memory(org.server)
     assert "decoded" in refusal_of(org.post(bomb, BATCH, Content_Encoding=encoding), 413)
-    assert memory.growth_kib() < MOST_GROWTH_KIB
+    assert memory.growth_kib() < MAX_GROWTH_KIB
 
 
 @reads_proc
@@ -187,7 +187,7 @@ def test_ten_bombs_one_after_the_other_take_no_more_memory_than_one(org: Organiz
     memory = Memory(org.server)
     for _ in range(10):
         refusal_of(org.post(BOMBS["gzip"][1], BATCH, Content_Encoding="gzip"), 413)
-    assert memory.growth_kib() < MOST_GROWTH_KIB
+    assert memory.growth_kib() < MAX_GROWTH_KIB
 
 
 @reads_proc
@@ -198,7 +198,7 @@ def test_an_array_of_millions_of_elements_is_refused_before_it_takes_the_memory(
     body = gzip.compress(b"[" + first + b",1" * (8 * MEBIBYTE - 4) + b"]")
     memory = Memory(org.server)
     assert "events" in refusal_of(org.post(body, BATCH, Content_Encoding="gzip"), 413)
-    assert memory.growth_kib() < MOST_GROWTH_KIB
+    assert memory.growth_kib() < MAX_GROWTH_KIB
 
 
 def test_ten_thousand_events_are_taken_and_one_more_is_refused_whole(org: Organization) -> None:
@@ -233,7 +233,7 @@ def test_a_long_string_that_never_ends_is_refused_at_once(org: Organization) -> 
 MANY_LISTS = b'[{"id":"1","data":[' + b"[1]," * (4 * MEBIBYTE - 20) + b"NaN]}]"
 EXPENSIVE = {
     "an event of millions of lists": gzip.compress(MANY_LISTS),
-    "millions of brackets without end": gzip.compress(b"[" * (LARGEST_BODY - 1)),
+    "millions of brackets without end": gzip.compress(b"[" * (MAX_BODY - 1)),
     "hundreds of thousands of empty gzip members": gzip.compress(b"") * 700_000,
 }
 
@@ -244,7 +244,7 @@ def test_no_body_buys_much_of_the_processor(org: Organization, body: bytes) -> N
     """There is one processor for all senders; ten thousand good events cost less than half a second of it."""
     before = processor_sec(org.server)
     assert org.post(body, Content_Encoding="gzip").status_code in {200, 400, 413}
-    assert processor_sec(org.server) - before < MOST_PROCESSOR_SEC
+    assert processor_sec(org.server) - before < MAX_PROCESSOR_SEC
 
 
 def processor_sec(server: Server) -> float:

@@ -26,14 +26,14 @@ from tests.events import Json, conversation, event, run
 from tests.servers import Server, running_server
 
 SENDERS = 32
-MOST_WAITING = 200
-MOST_WAITING_OF_ONE = MOST_WAITING // 2
+MAX_WAITING = 200
+MAX_WAITING_OF_ONE = MAX_WAITING // 2
 CALLS = 30
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("server"), queue_events=str(MOST_WAITING)) as running:
+    with running_server(tmp_path_factory.mktemp("server"), queue_events=str(MAX_WAITING)) as running:
         yield running
 
 
@@ -148,7 +148,7 @@ def test_a_full_queue_is_a_503_and_nothing_is_lost_when_it_is_sent_again(server:
 
 def test_an_organization_that_floods_the_queue_leaves_room_for_another_one(server: Server, org: Organization) -> None:
     with new_organization(server) as modest:
-        flood = [in_batches([conversation(f"call-{n}-{i}") for i in range(400)], MOST_WAITING_OF_ONE) for n in range(8)]
+        flood = [in_batches([conversation(f"call-{n}-{i}") for i in range(400)], MAX_WAITING_OF_ONE) for n in range(8)]
         start = threading.Barrier(len(flood) + 1, timeout=60)
         with ThreadPoolExecutor(len(flood) + 1) as senders:
             flooding = [senders.submit(send_until_taken, server, org.key, batches, start) for batches in flood]
@@ -160,7 +160,7 @@ def test_an_organization_that_floods_the_queue_leaves_room_for_another_one(serve
 
 
 def test_a_request_larger_than_the_queue_is_taken_when_the_queue_is_empty(org: Organization) -> None:
-    calls = [conversation(f"call-{number}") for number in range(10 * MOST_WAITING)]
+    calls = [conversation(f"call-{number}") for number in range(10 * MAX_WAITING)]
     start = threading.Barrier(1)
     assert bins_of_all([send_until_taken(org.server, org.key, [calls], start)]) == (len(calls), 0, 0, 0, 0)
     assert org.calls() == len(calls)

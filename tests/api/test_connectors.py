@@ -9,11 +9,11 @@ from typing import Final, NamedTuple
 import pytest
 from standardwebhooks import Webhook
 
+from talkmeter.accounts.connectors import disable_connector
+from talkmeter.db.engine import writing
 from talkmeter.ingest.connectors.n8n import HEADER
-from talkmeter.ledger.connectors import disable_connector
-from talkmeter.ledger.engine import writing
 from talkmeter.period import read_instant
-from talkmeter.usage.connectors import MOST_TYPES
+from talkmeter.usage.connectors import MAX_TYPES
 from tests import local_http
 from tests.api.organizations import Answer, client_of, make_credential, make_token, refusal_of
 from tests.connectors.metering_server import Hook, MeteringServer, metering_server
@@ -163,16 +163,16 @@ def test_conversations_that_go_on_are_counted_until_they_end(now: Now) -> None:
 def test_of_very_many_types_those_with_the_most_messages_are_told(now: Now) -> None:
     hook = now.metering.connect("n8n", SECRET)
     now.set("2026-07-01T09:00:00Z")
-    for number in range(MOST_TYPES + 20):
+    for number in range(MAX_TYPES + 20):
         assert send(hook, f"n8n.made.up.{number:02}") == 200
-    assert hook.outcomes(MOST_TYPES + 20)
+    assert hook.outcomes(MAX_TYPES + 20)
 
     told = told_of(hook)
     assert [(one["type"], one["messages"]) for one in told["ignored_types"]] == [
         ("others", 8),
-        *((f"n8n.made.up.{number:02}", 1) for number in range(MOST_TYPES - 1)),
+        *((f"n8n.made.up.{number:02}", 1) for number in range(MAX_TYPES - 1)),
     ]
-    assert told["outcomes"]["ignored"] == MOST_TYPES + 20
+    assert told["outcomes"]["ignored"] == MAX_TYPES + 20
 
 
 def test_connectors_in_use_stand_before_disabled_ones(now: Now) -> None:

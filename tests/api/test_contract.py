@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from talkmeter.ledger import tables
-from talkmeter.ledger.connectors import Tally, add_tallies
-from talkmeter.ledger.engine import writing
-from talkmeter.ledger.statements import OnConflict, insert_rows
+from talkmeter.db import tables
+from talkmeter.db.engine import writing
+from talkmeter.db.statements import OnConflict, insert_rows
+from talkmeter.ledger.connector_outcomes import DailyOutcome, add_daily_outcomes
 from talkmeter.period import day_of, read_instant
 from tests import local_http
 from tests.events import Json, conversation, event, run
@@ -72,12 +72,14 @@ OF_CONNECTORS: list[Json] = [
 """Outside the window of every other question."""
 
 
-def _told(connector: str, day: str, types: Mapping[str, int] | None = None, **outcomes: int) -> list[tuple[str, Tally]]:
+def _told(
+    connector: str, day: str, types: Mapping[str, int] | None = None, **outcomes: int
+) -> list[tuple[str, DailyOutcome]]:
     """What became of a connector's messages on a day; `types` are those of the ignored ones."""
     at = read_instant(f"{day}T08:15:00Z")
     counts = {(outcome, ""): messages for outcome, messages in outcomes.items()}
     counts |= {("ignored", type_): messages for type_, messages in (types or {}).items()}
-    return [(connector, Tally(day_of(at), *key, messages, at)) for key, messages in counts.items()]
+    return [(connector, DailyOutcome(day_of(at), *key, messages, at)) for key, messages in counts.items()]
 
 
 def _connect(server: Server) -> None:
@@ -94,7 +96,7 @@ def _connect(server: Server) -> None:
     with engine_for(server.environment["TALKMETER_DATABASE_URL"]) as engine, writing(engine) as connection:
         connectors = [(id_, "acme", provider, b"locked", made, until) for id_, provider, until in rows]
         insert_rows(connection, tables.connector, connectors, OnConflict.KEEP)
-        add_tallies(connection, told)
+        add_daily_outcomes(connection, told)
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from tests.api.organizations import (
 from tests.api.wire import upload
 from tests.servers import Server, running_server
 
-LARGEST_BODY = 20_000
+MAX_BODY = 20_000
 AGENTS = "/metering/inventory/agent"
 SCOPES = "/admin/members/me/scopes"
 
@@ -66,8 +66,8 @@ WRONG = {
     "a batch that is an object": Wrong(400, "POST", EVENTS, *event(b"{}", BATCH)),
     "a snapshot that is no JSON": Wrong(400, "PUT", AGENTS, *event(b"{]")),
     "events cut in gzip": Wrong(400, "POST", EVENTS, *event(b"no gzip", Content_Encoding="gzip")),
-    "too many bytes of events": Wrong(413, "POST", EVENTS, *event(b" " * (LARGEST_BODY + 1))),
-    "too many bytes of a snapshot": Wrong(413, "PUT", AGENTS, *event(b" " * (LARGEST_BODY + 1))),
+    "too many bytes of events": Wrong(413, "POST", EVENTS, *event(b" " * (MAX_BODY + 1))),
+    "too many bytes of a snapshot": Wrong(413, "PUT", AGENTS, *event(b" " * (MAX_BODY + 1))),
     "too many events": Wrong(413, "POST", EVENTS, *event(b"[{},{},{},{}]")),
     "too many items": Wrong(413, "PUT", AGENTS, *event(b'{"time":"","items":[%s]}' % b",".join([b'{"id":"a"}'] * 4))),
     "events of another type": Wrong(415, "POST", EVENTS, *event(b"{}", "text/plain")),
@@ -102,7 +102,7 @@ PROTECTED = {
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running_server(
         tmp_path_factory.mktemp("server"),
-        max_body_bytes=str(LARGEST_BODY),
+        max_body_bytes=str(MAX_BODY),
         max_events="3",
     ) as running:
         yield running
@@ -170,14 +170,14 @@ def test_an_error_does_not_end_the_connection_of_a_polite_client(org: Organizati
     assert answers == [400] * 20
 
 
-@pytest.mark.parametrize("size", [2 * LARGEST_BODY, None], ids=["announced", "in chunks"])
+@pytest.mark.parametrize("size", [2 * MAX_BODY, None], ids=["announced", "in chunks"])
 def test_an_error_before_the_end_of_the_body_says_that_the_connection_ends_too(
     org: Organization, size: int | None
 ) -> None:
     """Else a client would send its next request on a connection that the server is about to close."""
     for _ in range(25):
         with upload(org.server, org.key, size) as endless:
-            endless.send(b" " * (LARGEST_BODY + 1))
+            endless.send(b" " * (MAX_BODY + 1))
             answer = endless.answer()
         assert_error(answer, 413)
         assert answer.headers.get("Connection") == "close"

@@ -13,10 +13,10 @@ from typing import IO
 
 import pytest
 
-from talkmeter.api.exports import MOST_AT_ONCE, Exports, HeldFile
+from talkmeter.api.export_files import MAX_AT_ONCE, Exports, HeldFile
+from talkmeter.db.engine import Connection, open_engine
+from talkmeter.db.migrate import migrate
 from talkmeter.errors import DiskFull, Unavailable
-from talkmeter.ledger.engine import Connection, open_engine
-from talkmeter.ledger.migrate import migrate
 from tests.api.exports import EXPORT, csv_rows, export
 from tests.api.organizations import Organization, assert_error, new_organization
 from tests.api.questions import Query, asked
@@ -191,15 +191,14 @@ def test_more_than_eight_exports_at_once_are_told_to_come_again(exports: Exports
 
     async def ask() -> None:
         waiting = [
-            asyncio.create_task(exports.write(f"org-{number}", writes(10, go_on.wait)))
-            for number in range(MOST_AT_ONCE)
+            asyncio.create_task(exports.write(f"org-{number}", writes(10, go_on.wait))) for number in range(MAX_AT_ONCE)
         ]
         # Lets all of them begin.
         await asyncio.sleep(0)
         with pytest.raises(Unavailable, match=re.escape("Too many exports wait to be written; ask again shortly.")):
             await exports.write("acme", writes(10))
         go_on.set()
-        assert [await content_of(await one) for one in waiting] == [b"x" * 10] * MOST_AT_ONCE
+        assert [await content_of(await one) for one in waiting] == [b"x" * 10] * MAX_AT_ONCE
         assert await content_of(await exports.write("acme", writes(10))) == b"x" * 10
 
     run_coroutine(ask())
@@ -209,7 +208,7 @@ def test_one_organization_has_half_of_those_that_wait_and_the_others_the_rest(ex
     go_on = threading.Event()
 
     async def ask() -> None:
-        waiting = [asyncio.create_task(exports.write("acme", writes(10, go_on.wait))) for _ in range(MOST_AT_ONCE // 2)]
+        waiting = [asyncio.create_task(exports.write("acme", writes(10, go_on.wait))) for _ in range(MAX_AT_ONCE // 2)]
         # Lets all of them begin.
         await asyncio.sleep(0)
         with pytest.raises(Unavailable, match="Too many exports of this organization wait to be written"):
@@ -225,7 +224,7 @@ def test_one_organization_has_half_of_those_that_wait_and_the_others_the_rest(ex
 
 
 def test_a_reader_who_takes_nothing_for_long_loses_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("talkmeter.api.exports.STALLED_SEC", 0.01)
+    monkeypatch.setattr("talkmeter.api.export_files.STALLED_SEC", 0.01)
     engine = open_engine(f"sqlite:///{tmp_path / 'talkmeter.db'}")
     migrate(engine)
     exports = Exports(engine, 1_000_000)

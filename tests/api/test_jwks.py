@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from talkmeter.api import jwks
-from talkmeter.api.jwks import KeySource, KeysUnreadable, choose_key, usable_keys
+from talkmeter.api.auth import jwks
+from talkmeter.api.auth.jwks import KeySource, KeysUnreadable, choose_key, usable_keys
 from talkmeter.errors import Unavailable
 from tests.event_loop import run_coroutine
 from tests.identity_provider import KEYS, RSA_KEY, SLOW_BYTE_SEC, JwksHandler, jwks_server, public_jwk
@@ -66,7 +66,7 @@ def test_while_the_provider_is_away_the_keys_at_hand_are_used(provider: str, mon
         assert await source.find("rsa-1") is not None
         monkeypatch.setattr(JwksHandler, "body", b"<html>503</html>")
         assert await source.find("rsa-1") is not None
-        monkeypatch.setattr(jwks, "LONGEST_USED_SEC", 0.0)
+        monkeypatch.setattr(jwks, "MAX_USED_SEC", 0.0)
         with pytest.raises(Unavailable, match="cannot be fetched now"):
             await source.find("rsa-1")
 
@@ -77,7 +77,7 @@ def test_while_the_provider_is_away_the_keys_at_hand_are_used(provider: str, mon
 def test_what_is_moved_slow_or_large_is_given_up(provider: str, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     monkeypatch.setattr(jwks, "TIMEOUT_SEC", 0.5)
     if path == "/large":
-        monkeypatch.setattr(JwksHandler, "body", b" " * (jwks.LARGEST_BYTES + 1))
+        monkeypatch.setattr(JwksHandler, "body", b" " * (jwks.MAX_BYTES + 1))
     whole_body_sec = len(json.dumps({"keys": KEYS})) * SLOW_BYTE_SEC
     started = time.monotonic()
     with pytest.raises(Unavailable, match="cannot be fetched now"):

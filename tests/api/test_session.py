@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from talkmeter.api.cookie import BELIEVED_SEC
+from talkmeter.api.auth.sessions import CACHE_TTL_SEC
 from tests import local_http
 from tests.events import conversation
 from tests.servers import Server, running_server
@@ -87,7 +87,7 @@ def ended(server: Server, key: str) -> dict[str, dict[str, str]]:
     change_database(server, update.format("expires_at"), now, hash_of(cookies["its days are over"]))
     idle_since = now - 12 * 3_600_000_000
     change_database(server, update.format("used_at"), idle_since, hash_of(cookies["it was left alone"]))
-    time.sleep(BELIEVED_SEC + 0.5)
+    time.sleep(CACHE_TTL_SEC + 0.5)
     return cookies
 
 
@@ -350,7 +350,7 @@ def test_a_session_in_use_stays(server: Server, key: str) -> None:
     cookie = sign_in(server, key)
     almost = time.time_ns() // 1000 - 11 * 3_600_000_000
     change_database(server, "UPDATE session SET used_at = ? WHERE secret_hash = ?", almost, hash_of(cookie))
-    deadline = time.monotonic() + BELIEVED_SEC + 60
+    deadline = time.monotonic() + CACHE_TTL_SEC + 60
     used_at = almost
     while used_at == almost and time.monotonic() < deadline:
         assert get(server, SUMMARY, cookie).status_code == 200

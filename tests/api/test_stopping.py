@@ -39,7 +39,7 @@ ORG_ID = "org-1"
 SENDERS = 8
 CALLS_OF_A_REQUEST = 3
 REQUESTS_BEFORE_THE_END = 100
-LARGEST_FILE = 300_000
+MAX_FILE = 300_000
 WAIT_TIMEOUT_SEC = 60
 
 
@@ -231,7 +231,7 @@ def test_a_disk_that_takes_nothing_more_is_told_and_the_same_request_is_taken_la
         key = make_credential(server, org_id=ORG_ID, role="admin")
         calls = [conversation(f"call-{number}") for number in range(3_000)]
         with client_of(server, key) as client:
-            limit_files(server, LARGEST_FILE)
+            limit_files(server, MAX_FILE)
             refused = client.post(EVENTS, json=calls)
             assert refused.status_code in {503, 507}
             assert_error(refused, refused.status_code)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from talkmeter.ledger.migrate import migrate
+from talkmeter.db.migrate import migrate
 from tests import local_http
 from tests.events import Json, conversation, run
 from tests.postgres import engine_for, new_database

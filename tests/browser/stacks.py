@@ -12,8 +12,9 @@ from urllib.parse import urlencode
 import httpx
 
 from talkmeter import clock
-from talkmeter.ledger.connectors import Tally, add_tallies, disable_connector
-from talkmeter.ledger.engine import writing
+from talkmeter.accounts.connectors import disable_connector
+from talkmeter.db.engine import writing
+from talkmeter.ledger.connector_outcomes import DailyOutcome, add_daily_outcomes
 from talkmeter.period import MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR, day_of
 from tests import local_http
 from tests.connectors.metering_server import Hook, MeteringServer
@@ -97,4 +98,6 @@ def _silence(hook: Hook) -> None:
     last = clock.now() - SILENT_HOURS * MICROSECONDS_PER_HOUR - MICROSECONDS_PER_HOUR // 2
     times = [last - days * MICROSECONDS_PER_DAY for days in range(7)]
     with writing(hook.metering.engine) as connection:
-        add_tallies(connection, [(hook.id, Tally(day_of(time), "accepted", "", 4, time)) for time in times])
+        add_daily_outcomes(
+            connection, [(hook.id, DailyOutcome(day_of(time), "accepted", "", 4, time)) for time in times]
+        )

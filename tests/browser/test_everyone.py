@@ -7,13 +7,13 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.watch import SHIFT, USAGE, Visitor, assert_accessible, card, range_button
 
-MOST_TABS = 25
+MAX_TABS = 25
 _OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 def tab_to(page: Page, text: str) -> None:
     """Press Tab until an element with this text has the focus."""
-    for _ in range(MOST_TABS):
+    for _ in range(MAX_TABS):
         page.keyboard.press("Tab")
         if text in page.evaluate("document.activeElement.matches('button') ? document.activeElement.textContent : ''"):
             return
@@ -49,7 +49,7 @@ def test_days_are_picked_with_the_arrow_keys_and_the_focus_stays_in_the_dialog(v
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowUp")
     expect(page.get_by_role("button", name="Mon, Mar 2, 2026", exact=True)).to_be_focused()
-    for _ in range(MOST_TABS):
+    for _ in range(MAX_TABS):
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.closest('[role=dialog]') !== null")
     page.get_by_role("button", name="Mon, Mar 2, 2026", exact=True).press("Enter")

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from talkmeter.client import AsyncClient, Client, Event, Limits, SetAside, Waiting, conversation
+from talkmeter.client.callbacks import OnQuarantined
 from talkmeter.client.events import encode_event
-from talkmeter.client.reports import OnQuarantined
 from tests.events import Json
 
 T = TypeVar("T")

@@ -7,13 +7,13 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from talkmeter.ingest.connectors.provider import (
-    Amended,
     Ignored,
     Message,
     NotUnderstood,
+    PartialRecordUpdate,
     Provider,
     Reading,
-    Told,
+    RecordUpdate,
 )
 from tests.connectors.signed_samples import SAMPLES, bits_flipped, with_header
 
@@ -45,12 +45,12 @@ def message(body: bytes | dict[str, Any], headers: Mapping[str, str] | None = No
     return Message("POST", "https://meter.example.com/hooks/stack/t_1", lowered, raw, at)
 
 
-def told(provider: Provider, body: bytes | dict[str, Any], at: int = NOW) -> Told:
+def told(provider: Provider, body: bytes | dict[str, Any], at: int = NOW) -> RecordUpdate:
     """The one record that a message tells of."""
     reading = provider.read(message(body, at=at))
     assert not isinstance(reading, Ignored)
     (part,) = reading
-    assert isinstance(part, Told)
+    assert isinstance(part, RecordUpdate)
     return part
 
 
@@ -67,7 +67,7 @@ def is_understood(provider: Provider, received: Message) -> bool:
         for part in reading:
             assert part.id
             assert part.event_id
-            if isinstance(part, Amended):
+            if isinstance(part, PartialRecordUpdate):
                 part.amend(part.amend(None))
     return reason == ""
 

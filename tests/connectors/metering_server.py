@@ -12,9 +12,10 @@ from typing import Final, NamedTuple
 from sqlalchemy import Engine
 
 from talkmeter import clock
+from talkmeter.accounts.connectors import SecretBox, add_connector
 from talkmeter.api.hooks import HOOKS_PATH
-from talkmeter.ledger.connectors import SecretBox, add_connector, read_tallies
-from talkmeter.ledger.engine import reading, writing
+from talkmeter.db.engine import reading, writing
+from talkmeter.ledger.connector_outcomes import read_daily_outcomes
 from talkmeter.ledger.organizations import add_organization
 from talkmeter.ledger.quarantine import QuarantinedEvent, list_quarantine
 from talkmeter.ledger.verify import verify_organization
@@ -23,7 +24,7 @@ from tests.servers import Server, running_server
 
 PUBLIC_URL: Final = "https://meter.example.com"
 SECRET_KEY: Final = b64encode(bytes(range(32))).decode()
-MOST_QUARANTINED: Final = 10_000
+MAX_QUARANTINED: Final = 10_000
 _WAIT_TIMEOUT_SEC: Final = 60
 _numbers = count(1)
 
@@ -45,7 +46,7 @@ class MeteringServer(NamedTuple):
     def quarantined(self, org_id: str) -> list[QuarantinedEvent]:
         """All that an organization has in quarantine."""
         with reading(self.engine) as connection:
-            return list_quarantine(connection, [org_id], MOST_QUARANTINED)
+            return list_quarantine(connection, [org_id], MAX_QUARANTINED)
 
     def differences(self, org_id: str) -> list[str]:
         """What `talkmeter verify` finds wrong."""
@@ -81,7 +82,7 @@ class Hook(NamedTuple):
         while True:
             found = Counter[str]()
             with reading(self.metering.engine) as connection:
-                for tally in read_tallies(connection, self.id, 0):
+                for tally in read_daily_outcomes(connection, self.id, 0):
                     found[tally.outcome] += tally.messages
             if found.total() >= messages:
                 return found
@@ -91,7 +92,7 @@ class Hook(NamedTuple):
     def types_ignored(self) -> list[str]:
         """The types of the messages that are not metered."""
         with reading(self.metering.engine) as connection:
-            return [tally.detail for tally in read_tallies(connection, self.id, 0) if tally.outcome == "ignored"]
+            return [tally.detail for tally in read_daily_outcomes(connection, self.id, 0) if tally.outcome == "ignored"]
 
 
 @contextmanager

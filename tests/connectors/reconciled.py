@@ -12,7 +12,7 @@ from email.utils import format_datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
-from talkmeter.ledger.engine import reading
+from talkmeter.db.engine import reading
 from talkmeter.period import present, read_instant, read_window
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import Summary, read_summary

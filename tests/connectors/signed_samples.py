@@ -10,13 +10,13 @@ import pytest
 from hypothesis import strategies as st
 
 from talkmeter.ingest.connectors.provider import (
-    Amended,
     Ignored,
     Message,
-    NotProved,
     NotUnderstood,
+    NotVerified,
+    PartialRecordUpdate,
     Provider,
-    Told,
+    RecordUpdate,
 )
 from talkmeter.period import microseconds, within_range
 from talkmeter.records import Conversation
@@ -91,25 +91,25 @@ def bits_flipped(data: bytes) -> Iterator[bytes]:
 
 
 def is_proved(provider: Provider, message: Message, *secrets: str) -> bool:
-    """Whether a message is proved; any exception but NotProved is a failure."""
+    """Whether a message is proved; any exception but NotVerified is a failure."""
     try:
-        provider.prove(message, secrets)
-    except NotProved as refusal:
+        provider.verify(message, secrets)
+    except NotVerified as refusal:
         assert_sentence(str(refusal))
         return False
     return True
 
 
-def told(provider: Provider, message: Message) -> Told:
+def told(provider: Provider, message: Message) -> RecordUpdate:
     """The one record that a message tells of."""
     reading = provider.read(message)
     assert isinstance(reading, tuple)
     (only,) = reading
-    assert isinstance(only, Told)
+    assert isinstance(only, RecordUpdate)
     return only
 
 
-def conversation(told_: Told) -> Conversation:
+def conversation(told_: RecordUpdate) -> Conversation:
     assert isinstance(told_.record, Conversation)
     return told_.record
 
@@ -148,7 +148,7 @@ def assert_reads_or_refuses(provider: Provider, message: Message) -> None:
         assert 0 < len(part.id.encode()) <= 200
         assert part.event_id
         assert within_range(part.time)
-        record = part.amend(None) if isinstance(part, Amended) else part.record
+        record = part.amend(None) if isinstance(part, PartialRecordUpdate) else part.record
         if isinstance(record, Conversation):
             assert within_range(record.created_at)
             assert record.duration_ms is None or 0 <= record.duration_ms <= 31_622_400_000

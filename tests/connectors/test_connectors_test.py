@@ -8,11 +8,10 @@ from typing import Final, NamedTuple
 import pytest
 
 from talkmeter import clock
-from talkmeter.cli import reaching
-from talkmeter.cli.reaching import try_connector
+from talkmeter.accounts.connectors import Connector, disable_connector, find_connector
+from talkmeter.cli.connector_check import try_connector
+from talkmeter.db.engine import reading, writing
 from talkmeter.errors import Refused
-from talkmeter.ledger.connectors import Connector, disable_connector, find_connector
-from talkmeter.ledger.engine import reading, writing
 from tests.connectors.front import Answer, Front, Handing, front, handed_on_to
 from tests.connectors.metering_server import Hook, MeteringServer, metering_server
 from tests.connectors.signing import SIGNERS
@@ -185,7 +184,7 @@ def hanging(*_: object) -> Answer:
 
 
 def test_an_address_that_does_not_answer_in_time_is_told(reached: Reached, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reaching, "TIMEOUT_SEC", 0.2)
+    monkeypatch.setattr(connector_check, "TIMEOUT_SEC", 0.2)
     hook = reached.through(hanging).meter.connect("vapi", SIGNERS["vapi"].secret)
     with pytest.raises(Refused, match=r"did not answer within 0\.2 seconds: .* a firewall or proxy"):
         reached.tried(hook)

@@ -78,7 +78,7 @@ def recorded(body: dict[str, Any]) -> Conversation:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_documented_messages_are_proved(name: str) -> None:
     received, secret = signed_sample("elevenlabs", name, "ElevenLabs-Signature")
-    PROVIDER.prove(received, [secret])
+    PROVIDER.verify(received, [secret])
     assert proved_by_elevenlabs(received, secret)
 
 

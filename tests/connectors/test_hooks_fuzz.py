@@ -14,7 +14,7 @@ from talkmeter.ingest.connectors.registry import PROVIDERS
 from tests import local_http
 from tests.connectors.metering_server import Hook, MeteringServer, metering_server
 from tests.connectors.signing import SIGNERS
-from tests.connectors.wild_messages import LARGEST, MOST_FIELDS, PHONE, SPOKEN, bodies
+from tests.connectors.wild_messages import LARGEST, MAX_FIELDS, PHONE, SPOKEN, bodies
 from tests.faults.sockets import connect, read_response
 from tests.hypothesis_profiles import examples
 from tests.servers import Server
@@ -76,7 +76,7 @@ def statuses(hook: Hook, body: bytes) -> set[int]:
     """How a message may be answered that its stack has signed."""
     if len(body) > LARGEST:
         return {413}
-    if hook.provider in ("twilio", "plivo") and body.count(b"&") >= MOST_FIELDS:
+    if hook.provider in ("twilio", "plivo") and body.count(b"&") >= MAX_FIELDS:
         return {401}
     return {PROVIDERS[hook.provider].status}
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from talkmeter.ingest.connectors.livekit import PROVIDER
-from talkmeter.ingest.connectors.provider import Amended, Ignored, NotUnderstood
+from talkmeter.ingest.connectors.provider import Ignored, NotUnderstood, PartialRecordUpdate
 from talkmeter.records import Conversation
 from tests.connectors.hooks import SECOND, WILD_HEADERS, is_understood, json_sample, message, wild_bodies
 from tests.connectors.signed_samples import is_proved
@@ -59,11 +59,11 @@ def closed(at: int) -> dict[str, Any]:
     return event("room_finished", at)
 
 
-def amended(body: dict[str, Any]) -> Amended:
+def amended(body: dict[str, Any]) -> PartialRecordUpdate:
     reading = PROVIDER.read(message(body))
     assert not isinstance(reading, Ignored)
     (part,) = reading
-    assert isinstance(part, Amended)
+    assert isinstance(part, PartialRecordUpdate)
     return part
 
 
@@ -256,7 +256,7 @@ EVENTS = (
 )
 
 
-def come_to(parts: Sequence[Amended]) -> Conversation | None:
+def come_to(parts: Sequence[PartialRecordUpdate]) -> Conversation | None:
     known = None
     for part in parts:
         known = part.amend(known)
@@ -264,11 +264,11 @@ def come_to(parts: Sequence[Amended]) -> Conversation | None:
 
 
 @st.composite
-def tellings(draw: st.DrawFn) -> tuple[list[Amended], list[Amended]]:
+def tellings(draw: st.DrawFn) -> tuple[list[PartialRecordUpdate], list[PartialRecordUpdate]]:
     """The events of a room, and the same events in any order, some of them again."""
     readings = [PROVIDER.read(message(each)) for each in draw(st.lists(EVENTS, min_size=1, max_size=8))]
     parts = [part for reading in readings if not isinstance(reading, Ignored) for part in reading]
-    told = [part for part in parts if isinstance(part, Amended)]
+    told = [part for part in parts if isinstance(part, PartialRecordUpdate)]
     again = draw(st.lists(st.sampled_from(told), max_size=8)) if told else []
     return told, draw(st.permutations(told + again))
 
@@ -276,14 +276,14 @@ def tellings(draw: st.DrawFn) -> tuple[list[Amended], list[Amended]]:
 @settings(max_examples=examples(300))
 @given(tellings())
 def test_any_order_and_repetition_of_a_rooms_events_gives_the_same_conversation(
-    telling: tuple[list[Amended], list[Amended]],
+    telling: tuple[list[PartialRecordUpdate], list[PartialRecordUpdate]],
 ) -> None:
     told, retold = telling
     assert come_to(told) == come_to(retold)
 
 
 @given(tellings())
-def test_what_is_known_never_goes_back(telling: tuple[list[Amended], list[Amended]]) -> None:
+def test_what_is_known_never_goes_back(telling: tuple[list[PartialRecordUpdate], list[PartialRecordUpdate]]) -> None:
     """So a state that is told later may be taken for the newer one: from prepared to under way to over."""
     stages = ("token_created", "in_progress", "completed", "failed", "unanswered")
     known: Conversation | None = None

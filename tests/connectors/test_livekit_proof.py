@@ -44,10 +44,10 @@ def proved_by_livekit(received: Message, secret: str = SECRET) -> bool:
 @pytest.mark.parametrize("name", ["livekit_room_started.json", "livekit_room_finished.json"])
 def test_the_captured_messages_are_proved(name: str) -> None:
     received, secret = signed_sample("livekit", name, "Authorization")
-    PROVIDER.prove(received, [secret])
+    PROVIDER.verify(received, [secret])
     assert proved_by_livekit(received, secret)
     bearer = {"authorization": "Bearer " + received.headers["authorization"]}
-    PROVIDER.prove(received._replace(headers=bearer), [secret])
+    PROVIDER.verify(received._replace(headers=bearer), [secret])
 
 
 @given(

@@ -16,7 +16,7 @@ from plivo.utils.signature_v3 import (  # type: ignore[import-untyped]
 )
 
 from talkmeter.ingest.connectors.plivo import PROVIDER
-from talkmeter.ingest.connectors.provider import Message, NotProved
+from talkmeter.ingest.connectors.provider import Message, NotVerified
 from talkmeter.records import Conversation, Kind
 from tests.connectors.signed_samples import (
     CALLER,
@@ -110,8 +110,8 @@ def test_without_a_token_nothing_is_proved(secrets: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(("missing", "name"), [(SIGNATURE, "X-Plivo-Signature-V3"), (NONCE, f"X-{NONCE[2:].title()}")])
 def test_a_missing_header_is_told_in_a_sentence(missing: str, name: str) -> None:
-    with pytest.raises(NotProved, match=rf"^The header {name} is missing or empty\.$"):
-        PROVIDER.prove(with_header(HANGUP, missing, ""), [TOKEN])
+    with pytest.raises(NotVerified, match=rf"^The header {name} is missing or empty\.$"):
+        PROVIDER.verify(with_header(HANGUP, missing, ""), [TOKEN])
 
 
 def test_one_of_several_signatures_is_enough() -> None:
@@ -183,8 +183,8 @@ def test_no_value_of_a_field_breaks_the_reading(fields: dict[str, str], times: d
 
 
 def test_a_form_of_too_many_fields_is_not_sorted() -> None:
-    with pytest.raises(NotProved, match="more than 1000 fields"):
-        PROVIDER.prove(HANGUP._replace(body=b"&" * 1_000_000), [TOKEN])
+    with pytest.raises(NotVerified, match="more than 1000 fields"):
+        PROVIDER.verify(HANGUP._replace(body=b"&" * 1_000_000), [TOKEN])
 
 
 def test_a_completed_call_is_metered_field_by_field() -> None:

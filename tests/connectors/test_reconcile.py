@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talkmeter.ingest.connectors.listed import read_listed
-from talkmeter.ledger.migrate import migrate
+from talkmeter.db.migrate import migrate
+from talkmeter.ingest.connectors.listed_call import read_listed
 from talkmeter.reconcile import retell as of_retell
 from talkmeter.reconcile import twilio as of_twilio
 from talkmeter.reconcile import vapi as of_vapi

@@ -63,7 +63,7 @@ def call(**changes: Any) -> dict[str, Any]:
 
 def test_the_documented_call_is_proved_and_metered_field_by_field() -> None:
     received, secret = signed_sample("retell", "retell_call_ended.json", "X-Retell-Signature")
-    PROVIDER.prove(received, [secret])
+    PROVIDER.verify(received, [secret])
     state = told(PROVIDER, received.body)
     assert state.kind is Kind.CONVERSATION
     assert state.id == "Jabr9TXYYJHfvl6Syypi88rdAHYHmcq6"

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from talkmeter.ingest.connectors.provider import Ignored, Message, NotProved, Told
+from talkmeter.ingest.connectors.provider import Ignored, Message, NotVerified, RecordUpdate
 from talkmeter.ingest.connectors.signed import PROVIDER
 from talkmeter.records import Conversation, InventoryItem, Kind, WorkflowExecution
 from tests.connectors.signed_samples import (
@@ -81,10 +81,10 @@ def secret_of(key: bytes) -> str:
     return "whsec_" + base64.b64encode(key).decode()
 
 
-def all_told(message: Message) -> list[Told]:
+def all_told(message: Message) -> list[RecordUpdate]:
     reading = PROVIDER.read(message)
     assert isinstance(reading, tuple)
-    records = [part for part in reading if isinstance(part, Told)]
+    records = [part for part in reading if isinstance(part, RecordUpdate)]
     assert len(records) == len(reading)
     return records
 
@@ -107,8 +107,8 @@ def test_a_secret_may_be_written_without_its_prefix_or_its_padding(secret: str) 
 
 @pytest.mark.parametrize("secrets", [(), ("",), ("whsec_",), ("whsec_not base64",), ("é",)])
 def test_what_is_no_secret_proves_nothing(secrets: tuple[str, ...]) -> None:
-    with pytest.raises(NotProved, match=r"^The connector's secret must be whsec_ and base64\.$"):
-        PROVIDER.prove(SAMPLE, secrets)
+    with pytest.raises(NotVerified, match=r"^The connector's secret must be whsec_ and base64\.$"):
+        PROVIDER.verify(SAMPLE, secrets)
 
 
 def test_one_of_several_signatures_is_enough() -> None:
@@ -119,14 +119,14 @@ def test_one_of_several_signatures_is_enough() -> None:
 
 @pytest.mark.parametrize("name", [ID, TIMESTAMP, SIGNATURE])
 def test_a_missing_header_is_told_in_a_sentence(name: str) -> None:
-    with pytest.raises(NotProved, match=rf"^The header {name} is missing or empty\.$"):
-        PROVIDER.prove(with_header(SAMPLE, name, ""), [SECRET])
+    with pytest.raises(NotVerified, match=rf"^The header {name} is missing or empty\.$"):
+        PROVIDER.verify(with_header(SAMPLE, name, ""), [SECRET])
 
 
 @pytest.mark.parametrize("text", ["now", "1760000000.5", "-1", "٣", "9" * 400])
 def test_a_time_that_is_none_is_told_in_a_sentence(text: str) -> None:
-    with pytest.raises(NotProved, match=r"^The header webhook-timestamp must be the seconds since 1970\.$"):
-        PROVIDER.prove(with_header(SAMPLE, TIMESTAMP, text), [SECRET])
+    with pytest.raises(NotVerified, match=r"^The header webhook-timestamp must be the seconds since 1970\.$"):
+        PROVIDER.verify(with_header(SAMPLE, TIMESTAMP, text), [SECRET])
 
 
 @pytest.mark.parametrize(("seconds", "proved"), [(-301, False), (-300, True), (0, True), (300, True), (301, False)])
@@ -170,7 +170,7 @@ def test_no_message_breaks_the_proof_or_the_reading(message: Message) -> None:
 
 def test_a_conversation_is_metered_field_by_field() -> None:
     message = of(body_of({**CALL, "id": "event-1", "sequence": 7}))
-    assert told(PROVIDER, message) == Told(
+    assert told(PROVIDER, message) == RecordUpdate(
         kind=Kind.CONVERSATION,
         id="call-1",
         record=Conversation(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nacl.signing import SigningKey
 from telnyx.lib.webhook_verification import WebhookVerificationError, verify_webhook_signature
 
-from talkmeter.ingest.connectors.provider import Amended, Message, NotProved
+from talkmeter.ingest.connectors.provider import Message, NotVerified, PartialRecordUpdate
 from talkmeter.ingest.connectors.telnyx import PROVIDER
 from talkmeter.records import Conversation
 from tests.connectors.signed_samples import (
@@ -88,11 +88,11 @@ def changed(message: Message, place: str, value: object) -> Message:
     return message._replace(body=msgspec.json.encode(body))
 
 
-def amended(message: Message) -> Amended:
+def amended(message: Message) -> PartialRecordUpdate:
     reading = PROVIDER.read(message)
     assert isinstance(reading, tuple)
     (only,) = reading
-    assert isinstance(only, Amended)
+    assert isinstance(only, PartialRecordUpdate)
     return only
 
 
@@ -138,8 +138,8 @@ def test_what_is_no_key_proves_nothing(secrets: tuple[str, ...]) -> None:
     ],
 )
 def test_a_broken_header_is_told_in_a_sentence(name: str, value: str, sentence: str) -> None:
-    with pytest.raises(NotProved) as caught:
-        PROVIDER.prove(with_header(HANGUP, name, value), [PUBLIC_KEY])
+    with pytest.raises(NotVerified) as caught:
+        PROVIDER.verify(with_header(HANGUP, name, value), [PUBLIC_KEY])
     assert str(caught.value) == sentence
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator, get_signature_algorithm  # type: ignore[import-untyped]
 
-from talkmeter.ingest.connectors.provider import Message, NotProved
+from talkmeter.ingest.connectors.provider import Message, NotVerified
 from talkmeter.ingest.connectors.twilio import PROVIDER
 from talkmeter.records import Conversation, Kind
 from tests.connectors.signed_samples import (
@@ -104,8 +104,8 @@ def test_without_a_token_nothing_is_proved(secrets: tuple[str, ...]) -> None:
 
 
 def test_a_missing_signature_is_told_in_a_sentence() -> None:
-    with pytest.raises(NotProved, match=r"^The header X-Twilio-Signature is missing or empty\.$"):
-        PROVIDER.prove(COMPLETED._replace(headers={}), [TOKEN])
+    with pytest.raises(NotVerified, match=r"^The header X-Twilio-Signature is missing or empty\.$"):
+        PROVIDER.verify(COMPLETED._replace(headers={}), [TOKEN])
 
 
 def test_the_address_may_have_been_signed_with_its_port_or_without() -> None:
@@ -182,8 +182,8 @@ def test_no_value_of_a_field_breaks_the_reading(fields: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("many", [b"a=1&" * 1_000, b"&" * 1_000_000])
 def test_a_form_of_too_many_fields_is_not_sorted(many: bytes) -> None:
-    with pytest.raises(NotProved, match="more than 1000 fields"):
-        PROVIDER.prove(COMPLETED._replace(body=many), [TOKEN])
+    with pytest.raises(NotVerified, match="more than 1000 fields"):
+        PROVIDER.verify(COMPLETED._replace(body=many), [TOKEN])
 
 
 def test_a_completed_call_is_metered_field_by_field() -> None:

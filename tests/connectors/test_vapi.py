@@ -53,7 +53,7 @@ def recorded(body: dict[str, Any]) -> Conversation:
 @pytest.mark.parametrize("header", ["x-signature", "X-Vapi-Secret"])
 def test_the_report_of_a_real_call_is_proved_and_metered_field_by_field(header: str) -> None:
     received, secret = signed_sample("vapi", SAMPLE, header)
-    PROVIDER.prove(received, [secret])
+    PROVIDER.verify(received, [secret])
     state = told(PROVIDER, received.body)
     assert state.kind is Kind.CONVERSATION
     assert state.id == "ea62d31a-7f92-4e02-a059-4d56d600bf51"

@@ -14,7 +14,7 @@ PHONE: Final = "+15005550006"
 SPOKEN: Final = "what was said on the phone"
 LARGEST: Final = 65_536
 """Bytes of the largest body that the server is told to take."""
-MOST_FIELDS: Final = 1_000
+MAX_FIELDS: Final = 1_000
 
 _PLACE: Final = "the place of a token"
 _TOKENS: Final = (
@@ -138,7 +138,7 @@ def _forms(draw: st.DrawFn, samples: Sequence[bytes]) -> bytes:
         if draw(st.booleans()):
             pairs.insert(draw(st.integers(0, len(pairs))), (name, value))
     if draw(st.integers(0, 20)) == 0:
-        pairs += [(b"f", b"")] * draw(st.sampled_from((MOST_FIELDS - len(pairs), MOST_FIELDS)))
+        pairs += [(b"f", b"")] * draw(st.sampled_from((MAX_FIELDS - len(pairs), MAX_FIELDS)))
     written = [quote_plus(name).encode() + b"=" + quote_plus(value).encode() for name, value in pairs]
     damage = st.sampled_from((b"", b"", b"&&", b"&=", b"&a", b"%", b"%zz", b"\xff=\xfe", b";a=b", b"+"))
     return b"&".join(written) + draw(damage)

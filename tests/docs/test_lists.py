@@ -6,12 +6,12 @@ import tomllib
 from prometheus_client.metrics import MetricWrapperBase
 
 from talkmeter import errors, metrics
-from talkmeter.api.scopes import ROLES, SCOPES
+from talkmeter.api.auth.scopes import ROLES, SCOPES
 from talkmeter.errors import TalkmeterError
 from talkmeter.ingest.cloudevents import EVENT_TYPES, ConversationData, InventoryData, WorkflowExecutionData
-from talkmeter.ledger.arrivals import Reason
+from talkmeter.ledger.batch import Reason
 from talkmeter.ledger.write import QUARANTINE_LIMIT
-from talkmeter.period import LONGEST_WINDOW_DAYS
+from talkmeter.period import MAX_WINDOW_DAYS
 from talkmeter.records import (
     LIVE_RUN_STATUSES,
     LIVE_STATUSES,
@@ -48,7 +48,7 @@ def test_the_limits_are_those_of_the_settings_and_the_code() -> None:
 
     assert {name: int(text.split()[0]) * units["".join(text.split()[1:])] for name, text in named.items()} == default
     assert f"holds {QUARANTINE_LIMIT:,} events" in HTTP_API.section("Quarantine reasons").prose
-    assert f"{LONGEST_WINDOW_DAYS} days long" in HTTP_API.section("Reading usage").prose.replace("\n", " ")
+    assert f"{MAX_WINDOW_DAYS} days long" in HTTP_API.section("Reading usage").prose.replace("\n", " ")
 
 
 def test_the_scopes_and_what_a_role_has_are_those_of_the_code() -> None:

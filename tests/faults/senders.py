@@ -15,11 +15,11 @@ import httpx
 import msgspec
 from sqlalchemy import Engine
 
-from talkmeter.ledger.engine import reading
+from talkmeter.db.engine import reading
 from talkmeter.ledger.verify import verify_organization
 from talkmeter.period import Window, read_instant
 from talkmeter.records import Kind
-from talkmeter.usage.matching import Filter, iterate_records
+from talkmeter.usage.filters import Filter, iterate_records
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import read_summary
 from tests import local_http

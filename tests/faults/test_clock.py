@@ -13,7 +13,7 @@ from typing import Final
 import httpx
 import pytest
 
-from talkmeter.ledger.migrate import migrate
+from talkmeter.db.migrate import migrate
 from tests import local_http
 from tests.fake_clock import FakeClock
 from tests.faults.background_reader import MAX_RESPONSE_SEC, background_reader
@@ -26,7 +26,7 @@ from tests.servers import Server, running_server
 JUMPS: Final = rounds(8, 200)
 HOUR_SEC: Final = 3_600
 DAY_SEC: Final = 24 * HOUR_SEC
-BELIEVED_SEC: Final = 5
+CACHE_TTL_SEC: Final = 5
 """How long a revocation may take to act."""
 MARCH: Final = {"from": "2024-03-01", "to": "2024-03-02"}
 SUMMARY: Final = "/admin/usage/summary"
@@ -164,11 +164,11 @@ def test_what_was_revoked_left_or_used_up_stays_so_wherever_the_clock_goes(
         assert local_http.delete(f"{server.url}/session", headers={**PAGE, **cookie}, timeout=20).status_code == 200
         ended += [bearer, begun, cookie]
         links.append(left)
-    acts = time.monotonic() + BELIEVED_SEC + MAX_RESPONSE_SEC
+    acts = time.monotonic() + CACHE_TTL_SEC + MAX_RESPONSE_SEC
     while any(status_of(server, one) != 401 for one in ended):
         assert time.monotonic() < acts, "a revocation does not act in time"
     # Also once all that was believed is forgotten, and the database is asked again.
-    asked, began, forgotten = 0, 0.0, time.monotonic() + BELIEVED_SEC + 0.5
+    asked, began, forgotten = 0, 0.0, time.monotonic() + CACHE_TTL_SEC + 0.5
     while began < forgotten:
         began = time.monotonic()
         clock.set((asked % 5 - 2) * DAY_SEC)

@@ -13,7 +13,7 @@ import psutil
 import psycopg
 import pytest
 
-from talkmeter.ledger.migrate import migrate
+from talkmeter.db.migrate import migrate
 from tests.events import conversation
 from tests.faults.fault_table import ReportFault
 from tests.faults.memory import MIB

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from talkmeter.ledger.migrate import migrate
+from talkmeter.db.migrate import migrate
 from tests.events import conversation
 from tests.faults.fault_table import ReportFault
 from tests.faults.rounds import rounds

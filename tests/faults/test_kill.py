@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from talkmeter.ledger.migrate import migrate
+from talkmeter.db.migrate import migrate
 from tests.faults.fault_table import ReportFault
 from tests.faults.rounds import rounds
 from tests.faults.senders import check_ledger, running_senders

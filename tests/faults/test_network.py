@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 import httpx
 import pytest
 
-from talkmeter.ledger.migrate import migrate
+from talkmeter.db.migrate import migrate
 from tests import local_http
 from tests.events import Json
 from tests.faults.background_reader import MAX_RESPONSE_SEC, background_reader

@@ -17,8 +17,8 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from talkmeter.ledger.arrivals import Reason
-from talkmeter.ledger.migrate import migrate
+from talkmeter.db.migrate import migrate
+from talkmeter.ledger.batch import Reason
 from tests import local_http
 from tests.events import Json, conversation, event, run
 from tests.faults.fault_table import ReportFault

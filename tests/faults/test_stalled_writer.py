@@ -20,7 +20,7 @@ import msgspec
 import psycopg
 import pytest
 
-from talkmeter.ledger.migrate import migrate
+from talkmeter.db.migrate import migrate
 from tests import local_http
 from tests.events import Json, conversation, run
 from tests.faults.background_reader import background_reader
@@ -42,7 +42,7 @@ HEAVY_BYTES: Final = QUEUE_MIB * MIB * 15 // 64
 """A body of many bytes: three of them are more than one organization may hold in memory."""
 HEAVY_ORG: Final = "heavy"
 SENDERS_OF_EACH: Final = 6
-MOST_MORE_MIB: Final = 100 + 3 * QUEUE_MIB
+MAX_MORE_MIB: Final = 100 + 3 * QUEUE_MIB
 """What a stall may add to the memory: the bodies, what is read out of them, and what it takes to read."""
 STALL_SEC: Final = {"lock": rounds(1, 45), "row": rounds(1, 75), "stopped": rounds(1, 45)}
 """In full, longer than the writer tries again."""
@@ -178,6 +178,6 @@ def test_a_stalled_writer_is_a_503_within_bounded_memory_and_all_is_counted_afte
         "Too many bytes of this sender wait to be written; send the request again shortly.",
         "Too many events of this organization wait to be written; send the request again shortly.",
     }
-    assert watched.peak - before < MOST_MORE_MIB * MIB
+    assert watched.peak - before < MAX_MORE_MIB * MIB
     memory = f"{len(refused)} x 503, memory {before // MIB} MiB before and {watched.peak // MIB} MiB at most"
     tell(f"{KINDS[kind][0]} for {STALL_SEC[kind]} s", KINDS[kind][1], 1, f"{found}; {memory}")

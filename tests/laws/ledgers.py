@@ -17,23 +17,23 @@ import msgspec
 from sqlalchemy import Engine, delete, select
 
 from talkmeter.api.etag import make_etag
+from talkmeter.db.engine import open_engine, reading, writing
+from talkmeter.db.migrate import database_id, migrate
+from talkmeter.db.tables import DISTRIBUTED, organization_directory, quarantine, usage_daily
 from talkmeter.ingest.cloudevents import Sender
 from talkmeter.ingest.inventory import read_kind, read_snapshot
 from talkmeter.ingest.receipt import Receipt, make_receipt
 from talkmeter.ingest.requests import BATCH, PLAIN, STRUCTURED, group_by_organization, read_request
-from talkmeter.ledger.arrivals import Written
-from talkmeter.ledger.engine import open_engine, reading, writing
-from talkmeter.ledger.migrate import database_id, migrate
-from talkmeter.ledger.tables import DISTRIBUTED, organization_directory, quarantine, usage_daily
+from talkmeter.ledger.batch import BatchResult
 from talkmeter.ledger.verify import verify_organization
-from talkmeter.ledger.writer import Works, Writer
+from talkmeter.ledger.writer import OrgBatches, Writer
 from talkmeter.period import Present, Window
 from talkmeter.records import Kind, RecordKey
 from talkmeter.usage.breakdown import Split, read_breakdown
 from talkmeter.usage.compare import Mode
 from talkmeter.usage.export import Export, Of, write_export
+from talkmeter.usage.filters import Filter
 from talkmeter.usage.history import read_history
-from talkmeter.usage.matching import Filter
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import read_summary
@@ -114,7 +114,7 @@ class Ledger:
 
     def send(
         self, history: Sequence[Item], cuts: Cuts, sender: Sender
-    ) -> Iterator[tuple[Request, Future[list[Written]]]]:
+    ) -> Iterator[tuple[Request, Future[list[BatchResult]]]]:
         """Put the requests of a history into the queue, one by one as they are taken."""
         for request in make_requests(history, cuts):
             yield request, self._writer.submit(_read(request, sender))
@@ -211,7 +211,7 @@ class Ledger:
         }
 
 
-def _read(request: Request, sender: Sender) -> Works:
+def _read(request: Request, sender: Sender) -> OrgBatches:
     first = request.items[0]
     if isinstance(first, Snapshot):
         assert sender.org_id is not None

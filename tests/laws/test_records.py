@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from talkmeter.records import Kind
-from talkmeter.usage.matching import Filter
+from talkmeter.usage.filters import Filter
 from tests.laws.histories import EVERYTHING, Cuts, cuts, histories, laws, windows
 from tests.laws.ledgers import NOW, Ledgers
 from tests.laws.model import Item, Json, Model, live, shown, stale, sums_of_calls, sums_of_runs

@@ -12,7 +12,7 @@ from shutil import copyfile
 import psycopg
 import pytest
 
-from talkmeter.ledger import tables
+from talkmeter.db import tables
 from tests.postgres import CITUS, DATABASES, SERVERS, new_database
 from tests.store.ledger import FileLedger, Ledger
 

@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import Engine, RootTransaction, event, text
 
+from talkmeter.db.engine import open_engine, reading, transaction, writing
+from talkmeter.db.migrate import migrate
 from talkmeter.ingest.cloudevents import Sender, read_event
 from talkmeter.ingest.inventory import read_kind, read_snapshot
 from talkmeter.ingest.receipt import Receipt, make_receipt
 from talkmeter.ingest.requests import group_by_organization
-from talkmeter.ledger.engine import open_engine, reading, transaction, writing
-from talkmeter.ledger.migrate import migrate
 from talkmeter.ledger.verify import verify_organization
-from talkmeter.ledger.writer import Works, Writer
+from talkmeter.ledger.writer import OrgBatches, Writer
 from talkmeter.period import Present, present, read_instant, read_window
 from talkmeter.usage.revision import Revision, read_revision
 from talkmeter.usage.summary import Summary, read_summary
@@ -25,21 +25,21 @@ from tests.events import Json
 from tests.postgres import engine_for
 
 ORG = "acme"
-MOST_EVENTS = 40_000
+MAX_EVENTS = 40_000
 NOW = present(read_instant("2026-03-15T12:00:00Z"), 24)
 
 
-def works_of(*events: Json | bytes, org_id: str | None = ORG) -> Works:
+def works_of(*events: Json | bytes, org_id: str | None = ORG) -> OrgBatches:
     """Events of one request as the writer takes them; None: from a sender of any organization."""
     sender = Sender(f"key of {org_id}", org_id)
     raw = (event if isinstance(event, bytes) else msgspec.json.encode(event) for event in events)
     return group_by_organization([read_event(one, sender) for one in raw], sender)
 
 
-def snapshot_of(kind: str, time: str, *ids: str) -> Works:
+def snapshot_of(kind: str, time: str, *ids: str) -> OrgBatches:
     """A snapshot of one inventory kind."""
     body = msgspec.json.encode({"time": time, "items": [{"id": id_} for id_ in ids]})
-    states, floor = read_snapshot(read_kind(kind), body, ORG, MOST_EVENTS)
+    states, floor = read_snapshot(read_kind(kind), body, ORG, MAX_EVENTS)
     return group_by_organization(states, Sender("key", ORG), floor)
 
 
@@ -52,7 +52,7 @@ class Ledger:
         migrate(self.engine)
 
     @contextmanager
-    def writer(self, *, keep_history: bool = True, most_events: int = MOST_EVENTS) -> Iterator[Writer]:
+    def writer(self, *, keep_history: bool = True, most_events: int = MAX_EVENTS) -> Iterator[Writer]:
         """A writer, closed at the end."""
         writer = Writer(self.engine, keep_history=keep_history, most_events=most_events)
         try:
@@ -64,7 +64,7 @@ class Ledger:
         """Write events as one request."""
         return self.write(works_of(*events, org_id=org_id), keep_history=keep_history)
 
-    def write(self, works: Works, *, keep_history: bool = True) -> Receipt:
+    def write(self, works: OrgBatches, *, keep_history: bool = True) -> Receipt:
         """Write one request."""
         with self.writer(keep_history=keep_history) as writer:
             return make_receipt(writer.submit(works).result(timeout=30))

@@ -1,7 +1,7 @@
 """What several stacks tell of one call: sightings of an agent stack and of the legs of its line."""
 
 from talkmeter.ingest.receipt import Receipt
-from talkmeter.ledger.arrivals import Side, Sighting, Work
+from talkmeter.ledger.batch import CallReport, OrgBatch, Side
 from talkmeter.records import Conversation, ConversationStatus, Kind, State, data_hash
 from tests.store.ledger import ORG, Ledger
 
@@ -24,17 +24,17 @@ def sighting(
     seconds: int = 60,
     status: ConversationStatus = "completed",
     minute: int = 1,
-) -> Sighting:
+) -> CallReport:
     """A message of one stack."""
     record, time = call(seconds, status), CREATED + minute * 60_000_000
     hash_ = data_hash(record)
     state = State(ORG, Kind.CONVERSATION, id_, record, time, 0, "/hooks", f"{id_} {minute}", hash_)
-    return Sighting(state, side, elsewhere)
+    return CallReport(state, side, elsewhere)
 
 
-def see(ledger: Ledger, *sightings: Sighting) -> Receipt:
+def see(ledger: Ledger, *sightings: CallReport) -> Receipt:
     """One request with messages."""
-    return ledger.write({ORG: Work("connector", list(enumerate(sightings)))})
+    return ledger.write({ORG: OrgBatch("connector", list(enumerate(sightings)))})
 
 
 AGENT = sighting("vapi:1", "twilio:CA1", seconds=58)

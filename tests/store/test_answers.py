@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from sqlalchemy import Connection, text
 
-from talkmeter.api.answers import Answers, Question
-from talkmeter.ledger.peeks import Peeks
+from talkmeter.api.answer_cache import Answers, Question
+from talkmeter.db.autocommit import AutocommitConnections
 from talkmeter.usage.revision import Revision
 from tests.citus_plugin import TEST_STATEMENT
 from tests.events import conversation
@@ -19,7 +19,7 @@ BYTES = 10_000
 @pytest.fixture
 def answers(ledger: Ledger) -> Iterator[Answers]:
     """No answer at hand yet."""
-    peeks = Peeks(ledger.engine)
+    peeks = AutocommitConnections(ledger.engine)
     yield Answers(ledger.engine, peeks, BYTES)
     peeks.close()
 

@@ -15,11 +15,11 @@ import psycopg
 import pytest
 
 import talkmeter
+from talkmeter.db.engine import open_engine
+from talkmeter.db.migrate import migrate, require_current
+from talkmeter.db.statements import Compiled
+from talkmeter.db.tables import DISTRIBUTED, metadata
 from talkmeter.errors import Misconfigured
-from talkmeter.ledger.engine import open_engine
-from talkmeter.ledger.migrate import migrate, require_current
-from talkmeter.ledger.statements import Compiled
-from talkmeter.ledger.tables import DISTRIBUTED, metadata
 from tests.citus_rules import unsorted_rows, violations
 from tests.postgres import bundled_server, engine_for, new_database
 

@@ -5,16 +5,10 @@ from typing import Final, get_args
 
 import pytest
 
-from talkmeter.api.outcomes import LONGEST_TYPE, MOST_TYPES, OTHER_TYPES, Outcomes
-from talkmeter.ledger.connectors import (
-    Outcome,
-    Tally,
-    add_connector,
-    add_tallies,
-    disable_connector,
-    read_tallies,
-)
-from talkmeter.ledger.engine import Connection, reading, writing
+from talkmeter.accounts.connectors import add_connector, disable_connector
+from talkmeter.api.connector_health import MAX_TYPE, MAX_TYPES, OTHER_TYPES, OutcomeBuffer
+from talkmeter.db.engine import Connection, reading, writing
+from talkmeter.ledger.connector_outcomes import DailyOutcome, MessageOutcome, add_daily_outcomes, read_daily_outcomes
 from talkmeter.period import MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR, day_of, read_instant
 from talkmeter.usage.connectors import (
     ConnectorHealth,
@@ -29,7 +23,7 @@ from tests.store.ledger import Ledger
 
 LAST_MESSAGE: Final = read_instant("2026-03-08T05:30:00Z")
 LAST_DAY: Final = day_of(LAST_MESSAGE)
-OUTCOMES: Final = [name for part in get_args(Outcome) for name in (get_args(part) or [part])]
+OUTCOMES: Final = [name for part in get_args(MessageOutcome) for name in (get_args(part) or [part])]
 
 
 def connect(ledger: Ledger, org_id: str = "acme", created_at: int = 0) -> str:
@@ -37,12 +31,12 @@ def connect(ledger: Ledger, org_id: str = "acme", created_at: int = 0) -> str:
         return add_connector(connection, org_id, "twilio", b"locked", created_at)
 
 
-def tell(ledger: Ledger, id_: str, *days: int, outcome: Outcome = "accepted", messages: int = 1) -> None:
+def tell(ledger: Ledger, id_: str, *days: int, outcome: MessageOutcome = "accepted", messages: int = 1) -> None:
     """Messages of a connector on some days, at the time of day of the last one."""
     time = LAST_MESSAGE % MICROSECONDS_PER_DAY
-    tallies = [(id_, Tally(day, outcome, "", messages, day * MICROSECONDS_PER_DAY + time)) for day in days]
+    tallies = [(id_, DailyOutcome(day, outcome, "", messages, day * MICROSECONDS_PER_DAY + time)) for day in days]
     with writing(ledger.engine) as connection:
-        add_tallies(connection, tallies)
+        add_daily_outcomes(connection, tallies)
 
 
 def ask(ledger: Ledger, hours: int = 0, org_id: str = "acme") -> Connectors:
@@ -89,7 +83,7 @@ def test_messages_that_are_not_proved_end_no_silence(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("outcome", [name for name in OUTCOMES if name != "rejected"])
-def test_a_message_of_any_other_outcome_is_a_sign_of_life(ledger: Ledger, outcome: Outcome) -> None:
+def test_a_message_of_any_other_outcome_is_a_sign_of_life(ledger: Ledger, outcome: MessageOutcome) -> None:
     id_ = connect(ledger)
     tell(ledger, id_, *SEVEN_DAYS)
     tell(ledger, id_, LAST_DAY + 1, outcome=outcome)
@@ -163,37 +157,37 @@ def test_open_conversations_are_those_that_the_connector_told_of_last_and_that_g
     assert {one.id: one.open_conversations for one in ask(ledger).connectors} == {mine: 2, second: 1}
 
 
-def note(ledger: Ledger, id_: str, *types: str, outcomes: Outcomes) -> list[Tally]:
+def note(ledger: Ledger, id_: str, *types: str, outcomes: OutcomeBuffer) -> list[DailyOutcome]:
     """Note ignored messages, and write them; what is kept of the connector."""
     for type_ in types:
         outcomes.note_ignored(id_, type_)
     with writing(ledger.engine) as connection:
         outcomes.write(connection)
     with reading(ledger.engine) as connection:
-        return read_tallies(connection, id_, 0)
+        return read_daily_outcomes(connection, id_, 0)
 
 
 def test_a_type_is_kept_short_and_printable(ledger: Ledger) -> None:
-    kept = note(ledger, connect(ledger), "\x1b[31mred\n" * 20, "", outcomes=Outcomes())
+    kept = note(ledger, connect(ledger), "\x1b[31mred\n" * 20, "", outcomes=OutcomeBuffer())
 
     first, second = sorted(tally.detail for tally in kept)
-    assert first == ("?[31mred?" * 20)[:LONGEST_TYPE]
+    assert first == ("?[31mred?" * 20)[:MAX_TYPE]
     assert second == OTHER_TYPES
 
 
 def test_a_process_keeps_so_many_types_of_a_connector_and_the_rest_together(ledger: Ledger) -> None:
-    first, second, outcomes = connect(ledger), connect(ledger), Outcomes()
-    types = [f"type-{number:02}" for number in range(MOST_TYPES + 5)]
+    first, second, outcomes = connect(ledger), connect(ledger), OutcomeBuffer()
+    types = [f"type-{number:02}" for number in range(MAX_TYPES + 5)]
     note(ledger, first, *types, outcomes=outcomes)
     kept = note(ledger, first, types[0], types[-1], outcomes=outcomes)
 
-    expected = dict.fromkeys(types[:MOST_TYPES], 1) | {types[0]: 2, OTHER_TYPES: 6}
+    expected = dict.fromkeys(types[:MAX_TYPES], 1) | {types[0]: 2, OTHER_TYPES: 6}
     assert {tally.detail: tally.messages for tally in kept} == expected
     assert [tally.detail for tally in note(ledger, second, types[-1], outcomes=outcomes)] == [types[-1]]
 
 
 def test_what_could_not_be_written_is_written_the_next_time(ledger: Ledger) -> None:
-    id_, outcomes = connect(ledger), Outcomes()
+    id_, outcomes = connect(ledger), OutcomeBuffer()
 
     async def fail(_change: Callable[[Connection], None]) -> None:
         outcomes.note(id_, "accepted", 2)
@@ -210,5 +204,5 @@ def test_what_could_not_be_written_is_written_the_next_time(ledger: Ledger) -> N
     for _ in range(2):
         run_coroutine(outcomes.flush(succeed))
     with reading(ledger.engine) as connection:
-        kept = {tally.detail: tally.messages for tally in read_tallies(connection, id_, 0)}
+        kept = {tally.detail: tally.messages for tally in read_daily_outcomes(connection, id_, 0)}
     assert kept == {"": 7, "recording": 1}

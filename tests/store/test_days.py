@@ -2,11 +2,11 @@
 
 import pytest
 
-from talkmeter.ledger.engine import reading
+from talkmeter.db.engine import reading
 from talkmeter.period import Present, present, read_instant, read_window
 from talkmeter.records import Kind
 from talkmeter.usage.compare import Mode
-from talkmeter.usage.matching import Filter
+from talkmeter.usage.filters import Filter
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import read_summary

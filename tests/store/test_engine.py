@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from talkmeter.db.engine import open_engine, reading, transaction, writing
 from talkmeter.errors import Misconfigured, TalkmeterError, Unavailable
-from talkmeter.ledger.engine import open_engine, reading, transaction, writing
 from talkmeter.usage.revision import read_revision
 from tests.events import conversation
 from tests.store.ledger import NOW, ORG, FileLedger, Ledger

@@ -1,7 +1,7 @@
 """The calls that a connector told of: those of a window, all of them, each once, in pages."""
 
-from talkmeter.ledger.arrivals import Sighting
-from talkmeter.ledger.heard import READ_AT_ONCE, calls_heard
+from talkmeter.ledger.batch import CallReport
+from talkmeter.ledger.connector_calls import READ_AT_ONCE, connector_calls
 from talkmeter.period import Window
 from talkmeter.records import Conversation, Kind, State, data_hash
 from tests.store.ledger import ORG, Ledger
@@ -13,19 +13,19 @@ DAY = Window(MIDNIGHT, MIDNIGHT + 86_400_000_000)
 SOURCE = "/connectors/1"
 
 
-def told(id_: str, created_at: int = MIDNIGHT, source: str = SOURCE, *, chat: bool = False) -> Sighting:
+def told(id_: str, created_at: int = MIDNIGHT, source: str = SOURCE, *, chat: bool = False) -> CallReport:
     """A message about a call or a chat."""
     record = Conversation(
         channel="text" if chat else "telephone", direction="inbound", status="completed", created_at=created_at,
         duration_ms=1_000, modality="chat" if chat else "voice",
     )  # fmt: skip
     state = State(ORG, Kind.CONVERSATION, id_, record, created_at, 0, source, id_, data_hash(record))
-    return Sighting(state, "carrier", ())
+    return CallReport(state, "carrier", ())
 
 
 def heard(ledger: Ledger, source: str = SOURCE, prefix: str = "twilio:") -> list[list[str]]:
     """The ids of each page."""
-    pages = calls_heard(ledger.engine, ORG, prefix, DAY, (source, f"{source}/reconcile"))
+    pages = connector_calls(ledger.engine, ORG, prefix, DAY, (source, f"{source}/reconcile"))
     return [[state.id for state in page] for page in pages]
 
 

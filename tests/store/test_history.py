@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from talkmeter import clock
-from talkmeter.ledger.engine import reading
+from talkmeter.db.engine import reading
 from talkmeter.ledger.history import RECORDS_PER_STEP, make_pruner, prune
 from talkmeter.ledger.writer import Writer
 from talkmeter.period import MICROSECONDS_PER_DAY

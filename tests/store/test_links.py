@@ -6,9 +6,9 @@ from itertools import permutations
 
 import pytest
 
-from talkmeter.ledger.arrivals import Amendment, Sighting
-from talkmeter.ledger.engine import reading, writing
-from talkmeter.ledger.links import prefer_side
+from talkmeter.db.engine import reading, writing
+from talkmeter.ledger.batch import CallReport, PartialUpdate
+from talkmeter.ledger.call_links import prefer_side
 from talkmeter.records import Conversation, ConversationStatus, Kind, RecordKey
 from talkmeter.usage.history import ConversationFields, read_history
 from tests.events import conversation, event
@@ -26,7 +26,7 @@ ORDERS = [*permutations((AGENT, LINE, LEG))]
 @pytest.mark.parametrize("order", ORDERS, ids=lambda order: " ".join(one.of.id for one in order))
 @pytest.mark.parametrize("together", [True, False])
 def test_a_call_that_three_tell_of_is_counted_once_by_what_the_agent_stack_says(
-    ledger: Ledger, order: tuple[Sighting, ...], together: bool
+    ledger: Ledger, order: tuple[CallReport, ...], together: bool
 ) -> None:
     for part in [order] if together else [(one,) for one in order]:
         see(ledger, *part)
@@ -150,7 +150,7 @@ def test_where_the_organization_changes_its_mind_its_calls_are_linked_anew(ledge
     assert ledger.verify() == []
 
 
-def joins(status: ConversationStatus, seconds: int | None, minute: int) -> Sighting:
+def joins(status: ConversationStatus, seconds: int | None, minute: int) -> CallReport:
     """A message that knows a part of a call: whether it has ended, and how long it was at least."""
 
     def amend(known: Conversation | None) -> Conversation:
@@ -158,8 +158,8 @@ def joins(status: ConversationStatus, seconds: int | None, minute: int) -> Sight
         longest = max(seconds or 0, (known.duration_ms or 0) // 1_000 if known else 0)
         return call(longest, "completed" if ended else "in_progress")
 
-    return Sighting(
-        Amendment(ORG, "livekit:RM1", amend, CREATED + minute * 60_000_000, "/hooks", f"EV{minute}"), "agent", ()
+    return CallReport(
+        PartialUpdate(ORG, "livekit:RM1", amend, CREATED + minute * 60_000_000, "/hooks", f"EV{minute}"), "agent", ()
     )
 
 

@@ -6,13 +6,14 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import select
 
+from talkmeter.accounts.connectors import add_connector
 from talkmeter.cli import cli
+from talkmeter.db import tables
+from talkmeter.db.engine import reading, writing
+from talkmeter.db.migrate import migrate
 from talkmeter.errors import Refused
-from talkmeter.ledger import tables
-from talkmeter.ledger.connectors import Tally, add_connector, add_tallies
-from talkmeter.ledger.engine import reading, writing
-from talkmeter.ledger.migrate import migrate
-from talkmeter.ledger.moving import begin_copy, copied_tables, copy_rows, read_revisions
+from talkmeter.ledger.connector_outcomes import DailyOutcome, add_daily_outcomes
+from talkmeter.ledger.copy import begin_copy, copied_tables, copy_rows, read_revisions
 from talkmeter.period import day_of, format_instant, months_of, read_instant
 from talkmeter.usage.revision import read_revision
 from tests.citus_plugin import TEST_STATEMENT
@@ -42,7 +43,7 @@ def filled(file_ledger: FileLedger) -> FileLedger:
     with writing(file_ledger.engine) as connection:
         id_ = add_connector(connection, ORG, "twilio", b"locked", 0)
         types = (("accepted", ""), ("ignored", "recording"), ("ignored", "usage-trigger"))
-        add_tallies(connection, [(id_, Tally(20_513, *came_to, 2, 1)) for came_to in types])
+        add_daily_outcomes(connection, [(id_, DailyOutcome(20_513, *came_to, 2, 1)) for came_to in types])
     assert ran(file_ledger.url, "keys", "add", "--org", ORG, "--role", "admin").exit_code == 0
     return file_ledger
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from talkmeter.ledger.engine import reading
+from talkmeter.db.engine import reading
 from talkmeter.period import read_window
 from talkmeter.usage.breakdown import CallRow, Split, read_breakdown
 from tests.events import conversation

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
+from talkmeter.db.autocommit import AutocommitConnections
 from talkmeter.errors import DatabaseAway
-from talkmeter.ledger.peeks import Peeks
 from talkmeter.usage.revision import Revision, peek_revision
 from tests.events import conversation
 from tests.store.ledger import NOW, ORG, Ledger
@@ -17,14 +17,14 @@ PEEKS = 200
 
 
 @pytest.fixture
-def peeks(ledger: Ledger) -> Iterator[Peeks]:
-    """Peeks into a ledger."""
-    peeks = Peeks(ledger.engine)
+def peeks(ledger: Ledger) -> Iterator[AutocommitConnections]:
+    """AutocommitConnections into a ledger."""
+    peeks = AutocommitConnections(ledger.engine)
     yield peeks
     peeks.close()
 
 
-def test_a_peek_sees_each_write_as_soon_as_it_is_acknowledged(ledger: Ledger, peeks: Peeks) -> None:
+def test_a_peek_sees_each_write_as_soon_as_it_is_acknowledged(ledger: Ledger, peeks: AutocommitConnections) -> None:
     seen = [peek_revision(peeks, ORG, NOW)]
     assert seen == [Revision("", None)]
     for number in range(10):
@@ -35,7 +35,7 @@ def test_a_peek_sees_each_write_as_soon_as_it_is_acknowledged(ledger: Ledger, pe
     assert seen[-1].newest_silent is not None
 
 
-def test_threads_that_peek_at_once_see_the_same(ledger: Ledger, peeks: Peeks) -> None:
+def test_threads_that_peek_at_once_see_the_same(ledger: Ledger, peeks: AutocommitConnections) -> None:
     ledger.tell(conversation("call-1"))
     with ThreadPoolExecutor(THREADS) as threads:
         seen = list(threads.map(lambda _: peek_revision(peeks, ORG, NOW), range(PEEKS)))
@@ -43,7 +43,7 @@ def test_threads_that_peek_at_once_see_the_same(ledger: Ledger, peeks: Peeks) ->
 
 
 def test_a_peek_into_a_database_without_tables_is_told_and_the_next_one_is_answered(
-    ledger: Ledger, peeks: Peeks
+    ledger: Ledger, peeks: AutocommitConnections
 ) -> None:
     ledger.tell(conversation("call-1"))
     before = peek_revision(peeks, ORG, NOW)
@@ -58,7 +58,7 @@ def test_a_peek_into_a_database_without_tables_is_told_and_the_next_one_is_answe
 
 def test_connections_that_were_cut_while_nobody_used_them_are_replaced(server_ledger: Ledger) -> None:
     server_ledger.tell(conversation("call-1"))
-    peeks = Peeks(server_ledger.engine)
+    peeks = AutocommitConnections(server_ledger.engine)
     with ThreadPoolExecutor(THREADS) as threads:
         list(threads.map(lambda _: peek_revision(peeks, ORG, NOW), range(PEEKS)))
     with psycopg.connect(server_ledger.url, autocommit=True) as admin:
@@ -71,7 +71,7 @@ def test_connections_that_were_cut_while_nobody_used_them_are_replaced(server_le
 
 
 def test_an_error_of_the_statement_keeps_the_connection_and_is_not_tried_again(server_ledger: Ledger) -> None:
-    peeks = Peeks(server_ledger.engine)
+    peeks = AutocommitConnections(server_ledger.engine)
     with ThreadPoolExecutor(THREADS) as threads:
         list(threads.map(lambda _: peek_revision(peeks, ORG, NOW), range(PEEKS)))
     before = backends(server_ledger)
@@ -96,7 +96,7 @@ def backends(ledger: Ledger) -> set[tuple[object, ...]]:
 
 
 def test_a_peek_leaves_no_transaction_open(server_ledger: Ledger) -> None:
-    peeks = Peeks(server_ledger.engine)
+    peeks = AutocommitConnections(server_ledger.engine)
     peek_revision(peeks, ORG, NOW)
     with psycopg.connect(server_ledger.url) as admin:
         states = admin.execute(

@@ -8,32 +8,34 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy.engine import make_url
 
+import talkmeter.accounts
+import talkmeter.db
 import talkmeter.ledger
 import talkmeter.usage
-from talkmeter.ledger.packed import PACKED
-from talkmeter.ledger.statements import Compiled
-from talkmeter.ledger.tables import DISTRIBUTED
+from talkmeter.db.json_rows import PACKED
+from talkmeter.db.statements import Compiled
+from talkmeter.db.tables import DISTRIBUTED
 from talkmeter.records import Kind
-from talkmeter.usage.matching import Filter, page_of, sum_of
+from talkmeter.usage.filters import Filter, page_of, sum_of
 from tests.store.ledger import FileLedger
 
 SQLITE = make_url("sqlite://").get_dialect()()
 ORGANIZATION_TABLES = {table.name for table in DISTRIBUTED}
 LISTS = {
     "talkmeter.ledger.organizations._LIST": "all organizations, for the command line and for housekeeping",
-    "talkmeter.ledger.credentials._LIST": "all credentials, for the command line",
-    "talkmeter.ledger.connectors._LIST": "all connectors, for the command line",
-    "talkmeter.ledger.sessions._DROP_OLD_LINKS": "links of ten minutes, once for each new one",
-    "talkmeter.ledger.sessions._DROP_OLD": "sessions of a week at the longest, once for each sign-in",
-    "talkmeter.ledger.credentials._DELETE_NAMED": "the demonstration's own, once at its start",
+    "talkmeter.accounts.credentials._LIST": "all credentials, for the command line",
+    "talkmeter.accounts.connectors._LIST": "all connectors, for the command line",
+    "talkmeter.accounts.sessions._DROP_OLD_LINKS": "links of ten minutes, once for each new one",
+    "talkmeter.accounts.sessions._DROP_OLD": "sessions of a week at the longest, once for each sign-in",
+    "talkmeter.accounts.credentials._DELETE_NAMED": "the demonstration's own, once at its start",
 }
 RAGGED_ENDS = "talkmeter.usage.days._SCANS[4]"
 ONE_RANGE = "talkmeter.usage.days._TOTALS[1]"
 
 
 def compiled_statements() -> Iterator[tuple[str, Compiled]]:
-    """Every statement of `ledger` and `usage`, by the name of the constant that holds it."""
-    for package in (talkmeter.ledger, talkmeter.usage):
+    """Every statement of the packages that contain SQL, by the name of the constant that holds it."""
+    for package in (talkmeter.db, talkmeter.accounts, talkmeter.ledger, talkmeter.usage):
         for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             for name, value in vars(importlib.import_module(info.name)).items():
                 held = value.items() if isinstance(value, dict) else [("", value)]
@@ -164,7 +166,7 @@ def test_what_the_records_of_a_filter_come_to_is_one_scan_of_the_window(ledger: 
 
 
 def test_winners_are_found_by_their_whole_key(ledger: FileLedger) -> None:
-    steps = {name: plan_of(ledger, name) for name in STATEMENTS if name.startswith("talkmeter.ledger.winners._WINNERS")}
+    steps = {name: plan_of(ledger, name) for name in STATEMENTS if name.startswith("talkmeter.ledger.states._WINNERS")}
 
     assert len(steps) == 6
     for name, (step,) in steps.items():
@@ -181,8 +183,8 @@ def test_history_is_walked_from_key_to_key_and_not_from_its_beginning(ledger: Fi
 def test_the_names_of_a_conversation_and_the_conversations_of_a_name_are_found_by_their_keys(
     ledger: FileLedger,
 ) -> None:
-    (names,) = plan_of(ledger, "talkmeter.ledger.links._CALLS")
-    (members,) = plan_of(ledger, "talkmeter.ledger.links._MEMBERS")
+    (names,) = plan_of(ledger, "talkmeter.ledger.call_links._CALLS")
+    (members,) = plan_of(ledger, "talkmeter.ledger.call_links._MEMBERS")
 
     assert names == "SEARCH conversation_link USING COVERING INDEX conversation_link_id (org_id=? AND id=?)"
     assert members == "SEARCH conversation_link USING PRIMARY KEY (org_id=? AND call=?)"

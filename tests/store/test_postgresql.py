@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import event as engine_events
 from sqlalchemy import text
 
+from talkmeter.db.engine import reading, writing
+from talkmeter.db.migrate import require_current
 from talkmeter.errors import Misconfigured, Unavailable
 from talkmeter.ingest.receipt import make_receipt
-from talkmeter.ledger.engine import reading, writing
-from talkmeter.ledger.migrate import require_current
 from tests.citus_plugin import TEST_STATEMENT
 from tests.events import conversation, run
 from tests.faults.locks import write_lock

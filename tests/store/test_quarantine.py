@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
+from talkmeter.db.engine import writing
+from talkmeter.db.statements import OnConflict, Row, insert_rows
+from talkmeter.db.tables import quarantine
 from talkmeter.ingest.receipt import Receipt, make_receipt
-from talkmeter.ledger.arrivals import Reason
-from talkmeter.ledger.engine import writing
-from talkmeter.ledger.statements import OnConflict, Row, insert_rows
-from talkmeter.ledger.tables import quarantine
+from talkmeter.ledger.batch import Reason
 from talkmeter.ledger.write import QUARANTINE_LIMIT
 from tests.citus_plugin import TEST_STATEMENT
 from tests.events import Json, conversation, event

@@ -1,4 +1,4 @@
-"""The schema: what the migrations make is what `ledger/tables.py` says, and who migrates when."""
+"""The schema: what the migrations make is what `db/tables.py` says, and who migrates when."""
 
 import re
 import sqlite3
@@ -20,11 +20,11 @@ from sqlalchemy import BigInteger, inspect, text
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from talkmeter.db import migrations
+from talkmeter.db.engine import reading, writing
+from talkmeter.db.migrate import NEWEST, database_id, migrate, require_current
+from talkmeter.db.tables import DISTRIBUTED, metadata, usage_daily
 from talkmeter.errors import Misconfigured
-from talkmeter.ledger import migrations
-from talkmeter.ledger.engine import reading, writing
-from talkmeter.ledger.migrate import NEWEST, database_id, migrate, require_current
-from talkmeter.ledger.tables import DISTRIBUTED, metadata, usage_daily
 from tests.citus_plugin import TEST_STATEMENT
 from tests.postgres import engine_for
 from tests.store.ledger import Ledger, writes_of
@@ -63,7 +63,7 @@ def one_line(sql: str) -> str:
 
 
 def ddl_of_tables(dialect: Dialect) -> set[str]:
-    """Every CREATE that `ledger/tables.py` amounts to."""
+    """Every CREATE that `db/tables.py` amounts to."""
     tables = [one_line(str(CreateTable(table).compile(dialect=dialect))) for table in metadata.sorted_tables]
     indexes = [index for table in metadata.sorted_tables for index in table.indexes]
     return {*tables, *(one_line(str(CreateIndex(index).compile(dialect=dialect))) for index in indexes)}
@@ -197,8 +197,8 @@ def test_a_database_of_the_first_version_keeps_every_figure_and_all_history(addr
 
 MIGRATE_AT_A_SIGNAL = """
 import sys
-from talkmeter.ledger.engine import open_engine
-from talkmeter.ledger.migrate import migrate
+from talkmeter.db.engine import open_engine
+from talkmeter.db.migrate import migrate
 
 print("ready", flush=True)
 sys.stdin.readline()

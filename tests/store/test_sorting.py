@@ -7,15 +7,15 @@ from collections.abc import Iterator
 
 from sqlalchemy import Text
 
-from talkmeter.ledger.engine import reading, writing
+from talkmeter.db.engine import reading, writing
+from talkmeter.db.tables import Key, metadata
 from talkmeter.ledger.history import records_with_history
 from talkmeter.ledger.organizations import add_organization, list_organizations
-from talkmeter.ledger.tables import Key, metadata
 from talkmeter.period import read_window
 from talkmeter.records import Kind, RecordKey
 from talkmeter.usage.breakdown import CallBreakdown, Split, read_breakdown
+from talkmeter.usage.filters import Filter
 from talkmeter.usage.inventory import ItemFilter, read_items
-from talkmeter.usage.matching import Filter
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
 from tests.events import conversation, event

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Table
 
-from talkmeter.ledger import tables
+from talkmeter.db import tables
 from talkmeter.ledger.history import prune
 from talkmeter.period import MICROSECONDS_PER_DAY
 from tests.events import conversation, event, run

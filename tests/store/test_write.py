@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from talkmeter.ledger.engine import reading
-from talkmeter.ledger.winners import read_winners
+from talkmeter.db.engine import reading
+from talkmeter.ledger.states import read_winning_states
 from talkmeter.records import INVENTORY_KINDS, Kind, RecordKey, State, rank
 from tests.events import Json, conversation, event, run
 from tests.store.ledger import ORG, Ledger, snapshot_of, works_of, writes_of
@@ -125,7 +125,7 @@ def test_the_row_of_a_record_is_its_greatest_state_in_every_order_of_arrival(led
 
     keys = {id_: RecordKey(Kind.CONVERSATION, id_) for id_ in states}
     with reading(ledger.engine) as connection:
-        winners = read_winners(connection, ORG, keys.values())
+        winners = read_winning_states(connection, ORG, keys.values())
     assert winners == {keys[id_]: max(map(state_of, told), key=rank) for id_, told in states.items()}
     assert ledger.verify() == []
 
@@ -137,7 +137,7 @@ def test_a_winner_is_read_back_as_it_was_told(ledger: Ledger, one: Json) -> None
 
     key = RecordKey(state.kind, state.id)
     with reading(ledger.engine) as connection:
-        assert read_winners(connection, ORG, [key, RecordKey(Kind.AGENT, "unknown")]) == {key: state}
+        assert read_winning_states(connection, ORG, [key, RecordKey(Kind.AGENT, "unknown")]) == {key: state}
 
 
 def test_a_deletion_of_something_unseen_is_kept_and_voids_what_comes_late(ledger: Ledger) -> None:

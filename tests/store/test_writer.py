@@ -12,14 +12,14 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from talkmeter.errors import DiskFull, Unavailable
 from talkmeter.ingest.receipt import make_receipt
-from talkmeter.ledger.arrivals import Written
+from talkmeter.ledger.batch import BatchResult
 from tests.events import Json, conversation, event, run
 from tests.store.ledger import ORG, FileLedger, Ledger, works_of
 
 QUICK_SEC = 10
 WRITERS = 8
 ORGANIZATIONS = (ORG, "other", "third")
-Answer = Future[list[Written]]
+Answer = Future[list[BatchResult]]
 TRIES = {"sqlite": 6, "postgresql": 1}
 """A row of PostgreSQL has been waited for when it is refused: nobody else of the group should wait as long again."""
 HARDLY_WAIT = {"sqlite": "PRAGMA busy_timeout = 10", "postgresql": "SET lock_timeout = 10"}

@@ -15,7 +15,7 @@ from talkmeter.ingest.fields import (
     read_sequence,
     read_time,
 )
-from talkmeter.ledger.arrivals import Reason
+from talkmeter.ledger.batch import Reason
 from talkmeter.records import State
 from tests.events import conversation
 

@@ -19,7 +19,7 @@ from talkmeter.errors import Refused
 from talkmeter.ingest.cloudevents import Sender
 from talkmeter.ingest.mapped import RejectedRow, Understood, read_mapped, row_reader
 from talkmeter.ingest.mapping import Map, Unit, read_map
-from talkmeter.ingest.tables import LONGEST_ROW, ROWS_PER_PART, Row
+from talkmeter.ingest.tables import MAX_ROW, ROWS_PER_PART, Row
 from talkmeter.period import LATEST_INSTANT, format_instant
 from talkmeter.records import Channel, Conversation, ConversationStatus, Direction, InventoryItem, Modality, Record
 
@@ -363,6 +363,6 @@ def test_rows_come_in_parts_and_no_row_is_longer_than_a_megabyte(tmp_path: Path)
 
     assert [len(part.understood) for part in parts] == [ROWS_PER_PART, ROWS_PER_PART, 1]
     assert sum(part.size for part in parts) == path.stat().st_size
-    long = write(tmp_path, "long.csv", ",".join(COLUMNS) + "\n" + "x" * (LONGEST_ROW + 1))
+    long = write(tmp_path, "long.csv", ",".join(COLUMNS) + "\n" + "x" * (MAX_ROW + 1))
     with pytest.raises(Refused, match=r"long\.csv, line 2: the row is longer than 1048576 characters"):
         list(read_mapped(long, map_, SENDER))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from talkmeter.errors import Refused
-from talkmeter.ingest.mapping import LONGEST_MAP_BYTES, Map, read_map
+from talkmeter.ingest.mapping import MAX_MAP_BYTES, Map, read_map
 
 RIGHT = """
 [file]
@@ -204,7 +204,7 @@ def test_a_map_must_say_whose_records_they_are_where_the_command_does_not(tmp_pa
     [
         b"[file",
         b"\xff",
-        b"a" * (LONGEST_MAP_BYTES + 1),
+        b"a" * (MAX_MAP_BYTES + 1),
         b"a = " + b"[" * 100_000,
         b"a = " + b"9" * 10_000,
         (

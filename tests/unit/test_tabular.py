@@ -2,7 +2,7 @@
 
 import pytest
 
-from talkmeter.usage.tabular import guarded
+from talkmeter.usage.formats import guarded
 
 
 @pytest.mark.parametrize(

@@ -10,24 +10,23 @@ from litestar import Litestar
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
-from talkmeter.api.auth import Authenticator
+from talkmeter.api.auth.callers import Authenticator
 from talkmeter.api.cors import allow_origins
 from talkmeter.api.docs import get_docs, get_openapi
 from talkmeter.api.events import metering_router
 from talkmeter.api.export import export_router
 from talkmeter.api.health import operations_router
 from talkmeter.api.hooks import hooks_router
-from talkmeter.api.members import members_router
+from talkmeter.api.middleware import surround
 from talkmeter.api.openapi import openapi_config
 from talkmeter.api.page import PAGE_FOLDER, load_page, page_router
 from talkmeter.api.problems import render_http_exception, render_talkmeter_error, render_unexpected
 from talkmeter.api.service import Service
-from talkmeter.api.session import session_router
-from talkmeter.api.surround import surround
+from talkmeter.api.session import scopes_router, session_router
 from talkmeter.api.usage import usage_router
+from talkmeter.backpressure import hand_over_often
 from talkmeter.errors import TalkmeterError
 from talkmeter.logs import configure_logs
-from talkmeter.precedence import hand_over_often
 from talkmeter.settings import Settings, cors_origins, load_settings
 
 _log = structlog.get_logger()
@@ -58,7 +57,7 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
             hooks_router,
             usage_router,
             export_router,
-            members_router,
+            scopes_router,
             session_router,
             operations_router,
             get_openapi,

@@ -15,10 +15,10 @@ if sys.version_info >= (3, 14):
 else:
     from backports.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
 
-LARGEST_ZSTD_WINDOW_LOG = 23
+MAX_ZSTD_WINDOW_LOG = 23
 """8 MiB, the most that RFC 8878 asks every decoder to support; a larger window would be memory for the asking."""
 
-MOST_FRAMES = 1_000
+MAX_FRAMES = 1_000
 
 
 class _Decompressor(Protocol):
@@ -112,8 +112,8 @@ class _CompressedBody(_Body):
             if self._decompressor.eof:
                 self._decompressor = self._make()
                 self._frames += 1
-                if self._frames > MOST_FRAMES:
-                    raise BadRequest(f"The {self._name} body consists of more than {MOST_FRAMES} streams.")
+                if self._frames > MAX_FRAMES:
+                    raise BadRequest(f"The {self._name} body consists of more than {MAX_FRAMES} streams.")
             self._begun = True
             data = self._step(data)
 
@@ -157,4 +157,4 @@ def _gunzip() -> _Decompressor:
 
 
 def _unzstd() -> _Decompressor:
-    return ZstdDecompressor(options={DecompressionParameter.window_log_max: LARGEST_ZSTD_WINDOW_LOG})
+    return ZstdDecompressor(options={DecompressionParameter.window_log_max: MAX_ZSTD_WINDOW_LOG})

@@ -9,19 +9,19 @@ from litestar import Response, Router, post, put
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter
 
-from talkmeter.api.auth import caller_of, organization_of, requires
+from talkmeter.api.auth.callers import caller_of, organization_of, requires
+from talkmeter.api.auth.scopes import EVENTS_WRITE
 from talkmeter.api.body import read_body
 from talkmeter.api.openapi import EventsOperation, SnapshotOperation, documented, json_answer
 from talkmeter.api.problems import AnyRequest
-from talkmeter.api.scopes import EVENTS_WRITE
 from talkmeter.api.service import Service
+from talkmeter.backpressure import Pauses
 from talkmeter.errors import UnsupportedMediaType
 from talkmeter.ingest.cloudevents import Sender
 from talkmeter.ingest.inventory import read_kind, read_snapshot
 from talkmeter.ingest.receipt import Receipt, make_receipt
 from talkmeter.ingest.requests import PLAIN, group_by_organization, media_type, read_request
-from talkmeter.ledger.writer import Works
-from talkmeter.precedence import Pauses
+from talkmeter.ledger.writer import OrgBatches
 from talkmeter.records import INVENTORY_KINDS
 
 READ_INLINE_BYTES: Final = 16_384
@@ -49,7 +49,7 @@ async def post_events(request: AnyRequest) -> Response[bytes]:
     headers = {name: request.headers[name] for name in request.headers}
     media_type(headers.get("content-type", ""))
 
-    def read(body: bytes, pauses: Pauses | None = None) -> Works:
+    def read(body: bytes, pauses: Pauses | None = None) -> OrgBatches:
         return group_by_organization(read_request(headers, body, sender, service.settings.max_events, pauses), sender)
 
     with service.intake.holding(caller.org_id or caller.credential_id) as hold:
@@ -85,7 +85,7 @@ async def put_inventory(
         return await _write(service, group_by_organization(states, sender, floor))
 
 
-async def _write(service: Service, works: Works) -> Response[bytes]:
+async def _write(service: Service, works: OrgBatches) -> Response[bytes]:
     """Hand the work of one request to the writer and answer once it is on disk."""
     written = await asyncio.wrap_future(service.writer.submit(works)) if works else []
     return Response(content=msgspec.json.encode(make_receipt(written)), media_type=PLAIN)

@@ -7,16 +7,16 @@ from litestar.openapi import ResponseSpec
 from litestar.response import Stream
 
 from talkmeter import clock
-from talkmeter.api.auth import caller_of, organization_of, requires
+from talkmeter.api.auth.callers import caller_of, organization_of, requires
+from talkmeter.api.auth.scopes import BILLING_MANAGE
 from talkmeter.api.openapi import documented
 from talkmeter.api.parameters import BY, FILTER, FORMAT, KIND_OF_EXPORT, OF, ORDER, WINDOW, query_of, read_parameters
 from talkmeter.api.problems import AnyRequest
-from talkmeter.api.scopes import BILLING_MANAGE
 from talkmeter.api.service import Service
-from talkmeter.ledger.engine import Connection
+from talkmeter.db.engine import Connection
 from talkmeter.period import present
 from talkmeter.usage.export import file_name, read_export, write_export
-from talkmeter.usage.tabular import MEDIA_TYPES, AfterPart
+from talkmeter.usage.formats import MEDIA_TYPES, AfterPart
 
 _ALL = (OF, FORMAT, *WINDOW, KIND_OF_EXPORT, *FILTER, BY, ORDER)
 _PARAMETERS = {

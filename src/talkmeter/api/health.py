@@ -9,9 +9,9 @@ from talkmeter import metrics
 from talkmeter.api.openapi import documented
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.service import Service
+from talkmeter.db.engine import Connection
+from talkmeter.db.migrate import is_current
 from talkmeter.errors import Forbidden, Unavailable
-from talkmeter.ledger.engine import Connection
-from talkmeter.ledger.migrate import is_current
 
 
 @get("/health/live", summary="Is the process alive")

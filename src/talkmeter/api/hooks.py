@@ -13,16 +13,16 @@ from litestar.openapi import ResponseSpec
 from litestar.params import PathParameter
 
 from talkmeter import clock
+from talkmeter.accounts.connectors import Connector, SecretBox, find_connector
 from talkmeter.api.body import read_body
 from talkmeter.api.openapi import documented
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.service import Service
+from talkmeter.db.engine import Connection
 from talkmeter.errors import NotAuthenticated, NotFound, UnsupportedMediaType
-from talkmeter.ingest.connectors.intake import work_of
-from talkmeter.ingest.connectors.provider import Ignored, Message, NotProved, Provider
+from talkmeter.ingest.connectors.provider import Ignored, Message, NotVerified, Provider
 from talkmeter.ingest.connectors.registry import PROVIDERS
-from talkmeter.ledger.connectors import Connector, SecretBox, find_connector
-from talkmeter.ledger.engine import Connection
+from talkmeter.ingest.connectors.to_batch import to_batch
 from talkmeter.settings import public_url
 
 HOOKS_PATH: Final = "/metering/hooks"
@@ -51,8 +51,8 @@ async def post_hook(
         body = await read_body(request, service.settings, hold)
         message = _message(request, service, body)
         try:
-            stack.prove(message, SecretBox(service.settings.secret_key).unlock(connector))
-        except NotProved as error:
+            stack.verify(message, SecretBox(service.settings.secret_key).unlock(connector))
+        except NotVerified as error:
             service.outcomes.note(connector.id, "rejected")
             await service.outcomes.flush(service.change)
             raise NotAuthenticated(f"This message is not proved to come from {provider}: {error}") from None
@@ -92,7 +92,7 @@ def _message(request: AnyRequest, service: Service, body: bytes) -> Message:
 
 
 async def _take(service: Service, connector: Connector, stack: Provider, message: Message) -> None:
-    work = await service.decode(lambda: work_of(connector, stack, message))
+    work = await service.decode(lambda: to_batch(connector, stack, message))
     if isinstance(work, Ignored):
         service.outcomes.note_ignored(connector.id, work.type)
         return

@@ -22,18 +22,18 @@ from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from talkmeter import __version__
 from talkmeter.api.problems import Connected, problems_documented
 from talkmeter.ingest.cloudevents import EVENT_TYPES
-from talkmeter.ingest.fields import LONGEST_DURATION_SEC, LONGEST_ID_BYTES, LONGEST_SOURCE_BYTES
+from talkmeter.ingest.fields import MAX_DURATION_SEC, MAX_ID_BYTES, MAX_SOURCE_BYTES
 from talkmeter.ingest.requests import BATCH, PLAIN, STRUCTURED
 
 _NULL: Final = OpenAPIType.NULL
 
 
-def _text(description: str, longest: int = LONGEST_ID_BYTES) -> Schema:
+def _text(description: str, longest: int = MAX_ID_BYTES) -> Schema:
     return Schema(type=OpenAPIType.STRING, min_length=1, max_length=longest, description=description)
 
 
 def _optional_text(description: str) -> Schema:
-    return Schema(type=[OpenAPIType.STRING, _NULL], max_length=LONGEST_ID_BYTES, description=description)
+    return Schema(type=[OpenAPIType.STRING, _NULL], max_length=MAX_ID_BYTES, description=description)
 
 
 def _instant(description: str) -> Schema:
@@ -42,7 +42,7 @@ def _instant(description: str) -> Schema:
 
 _DATA: Final = Schema(
     type=OpenAPIType.OBJECT,
-    description="The record's whole current state; which fields are required depends on the type (docs/reference/http-api.md).",
+    description="The record's whole current state; the required fields depend on the type.",
     required=["id"],
     properties={
         "organization_id": _optional_text("Whose record it is; may be absent with an organization key."),
@@ -52,7 +52,7 @@ _DATA: Final = Schema(
         "status": Schema(type=OpenAPIType.STRING, description="A conversation's or a run's status."),
         "created_at": _instant("When it began."),
         "duration": Schema(
-            type=[OpenAPIType.NUMBER, _NULL], minimum=0, maximum=LONGEST_DURATION_SEC, description="Seconds."
+            type=[OpenAPIType.NUMBER, _NULL], minimum=0, maximum=MAX_DURATION_SEC, description="Seconds."
         ),
         "modality": Schema(type=[OpenAPIType.STRING, _NULL], enum=["voice", "chat", None]),
         "agent_id": _optional_text("The agent."),
@@ -71,7 +71,7 @@ _EVENT: Final = Schema(
     properties={
         "specversion": Schema(type=OpenAPIType.STRING, enum=["1.0"]),
         "id": _text("The event's id, unique within its source."),
-        "source": _text("Who says so.", LONGEST_SOURCE_BYTES),
+        "source": _text("Who says so.", MAX_SOURCE_BYTES),
         "type": Schema(type=OpenAPIType.STRING, enum=sorted(EVENT_TYPES)),
         "time": _instant("When the record came into this state; of two states the later wins."),
         "sequence": Schema(type=[OpenAPIType.STRING, OpenAPIType.INTEGER, _NULL], description="Decides equal times."),

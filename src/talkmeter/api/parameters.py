@@ -7,19 +7,19 @@ from typing import Final, NamedTuple
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Parameter, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
-from talkmeter.api.auth import NOT_UTF8, ORGANIZATION_HEADER, ORGANIZATION_PARAMETER
+from talkmeter.api.auth.callers import NOT_UTF8, ORGANIZATION_HEADER, ORGANIZATION_PARAMETER
 from talkmeter.api.openapi import QueryOperation
 from talkmeter.api.problems import AnyRequest
 from talkmeter.errors import Unprocessable, shown
 from talkmeter.ingest.fields import CONTROL
 from talkmeter.records import INVENTORY_KINDS
-from talkmeter.usage.breakdown import INTERVALS, MOST_ROWS, ORDERS, ROWS
+from talkmeter.usage.breakdown import INTERVALS, MAX_ROWS, ORDERS, ROWS
 from talkmeter.usage.compare import MODES
 from talkmeter.usage.dimensions import DIMENSIONS
 from talkmeter.usage.export import OF as EXPORTED
-from talkmeter.usage.questions import FILTERS, RECORD_KINDS, VALUES
-from talkmeter.usage.records import MOST_RECORDS, RECORDS
-from talkmeter.usage.tabular import FORMATS
+from talkmeter.usage.formats import FORMATS
+from talkmeter.usage.parameters import FILTERS, RECORD_KINDS, VALUES
+from talkmeter.usage.records import MAX_RECORDS, RECORDS
 
 
 class Described(NamedTuple):
@@ -46,7 +46,7 @@ BY: Final = Described("by", "What to split by.", DIMENSIONS, required=True)
 ORDER: Final = Described("order", "The figure that rows are in order of, and share in.", ORDERS)
 SPLIT: Final = (
     ORDER,
-    Described("limit", "Most rows; all that is not among them is in `others`.", whole=(1, MOST_ROWS, ROWS)),
+    Described("limit", "Most rows; all that is not among them is in `others`.", whole=(1, MAX_ROWS, ROWS)),
     Described("interval", "Gives each row a series.", INTERVALS),
     COMPARE,
 )
@@ -69,7 +69,7 @@ FILTER: Final = (
 OF: Final = Described("of", "What to export.", EXPORTED, required=True)
 FORMAT: Final = Described("format", "How it is written; default csv.", FORMATS)
 KIND_OF_EXPORT: Final = Described("kind", "Which records; default conversation.", RECORD_KINDS)
-LIMIT: Final = Described("limit", "Most rows of a page.", whole=(1, MOST_RECORDS, RECORDS))
+LIMIT: Final = Described("limit", "Most rows of a page.", whole=(1, MAX_RECORDS, RECORDS))
 CURSOR: Final = Described("cursor", "`next_cursor` of the page before.")
 ITEMS: Final = (
     Described("kind", "Which inventory.", INVENTORY_KINDS, required=True),

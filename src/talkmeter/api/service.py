@@ -9,17 +9,17 @@ from functools import partial
 from typing import TypeVar
 
 from talkmeter import metrics
-from talkmeter.api.answers import Answers
-from talkmeter.api.exports import Exports
-from talkmeter.api.outcomes import Outcomes
+from talkmeter.api.answer_cache import Answers
+from talkmeter.api.connector_health import OutcomeBuffer
+from talkmeter.api.export_files import Exports
 from talkmeter.api.readers import Readers
+from talkmeter.backpressure import answering
+from talkmeter.db.autocommit import AutocommitConnections
+from talkmeter.db.engine import Connection, open_engine, reading, writing
+from talkmeter.db.migrate import database_id
 from talkmeter.errors import Unavailable
-from talkmeter.ledger.engine import Connection, open_engine, reading, writing
 from talkmeter.ledger.history import make_pruner
-from talkmeter.ledger.migrate import database_id
-from talkmeter.ledger.peeks import Peeks
 from talkmeter.ledger.writer import Writer
-from talkmeter.precedence import answering
 from talkmeter.settings import Settings
 
 Answer = TypeVar("Answer")
@@ -33,10 +33,10 @@ class Service:
         self.settings = settings
         self.engine = open_engine(settings.database_url, settings.reader_threads + 4)
         self.exports = Exports(self.engine, settings.export_bytes)
-        self._peeks = Peeks(self.engine)
+        self._peeks = AutocommitConnections(self.engine)
         self.answers = Answers(self.engine, self._peeks, settings.answer_bytes)
         self.intake = Intake(settings.queue_bytes)
-        self.outcomes = Outcomes()
+        self.outcomes = OutcomeBuffer()
         self._readers = Readers(settings.reader_threads)
         self._decoders = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-decoder")
         self._changers = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-changer")

@@ -1,4 +1,4 @@
-"""`/session`: a browser signs in with a one-time link or a pasted credential, asks who it is, and signs out.
+"""`/session` and the caller's scopes: sign in with a one-time link or a pasted credential, read the session, sign out.
 
 What changes a session is refused unless the request comes from the page itself, so that no other site can sign a
 browser in (as somebody else) or out.
@@ -9,24 +9,26 @@ from typing import Annotated, Final
 import msgspec
 import structlog
 from litestar import Response, Router, delete, get, post
+from litestar.types import ASGIApp
 
 from talkmeter import clock
-from talkmeter.api.auth import Authenticator, named_organizations
+from talkmeter.accounts.sessions import LINK_MINUTES, Session, take_link
+from talkmeter.api.auth.callers import Authenticator, caller_of, named_organizations, requires
+from talkmeter.api.auth.grant import Grant
+from talkmeter.api.auth.scopes import expand
 from talkmeter.api.body import read_body
+from talkmeter.api.etag import encoded
 from talkmeter.api.openapi import SignInOperation, documented, json_answer
 from talkmeter.api.problems import AnyRequest
-from talkmeter.api.reach import Reach
-from talkmeter.api.scopes import expand
 from talkmeter.api.service import Service
+from talkmeter.db.engine import Connection
 from talkmeter.errors import BadRequest, Forbidden, NotAuthenticated, Unprocessable, UnsupportedMediaType
 from talkmeter.ingest.requests import PLAIN
-from talkmeter.ledger.engine import Connection
 from talkmeter.ledger.organizations import names_of
-from talkmeter.ledger.sessions import LINK_MINUTES, Session, take_link
 from talkmeter.period import format_instant
 from talkmeter.settings import Settings, public_url
 
-LARGEST_BODY_BYTES: Final = 4_096
+MAX_BODY_BYTES: Final = 4_096
 _HEADERS: Final = {"Cache-Control": "no-store", "Vary": "Cookie"}
 _WHAT_TO_SEND: Final = (
     'Send either {"link": "…"} with the secret of a sign-in link, or a credential in the header Authorization.'
@@ -82,7 +84,7 @@ async def post_session(request: AnyRequest) -> Response[bytes]:
     authorization = request.headers.get("authorization")
     if (link is None) == (authorization is None):
         raise Unprocessable(_WHAT_TO_SEND)
-    reach = await authenticator.bearer_reach(authorization) if link is None else await _reach_of_link(request, link)
+    reach = await authenticator.bearer_grant(authorization) if link is None else await _reach_of_link(request, link)
     if reach.organizations is None:
         raise Forbidden("A sender key sends events and cannot sign in; use an organization key or a personal token.")
     stored = reach.credential_id if reach.stored else None
@@ -108,7 +110,7 @@ async def delete_session(request: AnyRequest) -> Response[bytes]:
 async def _state(request: AnyRequest, session: Session | None, cookie: str | None = None) -> Response[bytes]:
     """The session as the page reads it, as far as its credential still goes."""
     service: Service = request.app.state.service
-    reach = None if session is None else await _authenticator(request).session_reach(session)
+    reach = None if session is None else await _authenticator(request).session_grant(session)
     organizations: list[NamedOrganization] = []
     if reach is not None:
         org_ids = sorted(reach.organizations or ())
@@ -156,7 +158,7 @@ def _refuse_other_sites(request: AnyRequest) -> None:
 async def _read_link(request: AnyRequest) -> str | None:
     """The secret of a link in the body; None where there is no body."""
     service: Service = request.app.state.service
-    settings: Settings = msgspec.structs.replace(service.settings, max_body_bytes=LARGEST_BODY_BYTES)
+    settings: Settings = msgspec.structs.replace(service.settings, max_body_bytes=MAX_BODY_BYTES)
     body = await read_body(request, settings, lambda _size: None)
     if not body:
         return None
@@ -170,7 +172,7 @@ async def _read_link(request: AnyRequest) -> str | None:
         raise BadRequest(f"The body is not JSON. {_WHAT_TO_SEND}") from None
 
 
-async def _reach_of_link(request: AnyRequest, secret: str) -> Reach:
+async def _reach_of_link(request: AnyRequest, secret: str) -> Grant:
     """Use a link up; what it was made for."""
     service: Service = request.app.state.service
     link = await service.change(lambda database: take_link(database, secret, clock.now()))
@@ -179,7 +181,7 @@ async def _reach_of_link(request: AnyRequest, secret: str) -> Reach:
             f"This sign-in link is not valid: a link works once, within {LINK_MINUTES} minutes. "
             "'talkmeter link --org ORG_ID' makes another."
         )
-    return Reach("link", {link.org_id: expand(link.role, ())}, link.org_id, stored=False)
+    return Grant("link", {link.org_id: expand(link.role, ())}, link.org_id, stored=False)
 
 
 def _authenticator(request: AnyRequest) -> Authenticator:
@@ -187,4 +189,16 @@ def _authenticator(request: AnyRequest) -> Authenticator:
     return authenticator
 
 
+@get(
+    "/admin/members/me/scopes",
+    before_request=requires(None),
+    responses={200: json_answer(list[str], "Concrete scope names, sorted."), **documented(401, 403, 422)},
+    summary="The caller's scopes",
+)
+async def get_my_scopes(request: AnyRequest) -> ASGIApp:
+    """Return the caller's scopes in the organization of the request: concrete names, never a pattern."""
+    return encoded(msgspec.json.encode(sorted(caller_of(request).scopes)))
+
+
 session_router = Router(path="/", route_handlers=[get_session, post_session, delete_session], tags=["Session"])
+scopes_router = Router(path="/", route_handlers=[get_my_scopes], tags=["Usage"], security=[{"bearer": []}])

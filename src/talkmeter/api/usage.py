@@ -12,8 +12,9 @@ from litestar.params import PathParameter
 from litestar.types import ASGIApp
 
 from talkmeter import clock
-from talkmeter.api.answers import Question
-from talkmeter.api.auth import caller_of, organization_of, requires
+from talkmeter.api.answer_cache import Question
+from talkmeter.api.auth.callers import caller_of, organization_of, requires
+from talkmeter.api.auth.scopes import BILLING_MANAGE
 from talkmeter.api.etag import encoded, make_etag, unchanged
 from talkmeter.api.headers import values_of
 from talkmeter.api.openapi import documented, json_answer
@@ -31,11 +32,10 @@ from talkmeter.api.parameters import (
     read_parameters,
 )
 from talkmeter.api.problems import AnyRequest
-from talkmeter.api.scopes import BILLING_MANAGE
 from talkmeter.api.service import Service
+from talkmeter.db.engine import Connection
 from talkmeter.errors import NotFound, shown
 from talkmeter.ingest.fields import FieldError, read_id
-from talkmeter.ledger.engine import Connection
 from talkmeter.period import Present, present, read_window
 from talkmeter.records import RecordKey
 from talkmeter.usage.breakdown import Breakdown, read_breakdown
@@ -43,7 +43,7 @@ from talkmeter.usage.compare import compared_windows
 from talkmeter.usage.connectors import Connectors, read_connectors
 from talkmeter.usage.history import History, read_history
 from talkmeter.usage.inventory import Items, read_items
-from talkmeter.usage.questions import (
+from talkmeter.usage.parameters import (
     cut_to_day,
     read_filter,
     read_item_filter,

@@ -12,9 +12,9 @@ from talkmeter.errors import Refused
 def backup(file: Path) -> None:
     """Write the ledger into FILE as it is at this moment; a server may run meanwhile."""
     from talkmeter.cli.database import opened
-    from talkmeter.ledger.engine import open_engine
-    from talkmeter.ledger.moving import own_identity
-    from talkmeter.ledger.sqlite import file_url, write_copy
+    from talkmeter.db.engine import open_engine
+    from talkmeter.db.sqlite import file_url, write_copy
+    from talkmeter.ledger.copy import own_identity
 
     if file.exists():
         raise Refused(f"{file} is there already; name a file that is not.")

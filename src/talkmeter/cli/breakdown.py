@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from talkmeter.cli.asking import (
+from talkmeter.cli.query import (
     COMPARE,
     SPLIT,
     WINDOW,
@@ -53,7 +53,7 @@ _MEASURES: Final = {
 def breakdown(org_id: str, as_json: bool, **given: str | None) -> None:
     """Show an organization's usage split by one dimension, the greatest first, and what all of it comes to."""
     from talkmeter.usage.breakdown import read_breakdown
-    from talkmeter.usage.questions import read_split
+    from talkmeter.usage.parameters import read_split
     from talkmeter.usage.summary import read_summary
 
     parameters = parameters_of(given)

@@ -10,8 +10,8 @@ from talkmeter.errors import Refused
 from talkmeter.settings import load_settings, public_url
 
 if TYPE_CHECKING:
-    from talkmeter.ledger.connectors import Connector
-    from talkmeter.ledger.engine import Engine
+    from talkmeter.accounts.connectors import Connector
+    from talkmeter.db.engine import Engine
 
 SecretOption = click.option(
     "--secret-env",
@@ -32,11 +32,11 @@ def connectors() -> None:
 @SecretOption
 def add(org: str, provider: str, secret_env: str) -> None:
     """Make a connector; the address to give to the stack is printed, alone on stdout."""
+    from talkmeter.accounts.connectors import SecretBox, add_connector
     from talkmeter.api.hooks import HOOKS_PATH
     from talkmeter.cli.database import opened, require_organization
+    from talkmeter.db.engine import writing
     from talkmeter.ingest.connectors.registry import PROVIDERS
-    from talkmeter.ledger.connectors import SecretBox, add_connector
-    from talkmeter.ledger.engine import writing
 
     if provider not in PROVIDERS:
         raise Refused(f"There is no provider '{provider}'; there are: {', '.join(PROVIDERS)}.")
@@ -52,9 +52,9 @@ def add(org: str, provider: str, secret_env: str) -> None:
 @connectors.command("list")
 def list_() -> None:
     """A line for each connector: id, provider, organization, and whether it is used. Never a secret."""
+    from talkmeter.accounts.connectors import list_connectors
     from talkmeter.cli.database import opened
-    from talkmeter.ledger.connectors import list_connectors
-    from talkmeter.ledger.engine import reading
+    from talkmeter.db.engine import reading
 
     with opened() as engine, reading(engine) as connection:
         for one in list_connectors(connection):
@@ -68,8 +68,8 @@ def show(connector_id: str) -> None:
     """The address of a connector, what became of its messages on each of the last 7 days, and whether it is silent."""
     from talkmeter.api.hooks import HOOKS_PATH
     from talkmeter.cli.database import opened
-    from talkmeter.ledger.connectors import read_tallies
-    from talkmeter.ledger.engine import reading
+    from talkmeter.db.engine import reading
+    from talkmeter.ledger.connector_outcomes import read_daily_outcomes
     from talkmeter.period import day_of, format_day, format_instant
     from talkmeter.usage.connectors import DAYS, read_connectors
 
@@ -77,7 +77,7 @@ def show(connector_id: str) -> None:
     with opened(settings) as engine:
         one = require_connector(engine, connector_id)
         with reading(engine) as connection:
-            tallies = read_tallies(connection, one.id, day_of(now) - DAYS + 1)
+            tallies = read_daily_outcomes(connection, one.id, day_of(now) - DAYS + 1)
             all_of_organization = read_connectors(connection, one.org_id, now).connectors
     [health] = (health for health in all_of_organization if health.id == one.id)
     click.echo(f"{public_url(settings)}{HOOKS_PATH}/{one.provider}/{one.id}")
@@ -97,9 +97,9 @@ def show(connector_id: str) -> None:
 @click.argument("connector_id")
 def disable(connector_id: str) -> None:
     """Let a connector take no more messages; what it brought stays."""
+    from talkmeter.accounts.connectors import disable_connector
     from talkmeter.cli.database import opened
-    from talkmeter.ledger.connectors import disable_connector
-    from talkmeter.ledger.engine import writing
+    from talkmeter.db.engine import writing
 
     with opened() as engine:
         one = require_connector(engine, connector_id)
@@ -113,9 +113,9 @@ def disable(connector_id: str) -> None:
 @SecretOption
 def rotate(connector_id: str, secret_env: str) -> None:
     """Give a connector a new secret; the one before it stays valid until the next rotation."""
+    from talkmeter.accounts.connectors import SecretBox, keep_secrets
     from talkmeter.cli.database import opened
-    from talkmeter.ledger.connectors import SecretBox, keep_secrets
-    from talkmeter.ledger.engine import writing
+    from talkmeter.db.engine import writing
 
     settings = load_settings()
     box, secret = SecretBox(settings.secret_key), _secret(secret_env)
@@ -133,9 +133,9 @@ def rotate(connector_id: str, secret_env: str) -> None:
 @click.argument("connector_id")
 def test(connector_id: str) -> None:
     """Send a signed message that is not counted to a connector's public address, and say what came of it."""
+    from talkmeter.accounts.connectors import SecretBox
+    from talkmeter.cli.connector_check import try_connector
     from talkmeter.cli.database import opened
-    from talkmeter.cli.reaching import try_connector
-    from talkmeter.ledger.connectors import SecretBox
 
     settings = load_settings()
     with opened(settings) as engine:
@@ -150,9 +150,9 @@ def test(connector_id: str) -> None:
 def prefer(side: str, org: str) -> None:
     """Where an agent stack and a carrier tell of one call: which of them is counted (agent, unless said otherwise)."""
     from talkmeter.cli.database import opened, require_organization
-    from talkmeter.ledger.arrivals import SIDES
-    from talkmeter.ledger.engine import writing
-    from talkmeter.ledger.links import prefer_side
+    from talkmeter.db.engine import writing
+    from talkmeter.ledger.batch import SIDES
+    from talkmeter.ledger.call_links import prefer_side
     from talkmeter.ledger.verify import link_anew
 
     with opened() as engine:
@@ -172,8 +172,8 @@ def _secret(variable: str) -> str:
 
 def require_connector(engine: "Engine", connector_id: str) -> "Connector":
     """The connector of an id. Refused where there is none."""
-    from talkmeter.ledger.connectors import find_connector
-    from talkmeter.ledger.engine import reading
+    from talkmeter.accounts.connectors import find_connector
+    from talkmeter.db.engine import reading
 
     with reading(engine) as connection:
         found = find_connector(connection, connector_id)

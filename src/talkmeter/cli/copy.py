@@ -8,7 +8,7 @@ from talkmeter import clock
 from talkmeter.errors import Refused
 
 if TYPE_CHECKING:
-    from talkmeter.ledger.engine import Engine
+    from talkmeter.db.engine import Engine
     from talkmeter.period import Window
 
 
@@ -23,30 +23,30 @@ def copy(source_url: str, target_url: str) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from talkmeter.cli.database import opened
-    from talkmeter.ledger import moving
+    from talkmeter.ledger import copy
     from talkmeter.settings import load_settings
 
     with (
         opened(load_settings(database_url=source_url)) as source,
         opened(load_settings(database_url=target_url)) as target,
     ):
-        before = moving.read_revisions(source)
-        counts = moving.count_rows(source)
-        moving.begin_copy(source, target, before)
+        before = copy.read_revisions(source)
+        counts = copy.count_rows(source)
+        copy.begin_copy(source, target, before)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True)) as progress:
             tasks = {name: progress.add_task(name, total=number) for name, number in counts.items() if number}
-            for step in moving.copy_rows(source, target):
+            for step in copy.copy_rows(source, target):
                 if step.table in tasks:
                     progress.update(tasks[step.table], completed=step.rows)
-        if moving.read_revisions(source) != before or moving.count_rows(source) != counts:
+        if copy.read_revisions(source) != before or copy.count_rows(source) != counts:
             raise Refused(
                 "The ledger was written to while it was copied: stop all servers and senders, and copy again "
                 "into an empty database."
             )
-        _compare_counts(counts, moving.count_rows(target))
+        _compare_counts(counts, copy.count_rows(target))
         months = _compare_summaries(source, target, sorted(before))
-        moving.finish_copy(target)
+        copy.finish_copy(target)
     rows = sum(counts.values())
     click.echo(f"{rows:,} rows copied; the summaries of {len(before):,} organizations in {months:,} months are equal.")
 
@@ -62,7 +62,7 @@ def _compare_counts(source: dict[str, int], target: dict[str, int]) -> None:
 
 def _compare_summaries(source: "Engine", target: "Engine", org_ids: list[str]) -> int:
     """Every organization's summary of every month, on both sides; how many there were."""
-    from talkmeter.ledger.engine import reading
+    from talkmeter.db.engine import reading
     from talkmeter.period import format_instant, present
     from talkmeter.usage.revision import Revision
     from talkmeter.usage.summary import read_summary
@@ -83,7 +83,7 @@ def _compare_summaries(source: "Engine", target: "Engine", org_ids: list[str]) -
 
 def _months(engine: "Engine", org_id: str) -> "list[Window]":
     """Every month in which the organization used anything; the present one where it never did."""
-    from talkmeter.ledger.engine import reading
+    from talkmeter.db.engine import reading
     from talkmeter.period import MICROSECONDS_PER_DAY, month_to_date, months_of
     from talkmeter.usage.days import read_usage
 

@@ -7,9 +7,9 @@ there by `talkmeter migrate` alone, so that a program that serves needs no right
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from talkmeter.db.engine import Engine, migrates_itself, open_engine, reading
+from talkmeter.db.migrate import migrate, require_current
 from talkmeter.errors import Refused, shown
-from talkmeter.ledger.engine import Engine, migrates_itself, open_engine, reading
-from talkmeter.ledger.migrate import migrate, require_current
 from talkmeter.ledger.organizations import organization_exists
 from talkmeter.settings import Settings, load_settings
 

@@ -12,7 +12,7 @@ from talkmeter.errors import Refused
 from talkmeter.settings import SETTINGS, Settings, load_settings, public_url
 
 if TYPE_CHECKING:
-    from talkmeter.ledger.engine import Engine
+    from talkmeter.db.engine import Engine
     from talkmeter.ledger.writer import Writer
 
 DATABASE_URL = "sqlite:///talkmeter-demo.db"
@@ -97,8 +97,8 @@ def _send_days(writer: "Writer", days: range, until: int) -> Iterator[int]:
 
 def _first_missing_day(engine: "Engine", today: int) -> int:
     """A year ago at first; then the day before the newest day with usage, which may hold calls that were live."""
+    from talkmeter.db.engine import reading
     from talkmeter.demo import ORGANIZATION_ID
-    from talkmeter.ledger.engine import reading
     from talkmeter.period import MICROSECONDS_PER_DAY, Window
     from talkmeter.usage.days import read_usage
 
@@ -110,8 +110,8 @@ def _first_missing_day(engine: "Engine", today: int) -> int:
 
 
 def _refuse_other_organizations(engine: "Engine") -> None:
+    from talkmeter.db.engine import reading
     from talkmeter.demo import ORGANIZATION_ID
-    from talkmeter.ledger.engine import reading
     from talkmeter.ledger.organizations import list_organizations
 
     with reading(engine) as connection:
@@ -125,9 +125,9 @@ def _refuse_other_organizations(engine: "Engine") -> None:
 
 def _new_key(engine: "Engine") -> str:
     """A key of the demo's organization, made anew at each start; the one of the start before is deleted."""
+    from talkmeter.accounts.credentials import CredentialKind, delete_named, issue
+    from talkmeter.db.engine import writing
     from talkmeter.demo import ORGANIZATION_ID, ORGANIZATION_NAME
-    from talkmeter.ledger.credentials import CredentialKind, delete_named, issue
-    from talkmeter.ledger.engine import writing
     from talkmeter.ledger.organizations import add_organization
     from talkmeter.period import MICROSECONDS_PER_DAY
 
@@ -150,8 +150,8 @@ def _new_key(engine: "Engine") -> str:
 
 
 def _print_welcome(settings: Settings, link: str, key: str) -> None:
+    from talkmeter.accounts.sessions import LINK_MINUTES
     from talkmeter.demo import ORGANIZATION_ID
-    from talkmeter.ledger.sessions import LINK_MINUTES
     from talkmeter.period import format_day, month_to_date
 
     url = public_url(settings)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 import click
 from msgspec.structs import asdict
 
-from talkmeter.cli.ingest import progress_of, rows_of
+from talkmeter.cli.progress import progress_of, rows_of
 from talkmeter.cli.rejected import FIRST_TOLD
 from talkmeter.ingest.cloudevents import Sender
 from talkmeter.ingest.files import read_batches
 from talkmeter.ingest.mapped import read_mapped
 from talkmeter.ingest.tables import row_name
-from talkmeter.ledger.arrivals import Rejection
+from talkmeter.ledger.batch import Rejection
 from talkmeter.period import format_instant
 from talkmeter.records import State
 

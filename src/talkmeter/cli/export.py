@@ -11,7 +11,7 @@ from typing import IO, Final
 
 import click
 
-from talkmeter.cli.asking import FILTER, SPLIT, WINDOW, asking, option_of, options, parameters_of
+from talkmeter.cli.query import FILTER, SPLIT, WINDOW, asking, option_of, options, parameters_of
 from talkmeter.errors import Refused
 
 _OF: Final = {

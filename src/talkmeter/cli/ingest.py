@@ -3,12 +3,12 @@
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from talkmeter.cli.progress import progress_of, rows_of
 from talkmeter.errors import Refused
 from talkmeter.settings import load_settings
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from talkmeter.cli.rejected import RejectedRows
     from talkmeter.ingest.files import Batch
     from talkmeter.ingest.mapping import Map
-    from talkmeter.ledger.arrivals import Written
+    from talkmeter.ledger.batch import BatchResult
     from talkmeter.ledger.writer import Writer
 
 BATCHES_IN_FLIGHT: Final = 2
@@ -81,7 +81,7 @@ class Tally:
         """Nothing yet."""
         self.accepted = self.duplicate = self.conflicting = self.stale = self.quarantined = 0
 
-    def add(self, parts: "list[Written]") -> None:
+    def add(self, parts: "list[BatchResult]") -> None:
         """Count what one batch came to."""
         for part in parts:
             self.accepted += part.accepted
@@ -137,11 +137,6 @@ def _ingest_tables(files: tuple[Path, ...], map_: "Map", rejected: "RejectedRows
     _point_to_quarantine(tally)
 
 
-def rows_of(number: int) -> str:
-    """A number of rows in words."""
-    return f"{number:,} {'row' if number == 1 else 'rows'}"
-
-
 def _point_to_quarantine(tally: Tally) -> None:
     if tally.quarantined:
         click.echo("'talkmeter quarantine list' shows what could not be understood.", err=True)
@@ -174,7 +169,7 @@ def _write_batches(
     from talkmeter.ingest.requests import group_by_organization
 
     sender = Sender("command line", None)
-    in_flight: deque[tuple[Future[list[Written]], int]] = deque()
+    in_flight: deque[tuple[Future[list[BatchResult]], int]] = deque()
     with progress_of(files) as (begin, advance):
 
         def finish_oldest() -> None:
@@ -190,18 +185,3 @@ def _write_batches(
                 in_flight.append((writer.submit(group_by_organization(batch.arrivals, sender)), batch.size))
         while in_flight:
             finish_oldest()
-
-
-@contextmanager
-def progress_of(files: tuple[Path, ...]) -> Iterator[tuple[Callable[[Path], None], Callable[[int], None]]]:
-    """A bar on stderr over the bytes of all files: call the first when a file begins, the second as bytes are done."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("ingest", total=sum(path.stat().st_size for path in files))
-        yield (
-            lambda path: progress.update(task, description=path.name),
-            lambda size: progress.advance(task, size),
-        )

@@ -6,9 +6,9 @@ from talkmeter import clock
 from talkmeter.errors import Refused
 from talkmeter.period import MICROSECONDS_PER_DAY
 
-MOST_DAYS = 36_500
+MAX_DAYS = 36_500
 Expires = click.option(
-    "--expires", type=click.IntRange(1, MOST_DAYS), metavar="DAYS", help="Days until it expires; default: never."
+    "--expires", type=click.IntRange(1, MAX_DAYS), metavar="DAYS", help="Days until it expires; default: never."
 )
 
 
@@ -33,10 +33,10 @@ def add(
     expires: int | None,
 ) -> None:
     """Make a key; its secret is printed this once, alone on stdout."""
-    from talkmeter.api.scopes import EVENTS_WRITE, SCOPES
+    from talkmeter.accounts.credentials import CredentialKind, issue
+    from talkmeter.api.auth.scopes import EVENTS_WRITE, SCOPES
     from talkmeter.cli.database import opened, require_organization
-    from talkmeter.ledger.credentials import CredentialKind, issue
-    from talkmeter.ledger.engine import writing
+    from talkmeter.db.engine import writing
 
     if sender == (org is not None):
         raise Refused("Give either --org ORG_ID or --sender.")
@@ -68,7 +68,7 @@ def add(
 @keys.command("list")
 def list_() -> None:
     """List organization and sender keys; never their secrets."""
-    from talkmeter.ledger.credentials import CredentialKind
+    from talkmeter.accounts.credentials import CredentialKind
 
     print_credentials("ak_", {CredentialKind.ORGANIZATION.value, CredentialKind.SENDER.value})
 
@@ -87,9 +87,9 @@ def expiry(days: int | None) -> int | None:
 
 def print_credentials(prefix: str, kinds: set[str]) -> None:
     """A line for each credential of the kinds: id, whose, what it may, until when."""
+    from talkmeter.accounts.credentials import grants_of, list_credentials
     from talkmeter.cli.database import opened
-    from talkmeter.ledger.credentials import grants_of, list_credentials
-    from talkmeter.ledger.engine import reading
+    from talkmeter.db.engine import reading
     from talkmeter.period import format_instant
 
     with opened() as engine, reading(engine) as connection:
@@ -110,9 +110,9 @@ def print_credentials(prefix: str, kinds: set[str]) -> None:
 
 def revoke_credential(prefix: str, given: str) -> None:
     """Revoke by id; the id may be given with its prefix, or as the whole token."""
+    from talkmeter.accounts.credentials import revoke as revoke_stored
     from talkmeter.cli.database import opened
-    from talkmeter.ledger.credentials import revoke as revoke_stored
-    from talkmeter.ledger.engine import writing
+    from talkmeter.db.engine import writing
 
     credential_id = given.removeprefix(prefix).partition(".")[0]
     with opened() as engine, writing(engine) as connection:

@@ -8,7 +8,7 @@ from talkmeter import clock
 from talkmeter.settings import load_settings, public_url
 
 if TYPE_CHECKING:
-    from talkmeter.ledger.engine import Engine
+    from talkmeter.db.engine import Engine
 
 
 @click.command()
@@ -33,8 +33,8 @@ def link(org_id: str, role: str) -> None:
 
 def new_link(engine: "Engine", url: str, org_id: str, role: str) -> str:
     """Return a new sign-in link to the page; the secret follows the `#`, which a browser never sends to a server."""
-    from talkmeter.ledger.engine import writing
-    from talkmeter.ledger.sessions import make_link
+    from talkmeter.accounts.sessions import make_link
+    from talkmeter.db.engine import writing
 
     with writing(engine) as connection:
         secret = make_link(connection, org_id, role, clock.now())

@@ -8,9 +8,9 @@ from talkmeter.settings import load_settings
 @click.command()
 def migrate() -> None:
     """Bring the database to this version (a SQLite file is also migrated by whatever opens it)."""
-    from talkmeter.ledger.engine import open_engine
-    from talkmeter.ledger.migrate import NEWEST
-    from talkmeter.ledger.migrate import migrate as bring_up
+    from talkmeter.db.engine import open_engine
+    from talkmeter.db.migrate import NEWEST
+    from talkmeter.db.migrate import migrate as bring_up
 
     engine = open_engine(load_settings().database_url)
     changed = bring_up(engine)

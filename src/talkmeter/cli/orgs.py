@@ -16,9 +16,9 @@ def orgs() -> None:
 def add(org_id: str, name: str | None) -> None:
     """Add an organization, or give an existing one another name."""
     from talkmeter.cli.database import opened
+    from talkmeter.db.engine import writing
     from talkmeter.errors import Refused
     from talkmeter.ingest.fields import FieldError, read_id, read_name
-    from talkmeter.ledger.engine import writing
     from talkmeter.ledger.organizations import add_organization
 
     try:
@@ -34,7 +34,7 @@ def add(org_id: str, name: str | None) -> None:
 def list_() -> None:
     """List all organizations."""
     from talkmeter.cli.database import opened
-    from talkmeter.ledger.engine import reading
+    from talkmeter.db.engine import reading
     from talkmeter.ledger.organizations import list_organizations
 
     with opened() as engine, reading(engine) as connection:

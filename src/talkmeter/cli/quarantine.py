@@ -7,10 +7,10 @@ import click
 from talkmeter.errors import Refused
 
 if TYPE_CHECKING:
-    from talkmeter.ledger.engine import Engine
+    from talkmeter.db.engine import Engine
     from talkmeter.ledger.quarantine import QuarantinedEvent
 
-MOST_LISTED = 10_000
+MAX_LISTED = 10_000
 
 
 @click.group()
@@ -54,9 +54,9 @@ def show(event_id: str) -> None:
 def replay(event_ids: tuple[str, ...]) -> None:
     """Send quarantined events (default: all) through the normal path again, each under its own organization."""
     from talkmeter.cli.database import opened
+    from talkmeter.db.engine import writing
     from talkmeter.ingest.cloudevents import Sender, read_event
-    from talkmeter.ledger.arrivals import Rejection, Work
-    from talkmeter.ledger.engine import writing
+    from talkmeter.ledger.batch import OrgBatch, Rejection
     from talkmeter.ledger.quarantine import drop_quarantined
     from talkmeter.ledger.writer import Writer
     from talkmeter.settings import load_settings
@@ -78,7 +78,7 @@ def replay(event_ids: tuple[str, ...]) -> None:
                     )
                     click.echo(f"{one.id}\tstays: {why}")
                     continue
-                [written] = writer.submit({one.org_id: Work(one.credential_id, [(0, arrival)])}).result()
+                [written] = writer.submit({one.org_id: OrgBatch(one.credential_id, [(0, arrival)])}).result()
                 if written.quarantined:
                     refused += 1
                     continue
@@ -95,7 +95,7 @@ def replay(event_ids: tuple[str, ...]) -> None:
 def drop(event_ids: tuple[str, ...]) -> None:
     """Remove events from quarantine for good."""
     from talkmeter.cli.database import opened
-    from talkmeter.ledger.engine import writing
+    from talkmeter.db.engine import writing
     from talkmeter.ledger.quarantine import drop_quarantined
 
     with opened() as engine:
@@ -107,7 +107,7 @@ def drop(event_ids: tuple[str, ...]) -> None:
 
 def _org_ids(engine: "Engine") -> list[str]:
     """Every organization, and the empty one, under which a sender's event stands that names none."""
-    from talkmeter.ledger.engine import reading
+    from talkmeter.db.engine import reading
     from talkmeter.ledger.organizations import list_organizations
 
     with reading(engine) as connection:
@@ -115,16 +115,16 @@ def _org_ids(engine: "Engine") -> list[str]:
 
 
 def _all(engine: "Engine", org_id: str | None) -> "list[QuarantinedEvent]":
-    from talkmeter.ledger.engine import reading
+    from talkmeter.db.engine import reading
     from talkmeter.ledger.quarantine import list_quarantine
 
     org_ids = _org_ids(engine) if org_id is None else [org_id]
     with reading(engine) as connection:
-        return list_quarantine(connection, org_ids, MOST_LISTED)
+        return list_quarantine(connection, org_ids, MAX_LISTED)
 
 
 def _chosen(engine: "Engine", event_ids: tuple[str, ...]) -> "list[QuarantinedEvent]":
-    from talkmeter.ledger.engine import reading
+    from talkmeter.db.engine import reading
     from talkmeter.ledger.quarantine import find_quarantined
 
     org_ids = _org_ids(engine)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final, TypedDict, TypeVar, Unpack
 import click
 
 from talkmeter import clock
-from talkmeter.cli.asking import WINDOW, options, parameters_of, print_json, print_table
+from talkmeter.cli.query import WINDOW, options, parameters_of, print_json, print_table
 from talkmeter.errors import Refused
 from talkmeter.settings import load_settings
 
 if TYPE_CHECKING:
-    from talkmeter.ledger.connectors import Connector
-    from talkmeter.ledger.engine import Engine
+    from talkmeter.accounts.connectors import Connector
+    from talkmeter.db.engine import Engine
     from talkmeter.reconcile.api import StackApi
     from talkmeter.reconcile.lists import CallList
     from talkmeter.reconcile.run import Job, Report
@@ -108,7 +108,7 @@ def _reconcile(calls: "CallList", account: str, key_env: str | None, given: Opti
     from talkmeter.cli.connectors import require_connector
     from talkmeter.cli.database import opened
     from talkmeter.ingest.connectors.registry import PROVIDERS
-    from talkmeter.ledger.arrivals import AGENT
+    from talkmeter.ledger.batch import AGENT
     from talkmeter.period import read_window
     from talkmeter.reconcile.api import StackApi
     from talkmeter.reconcile.lists import Question
@@ -135,7 +135,7 @@ def _reconcile(calls: "CallList", account: str, key_env: str | None, given: Opti
 
 def _key(settings: "Settings", connector: "Connector", key_env: str | None) -> str:
     """The key to ask with: of the environment, else the connector's present secret."""
-    from talkmeter.ledger.connectors import SecretBox
+    from talkmeter.accounts.connectors import SecretBox
 
     if key_env is None:
         return SecretBox(settings.secret_key).unlock(connector)[0]

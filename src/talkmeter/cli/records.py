@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from talkmeter.cli.asking import (
+from talkmeter.cli.query import (
     FILTER,
     WINDOW,
     asking,
@@ -45,7 +45,7 @@ def records(org_id: str, record_id: str | None, as_json: bool, **given: str | No
         key = _key_of(record_id, parameters)
         _show_history(org_id, key, as_json=as_json)
         return
-    from talkmeter.usage.questions import cut_to_day, read_filter, read_limit
+    from talkmeter.usage.parameters import cut_to_day, read_filter, read_limit
     from talkmeter.usage.records import CallRecords, read_records
 
     wanted, limit = read_filter(parameters), read_limit(parameters)
@@ -119,7 +119,7 @@ def _key_of(record_id: str, parameters: "Mapping[str, str]") -> "RecordKey":
     """The record of an id. Refused where the id can be none, or what narrows a list is given too."""
     from talkmeter.ingest.fields import FieldError, read_id
     from talkmeter.records import RecordKey
-    from talkmeter.usage.questions import read_record_kind
+    from talkmeter.usage.parameters import read_record_kind
 
     others = [option_of(name) for name in parameters if name != "kind"]
     if others:

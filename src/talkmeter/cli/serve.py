@@ -38,7 +38,7 @@ def serve(**flags: str | None) -> None:
         if (given := flags.get(setting.name)) is not None:
             os.environ[setting.variable] = given
     with metrics_of_all_workers(settings):
-        from talkmeter.api.identity import identity_provider
+        from talkmeter.api.auth.jwt import identity_provider
         from talkmeter.cli.database import opened
 
         identity_provider(settings)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from talkmeter.cli.asking import (
+from talkmeter.cli.query import (
     COMPARE,
     WINDOW,
     asking,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="The API's answer as JSON.")
 def summary(org_id: str, as_json: bool, **given: str | None) -> None:
     """Show an organization's usage summary."""
-    from talkmeter.usage.questions import read_mode
+    from talkmeter.usage.parameters import read_mode
     from talkmeter.usage.summary import read_summary
 
     parameters = parameters_of(given)

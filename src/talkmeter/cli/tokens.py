@@ -26,10 +26,10 @@ def tokens() -> None:
 )
 def add(name: str, orgs: tuple[str, ...], expires: int | None) -> None:
     """Make a token; its secret is printed this once, alone on stdout."""
+    from talkmeter.accounts.credentials import CredentialKind, issue
     from talkmeter.cli.database import opened, require_organization
     from talkmeter.cli.keys import expiry
-    from talkmeter.ledger.credentials import CredentialKind, issue
-    from talkmeter.ledger.engine import writing
+    from talkmeter.db.engine import writing
 
     grants = dict(map(read_grant, orgs))
     with opened() as engine:
@@ -54,8 +54,8 @@ def add(name: str, orgs: tuple[str, ...], expires: int | None) -> None:
 @tokens.command("list")
 def list_() -> None:
     """List personal access tokens; never their secrets."""
+    from talkmeter.accounts.credentials import CredentialKind
     from talkmeter.cli.keys import print_credentials
-    from talkmeter.ledger.credentials import CredentialKind
 
     print_credentials("pat_", {CredentialKind.PERSONAL.value})
 

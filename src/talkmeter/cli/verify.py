@@ -11,7 +11,7 @@ import click
 def verify(org_id: str | None, repair: bool) -> None:
     """Recompute every daily total and every winning state; exit status 1 where one differs."""
     from talkmeter.cli.database import opened, require_organization
-    from talkmeter.ledger.engine import reading
+    from talkmeter.db.engine import reading
     from talkmeter.ledger.organizations import list_organizations
     from talkmeter.ledger.verify import verify_organization
 

@@ -3,12 +3,12 @@
 Importing it loads httpx, msgspec and the standard library, nothing of the server.
 """
 
-from talkmeter.client.answers import Quarantined
-from talkmeter.client.aside import SetAside
 from talkmeter.client.asynchronous import AsyncClient
 from talkmeter.client.errors import BadEvent, SpoolFull, SpoolUnusable, WrongUse
 from talkmeter.client.events import Event, conversation, event, workflow_execution
 from talkmeter.client.limits import Limits
+from talkmeter.client.rejected import SetAside
+from talkmeter.client.responses import Quarantined
 from talkmeter.client.spool import Waiting
 from talkmeter.client.sync import Client
 

@@ -9,7 +9,9 @@ import random
 from collections.abc import Generator
 from typing import Final, NamedTuple
 
-from talkmeter.client.answers import (
+from talkmeter.client.errors import SpoolUnusable
+from talkmeter.client.limits import Limits
+from talkmeter.client.responses import (
     Again,
     Answer,
     Counted,
@@ -20,10 +22,8 @@ from talkmeter.client.answers import (
     Smaller,
     judge_answer,
 )
-from talkmeter.client.errors import SpoolUnusable
-from talkmeter.client.limits import Limits
+from talkmeter.client.send_lock import Turn
 from talkmeter.client.spool import Row, Spool
-from talkmeter.client.turn import Turn
 from talkmeter.clock import monotonic
 from talkmeter.errors import TalkmeterError
 

@@ -10,15 +10,15 @@ from typing import Final, Self
 
 import httpx
 
-from talkmeter.client.answers import Answer, NoAnswer
-from talkmeter.client.aside import SetAside, read_aside
+from talkmeter.client.callbacks import OnQuarantined, report
 from talkmeter.client.delivery import Delivery, Post, Progress, Report, Rest, Step, advance
 from talkmeter.client.errors import WrongUse
 from talkmeter.client.events import Event, encode_event
 from talkmeter.client.limits import Limits
-from talkmeter.client.reports import OnQuarantined, report
+from talkmeter.client.rejected import SetAside, read_aside
+from talkmeter.client.responses import Answer, NoAnswer
+from talkmeter.client.send_lock import Turn
 from talkmeter.client.spool import Waiting, open_spool
-from talkmeter.client.turn import Turn
 from talkmeter.client.wire import Owner, Reading, destination, no_answer
 from talkmeter.clock import monotonic
 

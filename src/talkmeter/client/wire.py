@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 import httpx
 
 from talkmeter import __version__
-from talkmeter.client.answers import LARGEST_ANSWER_BYTES, Answer, NoAnswer
 from talkmeter.client.errors import WrongUse
+from talkmeter.client.responses import MAX_ANSWER_BYTES, Answer, NoAnswer
 from talkmeter.clock import monotonic
 from talkmeter.errors import shown
 
@@ -54,8 +54,8 @@ class Reading:
     def goes_on(self, chunk: bytes) -> bool:
         """Take what arrived; False where the rest is of no use."""
         self._body += chunk
-        if len(self._body) > LARGEST_ANSWER_BYTES:
-            self._broken = f"Its answer is larger than {LARGEST_ANSWER_BYTES} bytes, so it may not be Talkmeter."
+        if len(self._body) > MAX_ANSWER_BYTES:
+            self._broken = f"Its answer is larger than {MAX_ANSWER_BYTES} bytes, so it may not be Talkmeter."
         elif monotonic() > self._until:
             self._broken = f"Its answer did not arrive within {self._timeout_sec} seconds."
         return not self._broken

@@ -13,7 +13,7 @@ import msgspec
 from talkmeter.errors import shown
 from talkmeter.ingest.fields import FieldError
 from talkmeter.ingest.mapping import UNIX_FORMATS, Constant, FieldMap, Map, Unit, content_of, template_pieces, words_of
-from talkmeter.ledger.arrivals import Reason
+from talkmeter.ledger.batch import Reason
 from talkmeter.period import format_instant, microseconds, read_instant
 
 Cells = Sequence[str]

@@ -1,6 +1,6 @@
 """CloudEvents 1.0 into states of records: one undecoded event -> a State, or a Rejection that says why not.
 
-Types and fields are those of docs/reference/http-api.md, in the platform's names; unknown fields are ignored, "" is null.
+Types and fields: docs/reference/http-api.md. Unknown fields are ignored; "" is null.
 """
 
 import re
@@ -12,7 +12,7 @@ import msgspec
 
 from talkmeter.errors import shown
 from talkmeter.ingest.fields import (
-    LONGEST_SOURCE_BYTES,
+    MAX_SOURCE_BYTES,
     FieldError,
     read_duration,
     read_id,
@@ -23,7 +23,7 @@ from talkmeter.ingest.fields import (
     read_time,
 )
 from talkmeter.ingest.quarantine import keep_known_fields, read_named_organization
-from talkmeter.ledger.arrivals import Arrival, Reason, Rejection
+from talkmeter.ledger.batch import Arrival, Reason, Rejection
 from talkmeter.records import (
     INVENTORY_KINDS,
     Channel,
@@ -164,7 +164,7 @@ def read_envelope(envelope: Envelope, sender: Sender) -> State:
     if envelope.specversion != "1.0":
         raise FieldError(Reason.INVALID_ENVELOPE, f"specversion must be '1.0', not {shown(envelope.specversion)}.")
     event_id = read_id("id", envelope.id, reason=Reason.INVALID_ENVELOPE)
-    source = read_repeated_id("source", envelope.source, LONGEST_SOURCE_BYTES, Reason.INVALID_ENVELOPE)
+    source = read_repeated_id("source", envelope.source, MAX_SOURCE_BYTES, Reason.INVALID_ENVELOPE)
     event_type = EVENT_TYPES.get(envelope.type)
     if event_type is None:
         known = ", ".join(sorted(EVENT_TYPES))

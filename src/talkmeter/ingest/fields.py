@@ -6,13 +6,13 @@ from functools import lru_cache
 from typing import Final
 
 from talkmeter.errors import shown
-from talkmeter.ledger.arrivals import Reason
+from talkmeter.ledger.batch import Reason
 from talkmeter.period import read_instant, within_range
 
-LONGEST_DURATION_SEC: Final = 31_622_400
-LONGEST_ID_BYTES: Final = 200
-LONGEST_SOURCE_BYTES: Final = 500
-LONGEST_NAME: Final = 200
+MAX_DURATION_SEC: Final = 31_622_400
+MAX_ID_BYTES: Final = 200
+MAX_SOURCE_BYTES: Final = 500
+MAX_NAME: Final = 200
 
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SEQUENCE: Final = re.compile(r"-?[0-9]{1,18}")
@@ -30,7 +30,7 @@ class FieldError(Exception):
         self.detail = detail
 
 
-def read_id(name: str, text: str, longest: int = LONGEST_ID_BYTES, reason: Reason = Reason.INVALID_DATA) -> str:
+def read_id(name: str, text: str, longest: int = MAX_ID_BYTES, reason: Reason = Reason.INVALID_DATA) -> str:
     """A required id: 1 to `longest` bytes of UTF-8 without control characters."""
     if text.isascii() and text.isprintable() and 0 < len(text) <= longest:
         return text
@@ -48,9 +48,7 @@ def read_id(name: str, text: str, longest: int = LONGEST_ID_BYTES, reason: Reaso
 
 
 @lru_cache(maxsize=8_192)
-def read_repeated_id(
-    name: str, text: str, longest: int = LONGEST_ID_BYTES, reason: Reason = Reason.INVALID_DATA
-) -> str:
+def read_repeated_id(name: str, text: str, longest: int = MAX_ID_BYTES, reason: Reason = Reason.INVALID_DATA) -> str:
     """As `read_id`, for ids that many events share: each is looked at once."""
     return read_id(name, text, longest, reason)
 
@@ -64,7 +62,7 @@ def read_name(text: str | None) -> str | None:
     """A display name: control characters become spaces, at most 200 characters are kept, the empty string is null."""
     if not text:
         return None
-    return CONTROL.sub(" ", text)[:LONGEST_NAME].strip() or None
+    return CONTROL.sub(" ", text)[:MAX_NAME].strip() or None
 
 
 def read_time(name: str, text: str | None, reason: Reason) -> int:
@@ -105,7 +103,7 @@ def read_duration(raw: bytes) -> int | None:
         seconds = Decimal(raw.decode())
     except InvalidOperation:
         raise FieldError(Reason.OUT_OF_RANGE, "data.duration has an exponent that no duration has.") from None
-    if not 0 <= seconds <= LONGEST_DURATION_SEC:
-        sentence = f"data.duration must be between 0 and {LONGEST_DURATION_SEC} seconds, not {shown(raw.decode())}."
+    if not 0 <= seconds <= MAX_DURATION_SEC:
+        sentence = f"data.duration must be between 0 and {MAX_DURATION_SEC} seconds, not {shown(raw.decode())}."
         raise FieldError(Reason.OUT_OF_RANGE, sentence)
     return int(seconds.quantize(_MILLISECOND, ROUND_HALF_UP) * 1000)

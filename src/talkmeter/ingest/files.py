@@ -6,12 +6,12 @@ from typing import Final, NamedTuple
 
 from talkmeter.errors import Refused
 from talkmeter.ingest.cloudevents import Sender, read_event
-from talkmeter.ledger.arrivals import Arrival
+from talkmeter.ledger.batch import Arrival
 
 LINES_PER_BATCH: Final = 5_000
 """So many share a transaction: each page of an index that a batch touches is written once for all of them."""
 BYTES_PER_BATCH: Final = 8 << 20
-LONGEST_LINE_BYTES: Final = 1 << 20
+MAX_LINE_BYTES: Final = 1 << 20
 
 
 class Batch(NamedTuple):
@@ -30,10 +30,10 @@ def read_batches(path: Path, sender: Sender) -> Iterator[Batch]:
         with path.open("rb") as file:
             arrivals: list[Arrival] = []
             size = number = 0
-            while line := file.readline(LONGEST_LINE_BYTES + 1):
+            while line := file.readline(MAX_LINE_BYTES + 1):
                 number += 1
-                if len(line) > LONGEST_LINE_BYTES:
-                    raise Refused(f"{path}, line {number}: longer than {LONGEST_LINE_BYTES} bytes; is it JSON lines?")
+                if len(line) > MAX_LINE_BYTES:
+                    raise Refused(f"{path}, line {number}: longer than {MAX_LINE_BYTES} bytes; is it JSON lines?")
                 size += len(line)
                 if event := line.strip():
                     arrivals.append(read_event(event, sender))

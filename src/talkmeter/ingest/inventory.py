@@ -10,7 +10,7 @@ import msgspec
 from talkmeter.errors import BadRequest, TooLarge, Unprocessable, shown
 from talkmeter.ingest.cloudevents import InventoryData
 from talkmeter.ingest.fields import FieldError, read_id, read_time
-from talkmeter.ledger.arrivals import Arrival, Floor, Reason
+from talkmeter.ledger.batch import Arrival, Reason, SnapshotWatermark
 from talkmeter.records import INVENTORY_KINDS, Kind, State, data_hash
 
 SOURCE: Final = "talkmeter:snapshot"
@@ -33,7 +33,7 @@ def read_kind(text: str) -> Kind:
     return Kind(text)
 
 
-def read_snapshot(kind: Kind, body: bytes, org_id: str, most_items: int) -> tuple[list[Arrival], Floor]:
+def read_snapshot(kind: Kind, body: bytes, org_id: str, most_items: int) -> tuple[list[Arrival], SnapshotWatermark]:
     """The states of a snapshot and its floor.
 
     A list with one bad item is refused whole (Unprocessable): counted without it, the item would seem deleted.
@@ -59,7 +59,7 @@ def read_snapshot(kind: Kind, body: bytes, org_id: str, most_items: int) -> tupl
             states.append(_state(kind, item, org_id, time))
         except FieldError as error:
             raise Unprocessable(f"items[{index}]: {error.detail}") from None
-    return states, Floor(kind, time)
+    return states, SnapshotWatermark(kind, time)
 
 
 def _state(kind: Kind, item: InventoryData, org_id: str, time: int) -> State:

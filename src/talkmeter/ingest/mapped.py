@@ -14,7 +14,7 @@ from talkmeter.ingest.cloudevents import Envelope, Sender, read_envelope
 from talkmeter.ingest.fields import FieldError
 from talkmeter.ingest.mapping import Map
 from talkmeter.ingest.tables import Row, read_table
-from talkmeter.ledger.arrivals import Reason
+from talkmeter.ledger.batch import Reason
 from talkmeter.records import State
 
 

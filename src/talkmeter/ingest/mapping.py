@@ -1,6 +1,6 @@
 """Maps: a TOML file that says how the columns of a table become the fields of events, and is refused where it is wrong.
 
-docs/how-to/import-files.md lists the keys. What a map may say depends on the event's type: its fields are those of the type.
+docs/how-to/import-files.md lists the keys. The fields of a map are those of its event type.
 """
 
 import codecs
@@ -18,8 +18,8 @@ from msgspec.structs import fields as fields_of
 
 from talkmeter.errors import Refused, shown
 from talkmeter.ingest.cloudevents import EVENT_TYPES, ConversationData, InventoryData, RecordData, WorkflowExecutionData
-from talkmeter.ingest.fields import LONGEST_SOURCE_BYTES, FieldError, read_id
-from talkmeter.ledger.arrivals import Reason
+from talkmeter.ingest.fields import MAX_SOURCE_BYTES, FieldError, read_id
+from talkmeter.ledger.batch import Reason
 from talkmeter.records import Channel, ConversationStatus, Direction, Kind, Modality, RunStatus
 
 Format = Literal["csv", "parquet"]
@@ -28,7 +28,7 @@ Constant = str | bool | int | float
 Content = Literal["text", "word", "instant", "duration", "flag", "integer"]
 """What a field holds; a word is one of a closed set."""
 
-LONGEST_MAP_BYTES: Final = 1 << 20
+MAX_MAP_BYTES: Final = 1 << 20
 UNIX_FORMATS: Final = {"unix seconds": 1_000_000, "unix milliseconds": 1_000, "unix microseconds": 1}
 """Formats of instants that are numbers since 1970, and how many microseconds one of theirs is."""
 
@@ -102,7 +102,7 @@ def read_map(path: Path, org_id: str | None) -> Map:
     """The map of a file; `org_id` is whose records they are, where the map does not say. Refused where it is wrong."""
     try:
         with path.open("rb") as file:
-            raw = file.read(LONGEST_MAP_BYTES + 1)
+            raw = file.read(MAX_MAP_BYTES + 1)
         return _checked(_tables(raw), org_id)
     except OSError as error:
         raise Refused(f"The map {path} cannot be read: {error.strerror}.") from None
@@ -117,8 +117,8 @@ def read_map(path: Path, org_id: str | None) -> Map:
 
 
 def _tables(raw: bytes) -> dict[str, object]:
-    if len(raw) > LONGEST_MAP_BYTES:
-        raise _Wrong(f"it is longer than {LONGEST_MAP_BYTES} bytes, which no map is.")
+    if len(raw) > MAX_MAP_BYTES:
+        raise _Wrong(f"it is longer than {MAX_MAP_BYTES} bytes, which no map is.")
     return tomllib.loads(raw.decode())
 
 
@@ -187,7 +187,7 @@ def _checked(tables: dict[str, object], org_id: str | None) -> Map:
     if event.type not in EVENT_TYPES:
         raise _Wrong(f"event.type is {shown(event.type)}; it must be one of {', '.join(sorted(EVENT_TYPES))}.")
     try:
-        read_id("event.source", event.source, LONGEST_SOURCE_BYTES, Reason.INVALID_ENVELOPE)
+        read_id("event.source", event.source, MAX_SOURCE_BYTES, Reason.INVALID_ENVELOPE)
     except FieldError as error:
         raise _Wrong(error.detail) from None
     fields = _data_fields(tables.get("data", {}), event.type, org_id)

@@ -9,11 +9,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from talkmeter.ingest.fields import LONGEST_ID_BYTES, FieldError, read_id
-from talkmeter.ingest.split import LONGEST_READ_LENIENTLY
+from talkmeter.ingest.fields import MAX_ID_BYTES, FieldError, read_id
+from talkmeter.ingest.split import MAX_READ_LENIENTLY
 
-LONGEST_KEPT: Final = 256
-LONGEST_INTEGER: Final = 18
+MAX_KEPT: Final = 256
+MAX_INTEGER: Final = 18
 KNOWN_ENVELOPE: Final = ("specversion", "id", "source", "type", "time", "sequence")
 KNOWN_DATA: Final = (
     "organization_id",
@@ -54,7 +54,7 @@ def keep_known_fields(raw: bytes) -> KeptFields:
     event_id = envelope.get("id")
     named = data.get("organization_id") if isinstance(data, dict) else None
     return KeptFields(
-        event_id=event_id[:LONGEST_ID_BYTES] if isinstance(event_id, str) else None,
+        event_id=event_id[:MAX_ID_BYTES] if isinstance(event_id, str) else None,
         organization_id=named if isinstance(named, str) and named == known.get("organization_id") else None,
         json=msgspec.json.encode({**envelope, "data": known}),
         complete=whole_envelope and whole_data,
@@ -71,7 +71,7 @@ def read_named_organization(kept: KeptFields) -> str:
 
 def _read_leniently(raw: bytes) -> dict[str, object]:
     """As JSON with NaN, lone surrogates and broken UTF-8 let through; {} where even that fails or costs too much."""
-    if len(raw) > LONGEST_READ_LENIENTLY:
+    if len(raw) > MAX_READ_LENIENTLY:
         return {}
     try:
         event = json.loads(raw.decode("utf-8", "replace"), parse_int=_read_integer)
@@ -81,7 +81,7 @@ def _read_leniently(raw: bytes) -> dict[str, object]:
 
 
 def _read_integer(digits: str) -> int | str:
-    return int(digits) if len(digits) <= LONGEST_INTEGER else digits
+    return int(digits) if len(digits) <= MAX_INTEGER else digits
 
 
 def _keep(fields: dict[str, object], names: tuple[str, ...]) -> tuple[dict[str, Scalar], bool]:
@@ -102,12 +102,12 @@ def _cut(value: object) -> tuple[Scalar, bool]:
     match value:
         case str():
             text = value.encode("utf-8", "replace").decode().replace("\x00", "?")
-            return text[:LONGEST_KEPT], text == value and len(text) <= LONGEST_KEPT
+            return text[:MAX_KEPT], text == value and len(text) <= MAX_KEPT
         case None | bool():
             return value, True
         case int() | float():
             text = str(value)
             whole = len(text) < 18 and text not in ("nan", "inf", "-inf")
-            return (value if whole else text[:LONGEST_KEPT]), whole
+            return (value if whole else text[:MAX_KEPT]), whole
         case _:
             return None, False

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from talkmeter.ledger.arrivals import Quarantined, Written
+from talkmeter.ledger.batch import BatchResult, Quarantined
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -17,7 +17,7 @@ class Receipt(msgspec.Struct, frozen=True):
     quarantined: list[Quarantined]
 
 
-def make_receipt(parts: Iterable[Written]) -> Receipt:
+def make_receipt(parts: Iterable[BatchResult]) -> Receipt:
     """The receipt of a request whose events were written in one or more organizations."""
     parts = list(parts)
     return Receipt(

@@ -7,12 +7,12 @@ from urllib.parse import unquote
 
 import msgspec
 
+from talkmeter.backpressure import Pauses
 from talkmeter.errors import BadRequest, UnsupportedMediaType, shown
 from talkmeter.ingest.cloudevents import Envelope, Sender, read_envelope, read_event, reject
 from talkmeter.ingest.fields import FieldError
 from talkmeter.ingest.split import read_one, split_array
-from talkmeter.ledger.arrivals import Arrival, Floor, Work
-from talkmeter.precedence import Pauses
+from talkmeter.ledger.batch import Arrival, OrgBatch, SnapshotWatermark
 
 STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
@@ -52,14 +52,16 @@ def read_request(
     return [read_event(element, sender) for element in (pauses.between(elements) if pauses else elements)]
 
 
-def group_by_organization(arrivals: list[Arrival], sender: Sender, floor: Floor | None = None) -> dict[str, Work]:
+def group_by_organization(
+    arrivals: list[Arrival], sender: Sender, floor: SnapshotWatermark | None = None
+) -> dict[str, OrgBatch]:
     """The arrivals of one request by organization, each with its index; a snapshot's `floor` goes with the sender's."""
     groups: dict[str, list[tuple[int, Arrival]]] = {}
     for index, arrival in enumerate(arrivals):
         groups.setdefault(arrival.org_id, []).append((index, arrival))
     if floor is not None and sender.org_id is not None:
         groups.setdefault(sender.org_id, [])
-    return {org_id: Work(sender.credential_id, group, floor) for org_id, group in groups.items()}
+    return {org_id: OrgBatch(sender.credential_id, group, floor) for org_id, group in groups.items()}
 
 
 def _read_binary(headers: Mapping[str, str], body: bytes, sender: Sender) -> Arrival:

@@ -19,10 +19,10 @@ _TOP_TOKEN: Final = re.compile(_STRING + rb'|["\[\]{},]', re.DOTALL)
 _INNER_TOKEN: Final = re.compile(_STRING + rb'|["\[\]{}]', re.DOTALL)
 _WHITESPACE: Final = b" \t\r\n"
 _CLOSING: Final = {b"[": b"]", b"{": b"}"}
-_MOST_MARKS: Final = 2_000_000
+_MAX_MARKS: Final = 2_000_000
 """Brackets and quotes of a body that is cut step by step; with more, finding the bad element would cost too much."""
 
-LONGEST_READ_LENIENTLY: Final = 1 << 20
+MAX_READ_LENIENTLY: Final = 1 << 20
 _COMMAS_PER_ELEMENT: Final = 32
 """With more commas than this, an array is cut step by step, so that one of millions of elements is never held whole."""
 
@@ -63,7 +63,7 @@ def read_one(body: bytes) -> bytes:
 
 
 def _is_lenient_json(text: bytes) -> bool:
-    if len(text) > LONGEST_READ_LENIENTLY:
+    if len(text) > MAX_READ_LENIENTLY:
         return _is_balanced(text)
     try:
         json.loads(text.decode("utf-8", "replace"))
@@ -87,7 +87,7 @@ def _cut_at_commas(text: bytes, most: int) -> list[bytes]:
     BadRequest where brackets or quotes do not match. A comma too many stands for an empty element, bad in itself.
     """
     unmatched = BadRequest("The body is not a JSON array: its brackets or quotes do not match.")
-    if sum(map(text.count, (b"[", b"{", b'"'))) > _MOST_MARKS:
+    if sum(map(text.count, (b"[", b"{", b'"'))) > _MAX_MARKS:
         raise BadRequest("The body is not JSON, and it is too large and too intricate to find out where.")
     elements: list[bytes] = []
     expected = bytearray()

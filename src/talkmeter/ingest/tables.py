@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 ROWS_PER_PART: Final = 5_000
 BYTES_PER_PART: Final = 8 << 20
-LONGEST_ROW: Final = 1 << 20
+MAX_ROW: Final = 1 << 20
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  what is added to it says whether it is UTC
-_MOST_COLUMNS_SHOWN: Final = 20
+_MAX_COLUMNS_SHOWN: Final = 20
 
 
 class Row(NamedTuple):
@@ -54,8 +54,8 @@ def places_of(path: Path, there: Sequence[str], wanted: Sequence[str]) -> list[i
     """Where the wanted columns stand. Refused where one is absent, or stands there twice."""
     for name in wanted:
         if name not in there:
-            names = ", ".join(map(shown, there[:_MOST_COLUMNS_SHOWN])) + (
-                ", ..." if len(there) > _MOST_COLUMNS_SHOWN else ""
+            names = ", ".join(map(shown, there[:_MAX_COLUMNS_SHOWN])) + (
+                ", ..." if len(there) > _MAX_COLUMNS_SHOWN else ""
             )
             raise Refused(f"{path} has no column {shown(name)}, which the map reads; it has {names or 'none'}.")
         if there.count(name) > 1:
@@ -89,14 +89,14 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._text.readline(LONGEST_ROW + 1)
+        line = self._text.readline(MAX_ROW + 1)
         if not line:
             raise StopIteration
         self._number += 1
         self.of_row += len(line)
-        if self.of_row > LONGEST_ROW:
+        if self.of_row > MAX_ROW:
             raise Refused(
-                f"{self._path}, line {self._number}: the row is longer than {LONGEST_ROW} characters; "
+                f"{self._path}, line {self._number}: the row is longer than {MAX_ROW} characters; "
                 "are delimiter and quote of the map right?"
             )
         return line
@@ -111,7 +111,7 @@ def _read_csv(path: Path, map_: Map) -> Iterator[Part]:
         ) as text,
     ):
         # Cells may be as long as a row; the limit of the csv module is one for the whole process.
-        csv.field_size_limit(LONGEST_ROW)
+        csv.field_size_limit(MAX_ROW)
         lines = _Lines(text, path)
         reader = csv.reader(
             lines, delimiter=form.delimiter, quotechar=form.quote or None, quoting=quoting_of(form), strict=True

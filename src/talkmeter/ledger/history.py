@@ -9,13 +9,12 @@ from typing import Final
 from sqlalchemy import Connection, Engine, bindparam, delete, select, tuple_
 
 from talkmeter import clock
-from talkmeter.ledger import tables
-from talkmeter.ledger.engine import reading, writing
+from talkmeter.db import tables
+from talkmeter.db.engine import reading, writing
+from talkmeter.db.statements import Compiled, integer
 from talkmeter.ledger.organizations import list_organizations
-from talkmeter.ledger.received import history_rows
 from talkmeter.ledger.rows import state_of_history
-from talkmeter.ledger.statements import Compiled, integer
-from talkmeter.ledger.winners import read_winners
+from talkmeter.ledger.states import history_rows, read_winning_states
 from talkmeter.period import MICROSECONDS_PER_DAY
 from talkmeter.records import InventoryItem, Kind, RecordKey, State, rank
 
@@ -120,7 +119,7 @@ def _sweep(engine: Engine, before: int) -> Iterator[None]:
 
 def _prune_records(engine: Engine, org_id: str, keys: list[RecordKey], before: int) -> None:
     with writing(engine) as connection:
-        winners = read_winners(connection, org_id, keys)
+        winners = read_winning_states(connection, org_id, keys)
         rows = list(history_rows(connection, org_id, keys))
         named = last_named(state_of_history(row) for row in rows)
         for row in rows:

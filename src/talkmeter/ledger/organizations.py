@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
-from talkmeter.ledger import tables
-from talkmeter.ledger.statements import Compiled, OnConflict, insert_rows
+from talkmeter.db import tables
+from talkmeter.db.statements import Compiled, OnConflict, insert_rows
 from talkmeter.ledger.write import lock_organization
 
 _directory = tables.organization_directory.c

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, select
 
-from talkmeter.ledger import tables
-from talkmeter.ledger.arrivals import Reason
-from talkmeter.ledger.statements import Compiled
+from talkmeter.db import tables
+from talkmeter.db.statements import Compiled
+from talkmeter.ledger.batch import Reason
 
 _row = tables.quarantine.c
 _LIST = Compiled(

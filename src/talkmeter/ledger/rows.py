@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec.structs import astuple
 
-from talkmeter.ledger.statements import Row, integer
+from talkmeter.db.statements import Row, integer
 from talkmeter.records import (
     INVENTORY_KINDS,
     RECORD_TYPES,

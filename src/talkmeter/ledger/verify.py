@@ -12,14 +12,13 @@ from sqlalchemy import Connection, Engine, bindparam, delete, func, select
 
 from talkmeter import clock
 from talkmeter.counting import COUNTERS, ZERO, Counters, DayKey, fold
-from talkmeter.ledger import tables
-from talkmeter.ledger.engine import reading, writing
+from talkmeter.db import tables
+from talkmeter.db.engine import reading, writing
+from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
+from talkmeter.ledger.call_links import linked_after, wrong_links
 from talkmeter.ledger.history import RECORDS_PER_STEP, greatest_states, records_with_history
-from talkmeter.ledger.linking import wrong_links
-from talkmeter.ledger.links import linked_after
 from talkmeter.ledger.rows import linked_to_of, row_of, state_of
-from talkmeter.ledger.statements import Compiled, OnConflict, Row, insert_rows, integer
-from talkmeter.ledger.winners import winner_rows
+from talkmeter.ledger.states import winning_rows
 from talkmeter.ledger.write import lock_organization, renew_revision, total_rows
 from talkmeter.period import MICROSECONDS_PER_DAY, day_of, format_day
 from talkmeter.records import (
@@ -127,7 +126,7 @@ def _verify_winners(engine: Engine, org_id: str, keys: list[RecordKey], *, repai
             days: set[int] = set()
             for key, state in _wrong_winners(connection, org_id, keys).items():
                 linked_to = None
-                for kind, row in winner_rows(connection, org_id, [key]):
+                for kind, row in winning_rows(connection, org_id, [key]):
                     days.update(_days_of(_readable_record(kind, row)))
                     linked_to = linked_to_of(kind, row)
                 days.update(_days_of(state.record))
@@ -191,7 +190,7 @@ def _wrong_winners(connection: Connection, org_id: str, keys: list[RecordKey]) -
 
 def _sound_winners(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> dict[RecordKey, State]:
     """The stored winners that can be read and are what was received."""
-    states = (_read_soundly(kind, row) for kind, row in winner_rows(connection, org_id, keys))
+    states = (_read_soundly(kind, row) for kind, row in winning_rows(connection, org_id, keys))
     return {RecordKey(state.kind, state.id): state for state in states if state is not None}
 
 

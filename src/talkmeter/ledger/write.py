@@ -13,16 +13,14 @@ from typing import NamedTuple
 from msgspec.structs import replace
 from sqlalchemy import Connection, Table, bindparam, func, select
 
+from talkmeter.backpressure import Pauses
 from talkmeter.counting import ZERO, Counters, DayKey, fold
-from talkmeter.ledger import tables
-from talkmeter.ledger.arrivals import Quarantined, Rejection, Sighting, Work, Written
-from talkmeter.ledger.linking import amended, relink
-from talkmeter.ledger.links import Names, add_names, adds_to_usage
-from talkmeter.ledger.received import history_rows
+from talkmeter.db import tables
+from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
+from talkmeter.ledger.batch import BatchResult, CallReport, OrgBatch, Quarantined, Rejection
+from talkmeter.ledger.call_links import Names, add_names, adds_to_usage, apply_update, relink
 from talkmeter.ledger.rows import history_key_of, history_row_of, row_of
-from talkmeter.ledger.statements import Compiled, OnConflict, Row, insert_rows, integer
-from talkmeter.ledger.winners import read_winners
-from talkmeter.precedence import Pauses
+from talkmeter.ledger.states import history_rows, read_winning_states
 from talkmeter.records import Kind, Outcome, RecordKey, State, judge
 
 QUARANTINE_LIMIT = 10_000
@@ -84,15 +82,15 @@ class _Decision(NamedTuple):
 
 
 def write_batch(
-    connection: Connection, by_org: Mapping[str, Sequence[Work]], now: int, *, keep_history: bool
-) -> dict[str, list[Written]]:
+    connection: Connection, by_org: Mapping[str, Sequence[OrgBatch]], now: int, *, keep_history: bool
+) -> dict[str, list[BatchResult]]:
     """Write what requests bring to organizations, inside the caller's transaction; one answer a work, in order.
 
     `now` is when it is stored, in microseconds. Nothing is committed here.
     """
     pauses = Pauses()
     decisions: dict[str, _Decision] = {}
-    answers: dict[str, list[Written]] = {}
+    answers: dict[str, list[BatchResult]] = {}
     for org_id in sorted(by_org):
         lock_organization(connection, org_id, now)
         decision = decisions[org_id] = _decide(connection, org_id, by_org[org_id], pauses, keep_history=keep_history)
@@ -105,10 +103,10 @@ def write_batch(
 
 
 def _decide(
-    connection: Connection, org_id: str, works: Sequence[Work], pauses: Pauses, *, keep_history: bool
+    connection: Connection, org_id: str, works: Sequence[OrgBatch], pauses: Pauses, *, keep_history: bool
 ) -> _Decision:
     """Which states win, as if the events had been applied one by one."""
-    before = read_winners(connection, org_id, {_key(one) for work in works for one in _told(work)}, pauses)
+    before = read_winning_states(connection, org_id, {_key(one) for work in works for one in _told(work)}, pauses)
     winners = dict(before)
     names: dict[str, Names] = {}
     received: dict[Row, State] = {}
@@ -119,7 +117,7 @@ def _decide(
         for told in pauses.between(_told(work)):
             key = _key(told)
             winner = winners.get(key)
-            if isinstance(told, Sighting):
+            if isinstance(told, CallReport):
                 names[key.id] = _with(names.get(key.id), told)
             state = _state_of(told, winner)
             if state is None:
@@ -199,26 +197,26 @@ def _first_three(row: Row) -> Row:
     return row[:3]
 
 
-def _told(work: Work) -> Iterable[State | Sighting]:
+def _told(work: OrgBatch) -> Iterable[State | CallReport]:
     return (arrival for _, arrival in work.arrivals if not isinstance(arrival, Rejection))
 
 
-def _rejections(work: Work) -> Iterable[tuple[int, Rejection]]:
+def _rejections(work: OrgBatch) -> Iterable[tuple[int, Rejection]]:
     return ((index, arrival) for index, arrival in work.arrivals if isinstance(arrival, Rejection))
 
 
-def _key(told: State | Sighting) -> RecordKey:
-    one = told.of if isinstance(told, Sighting) else told
+def _key(told: State | CallReport) -> RecordKey:
+    one = told.of if isinstance(told, CallReport) else told
     return RecordKey(one.kind if isinstance(one, State) else Kind.CONVERSATION, one.id)
 
 
-def _state_of(told: State | Sighting, winner: State | None) -> State | None:
+def _state_of(told: State | CallReport, winner: State | None) -> State | None:
     """The state that an arrival makes of what is known; None where it adds nothing to that."""
-    one = told.of if isinstance(told, Sighting) else told
-    return one if isinstance(one, State) else amended(one, winner)
+    one = told.of if isinstance(told, CallReport) else told
+    return one if isinstance(one, State) else apply_update(one, winner)
 
 
-def _with(known: Names | None, told: Sighting) -> Names:
+def _with(known: Names | None, told: CallReport) -> Names:
     """The names of a conversation, with those of one more message."""
     return Names(told.side, tuple(dict.fromkeys((*(known.elsewhere if known else ()), *told.elsewhere))))
 
@@ -228,7 +226,7 @@ def _has_left(state: State, before: State | None) -> bool:
     return before is not None and before is not state and adds_to_usage(before) and not adds_to_usage(state)
 
 
-def _raised_floors(connection: Connection, org_id: str, works: Sequence[Work]) -> dict[Kind, int]:
+def _raised_floors(connection: Connection, org_id: str, works: Sequence[OrgBatch]) -> dict[Kind, int]:
     """The floors that rise: the greatest time seen of each kind, where it is above the stored one."""
     floors: dict[Kind, int] = {}
     for work in works:
@@ -241,7 +239,7 @@ def _raised_floors(connection: Connection, org_id: str, works: Sequence[Work]) -
     return floors
 
 
-def _quarantine(connection: Connection, org_id: str, works: Sequence[Work], now: int) -> set[bytes]:
+def _quarantine(connection: Connection, org_id: str, works: Sequence[OrgBatch], now: int) -> set[bytes]:
     """Put rejected events into quarantine; the hashes of those that are kept."""
     rows: dict[bytes, Row] = {}
     seen: Counter[bytes] = Counter()
@@ -264,8 +262,8 @@ def _quarantine(connection: Connection, org_id: str, works: Sequence[Work], now:
     return kept
 
 
-def _written(work: Work, counts: Counter[Outcome], kept: set[bytes]) -> Written:
-    return Written(
+def _written(work: OrgBatch, counts: Counter[Outcome], kept: set[bytes]) -> BatchResult:
+    return BatchResult(
         accepted=counts[Outcome.ACCEPTED],
         duplicate=counts[Outcome.DUPLICATE],
         conflicting=counts[Outcome.CONFLICTING],

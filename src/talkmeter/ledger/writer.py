@@ -17,9 +17,9 @@ from sqlalchemy.exc import DBAPIError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from talkmeter import clock, metrics
+from talkmeter.db.engine import is_transient, joins_organizations, transaction, translate_errors
 from talkmeter.errors import Refused, TalkmeterError, Unavailable
-from talkmeter.ledger.arrivals import Work, Written, refused_by_database
-from talkmeter.ledger.engine import is_transient, joins_organizations, sentences, transaction
+from talkmeter.ledger.batch import BatchResult, OrgBatch, refused_by_database
 from talkmeter.ledger.write import write_batch
 from talkmeter.records import State
 
@@ -29,19 +29,19 @@ UNBOUNDED_EVENTS: Final = 1_000_000_000
 _ATTEMPTS: Final = 6
 _log = structlog.get_logger()
 
-Works = Mapping[str, Work]
+OrgBatches = Mapping[str, OrgBatch]
 """What one request brings, by organization."""
 
 
 class _Job:
     """One request on its way through the queue."""
 
-    def __init__(self, works: Works) -> None:
+    def __init__(self, works: OrgBatches) -> None:
         self.works = works
         self.sizes = {org_id: max(len(work.arrivals), 1) for org_id, work in works.items()}
         self.events = sum(self.sizes.values())
-        self.done: Future[list[Written]] = Future()
-        self.written: dict[str, Written] = {}
+        self.done: Future[list[BatchResult]] = Future()
+        self.written: dict[str, BatchResult] = {}
         self.failure: Exception | None = None
         self._unsettled = set(works)
 
@@ -66,7 +66,7 @@ class _Part(NamedTuple):
 
     job: _Job
     org_id: str
-    work: Work
+    work: OrgBatch
 
 
 class Writer:
@@ -94,7 +94,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="talkmeter-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, works: Works) -> "Future[list[Written]]":
+    def submit(self, works: OrgBatches) -> "Future[list[BatchResult]]":
         """Queue one request; the future holds its answers once they are on disk.
 
         Unavailable where the queue is full or one organization already fills half of it.
@@ -218,7 +218,7 @@ class Writer:
                 _log.exception("a transaction failed")
             _fail([part], error)
 
-    def _isolate(self, part: _Part) -> Written:
+    def _isolate(self, part: _Part) -> BatchResult:
         """Write one request's events of one organization; halve until the guilty ones stand alone."""
         work = part.work
         try:
@@ -235,7 +235,7 @@ class Writer:
                     return self._write([part._replace(work=refused)])[0]
             raise Refused("The database refused this request for its data.") from error
 
-    def _write(self, unit: Sequence[_Part]) -> list[Written]:
+    def _write(self, unit: Sequence[_Part]) -> list[BatchResult]:
         """One transaction, run again with jitter while the database is busy (five retries)."""
         started = clock.monotonic()
         attempts = Retrying(
@@ -244,16 +244,16 @@ class Writer:
             wait=wait_random_exponential(multiplier=0.02, max=1.0),
             reraise=True,
         )
-        with sentences():
+        with translate_errors():
             answers = attempts(_write_unit, self._engine, unit, keep_history=self._keep_history)
         metrics.COMMIT_SECONDS.observe(clock.monotonic() - started)
         metrics.COMMIT_EVENTS.observe(sum(len(part.work.arrivals) for part in unit))
         return answers
 
 
-def _write_unit(engine: Engine, unit: Sequence[_Part], *, keep_history: bool) -> list[Written]:
+def _write_unit(engine: Engine, unit: Sequence[_Part], *, keep_history: bool) -> list[BatchResult]:
     """Write parts of requests in one transaction; the answer to each."""
-    by_org: dict[str, list[Work]] = {}
+    by_org: dict[str, list[OrgBatch]] = {}
     for part in unit:
         by_org.setdefault(part.org_id, []).append(part.work)
     with transaction(engine) as connection:
@@ -267,7 +267,7 @@ def _fail(parts: Sequence[_Part], error: Exception) -> None:
         part.job.failure = part.job.failure or error
 
 
-def _count(parts: Sequence[Written]) -> None:
+def _count(parts: Sequence[BatchResult]) -> None:
     for part in parts:
         for outcome, events in part.bins().items():
             metrics.EVENTS.labels(outcome).inc(events)

@@ -15,17 +15,17 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from talkmeter import __version__, clock
-from talkmeter.client.answers import read_retry_after
+from talkmeter.client.responses import read_retry_after
 from talkmeter.errors import Refused, Unavailable, shown
 from talkmeter.reconcile.lists import CallList, Request
 
-LARGEST_ANSWER: Final = 32 * 1024 * 1024
+MAX_ANSWER: Final = 32 * 1024 * 1024
 ANSWER_TIMEOUT_SEC: Final = 120.0
 ATTEMPTS: Final = 6
-LONGEST_WAIT_SEC: Final = 60.0
+MAX_WAIT_SEC: Final = 60.0
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
 _BUSY: Final = frozenset({408, 429, 500, 502, 503, 504})
-_backoff = wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT_SEC)
+_backoff = wait_random_exponential(multiplier=0.5, max=MAX_WAIT_SEC)
 _jitter = wait_random_exponential(multiplier=0.25, max=5.0)
 
 
@@ -150,8 +150,8 @@ class StackApi:
         size = 0
         for piece in answer.iter_raw():
             size += len(piece)
-            if size > LARGEST_ANSWER:
-                raise AnswerTooLarge(f"An answer of {self._title} is larger than {LARGEST_ANSWER:,} bytes.")
+            if size > MAX_ANSWER:
+                raise AnswerTooLarge(f"An answer of {self._title} is larger than {MAX_ANSWER:,} bytes.")
             if clock.monotonic() > ends_at:
                 raise _Busy(f"the answer did not arrive within {ANSWER_TIMEOUT_SEC:g} seconds")
             pieces.append(piece)
@@ -172,7 +172,7 @@ def _wait_of(state: RetryCallState) -> float:
     """Seconds before the next attempt: what the stack asks for, within reason, else longer each time."""
     busy = state.outcome.exception() if state.outcome else None
     if isinstance(busy, _Busy) and busy.retry_after_sec is not None:
-        return min(busy.retry_after_sec, LONGEST_WAIT_SEC) + _jitter(state)
+        return min(busy.retry_after_sec, MAX_WAIT_SEC) + _jitter(state)
     return _backoff(state)
 
 

@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from talkmeter.accounts.connectors import SOURCES, Connector
 from talkmeter.clock import MICROSECONDS_PER_SECOND
-from talkmeter.ingest.connectors.provider import Told
-from talkmeter.ledger.arrivals import Amendment, Side, Sighting
-from talkmeter.ledger.connectors import SOURCES, Connector
+from talkmeter.ingest.connectors.provider import RecordUpdate
+from talkmeter.ledger.batch import CallReport, PartialUpdate, Side
 from talkmeter.records import LIVE_STATUSES, Conversation, State, normalised_data
 
 SETTLED_AFTER: Final = 600 * MICROSECONDS_PER_SECOND
@@ -64,7 +64,9 @@ def source_of(connector: Connector) -> str:
     return f"{SOURCES}{connector.id}/reconcile"
 
 
-def correction(connector: Connector, id_: str, told: Told, there: Conversation, side: Side, now: int) -> Sighting:
+def correction(
+    connector: Connector, id_: str, told: RecordUpdate, there: Conversation, side: Side, now: int
+) -> CallReport:
     """What makes the ledger right about one call, as a message of the connector that came now.
 
     It outranks all that was told before (docs/decisions/0022). Its event id is made of the call and its content.
@@ -72,8 +74,8 @@ def correction(connector: Connector, id_: str, told: Told, there: Conversation, 
     digest = sha256(normalised_data(there)).hexdigest()[:32]
     time = max(now, told.time)
     event_id = f"reconcile:{told.id}:{digest}"
-    of = Amendment(connector.org_id, id_, _corrected(there), time, source_of(connector), event_id)
-    return Sighting(of, side, told.elsewhere)
+    of = PartialUpdate(connector.org_id, id_, _corrected(there), time, source_of(connector), event_id)
+    return CallReport(of, side, told.elsewhere)
 
 
 def _corrected(there: Conversation) -> Callable[[Conversation | None], Conversation | None]:

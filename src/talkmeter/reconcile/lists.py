@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from talkmeter.ingest.connectors.listed import Listed
+from talkmeter.ingest.connectors.listed_call import Listed
 from talkmeter.period import Window
 
 

@@ -10,9 +10,9 @@ from urllib.parse import quote
 import msgspec
 
 from talkmeter.ingest.connectors.payload import read_json
-from talkmeter.ingest.connectors.proof import MICROSECONDS_PER_MILLISECOND
 from talkmeter.ingest.connectors.provider import NotUnderstood
 from talkmeter.ingest.connectors.retell import read_call
+from talkmeter.ingest.connectors.verification import MICROSECONDS_PER_MILLISECOND
 from talkmeter.reconcile.lists import CallList, Page, Question, Request
 
 

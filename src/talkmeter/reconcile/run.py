@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from talkmeter.accounts.connectors import SOURCES, Connector
+from talkmeter.db.engine import Engine, reading
 from talkmeter.errors import Refused
-from talkmeter.ingest.connectors.listed import Listed, read_listed
-from talkmeter.ingest.connectors.provider import NotUnderstood, Told
-from talkmeter.ledger.arrivals import Side, Sighting, Work
-from talkmeter.ledger.connectors import SOURCES, Connector
-from talkmeter.ledger.engine import Engine, reading
-from talkmeter.ledger.heard import calls_heard
-from talkmeter.ledger.winners import read_winners
+from talkmeter.ingest.connectors.listed_call import Listed, read_listed
+from talkmeter.ingest.connectors.provider import NotUnderstood, RecordUpdate
+from talkmeter.ledger.batch import CallReport, OrgBatch, Side
+from talkmeter.ledger.connector_calls import connector_calls
+from talkmeter.ledger.states import read_winning_states
 from talkmeter.ledger.writer import Writer
 from talkmeter.reconcile.api import AnswerTooLarge, StackApi
 from talkmeter.reconcile.compare import (
@@ -32,9 +32,9 @@ from talkmeter.reconcile.lists import CallList, Page, Question
 from talkmeter.records import Conversation, RecordKey, State
 from talkmeter.records import Kind as RecordKind
 
-MOST_CALLS: Final = 500_000
-MOST_PAGES: Final = 20_000
-MOST_ASKED_FOR: Final = 200
+MAX_CALLS: Final = 500_000
+MAX_PAGES: Final = 20_000
+MAX_ASKED_FOR: Final = 200
 """Calls that the list lacks and that the stack is asked for one by one, before they are said to be extra."""
 
 
@@ -94,12 +94,12 @@ class _Run:
     def report_all(self) -> Report:
         for calls in self._pages():
             self._take(list(self._new(calls)))
-            if len(self._seen) > MOST_CALLS:
-                raise Refused(f"There are more than {MOST_CALLS:,} calls: reconcile a shorter window.")
+            if len(self._seen) > MAX_CALLS:
+                raise Refused(f"There are more than {MAX_CALLS:,} calls: reconcile a shorter window.")
         job = self._job
         sources = (SOURCES + job.connector.id, source_of(job.connector))
         window = job.question.window
-        for page in calls_heard(self._engine, job.connector.org_id, self._prefix, window, sources):
+        for page in connector_calls(self._engine, job.connector.org_id, self._prefix, window, sources):
             self._look_for([state for state in page if state.id.removeprefix(self._prefix) not in self._seen])
         return self._report
 
@@ -113,7 +113,7 @@ class _Run:
 
     def _pages(self) -> Iterator[list[Listed]]:
         place: str | None = None
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             page = self._page(place)
             yield [read_listed(call, self._job.calls.read_call) for call in page.calls]
             if page.next is None:
@@ -121,7 +121,7 @@ class _Run:
             if page.next == place:
                 raise Refused(f"{self._job.calls.title} names the same page as the next one again and again.")
             place = page.next
-        raise Refused(f"There are more than {MOST_PAGES:,} pages: reconcile a shorter window.")
+        raise Refused(f"There are more than {MAX_PAGES:,} pages: reconcile a shorter window.")
 
     def _page(self, place: str | None) -> Page:
         calls = self._job.calls
@@ -149,7 +149,7 @@ class _Run:
     def _take(self, calls: Sequence[Listed]) -> None:
         """Compare calls with what the ledger has of them, and record what differs."""
         window = self._job.question.window
-        over: list[tuple[Told, Conversation]] = []
+        over: list[tuple[RecordUpdate, Conversation]] = []
         for call in calls:
             there = call.told.record if call.told else None
             if call.refusal is not None:
@@ -162,9 +162,9 @@ class _Run:
                 over.append((call.told, there))
         self._compare(over)
 
-    def _compare(self, over: Sequence[tuple[Told, Conversation]]) -> None:
+    def _compare(self, over: Sequence[tuple[RecordUpdate, Conversation]]) -> None:
         winners = self._winners([told.id for told, _ in over]) if over else {}
-        corrections: list[Sighting] = []
+        corrections: list[CallReport] = []
         for told, there in over:
             id_ = self._prefix + told.id
             winner = winners.get(RecordKey(RecordKind.CONVERSATION, id_))
@@ -184,13 +184,13 @@ class _Run:
     def _winners(self, ids: Sequence[str]) -> dict[RecordKey, State]:
         keys = [RecordKey(RecordKind.CONVERSATION, self._prefix + id_) for id_ in ids]
         with reading(self._engine) as connection:
-            return read_winners(connection, self._job.connector.org_id, keys)
+            return read_winning_states(connection, self._job.connector.org_id, keys)
 
-    def _record(self, corrections: Sequence[Sighting]) -> None:
+    def _record(self, corrections: Sequence[CallReport]) -> None:
         if self._writer is None or not corrections:
             return
         connector = self._job.connector
-        work = Work(f"connector {connector.id}", list(enumerate(corrections)))
+        work = OrgBatch(f"connector {connector.id}", list(enumerate(corrections)))
         [written] = self._writer.submit({connector.org_id: work}).result()
         self._report.recorded += written.accepted
 
@@ -199,7 +199,7 @@ class _Run:
         for state in states:
             id_ = state.id.removeprefix(self._prefix)
             body = None
-            if self._asked_for < MOST_ASKED_FOR:
+            if self._asked_for < MAX_ASKED_FOR:
                 self._asked_for += 1
                 body = self._api.ask(self._job.calls.one(self._job.question, id_))
             if body is None:

@@ -16,6 +16,7 @@ from talkmeter.counting import ZERO, Counters, add
 from talkmeter.errors import Unprocessable
 from talkmeter.period import Present, Window, format_day, format_instant
 from talkmeter.records import Kind
+from talkmeter.usage.by_value import ByValue, counters_of, read_days_of_values, read_values
 from talkmeter.usage.compare import (
     COMPARED_CALLS,
     COMPARED_RUNS,
@@ -30,13 +31,12 @@ from talkmeter.usage.days import read_usage
 from talkmeter.usage.dimensions import SPLITS, Dimension
 from talkmeter.usage.figures import CallFigures, RunFigures, call_figures, run_figures
 from talkmeter.usage.names import read_item_names
-from talkmeter.usage.values import ByValue, counters_of, read_days_of_values, read_values
 
 Order = Literal["calls", "voice", "chat", "runs"]
 Interval = Literal["day", "week", "month"]
 ORDERS: Final[tuple[Order, ...]] = get_args(Order)
 INTERVALS: Final[tuple[Interval, ...]] = get_args(Interval)
-MOST_ROWS: Final = 1_000
+MAX_ROWS: Final = 1_000
 ROWS: Final = 50
 _ORDERED_BY: Final[dict[Order, str]] = {"calls": "calls", "voice": "voice_ms", "chat": "chat_ms", "runs": "runs"}
 """The counter of each order."""

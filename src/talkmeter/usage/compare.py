@@ -1,8 +1,8 @@
 """Comparison: which earlier window a window is held against, and how each figure differs between the two.
 
 `previous` is the window directly before, or the same part of the month before for a window that begins with a month;
-`year` the same dates a year earlier (docs/reference/counting.md, "Comparison"). A window that contains now is cut at the last
-full hour on both sides, so that an unfinished day is never held against a finished one.
+`year` the same dates a year earlier (docs/reference/counting.md, "Comparison"). A window
+that contains now is cut at the last full hour on both sides, so an unfinished day is never compared with a whole one.
 """
 
 from collections.abc import Iterable

@@ -12,14 +12,15 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, select
 
-from talkmeter.ledger import tables
-from talkmeter.ledger.connectors import IGNORED, REJECTED, SOURCES, Tally
-from talkmeter.ledger.statements import Compiled, Row, after_prefix, integer
+from talkmeter.accounts.connectors import SOURCES
+from talkmeter.db import tables
+from talkmeter.db.statements import Compiled, Row, after_prefix, integer
+from talkmeter.ledger.connector_outcomes import IGNORED, REJECTED, DailyOutcome
 from talkmeter.period import MICROSECONDS_PER_HOUR, day_of, format_day, format_instant
 
 DAYS: Final = 7
 SILENT_HOURS: Final = 24
-MOST_TYPES: Final = 20
+MAX_TYPES: Final = 20
 
 
 class OutcomeCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,7 +149,7 @@ class _Told(NamedTuple):
 
     days: Mapping[str, Mapping[int, int]]
     """On which days they told something, up to the last such one, and when last on each."""
-    tallies: Mapping[str, list[Tally]]
+    tallies: Mapping[str, list[DailyOutcome]]
     open: Mapping[str, int]
 
 
@@ -168,9 +169,9 @@ def _read_told(connection: Connection, org_id: str, today: int) -> _Told:
     days: dict[str, dict[int, int]] = {}
     for id_, day, last_at in _DAYS_TOLD.run(connection, (org_id,)):
         days.setdefault(str(id_), {})[integer(day)] = integer(last_at)
-    tallies: dict[str, list[Tally]] = {}
+    tallies: dict[str, list[DailyOutcome]] = {}
     for id_, day, outcome, detail, *amounts in _TALLIES.run(connection, (org_id, today - DAYS + 1, today)):
-        tally = Tally(integer(day), str(outcome), str(detail), *map(integer, amounts))
+        tally = DailyOutcome(integer(day), str(outcome), str(detail), *map(integer, amounts))
         tallies.setdefault(str(id_), []).append(tally)
     sources = _OPEN.run(connection, (org_id, SOURCES, after_prefix(SOURCES)))
     return _Told(days, tallies, {str(source).removeprefix(SOURCES): integer(count) for source, count in sources})
@@ -199,21 +200,21 @@ def _health_of(row: Row, told: _Told, now: int) -> ConnectorHealth:
     )
 
 
-def _counts(tallies: Iterable[Tally]) -> dict[str, int]:
+def _counts(tallies: Iterable[DailyOutcome]) -> dict[str, int]:
     counts = dict.fromkeys(OutcomeCounts.__struct_fields__, 0)
     for tally in tallies:
         counts[tally.outcome] += tally.messages
     return counts
 
 
-def _ignored_types(tallies: list[Tally]) -> list[IgnoredType]:
+def _ignored_types(tallies: list[DailyOutcome]) -> list[IgnoredType]:
     messages: Counter[str] = Counter()
     last_at: dict[str, int] = {}
     for tally in tallies:
         if tally.outcome == IGNORED:
             messages[tally.detail] += tally.messages
             last_at[tally.detail] = max(last_at.get(tally.detail, 0), tally.last_at)
-    most = sorted(messages, key=lambda type_: (-messages[type_], type_))[:MOST_TYPES]
+    most = sorted(messages, key=lambda type_: (-messages[type_], type_))[:MAX_TYPES]
     return [IgnoredType(type=one, messages=messages[one], last_at=format_instant(last_at[one])) for one in most]
 
 

@@ -20,13 +20,13 @@ from sqlalchemy import (
 )
 
 from talkmeter.counting import COUNTERS, ZERO, Counters, add, call_counts, run_counts
-from talkmeter.ledger import tables
-from talkmeter.ledger.packed import Packed
-from talkmeter.ledger.statements import Row, Value, integer
+from talkmeter.db import tables
+from talkmeter.db.json_rows import JsonRows
+from talkmeter.db.statements import Row, Value, integer
 from talkmeter.period import MICROSECONDS_PER_DAY, Piece, Window, day_of, pieces_of
 
-MOST_WINDOWS: Final = 3
-MOST_PIECES: Final = 2 * MOST_WINDOWS
+MAX_WINDOWS: Final = 3
+MAX_PIECES: Final = 2 * MAX_WINDOWS
 _NOTHING_STALE: Final = -1
 
 _daily = tables.usage_daily.c
@@ -75,12 +75,12 @@ def _outermost_day(extreme: ColumnElement[int]) -> Select[*tuple[object, ...]]:
 
 
 _TOTALS = {
-    ranges: Packed(
+    ranges: JsonRows(
         *(_totals_of_days() for _ in range(ranges)),
         _outermost_day(func.min(_daily.day)),
         _outermost_day(func.max(_daily.day)),
     )
-    for ranges in range(1, MOST_WINDOWS + 1)
+    for ranges in range(1, MAX_WINDOWS + 1)
 }
 
 
@@ -143,12 +143,12 @@ def _silent_calls() -> Select[*tuple[object, ...]]:
     )
 
 
-def _scan_of(pieces: int) -> Packed:
+def _scan_of(pieces: int) -> JsonRows:
     scans = [part for number in range(pieces) for part in (_calls_of_piece(str(number)), _runs_of_piece(str(number)))]
-    return Packed(*scans, _silent_calls())
+    return JsonRows(*scans, _silent_calls())
 
 
-_SCANS = {pieces: _scan_of(pieces) for pieces in range(MOST_PIECES + 1)}
+_SCANS = {pieces: _scan_of(pieces) for pieces in range(MAX_PIECES + 1)}
 
 
 def read_usage(connection: Connection, org_id: str, *windows: Window, stale_before: int = _NOTHING_STALE) -> Usage:

@@ -4,7 +4,7 @@ from typing import Final, Literal, NamedTuple, get_args
 
 from sqlalchemy import Column
 
-from talkmeter.ledger import tables
+from talkmeter.db import tables
 from talkmeter.records import Kind
 
 Dimension = Literal["agent", "number", "widget", "channel", "modality", "direction", "status", "workflow", "run_status"]

@@ -14,16 +14,16 @@ from talkmeter.ledger.rows import StoredState
 from talkmeter.period import Present, Window, format_day, read_window
 from talkmeter.records import Kind
 from talkmeter.usage.breakdown import Split, read_values_in_order
+from talkmeter.usage.by_value import counters_of
 from talkmeter.usage.days import read_usage
 from talkmeter.usage.dimensions import SPLITS
 from talkmeter.usage.figures import EXACT
-from talkmeter.usage.matching import Filter, iterate_records
+from talkmeter.usage.filters import Filter, iterate_records
+from talkmeter.usage.formats import FORMATS, AfterPart, Cells, Column, Format, require_parquet, write_rows
 from talkmeter.usage.names import read_item_names
-from talkmeter.usage.questions import cut_to_day, read_choice, read_filter, read_split
+from talkmeter.usage.parameters import cut_to_day, read_choice, read_filter, read_split
 from talkmeter.usage.records import call_of, is_live, is_stale, run_of
 from talkmeter.usage.summary import days_of
-from talkmeter.usage.tabular import FORMATS, AfterPart, Cells, Column, Format, require_parquet, write_rows
-from talkmeter.usage.values import counters_of
 
 Of = Literal["daily", "records", "breakdown"]
 OF: Final[tuple[Of, ...]] = get_args(Of)

@@ -7,10 +7,9 @@ from msgspec import Meta
 from sqlalchemy import Connection
 
 from talkmeter.errors import NotFound, shown
-from talkmeter.ledger.links import read_calls
-from talkmeter.ledger.received import history_rows
+from talkmeter.ledger.call_links import read_calls
 from talkmeter.ledger.rows import StoredState, state_of, stored_state_of, stored_state_of_history
-from talkmeter.ledger.winners import winner_rows
+from talkmeter.ledger.states import history_rows, winning_rows
 from talkmeter.period import format_instant
 from talkmeter.records import (
     INVENTORY_KINDS,
@@ -112,7 +111,7 @@ def read_history(connection: Connection, org_id: str, key: RecordKey, history_da
     """The history of one record of an organization. NotFound where nothing was received for it."""
     received = {rank(one.state): one for one in map(stored_state_of_history, history_rows(connection, org_id, [key]))}
     linked_to = None
-    for kind, row in winner_rows(connection, org_id, [key]):
+    for kind, row in winning_rows(connection, org_id, [key]):
         winner = stored_state_of(kind, row)
         linked_to = winner.state.linked_to
         received.setdefault(rank(winner.state), winner)
@@ -135,7 +134,7 @@ def _linked(connection: Connection, org_id: str, key: RecordKey) -> list[str]:
         return []
     [call] = read_calls(connection, org_id, [key.id])
     others = [RecordKey(key.kind, member.id) for member in call if member.id != key.id]
-    rows = winner_rows(connection, org_id, others)
+    rows = winning_rows(connection, org_id, others)
     return sorted(other.id for other in (state_of(kind, row) for kind, row in rows) if other.linked_to == key.id)
 
 

@@ -23,9 +23,9 @@ from sqlalchemy import (
     true,
 )
 
-from talkmeter.ledger import tables
+from talkmeter.db import tables
+from talkmeter.db.statements import Compiled, integer
 from talkmeter.ledger.rows import StoredState, stored_state_of
-from talkmeter.ledger.statements import Compiled, integer
 from talkmeter.period import format_instant
 from talkmeter.records import InventoryItem, Kind
 from talkmeter.usage.cursor import Place, read_cursor, write_cursor

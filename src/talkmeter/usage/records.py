@@ -20,11 +20,11 @@ from talkmeter.records import (
 )
 from talkmeter.usage.cursor import Place, read_cursor, write_cursor
 from talkmeter.usage.figures import CallFigures, RunFigures, call_figures, exact_figures, run_figures
-from talkmeter.usage.matching import Filter, created_at, iterate_records, matching_days, sum_records
+from talkmeter.usage.filters import Filter, created_at, iterate_records, matching_days, sum_records
 from talkmeter.usage.revision import Revision
 
 RECORDS: Final = 50
-MOST_RECORDS: Final = 1_000
+MAX_RECORDS: Final = 1_000
 
 Adds = Annotated[
     dict[str, int], Meta(description="What it adds to which figure, exact; nothing where it is not counted.")

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 from sqlalchemy import bindparam, func, select
 
-from talkmeter.ledger import tables
-from talkmeter.ledger.engine import Connection
-from talkmeter.ledger.peeks import Peeks
-from talkmeter.ledger.statements import Compiled, Row, integer
+from talkmeter.db import tables
+from talkmeter.db.autocommit import AutocommitConnections
+from talkmeter.db.engine import Connection
+from talkmeter.db.statements import Compiled, Row, integer
 from talkmeter.period import Present
 
 _org = tables.organization.c
@@ -39,7 +39,7 @@ def read_revision(connection: Connection, org_id: str, present: Present) -> Revi
     return _revision(_REVISION.run(connection, _parameters(org_id, present)))
 
 
-def peek_revision(peeks: Peeks, org_id: str, present: Present) -> Revision:
+def peek_revision(peeks: AutocommitConnections, org_id: str, present: Present) -> Revision:
     """As `read_revision`, outside of a transaction: whoever reads more after it may find another one."""
     return _revision(peeks.rows(_REVISION, _parameters(org_id, present)))
 

@@ -9,9 +9,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from talkmeter.ingest.connectors.forms import read_form, text_of
 from talkmeter.ingest.connectors.payload import read_optional
-from talkmeter.ingest.connectors.proof import as_bytes
-from talkmeter.ingest.connectors.provider import NotProved, NotUnderstood
-from talkmeter.ingest.fields import LONGEST_DURATION_SEC
+from talkmeter.ingest.connectors.provider import NotUnderstood, NotVerified
+from talkmeter.ingest.connectors.verification import as_bytes
+from talkmeter.ingest.fields import MAX_DURATION_SEC
 
 AGENT: Final = "agent"
 """The name in the query of a connector's address by which an operator says whose calls come there."""
@@ -23,8 +23,8 @@ _TYPE: Final = re.compile(r"[A-Za-z0-9_. -]{1,60}")
 
 def read_seconds(name: str, text: str) -> int:
     """A required number of whole seconds, written in digits."""
-    if _SECONDS.fullmatch(text) is None or int(text) > LONGEST_DURATION_SEC:
-        raise NotUnderstood(f"{name} must be a whole number of seconds from 0 to {LONGEST_DURATION_SEC}.")
+    if _SECONDS.fullmatch(text) is None or int(text) > MAX_DURATION_SEC:
+        raise NotUnderstood(f"{name} must be a whole number of seconds from 0 to {MAX_DURATION_SEC}.")
     return int(text)
 
 
@@ -38,7 +38,7 @@ def unmetered_type(text: str) -> str:
     return text if _TYPE.fullmatch(text) else "other"
 
 
-def split_url(url: str, refusal: type[NotProved | NotUnderstood]) -> SplitResult:
+def split_url(url: str, refusal: type[NotVerified | NotUnderstood]) -> SplitResult:
     """The parts of the address that a message was sent to."""
     try:
         parts = urlsplit(url)

@@ -16,23 +16,23 @@ from talkmeter.ingest.connectors.payload import (
     read_unix,
     require_id,
 )
-from talkmeter.ingest.connectors.proof import (
+from talkmeter.ingest.connectors.provider import (
+    TEST,
+    Ignored,
+    Message,
+    NotUnderstood,
+    NotVerified,
+    Provider,
+    Reading,
+    RecordUpdate,
+    posted,
+)
+from talkmeter.ingest.connectors.verification import (
     as_bytes,
     read_header,
     require_recent,
     require_secret,
     timed_mac,
-)
-from talkmeter.ingest.connectors.provider import (
-    TEST,
-    Ignored,
-    Message,
-    NotProved,
-    NotUnderstood,
-    Provider,
-    Reading,
-    Told,
-    posted,
 )
 from talkmeter.records import Channel, Conversation, Direction, Kind, Modality
 
@@ -104,13 +104,13 @@ class _Medium(NamedTuple):
     number: str | None = None
 
 
-def prove(message: Message, secrets: Sequence[str]) -> None:
+def verify(message: Message, secrets: Sequence[str]) -> None:
     """HMAC-SHA256 of the time and the body; as ElevenLabs' own check does, the last of several parts is taken."""
     pairs = (piece.partition("=") for piece in read_header(message, "ElevenLabs-Signature").split(","))
     pieces = {name: value for name, _, value in pairs}
     time, signature = pieces.get("t", ""), pieces.get("v0", "")
     if not _SECONDS.fullmatch(time) or not signature:
-        raise NotProved("The header ElevenLabs-Signature must be t=<seconds since 1970>,v0=<hexadecimal digits>.")
+        raise NotVerified("The header ElevenLabs-Signature must be t=<seconds since 1970>,v0=<hexadecimal digits>.")
     require_secret(secrets, signature, lambda secret: timed_mac(secret, time, message.body))
     require_recent(int(time) * MICROSECONDS_PER_SECOND, message.received_at, TOLERANCE_SEC)
 
@@ -131,7 +131,7 @@ def read(message: Message) -> Reading:
             return Ignored(unmetered_type(type_))
 
 
-def _over(event: _OfConversation) -> Told:
+def _over(event: _OfConversation) -> RecordUpdate:
     data, metadata = event.data, event.data.metadata
     # One id for the conversation, on every channel.
     id_ = require_id("data.conversation_id", data.conversation_id)
@@ -156,10 +156,12 @@ def _over(event: _OfConversation) -> Told:
     sent = read_unix("event_timestamp", event.event_timestamp)
     line = metadata.phone_call
     elsewhere = _elsewhere(line.type, line.call_sid) if line else ()
-    return Told(Kind.CONVERSATION, id_, record, end if sent is None else sent, f"{OVER}:{id_}", elsewhere=elsewhere)
+    return RecordUpdate(
+        Kind.CONVERSATION, id_, record, end if sent is None else sent, f"{OVER}:{id_}", elsewhere=elsewhere
+    )
 
 
-def _not_begun(event: _OfFailure) -> Told:
+def _not_begun(event: _OfFailure) -> RecordUpdate:
     """A call of an agent that nobody took, or that could not be placed; only outbound calls are told of so."""
     data = event.data
     id_ = require_id("data.conversation_id", data.conversation_id)
@@ -180,7 +182,7 @@ def _not_begun(event: _OfFailure) -> Told:
         agent_number=own_number(form.twilio_from or form.sip_from),
     )
     elsewhere = _elsewhere(metadata.type, form.twilio_call_sid)
-    return Told(Kind.CONVERSATION, id_, record, sent, f"{NOT_BEGUN}:{id_}", elsewhere=elsewhere)
+    return RecordUpdate(Kind.CONVERSATION, id_, record, sent, f"{NOT_BEGUN}:{id_}", elsewhere=elsewhere)
 
 
 def _medium_of(metadata: _Metadata) -> _Medium:
@@ -210,4 +212,4 @@ def _elsewhere(carrier: str | None, call_sid: str | None) -> tuple[str, ...]:
     return (f"twilio:{require_id('CallSid', call_sid)}",)
 
 
-PROVIDER: Final = Provider("elevenlabs", "agent", prove, read, status=200, test=_test)
+PROVIDER: Final = Provider("elevenlabs", "agent", verify, read, status=200, test=_test)

@@ -3,20 +3,20 @@
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from talkmeter.ingest.connectors.provider import NotProved, NotUnderstood
+from talkmeter.ingest.connectors.provider import NotUnderstood, NotVerified
 
 FORM: Final = "application/x-www-form-urlencoded"
-MOST_FIELDS: Final = 1_000
+MAX_FIELDS: Final = 1_000
 """More than any carrier sends; a body of millions of ampersands is not worth sorting."""
 
 Form = dict[bytes, list[bytes]]
 """The values of each name, in their order."""
 
 
-def read_form(text: bytes, refusal: type[NotProved | NotUnderstood]) -> Form:
+def read_form(text: bytes, refusal: type[NotVerified | NotUnderstood]) -> Form:
     """The fields of a form or of an address's query; an empty value is a value."""
-    if text.count(b"&") >= MOST_FIELDS:
-        raise refusal(f"The form has more than {MOST_FIELDS} fields.")
+    if text.count(b"&") >= MAX_FIELDS:
+        raise refusal(f"The form has more than {MAX_FIELDS} fields.")
     form: Form = {}
     for field in text.split(b"&"):
         if field:

@@ -25,18 +25,18 @@ from talkmeter.ingest.connectors.payload import (
     read_unix,
     require_id,
 )
-from talkmeter.ingest.connectors.proof import as_bytes, read_header, require_secret
 from talkmeter.ingest.connectors.provider import (
     TEST,
-    Amended,
     Ignored,
     Message,
-    NotProved,
     NotUnderstood,
+    NotVerified,
+    PartialRecordUpdate,
     Provider,
     Reading,
     posted,
 )
+from talkmeter.ingest.connectors.verification import as_bytes, read_header, require_secret
 from talkmeter.records import Conversation, ConversationStatus
 
 LEEWAY_SEC: Final = 60
@@ -108,7 +108,7 @@ class _Event(msgspec.Struct, rename="camel"):
     job: _Job | None = None
 
 
-def prove(message: Message, secrets: Sequence[str]) -> None:
+def verify(message: Message, secrets: Sequence[str]) -> None:
     """A token signed with the API secret by HS256, whose claim is the SHA-256 of the body.
 
     The issuer is the API key, which is no secret: whoever has the secret is who we were told of. Nothing of the token
@@ -123,16 +123,16 @@ def prove(message: Message, secrets: Sequence[str]) -> None:
         algorithm = msgspec.json.decode(_decoded(header), type=_Algorithm).alg
         told = msgspec.json.decode(_decoded(claims), type=_Claims)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise NotProved("The token in the header Authorization must have alg, exp and sha256.") from None
+        raise NotVerified("The token in the header Authorization must have alg, exp and sha256.") from None
     if algorithm != "HS256":
-        raise NotProved("The token in the header Authorization must be signed by HS256.")
+        raise NotVerified("The token in the header Authorization must be signed by HS256.")
     received_at, leeway = message.received_at, LEEWAY_SEC * MICROSECONDS_PER_SECOND
     if told.exp * MICROSECONDS_PER_SECOND <= received_at - leeway:
-        raise NotProved("The token in the header Authorization had expired when it was received.")
+        raise NotVerified("The token in the header Authorization had expired when it was received.")
     if max(told.nbf, told.iat) * MICROSECONDS_PER_SECOND > received_at + leeway:
-        raise NotProved("The token in the header Authorization is of a time after it was received.")
+        raise NotVerified("The token in the header Authorization is of a time after it was received.")
     if not hmac.compare_digest(_hash(message.body), as_bytes(told.sha256)):
-        raise NotProved("The token in the header Authorization is of another body.")
+        raise NotVerified("The token in the header Authorization is of another body.")
 
 
 def _mac(secret: bytes, signed: str) -> bytes:
@@ -172,7 +172,7 @@ def read(message: Message) -> Reading:
     if part is None:
         return Ignored(unmetered_type(type_))
     event_id = require_id("id", event.id)
-    return (Amended(id_, partial(livekit_room.joined, part), time, event_id, _elsewhere(event)),)
+    return (PartialRecordUpdate(id_, partial(livekit_room.joined, part), time, event_id, _elsewhere(event)),)
 
 
 def _part_of(event: _Event, room: _Room, time: int) -> Conversation | None:
@@ -241,7 +241,7 @@ def _decoded(segment: str) -> bytes:
     try:
         return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
     except ValueError:
-        raise NotProved("The header Authorization must be a token: three parts of base64url.") from None
+        raise NotVerified("The header Authorization must be a token: three parts of base64url.") from None
 
 
-PROVIDER: Final = Provider("livekit", "agent", prove, read, test=_test)
+PROVIDER: Final = Provider("livekit", "agent", verify, read, test=_test)

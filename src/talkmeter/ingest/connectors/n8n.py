@@ -10,7 +10,6 @@ import msgspec
 
 from talkmeter.ingest.connectors.carrier import unmetered_type
 from talkmeter.ingest.connectors.payload import read_json, read_optional, read_text_instant, require_id
-from talkmeter.ingest.connectors.proof import read_header, require_secret
 from talkmeter.ingest.connectors.provider import (
     TEST,
     Ignored,
@@ -18,9 +17,10 @@ from talkmeter.ingest.connectors.provider import (
     NotUnderstood,
     Provider,
     Reading,
-    Told,
+    RecordUpdate,
     posted,
 )
+from talkmeter.ingest.connectors.verification import read_header, require_secret
 from talkmeter.records import Kind, RunStatus, WorkflowExecution
 
 HEADER: Final = "X-Talkmeter-Secret"
@@ -49,7 +49,7 @@ class _OfRun(msgspec.Struct):
     payload: _Run | None = None
 
 
-def prove(message: Message, secrets: Sequence[str]) -> None:
+def verify(message: Message, secrets: Sequence[str]) -> None:
     """The secret itself; it proves who sends, not what is sent."""
     require_secret(secrets, read_header(message, HEADER), lambda secret: secret)
 
@@ -74,11 +74,11 @@ def read(message: Message) -> Reading:
     workflow_id = read_optional("payload.workflowId", _text_of(run.workflow_id))
     record = WorkflowExecution(status=status, created_at=time, workflow_id=workflow_id)
     event_id = read_optional("id", event.id) or f"{name}:{id_}"
-    return (Told(Kind.WORKFLOW_EXECUTION, id_, record, time, event_id),)
+    return (RecordUpdate(Kind.WORKFLOW_EXECUTION, id_, record, time, event_id),)
 
 
 def _text_of(id_: str | int | None) -> str | None:
     return None if id_ is None else str(id_)
 
 
-PROVIDER: Final = Provider("n8n", None, prove, read, test=_test)
+PROVIDER: Final = Provider("n8n", None, verify, read, test=_test)

@@ -9,14 +9,14 @@ from typing import Final, TypeVar
 import msgspec
 
 from talkmeter.ingest.connectors.provider import NotUnderstood
-from talkmeter.ingest.fields import LONGEST_DURATION_SEC, LONGEST_ID_BYTES, FieldError, read_id
+from talkmeter.ingest.fields import MAX_DURATION_SEC, MAX_ID_BYTES, FieldError, read_id
 from talkmeter.period import EARLIEST_INSTANT, LATEST_INSTANT, read_instant
 
 T = TypeVar("T")
 Number = int | float
 
 _WHOLE: Final = re.compile("[0-9]{1,18}")
-_LONGEST_DURATION_MS: Final = LONGEST_DURATION_SEC * 1_000
+_MAX_DURATION_MS: Final = MAX_DURATION_SEC * 1_000
 
 
 def read_json(body: bytes, type_: type[T]) -> T:
@@ -35,7 +35,7 @@ def require_id(name: str, text: str | None) -> str:
     try:
         return read_id(name, text or "")
     except FieldError:
-        sentence = f"{name} must be 1 to {LONGEST_ID_BYTES} bytes of UTF-8 without control characters."
+        sentence = f"{name} must be 1 to {MAX_ID_BYTES} bytes of UTF-8 without control characters."
         raise NotUnderstood(sentence) from None
 
 
@@ -73,8 +73,8 @@ def read_duration_ms(name: str, number: Number | None, ms_per_unit: int = 1) -> 
     if number is None:
         return None
     duration = number * ms_per_unit
-    if not 0 <= duration <= _LONGEST_DURATION_MS:
-        raise NotUnderstood(f"{name} must be between 0 and {LONGEST_DURATION_SEC} seconds.")
+    if not 0 <= duration <= _MAX_DURATION_MS:
+        raise NotUnderstood(f"{name} must be between 0 and {MAX_DURATION_SEC} seconds.")
     return round(duration)
 
 
@@ -84,8 +84,8 @@ def duration_between(start: int, end: int) -> int:
     Stacks write the two in different precision, so that a call of an instant may seem to end before it begins.
     """
     duration = max(end - start, 0) // 1_000
-    if duration > _LONGEST_DURATION_MS:
-        raise NotUnderstood(f"The end must be within {LONGEST_DURATION_SEC} seconds after the start.")
+    if duration > _MAX_DURATION_MS:
+        raise NotUnderstood(f"The end must be within {MAX_DURATION_SEC} seconds after the start.")
     return duration
 
 

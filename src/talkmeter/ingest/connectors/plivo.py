@@ -20,18 +20,18 @@ from talkmeter.ingest.connectors.carrier import (
 )
 from talkmeter.ingest.connectors.forms import FORM, Form, read_form, text_of
 from talkmeter.ingest.connectors.payload import read_optional, require_id, require_range
-from talkmeter.ingest.connectors.proof import as_bytes, read_header, require_secrets, require_signature
 from talkmeter.ingest.connectors.provider import (
     TEST,
     Ignored,
     Message,
-    NotProved,
     NotUnderstood,
+    NotVerified,
     Provider,
     Reading,
-    Told,
+    RecordUpdate,
     posted,
 )
+from talkmeter.ingest.connectors.verification import as_bytes, read_header, require_secrets, require_signature
 from talkmeter.period import microseconds
 from talkmeter.records import Conversation, ConversationStatus, Direction, Kind
 
@@ -79,8 +79,8 @@ def _test(secret: str, url: str, now: int) -> Message:
 def _signed_text(message: Message) -> bytes:
     """`address?sorted query.sorted form`; of a GET there is no form, and an empty one leaves its separators out."""
     address, _, query_text = as_bytes(message.url).partition(b"#")[0].partition(b"?")
-    query = read_form(query_text, NotProved)
-    form = {} if message.method.upper() == "GET" else read_form(message.body, NotProved)
+    query = read_form(query_text, NotVerified)
+    form = {} if message.method.upper() == "GET" else read_form(message.body, NotVerified)
     asked = b"&".join(name + b"=" + value for name, value in _sorted(query))
     told = b"".join(name + value for name, value in _sorted(form))
     if not form:
@@ -105,7 +105,7 @@ def _read(message: Message) -> Reading:
     return (_told(field, read_agent(message.url), message.received_at),)
 
 
-def _told(field: Field, agent_id: str | None, received_at: int) -> Told:
+def _told(field: Field, agent_id: str | None, received_at: int) -> RecordUpdate:
     uuid = require_id("CallUUID", field("CallUUID"))
     first_leg = read_optional("ALegUUID", field("ALegUUID"))
     if first_leg == uuid:
@@ -130,7 +130,7 @@ def _told(field: Field, agent_id: str | None, received_at: int) -> Told:
         # A second leg may show the caller's own number as From, so of such a leg none is taken.
         agent_number=None if first_leg else _international(field("To" if direction == "inbound" else "From")),
     )
-    return Told(
+    return RecordUpdate(
         kind=Kind.CONVERSATION,
         id=uuid,
         record=conversation,
@@ -178,4 +178,4 @@ def _international(number: str) -> str | None:
     return own if own is None or own.startswith("+") else f"+{own}"
 
 
-PROVIDER: Final = Provider(name="plivo", side="carrier", prove=_prove, read=_read, test=_test)
+PROVIDER: Final = Provider(name="plivo", side="carrier", verify=_prove, read=_read, test=_test)

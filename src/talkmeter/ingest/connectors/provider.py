@@ -7,7 +7,7 @@ Both are pure functions of the message; nothing here knows the database or HTTP.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
-from talkmeter.ledger.arrivals import Side
+from talkmeter.ledger.batch import Side
 from talkmeter.records import Conversation, Kind, Record
 
 TEST: Final = "talkmeter.test"
@@ -32,7 +32,7 @@ def posted(url: str, body: bytes, headers: Mapping[str, str], now: int, media: s
     return Message("POST", url, {"content-type": media, **{name.lower(): headers[name] for name in headers}}, body, now)
 
 
-class NotProved(Exception):
+class NotVerified(Exception):
     """A message that is not proved to be the stack's own, or is too old; a sentence for the connector's health."""
 
 
@@ -40,7 +40,7 @@ class NotUnderstood(Exception):
     """A proved message that cannot be counted; a sentence that says why. It goes to quarantine."""
 
 
-class Told(NamedTuple):
+class RecordUpdate(NamedTuple):
     """What a message says of one record.
 
     `id` is the stack's own id of it, `event_id` one that the same message repeats when it is sent again. `time` is when
@@ -57,11 +57,11 @@ class Told(NamedTuple):
     elsewhere: tuple[str, ...] = ()
 
 
-class Amended(NamedTuple):
+class PartialRecordUpdate(NamedTuple):
     """What a message adds to a conversation of which others have told before: `amend` takes what is known of it.
 
-    It returns the conversation with this message's part in it; None where the message alone makes none yet. Told in
-    any order and again, messages must come to the same.
+    It returns the conversation with this message's part in it; None if the message alone makes none yet. Messages
+    must give the same result in any order and any number of times.
     """
 
     id: str
@@ -77,11 +77,11 @@ class Ignored(NamedTuple):
     type: str
 
 
-Reading = tuple[Told | Amended, ...] | Ignored
+Reading = tuple[RecordUpdate | PartialRecordUpdate, ...] | Ignored
 
 
 class Provider(NamedTuple):
-    """One stack. `prove` raises NotProved; the secrets are the present one and, while it is changed, the one before.
+    """One stack. `prove` raises NotVerified; the secrets are the present one and, while it is changed, the one before.
 
     `read` raises NotUnderstood. `status` is what the stack wants to hear. `test` makes, of a secret, an address and the
     present instant, a message of the type TEST that is signed as the stack signs; None where only the stack can sign.
@@ -89,7 +89,7 @@ class Provider(NamedTuple):
 
     name: str
     side: Side | None
-    prove: Callable[[Message, Sequence[str]], None]
+    verify: Callable[[Message, Sequence[str]], None]
     read: Callable[[Message], Reading]
     status: Literal[200, 204] = 200
     test: Callable[[str, str, int], Message] | None = None

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from talkmeter.ingest.connectors.carrier import own_number, unmetered_type
-from talkmeter.ingest.connectors.listed import Listed
+from talkmeter.ingest.connectors.listed_call import Listed
 from talkmeter.ingest.connectors.payload import (
     Number,
     duration_between,
@@ -19,23 +19,23 @@ from talkmeter.ingest.connectors.payload import (
     read_unix,
     require_id,
 )
-from talkmeter.ingest.connectors.proof import (
+from talkmeter.ingest.connectors.provider import (
+    TEST,
+    Ignored,
+    Message,
+    NotUnderstood,
+    NotVerified,
+    Provider,
+    Reading,
+    RecordUpdate,
+    posted,
+)
+from talkmeter.ingest.connectors.verification import (
     MICROSECONDS_PER_MILLISECOND,
     as_bytes,
     read_header,
     require_recent,
     require_secret,
-)
-from talkmeter.ingest.connectors.provider import (
-    TEST,
-    Ignored,
-    Message,
-    NotProved,
-    NotUnderstood,
-    Provider,
-    Reading,
-    Told,
-    posted,
 )
 from talkmeter.records import Conversation, ConversationStatus, Direction, Kind
 
@@ -109,11 +109,13 @@ class _OfChat(msgspec.Struct):
     chat: _Chat
 
 
-def prove(message: Message, secrets: Sequence[str]) -> None:
+def verify(message: Message, secrets: Sequence[str]) -> None:
     """HMAC-SHA256 of the body and the milliseconds of the signature, keyed with the API key."""
     match = _SIGNATURE.fullmatch(read_header(message, "X-Retell-Signature"))
     if match is None:
-        raise NotProved("The header X-Retell-Signature must be v=<milliseconds since 1970>,d=<64 hexadecimal digits>.")
+        raise NotVerified(
+            "The header X-Retell-Signature must be v=<milliseconds since 1970>,d=<64 hexadecimal digits>."
+        )
     time = int(match[1])
     require_secret(secrets, match[2], lambda secret: _mac(secret, time, message.body))
     require_recent(time * MICROSECONDS_PER_MILLISECOND, message.received_at, TOLERANCE_SEC)
@@ -151,7 +153,7 @@ def read_call(body: bytes) -> Listed:
     return Listed(told.id, None, told)
 
 
-def _call_of(call: _Call, event: str, received_at: int | None) -> Told:
+def _call_of(call: _Call, event: str, received_at: int | None) -> RecordUpdate:
     # Each call has one id here, whichever carrier it came by; a transfer to a person is a part of it.
     id_ = require_id("call.call_id", call.call_id)
     start = read_unix("call.start_timestamp", call.start_timestamp, 1_000)
@@ -182,10 +184,10 @@ def _call_of(call: _Call, event: str, received_at: int | None) -> Told:
     carrier = call.telephony_identifier.twilio_call_sid if call.telephony_identifier else None
     elsewhere = (f"twilio:{require_id('twilio_call_sid', carrier)}",) if carrier else ()
     time = created_at if end is None else end
-    return Told(Kind.CONVERSATION, id_, record, time, f"{event}:{id_}", _CALLS[event], elsewhere)
+    return RecordUpdate(Kind.CONVERSATION, id_, record, time, f"{event}:{id_}", _CALLS[event], elsewhere)
 
 
-def _chat_of(chat: _Chat, event: str) -> Told:
+def _chat_of(chat: _Chat, event: str) -> RecordUpdate:
     id_ = require_id("chat.chat_id", chat.chat_id)
     start = read_unix("chat.start_timestamp", chat.start_timestamp, 1_000)
     end = read_unix("chat.end_timestamp", chat.end_timestamp, 1_000)
@@ -201,7 +203,7 @@ def _chat_of(chat: _Chat, event: str) -> Told:
         modality="chat",
         agent_id=read_optional("chat.agent_id", chat.agent_id),
     )
-    return Told(Kind.CONVERSATION, id_, record, start if end is None else end, f"{event}:{id_}", _CHATS[event])
+    return RecordUpdate(Kind.CONVERSATION, id_, record, start if end is None else end, f"{event}:{id_}", _CHATS[event])
 
 
 def _line_of(call: _Call) -> tuple[bool, Direction]:
@@ -230,4 +232,4 @@ def _status_of(reason: str) -> ConversationStatus:
     return "completed"
 
 
-PROVIDER: Final = Provider("retell", "agent", prove, read, test=_test)
+PROVIDER: Final = Provider("retell", "agent", verify, read, test=_test)

@@ -13,32 +13,32 @@ from typing import Final
 from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.errors import TalkmeterError
 from talkmeter.ingest.cloudevents import Sender
-from talkmeter.ingest.connectors.proof import (
+from talkmeter.ingest.connectors.provider import (
+    TEST,
+    Ignored,
+    Message,
+    NotUnderstood,
+    NotVerified,
+    Provider,
+    Reading,
+    RecordUpdate,
+    posted,
+)
+from talkmeter.ingest.connectors.verification import (
     as_bytes,
     read_header,
     require_recent,
     require_signature,
 )
-from talkmeter.ingest.connectors.provider import (
-    TEST,
-    Ignored,
-    Message,
-    NotProved,
-    NotUnderstood,
-    Provider,
-    Reading,
-    Told,
-    posted,
-)
 from talkmeter.ingest.requests import read_request
-from talkmeter.ledger.arrivals import Arrival, Reason, Rejection
+from talkmeter.ledger.batch import Arrival, Reason, Rejection
 
 ID: Final = "webhook-id"
 TIMESTAMP: Final = "webhook-timestamp"
 SIGNATURE: Final = "webhook-signature"
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105  the prefix that all such secrets have
 VERSION: Final = "v1,"
-MOST_EVENTS: Final = 10_000
+MAX_EVENTS: Final = 10_000
 TOLERANCE_SEC: Final = 300
 
 _OF_THE_CONNECTOR: Final = Sender(credential_id="", org_id="\0")
@@ -52,10 +52,10 @@ def _prove(message: Message, secrets: Sequence[str]) -> None:
     """HMAC-SHA256 over `id.time.body`; the header may list several signatures, with a space between them."""
     keys = [key for key in map(_key, secrets) if key]
     if not keys:
-        raise NotProved(f"The connector's secret must be {SECRET_PREFIX} and base64.")
+        raise NotVerified(f"The connector's secret must be {SECRET_PREFIX} and base64.")
     id_, timestamp = read_header(message, ID), read_header(message, TIMESTAMP)
     if _SECONDS.fullmatch(timestamp) is None:
-        raise NotProved(f"The header {TIMESTAMP} must be the seconds since 1970.")
+        raise NotVerified(f"The header {TIMESTAMP} must be the seconds since 1970.")
     pieces = [piece for piece in read_header(message, SIGNATURE).split(" ") if piece.startswith(VERSION)]
     given = [_decoded(piece.removeprefix(VERSION)) for piece in pieces]
     require_signature([_mac(key, id_, timestamp, message.body) for key in keys], given)
@@ -94,17 +94,17 @@ def _read(message: Message) -> Reading:
     # The type alone is handed on: no other header is covered by the signature.
     type_ = {"content-type": message.headers.get("content-type", "application/json")}
     try:
-        arrivals = read_request(type_, message.body, _OF_THE_CONNECTOR, MOST_EVENTS)
+        arrivals = read_request(type_, message.body, _OF_THE_CONNECTOR, MAX_EVENTS)
     except TalkmeterError as error:
         raise NotUnderstood(error.detail) from None
     return tuple(_told(arrival, number, len(arrivals)) for number, arrival in enumerate(arrivals, start=1))
 
 
-def _told(arrival: Arrival, number: int, of: int) -> Told:
+def _told(arrival: Arrival, number: int, of: int) -> RecordUpdate:
     if isinstance(arrival, Rejection):
         which = f"Event {number} of {of}: " if of > 1 else ""
         raise NotUnderstood(which + _reason(arrival))
-    return Told(
+    return RecordUpdate(
         kind=arrival.kind,
         id=arrival.id,
         record=arrival.record,
@@ -121,4 +121,4 @@ def _reason(rejection: Rejection) -> str:
     return _QUOTED.sub("'…'", rejection.detail).removesuffix(".") + "."
 
 
-PROVIDER: Final = Provider(name="signed", side=None, prove=_prove, read=_read, test=_test)
+PROVIDER: Final = Provider(name="signed", side=None, verify=_prove, read=_read, test=_test)

@@ -29,17 +29,17 @@ from talkmeter.ingest.connectors.payload import (
     require_id,
     require_range,
 )
-from talkmeter.ingest.connectors.proof import as_bytes, read_header, require_recent
 from talkmeter.ingest.connectors.provider import (
-    Amended,
     Ignored,
     Message,
-    NotProved,
     NotUnderstood,
+    NotVerified,
+    PartialRecordUpdate,
     Provider,
     Reading,
 )
 from talkmeter.ingest.connectors.telnyx_call import Part, join
+from talkmeter.ingest.connectors.verification import as_bytes, read_header, require_recent
 from talkmeter.records import ConversationStatus, Direction
 
 SIGNATURE: Final = "Telnyx-Signature-Ed25519"
@@ -97,13 +97,13 @@ def _prove(message: Message, secrets: Sequence[str]) -> None:
     """Ed25519 over `time|body`; the connector's secrets are public keys of the account."""
     timestamp = read_header(message, TIMESTAMP)
     if _SECONDS.fullmatch(timestamp) is None:
-        raise NotProved(f"The header {TIMESTAMP} must be the seconds since 1970.")
+        raise NotVerified(f"The header {TIMESTAMP} must be the seconds since 1970.")
     signature = _from_base64(read_header(message, SIGNATURE), _SIGNATURE_BYTES)
     if signature is None:
-        raise NotProved(f"The header {SIGNATURE} must be {_SIGNATURE_BYTES} bytes in base64.")
+        raise NotVerified(f"The header {SIGNATURE} must be {_SIGNATURE_BYTES} bytes in base64.")
     signed = as_bytes(timestamp) + b"|" + message.body
     if not any(_is_signed_with(key, signature, signed) for key in secrets):
-        raise NotProved("The message is signed with another key than the connector's, or was changed on its way.")
+        raise NotVerified("The message is signed with another key than the connector's, or was changed on its way.")
     require_recent(int(timestamp) * MICROSECONDS_PER_SECOND, message.received_at, TOLERANCE_SEC)
 
 
@@ -136,7 +136,7 @@ def _read(message: Message) -> Reading:
     occurred_at = _instant("data.occurred_at", head.occurred_at)
     part = _PARTS[head.event_type](payload, occurred_at // 1_000)
     return (
-        Amended(
+        PartialRecordUpdate(
             id=leg,
             amend=partial(join, part),
             time=occurred_at,
@@ -201,4 +201,4 @@ def _instant(name: str, text: str | None) -> int:
     return instant
 
 
-PROVIDER: Final = Provider(name="telnyx", side="carrier", prove=_prove, read=_read)
+PROVIDER: Final = Provider(name="telnyx", side="carrier", verify=_prove, read=_read)

@@ -27,20 +27,20 @@ from talkmeter.ingest.connectors.carrier import (
     unmetered_type,
 )
 from talkmeter.ingest.connectors.forms import FORM, read_form, text_of
-from talkmeter.ingest.connectors.listed import Listed
+from talkmeter.ingest.connectors.listed_call import Listed
 from talkmeter.ingest.connectors.payload import read_json, read_optional, require_id, require_range
-from talkmeter.ingest.connectors.proof import as_bytes, read_header, require_secrets, require_signature
 from talkmeter.ingest.connectors.provider import (
     TEST,
     Ignored,
     Message,
-    NotProved,
     NotUnderstood,
+    NotVerified,
     Provider,
     Reading,
-    Told,
+    RecordUpdate,
     posted,
 )
+from talkmeter.ingest.connectors.verification import as_bytes, read_header, require_secrets, require_signature
 from talkmeter.ingest.fields import read_sequence
 from talkmeter.period import microseconds
 from talkmeter.records import TERMINAL_STATUSES, Channel, Conversation, ConversationStatus, Direction, Kind
@@ -106,13 +106,13 @@ def _algorithm(settings: str) -> str:
             try:
                 return _DIGESTS[value.strip().upper()]
             except KeyError:
-                raise NotProved(f"The algorithm of {SETTINGS} must be one of {', '.join(_DIGESTS)}.") from None
+                raise NotVerified(f"The algorithm of {SETTINGS} must be one of {', '.join(_DIGESTS)}.") from None
     return "sha1"
 
 
 def _signed_texts(message: Message) -> Iterator[bytes]:
     """What may have been signed: Twilio signs the address sometimes with its port and sometimes without."""
-    url = split_url(message.url, NotProved)
+    url = split_url(message.url, NotVerified)
     fields = b"" if _is_get(message) else _sorted_fields(message, url)
     for address in _with_and_without_port(url):
         yield as_bytes(address) + fields
@@ -121,11 +121,11 @@ def _signed_texts(message: Message) -> Iterator[bytes]:
 def _sorted_fields(message: Message, url: SplitResult) -> bytes:
     """The form as it is signed. Of a body in JSON the hash stands in the address, which is signed in its place."""
     if _is_json(message):
-        named = read_form(as_bytes(url.query), NotProved).get(BODY_HASH.encode(), [b""])[0]
+        named = read_form(as_bytes(url.query), NotVerified).get(BODY_HASH.encode(), [b""])[0]
         if not compare_digest(hashlib.sha256(message.body).hexdigest().encode(), named):
-            raise NotProved(f"The body is not the one whose hash the address names as {BODY_HASH}.")
+            raise NotVerified(f"The body is not the one whose hash the address names as {BODY_HASH}.")
         return b""
-    form = read_form(message.body, NotProved)
+    form = read_form(message.body, NotVerified)
     return b"".join(name + value for name in sorted(form) for value in sorted(set(form[name])))
 
 
@@ -230,7 +230,7 @@ def read_call(body: bytes) -> Listed:
     return Listed(sid, None, told)
 
 
-def _told(field: _Fields, agent_id: str | None) -> Told:
+def _told(field: _Fields, agent_id: str | None) -> RecordUpdate:
     sid = require_id(field.name("CallSid"), field("CallSid"))
     parent = read_optional(field.name("ParentCallSid"), field("ParentCallSid"))
     status = _STATUSES.get(field("CallStatus"))
@@ -253,7 +253,7 @@ def _told(field: _Fields, agent_id: str | None) -> Told:
         agent_id=agent_id,
         agent_number=_agent_number(direction, parent, field),
     )
-    return Told(
+    return RecordUpdate(
         kind=Kind.CONVERSATION,
         id=sid,
         record=conversation,
@@ -298,4 +298,4 @@ def _agent_number(direction: Direction, parent: str | None, field: _Fields) -> s
     return own_number(field("To") if direction == "inbound" else field("From"))
 
 
-PROVIDER: Final = Provider(name="twilio", side="carrier", prove=_prove, read=_read, status=204, test=_test)
+PROVIDER: Final = Provider(name="twilio", side="carrier", verify=_prove, read=_read, status=204, test=_test)

@@ -12,7 +12,7 @@ import msgspec
 
 from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.ingest.connectors.carrier import own_number, unmetered_type
-from talkmeter.ingest.connectors.listed import Listed
+from talkmeter.ingest.connectors.listed_call import Listed
 from talkmeter.ingest.connectors.payload import (
     Number,
     duration_between,
@@ -22,24 +22,24 @@ from talkmeter.ingest.connectors.payload import (
     read_unix,
     require_id,
 )
-from talkmeter.ingest.connectors.proof import (
+from talkmeter.ingest.connectors.provider import (
+    TEST,
+    Ignored,
+    Message,
+    NotUnderstood,
+    NotVerified,
+    Provider,
+    Reading,
+    RecordUpdate,
+    posted,
+)
+from talkmeter.ingest.connectors.verification import (
     MICROSECONDS_PER_MILLISECOND,
     as_bytes,
     read_header,
     require_recent,
     require_secret,
     timed_mac,
-)
-from talkmeter.ingest.connectors.provider import (
-    TEST,
-    Ignored,
-    Message,
-    NotProved,
-    NotUnderstood,
-    Provider,
-    Reading,
-    Told,
-    posted,
 )
 from talkmeter.records import Channel, Conversation, ConversationStatus, Direction, Kind
 
@@ -111,7 +111,7 @@ class _TypedBody(msgspec.Struct):
     message: _Typed
 
 
-def prove(message: Message, secrets: Sequence[str]) -> None:
+def verify(message: Message, secrets: Sequence[str]) -> None:
     """The HMAC where there is one, for it proves more; else the secret in its header."""
     if "x-signature" not in message.headers:
         given = read_header(message, "X-Vapi-Secret")
@@ -120,7 +120,7 @@ def prove(message: Message, secrets: Sequence[str]) -> None:
     signature = read_header(message, "x-signature")
     timestamp = read_header(message, "x-timestamp")
     if not _TIMESTAMP.fullmatch(timestamp):
-        raise NotProved("The header x-timestamp must be the seconds or milliseconds since 1970.")
+        raise NotVerified("The header x-timestamp must be the seconds or milliseconds since 1970.")
     require_secret(secrets, signature, lambda secret: timed_mac(secret, timestamp, message.body))
     time = int(timestamp)
     unit = MICROSECONDS_PER_MILLISECOND if time >= _EARLIEST_MS else MICROSECONDS_PER_SECOND
@@ -154,7 +154,7 @@ def read_call(body: bytes) -> Listed:
     return Listed(told.id, None, told)
 
 
-def _told(report: _Report) -> Told:
+def _told(report: _Report) -> RecordUpdate:
     call = report.call or _Call()
     # The call's own id, the same in every message of the call. There is no id of the event: each call has one report.
     id_ = require_id("message.call.id", call.id)
@@ -180,7 +180,7 @@ def _told(report: _Report) -> Told:
         agent_number=_number_of(report, call) if channel == "telephone" else None,
     )
     time = created_at if end is None else end
-    return Told(Kind.CONVERSATION, id_, record, time, f"{METERED}:{id_}", elsewhere=_elsewhere(call))
+    return RecordUpdate(Kind.CONVERSATION, id_, record, time, f"{METERED}:{id_}", elsewhere=_elsewhere(call))
 
 
 def _type_of(call: _Call) -> tuple[Channel, Direction]:
@@ -226,4 +226,4 @@ def _elsewhere(call: _Call) -> tuple[str, ...]:
     return (f"{call.phone_call_provider}:{require_id('phoneCallProviderId', call.phone_call_provider_id)}",)
 
 
-PROVIDER: Final = Provider("vapi", "agent", prove, read, test=_test)
+PROVIDER: Final = Provider("vapi", "agent", verify, read, test=_test)

@@ -1,0 +1,1 @@
+"""The database: engines, tables, statements, migrations and errors; it knows no usage."""

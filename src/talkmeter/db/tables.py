@@ -1,0 +1,328 @@
+"""The tables, one definition for every engine.
+
+Usage tables are keyed by `org_id` first, so that Citus can distribute them; the others are keyed by their own id and
+never joined with them. Instants are integer microseconds, days are integer days since 1970, durations milliseconds.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+from talkmeter.counting import COUNTERS
+from talkmeter.records import Kind
+
+metadata = MetaData(
+    naming_convention={"pk": "%(table_name)s_pk", "ix": "%(table_name)s_%(column_0_N_name)s"},
+)
+
+Key: Final = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that orders by its bytes everywhere, as Python orders it."""
+
+
+def _state_columns() -> tuple[Column[object], ...]:
+    """The rank of the winning state, and when it was stored; `deleted` where it told of a deletion."""
+    return (
+        Column("deleted", Boolean(), nullable=False),
+        Column("time", BigInteger(), nullable=False),
+        Column("sequence", BigInteger(), nullable=False),
+        Column("source", Key, nullable=False),
+        Column("event_id", Key, nullable=False),
+        Column("hash", LargeBinary(), nullable=False),
+        Column("stored_at", BigInteger(), nullable=False),
+    )
+
+
+conversation = Table(
+    "conversation",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("id", Key, nullable=False),
+    Column("channel", Key),
+    Column("direction", Key),
+    Column("status", Key),
+    Column("created_at", BigInteger()),
+    Column("duration_ms", BigInteger()),
+    Column("modality", Key),
+    Column("agent_id", Key),
+    Column("agent_number", Key),
+    Column("web_widget_id", Key),
+    *_state_columns(),
+    # Of a conversation that another one is counted for; `created_at` is null then, so that no window finds it.
+    Column("linked_to", Key),
+    Column("linked_created_at", BigInteger()),
+    PrimaryKeyConstraint("org_id", "id"),
+)
+Index(
+    "conversation_window",
+    conversation.c.org_id,
+    conversation.c.created_at,
+    conversation.c.id,
+    conversation.c.modality,
+    conversation.c.direction,
+    conversation.c.status,
+    conversation.c.duration_ms,
+)
+MAY_BE_STALE: Final = text("status IN ('triggered', 'ringing', 'in_progress') AND channel <> 'email'")
+"""Live conversations that count as stale when no event arrives; an email conversation may rest for days."""
+
+Index(
+    "conversation_live",
+    conversation.c.org_id,
+    conversation.c.time,
+    conversation.c.created_at,
+    sqlite_where=MAY_BE_STALE,
+    postgresql_where=MAY_BE_STALE,
+)
+
+workflow_execution = Table(
+    "workflow_execution",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("id", Key, nullable=False),
+    Column("status", Key),
+    Column("created_at", BigInteger()),
+    Column("workflow_id", Key),
+    *_state_columns(),
+    PrimaryKeyConstraint("org_id", "id"),
+)
+Index(
+    "workflow_execution_window",
+    workflow_execution.c.org_id,
+    workflow_execution.c.created_at,
+    workflow_execution.c.id,
+    workflow_execution.c.status,
+)
+
+inventory_item = Table(
+    "inventory_item",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("kind", Key, nullable=False),
+    Column("id", Key, nullable=False),
+    Column("name", Text()),
+    Column("shared", Boolean()),
+    Column("active", Boolean()),
+    *_state_columns(),
+    PrimaryKeyConstraint("org_id", "kind", "id"),
+)
+Index(
+    "inventory_item_existing",
+    inventory_item.c.org_id,
+    inventory_item.c.kind,
+    inventory_item.c.deleted,
+    inventory_item.c.time,
+    inventory_item.c.shared,
+    inventory_item.c.active,
+)
+
+RECORD_TABLES: Final[dict[Kind, Table]] = {
+    Kind.CONVERSATION: conversation,
+    Kind.WORKFLOW_EXECUTION: workflow_execution,
+    Kind.AGENT: inventory_item,
+    Kind.PHONE_NUMBER: inventory_item,
+    Kind.WEB_WIDGET: inventory_item,
+    Kind.DATASET: inventory_item,
+}
+
+record_state = Table(
+    "record_state",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("kind", Key, nullable=False),
+    Column("id", Key, nullable=False),
+    Column("time", BigInteger(), nullable=False),
+    Column("hash", LargeBinary(), nullable=False),
+    Column("source", Key, nullable=False),
+    Column("event_id", Key, nullable=False),
+    Column("sequence", BigInteger(), nullable=False),
+    Column("data", LargeBinary(), nullable=False),
+    Column("stored_at", BigInteger(), nullable=False),
+    PrimaryKeyConstraint("org_id", "kind", "id", "time", "hash", "source", "event_id", "sequence"),
+    sqlite_with_rowid=False,
+)
+
+conversation_link = Table(
+    "conversation_link",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("call", Key, nullable=False),
+    Column("id", Key, nullable=False),
+    Column("side", Key, nullable=False),
+    PrimaryKeyConstraint("org_id", "call", "id"),
+    sqlite_with_rowid=False,
+)
+Index("conversation_link_id", conversation_link.c.org_id, conversation_link.c.id, conversation_link.c.call)
+
+inventory_snapshot = Table(
+    "inventory_snapshot",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("kind", Key, nullable=False),
+    Column("floor", BigInteger(), nullable=False),
+    PrimaryKeyConstraint("org_id", "kind"),
+    sqlite_with_rowid=False,
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("hash", LargeBinary(), nullable=False),
+    Column("reason", Key, nullable=False),
+    Column("detail", Text(), nullable=False),
+    Column("credential_id", Key, nullable=False),
+    Column("first_seen_at", BigInteger(), nullable=False),
+    Column("last_seen_at", BigInteger(), nullable=False),
+    Column("times_seen", BigInteger(), nullable=False),
+    Column("size", BigInteger(), nullable=False),
+    Column("kept_fields", LargeBinary(), nullable=False),
+    Column("complete", Boolean(), nullable=False),
+    PrimaryKeyConstraint("org_id", "hash"),
+)
+
+organization = Table(
+    "organization",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("revision", Key, nullable=False),
+    Column("last_event_at", BigInteger()),
+    PrimaryKeyConstraint("org_id"),
+)
+
+organization_setting = Table(
+    "organization_setting",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("name", Key, nullable=False),
+    Column("value", Text(), nullable=False),
+    PrimaryKeyConstraint("org_id", "name"),
+    sqlite_with_rowid=False,
+)
+
+usage_daily = Table(
+    "usage_daily",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("dimension", Key, nullable=False),
+    Column("day", Integer(), nullable=False),
+    Column("value", Key, nullable=False),
+    *(Column(counter, BigInteger(), nullable=False) for counter in COUNTERS),
+    Column("changed_at", BigInteger()),
+    PrimaryKeyConstraint("org_id", "dimension", "day", "value"),
+    sqlite_with_rowid=False,
+)
+
+DISTRIBUTED: Final = (
+    conversation,
+    workflow_execution,
+    inventory_item,
+    record_state,
+    conversation_link,
+    inventory_snapshot,
+    quarantine,
+    organization,
+    organization_setting,
+    usage_daily,
+)
+
+organization_directory = Table(
+    "organization_directory",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("name", Text()),
+    Column("created_at", BigInteger(), nullable=False),
+    PrimaryKeyConstraint("org_id"),
+)
+
+credential = Table(
+    "credential",
+    metadata,
+    Column("id", Key, nullable=False),
+    Column("kind", Key, nullable=False),
+    Column("org_id", Key),
+    Column("name", Text()),
+    Column("secret_hash", LargeBinary(), nullable=False),
+    Column("role", Key),
+    Column("scopes", Text(), nullable=False),
+    Column("created_at", BigInteger(), nullable=False),
+    Column("expires_at", BigInteger()),
+    Column("revoked_at", BigInteger()),
+    PrimaryKeyConstraint("id"),
+)
+
+credential_grant = Table(
+    "credential_grant",
+    metadata,
+    Column("credential_id", Key, nullable=False),
+    Column("org_id", Key, nullable=False),
+    Column("role", Key, nullable=False),
+    PrimaryKeyConstraint("credential_id", "org_id"),
+)
+
+sign_in_link = Table(
+    "sign_in_link",
+    metadata,
+    Column("secret_hash", LargeBinary(), nullable=False),
+    Column("org_id", Key, nullable=False),
+    Column("role", Key, nullable=False),
+    Column("expires_at", BigInteger(), nullable=False),
+    PrimaryKeyConstraint("secret_hash"),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("secret_hash", LargeBinary(), nullable=False),
+    Column("credential_id", Key),
+    Column("grants", Text()),
+    Column("created_at", BigInteger(), nullable=False),
+    Column("used_at", BigInteger(), nullable=False),
+    Column("expires_at", BigInteger(), nullable=False),
+    PrimaryKeyConstraint("secret_hash"),
+)
+
+connector = Table(
+    "connector",
+    metadata,
+    Column("id", Key, nullable=False),
+    Column("org_id", Key, nullable=False),
+    Column("provider", Key, nullable=False),
+    Column("secrets", LargeBinary(), nullable=False),
+    Column("created_at", BigInteger(), nullable=False),
+    Column("disabled_at", BigInteger()),
+    PrimaryKeyConstraint("id"),
+)
+Index("connector_organization", connector.c.org_id)
+
+connector_outcome = Table(
+    "connector_outcome",
+    metadata,
+    Column("connector_id", Key, nullable=False),
+    Column("day", Integer(), nullable=False),
+    Column("outcome", Key, nullable=False),
+    # Of ignored messages their type, of all others the empty string.
+    Column("detail", Key, nullable=False),
+    Column("messages", BigInteger(), nullable=False),
+    Column("last_at", BigInteger(), nullable=False),
+    PrimaryKeyConstraint("connector_id", "day", "outcome", "detail"),
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", Key, nullable=False),
+    Column("value", Text(), nullable=False),
+    PrimaryKeyConstraint("name"),
+)

@@ -1,0 +1,61 @@
+"""Reads states from the tables: the winning state of each record, and every state received of some records."""
+
+from collections.abc import Iterable, Iterator
+
+from sqlalchemy import Connection, bindparam, select
+
+from talkmeter.backpressure import Pauses
+from talkmeter.db import tables
+from talkmeter.db.statements import Compiled, Row
+from talkmeter.ledger.rows import state_of
+from talkmeter.records import INVENTORY_KINDS, Kind, RecordKey, State
+
+
+def _winners_query(kind: Kind) -> Compiled:
+    table = tables.RECORD_TABLES[kind]
+    query = select(*table.c).where(table.c.org_id == bindparam("org"))
+    if kind in INVENTORY_KINDS:
+        query = query.where(table.c.kind == bindparam("kind"))
+    return Compiled(query.where(table.c.id.in_(bindparam("ids", expanding=True))))
+
+
+_WINNERS = {kind: _winners_query(kind) for kind in Kind}
+
+
+def read_winning_states(
+    connection: Connection, org_id: str, keys: Iterable[RecordKey], pauses: Pauses | None = None
+) -> dict[RecordKey, State]:
+    """The winning states of the records that exist."""
+    rows = winning_rows(connection, org_id, keys)
+    states = (state_of(kind, row) for kind, row in (pauses.between(rows) if pauses else rows))
+    return {RecordKey(state.kind, state.id): state for state in states}
+
+
+def winning_rows(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> Iterator[tuple[Kind, Row]]:
+    """The rows of the records that exist, undecoded."""
+    by_kind: dict[Kind, set[str]] = {}
+    for key in keys:
+        by_kind.setdefault(key.kind, set()).add(key.id)
+    for kind, ids in by_kind.items():
+        head: Row = (org_id, kind.value) if kind in INVENTORY_KINDS else (org_id,)
+        for row in _WINNERS[kind].run_among(connection, head, sorted(ids)):
+            yield kind, row
+
+
+_state = tables.record_state.c
+_OF_RECORDS = Compiled(
+    select(*_state).where(
+        _state.org_id == bindparam("org"),
+        _state.kind == bindparam("kind"),
+        _state.id.in_(bindparam("ids", expanding=True)),
+    )
+)
+
+
+def history_rows(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> Iterator[Row]:
+    """The rows of `record_state` of some records."""
+    by_kind: dict[Kind, list[str]] = {}
+    for key in keys:
+        by_kind.setdefault(key.kind, []).append(key.id)
+    for kind, ids in by_kind.items():
+        yield from _OF_RECORDS.run_among(connection, (org_id, kind.value), ids)

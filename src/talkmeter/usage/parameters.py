@@ -1,0 +1,160 @@
+"""Reads what is asked: the parameters of a query, as texts, become a window, a split or a filter.
+
+The API and the command line read their questions here, so that they understand and refuse the same ones.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar
+
+from talkmeter.errors import Unprocessable, shown
+from talkmeter.period import MICROSECONDS_PER_DAY, Window, format_day, format_instant, read_day
+from talkmeter.records import (
+    INVENTORY_KINDS,
+    LIVE_RUN_STATUSES,
+    LIVE_STATUSES,
+    TERMINAL_RUN_STATUSES,
+    TERMINAL_STATUSES,
+    Kind,
+)
+from talkmeter.usage.breakdown import INTERVALS, MAX_ROWS, ORDERS, ROWS, Split, check_order, default_order
+from talkmeter.usage.compare import MODES, Mode
+from talkmeter.usage.dimensions import DIMENSIONS, Dimension
+from talkmeter.usage.filters import Filter
+from talkmeter.usage.inventory import ItemFilter
+from talkmeter.usage.records import MAX_RECORDS, RECORDS
+
+Parameters = Mapping[str, str]
+Choice = TypeVar("Choice", bound=str)
+
+RECORD_KINDS: Final = (Kind.CONVERSATION, Kind.WORKFLOW_EXECUTION)
+FILTERS: Final[dict[str, tuple[Kind, Dimension]]] = {
+    "agent": (Kind.CONVERSATION, "agent"),
+    "number": (Kind.CONVERSATION, "number"),
+    "widget": (Kind.CONVERSATION, "widget"),
+    "channel": (Kind.CONVERSATION, "channel"),
+    "modality": (Kind.CONVERSATION, "modality"),
+    "direction": (Kind.CONVERSATION, "direction"),
+    "workflow": (Kind.WORKFLOW_EXECUTION, "workflow"),
+}
+"""The parameters that keep the records of one value, and the kind that has such values; `status` both kinds have."""
+VALUES: Final[dict[Dimension, tuple[str, ...]]] = {
+    "channel": ("telephone", "webrtc", "email", "text"),
+    "modality": ("voice", "chat"),
+    "direction": ("inbound", "outbound"),
+    "status": tuple(sorted(LIVE_STATUSES | TERMINAL_STATUSES)),
+    "run_status": tuple(sorted(LIVE_RUN_STATUSES | TERMINAL_RUN_STATUSES)),
+}
+"""The closed sets of values; a conversation that is not counted is not listed either."""
+_FLAGS: Final = {"true": True, "false": False}
+
+
+def read_choice(name: str, text: str | None, allowed: Sequence[Choice], default: Choice | None = None) -> Choice:
+    """One of a closed set. Unprocessable where it is none of them, or missing without a default."""
+    if text is None and default is not None:
+        return default
+    if text is None:
+        raise Unprocessable(f"'{name}' is missing: it must be one of {', '.join(allowed)}.")
+    for one in allowed:
+        if text == one:
+            return one
+    raise Unprocessable(f"'{name}' must be one of {', '.join(allowed)}, not {shown(text)}.")
+
+
+def read_mode(parameters: Parameters) -> Mode:
+    """The comparison of a query; none where it asks for none."""
+    return read_choice("compare", parameters.get("compare"), MODES, "none")
+
+
+def read_split(parameters: Parameters) -> Split:
+    """The split of a breakdown. Unprocessable where a parameter is missing or not allowed."""
+    by = read_choice("by", parameters.get("by"), DIMENSIONS)
+    order = read_choice("order", parameters.get("order"), ORDERS, default_order(by))
+    check_order(by, order)
+    interval = parameters.get("interval")
+    return Split(
+        by=by,
+        order=order,
+        limit=read_limit(parameters, ROWS, MAX_ROWS),
+        interval=None if interval is None else read_choice("interval", interval, INTERVALS),
+        mode=read_mode(parameters),
+    )
+
+
+def read_filter(parameters: Parameters) -> Filter:
+    """Which records a query wants. Unprocessable where a parameter is missing, not allowed or of another kind."""
+    kind = read_choice("kind", parameters.get("kind"), RECORD_KINDS)
+    values: list[tuple[Dimension, str]] = []
+    for name, (owner, dimension) in FILTERS.items():
+        if name in parameters:
+            _refuse_other_kind(name, kind, owner)
+            values.append((dimension, _value(name, parameters[name], dimension)))
+    if "status" in parameters:
+        dimension = "status" if kind is Kind.CONVERSATION else "run_status"
+        values.append((dimension, read_choice("status", parameters["status"], VALUES[dimension])))
+    for name in ("has_duration", "stale"):
+        if name in parameters:
+            _refuse_other_kind(name, kind, Kind.CONVERSATION)
+    return Filter(
+        kind=kind,
+        values=tuple(values),
+        has_duration=_flag("has_duration", parameters),
+        live=_flag("live", parameters),
+        stale=_flag("stale", parameters),
+    )
+
+
+def read_item_filter(parameters: Parameters) -> ItemFilter:
+    """Which inventory items a query wants. Unprocessable where a parameter is missing or not allowed."""
+    kind = read_choice("kind", parameters.get("kind"), INVENTORY_KINDS)
+    for name, owner in (("shared", Kind.PHONE_NUMBER), ("active", Kind.DATASET)):
+        if name in parameters:
+            _refuse_other_kind(name, kind, owner)
+    return ItemFilter(kind, _flag("shared", parameters) if kind is Kind.PHONE_NUMBER else _flag("active", parameters))
+
+
+def read_record_kind(text: str) -> Kind:
+    """The kind of a record. Unprocessable where there is no such kind."""
+    return read_choice("kind", text, tuple(Kind))
+
+
+def cut_to_day(window: Window, parameters: Parameters) -> Window:
+    """The window, or the part of it in the UTC day that a query names. Unprocessable where they share nothing."""
+    text = parameters.get("day")
+    if text is None:
+        return window
+    day = read_day("day", text)
+    if day not in window.days:
+        bounds = f"from {format_instant(window.start)} to {format_instant(window.end)}"
+        raise Unprocessable(f"'day' must be a day of the window {bounds}, not {format_day(day)}.")
+    start, end = day * MICROSECONDS_PER_DAY, (day + 1) * MICROSECONDS_PER_DAY
+    return Window(max(window.start, start), min(window.end, end))
+
+
+def read_limit(parameters: Parameters, default: int = RECORDS, most: int = MAX_RECORDS) -> int:
+    """How many rows a query wants. Unprocessable where that is no number from 1 to `most`."""
+    text = parameters.get("limit")
+    if text is None:
+        return default
+    limit = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(most)) else 0
+    if not 1 <= limit <= most:
+        raise Unprocessable(f"'limit' must be a whole number from 1 to {most}, not {shown(text)}.")
+    return limit
+
+
+def _value(name: str, text: str, dimension: Dimension) -> str:
+    """The value of a filter; of ids the empty one stands for records without any."""
+    return read_choice(name, text, VALUES[dimension]) if dimension in VALUES else text
+
+
+def _flag(name: str, parameters: Parameters) -> bool | None:
+    text = parameters.get(name)
+    if text is None:
+        return None
+    if text not in _FLAGS:
+        raise Unprocessable(f"'{name}' must be true or false, not {shown(text)}.")
+    return _FLAGS[text]
+
+
+def _refuse_other_kind(name: str, kind: Kind, owner: Kind) -> None:
+    if kind is not owner:
+        raise Unprocessable(f"'{name}' goes with kind={owner.value} only, not with {kind.value}.")
