@@ -110,8 +110,8 @@ class State(msgspec.Struct, frozen=True, gc=False):
     """What a sender told of one record at one moment; `record` is None where it told of a deletion.
 
     `time` is the event's, in microseconds; `hash` the first 16 bytes of SHA-256 of the normalised data. `linked_to` is
-    set on winning states only: the conversation that is counted in place of this one (docs/reference/counting.md, "Linked
-    calls").
+    set on winning states only: the conversation that is counted in place of this one (docs/reference/counting.md,
+    "Linked calls").
     """
 
     org_id: str

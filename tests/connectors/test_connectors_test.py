@@ -9,6 +9,7 @@ import pytest
 
 from talkmeter import clock
 from talkmeter.accounts.connectors import Connector, disable_connector, find_connector
+from talkmeter.cli import connector_check
 from talkmeter.cli.connector_check import try_connector
 from talkmeter.db.engine import reading, writing
 from talkmeter.errors import Refused
