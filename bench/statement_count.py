@@ -40,9 +40,9 @@ def count_statements(engine: Engine, events: int) -> StatementCount:
     states = list(enumerate(workload.states(0, events)))
     with transaction(engine) as connection:
         # Create the organization, so that the batch finds it.
-        write_batch(connection, {org_id: [Work("bench", [])]}, clock.now(), keep_history=True)
+        write_batch(connection, {org_id: [OrgBatch("bench", [])]}, clock.now(), keep_history=True)
         with _recorded_statements(engine) as statements:
-            write_batch(connection, {org_id: [Work("bench", states)]}, clock.now(), keep_history=True)
+            write_batch(connection, {org_id: [OrgBatch("bench", states)]}, clock.now(), keep_history=True)
         connection.rollback()
     inserts: dict[str, int] = {}
     for statement in statements:
