@@ -15,8 +15,8 @@ KINDS = {
 }
 EARLY, NOON, LATE = "2026-03-01T06:00:00Z", "2026-03-01T12:00:00Z", "2026-03-01T18:00:00Z"
 WRONG_CURSOR = (
-    "'cursor' does not belong to this query: send the next_cursor of its page before, and all else as it was; "
-    "without 'from' and 'to' the window changes at midnight (UTC)."
+    "'cursor' does not belong to this query: send the next_cursor of the previous page and leave the other parameters "
+    "unchanged; without 'from' and 'to' the window changes at midnight (UTC)."
 )
 
 

@@ -1,19 +1,18 @@
-"""The Usage page as files: what the build left in `page/`, read at start and served from memory by exact name.
+"""The Usage page: the files of `page/`, read at startup and served from memory by exact path.
 
-`index.html` carries a new nonce with every answer and is never stored (a page from a cache would meet a policy with
-another nonce). Assets have their content's hash in their name, so they may be kept for ever.
+`index.html` gets a new nonce for every response and is never cached: a cached page would not match the nonce of its
+policy. The names of assets contain a hash of their content, so they are cached forever. Litestar's static files serve
+a whole folder and no precompressed variants, so they are not used (docs/decisions/0025-library-or-own-code.md).
 """
 
 import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from litestar import MediaType, Response, Router, get
 from litestar.exceptions import NotFoundException
-from litestar.handlers import HTTPRouteHandler
-from litestar.params import PathParameter
 from litestar.response import Redirect
 
 import talkmeter
@@ -27,11 +26,11 @@ POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-_FOR_EVER: Final = "public, max-age=31536000, immutable"
+_FOREVER: Final = "public, max-age=31536000, immutable"
 _ENCODINGS: Final = {"br": ".br", "gzip": ".gz"}
-"""Content codings and the endings of their files, the best first."""
+"""Content codings and their file suffixes, preferred first."""
 
-_TYPES: Final = {
+_MEDIA_TYPES: Final = {
     ".js": "text/javascript",
     ".css": "text/css",
     ".svg": "image/svg+xml",
@@ -45,7 +44,7 @@ _WEIGHT: Final = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 
 
 class Asset(NamedTuple):
-    """A file as it is sent: its type, its bytes, and them compressed, by content coding."""
+    """A file to serve, with its compressed variants by content coding."""
 
     media_type: str
     content: bytes
@@ -53,15 +52,15 @@ class Asset(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What the build made; `html` is None where nothing was built."""
+    """The built page; `html` is None if it has not been built."""
 
     html: bytes | None
     assets: Mapping[str, Asset]
-    """By path, such as `/assets/index-4f2a.js`."""
+    """By URL path, such as `/assets/index-4f2a.js`."""
 
 
 def load_page(folder: Path) -> Page:
-    """Read a built page. Hidden files, and files of types that a page has no use for, are left where they are."""
+    """Read the built page, without hidden files and without files of other types, such as source maps."""
     index = folder / "index.html"
     if not index.is_file():
         return Page(None, {})
@@ -69,13 +68,14 @@ def load_page(folder: Path) -> Page:
     assets = {
         f"/{file.relative_to(folder).as_posix()}": _load_asset(file)
         for file in files
-        if file.suffix in _TYPES and not file.name.startswith(".") and file.is_file()
+        if file.suffix in _MEDIA_TYPES and not file.name.startswith(".") and file.is_file()
     }
     return Page(index.read_bytes(), assets)
 
 
 def page_router(page: Page) -> Router:
-    """The page's addresses; they are not part of the API's description."""
+    """Return the routes of the page; the OpenAPI description does not list them."""
+    root_files = [path for path in page.assets if not path.startswith("/assets/")]
 
     @get("/", sync_to_thread=False)
     def get_root() -> Redirect:
@@ -92,19 +92,20 @@ def page_router(page: Page) -> Router:
             headers={"Content-Security-Policy": POLICY.format(nonce=nonce), "Cache-Control": "no-store"},
         )
 
-    @get("/assets/{name:path}", sync_to_thread=False)
-    def get_asset(request: AnyRequest, name: Annotated[str, PathParameter()]) -> Response[bytes]:
-        asset = page.assets.get(f"/assets/{name.removeprefix('/')}")
+    @get(["/assets/{rest:path}", *root_files], sync_to_thread=False)
+    def get_asset(request: AnyRequest) -> Response[bytes]:
+        asset = page.assets.get(request.scope["path"])
         if asset is None:
             raise NotFoundException
-        return _answer(request, asset, _FOR_EVER)
+        # The name of a file at the root, such as an icon, stays the same when its content changes.
+        cache_control = "no-cache" if request.scope["path"] in root_files else _FOREVER
+        return _asset_response(request, asset, cache_control)
 
-    at_root = [_at_root(path, asset) for path, asset in page.assets.items() if path.count("/") == 1]
-    return Router(path="/", route_handlers=[get_root, get_page, get_asset, *at_root], include_in_schema=False)
+    return Router(path="/", route_handlers=[get_root, get_page, get_asset], include_in_schema=False)
 
 
 def accepted_encoding(header: str, available: Mapping[str, bytes]) -> str | None:
-    """The best content coding that a client accepts and that there is; None: none (RFC 9110, section 12.5.3)."""
+    """Return the best available content coding that the client accepts, or None (RFC 9110, section 12.5.3)."""
     weights: dict[str, float] = {}
     for part in header.lower().split(","):
         coding, *parameters = (piece.strip() for piece in part.split(";"))
@@ -116,17 +117,7 @@ def accepted_encoding(header: str, available: Mapping[str, bytes]) -> str | None
     return best if best is not None and usable[best] > 0 else None
 
 
-def _at_root(path: str, asset: Asset) -> HTTPRouteHandler:
-    """A file beside index.html, such as an icon, which keeps its name when its content changes."""
-
-    @get(path, sync_to_thread=False)
-    def get_file(request: AnyRequest) -> Response[bytes]:
-        return _answer(request, asset, "no-cache")
-
-    return get_file
-
-
-def _answer(request: AnyRequest, asset: Asset, cache_control: str) -> Response[bytes]:
+def _asset_response(request: AnyRequest, asset: Asset, cache_control: str) -> Response[bytes]:
     encoding = accepted_encoding(request.headers.get("accept-encoding", ""), asset.compressed)
     headers = {"Cache-Control": cache_control, "Vary": "Accept-Encoding"}
     if encoding is None:
@@ -136,6 +127,6 @@ def _answer(request: AnyRequest, asset: Asset, cache_control: str) -> Response[b
 
 
 def _load_asset(file: Path) -> Asset:
-    beside = {coding: file.with_name(file.name + ending) for coding, ending in _ENCODINGS.items()}
-    compressed = {coding: other.read_bytes() for coding, other in beside.items() if other.is_file()}
-    return Asset(_TYPES[file.suffix], file.read_bytes(), compressed)
+    variants = {coding: file.with_name(file.name + suffix) for coding, suffix in _ENCODINGS.items()}
+    compressed = {coding: variant.read_bytes() for coding, variant in variants.items() if variant.is_file()}
+    return Asset(_MEDIA_TYPES[file.suffix], file.read_bytes(), compressed)

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import msgspec
 import structlog
 from litestar import Response, Router, delete, get, post
+from litestar.datastructures import Cookie
 from litestar.types import ASGIApp
 
 from talkmeter import clock
@@ -107,7 +108,7 @@ async def delete_session(request: AnyRequest) -> Response[bytes]:
     return await _state(request, None, await _authenticator(request).sessions.end(request))
 
 
-async def _state(request: AnyRequest, session: Session | None, cookie: str | None = None) -> Response[bytes]:
+async def _state(request: AnyRequest, session: Session | None, cookie: Cookie | None = None) -> Response[bytes]:
     """The session as the page reads it, as far as its credential still goes."""
     service: Service = request.app.state.service
     reach = None if session is None else await _authenticator(request).session_grant(session)
@@ -127,8 +128,8 @@ async def _state(request: AnyRequest, session: Session | None, cookie: str | Non
         expires_at=None if reach is None or reach.expires_at is None else format_instant(reach.expires_at),
         plans_url=service.settings.plans_url or None,
     )
-    headers = {**_HEADERS, **({} if cookie is None else {"Set-Cookie": cookie})}
-    return Response(content=msgspec.json.encode(state), media_type=PLAIN, headers=headers)
+    cookies = [] if cookie is None else [cookie]
+    return Response(content=msgspec.json.encode(state), media_type=PLAIN, headers=_HEADERS, cookies=cookies)
 
 
 def _organization(organizations: list[NamedOrganization], named: list[str]) -> str | None:

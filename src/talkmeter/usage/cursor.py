@@ -1,66 +1,57 @@
-"""Cursors: where a page of a list ended, sealed so that they fit the query and organization they were given for.
+"""Cursors of paged lists, signed for one query of one organization.
 
-A cursor is a place in the order of the list and the revision of the first page, so that a later page can say that
-something has changed since. The seal is an HMAC under the database's id, which no answer tells.
+A cursor holds the last position of its page, and the organization's revision at the first page, so that a later page
+can report that the data has changed since. It is signed with the database's id, which no response contains; the salt
+is the query, so a cursor is valid for that query only.
 """
 
-import base64
-import hmac
-from typing import Final
+from hashlib import sha256
+from typing import Final, NamedTuple
 
-import msgspec
+from itsdangerous import BadData, URLSafeSerializer
 
 from talkmeter.errors import Unprocessable
 
-_SEAL_BYTES: Final = 16
-_LONGEST: Final = 1_000
-_WRONG: Final = (
-    "'cursor' does not belong to this query: send the next_cursor of its page before, and all else as it was; "
-    "without 'from' and 'to' the window changes at midnight (UTC)."
+MAX_LENGTH: Final = 1_000
+_INVALID: Final = (
+    "'cursor' does not belong to this query: send the next_cursor of the previous page and leave the other parameters "
+    "unchanged; without 'from' and 'to' the window changes at midnight (UTC)."
 )
 
 
-class Place(msgspec.Struct, frozen=True, array_like=True):
-    """The last record of a page; of the first page the organization's revision, and what was stale then."""
+class Position(NamedTuple):
+    """Where a page ended, and what all pages of its list share."""
 
     created_at: int
     id: str
     revision: str
+    """The organization's revision at the first page."""
+
     stale_before: int = 0
+    """Live conversations whose state is older than this are stale, on every page."""
 
 
-_decoder: Final = msgspec.msgpack.Decoder(Place)
+def write_cursor(position: Position, key: str, query: tuple[object, ...]) -> str:
+    """Return the cursor of the next page; `key` is the database's id, `query` everything the list depends on."""
+    return _serializer(key, query).dumps(position)
 
 
-def write_cursor(place: Place, key: str, query: tuple[object, ...]) -> str:
-    """A cursor for the page after a place; `key` is the database's id, `query` all that the list depends on."""
-    content = msgspec.msgpack.encode(place)
-    return _encode(_seal(content, key, query) + content)
-
-
-def read_cursor(text: str, key: str, query: tuple[object, ...]) -> Place:
-    """The place of a cursor. Unprocessable where it was not written for this query."""
-    raw = _decode(text)
-    content = raw[_SEAL_BYTES:]
-    if not hmac.compare_digest(raw[:_SEAL_BYTES], _seal(content, key, query)):
-        raise Unprocessable(_WRONG)
-    return _decoder.decode(content)
-
-
-def _decode(text: str) -> bytes:
-    """The bytes of a cursor; none where the text is too long or not base64."""
+def read_cursor(text: str, key: str, query: tuple[object, ...]) -> Position:
+    """Return the position in a cursor. Raises Unprocessable if the cursor was not written for this query."""
+    if len(text) > MAX_LENGTH or not text.isascii():
+        raise Unprocessable(_INVALID)
+    serializer = _serializer(key, query)
     try:
-        padded = text + "=" * (-len(text) % 4)
-        raw = base64.b64decode(padded, altchars=b"-_", validate=True) if len(text) <= _LONGEST else b""
-    except ValueError:
-        return b""
-    # The same bytes can be written in more than one way; one of them is the cursor.
-    return raw if _encode(raw) == text else b""
+        position = Position(*serializer.loads(text))
+    except BadData:
+        raise Unprocessable(_INVALID) from None
+    # Base64 has several spellings of the same signature; only ours is accepted.
+    if serializer.dumps(position) != text:
+        raise Unprocessable(_INVALID)
+    return position
 
 
-def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
-
-
-def _seal(content: bytes, key: str, query: tuple[object, ...]) -> bytes:
-    return hmac.digest(key.encode(), repr(query).encode() + b"\n" + content, "sha256")[:_SEAL_BYTES]
+def _serializer(key: str, query: tuple[object, ...]) -> URLSafeSerializer:
+    return URLSafeSerializer(
+        key, salt=repr(query).encode(), signer_kwargs={"key_derivation": "hmac", "digest_method": sha256}
+    )

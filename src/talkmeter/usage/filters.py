@@ -36,7 +36,7 @@ from talkmeter.records import (
     State,
     WorkflowExecution,
 )
-from talkmeter.usage.cursor import Place
+from talkmeter.usage.cursor import Position
 from talkmeter.usage.dimensions import SPLITS, Dimension
 
 READ_AT_ONCE: Final = 1_000
@@ -71,7 +71,7 @@ def iterate_records(
     wanted: Filter,
     present: Present,
     *,
-    after: Place | None = None,
+    after: Position | None = None,
     days: dict[int, Counters] | None = None,
     most: int = READ_AT_ONCE,
 ) -> Iterator[StoredState]:

@@ -28,7 +28,7 @@ from talkmeter.db.statements import Compiled, integer
 from talkmeter.ledger.rows import StoredState, stored_state_of
 from talkmeter.period import format_instant
 from talkmeter.records import InventoryItem, Kind
-from talkmeter.usage.cursor import Place, read_cursor, write_cursor
+from talkmeter.usage.cursor import Position, read_cursor, write_cursor
 from talkmeter.usage.records import Event, event_of
 from talkmeter.usage.revision import Revision
 
@@ -151,7 +151,7 @@ def read_items(
     found = [stored_state_of(wanted.kind, row) for row in rows[:limit]]
     next_cursor = None
     if len(rows) > limit:
-        next_cursor = write_cursor(Place(0, found[-1].state.id, first_revision), key, query)
+        next_cursor = write_cursor(Position(0, found[-1].state.id, first_revision), key, query)
     return Items(
         kind=wanted.kind,
         items=[_item_of(stored) for stored in found],

@@ -18,7 +18,7 @@ from talkmeter.records import (
     State,
     WorkflowExecution,
 )
-from talkmeter.usage.cursor import Place, read_cursor, write_cursor
+from talkmeter.usage.cursor import Position, read_cursor, write_cursor
 from talkmeter.usage.figures import CallFigures, RunFigures, call_figures, exact_figures, run_figures
 from talkmeter.usage.filters import Filter, created_at, iterate_records, matching_days, sum_records
 from talkmeter.usage.revision import Revision
@@ -130,7 +130,7 @@ def read_records(  # noqa: PLR0913  what one page depends on
     if len(found) > limit:
         last = found[limit - 1].state
         stale_before = 0 if wanted.stale is None else present.stale_before
-        next_cursor = write_cursor(Place(created_at(last), last.id, first_revision, stale_before), key, query)
+        next_cursor = write_cursor(Position(created_at(last), last.id, first_revision, stale_before), key, query)
     total = sum_records(connection, org_id, window, wanted, present, days) if place is None else None
     head: dict[str, Any] = {
         "kind": wanted.kind,

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Final
 
 from cachetools import TTLCache
+from litestar.datastructures import Cookie
 
 from talkmeter import clock
 from talkmeter.accounts.sessions import (
@@ -67,8 +68,8 @@ class Sessions:
 
     async def begin(
         self, credential_id: str | None, grants: Grants | None, latest_end: int | None
-    ) -> tuple[str, Session]:
-        """Begin a session that ends at `latest_end` at the latest; its cookie, and itself."""
+    ) -> tuple[Cookie, Session]:
+        """Begin a session that ends at `latest_end` at the latest; return its cookie and the session."""
         now = clock.now()
         expires_at = min(now + self._longest, now + self._longest if latest_end is None else latest_end)
 
@@ -80,8 +81,8 @@ class Sessions:
         self._believed[session.secret_hash] = session
         return self._cookie(secret, (expires_at - now) // MICROSECONDS_PER_SECOND), session
 
-    async def end(self, connection: Connected) -> str:
-        """End the session of a request's cookie, if there is one; the cookie that makes the browser forget it."""
+    async def end(self, connection: Connected) -> Cookie:
+        """End the session of a request's cookie, if there is one; return the cookie that deletes it in the browser."""
         if secret := connection.cookies.get(self.cookie_name):
             secret_hash = hash_of(secret)
             await self._service.change(lambda database: end_session(database, secret_hash))
@@ -94,6 +95,7 @@ class Sessions:
         with suppress(TalkmeterError):
             await self._service.change(lambda database: touch_session(database, session.secret_hash, now))
 
-    def _cookie(self, value: str, max_age: int) -> str:
-        secure = " Secure;" if self._secure else ""
-        return f"{self.cookie_name}={value}; Max-Age={max_age}; Path=/;{secure} HttpOnly; SameSite=Lax"
+    def _cookie(self, value: str, max_age: int) -> Cookie:
+        return Cookie(
+            self.cookie_name, value=value, max_age=max_age, secure=self._secure, httponly=True, samesite="lax"
+        )
