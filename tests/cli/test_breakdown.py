@@ -69,7 +69,8 @@ def test_a_comparison_says_what_was_not_there_before_and_what_no_longer_is(meter
     *lines, last = metered.run("breakdown", "--by", "agent", "--compare", "previous", *FOUR_DAYS)
 
     assert last == (
-        "Change: 2026-02-28T00:00:00Z to 2026-03-04T00:00:00Z against 2026-02-24T00:00:00Z to 2026-02-28T00:00:00Z."
+        "Change: 2026-02-28T00:00:00Z to 2026-03-04T00:00:00Z "
+        "compared with 2026-02-24T00:00:00Z to 2026-02-28T00:00:00Z."
     )
     assert [(cells(line)[0], cells(line)[-1]) for line in lines[1:]] == [
         ("agent", "change in calls"),

@@ -125,7 +125,7 @@ def test_a_setting_may_stand_in_the_folders_env_file(terminal: Terminal) -> None
 
 
 def test_organizations_are_added_named_and_listed(terminal: Terminal) -> None:
-    assert terminal.run("orgs", "add", "bolt", "--name", "Bolt & Co") == "Organization bolt is there."
+    assert terminal.run("orgs", "add", "bolt", "--name", "Bolt & Co") == "Organization bolt is ready."
     terminal.run("orgs", "add", "acme")
     terminal.run("orgs", "add", "bolt")
 
@@ -190,11 +190,11 @@ def test_summary_compares_with_an_earlier_window(metered: Terminal) -> None:
     lines = metered.run("summary", "--org", "acme", "--from", "2026-03-01", "--to", "2026-03-02", "--compare", "year")
 
     assert lines.splitlines()[-5:] == [
-        "2026-03-01T00:00:00Z to 2026-03-02T00:00:00Z against 2025-03-01T00:00:00Z to 2025-03-02T00:00:00Z:",
-        "Voice minutes  1.50 against 3.00 (-50.0%)",
-        "Chat minutes   0.00 against 0.00",
-        "Total calls    2 against 1 (+100.0%)",
-        "Workflow runs  1 against 0",
+        "2026-03-01T00:00:00Z to 2026-03-02T00:00:00Z compared with 2025-03-01T00:00:00Z to 2025-03-02T00:00:00Z:",
+        "Voice minutes  1.50, previously 3.00 (-50.0%)",
+        "Chat minutes   0.00, previously 0.00",
+        "Total calls    2, previously 1 (+100.0%)",
+        "Workflow runs  1, previously 0",
     ]
 
 

@@ -14,7 +14,7 @@ INSTANT = r"\d{4}-\d\d-\d\dT[\d:.]+Z"
 def issue(terminal: Terminal, *arguments: str) -> str:
     """Make a credential; what stands alone on stdout."""
     done = terminal.finish(*arguments)
-    assert (done.returncode, done.stderr) == (0, "This is the only time the secret is shown.\n")
+    assert (done.returncode, done.stderr) == (0, "Copy it now: the secret is not shown again.\n")
     assert FORM.fullmatch(done.stdout.removesuffix("\n")), done.stdout
     return done.stdout.strip()
 
@@ -87,17 +87,17 @@ def test_a_revoked_key_says_so_and_cannot_be_revoked_again(ready: Terminal) -> N
 
     assert ready.run("keys", "revoke", shown(key)) == f"{shown(key)} is revoked."
     assert re.fullmatch(f"revoked {INSTANT}", line_of(ready.run("keys", "list"), key)[-1])
-    assert "was revoked before" in ready.refusal("keys", "revoke", shown(key))
+    assert "is already revoked" in ready.refusal("keys", "revoke", shown(key))
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         ("", "Give either --org ORG_ID or --sender."),
-        ("--org acme", "Give the key either --role admin|viewer or at least one --scope."),
-        ("--org acme --role admin --scope events:write", "Give the key either --role"),
-        ("--sender --role admin", "A sender key has the scope events:write and no other"),
-        ("--org acme --scope events:read:all", "There is no scope events:read:all; scopes are: "),
+        ("--org acme", "Give either --role admin|viewer or at least one --scope."),
+        ("--org acme --role admin --scope events:write", "Give either --role"),
+        ("--sender --role admin", "A sender key only has the scope events:write"),
+        ("--org acme --scope events:read:all", "Unknown scope events:read:all. Scopes: "),
         ("--org nobody --role admin", "There is no organization 'nobody' here; 'talkmeter orgs add nobody' makes it."),
     ],
 )

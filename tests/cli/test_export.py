@@ -175,7 +175,7 @@ def test_parquet_is_not_written_into_a_terminal(metered: Metered) -> None:
             check=False,
         )
 
-    sentence = "talkmeter: Parquet is not for a terminal: name a file with --output, or send stdout to one.\n"
+    sentence = "talkmeter: Parquet is binary and not printed to a terminal; use --output or redirect stdout.\n"
     assert (done.returncode, done.stderr) == (1, sentence)
 
 
@@ -199,7 +199,7 @@ def test_where_there_is_no_room_the_file_of_last_time_stays_and_no_part_of_the_n
     )
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"talkmeter: The export cannot be written to {file}: File too large.\n"
+    assert done.stderr == f"talkmeter: Cannot write the export to {file}: File too large.\n"
     assert file.read_text() == "of last time"
     assert list(tmp_path.iterdir()) == [file]
 
@@ -210,15 +210,15 @@ def test_where_there_is_no_room_the_file_of_last_time_stays_and_no_part_of_the_n
         ("", "'of' is missing: it must be one of daily, records, breakdown."),
         ("--of days", "'of' must be one of daily, records, breakdown, not 'days'."),
         ("--of daily --format xlsx", "'format' must be one of csv, jsonl, parquet, not 'xlsx'."),
-        ("--of daily --agent ann", "--agent cannot be used with --of daily; leave it out, or export something else."),
-        ("--of records --by agent --order calls", "--by, --order cannot be used with --of records; "),
-        ("--of breakdown --by agent --has-duration true", "--has-duration cannot be used with --of breakdown; "),
+        ("--of daily --agent ann", "--agent cannot be used with --of daily."),
+        ("--of records --by agent --order calls", "--by, --order cannot be used with --of records."),
+        ("--of breakdown --by agent --has-duration true", "--has-duration cannot be used with --of breakdown."),
         ("--of breakdown", "'by' is missing: it must be one of agent, number, "),
         ("--of breakdown --by agent --order runs", "A breakdown by agent can be in order of calls, voice, chat, "),
         ("--of records --live perhaps", "'live' must be true or false, not 'perhaps'."),
         ("--of daily --from 2026-03-02 --to 2026-03-01", "'to' must be after 'from'"),
         ("--of daily --org nobody", "There is no organization 'nobody' here; "),
-        ("--of daily --output /dev/full", "The export cannot be written to /dev/full: No space left on device."),
+        ("--of daily --output /dev/full", "Cannot write the export to /dev/full: No space left on device."),
     ],
 )
 def test_what_cannot_be_exported_is_refused_in_a_sentence(metered: Metered, arguments: str, sentence: str) -> None:
@@ -237,5 +237,5 @@ def test_a_folder_that_does_not_exist_is_not_made(metered: Metered, tmp_path: Pa
 
     sentence = metered.refusal("export", "--of", "daily", "--output", str(folder / "march.csv"))
 
-    assert sentence == f"The folder {folder} does not exist; make it first."
+    assert sentence == f"The folder {folder} does not exist; create it first."
     assert not folder.exists()

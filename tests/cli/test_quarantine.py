@@ -73,8 +73,8 @@ def test_replay_counts_what_is_understood_now_and_leaves_the_rest(quarantined: T
 
     said = quarantined.run("quarantine", "replay").splitlines()
 
-    assert said[-1] == "1 went through, 1 stay in quarantine."
-    assert said[0].startswith(f"{ids_of(quarantined)['']}\tstays: ")
+    assert said[-1] == "1 replayed, 1 left in quarantine."
+    assert said[0].startswith(f"{ids_of(quarantined)['']}\tnot replayed: ")
     assert list(ids_of(quarantined)) == [""]
     assert quarantined.rows("SELECT org_id, id, status FROM conversation") == [("acme", "call-1", "completed")]
 
@@ -83,7 +83,7 @@ def test_replay_of_one_event_leaves_the_others_alone(quarantined: Terminal) -> N
     mend(quarantined, "acme", status="completed")
     mend(quarantined, "", organization_id="acme")
 
-    assert quarantined.run("quarantine", "replay", ids_of(quarantined)["acme"]).startswith("1 went through")
+    assert quarantined.run("quarantine", "replay", ids_of(quarantined)["acme"]).startswith("1 replayed")
     assert list(ids_of(quarantined)) == [""]
 
 
@@ -94,14 +94,14 @@ def test_replay_keeps_an_event_under_its_own_organization(quarantined: Terminal)
     said = quarantined.run("quarantine", "replay", ids_of(quarantined)["acme"])
 
     assert "sends for another organization" in said
-    assert said.endswith("0 went through, 1 stay in quarantine.")
+    assert said.endswith("0 replayed, 1 left in quarantine.")
     assert quarantined.rows("SELECT * FROM conversation") == []
 
 
 def test_replay_never_counts_an_event_that_names_no_organization(quarantined: Terminal) -> None:
     said = quarantined.run("quarantine", "replay", ids_of(quarantined)[""])
 
-    assert said.endswith("0 went through, 1 stay in quarantine.")
+    assert said.endswith("0 replayed, 1 left in quarantine.")
     assert quarantined.rows("SELECT * FROM conversation") == []
     assert "" in ids_of(quarantined)
 
@@ -112,7 +112,7 @@ def test_replay_refuses_an_event_whose_fields_were_cut(quarantined: Terminal) ->
 
     said = quarantined.run("quarantine", "replay", ids_of(quarantined)["acme"])
 
-    assert "Its fields were cut; its sender must send it again." in said
+    assert "Its fields were truncated; the sender must send it again." in said
     assert quarantined.rows("SELECT * FROM conversation") == []
 
 
@@ -122,5 +122,5 @@ def test_drop_removes_an_event_for_good(quarantined: Terminal) -> None:
     assert quarantined.run("quarantine", "drop", id_) == "1 dropped."
     assert list(ids_of(quarantined)) == [""]
     assert quarantined.refusal("quarantine", "replay", id_) == (
-        f"There is no event '{id_}' in quarantine; 'talkmeter quarantine list' shows the ids."
+        f"No event '{id_}' in quarantine; 'talkmeter quarantine list' shows the ids."
     )

@@ -15,7 +15,7 @@ HEAD = ["created", "id", "status", "channel", "direction", "modality", "agent", 
 INBOUND = ("telephone", "inbound", "voice")
 OUTBOUND = ("telephone", "outbound", "voice")
 BY_WIDGET = ("webrtc", "inbound", "chat")
-NEXT = "the same command with --cursor "
+NEXT = "repeat the command with --cursor "
 
 
 def ids(lines: list[str]) -> list[str]:
@@ -102,7 +102,7 @@ def test_options_leave_the_records_that_they_name(metered: Metered, options: tup
 
 
 def test_where_nothing_matches_that_is_said(metered: Metered) -> None:
-    assert metered.run("records", "--agent", "nobody", *WINDOW)[1:] == ["No record matches."]
+    assert metered.run("records", "--agent", "nobody", *WINDOW)[1:] == ["No records match."]
 
 
 def test_each_page_names_the_next_until_the_last(metered: Metered) -> None:
@@ -112,7 +112,7 @@ def test_each_page_names_the_next_until_the_last(metered: Metered) -> None:
     sentence, _, cursor = foot.partition(NEXT)
     last = metered.run(*command, "--cursor", cursor)
 
-    assert sentence == "4 shown; the next page: "
+    assert sentence == "4 shown; for the next page "
     assert ids(lines) == ["chat-2", "call-5", "chat-1", "call-3"]
     assert lines[-1].startswith("6 calls (")
     assert ids(last) == ["call-2", "call-1"]
@@ -128,27 +128,27 @@ def test_a_later_page_says_that_something_has_changed_since_the_first(terminal: 
 
     later = terminal.run(*command, "--cursor", cursor).splitlines()
 
-    assert later[1] == "Something has changed since the first page: begin again to see it."
+    assert later[1] == "The data has changed since the first page; start again without --cursor to see the changes."
     assert ids(later) == ["call-0"]
 
 
 def test_the_history_of_a_record_tells_why_one_state_counts_and_the_others_do_not(metered: Metered) -> None:
     printed = "\n".join(metered.run("records", "--id", "call-1"))
-    arrived = metered.get("records/conversation/call-1").json()["states"][0]["stored_at"]
+    received = metered.get("records/conversation/call-1").json()["states"][0]["stored_at"]
 
     assert printed == (
-        "conversation call-1: of the states received, the one that ranks highest counts\n\n"
+        "conversation call-1: the states received, highest rank first; only the first counts\n\n"
         "counts: Its event has the later time.\n"
-        f"  event    event-5 of /tests, 2026-03-01T12:00:00Z; arrived {arrived}\n"
+        f"  event    event-5 of /tests, 2026-03-01T12:00:00Z; received {received}\n"
         "  terminal status completed, channel telephone, direction inbound, modality voice, "
         "created_at 2026-03-01T10:00:00Z, duration_ms 90500, agent_id ann, agent_number +13125550110\n"
         "  adds     1 total_calls, 1 voice_calls, 1 inbound_calls, 1 timed_calls, 90,500 voice_duration_ms\n\n"
         "does not count: Its event has an earlier time than the winner's.\n"
-        f"  event    event-4 of /tests, 2026-03-01T10:01:31Z, sequence 7; arrived {arrived}\n"
+        f"  event    event-4 of /tests, 2026-03-01T10:01:31Z, sequence 7; received {received}\n"
         "  terminal status completed, channel telephone, direction inbound, modality voice, "
         "created_at 2026-03-01T10:00:00Z, duration_ms 91000, agent_id ann\n\n"
         "does not count: It is live, and a terminal state goes before it.\n"
-        f"  event    event-3 of /tests, 2026-03-01T10:00:00Z; arrived {arrived}\n"
+        f"  event    event-3 of /tests, 2026-03-01T10:00:00Z; received {received}\n"
         "  live     status ringing, channel telephone, direction inbound, modality voice, "
         "created_at 2026-03-01T10:00:00Z, agent_id ann"
     )
@@ -158,7 +158,7 @@ def test_a_deleted_record_adds_nothing_whatever_came_later(metered: Metered) -> 
     lines = metered.run("records", "--id", "call-9")
 
     assert lines[2] == "counts: It is deleted, which goes before every other state of the record."
-    assert lines[4] == "  deleted  tells that the record is deleted"
+    assert lines[4] == "  deleted  the record is deleted"
     assert lines[6] == "does not count: It is terminal, and a deleted state goes before it."
     assert [line for line in lines if "adds" in line] == []
 
@@ -178,14 +178,14 @@ def test_the_history_of_one_side_of_a_call_names_the_other(terminal: Terminal) -
     _, of_the_agent, *_ = terminal.run("records", *ORG, "--id", "vapi:1").splitlines()
     _, of_the_line, *_ = terminal.run("records", *ORG, "--id", "twilio:CA1").splitlines()
 
-    assert of_the_agent == "The same call was also told of as twilio:CA1, twilio:CA2, which adds nothing."
-    assert of_the_line == "It is another side of a call that is counted as vapi:1, and adds nothing."
+    assert of_the_agent == "The same call was also received as twilio:CA1, twilio:CA2, which is not counted."
+    assert of_the_line == "Linked to vapi:1, which is the same call and is counted instead."
 
 
 @pytest.mark.parametrize(
     ("days", "sentence"),
     [
-        ("0", "History is off (TALKMETER_HISTORY_DAYS=0): states that do not count are not kept."),
+        ("0", "History is off (TALKMETER_HISTORY_DAYS=0): only the state that counts is kept."),
         ("30", "States that do not count are kept for 30 days (TALKMETER_HISTORY_DAYS)."),
     ],
 )
@@ -250,7 +250,7 @@ NOT_UTF_8 = os.fsdecode(b"\xff")
         (("--id", "a\nb"), "The id holds a control character: 'a\\nb'."),
         (
             ("--id", "call-1", "--day", "2026-03-01", "--has-duration", "true"),
-            "--id shows one record whatever its window: leave out --day, --has-duration, or --id for a list.",
+            "--id shows one record and cannot be combined with --day, --has-duration; leave out one or the other.",
         ),
     ],
     ids=lambda value: ascii(" ".join(value)) if isinstance(value, tuple) else "",

@@ -279,9 +279,9 @@ def test_a_call_that_cannot_be_read_is_told_of_and_spoils_nothing(twilio: Reconc
     twilio.stack.calls = [call("twilio", 1), call("twilio", 2, direction="sideways"), call("twilio", 3, duration=7)]
     done = twilio.finish("--apply")
     assert done.returncode == 1
-    assert "Twilio told of 1 call, 0 are the same; 1 missing, 0 extra, 0 of another length." in done.stdout
+    assert "Twilio lists 1 call: 0 the same, 1 missing, 0 extra, 0 with another length." in done.stdout
     assert "1 recorded." in done.stdout
-    assert done.stderr.startswith("2 could not be compared; the first: ")
+    assert done.stderr.startswith("2 could not be compared; first error: ")
     assert "sideways" not in done.stderr
 
 
@@ -293,7 +293,7 @@ def test_the_table_shows_20_differences_and_with_all_every_one(twilio: Reconcile
     assert len([line for line in lines if line.startswith("missing  twilio:CA")]) == 20
     assert lines[-2:] == [
         "5 more; --all shows them.",
-        "Twilio told of 25 calls, 0 are the same; 25 missing, 0 extra, 0 of another length.",
+        "Twilio lists 25 calls: 0 the same, 25 missing, 0 extra, 0 with another length.",
     ]
     assert len([line for line in twilio.finish("--all").stdout.splitlines() if line.startswith("missing")]) == 25
 
@@ -302,7 +302,7 @@ def test_where_nothing_differs_one_line_says_so(twilio: Reconciled) -> None:
     twilio.stack.calls = [call("twilio", 1)]
     twilio.send(call("twilio", 1))
     done = twilio.finish("--apply")
-    expected = "Twilio told of 1 call, 1 is the same; 0 missing, 0 extra, 0 of another length.\n0 recorded.\n"
+    expected = "Twilio lists 1 call: 1 the same, 0 missing, 0 extra, 0 with another length.\n0 recorded.\n"
     assert (done.returncode, done.stderr, done.stdout) == (0, "", expected)
 
 

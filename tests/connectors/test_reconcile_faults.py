@@ -82,7 +82,7 @@ def test_a_key_of_the_environment_goes_before_the_connectors_secret(meter: Meter
     with reconciling(meter, "retell") as reconciled:
         reconciled.stack.key = API_KEY
         assert reconciled.finish("--key-env", "API_KEY").returncode == 0
-        sentence = "The environment variable NOT_SET is not set; it must hold the API key to ask with."
+        sentence = "The environment variable NOT_SET is not set; set it to the API key."
         assert reconciled.refusal("--key-env", "NOT_SET") == sentence
         for key in (f"{KEY}\r\nX-Other: 1", f"{KEY}é"):
             sentence = "The key for Retell must be printable ASCII."
@@ -121,7 +121,7 @@ def test_a_redirect_is_not_followed(line: Reconciled, other: Stack) -> None:
 
 def test_a_key_in_the_clear_goes_to_no_proxy(line: Reconciled, other: Stack) -> None:
     done = line.finish(HTTP_PROXY=other.url, ALL_PROXY=other.url, http_proxy=other.url)
-    assert "Twilio told of 1 call" in done.stdout
+    assert "Twilio lists 1 call" in done.stdout
 
 
 def test_a_list_without_an_end_is_refused(line: Reconciled) -> None:
@@ -198,7 +198,7 @@ def test_a_connector_of_another_stack_an_unknown_one_and_no_account_are_refused(
     meter: MeteringServer, line: Reconciled
 ) -> None:
     with reconciling(meter, "retell") as retell:
-        sentence = f"Connector {retell.hook.id} is one of retell, not of twilio."
+        sentence = f"Connector {retell.hook.id} belongs to retell, not to twilio."
         assert line.refusal("--connector", retell.hook.id) == sentence
     assert line.refusal("--connector", "none").startswith("There is no connector none;")
     expected = "--account must be an Account SID: AC and 32 hexadecimal digits."

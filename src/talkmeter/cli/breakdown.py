@@ -1,4 +1,4 @@
-"""`talkmeter breakdown`: what drives the usage, in the terminal."""
+"""`talkmeter breakdown`: usage split by one dimension."""
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -8,15 +8,16 @@ from talkmeter.cli.query import (
     COMPARE,
     SPLIT,
     WINDOW,
-    asking,
+    open_snapshot,
     options,
     parameters_of,
     percentage,
     print_json,
     print_nothing_to_compare,
-    print_table,
+    print_window,
     window_of,
 )
+from talkmeter.cli.tables import print_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ _MEASURES: Final = {
     "chat": ("chat_minutes", "chat minutes"),
     "runs": ("workflow_runs_total", "runs"),
 }
-"""The figure of each order, and what it is called here."""
+"""By order: the field of the summary and its name in the table."""
 
 
 @click.command()
@@ -42,40 +43,40 @@ _MEASURES: Final = {
 @options(
     WINDOW,
     {
-        "by": "What to split by: agent, number, widget, channel, modality, direction, status, workflow or run_status.",
+        "by": "Split by: agent, number, widget, channel, modality, direction, status, workflow or run_status.",
         **SPLIT,
-        "limit": "Most rows, 1 to 1000; default 50.",
-        "interval": "Gives each row a series in the JSON answer: day, week or month.",
+        "limit": "Maximum number of rows, 1 to 1000; default 50.",
+        "interval": "Add a series to each row of the JSON output: day, week or month.",
     },
     COMPARE,
 )
-@click.option("--json", "as_json", is_flag=True, help="The API's answer as JSON.")
-def breakdown(org_id: str, as_json: bool, **given: str | None) -> None:
-    """Show an organization's usage split by one dimension, the greatest first, and what all of it comes to."""
+@click.option("--json", "as_json", is_flag=True, help="Print the API's response as JSON.")
+def breakdown(org_id: str, as_json: bool, **flags: str | None) -> None:
+    """Show usage split by one dimension, largest first, with the total."""
     from talkmeter.usage.breakdown import read_breakdown
     from talkmeter.usage.parameters import read_split
     from talkmeter.usage.summary import read_summary
 
-    parameters = parameters_of(given)
+    parameters = parameters_of(flags)
     split = read_split(parameters)
-    with asking(org_id) as asked:
-        window = window_of(parameters, asked.present)
-        answer = read_breakdown(asked.connection, org_id, window, split, asked.present)
-        total = read_summary(asked.connection, org_id, window, asked.revision, asked.present, split.mode)
+    with open_snapshot(org_id) as snapshot:
+        window = window_of(parameters, snapshot.present)
+        answer = read_breakdown(snapshot.connection, org_id, window, split, snapshot.present)
+        total = read_summary(snapshot.connection, org_id, window, snapshot.revision, snapshot.present, split.mode)
     if as_json:
         print_json(answer)
         return
-    click.echo(f"{org_id}, {answer.from_} to {answer.to} (UTC, end excluded)")
+    print_window(org_id, answer.from_, answer.to)
     _print(answer, total)
     if answer.comparison is not None:
         now, then = answer.comparison.now, answer.comparison.then
-        click.echo(f"Change: {now.from_} to {now.to} against {then.from_} to {then.to}.")
+        click.echo(f"Change: {now.from_} to {now.to} compared with {then.from_} to {then.to}.")
     elif split.mode != "none":
         print_nothing_to_compare()
 
 
 class _Line(NamedTuple):
-    """A line of the table: what one value, all others or all together come to."""
+    """A line of the table: one value, all others, or the total."""
 
     label: str
     share: float
@@ -89,9 +90,9 @@ def _print(answer: "CallBreakdown | RunBreakdown", total: "Summary") -> None:
     if not lines:
         click.echo(f"There are no {name if answer.order == 'runs' else 'calls'} in this window.")
         return
-    whole = 1.0 if getattr(total, measure) else 0.0
+    total_share = 1.0 if getattr(total, measure) else 0.0
     figures = _run_cells(total) if answer.order == "runs" else _call_cells(total)
-    lines.append(_Line("total", whole, figures, None if total.comparison is None else total.comparison.figures))
+    lines.append(_Line("total", total_share, figures, None if total.comparison is None else total.comparison.figures))
     head = (answer.by, f"share of {name}", *(_RUNS if answer.order == "runs" else _CALLS))
     if answer.comparison is None:
         table = [(line.label, f"{line.share:.2%}", *line.figures) for line in lines]
@@ -102,7 +103,7 @@ def _print(answer: "CallBreakdown | RunBreakdown", total: "Summary") -> None:
 
 
 def _lines(answer: "CallBreakdown | RunBreakdown") -> "Iterator[_Line]":
-    """The rows, and all others where there are any, or were before."""
+    """Yield the rows, then the others if there are any in either window."""
     from talkmeter.usage.breakdown import CallBreakdown
 
     others = answer.others
@@ -114,7 +115,7 @@ def _lines(answer: "CallBreakdown | RunBreakdown") -> "Iterator[_Line]":
         for run in answer.rows:
             yield _Line(_label(answer.by, run), run.share, _run_cells(run), run.comparison)
         rest = _run_cells(answer.others)
-    if others.values or _were_there(others):
+    if others.values or _existed_before(others):
         yield _Line(_label_of_others(others), others.share, rest, others.comparison)
 
 
@@ -141,13 +142,13 @@ def _label_of_others(others: "OtherCalls | OtherRuns") -> str:
     return "1 other" if others.values == 1 else f"{others.values:,} others"
 
 
-def _were_there(others: "OtherCalls | OtherRuns") -> bool:
-    """Whether values that the window has none of had some in the earlier window."""
+def _existed_before(others: "OtherCalls | OtherRuns") -> bool:
+    """Return whether the others have usage in the earlier window."""
     return others.comparison is not None and any(delta.then for delta in others.comparison.values())
 
 
 def _change(deltas: "Deltas | None", measure: str) -> str:
-    """The change in percent; where there was nothing before, that."""
+    """Return the change in percent, or `from 0` if the earlier figure is zero."""
     delta: Delta | None = None if deltas is None else deltas[measure]
     if delta is None or delta.now == delta.then == 0:
         return "-"

@@ -1,4 +1,4 @@
-"""`talkmeter export`: everything an answer is made of, into a file."""
+"""`talkmeter export`: days, records or a breakdown as a file."""
 
 import os
 import shutil
@@ -11,18 +11,18 @@ from typing import IO, Final
 
 import click
 
-from talkmeter.cli.query import FILTER, SPLIT, WINDOW, asking, option_of, options, parameters_of
+from talkmeter.cli.query import FILTER, SPLIT, WINDOW, open_snapshot, option_of, options, parameters_of
 from talkmeter.errors import Refused
 
 _OF: Final = {
     "of": "What to export: daily, records or breakdown.",
-    "format": "csv, jsonl or parquet; default csv.",
+    "format": "csv (default), jsonl or parquet.",
 }
-_KIND: Final = {"kind": "Of records: conversation (default) or workflow_execution."}
+_KIND: Final = {"kind": "For records: conversation (default) or workflow_execution."}
 _BY: Final = {
-    "by": "Of a breakdown: agent, number, widget, channel, modality, direction, status, workflow or run_status."
+    "by": "For a breakdown: agent, number, widget, channel, modality, direction, status, workflow or run_status."
 }
-_ONLY_OF: Final[dict[str, Mapping[str, str]]] = {
+_OPTIONS_OF: Final[dict[str, Mapping[str, str]]] = {
     "daily": {},
     "records": {**_KIND, **FILTER},
     "breakdown": {**_BY, **SPLIT},
@@ -31,65 +31,69 @@ _ONLY_OF: Final[dict[str, Mapping[str, str]]] = {
 
 @click.command()
 @click.option("--org", "org_id", required=True, help="The organization.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; default: stdout.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The file to write. Default: stdout.")
 @options(_OF, WINDOW, _KIND, FILTER, _BY, SPLIT)
-def export(org_id: str, output: Path | None, **given: str | None) -> None:
-    """Export days, records or a breakdown; counts and milliseconds add up to the summary exactly."""
-    parameters = parameters_of(given)
-    _refuse_what_does_not_go_together(parameters)
+def export(org_id: str, output: Path | None, **flags: str | None) -> None:
+    """Export days, records or a breakdown. Counts and milliseconds add up to the summary exactly."""
+    parameters = parameters_of(flags)
+    _check_options(parameters)
     if output is None and parameters.get("format") == "parquet" and sys.stdout.isatty():
-        raise Refused("Parquet is not for a terminal: name a file with --output, or send stdout to one.")
+        raise Refused("Parquet is binary and not printed to a terminal; use --output or redirect stdout.")
     if output is None:
-        with _held(org_id, parameters) as whole, _refusing("stdout"):
-            shutil.copyfileobj(whole, sys.stdout.buffer)
+        with _temporary_export(org_id, parameters) as content, _translate_errors("stdout"):
+            shutil.copyfileobj(content, sys.stdout.buffer)
             sys.stdout.buffer.flush()
         return
     if output.exists() and not output.is_file():
-        # A pipe or device is written to, not replaced.
-        with _held(org_id, parameters) as whole, _refusing(str(output)), output.open("wb") as out:
-            shutil.copyfileobj(whole, out)
+        # Write to a pipe or device instead of replacing it.
+        with (
+            _temporary_export(org_id, parameters) as content,
+            _translate_errors(str(output)),
+            output.open("wb") as out,
+        ):
+            shutil.copyfileobj(content, out)
         return
-    with _refusing(str(output)):
+    with _translate_errors(str(output)):
         _write_file(org_id, parameters, output.resolve())
     click.echo(f"{output.stat().st_size:,} bytes in {output}.", err=True)
 
 
-def _refuse_what_does_not_go_together(parameters: Mapping[str, str]) -> None:
-    """As the API does: a filter that is left out without a word would export more than was asked for."""
+def _check_options(parameters: Mapping[str, str]) -> None:
+    """Raise Refused for an option that --of does not take; ignoring a filter would export too much."""
     of = parameters.get("of", "")
-    if of not in _ONLY_OF:
+    if of not in _OPTIONS_OF:
         return
-    allowed = {option_of(name) for name in (*_OF, *WINDOW, *_ONLY_OF[of])}
-    others = [option for option in map(option_of, parameters) if option not in allowed]
-    if others:
-        raise Refused(f"{', '.join(others)} cannot be used with --of {of}; leave it out, or export something else.")
+    allowed = {option_of(name) for name in (*_OF, *WINDOW, *_OPTIONS_OF[of])}
+    extra = [option for option in map(option_of, parameters) if option not in allowed]
+    if extra:
+        raise Refused(f"{', '.join(extra)} cannot be used with --of {of}.")
 
 
 @contextmanager
-def _refusing(where: str) -> Iterator[None]:
-    """Tell what cannot be written, and where, in a sentence; a reader who has left is no mistake."""
+def _translate_errors(where: str) -> Iterator[None]:
+    """Raise Refused for an OSError, naming `where`; let BrokenPipeError pass, because the reader just stopped."""
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise Refused(f"The export cannot be written to {where}: {error.strerror or error}.") from error
+        raise Refused(f"Cannot write the export to {where}: {error.strerror or error}.") from error
 
 
 @contextmanager
-def _held(org_id: str, parameters: Mapping[str, str]) -> Iterator[IO[bytes]]:
-    """The whole export in a temporary file: a pipe may be read slowly, and the snapshot is not held for it."""
-    with TemporaryFile() as whole:
-        with _refusing("the folder for temporary files"):
-            _write(org_id, parameters, whole)
-        whole.seek(0)
-        yield whole
+def _temporary_export(org_id: str, parameters: Mapping[str, str]) -> Iterator[IO[bytes]]:
+    """Yield the export as a temporary file, so that a slow reader of the pipe does not keep the snapshot open."""
+    with TemporaryFile() as content:
+        with _translate_errors("the folder for temporary files"):
+            _write(org_id, parameters, content)
+        content.seek(0)
+        yield content
 
 
 def _write_file(org_id: str, parameters: Mapping[str, str], output: Path) -> None:
-    """Write beside the file and rename: it is never seen half written, and stays as it was after a failure."""
+    """Write a temporary file next to `output` and rename it, so that a failure leaves `output` unchanged."""
     if not output.parent.is_dir():
-        raise Refused(f"The folder {output.parent} does not exist; make it first.")
+        raise Refused(f"The folder {output.parent} does not exist; create it first.")
     part = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
         with part.open("xb") as out:
@@ -103,6 +107,6 @@ def _write_file(org_id: str, parameters: Mapping[str, str], output: Path) -> Non
 def _write(org_id: str, parameters: Mapping[str, str], out: IO[bytes]) -> None:
     from talkmeter.usage.export import read_export, write_export
 
-    with asking(org_id) as asked:
-        wanted = read_export(parameters, asked.present.now)
-        write_export(asked.connection, org_id, wanted, asked.present, out, lambda: None)
+    with open_snapshot(org_id) as snapshot:
+        wanted = read_export(parameters, snapshot.present.now)
+        write_export(snapshot.connection, org_id, wanted, snapshot.present, out, lambda: None)

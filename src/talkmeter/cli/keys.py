@@ -1,28 +1,33 @@
 """`talkmeter keys`: organization keys and sender keys."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from talkmeter import clock
 from talkmeter.errors import Refused
 from talkmeter.period import MICROSECONDS_PER_DAY
 
-MAX_DAYS = 36_500
+if TYPE_CHECKING:
+    from talkmeter.accounts.credentials import Credential, CredentialKind
+
+MAX_EXPIRY_DAYS = 36_500
 Expires = click.option(
-    "--expires", type=click.IntRange(1, MAX_DAYS), metavar="DAYS", help="Days until it expires; default: never."
+    "--expires", type=click.IntRange(1, MAX_EXPIRY_DAYS), metavar="DAYS", help="Days until it expires. Default: never."
 )
 
 
 @click.group()
 def keys() -> None:
-    """Organization keys (ak_…) and sender keys: make, list, revoke."""
+    """Create, list and revoke organization keys and sender keys (ak_…)."""
 
 
 @keys.command("add")
 @click.option("--org", help="The organization the key belongs to.")
-@click.option("--role", type=click.Choice(["admin", "viewer"]), help="A bundle of scopes.")
-@click.option("--scope", "scopes", multiple=True, help="One scope; may be given more than once.")
-@click.option("--sender", is_flag=True, help="A key that may send events of any organization, and nothing else.")
-@click.option("--name", help="A name for people.")
+@click.option("--role", type=click.Choice(["admin", "viewer"]), help="A role: a fixed set of scopes.")
+@click.option("--scope", "scopes", multiple=True, help="A scope; repeat the option for several.")
+@click.option("--sender", is_flag=True, help="A sender key: sends events for any organization and does nothing else.")
+@click.option("--name", help="A label for the list of keys.")
 @Expires
 def add(
     org: str | None,
@@ -32,7 +37,7 @@ def add(
     name: str | None,
     expires: int | None,
 ) -> None:
-    """Make a key; its secret is printed this once, alone on stdout."""
+    """Create a key and print it. It is shown only once; nothing else goes to stdout."""
     from talkmeter.accounts.credentials import CredentialKind, issue
     from talkmeter.api.auth.scopes import EVENTS_WRITE, SCOPES
     from talkmeter.cli.database import opened, require_organization
@@ -41,11 +46,11 @@ def add(
     if sender == (org is not None):
         raise Refused("Give either --org ORG_ID or --sender.")
     if sender and (role or scopes):
-        raise Refused("A sender key has the scope events:write and no other; leave out --role and --scope.")
+        raise Refused("A sender key only has the scope events:write; leave out --role and --scope.")
     if not sender and (role is None) == (not scopes):
-        raise Refused("Give the key either --role admin|viewer or at least one --scope.")
+        raise Refused("Give either --role admin|viewer or at least one --scope.")
     if unknown := sorted(set(scopes) - set(SCOPES)):
-        raise Refused(f"There is no scope {', '.join(unknown)}; scopes are: {', '.join(SCOPES)}.")
+        raise Refused(f"Unknown scope {', '.join(unknown)}. Scopes: {', '.join(SCOPES)}.")
     with opened() as engine:
         if org is not None:
             require_organization(engine, org)
@@ -62,60 +67,65 @@ def add(
                 expires_at=expiry(expires),
             )
     click.echo(f"ak_{issued.credential.id}.{issued.secret}")
-    click.echo("This is the only time the secret is shown.", err=True)
+    click.echo("Copy it now: the secret is not shown again.", err=True)
 
 
 @keys.command("list")
 def list_() -> None:
-    """List organization and sender keys; never their secrets."""
+    """List organization and sender keys, without their secrets."""
     from talkmeter.accounts.credentials import CredentialKind
 
-    print_credentials("ak_", {CredentialKind.ORGANIZATION.value, CredentialKind.SENDER.value})
+    print_credentials("ak_", {CredentialKind.ORGANIZATION, CredentialKind.SENDER})
 
 
 @keys.command("revoke")
 @click.argument("key_id")
 def revoke(key_id: str) -> None:
-    """Revoke a key; within 5 seconds every process refuses it."""
+    """Revoke a key. Every process rejects it within 5 seconds."""
     revoke_credential("ak_", key_id)
 
 
 def expiry(days: int | None) -> int | None:
-    """The instant a credential ends, `days` from now."""
+    """Return the instant `days` from now; None if the credential does not expire."""
     return None if days is None else clock.now() + days * MICROSECONDS_PER_DAY
 
 
-def print_credentials(prefix: str, kinds: set[str]) -> None:
-    """A line for each credential of the kinds: id, whose, what it may, until when."""
+def print_credentials(prefix: str, kinds: "set[CredentialKind]") -> None:
+    """List the credentials of some kinds: id, organizations, role or scopes, expiry and name."""
     from talkmeter.accounts.credentials import grants_of, list_credentials
     from talkmeter.cli.database import opened
+    from talkmeter.cli.tables import print_list
     from talkmeter.db.engine import reading
+
+    rows = []
+    with opened() as engine, reading(engine) as connection:
+        for credential in list_credentials(connection):
+            if credential.kind in kinds:
+                grants = " ".join(f"{org_id}:{role}" for org_id, role in grants_of(connection, credential.id).items())
+                organizations = credential.org_id or grants or "any organization"
+                access = credential.role or credential.scopes or "-"
+                rows.append((prefix + credential.id, organizations, access, _state(credential), credential.name or ""))
+    print_list(("id", "organizations", "role or scopes", "state", "name"), rows)
+
+
+def _state(credential: "Credential") -> str:
     from talkmeter.period import format_instant
 
-    with opened() as engine, reading(engine) as connection:
-        for one in list_credentials(connection):
-            if one.kind.value not in kinds:
-                continue
-            grants = grants_of(connection, one.id)
-            whose = one.org_id or " ".join(f"{org}:{role}" for org, role in grants.items()) or "any organization"
-            state = "never expires"
-            if one.revoked_at is not None:
-                state = f"revoked {format_instant(one.revoked_at)}"
-            elif one.expires_at is not None:
-                state = ("expires " if one.usable(clock.now()) else "expired ") + format_instant(one.expires_at)
-            click.echo(
-                "\t".join((prefix + one.id, whose, one.role or one.scopes or "-", state, one.name or "")).rstrip()
-            )
+    if credential.revoked_at is not None:
+        return f"revoked {format_instant(credential.revoked_at)}"
+    if credential.expires_at is None:
+        return "never expires"
+    return ("expires " if credential.usable(clock.now()) else "expired ") + format_instant(credential.expires_at)
 
 
-def revoke_credential(prefix: str, given: str) -> None:
-    """Revoke by id; the id may be given with its prefix, or as the whole token."""
+def revoke_credential(prefix: str, given_id: str) -> None:
+    """Revoke a credential by its id, with or without prefix, or by the whole key or token."""
     from talkmeter.accounts.credentials import revoke as revoke_stored
     from talkmeter.cli.database import opened
     from talkmeter.db.engine import writing
 
-    credential_id = given.removeprefix(prefix).partition(".")[0]
+    credential_id = given_id.removeprefix(prefix).partition(".")[0]
     with opened() as engine, writing(engine) as connection:
         if not revoke_stored(connection, credential_id, clock.now()):
-            raise Refused(f"{prefix}{credential_id} cannot be revoked: it is unknown, or was revoked before.")
+            raise Refused(f"Cannot revoke {prefix}{credential_id}: it does not exist or is already revoked.")
     click.echo(f"{prefix}{credential_id} is revoked.")

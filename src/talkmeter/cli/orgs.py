@@ -7,14 +7,14 @@ from talkmeter import clock
 
 @click.group()
 def orgs() -> None:
-    """Organizations: add them, list them."""
+    """Add and list organizations."""
 
 
 @orgs.command("add")
 @click.argument("org_id")
-@click.option("--name", help="A name for people.")
+@click.option("--name", help="A display name.")
 def add(org_id: str, name: str | None) -> None:
-    """Add an organization, or give an existing one another name."""
+    """Add an organization, or rename it if it exists."""
     from talkmeter.cli.database import opened
     from talkmeter.db.engine import writing
     from talkmeter.errors import Refused
@@ -27,16 +27,17 @@ def add(org_id: str, name: str | None) -> None:
         raise Refused(error.detail) from None
     with opened() as engine, writing(engine) as connection:
         add_organization(connection, org_id, read_name(name), clock.now())
-    click.echo(f"Organization {org_id} is there.")
+    click.echo(f"Organization {org_id} is ready.")
 
 
 @orgs.command("list")
 def list_() -> None:
     """List all organizations."""
     from talkmeter.cli.database import opened
+    from talkmeter.cli.tables import print_list
     from talkmeter.db.engine import reading
     from talkmeter.ledger.organizations import list_organizations
 
     with opened() as engine, reading(engine) as connection:
-        for organization in list_organizations(connection):
-            click.echo(f"{organization.org_id}\t{organization.name or ''}".rstrip())
+        rows = [(organization.org_id, organization.name or "") for organization in list_organizations(connection)]
+    print_list(("id", "name"), rows)

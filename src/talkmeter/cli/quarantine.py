@@ -1,4 +1,4 @@
-"""`talkmeter quarantine`: events that could not be understood."""
+"""`talkmeter quarantine`: events that could not be processed."""
 
 from typing import TYPE_CHECKING
 
@@ -15,44 +15,51 @@ MAX_LISTED = 10_000
 
 @click.group()
 def quarantine() -> None:
-    """Events that could not be understood: list, show, replay, drop."""
+    """List, show, replay and drop events that could not be processed."""
 
 
 @quarantine.command("list")
-@click.option("--org", "org_id", help="One organization; default: all.")
+@click.option("--org", "org_id", help="Only this organization. Default: all.")
 def list_(org_id: str | None) -> None:
-    """List quarantined events, oldest first: id, organization, reason, times seen, what was wrong."""
+    """List quarantined events, oldest first, with id, organization, reason, times seen and error."""
     from talkmeter.cli.database import opened
+    from talkmeter.cli.tables import print_list
 
     with opened() as engine:
-        for one in _all(engine, org_id):
-            click.echo(f"{one.id}\t{one.org_id or '-'}\t{one.reason}\t{one.times_seen}x\t{one.detail}")
+        events = _all(engine, org_id)
+    rows = [(event.id, event.org_id or "-", event.reason, f"{event.times_seen}x", event.detail) for event in events]
+    print_list(("id", "organization", "reason", "seen", "error"), rows)
 
 
 @quarantine.command("show")
 @click.argument("event_id", metavar="ID")
 def show(event_id: str) -> None:
-    """Show all that is kept of a quarantined event."""
+    """Show everything that is stored of a quarantined event."""
     import msgspec
 
     from talkmeter.cli.database import opened
+    from talkmeter.cli.tables import print_fields
     from talkmeter.period import format_instant
 
     with opened() as engine:
-        for one in _chosen(engine, (event_id,)):
-            click.echo(f"organization  {one.org_id or '- (the event names none)'}")
-            click.echo(f"reason        {one.reason}: {one.detail}")
-            click.echo(f"credential    {one.credential_id}")
-            first, last = format_instant(one.first_seen_at), format_instant(one.last_seen_at)
-            click.echo(f"seen          {one.times_seen} times, first {first}, last {last}")
-            click.echo(f"size          {one.size} bytes, SHA-256 {one.id}…")
-            click.echo("known fields  " + msgspec.json.format(one.kept_fields).decode())
+        events = _find(engine, (event_id,))
+    for event in events:
+        first, last = format_instant(event.first_seen_at), format_instant(event.last_seen_at)
+        fields = (
+            ("organization", event.org_id or "- (the event names none)"),
+            ("reason", f"{event.reason}: {event.detail}"),
+            ("credential", event.credential_id),
+            ("seen", f"{event.times_seen} times, first {first}, last {last}"),
+            ("size", f"{event.size} bytes, SHA-256 {event.id}…"),
+            ("known fields", msgspec.json.format(event.kept_fields).decode()),
+        )
+        print_fields(fields)
 
 
 @quarantine.command("replay")
 @click.argument("event_ids", metavar="[ID]...", nargs=-1)
 def replay(event_ids: tuple[str, ...]) -> None:
-    """Send quarantined events (default: all) through the normal path again, each under its own organization."""
+    """Process quarantined events again (default: all), each under its own organization."""
     from talkmeter.cli.database import opened
     from talkmeter.db.engine import writing
     from talkmeter.ingest.cloudevents import Sender, read_event
@@ -62,51 +69,51 @@ def replay(event_ids: tuple[str, ...]) -> None:
     from talkmeter.settings import load_settings
 
     settings = load_settings()
-    counted, refused = 0, 0
+    replayed, remaining = 0, 0
     with opened(settings) as engine:
-        chosen = _chosen(engine, event_ids) if event_ids else _all(engine, None)
+        events = _find(engine, event_ids) if event_ids else _all(engine, None)
         writer = Writer(engine, keep_history=settings.history_days != 0)
         try:
-            for one in chosen:
-                arrival = read_event(one.kept_fields, Sender(one.credential_id, one.org_id))
-                if not one.complete or isinstance(arrival, Rejection):
-                    refused += 1
+            for event in events:
+                arrival = read_event(event.kept_fields, Sender(event.credential_id, event.org_id))
+                if not event.complete or isinstance(arrival, Rejection):
+                    remaining += 1
                     why = (
                         arrival.detail
                         if isinstance(arrival, Rejection)
-                        else "Its fields were cut; its sender must send it again."
+                        else "Its fields were truncated; the sender must send it again."
                     )
-                    click.echo(f"{one.id}\tstays: {why}")
+                    click.echo(f"{event.id}\tnot replayed: {why}")
                     continue
-                [written] = writer.submit({one.org_id: OrgBatch(one.credential_id, [(0, arrival)])}).result()
+                [written] = writer.submit({event.org_id: OrgBatch(event.credential_id, [(0, arrival)])}).result()
                 if written.quarantined:
-                    refused += 1
+                    remaining += 1
                     continue
                 with writing(engine) as connection:
-                    drop_quarantined(connection, [one])
-                counted += 1
+                    drop_quarantined(connection, [event])
+                replayed += 1
         finally:
             writer.close()
-    click.echo(f"{counted} went through, {refused} stay in quarantine.")
+    click.echo(f"{replayed} replayed, {remaining} left in quarantine.")
 
 
 @quarantine.command("drop")
 @click.argument("event_ids", metavar="ID...", nargs=-1, required=True)
 def drop(event_ids: tuple[str, ...]) -> None:
-    """Remove events from quarantine for good."""
+    """Delete events from quarantine."""
     from talkmeter.cli.database import opened
     from talkmeter.db.engine import writing
     from talkmeter.ledger.quarantine import drop_quarantined
 
     with opened() as engine:
-        chosen = _chosen(engine, event_ids)
+        events = _find(engine, event_ids)
         with writing(engine) as connection:
-            dropped = drop_quarantined(connection, chosen)
+            dropped = drop_quarantined(connection, events)
     click.echo(f"{dropped} dropped.")
 
 
 def _org_ids(engine: "Engine") -> list[str]:
-    """Every organization, and the empty one, under which a sender's event stands that names none."""
+    """Return all organizations, and the empty id, which holds events of sender keys that name no organization."""
     from talkmeter.db.engine import reading
     from talkmeter.ledger.organizations import list_organizations
 
@@ -123,18 +130,16 @@ def _all(engine: "Engine", org_id: str | None) -> "list[QuarantinedEvent]":
         return list_quarantine(connection, org_ids, MAX_LISTED)
 
 
-def _chosen(engine: "Engine", event_ids: tuple[str, ...]) -> "list[QuarantinedEvent]":
+def _find(engine: "Engine", event_ids: tuple[str, ...]) -> "list[QuarantinedEvent]":
     from talkmeter.db.engine import reading
     from talkmeter.ledger.quarantine import find_quarantined
 
     org_ids = _org_ids(engine)
-    chosen: list[QuarantinedEvent] = []
+    events: list[QuarantinedEvent] = []
     with reading(engine) as connection:
         for event_id in event_ids:
             found = find_quarantined(connection, org_ids, event_id)
             if not found:
-                raise Refused(
-                    f"There is no event '{event_id}' in quarantine; 'talkmeter quarantine list' shows the ids."
-                )
-            chosen += found
-    return chosen
+                raise Refused(f"No event '{event_id}' in quarantine; 'talkmeter quarantine list' shows the ids.")
+            events += found
+    return events

@@ -1,6 +1,6 @@
-"""What commands that ask have in common: the options of a question, the snapshot it is asked in, a table of answers."""
+"""Shared parts of the commands that query usage: options, the snapshot to read from, and output formats."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -18,43 +18,43 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., None])
 
 WINDOW = {
-    "from": "Start of the window, included: ISO 8601; default: month to date.",
-    "to": "End of the window, excluded: ISO 8601.",
+    "from": "Start of the window, inclusive: ISO 8601. Default: month to date.",
+    "to": "End of the window, exclusive: ISO 8601.",
 }
-COMPARE = {"compare": "The earlier window to compare with: previous or year."}
+COMPARE = {"compare": "Compare with an earlier window: previous or year."}
 SPLIT = {
-    "order": "The figure that rows are in order of: calls, voice or chat; of workflow runs: runs.",
+    "order": "Sort rows by this figure: calls, voice or chat; for workflow runs: runs.",
 }
 FILTER = {
     "day": "One UTC day of the window: YYYY-MM-DD.",
-    "agent": "Only with this agent; '' for those without one.",
-    "number": "Only with this phone number; '' for those without one.",
-    "widget": "Only with this web widget; '' for those without one.",
-    "channel": "Only on this channel: telephone, webrtc, email or text.",
-    "modality": "Only voice, or only chat.",
-    "direction": "Only inbound, or only outbound.",
-    "status": "Only with this status.",
-    "workflow": "Only of this workflow; '' for those without one.",
+    "agent": "Only this agent; '' for conversations without one.",
+    "number": "Only this phone number; '' for conversations without one.",
+    "widget": "Only this web widget; '' for conversations without one.",
+    "channel": "Only this channel: telephone, webrtc, email or text.",
+    "modality": "Only this modality: voice or chat.",
+    "direction": "Only this direction: inbound or outbound.",
+    "status": "Only this status.",
+    "workflow": "Only this workflow; '' for runs without one.",
     "has-duration": "true: only conversations with a duration; false: only those without.",
     "live": "true: only records that have not ended; false: only those that have.",
-    "stale": "true: only live conversations that have gone silent; false: only the others.",
+    "stale": "true: only live conversations that have gone silent (TALKMETER_STALE_HOURS); false: all others.",
 }
 
 
 def options(*groups: Mapping[str, str]) -> Callable[[Command], Command]:
-    """Add an option for each parameter of some groups; the command gets them as keyword arguments."""
+    """Add one option per parameter of the groups; the command gets them as keyword arguments."""
 
     def decorate(command: Command) -> Command:
-        for name, what in reversed([item for group in groups for item in group.items()]):
-            command = click.option(f"--{name}", f"the_{name.replace('-', '_')}", help=what)(command)
+        for name, text in reversed([item for group in groups for item in group.items()]):
+            command = click.option(f"--{name}", f"the_{name.replace('-', '_')}", help=text)(command)
         return command
 
     return decorate
 
 
-def parameters_of(given: Mapping[str, str | None]) -> dict[str, str]:
-    """The options that were given, as the parameters of the same query over HTTP. Refused where one is no text."""
-    parameters = {name.removeprefix("the_"): value for name, value in given.items() if value is not None}
+def parameters_of(flags: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the options that were given as query parameters of the API. Raises Refused if one is not UTF-8."""
+    parameters = {name.removeprefix("the_"): value for name, value in flags.items() if value is not None}
     for name, value in parameters.items():
         try:
             value.encode()
@@ -64,12 +64,12 @@ def parameters_of(given: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def option_of(parameter: str) -> str:
-    """The option that gives a parameter."""
+    """Return the option of a query parameter."""
     return "--" + parameter.replace("_", "-")
 
 
-class Asked(NamedTuple):
-    """A snapshot to ask in, and what an answer depends on."""
+class Snapshot(NamedTuple):
+    """A database snapshot and the values that a query needs besides its parameters."""
 
     connection: "Connection"
     settings: "Settings"
@@ -79,8 +79,8 @@ class Asked(NamedTuple):
 
 
 @contextmanager
-def asking(org_id: str) -> Iterator[Asked]:
-    """One snapshot of the ledger, for questions about an organization that the directory knows."""
+def open_snapshot(org_id: str) -> Iterator[Snapshot]:
+    """Open a snapshot of the ledger. Raises Refused if the organization does not exist."""
     from talkmeter.cli.database import opened, require_organization
     from talkmeter.db.engine import reading
     from talkmeter.db.migrate import database_id
@@ -94,50 +94,33 @@ def asking(org_id: str) -> Iterator[Asked]:
         require_organization(engine, org_id)
         with reading(engine) as connection:
             revision = read_revision(connection, org_id, now)
-            yield Asked(connection, settings, now, revision, database_id(connection))
+            yield Snapshot(connection, settings, now, revision, database_id(connection))
 
 
 def window_of(parameters: Mapping[str, str], now: "Present") -> "Window":
-    """The window of a question."""
+    """Return the window of `from` and `to`."""
     from talkmeter.period import read_window
 
     return read_window(parameters.get("from"), parameters.get("to"), now.now)
 
 
 def print_json(answer: object) -> None:
-    """The API's answer, indented."""
+    """Print the response of the API, indented."""
     import msgspec
 
     click.echo(msgspec.json.format(msgspec.json.encode(answer)).decode())
 
 
+def print_window(org_id: str, start: str, end: str) -> None:
+    """Print the organization and the window of the figures that follow."""
+    click.echo(f"{org_id}, {start} to {end} (UTC, end excluded)")
+
+
 def print_nothing_to_compare() -> None:
-    """Say why a comparison that was asked for is not there."""
+    """Say why there is no comparison."""
     click.echo("Nothing to compare yet: no full hour of the window has passed.")
 
 
-def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers_from: int) -> None:
-    """Aligned columns, those from `numbers_from` on to the right.
-
-    A line that is wider than the terminal is wrapped by it, not folded within columns: an id can still be copied whole.
-    """
-    from rich.cells import cell_len
-
-    widths = [max(map(cell_len, column)) for column in zip(head, *rows, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
-        gaps = [" " * (width - cell_len(cell)) for width, cell in zip(widths, cells, strict=True)]
-        padded = [
-            gap + cell if place >= numbers_from else cell + gap
-            for place, (gap, cell) in enumerate(zip(gaps, cells, strict=True))
-        ]
-        return "  ".join(padded).rstrip()
-
-    click.secho(line(head), bold=True)
-    for row in rows:
-        click.echo(line(row))
-
-
 def percentage(change_percent: float | None) -> str:
-    """A change with its sign; nothing where there is no percentage, because there was nothing before."""
+    """Return a change with its sign; empty if there is no percentage because the earlier figure is zero."""
     return "" if change_percent is None else f"{change_percent:+,.1f}%"

@@ -1,4 +1,4 @@
-"""`talkmeter reconcile`: the ledger against a stack's own list of calls, and the ledger made right."""
+"""`talkmeter reconcile`: compare the ledger with a provider's own list of calls, and record what is missing."""
 
 import os
 import re
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, TypedDict, TypeVar, Unpack
 import click
 
 from talkmeter import clock
-from talkmeter.cli.query import WINDOW, options, parameters_of, print_json, print_table
+from talkmeter.cli.query import WINDOW, options, parameters_of, print_json
+from talkmeter.cli.tables import print_table
 from talkmeter.errors import Refused
 from talkmeter.settings import load_settings
 
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
     from talkmeter.reconcile.run import Job, Report
     from talkmeter.settings import Settings
 
-SHOWN: Final = 20
+MAX_SHOWN: Final = 20
 Command = TypeVar("Command", bound=Callable[..., None])
 _ACCOUNT: Final = re.compile("AC[0-9a-fA-F]{32}")
 _KEY: Final = "The environment variable that holds the API key"
 
 
 class Options(TypedDict):
-    """The options that the commands for all stacks have in common, as click hands them over."""
+    """The options that the commands of all providers share, as click passes them."""
 
     connector_id: str
     the_from: str | None
@@ -41,30 +42,32 @@ class Options(TypedDict):
 
 @click.group()
 def reconcile() -> None:
-    """Compare the ledger with the calls that a stack itself lists, and record what was missed.
+    """Compare the ledger with a provider's list of calls, and record what is missing.
 
-    Exit status: 0 where there is no difference, or none is left after --apply; 1 where there is, or on an error.
+    Exit status: 0 if there are no differences, or none are left after --apply; otherwise 1.
     """
 
 
-def _of_all_stacks(provider: str) -> Callable[[Command], Command]:
-    """The options of `Options`."""
-    given = (
-        click.option("--connector", "connector_id", required=True, help="The connector whose calls they are."),
+def _common_options(provider: str) -> Callable[[Command], Command]:
+    """Add the options of `Options` to a command."""
+    common = (
+        click.option("--connector", "connector_id", required=True, help="The connector whose calls are compared."),
         options(WINDOW),
-        click.option("--apply", is_flag=True, help="Record calls that are missing, still open or of another length."),
-        click.option("--all", "show_all", is_flag=True, help=f"Show all differences, not only {SHOWN}."),
-        click.option("--json", "as_json", is_flag=True, help="What came of it as JSON."),
+        click.option(
+            "--apply", is_flag=True, help="Record calls that are missing, still open, or have another length."
+        ),
+        click.option("--all", "show_all", is_flag=True, help=f"Show all differences, not only the first {MAX_SHOWN}."),
+        click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
         click.option(
             "--base-url",
             envvar=f"TALKMETER_{provider.upper()}_URL",
             show_envvar=True,
-            help="The stack's address, where it is not the public one.",
+            help="The URL of the provider's API, if it is not the public one.",
         ),
     )
 
     def decorate(command: Command) -> Command:
-        for option in reversed(given):
+        for option in reversed(common):
             command = option(command)
         return command
 
@@ -73,38 +76,38 @@ def _of_all_stacks(provider: str) -> Callable[[Command], Command]:
 
 @reconcile.command("twilio")
 @click.option("--account", required=True, metavar="SID", help="The Account SID: AC and 32 hexadecimal digits.")
-@click.option("--key-env", metavar="NAME", help=f"{_KEY}; else the connector's secret, the Auth Token.")
-@_of_all_stacks("twilio")
-def twilio(account: str, key_env: str | None, **given: Unpack[Options]) -> None:
+@click.option("--key-env", metavar="NAME", help=f"{_KEY}. Default: the connector's secret, the Auth Token.")
+@_common_options("twilio")
+def twilio(account: str, key_env: str | None, **flags: Unpack[Options]) -> None:
     """Reconcile with the calls of a Twilio account."""
     from talkmeter.reconcile.twilio import LIST
 
     if _ACCOUNT.fullmatch(account) is None:
         raise Refused("--account must be an Account SID: AC and 32 hexadecimal digits.")
-    _reconcile(LIST, account, key_env, given)
+    _reconcile(LIST, account, key_env, flags)
 
 
 @reconcile.command("vapi")
-@click.option("--key-env", required=True, metavar="NAME", help=f"{_KEY}, the private one.")
-@_of_all_stacks("vapi")
-def vapi(key_env: str, **given: Unpack[Options]) -> None:
+@click.option("--key-env", required=True, metavar="NAME", help=f"{_KEY} (the private key).")
+@_common_options("vapi")
+def vapi(key_env: str, **flags: Unpack[Options]) -> None:
     """Reconcile with the calls of a Vapi organization."""
     from talkmeter.reconcile.vapi import LIST
 
-    _reconcile(LIST, "", key_env, given)
+    _reconcile(LIST, "", key_env, flags)
 
 
 @reconcile.command("retell")
-@click.option("--key-env", metavar="NAME", help=f"{_KEY}; else the connector's secret, which is one.")
-@_of_all_stacks("retell")
-def retell(key_env: str | None, **given: Unpack[Options]) -> None:
-    """Reconcile with the calls of a Retell workspace; its chats have another list, which is not read."""
+@click.option("--key-env", metavar="NAME", help=f"{_KEY}. Default: the connector's secret, which is an API key.")
+@_common_options("retell")
+def retell(key_env: str | None, **flags: Unpack[Options]) -> None:
+    """Reconcile with the calls of a Retell workspace. Chats are not compared."""
     from talkmeter.reconcile.retell import LIST
 
-    _reconcile(LIST, "", key_env, given)
+    _reconcile(LIST, "", key_env, flags)
 
 
-def _reconcile(calls: "CallList", account: str, key_env: str | None, given: Options) -> None:
+def _reconcile(calls: "CallList", account: str, key_env: str | None, flags: Options) -> None:
     from talkmeter.cli.connectors import require_connector
     from talkmeter.cli.database import opened
     from talkmeter.ingest.connectors.registry import PROVIDERS
@@ -114,34 +117,34 @@ def _reconcile(calls: "CallList", account: str, key_env: str | None, given: Opti
     from talkmeter.reconcile.lists import Question
     from talkmeter.reconcile.run import Job
 
-    bounds, now = parameters_of({name: given[name] for name in ("the_from", "the_to")}), clock.now()
+    bounds, now = parameters_of({"the_from": flags["the_from"], "the_to": flags["the_to"]}), clock.now()
     question = Question(account, read_window(bounds.get("from"), bounds.get("to"), now))
     settings = load_settings()
     with opened(settings) as engine:
-        connector = require_connector(engine, given["connector_id"])
+        connector = require_connector(engine, flags["connector_id"])
         if connector.provider != calls.provider:
-            raise Refused(f"Connector {connector.id} is one of {connector.provider}, not of {calls.provider}.")
+            raise Refused(f"Connector {connector.id} belongs to {connector.provider}, not to {calls.provider}.")
         side = PROVIDERS[calls.provider].side or AGENT
-        job = Job(connector, side, calls, question, now, None if given["show_all"] else SHOWN)
-        with StackApi(calls, given["base_url"] or calls.url, account, _key(settings, connector, key_env)) as api:
-            report = _run(engine, settings, api, job, apply=given["apply"])
-    if given["as_json"]:
-        print_json(_answer(job, report, apply=given["apply"]))
+        job = Job(connector, side, calls, question, now, None if flags["show_all"] else MAX_SHOWN)
+        with StackApi(calls, flags["base_url"] or calls.url, account, _key(settings, connector, key_env)) as api:
+            report = _run(engine, settings, api, job, apply=flags["apply"])
+    if flags["as_json"]:
+        print_json(_answer(job, report, apply=flags["apply"]))
     else:
-        _print(job, report, apply=given["apply"])
-    if report.left(applied=given["apply"]):
+        _print(job, report, apply=flags["apply"])
+    if report.left(applied=flags["apply"]):
         sys.exit(1)
 
 
 def _key(settings: "Settings", connector: "Connector", key_env: str | None) -> str:
-    """The key to ask with: of the environment, else the connector's present secret."""
+    """Return the API key from the environment; without `key_env`, the connector's current secret."""
     from talkmeter.accounts.connectors import SecretBox
 
     if key_env is None:
         return SecretBox(settings.secret_key).unlock(connector)[0]
     key = os.environ.get(key_env, "")
     if not key:
-        raise Refused(f"The environment variable {key_env} is not set; it must hold the API key to ask with.")
+        raise Refused(f"The environment variable {key_env} is not set; set it to the API key.")
     return key
 
 
@@ -163,13 +166,13 @@ def _print(job: "Job", report: "Report", *, apply: bool) -> None:
 
     rows = [
         (
-            one.kind.value.replace("_", " "),
-            one.id,
-            format_instant(one.created_at),
-            _length(one.there_ms),
-            _length(one.here_ms),
+            difference.kind.value.replace("_", " "),
+            difference.id,
+            format_instant(difference.created_at),
+            _length(difference.there_ms),
+            _length(difference.here_ms),
         )
-        for one in report.kept
+        for difference in report.kept
     ]
     if rows:
         print_table(("what", "id", "began", "there", "here"), rows, numbers_from=3)
@@ -177,7 +180,7 @@ def _print(job: "Job", report: "Report", *, apply: bool) -> None:
         click.echo(f"{report.different - len(rows):,} more; --all shows them.")
     click.echo(_sentence(job.calls.title, report))
     if report.first_refusal is not None:
-        click.echo(f"{report.not_understood:,} could not be compared; the first: {report.first_refusal}", err=True)
+        click.echo(f"{report.not_understood:,} could not be compared; first error: {report.first_refusal}", err=True)
     if apply:
         click.echo(f"{report.recorded:,} recorded.")
 
@@ -187,14 +190,16 @@ def _sentence(title: str, report: "Report") -> str:
 
     found = report.differences
     text = (
-        f"{title} told of {_calls(report.listed)}, {report.same:,} {'is' if report.same == 1 else 'are'} the same; "
-        f"{found[Kind.MISSING]:,} missing, {found[Kind.EXTRA]:,} extra, {found[Kind.OTHER_LENGTH]:,} of another length"
+        f"{title} lists {_calls(report.listed)}: {report.same:,} the same, {found[Kind.MISSING]:,} missing, "
+        f"{found[Kind.EXTRA]:,} extra, {found[Kind.OTHER_LENGTH]:,} with another length"
     )
     if found[Kind.OPEN]:
         text += f", {found[Kind.OPEN]:,} still open here"
     if report.deleted:
         text += f", {report.deleted:,} deleted here"
-    return text + (f"; {_calls(report.not_over)} not over or just ended." if report.not_over else ".")
+    if report.not_over:
+        text += f"; {_calls(report.not_over)} not compared yet: in progress or just ended"
+    return f"{text}."
 
 
 def _calls(number: int) -> str:
@@ -223,12 +228,12 @@ def _answer(job: "Job", report: "Report", *, apply: bool) -> dict[str, object]:
         "recorded": report.recorded if apply else None,
         "differences": [
             {
-                "what": one.kind.value,
-                "id": one.id,
-                "created_at": format_instant(one.created_at),
-                "there_ms": one.there_ms,
-                "here_ms": one.here_ms,
+                "what": difference.kind.value,
+                "id": difference.id,
+                "created_at": format_instant(difference.created_at),
+                "there_ms": difference.there_ms,
+                "here_ms": difference.here_ms,
             }
-            for one in report.kept
+            for difference in report.kept
         ],
     }

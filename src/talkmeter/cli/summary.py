@@ -1,4 +1,4 @@
-"""`talkmeter summary`: the page's figures in the terminal."""
+"""`talkmeter summary`: the figures of the Usage page."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,7 @@ import click
 from talkmeter.cli.query import (
     COMPARE,
     WINDOW,
-    asking,
+    open_snapshot,
     options,
     parameters_of,
     percentage,
@@ -15,6 +15,7 @@ from talkmeter.cli.query import (
     print_nothing_to_compare,
     window_of,
 )
+from talkmeter.cli.tables import print_fields
 
 if TYPE_CHECKING:
     from talkmeter.usage.compare import Comparison
@@ -23,29 +24,28 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--org", "org_id", required=True, help="The organization.")
 @options(WINDOW, COMPARE)
-@click.option("--json", "as_json", is_flag=True, help="The API's answer as JSON.")
-def summary(org_id: str, as_json: bool, **given: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the API's response as JSON.")
+def summary(org_id: str, as_json: bool, **flags: str | None) -> None:
     """Show an organization's usage summary."""
     from talkmeter.usage.parameters import read_mode
     from talkmeter.usage.summary import read_summary
 
-    parameters = parameters_of(given)
+    parameters = parameters_of(flags)
     mode = read_mode(parameters)
-    with asking(org_id) as asked:
-        window = window_of(parameters, asked.present)
-        answer = read_summary(asked.connection, org_id, window, asked.revision, asked.present, mode)
+    with open_snapshot(org_id) as snapshot:
+        window = window_of(parameters, snapshot.present)
+        answer = read_summary(snapshot.connection, org_id, window, snapshot.revision, snapshot.present, mode)
     if as_json:
         print_json(answer)
         return
     numbers = f" ({answer.shared_phone_numbers} on the shared pool)" if answer.shared_phone_numbers else ""
     average_minutes, average_seconds = divmod(int(answer.avg_call_duration_sec + 0.5), 60)
-    heard = answer.last_event_at or "never"
     calls = f"{answer.total_calls:,}: {answer.inbound_calls:,} in, {answer.outbound_calls:,} out"
     runs = f"{answer.workflow_runs_success:,} succeeded, {answer.workflow_runs_failed:,} failed"
     phones = f"{answer.total_phone_numbers:,} phone numbers{numbers}"
     datasets = f"{answer.total_datasets:,} knowledge bases ({answer.active_datasets:,} active)"
-    rows = (
-        (f"{org_id}", f"{answer.from_} to {answer.to} (UTC, end excluded)"),
+    fields = (
+        (org_id, f"{answer.from_} to {answer.to} (UTC, end excluded)"),
         ("Voice minutes", f"{answer.voice_minutes:,.2f} in {answer.voice_calls:,} voice calls"),
         ("Chat minutes", f"{answer.chat_minutes:,.2f} in {answer.chat_calls:,} sessions"),
         ("Total calls", f"{calls}, {average_minutes}m {average_seconds:02}s on average"),
@@ -54,11 +54,9 @@ def summary(org_id: str, as_json: bool, **given: str | None) -> None:
             "Inventory now",
             f"{answer.total_agents:,} agents, {phones}, {answer.total_web_widgets:,} chat widgets, {datasets}",
         ),
-        ("Newest event", f"stored {heard}"),
+        ("Newest event", f"stored {answer.last_event_at or 'never'}"),
     )
-    width = max(len(name) for name, _ in rows) + 2
-    for name, text in rows:
-        click.echo(f"{name:<{width}}{text}")
+    print_fields(fields)
     if answer.comparison is not None:
         _print_comparison(answer.comparison)
     elif mode != "none":
@@ -67,16 +65,18 @@ def summary(org_id: str, as_json: bool, **given: str | None) -> None:
 
 def _print_comparison(comparison: "Comparison") -> None:
     now, then = comparison.now, comparison.then
-    click.echo(f"\n{now.from_} to {now.to} against {then.from_} to {then.to}:")
-    names = {
+    click.echo(f"\n{now.from_} to {now.to} compared with {then.from_} to {then.to}:")
+    labels = {
         "voice_minutes": "Voice minutes",
         "chat_minutes": "Chat minutes",
         "total_calls": "Total calls",
         "workflow_runs_total": "Workflow runs",
     }
-    for name, label in names.items():
-        one = comparison.figures[name]
+    fields = []
+    for name, label in labels.items():
+        delta = comparison.figures[name]
         digits = 2 if name.endswith("minutes") else 0
-        percent = percentage(one.change_percent)
+        percent = percentage(delta.change_percent)
         change = f" ({percent})" if percent else ""
-        click.echo(f"{label:<15}{one.now:,.{digits}f} against {one.then:,.{digits}f}{change}")
+        fields.append((label, f"{delta.now:,.{digits}f}, previously {delta.then:,.{digits}f}{change}"))
+    print_fields(fields)

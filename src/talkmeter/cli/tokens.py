@@ -1,34 +1,32 @@
-"""`talkmeter tokens`: personal access tokens, which name their organization with each request."""
+"""`talkmeter tokens`: personal access tokens, used with the header X-Anyreach-Org."""
 
 import click
 
 from talkmeter import clock
+from talkmeter.cli.keys import Expires, expiry, print_credentials, revoke_credential
 from talkmeter.errors import Refused
 
 
 @click.group()
 def tokens() -> None:
-    """Personal access tokens (pat_…): make, list, revoke."""
+    """Create, list and revoke personal access tokens (pat_…)."""
 
 
 @tokens.command("add")
-@click.option("--name", required=True, help="Whose token it is.")
+@click.option("--name", required=True, help="The name of the person who holds it.")
 @click.option(
     "--org",
     "orgs",
     multiple=True,
     required=True,
     metavar="ORG_ID[:ROLE]",
-    help="An organization it reaches; role admin (default) or viewer. May be given more than once.",
+    help="An organization it grants access to, as admin (default) or viewer; repeat the option for several.",
 )
-@click.option(
-    "--expires", type=click.IntRange(1, 36_500), metavar="DAYS", help="Days until it expires; default: never."
-)
+@Expires
 def add(name: str, orgs: tuple[str, ...], expires: int | None) -> None:
-    """Make a token; its secret is printed this once, alone on stdout."""
+    """Create a token and print it. It is shown only once; nothing else goes to stdout."""
     from talkmeter.accounts.credentials import CredentialKind, issue
     from talkmeter.cli.database import opened, require_organization
-    from talkmeter.cli.keys import expiry
     from talkmeter.db.engine import writing
 
     grants = dict(map(read_grant, orgs))
@@ -48,29 +46,26 @@ def add(name: str, orgs: tuple[str, ...], expires: int | None) -> None:
                 expires_at=expiry(expires),
             )
     click.echo(f"pat_{issued.credential.id}.{issued.secret}")
-    click.echo("This is the only time the secret is shown.", err=True)
+    click.echo("Copy it now: the secret is not shown again.", err=True)
 
 
 @tokens.command("list")
 def list_() -> None:
-    """List personal access tokens; never their secrets."""
+    """List personal access tokens, without their secrets."""
     from talkmeter.accounts.credentials import CredentialKind
-    from talkmeter.cli.keys import print_credentials
 
-    print_credentials("pat_", {CredentialKind.PERSONAL.value})
+    print_credentials("pat_", {CredentialKind.PERSONAL})
 
 
 @tokens.command("revoke")
 @click.argument("token_id")
 def revoke(token_id: str) -> None:
-    """Revoke a token; within 5 seconds every process refuses it."""
-    from talkmeter.cli.keys import revoke_credential
-
+    """Revoke a token. Every process rejects it within 5 seconds."""
     revoke_credential("pat_", token_id)
 
 
 def read_grant(text: str) -> tuple[str, str]:
-    """`ORG_ID[:ROLE]` as organization and role; an id may hold colons, so only a known role is split off."""
+    """Split `ORG_ID[:ROLE]`; an id may contain colons, so only a known role is split off."""
     org_id, colon, role = text.rpartition(":")
     if colon and role in ("admin", "viewer"):
         return org_id, role

@@ -1,0 +1,56 @@
+"""Tables in the terminal, by rich: aligned columns, always as wide as their content, so that an id can be copied."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_UNLIMITED_WIDTH: Final = 100_000
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers_from: int | None = None) -> None:
+    """Print a table with a header; columns from `numbers_from` on are aligned to the right."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for place, title in enumerate(head):
+        is_number = numbers_from is not None and place >= numbers_from
+        table.add_column(title, justify="right" if is_number else "left", no_wrap=True)
+    _print(table, rows)
+
+
+def print_fields(fields: Iterable[tuple[str, str]]) -> None:
+    """Print names and their values, one pair per line."""
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    _print(table, fields)
+
+
+def print_list(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table in a terminal; to a pipe or file, tab-separated lines without a header, as scripts expect."""
+    if sys.stdout.isatty():
+        print_table(head, rows)
+        return
+    for row in rows:
+        click.echo("\t".join(row).rstrip())
+
+
+def _print(table: "Table", rows: Iterable[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    for row in rows:
+        # Text, because a string such as "[bold]" would be read as markup.
+        table.add_row(*map(Text, row))
+    console = Console(width=_UNLIMITED_WIDTH, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().removesuffix("\n").split("\n"):
+        click.echo(line.rstrip())
