@@ -1,6 +1,9 @@
-"""Prove the wheel in dist/, not the checkout: install it in an empty place, meter one call with it, open its page.
+"""Check the wheel in dist/ the way its users get it: outside the clone, with an empty home and an empty folder.
 
-Run by ``make wheel``. Needs the standard library and the uv that stands beside the running Python.
+1. With the pinned requirements, as docs/how-to/install.md installs it: meter one call, open the page, stop the server.
+2. With the commands of README.md, "Without a clone": run each one as written, and open the page of its demo.
+
+Run by ``make wheel``. Needs the standard library, and uv next to the running Python.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ import gzip
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -20,6 +24,7 @@ import urllib.request
 import venv
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copy, which
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,6 +36,7 @@ ORG_ID = "acme"
 COMMAND_SEC = 60
 INSTALL_SEC = 600
 READY_SEC = 60
+DEMO_READY_SEC = 600
 STOP_SEC = 30
 EVENT = {
     "specversion": "1.0",
@@ -49,23 +55,24 @@ EVENT = {
     },
 }
 
-# The server is on this machine, whatever proxy the environment names.
+# The server runs on this machine, so ignore any proxy that the environment names.
 _http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class CheckFailed(Exception):
-    """What the wheel did wrong, in one sentence."""
+    """A sentence that says what the wheel did wrong."""
 
 
 def main() -> int:
-    """Check the wheel; 0 when it works, 1 with a sentence when it does not."""
+    """Check the wheel. Return 0 if it works, else print a sentence and return 1."""
     try:
-        wheel = _the_wheel()
+        wheel = _find_wheel()
         with tempfile.TemporaryDirectory(prefix="talkmeter-wheel-") as folder:
-            place = Path(folder).resolve()
-            python = _install(wheel, place / "venv")
+            temporary = Path(folder).resolve()
+            python = _install(wheel, temporary / "venv")
             _say(f"{wheel.name} installs into an empty environment with the pinned requirements.")
-            _meter_one_call(python, place)
+            _meter_one_call(python, temporary / "metered")
+            _run_readme(wheel, temporary / "readme")
     except CheckFailed as failure:
         print(f"The wheel does not work: {failure}", file=sys.stderr)
         return 1
@@ -73,87 +80,128 @@ def main() -> int:
     return 0
 
 
-def _the_wheel() -> Path:
+def readme_commands(readme: str) -> list[list[str]]:
+    """Return the commands of the README's section "Without a clone": a list for each code block."""
+    section = re.search(r"^## Without a clone\n(.*?)(?=^## |\Z)", readme, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```sh\n(.*?)^```$", section[1], re.MULTILINE | re.DOTALL) if section else []
+    return [block.splitlines() for block in blocks]
+
+
+def _find_wheel() -> Path:
     wheels = sorted((ROOT / "dist").glob("talkmeter-*.whl"))
     if len(wheels) != 1:
-        raise CheckFailed(f"dist/ must hold exactly one wheel and holds {len(wheels)}; run make wheel.")
+        raise CheckFailed(f"dist/ must contain exactly one wheel and contains {len(wheels)}; run make wheel.")
     return wheels[0]
 
 
 def _install(wheel: Path, folder: Path) -> Path:
-    """Make an empty environment in the folder, install the wheel into it, and return its Python."""
+    """Create an empty environment in the folder, install the wheel into it, and return its Python."""
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
     requirements = ROOT / "requirements" / "run.txt"
     uv = [sys.executable, "-m", "uv", "--quiet", "pip"]
-    of_place = ["--python", str(python)]
-    here = dict(os.environ)
-    _run([*uv, "install", *of_place, "--require-hashes", "-r", str(requirements)], ROOT, here, INSTALL_SEC)
-    _run([*uv, "install", *of_place, "--no-deps", str(wheel)], ROOT, here, INSTALL_SEC)
-    _run([*uv, "check", *of_place], ROOT, here, COMMAND_SEC)
+    target = ["--python", str(python)]
+    environ = dict(os.environ)
+    _run([*uv, "install", *target, "--require-hashes", "-r", str(requirements)], ROOT, environ, INSTALL_SEC)
+    _run([*uv, "install", *target, "--no-deps", str(wheel)], ROOT, environ, INSTALL_SEC)
+    _run([*uv, "check", *target], ROOT, environ, COMMAND_SEC)
     return python
 
 
 def _meter_one_call(python: Path, place: Path) -> None:
-    """From an empty folder and an empty home: make an organization and a key, send one call, read it back."""
-    home, folder = place / "home", place / "empty"
-    home.mkdir()
-    folder.mkdir()
+    """Create an organization and a key, send one call, read the summary and the page, and stop the server."""
+    home, folder = _empty_folders(place)
     environ = {"HOME": str(home), "PATH": f"{python.parent}{os.pathsep}{os.defpath}"}
     talkmeter = str(python.parent / "talkmeter")
 
     where = _run([str(python), "-c", "import talkmeter; print(talkmeter.__file__)"], folder, environ).strip()
     if not Path(where).is_relative_to(python.parent.parent):
-        raise CheckFailed(f"its environment imports talkmeter from {where}, which is not the wheel's.")
+        raise CheckFailed(f"its environment imports talkmeter from {where} instead of from the wheel.")
 
     _run([talkmeter, "orgs", "add", ORG_ID], folder, environ)
     key = _run([talkmeter, "keys", "add", "--org", ORG_ID, "--role", "admin"], folder, environ).strip()
     if not key or len(key.split()) != 1:
         lines = len(key.splitlines())
-        raise CheckFailed(f"talkmeter keys add must print the secret alone, and printed {lines} lines.")
-    _say("From an empty folder and an empty home, it made an organization and a key.")
+        raise CheckFailed(f"talkmeter keys add must print only the secret, and printed {lines} lines.")
+    _say("From an empty folder with an empty home, it created an organization and a key.")
 
     port = _free_port()
     base = f"http://127.0.0.1:{port}"
     with _server([talkmeter, "serve", "--port", str(port)], folder, environ) as server:
-        _wait_until_ready(base, server)
+        _wait_until_ready(base, server, READY_SEC)
         _say("talkmeter serve became ready.")
-        receipt = _ask(f"{base}/metering/events", key, EVENT)
+        receipt = _request(f"{base}/metering/events", key, EVENT)
         _expect(receipt, "accepted", 1)
         _expect(receipt, "quarantined", [])
-        summary = _ask(f"{base}/admin/usage/summary?from=2026-01-01&to=2026-02-01", key)
+        summary = _request(f"{base}/admin/usage/summary?from=2026-01-01&to=2026-02-01", key)
         _expect(summary, "total_calls", 1)
         _expect(summary, "voice_minutes", 1.02)
-        _say("It took one call of 61 seconds and answered with 1 call and 1.02 voice minutes.")
+        _say("It accepted one call of 61 seconds and returned 1 call and 1.02 voice minutes.")
         _open_page(base)
         _say("It served the page and one of its scripts.")
         server.send_signal(signal.SIGTERM)
-        try:
-            code = server.wait(STOP_SEC)
-        except subprocess.TimeoutExpired:
-            raise CheckFailed(f"talkmeter serve still ran {STOP_SEC} seconds after SIGTERM.") from None
-        if code != 0:
-            raise CheckFailed(f"talkmeter serve ended with exit code {code} after SIGTERM, and not with 0.")
-    _say("SIGTERM ended it with exit code 0.")
+        _expect_exit(server, "SIGTERM", (0,))
+    _say("SIGTERM stopped it with exit code 0.")
+
+
+def _run_readme(wheel: Path, place: Path) -> None:
+    """Run the README's commands for the wheel in a folder that contains nothing but the wheel."""
+    home, folder = _empty_folders(place)
+    copy(wheel, folder)
+    port = _free_port()
+    base = f"http://127.0.0.1:{port}"
+    environ = _newcomer_environment(place / "bin", home)
+    blocks = readme_commands((ROOT / "README.md").read_text())
+    if not any("uv tool run" in line for block in blocks for line in block):
+        raise CheckFailed('README.md has no "uv tool run" under "Without a clone".')
+    for *installing, serving in blocks:
+        for line in installing:
+            _run(shlex.split(line), folder, environ, INSTALL_SEC)
+        with _server(shlex.split(serving), folder, {**environ, "TALKMETER_PORT": str(port)}) as server:
+            _wait_until_ready(base, server, DEMO_READY_SEC)
+            _open_page(base)
+            _press_ctrl_c(server)
+        _say(f"As README.md says, in an empty folder: {'; '.join([*installing, serving])}")
+
+
+def _newcomer_environment(bin_folder: Path, home: Path) -> dict[str, str]:
+    """Return an environment with uv and this Python on the path, an empty home, and no setting of this process."""
+    bin_folder.mkdir()
+    python = getattr(sys, "_base_executable", sys.executable)
+    for name, program in (("python3", python), ("uv", str(Path(sys.executable).with_name("uv")))):
+        script = bin_folder / name
+        script.write_text(f'#!/bin/sh\nexec {shlex.quote(program)} "$@"\n')
+        script.chmod(0o755)
+    ours = ("TALKMETER_", "PYTHON", "VIRTUAL_ENV", "XDG_", "UV_CACHE_DIR")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**kept, "HOME": str(home), "PATH": f"{bin_folder}{os.pathsep}{os.defpath}", "UV_PYTHON": python}
+
+
+def _empty_folders(place: Path) -> tuple[Path, Path]:
+    """Create an empty home and an empty working folder."""
+    home, folder = place / "home", place / "empty"
+    home.mkdir(parents=True)
+    folder.mkdir()
+    return home, folder
 
 
 def _open_page(base: str) -> None:
-    """Fetch the page and one asset that it names, compressed as a browser would have it."""
+    """Fetch the page and one of its scripts, compressed, as a browser does."""
     page, headers = _fetch(f"{base}/organization/usage")
     nonce = re.search(r"'nonce-([^']+)'", headers.get("Content-Security-Policy", ""))
     if nonce is None or nonce[1].encode() not in page or b"__TALKMETER_NONCE__" in page:
-        raise CheckFailed("the page's nonce is not that of its Content-Security-Policy.")
+        raise CheckFailed("the nonce in the page differs from the one in its Content-Security-Policy.")
     script = re.search(rb'src="(/assets/[^"]+[.]js)"', page)
     if script is None:
-        raise CheckFailed(f"the page names no script of its own: {page[:2000]!r}.")
+        raise CheckFailed(f"the page has no script: {page[:2000]!r}.")
     content, headers = _fetch(base + script[1].decode())
     if headers.get("Content-Encoding") != "gzip" or not gzip.decompress(content):
         raise CheckFailed(f"{script[1].decode()} was not sent compressed: {dict(headers)}.")
 
 
 def _fetch(url: str) -> tuple[bytes, Message]:
-    """GET the address as a browser does: what it answers, and its headers."""
-    request = urllib.request.Request(url, headers={"Accept-Encoding": "gzip"})  # noqa: S310  an address of our own
+    """GET a URL as a browser does; return body and headers."""
+    request = urllib.request.Request(url, headers={"Accept-Encoding": "gzip"})  # noqa: S310  the URL is our own
     try:
         with _http.open(request, timeout=COMMAND_SEC) as response:
             return response.read(), response.headers
@@ -163,59 +211,74 @@ def _fetch(url: str) -> tuple[bytes, Message]:
 
 @contextmanager
 def _server(command: list[str], folder: Path, environ: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the server for as long as the block runs; when the block fails, show what the server said."""
+    """Run a server for the duration of the block; if the block fails, print the server's output."""
     log = folder.parent / "server.log"
     with log.open("wb") as output:
         server = subprocess.Popen(
-            command,
+            _with_program(command, folder, environ),
             cwd=folder,
             env=environ,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     try:
         yield server
     except BaseException:
-        print(f"What talkmeter serve said:\n{log.read_text(errors='replace')}", file=sys.stderr)
+        print(f"Output of {shlex.join(command)}:\n{log.read_text(errors='replace')}", file=sys.stderr)
         raise
     finally:
         if server.poll() is None:
-            server.kill()
+            os.killpg(server.pid, signal.SIGKILL)
             server.wait()
 
 
-def _wait_until_ready(base: str, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + READY_SEC
+def _press_ctrl_c(server: subprocess.Popen[bytes]) -> None:
+    """Send SIGINT to the whole process group, as a terminal does. uv exits with 130 itself, whatever it ran."""
+    os.killpg(server.pid, signal.SIGINT)
+    _expect_exit(server, "Ctrl-C", (0, 130))
+
+
+def _expect_exit(server: subprocess.Popen[bytes], after: str, codes: tuple[int, ...]) -> None:
+    try:
+        code = server.wait(STOP_SEC)
+    except subprocess.TimeoutExpired:
+        raise CheckFailed(f"the server was still running {STOP_SEC} seconds after {after}.") from None
+    if code not in codes:
+        raise CheckFailed(f"the server exited with code {code} after {after} instead of {codes[0]}.")
+
+
+def _wait_until_ready(base: str, server: subprocess.Popen[bytes], timeout: float) -> None:
+    deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            code = server.returncode
-            raise CheckFailed(f"talkmeter serve ended with exit code {code} before it was ready.")
+            raise CheckFailed(f"the server exited with code {server.returncode} before it was ready.")
         try:
             with _http.open(f"{base}/health/ready", timeout=5):
                 return
-        except OSError:  # not listening yet, or listening and not ready yet
+        except OSError:  # not listening yet, or not ready yet
             time.sleep(0.1)
-    raise CheckFailed(f"talkmeter serve was not ready after {READY_SEC} seconds.")
+    raise CheckFailed(f"the server was not ready after {timeout:g} seconds.")
 
 
-def _ask(url: str, key: str, body: object = None) -> dict[str, Any]:
-    """GET the address, or POST a body to it as JSON, and return the object that it answers."""
+def _request(url: str, key: str, body: object = None) -> dict[str, Any]:
+    """GET a URL, or POST a body to it as JSON; return the JSON object of the response."""
     headers = {"Authorization": f"Bearer {key}"}
     content = None
     if body is not None:
         headers["Content-Type"] = "application/json"
         content = json.dumps(body).encode()
-    request = urllib.request.Request(url, data=content, headers=headers)  # noqa: S310  an address of our own
+    request = urllib.request.Request(url, data=content, headers=headers)  # noqa: S310  the URL is our own
     try:
         with _http.open(request, timeout=COMMAND_SEC) as response:
             answer = json.load(response)
     except urllib.error.HTTPError as error:
-        raise CheckFailed(f"{url} answered {error.code}: {error.read().decode(errors='replace')}") from None
+        raise CheckFailed(f"{url} responded with {error.code}: {error.read().decode(errors='replace')}") from None
     except (OSError, ValueError) as error:
-        raise CheckFailed(f"{url} gave no answer in JSON: {error}.") from None
+        raise CheckFailed(f"{url} did not respond with JSON: {error}.") from None
     if not isinstance(answer, dict):
-        raise CheckFailed(f"{url} answered with something else than an object: {answer!r}.")
+        raise CheckFailed(f"{url} did not respond with a JSON object: {answer!r}.")
     return answer
 
 
@@ -225,11 +288,11 @@ def _expect(answer: dict[str, Any], name: str, value: object) -> None:
 
 
 def _run(command: list[str], folder: Path, environ: dict[str, str], timeout: float = COMMAND_SEC) -> str:
-    """Run the command to its end and return what it printed; its failure is the wheel's."""
-    said = " ".join([Path(command[0]).name, *command[1:]])
+    """Run a command and return its stdout. Raises CheckFailed if it fails."""
+    shown = shlex.join([Path(command[0]).name, *command[1:]])
     try:
         done = subprocess.run(
-            command,
+            _with_program(command, folder, environ),
             cwd=folder,
             env=environ,
             stdin=subprocess.DEVNULL,
@@ -239,12 +302,20 @@ def _run(command: list[str], folder: Path, environ: dict[str, str], timeout: flo
             check=False,
         )
     except FileNotFoundError:
-        raise CheckFailed(f"there is no {command[0]}.") from None
+        raise CheckFailed(f"{command[0]} does not exist.") from None
     except subprocess.TimeoutExpired:
-        raise CheckFailed(f"{said} did not end within {timeout:g} seconds.") from None
+        raise CheckFailed(f"{shown} did not finish within {timeout:g} seconds.") from None
     if done.returncode != 0:
-        raise CheckFailed(f"{said} ended with exit code {done.returncode}:\n{done.stdout}{done.stderr}")
+        raise CheckFailed(f"{shown} exited with code {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def _with_program(command: list[str], folder: Path, environ: dict[str, str]) -> list[str]:
+    """Resolve the program as a shell in the folder does: subprocess would search this process's own PATH."""
+    program = command[0]
+    if "/" in program:
+        return [str(folder / program), *command[1:]]
+    return [which(program, path=environ["PATH"]) or program, *command[1:]]
 
 
 def _free_port() -> int:

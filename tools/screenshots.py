@@ -31,6 +31,8 @@ NOW: Final = "2026-10-20T14:00:00Z"
 FIRST: Final = "2025-10-21T00:00:00Z"
 FLAGS: Final = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-sync")
 PICTURES: Final = (
+    ("overview-light", 1280, "light", "", "window"),
+    ("overview-dark", 1280, "dark", "", "window"),
     ("usage-light", 1280, "light", "", "page"),
     ("usage-dark", 1280, "dark", "", "page"),
     ("usage-year-light", 1280, "light", "last-12-months", "page"),
