@@ -59,7 +59,7 @@ def test_the_first_programs_send_what_they_say(server: Server, tmp_path: Path) -
 
 def test_what_was_set_aside_is_shown_and_sent(server: Server, tmp_path: Path) -> None:
     [first, _] = GUIDE.section("Send an event").blocks("python")
-    [mend] = GUIDE.section("What becomes of events").blocks("python")
+    [mend] = GUIDE.section("Handle rejected events").blocks("python")
     run_program(first, server, "ak_0000000000000000.revoked", tmp_path)
     key = server.key("guide-mended")
 

@@ -1,4 +1,4 @@
-"""Every command that a document shows exists, with its options."""
+"""Commands and options in the documents exist, and every command is documented."""
 
 import re
 from collections.abc import Iterator
@@ -14,17 +14,17 @@ _COMMAND = re.compile(r"(?<![\w.-])talkmeter((?: [\w./:-]+| \"[^\"]*\")+)")
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """The commands of talkmeter in a line, word by word."""
+    """Yield each `talkmeter` command in a text as a list of words."""
     for found in _COMMAND.finditer(_USER.sub("", text)):
         yield found.group(1).split()
 
 
 def unknown(words: list[str]) -> str | None:
-    """What of a command does not exist."""
+    """Return the first word of a command that does not exist."""
     command: click.Command = cli
     for word in words:
         if word.startswith("-"):
-            options = {name for one in command.params for name in one.opts} | {"--help", "-h"}
+            options = {name for parameter in command.params for name in parameter.opts} | {"--help", "-h"}
             if word not in options:
                 return word
         elif isinstance(command, click.Group):
@@ -45,20 +45,20 @@ def unknown(words: list[str]) -> str | None:
         ("sudo -u talkmeter /opt/bin/talkmeter verify --all", "--all"),
     ],
 )
-def test_a_command_that_does_not_exist_is_found(line: str, bad: str | None) -> None:
+def test_unknown_command_or_option_is_found(line: str, bad: str | None) -> None:
     assert [unknown(words) for words in commands(line)] == [bad]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
-def test_every_command_that_a_document_shows_exists(document: Document) -> None:
+def test_commands_in_a_document_exist(document: Document) -> None:
     shown = [*document.code(), *(block for language in ("", "sh") for block in document.blocks(language))]
     found = [words for text in shown for line in text.splitlines() for words in commands(line)]
 
     assert {" ".join(words): bad for words in found if (bad := unknown(words))} == {}
 
 
-def test_every_command_is_shown_in_a_document() -> None:
-    texts = [text for one in DOCUMENTS for text in (*one.code(), *one.blocks(""), *one.blocks("sh"))]
+def test_every_command_is_in_a_document() -> None:
+    texts = [text for page in DOCUMENTS for text in (*page.code(), *page.blocks(""), *page.blocks("sh"))]
     shown = {words[0] for text in texts for line in text.splitlines() for words in commands(line)}
 
     assert set(cli.commands) <= shown

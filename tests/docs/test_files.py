@@ -1,4 +1,4 @@
-"""The example of docs/how-to/import-files.md, run as it stands; and the keys that it lists are those of the code."""
+"""The example of docs/how-to/import-files.md works as written, and the page lists the keys of the code."""
 
 import sqlite3
 from contextlib import closing
@@ -8,16 +8,15 @@ import pytest
 
 from talkmeter.ingest.mapping import EventForm, FieldMap, FileForm
 from tests.docs.documents import Document, read
-from tests.docs.shell import run_script
+from tests.docs.shell import run_steps
 
 FILES: Document = read("docs/how-to/import-files.md")
 EXAMPLE: Document = FILES.section("An example")
-MARK = "--- next ---"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the file and the map of the example."""
+    """Create a folder with the CSV file and the map of the example."""
     folder = tmp_path_factory.mktemp("files")
     for language, name in (("csv", "calls.csv"), ("toml", "calls.toml")):
         [text] = EXAMPLE.blocks(language)
@@ -27,24 +26,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def printed(folder: Path) -> list[str]:
-    """What each block of commands of the example printed, and then the last of them again."""
-    look, ingest = EXAMPLE.blocks("sh")
-    script = f"\necho '{MARK}'\n".join((look, ingest, ingest))
-    return run_script(script, folder, {}).split(MARK + "\n")
+    """The stdout of each block of commands, the last one run twice."""
+    preview, ingest = EXAMPLE.blocks("sh")
+    return run_steps([preview, ingest, ingest], folder, {})
 
 
-def test_the_dry_run_and_the_counts_are_those_shown(printed: list[str]) -> None:
+def test_dry_run_and_counts_are_as_shown(printed: list[str]) -> None:
     assert printed[:2] == EXAMPLE.blocks("text")
 
 
-def test_ingested_again_the_example_is_all_duplicates(printed: list[str]) -> None:
+def test_ingesting_the_example_again_gives_duplicates_only(printed: list[str]) -> None:
     assert [line.partition(", 0 conflicting")[0] for line in printed[2].splitlines()] == [
         "4 rows: 0 accepted, 3 duplicate",
         "1 row: 0 accepted, 1 duplicate",
     ]
 
 
-def test_the_calls_of_the_example_are_there_and_nobody_who_called(folder: Path, printed: list[str]) -> None:
+def test_calls_are_stored_without_callers_and_transcripts(folder: Path, printed: list[str]) -> None:
     with closing(sqlite3.connect(folder / "talkmeter.db")) as ledger:
         calls = ledger.execute("SELECT id, status, duration_ms, agent_id FROM conversation ORDER BY id").fetchall()
 
@@ -54,14 +52,12 @@ def test_the_calls_of_the_example_are_there_and_nobody_who_called(folder: Path, 
         ("service-1001", "completed", 735_000, "bob"),
         ("service-1002", "completed", 30_000, "bob"),
     ]
-    kept = b"".join(path.read_bytes() for path in (*folder.glob("talkmeter.db*"), folder / "bad.csv"))
-    assert not any(secret in kept for secret in (b"+49170", b"Good morning", b"Hello", b"My order"))
+    stored = b"".join(path.read_bytes() for path in (*folder.glob("talkmeter.db*"), folder / "bad.csv"))
+    assert not any(secret in stored for secret in (b"+49170", b"Good morning", b"Hello", b"My order"))
 
 
 @pytest.mark.parametrize(
     ("title", "keys"), [("Table file", FileForm), ("Table event", EventForm), ("A field", FieldMap)]
 )
-def test_the_keys_of_a_map_are_those_of_the_code(
-    title: str, keys: type[FileForm] | type[EventForm] | type[FieldMap]
-) -> None:
+def test_keys_of_a_map_match_the_code(title: str, keys: type[FileForm] | type[EventForm] | type[FieldMap]) -> None:
     assert sorted(FILES.section(title).column()) == sorted(keys.__struct_fields__)

@@ -1,4 +1,4 @@
-"""Documents lead to each other, to files that exist and to headings that stand there."""
+"""Links in the documents work, and every document can be reached."""
 
 import re
 from pathlib import Path
@@ -8,11 +8,11 @@ import pytest
 from tests.docs.documents import DOCUMENTS, ROOT, Document, read
 
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
-every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 
 
 def missing(document: Document, target: str) -> bool:
-    """Whether a relative link leads nowhere."""
+    """Return whether a relative link is broken."""
     if "://" in target:
         return False
     name, _, anchor = target.partition("#")
@@ -20,27 +20,27 @@ def missing(document: Document, target: str) -> bool:
     return not path.exists() or bool(anchor and anchor not in Document(path, path.read_text()).anchors())
 
 
-@every_document
-def test_every_relative_link_leads_to_a_file_and_a_heading(document: Document) -> None:
+@each_document
+def test_relative_links_work(document: Document) -> None:
     assert [target for target in document.links() if missing(document, target)] == []
 
 
-@every_document
-def test_every_file_that_a_document_names_exists(document: Document) -> None:
+@each_document
+def test_files_named_in_a_document_exist(document: Document) -> None:
     named = re.compile(r"(?:src|tests|docs|bench|tools|examples|requirements)/[\w./-]*\w")
 
     assert [text for text in document.code() if named.fullmatch(text) and not (ROOT / text).exists()] == []
 
 
-def test_every_document_can_be_reached_from_the_readme() -> None:
+def test_every_document_is_reachable_from_the_readme() -> None:
     reached: set[Path] = set()
-    next_ones = [ROOT / "README.md"]
-    while next_ones:
-        path = next_ones.pop()
+    queue = [ROOT / "README.md"]
+    while queue:
+        path = queue.pop()
         reached.add(path)
         targets = [link.partition("#")[0] for link in Document(path, path.read_text()).links() if "://" not in link]
         found = {(path.parent / target).resolve() for target in targets if target.endswith(".md")}
-        next_ones += found - reached
+        queue += found - reached
 
     assert {document.path for document in DOCUMENTS} <= reached
 

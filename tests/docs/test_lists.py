@@ -1,4 +1,4 @@
-"""What the documents list is what the code has: no more, no less, in the same words."""
+"""Lists and tables in the documents match the code exactly."""
 
 import re
 import tomllib
@@ -22,13 +22,13 @@ from talkmeter.records import (
 )
 from talkmeter.settings import SETTINGS, Setting
 from talkmeter.usage.summary import Day, Summary
-from tests.docs.documents import DOCUMENTS, HTTP_API, OPERATING, ROOT, read
+from tests.docs.documents import DOCUMENTS, HTTP_API, MONITORING, ROOT, SETTINGS_PAGE, read
 
 CHOICES = {"log_level": "`debug`, `info`, `warning`, `error`", "metrics_open": "`true`, `false`"}
 
 
 def settings_row(setting: Setting) -> list[str]:
-    """The row of a setting in the table."""
+    """Return the row of a setting in the table."""
     allowed = CHOICES.get(setting.name, "")
     if setting.least is not None:
         allowed = str(setting.least) if setting.least == setting.most else f"{setting.least} to {setting.most}"
@@ -36,11 +36,11 @@ def settings_row(setting: Setting) -> list[str]:
     return [f"`{setting.variable}`", default, allowed, setting.help]
 
 
-def test_the_table_of_settings_is_the_one_of_the_code() -> None:
-    assert OPERATING.section("Settings").rows() == [settings_row(setting) for setting in SETTINGS]
+def test_table_of_settings_matches_the_code() -> None:
+    assert SETTINGS_PAGE.section("All settings").rows() == [settings_row(setting) for setting in SETTINGS]
 
 
-def test_the_limits_are_those_of_the_settings_and_the_code() -> None:
+def test_limits_match_the_settings_and_the_code() -> None:
     limits = HTTP_API.section("Limits").rows()
     named = {row[2].strip("`"): row[1].replace(",", "") for row in limits if row[2]}
     default = {setting.variable: int(setting.default) for setting in SETTINGS if setting.variable in named}
@@ -51,7 +51,7 @@ def test_the_limits_are_those_of_the_settings_and_the_code() -> None:
     assert f"{MAX_WINDOW_DAYS} days long" in HTTP_API.section("Reading usage").prose.replace("\n", " ")
 
 
-def test_the_scopes_and_what_a_role_has_are_those_of_the_code() -> None:
+def test_scopes_and_roles_match_the_code() -> None:
     rows = HTTP_API.section("Roles and scopes").rows()
 
     assert tuple(row[0].strip("`") for row in rows) == SCOPES
@@ -59,42 +59,59 @@ def test_the_scopes_and_what_a_role_has_are_those_of_the_code() -> None:
     assert tuple(row[0].strip("`") for row in rows if row[2] == "yes") == ROLES["viewer"]
 
 
-def test_the_reasons_of_quarantine_are_those_of_the_code() -> None:
+def test_quarantine_reasons_match_the_code() -> None:
     assert HTTP_API.section("Quarantine reasons").column() == [reason.value for reason in Reason]
 
 
-def test_the_bins_of_the_receipt_are_those_of_the_code() -> None:
+def test_receipt_bins_match_the_code() -> None:
     assert set(HTTP_API.section("The receipt").column()) == {*Outcome, "quarantined"}
 
 
-def exposed(metric: MetricWrapperBase) -> list[str]:
-    """Name, type and labels of a metric, as the table and /metrics write them."""
+def metric_row(metric: MetricWrapperBase) -> list[str]:
+    """Return the row of a metric in the table: name and type as in /metrics, labels, description."""
     labels = ", ".join(f"`{name}`" for name in metric._labelnames)
     suffix = "_total" if metric._type == "counter" else ""
     return [f"`{metric._name}{suffix}`", str(metric._type), labels, metric._documentation]
 
 
-def test_the_metrics_are_those_of_the_code() -> None:
-    there = [exposed(one) for one in vars(metrics).values() if isinstance(one, MetricWrapperBase)]
+def test_table_of_metrics_matches_the_code() -> None:
+    expected = [metric_row(value) for value in vars(metrics).values() if isinstance(value, MetricWrapperBase)]
 
-    assert sorted(HTTP_API.section("Metrics").rows()) == sorted(there)
-
-
-def test_every_metric_to_watch_exists() -> None:
-    there = {row[0].strip("`") for row in HTTP_API.section("Metrics").rows()}
-    watched = {name for text in DOCUMENTS for name in re.findall(r"talkmeter_[a-z_]+", text.prose)}
-
-    assert {name.removesuffix("_count") for name in watched} <= there
+    assert sorted(HTTP_API.section("Metrics").rows()) == sorted(expected)
 
 
-def test_the_statuses_of_errors_are_those_of_the_code() -> None:
-    ours = {one.status for one in vars(errors).values() if isinstance(one, type) and issubclass(one, TalkmeterError)}
+def test_metrics_named_in_the_documents_exist() -> None:
+    listed = {row[0].strip("`") for row in HTTP_API.section("Metrics").rows()}
+    named = {name for text in DOCUMENTS for name in re.findall(r"talkmeter_[a-z_]+", text.prose)}
+
+    assert {name.removesuffix("_count") for name in named} <= listed
+
+
+def test_log_events_in_the_monitoring_page_exist() -> None:
+    from_granian = {"Unexpected exit from worker-1"}
+    source = "\n".join(path.read_text() for path in (ROOT / "src" / "talkmeter").rglob("*.py"))
+    listed = {event for row in MONITORING.section("Logs").rows() for event in re.findall(r"`([^`]+)`", row[1])}
+
+    assert len(listed) > 10
+    assert {event for event in listed - from_granian if f'"{event}"' not in source} == set()
+
+
+def test_glossary_has_at_most_fifteen_words_and_a_sentence_for_each() -> None:
+    rows = read("docs/glossary.md").rows()
+
+    assert 0 < len(rows) <= 15
+    assert all(word and meaning.endswith(".") and standard for word, meaning, standard in rows)
+
+
+def test_error_statuses_match_the_code() -> None:
+    classes = [value for value in vars(errors).values() if isinstance(value, type)]
+    ours = {error.status for error in classes if issubclass(error, TalkmeterError)}
     litestars = {405}
 
     assert {int(status) for status in HTTP_API.section("Errors").column()} == ours | litestars
 
 
-def test_the_types_of_events_and_their_fields_are_those_of_the_code() -> None:
+def test_event_types_and_fields_match_the_code() -> None:
     types = HTTP_API.section("Types and their data")
     rows = {row[0].strip("`"): row for row in types.rows() if "." in row[0]}
     fields = {
@@ -110,7 +127,7 @@ def test_the_types_of_events_and_their_fields_are_those_of_the_code() -> None:
     assert inventory | common == set(InventoryData.__struct_fields__)
 
 
-def test_the_statuses_of_conversations_and_runs_are_those_of_the_code() -> None:
+def test_record_statuses_match_the_code() -> None:
     rows = {row[0]: row[1] for row in HTTP_API.section("Types and their data").rows()}
 
     def named(where: str, after: str) -> set[str]:
@@ -122,7 +139,7 @@ def test_the_statuses_of_conversations_and_runs_are_those_of_the_code() -> None:
     assert named("run", "terminal") == TERMINAL_RUN_STATUSES
 
 
-def test_the_fields_of_the_summary_are_those_of_the_code() -> None:
+def test_summary_fields_match_the_code() -> None:
     reading = HTTP_API.section("Reading usage")
     listed = {name for row in reading.rows() if len(row) == 3 for name in re.findall(r"`(\w+)`", row[0])}
     point = reading.prose.split("An entry of `daily` has ")[1].split(". ")[0]
@@ -131,11 +148,11 @@ def test_the_fields_of_the_summary_are_those_of_the_code() -> None:
     assert set(re.findall(r"`([a-z_]+)`", point)) == set(Day.__struct_fields__)
 
 
-def test_every_library_has_its_row_and_its_reason() -> None:
+def test_every_dependency_is_in_the_decision_about_libraries() -> None:
     rows = read("docs/decisions/0001-libraries.md").rows()
     named = {name for row in rows for name in re.findall(r"[a-z][\w.-]+", row[0].replace("(Core)", ""))}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    run = {re.split(r"[\[<>=;]", one)[0] for one in project["dependencies"]}
+    run = {re.split(r"[\[<>=;]", dependency)[0] for dependency in project["dependencies"]}
     lines = (ROOT / "requirements" / "dev.in").read_text().splitlines()
     dev = {re.split(r"[<>=]", line)[0] for line in lines if re.match(r"[a-z]", line)}
 

@@ -31,7 +31,7 @@ from talkmeter.errors import TalkmeterError
 def cli() -> None:
     """Exact, instant usage metering for voice and chat agents.
 
-    Settings are environment variables TALKMETER_* (or a .env file); docs/how-to/operating.md lists them.
+    Settings are environment variables TALKMETER_* (or a .env file); docs/how-to/settings.md lists them.
     """
 
 

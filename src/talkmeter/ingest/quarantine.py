@@ -1,7 +1,7 @@
 """What is kept of an event that cannot be understood: the known fields, each cut at 256 characters, nothing else.
 
 Transcripts, summaries and caller numbers stand in fields that are not metered; of those only size and hash of the
-whole event remain (docs/how-to/operating.md, "Quarantine").
+whole event remain (docs/how-to/troubleshooting.md, "Events in quarantine").
 """
 
 import json
