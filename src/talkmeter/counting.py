@@ -4,9 +4,10 @@ Every figure comes from here: daily totals `fold` the counts of records, and win
 records with the same `call_counts` and `run_counts`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import Final, NamedTuple
+from operator import attrgetter
+from typing import Final, Literal, NamedTuple
 
 from talkmeter.period import day_of
 from talkmeter.records import (
@@ -93,20 +94,34 @@ def counts_of(record: Record | None) -> Counters:
             return ZERO
 
 
-def dimensions_of(record: Conversation | WorkflowExecution) -> tuple[tuple[str, str], ...]:
-    """Every (dimension, value) a record counts under; "without" is the empty string."""
-    if isinstance(record, Conversation):
-        return (
-            ("total", ""),
-            ("agent", record.agent_id or ""),
-            ("number", record.agent_number or ""),
-            ("widget", record.web_widget_id or ""),
-            ("channel", record.channel),
-            ("modality", record.modality),
-            ("direction", record.direction),
-            ("status", record.status),
-        )
-    return (("total", ""), ("workflow", record.workflow_id or ""), ("run_status", record.status))
+Dimension = Literal["agent", "number", "widget", "channel", "modality", "direction", "status", "workflow", "run_status"]
+CALL_DIMENSIONS: Final[dict[Dimension, str]] = {
+    "agent": "agent_id",
+    "number": "agent_number",
+    "widget": "web_widget_id",
+    "channel": "channel",
+    "modality": "modality",
+    "direction": "direction",
+    "status": "status",
+}
+"""The dimensions of conversations, each with the field of `Conversation` that holds its value."""
+RUN_DIMENSIONS: Final[dict[Dimension, str]] = {"workflow": "workflow_id", "run_status": "status"}
+"""The dimensions of workflow executions, each with the field of `WorkflowExecution` that holds its value."""
+DIMENSIONS: Final = (*CALL_DIMENSIONS, *RUN_DIMENSIONS)
+TOTAL: Final = "total"
+DAILY_DIMENSIONS: Final = (TOTAL, *DIMENSIONS)
+"""The dimensions of daily totals."""
+_call_values: Final = attrgetter(*CALL_DIMENSIONS.values())
+_run_values: Final = attrgetter(*RUN_DIMENSIONS.values())
+
+
+def dimensions_of(record: Conversation | WorkflowExecution) -> Iterator[tuple[str, str]]:
+    """Yield every (dimension, value) a record counts under; a missing value is the empty string."""
+    yield TOTAL, ""
+    is_call = isinstance(record, Conversation)
+    names, values = (CALL_DIMENSIONS, _call_values(record)) if is_call else (RUN_DIMENSIONS, _run_values(record))
+    for name, value in zip(names, values, strict=True):
+        yield name, value or ""
 
 
 def fold(changes: Iterable[tuple[Record | None, Record | None]]) -> dict[DayKey, Counters]:

@@ -6,9 +6,10 @@ is the one of the greatest rank, whatever the order of arrival (docs/reference/c
 
 from enum import StrEnum
 from hashlib import sha256
-from typing import Final, Literal, assert_never
+from typing import Final, Literal, assert_never, get_args, get_origin
 
 import msgspec
+from msgspec.structs import fields
 
 Channel = Literal["telephone", "webrtc", "email", "text"]
 Direction = Literal["inbound", "outbound"]
@@ -26,11 +27,11 @@ ConversationStatus = Literal[
 ]
 RunStatus = Literal["running", "waiting", "success", "failed", "cancelled"]
 
-UNCOUNTED_STATUS: Final = "token_created"
-LIVE_STATUSES: Final = frozenset({"triggered", "ringing", "in_progress"})
-TERMINAL_STATUSES: Final = frozenset({"completed", "failed", "cancelled", "transferred", "unanswered"})
-LIVE_RUN_STATUSES: Final = frozenset({"running", "waiting"})
-TERMINAL_RUN_STATUSES: Final = frozenset({"success", "failed", "cancelled"})
+UNCOUNTED_STATUS: Final[ConversationStatus] = "token_created"
+LIVE_STATUSES: Final[frozenset[ConversationStatus]] = frozenset({"triggered", "ringing", "in_progress"})
+TERMINAL_STATUSES: Final = frozenset(get_args(ConversationStatus)) - LIVE_STATUSES - {UNCOUNTED_STATUS}
+LIVE_RUN_STATUSES: Final[frozenset[RunStatus]] = frozenset({"running", "waiting"})
+TERMINAL_RUN_STATUSES: Final = frozenset(get_args(RunStatus)) - LIVE_RUN_STATUSES
 
 
 class Kind(StrEnum):
@@ -84,6 +85,14 @@ RECORD_TYPES: Final[dict[Kind, type[Record]]] = {
     Kind.WORKFLOW_EXECUTION: WorkflowExecution,
     **dict.fromkeys(INVENTORY_KINDS, InventoryItem),
 }
+
+
+def closed_sets(kind: Kind) -> dict[str, tuple[str, ...]]:
+    """Return the fields of a kind of record that hold one of a closed set of values, each with these values."""
+    return {
+        field.name: get_args(field.type) for field in fields(RECORD_TYPES[kind]) if get_origin(field.type) is Literal
+    }
+
 
 DELETED_DATA: Final = b"null"
 _encode = msgspec.json.Encoder().encode

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from talkmeter.client import BadEvent, Event, conversation, event, workflow_execution
 from talkmeter.client.events import encode_event
-from talkmeter.ingest.cloudevents import ConversationData, Sender, WorkflowExecutionData, read_event
+from talkmeter.ingest.cloudevents import Sender, read_event
+from talkmeter.ingest.event_types import ConversationData, WorkflowExecutionData
 from talkmeter.records import Conversation, ConversationStatus, State
 from tests.client.clients import NOON
 

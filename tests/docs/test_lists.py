@@ -8,7 +8,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from talkmeter import errors, metrics
 from talkmeter.api.auth.scopes import ROLES, SCOPES
 from talkmeter.errors import TalkmeterError
-from talkmeter.ingest.cloudevents import EVENT_TYPES, ConversationData, InventoryData, WorkflowExecutionData
+from talkmeter.ingest.event_types import EVENT_TYPES, ConversationData, InventoryData, WorkflowExecutionData
 from talkmeter.ledger.batch import Reason
 from talkmeter.ledger.write import QUARANTINE_LIMIT
 from talkmeter.period import MAX_WINDOW_DAYS

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from talkmeter.counting import Dimension
 from talkmeter.period import Present
 from talkmeter.usage.breakdown import Interval, Order, Split
-from talkmeter.usage.dimensions import Dimension
 from tests.laws.histories import histories, laws, windows
 from tests.laws.ledgers import NOW, Ledgers
 from tests.laws.model import DAY, Item, Json, Model, instant, sums_of_calls, sums_of_runs

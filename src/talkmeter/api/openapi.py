@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from types import UnionType
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
 from litestar import Router
 from litestar.exceptions import NotFoundException
@@ -21,9 +21,10 @@ from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
 from talkmeter import __version__
 from talkmeter.api.problems import Connected, problems_documented
-from talkmeter.ingest.cloudevents import EVENT_TYPES
+from talkmeter.ingest.event_types import EVENT_TYPES
 from talkmeter.ingest.fields import MAX_DURATION_SEC, MAX_ID_BYTES, MAX_SOURCE_BYTES
 from talkmeter.ingest.requests import BATCH, PLAIN, STRUCTURED
+from talkmeter.records import Channel, Direction, Modality
 
 _NULL: Final = OpenAPIType.NULL
 
@@ -47,14 +48,14 @@ _DATA: Final = Schema(
     properties={
         "organization_id": _optional_text("Whose record it is; may be absent with an organization key."),
         "id": _text("The record's id."),
-        "channel": Schema(type=OpenAPIType.STRING, enum=["telephone", "webrtc", "text", "email"]),
-        "direction": Schema(type=OpenAPIType.STRING, enum=["inbound", "outbound"]),
+        "channel": Schema(type=OpenAPIType.STRING, enum=list(get_args(Channel))),
+        "direction": Schema(type=OpenAPIType.STRING, enum=list(get_args(Direction))),
         "status": Schema(type=OpenAPIType.STRING, description="A conversation's or a run's status."),
         "created_at": _instant("When it began."),
         "duration": Schema(
             type=[OpenAPIType.NUMBER, _NULL], minimum=0, maximum=MAX_DURATION_SEC, description="Seconds."
         ),
-        "modality": Schema(type=[OpenAPIType.STRING, _NULL], enum=["voice", "chat", None]),
+        "modality": Schema(type=[OpenAPIType.STRING, _NULL], enum=[*get_args(Modality), None]),
         "agent_id": _optional_text("The agent."),
         "agent_number": _optional_text("The agent's phone number."),
         "web_widget_id": _optional_text("The web widget."),

@@ -10,12 +10,12 @@ from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from talkmeter.api.auth.callers import NOT_UTF8, ORGANIZATION_HEADER, ORGANIZATION_PARAMETER
 from talkmeter.api.openapi import QueryOperation
 from talkmeter.api.problems import AnyRequest
+from talkmeter.counting import DIMENSIONS
 from talkmeter.errors import Unprocessable, shown
 from talkmeter.ingest.fields import CONTROL
 from talkmeter.records import INVENTORY_KINDS
 from talkmeter.usage.breakdown import INTERVALS, MAX_ROWS, ORDERS, ROWS
 from talkmeter.usage.compare import MODES
-from talkmeter.usage.dimensions import DIMENSIONS
 from talkmeter.usage.export import OF as EXPORTED
 from talkmeter.usage.formats import FORMATS
 from talkmeter.usage.parameters import FILTERS, RECORD_KINDS, VALUES

@@ -4,7 +4,7 @@ Usage tables are keyed by `org_id` first, so that Citus can distribute them; the
 never joined with them. Instants are integer microseconds, days are integer days since 1970, durations milliseconds.
 """
 
-from typing import Final
+from typing import Final, get_args
 
 from sqlalchemy import (
     BigInteger,
@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from talkmeter.counting import COUNTERS
-from talkmeter.records import Kind
+from talkmeter.records import LIVE_STATUSES, ConversationStatus, Kind
 
 metadata = MetaData(
     naming_convention={"pk": "%(table_name)s_pk", "ix": "%(table_name)s_%(column_0_N_name)s"},
@@ -74,7 +74,8 @@ Index(
     conversation.c.status,
     conversation.c.duration_ms,
 )
-MAY_BE_STALE: Final = text("status IN ('triggered', 'ringing', 'in_progress') AND channel <> 'email'")
+_LIVE: Final = ", ".join(f"'{status}'" for status in get_args(ConversationStatus) if status in LIVE_STATUSES)
+MAY_BE_STALE: Final = text(f"status IN ({_LIVE}) AND channel <> 'email'")
 """Live conversations that count as stale when no event arrives; an email conversation may rest for days."""
 
 Index(

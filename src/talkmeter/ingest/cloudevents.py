@@ -6,18 +6,22 @@ Types and fields: docs/reference/http-api.md. Unknown fields are ignored; "" is 
 import re
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Final, Literal, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from talkmeter.errors import shown
+from talkmeter.ingest.event_types import (
+    EVENT_TYPES,
+    ConversationData,
+    Envelope,
+    InventoryData,
+    WorkflowExecutionData,
+)
 from talkmeter.ingest.fields import (
     MAX_SOURCE_BYTES,
     FieldError,
-    read_duration,
     read_id,
-    read_name,
-    read_optional_id,
     read_repeated_id,
     read_sequence,
     read_time,
@@ -25,118 +29,10 @@ from talkmeter.ingest.fields import (
 from talkmeter.ingest.quarantine import keep_known_fields, read_named_organization
 from talkmeter.ledger.batch import Arrival, Reason, Rejection
 from talkmeter.records import (
-    INVENTORY_KINDS,
-    Channel,
-    Conversation,
-    ConversationStatus,
-    Direction,
-    InventoryItem,
-    Kind,
-    Modality,
     Record,
-    RunStatus,
     State,
-    WorkflowExecution,
     data_hash,
-    resolve_modality,
 )
-
-
-class Envelope(msgspec.Struct):
-    """The CloudEvents attributes that are read; `data` stays undecoded until the type is known."""
-
-    specversion: str
-    id: str
-    source: str
-    type: str
-    time: str | None = None
-    sequence: msgspec.Raw = msgspec.Raw()
-    data: msgspec.Raw = msgspec.Raw()
-
-
-class RecordData(msgspec.Struct):
-    """What every event's `data` has; alone, the data of a deletion."""
-
-    id: str
-    organization_id: str | None = None
-
-
-class ConversationData(RecordData, kw_only=True):
-    """Data of `conversation.updated`."""
-
-    channel: Channel
-    direction: Direction
-    status: ConversationStatus
-    created_at: str
-    duration: msgspec.Raw = msgspec.Raw()
-    agent_id: str | None = None
-    agent_number: str | None = None
-    web_widget_id: str | None = None
-    modality: str | None = None
-
-    def record(self) -> Conversation:
-        """The normalised conversation."""
-        return Conversation(
-            channel=self.channel,
-            direction=self.direction,
-            status=self.status,
-            created_at=read_time("data.created_at", self.created_at, Reason.INVALID_DATA),
-            duration_ms=read_duration(bytes(self.duration)),
-            modality=resolve_modality(self.channel, _read_modality(self.modality)),
-            agent_id=read_optional_id("data.agent_id", self.agent_id),
-            agent_number=read_optional_id("data.agent_number", self.agent_number),
-            web_widget_id=read_optional_id("data.web_widget_id", self.web_widget_id),
-        )
-
-
-class WorkflowExecutionData(RecordData, kw_only=True):
-    """Data of `workflow_execution.updated`."""
-
-    status: RunStatus
-    created_at: str
-    workflow_id: str | None = None
-
-    def record(self) -> WorkflowExecution:
-        """The normalised workflow execution."""
-        return WorkflowExecution(
-            status=self.status,
-            created_at=read_time("data.created_at", self.created_at, Reason.INVALID_DATA),
-            workflow_id=read_optional_id("data.workflow_id", self.workflow_id),
-        )
-
-
-class InventoryData(RecordData, kw_only=True):
-    """Data of an inventory event, and one item of a snapshot; `shared` and `active` are false by default."""
-
-    name: str | None = None
-    shared: Literal[""] | bool | None = None
-    active: Literal[""] | bool | None = None
-
-    def record(self) -> InventoryItem:
-        """The normalised item."""
-        return InventoryItem(name=read_name(self.name), shared=bool(self.shared), active=bool(self.active))
-
-
-class EventType(NamedTuple):
-    """How the data of one event type is read."""
-
-    kind: Kind
-    decode: Callable[[bytes], RecordData]
-
-
-def _event_types() -> dict[str, EventType]:
-    deleted = msgspec.json.Decoder(RecordData).decode
-    updated: dict[Kind, Callable[[bytes], RecordData]] = {
-        Kind.CONVERSATION: msgspec.json.Decoder(ConversationData).decode,
-        Kind.WORKFLOW_EXECUTION: msgspec.json.Decoder(WorkflowExecutionData).decode,
-        **dict.fromkeys(INVENTORY_KINDS, msgspec.json.Decoder(InventoryData).decode),
-    }
-    return {f"{kind}.updated": EventType(kind, decode) for kind, decode in updated.items()} | {
-        f"{kind}.deleted": EventType(kind, deleted) for kind in Kind
-    }
-
-
-EVENT_TYPES: Final = _event_types()
 
 _decode_any: Final = msgspec.json.Decoder().decode
 _decode_envelope: Final = msgspec.json.Decoder(Envelope).decode
@@ -224,16 +120,6 @@ def _organization(named: str | None, sender: Sender) -> str:
     if not sender.org_id:
         raise FieldError(Reason.MISSING_ORGANIZATION, "data.organization_id is missing, so the event is nobody's.")
     return sender.org_id
-
-
-def _read_modality(text: str | None) -> Modality | None:
-    match text:
-        case None | "":
-            return None
-        case "voice" | "chat":
-            return text
-        case _:
-            raise FieldError(Reason.INVALID_DATA, f"data.modality must be voice, chat or null, not {shown(text)}.")
 
 
 def _decode(decode: Callable[[bytes], Decoded], raw: bytes, where: str, reason: Reason) -> Decoded:

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from talkmeter.errors import BadRequest, TooLarge, Unprocessable, shown
-from talkmeter.ingest.cloudevents import InventoryData
+from talkmeter.ingest.event_types import InventoryData
 from talkmeter.ingest.fields import FieldError, read_id, read_time
 from talkmeter.ledger.batch import Arrival, Reason, SnapshotWatermark
 from talkmeter.records import INVENTORY_KINDS, Kind, State, data_hash

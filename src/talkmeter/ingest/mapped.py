@@ -10,7 +10,8 @@ from typing import NamedTuple
 import msgspec
 
 from talkmeter.ingest.cells import Cells, Fill, Value, fill_of
-from talkmeter.ingest.cloudevents import Envelope, Sender, read_envelope
+from talkmeter.ingest.cloudevents import Sender, read_envelope
+from talkmeter.ingest.event_types import Envelope
 from talkmeter.ingest.fields import FieldError
 from talkmeter.ingest.mapping import Map
 from talkmeter.ingest.tables import Row, read_table

@@ -17,10 +17,10 @@ import msgspec
 from msgspec.structs import fields as fields_of
 
 from talkmeter.errors import Refused, shown
-from talkmeter.ingest.cloudevents import EVENT_TYPES, ConversationData, InventoryData, RecordData, WorkflowExecutionData
+from talkmeter.ingest.event_types import EVENT_TYPES, ConversationData, InventoryData, RecordData, WorkflowExecutionData
 from talkmeter.ingest.fields import MAX_SOURCE_BYTES, FieldError, read_id
 from talkmeter.ledger.batch import Reason
-from talkmeter.records import Channel, ConversationStatus, Direction, Kind, Modality, RunStatus
+from talkmeter.records import InventoryItem, Kind, closed_sets
 
 Format = Literal["csv", "parquet"]
 Unit = Literal["seconds", "milliseconds", "minutes", "h:mm:ss"]
@@ -33,7 +33,8 @@ UNIX_FORMATS: Final = {"unix seconds": 1_000_000, "unix milliseconds": 1_000, "u
 """Formats of instants that are numbers since 1970, and how many microseconds one of theirs is."""
 
 _INSTANTS: Final = frozenset({"event.time", "data.created_at"})
-_FLAGS: Final = frozenset({"data.shared", "data.active"})
+_FLAGS: Final = frozenset(f"data.{field.name}" for field in fields_of(InventoryItem) if field.type is bool)
+_WORDS: Final = frozenset(f"data.{name}" for kind in Kind for name in closed_sets(kind))
 _PIECE: Final = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
 _UNKNOWN: Final = re.compile(r"unknown field `(.*)`", re.DOTALL)
 _PATH: Final = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
@@ -160,19 +161,12 @@ def content_of(name: str) -> Content:
         return "duration"
     if name == "event.sequence":
         return "integer"
-    return "word" if name in ("data.channel", "data.direction", "data.status", "data.modality") else "text"
+    return "word" if name in _WORDS else "text"
 
 
 def words_of(type_: str, name: str) -> tuple[str, ...]:
-    """The closed set that a field's words are of; empty where it holds anything."""
-    statuses = RunStatus if EVENT_TYPES[type_].kind is Kind.WORKFLOW_EXECUTION else ConversationStatus
-    closed: dict[str, object] = {
-        "data.channel": Channel,
-        "data.direction": Direction,
-        "data.modality": Modality,
-        "data.status": statuses,
-    }
-    return get_args(closed.get(name))
+    """Return the closed set that a field's words must be from; empty if the field may hold any text."""
+    return closed_sets(EVENT_TYPES[type_].kind).get(name.removeprefix("data."), ())
 
 
 def _checked(tables: dict[str, object], org_id: str | None) -> Map:

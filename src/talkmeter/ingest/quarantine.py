@@ -9,29 +9,19 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from talkmeter.ingest.event_types import ConversationData, Envelope, InventoryData, WorkflowExecutionData
 from talkmeter.ingest.fields import MAX_ID_BYTES, FieldError, read_id
 from talkmeter.ingest.split import MAX_READ_LENIENTLY
 
 MAX_KEPT: Final = 256
 MAX_INTEGER: Final = 18
-KNOWN_ENVELOPE: Final = ("specversion", "id", "source", "type", "time", "sequence")
-KNOWN_DATA: Final = (
-    "organization_id",
-    "id",
-    "channel",
-    "direction",
-    "status",
-    "created_at",
-    "duration",
-    "agent_id",
-    "agent_number",
-    "web_widget_id",
-    "modality",
-    "workflow_id",
-    "name",
-    "shared",
-    "active",
+KNOWN_ENVELOPE: Final = tuple(name for name in Envelope.__struct_fields__ if name != "data")
+KNOWN_DATA: Final = tuple(
+    dict.fromkeys(
+        name for data in (ConversationData, WorkflowExecutionData, InventoryData) for name in data.__struct_fields__
+    )
 )
+"""Every field that any event type reads, so that a replay loses nothing."""
 
 Scalar = str | int | float | bool | None
 

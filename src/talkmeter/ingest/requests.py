@@ -9,7 +9,8 @@ import msgspec
 
 from talkmeter.backpressure import Pauses
 from talkmeter.errors import BadRequest, UnsupportedMediaType, shown
-from talkmeter.ingest.cloudevents import Envelope, Sender, read_envelope, read_event, reject
+from talkmeter.ingest.cloudevents import Sender, read_envelope, read_event, reject
+from talkmeter.ingest.event_types import Envelope
 from talkmeter.ingest.fields import FieldError
 from talkmeter.ingest.split import read_one, split_array
 from talkmeter.ledger.batch import Arrival, OrgBatch, SnapshotWatermark

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, bindparam, delete, func, select
 
 from talkmeter import clock
-from talkmeter.counting import COUNTERS, ZERO, Counters, DayKey, fold
+from talkmeter.counting import COUNTERS, DAILY_DIMENSIONS, ZERO, Counters, DayKey, fold
 from talkmeter.db import tables
 from talkmeter.db.engine import reading, writing
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
@@ -32,18 +32,6 @@ from talkmeter.records import (
     rank,
 )
 
-DIMENSIONS: Final = (
-    "total",
-    "agent",
-    "number",
-    "widget",
-    "channel",
-    "modality",
-    "direction",
-    "status",
-    "workflow",
-    "run_status",
-)
 _daily = tables.usage_daily.c
 _COUNTED: Final = (Kind.CONVERSATION, Kind.WORKFLOW_EXECUTION)
 _NEXT_RECORD = {
@@ -208,7 +196,7 @@ def _next_day(engine: Engine, org_id: str, first: int) -> int | None:
     with reading(engine) as connection:
         start = first * MICROSECONDS_PER_DAY
         records = (query.run(connection, (org_id, start))[0][0] for query in _NEXT_RECORD.values())
-        totals = (_NEXT_TOTAL.run(connection, (org_id, named, first))[0][0] for named in DIMENSIONS)
+        totals = (_NEXT_TOTAL.run(connection, (org_id, named, first))[0][0] for named in DAILY_DIMENSIONS)
         days = [day_of(integer(instant)) for instant in records if instant is not None]
         days += [integer(day) for day in totals if day is not None]
     return min(days, default=None)
@@ -250,7 +238,7 @@ def _rows_of_day(connection: Connection, org_id: str, day: int) -> Iterator[tupl
 
 
 def _stored_totals(connection: Connection, org_id: str, day: int) -> Iterator[tuple[DayKey, Counters]]:
-    for named in DIMENSIONS:
+    for named in DAILY_DIMENSIONS:
         for dimension, day_, value, *counters in _TOTALS_OF_DAY.run(connection, (org_id, named, day)):
             key = DayKey(str(dimension), integer(day_), str(value))
             yield key, Counters(*map(integer, counters))
@@ -270,7 +258,7 @@ def _readable_record(kind: Kind, row: Row) -> Record | None:
 
 def _rewrite_day(connection: Connection, org_id: str, day: int) -> None:
     """Make a day's totals anew from its records, inside a transaction that holds the organization."""
-    for named in DIMENSIONS:
+    for named in DAILY_DIMENSIONS:
         _DELETE_DAY.change(connection, (org_id, named, day))
     totals = _count(_rows_of_day(connection, org_id, day))
     rows = total_rows(org_id, {DayKey("total", day, ""): ZERO, **totals}, clock.now())

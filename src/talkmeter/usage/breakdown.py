@@ -12,7 +12,7 @@ from msgspec import Meta
 from msgspec.structs import asdict
 from sqlalchemy import Connection
 
-from talkmeter.counting import ZERO, Counters, add
+from talkmeter.counting import ZERO, Counters, Dimension, add
 from talkmeter.errors import Unprocessable
 from talkmeter.period import Present, Window, format_day, format_instant
 from talkmeter.records import Kind
@@ -28,7 +28,7 @@ from talkmeter.usage.compare import (
     deltas,
 )
 from talkmeter.usage.days import read_usage
-from talkmeter.usage.dimensions import SPLITS, Dimension
+from talkmeter.usage.dimensions import SPLITS
 from talkmeter.usage.figures import CallFigures, RunFigures, call_figures, run_figures
 from talkmeter.usage.names import read_item_names
 

@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, literal_column, select
 
-from talkmeter.counting import COUNTERS, Counters, add, call_counts, run_counts
+from talkmeter.counting import COUNTERS, Counters, Dimension, add, call_counts, run_counts
 from talkmeter.db import tables
 from talkmeter.db.json_rows import JsonRows
 from talkmeter.db.statements import Row, Value, integer
 from talkmeter.period import Piece, Window, day_of, pieces_of
 from talkmeter.records import Kind
-from talkmeter.usage.dimensions import SPLITS, Dimension
+from talkmeter.usage.dimensions import SPLITS
 
 CALL_COUNTERS: Final = COUNTERS[: COUNTERS.index("runs")]
 RUN_COUNTERS: Final = COUNTERS[COUNTERS.index("runs") :]

@@ -1,14 +1,12 @@
 """The splits of usage: which column of which record each goes by, and where the names of its values stand."""
 
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, NamedTuple
 
 from sqlalchemy import Column
 
+from talkmeter.counting import CALL_DIMENSIONS, RUN_DIMENSIONS, Dimension
 from talkmeter.db import tables
 from talkmeter.records import Kind
-
-Dimension = Literal["agent", "number", "widget", "channel", "modality", "direction", "status", "workflow", "run_status"]
-DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
 
 
 class Split(NamedTuple):
@@ -19,16 +17,13 @@ class Split(NamedTuple):
     items: Kind | None = None
 
 
-_call = tables.conversation.c
-_run = tables.workflow_execution.c
+_INVENTORY_KINDS: Final[dict[Dimension, Kind]] = {
+    "agent": Kind.AGENT,
+    "number": Kind.PHONE_NUMBER,
+    "widget": Kind.WEB_WIDGET,
+}
 SPLITS: Final[dict[Dimension, Split]] = {
-    "agent": Split(Kind.CONVERSATION, _call.agent_id, Kind.AGENT),
-    "number": Split(Kind.CONVERSATION, _call.agent_number, Kind.PHONE_NUMBER),
-    "widget": Split(Kind.CONVERSATION, _call.web_widget_id, Kind.WEB_WIDGET),
-    "channel": Split(Kind.CONVERSATION, _call.channel),
-    "modality": Split(Kind.CONVERSATION, _call.modality),
-    "direction": Split(Kind.CONVERSATION, _call.direction),
-    "status": Split(Kind.CONVERSATION, _call.status),
-    "workflow": Split(Kind.WORKFLOW_EXECUTION, _run.workflow_id),
-    "run_status": Split(Kind.WORKFLOW_EXECUTION, _run.status),
+    name: Split(kind, tables.RECORD_TABLES[kind].c[field], _INVENTORY_KINDS.get(name))
+    for kind, fields in ((Kind.CONVERSATION, CALL_DIMENSIONS), (Kind.WORKFLOW_EXECUTION, RUN_DIMENSIONS))
+    for name, field in fields.items()
 }

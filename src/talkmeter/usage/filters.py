@@ -22,7 +22,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from talkmeter.counting import COUNTERS, ZERO, Counters, add, call_counts, run_counts
+from talkmeter.counting import COUNTERS, ZERO, Counters, Dimension, add, call_counts, run_counts
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, Row, Value, integer
 from talkmeter.ledger.rows import StoredState, stored_state_of

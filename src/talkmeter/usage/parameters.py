@@ -6,19 +6,13 @@ The API and the command line read their questions here, so that they understand 
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
 
+from talkmeter.counting import DIMENSIONS, Dimension
 from talkmeter.errors import Unprocessable, shown
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, format_day, format_instant, read_day
-from talkmeter.records import (
-    INVENTORY_KINDS,
-    LIVE_RUN_STATUSES,
-    LIVE_STATUSES,
-    TERMINAL_RUN_STATUSES,
-    TERMINAL_STATUSES,
-    Kind,
-)
+from talkmeter.records import INVENTORY_KINDS, UNCOUNTED_STATUS, Kind, closed_sets
 from talkmeter.usage.breakdown import INTERVALS, MAX_ROWS, ORDERS, ROWS, Split, check_order, default_order
 from talkmeter.usage.compare import MODES, Mode
-from talkmeter.usage.dimensions import DIMENSIONS, Dimension
+from talkmeter.usage.dimensions import SPLITS
 from talkmeter.usage.filters import Filter
 from talkmeter.usage.inventory import ItemFilter
 from talkmeter.usage.records import MAX_RECORDS, RECORDS
@@ -28,21 +22,19 @@ Choice = TypeVar("Choice", bound=str)
 
 RECORD_KINDS: Final = (Kind.CONVERSATION, Kind.WORKFLOW_EXECUTION)
 FILTERS: Final[dict[str, tuple[Kind, Dimension]]] = {
-    "agent": (Kind.CONVERSATION, "agent"),
-    "number": (Kind.CONVERSATION, "number"),
-    "widget": (Kind.CONVERSATION, "widget"),
-    "channel": (Kind.CONVERSATION, "channel"),
-    "modality": (Kind.CONVERSATION, "modality"),
-    "direction": (Kind.CONVERSATION, "direction"),
-    "workflow": (Kind.WORKFLOW_EXECUTION, "workflow"),
+    name: (SPLITS[name].kind, name) for name in DIMENSIONS if name not in ("status", "run_status")
 }
 """The parameters that keep the records of one value, and the kind that has such values; `status` both kinds have."""
+
+
+def _allowed_values(name: Dimension) -> tuple[str, ...]:
+    field = SPLITS[name].column.name
+    values = closed_sets(SPLITS[name].kind).get(field, ())
+    return tuple(sorted(set(values) - {UNCOUNTED_STATUS})) if field == "status" else values
+
+
 VALUES: Final[dict[Dimension, tuple[str, ...]]] = {
-    "channel": ("telephone", "webrtc", "email", "text"),
-    "modality": ("voice", "chat"),
-    "direction": ("inbound", "outbound"),
-    "status": tuple(sorted(LIVE_STATUSES | TERMINAL_STATUSES)),
-    "run_status": tuple(sorted(LIVE_RUN_STATUSES | TERMINAL_RUN_STATUSES)),
+    name: values for name in DIMENSIONS if (values := _allowed_values(name))
 }
 """The closed sets of values; a conversation that is not counted is not listed either."""
 _FLAGS: Final = {"true": True, "false": False}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from talkmeter import clock, precedence
+from talkmeter import backpressure, clock
 from talkmeter.backpressure import MAX_PAUSE_SEC, Pauses, answering
 
 MANY = 10_000
@@ -29,7 +29,7 @@ class FakeEvent(threading.Event):
 @pytest.fixture
 def event(monkeypatch: pytest.MonkeyPatch) -> FakeEvent:
     event = FakeEvent()
-    monkeypatch.setattr(precedence, "_last_answer_ended", event)
+    monkeypatch.setattr(backpressure, "_last_answer_ended", event)
     monkeypatch.setattr(clock, "monotonic", lambda: event.now_sec)
     return event
 
@@ -37,7 +37,7 @@ def event(monkeypatch: pytest.MonkeyPatch) -> FakeEvent:
 @pytest.fixture(autouse=True)
 def _no_response_stays_open() -> Iterator[None]:
     yield
-    assert precedence._answers == 0
+    assert backpressure._answers == 0
 
 
 def process_batch(pauses: Pauses | None = None) -> None:
