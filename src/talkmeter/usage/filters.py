@@ -37,7 +37,7 @@ from talkmeter.records import (
     WorkflowExecution,
 )
 from talkmeter.usage.cursor import Position
-from talkmeter.usage.dimensions import SPLITS, Dimension
+from talkmeter.usage.dimensions import SPLITS
 
 READ_AT_ONCE: Final = 1_000
 
