@@ -124,7 +124,7 @@ def test_silence_after_messages_of_every_day_is_told_by_the_page_and_the_command
 
     assert told_of(hook)["silent_hours"] == 31
     shown = now.metering.server.cli("connectors", "show", hook.id)
-    assert shown.endswith("Silent for 31 hours although messages came every day before.")
+    assert shown.endswith("Silent for 31 hours, although webhooks arrived every day before.")
     assert send(hook, "n8n.node.started") == 200
     assert hook.outcomes(9)
     assert told_of(hook)["silent_hours"] is None
@@ -138,10 +138,13 @@ def test_the_command_line_shows_ignored_types_and_open_conversations(now: Now) -
     assert hook.outcomes(4)
 
     shown = now.metering.server.cli("connectors", "show", hook.id)
-    tallies = [line.split("  last 2026-05-01T05:00:")[0].split() for line in shown.splitlines()[2:-1]]
-    assert tallies == [["2026-05-01", *rest] for rest in (["accepted", "1"], ["ignored", "1"], ["ignored", "2"])]
-    types = [line.split()[-1] for line in shown.splitlines()[3:-1]]
-    assert types == ["n8n.node.finished", "n8n.node.started"]
+    rows = [line.split() for line in shown.splitlines()[2:-1]]
+    assert rows[0] == ["day", "outcome", "webhooks", "last", "type"]
+    assert [row[:3] for row in rows[1:]] == [
+        ["2026-05-01", *rest] for rest in (["accepted", "1"], ["ignored", "1"], ["ignored", "2"])
+    ]
+    assert all(row[3].startswith("2026-05-01T05:00:") for row in rows[1:])
+    assert [row[4] for row in rows[2:]] == ["n8n.node.finished", "n8n.node.started"]
     assert shown.endswith("Open conversations: 0.")
 
 

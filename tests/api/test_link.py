@@ -58,7 +58,7 @@ def test_of_many_who_open_one_link_at_once_one_gets_in(server: Server) -> None:
 def test_a_link_for_an_organization_that_there_is_not_is_refused(server: Server) -> None:
     with pytest.raises(subprocess.CalledProcessError, match="exit status 1") as refused:
         server.cli("link", "--org", "nobody")
-    assert "There is no organization 'nobody' here" in refused.value.stderr
+    assert "Organization 'nobody' does not exist" in refused.value.stderr
     assert refused.value.stdout == ""
 
 

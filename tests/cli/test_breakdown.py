@@ -135,7 +135,7 @@ def test_as_json_it_is_the_answer_of_the_api(metered: Metered, parameters: dict[
         ("--by agent --from 2026-03-01", "'to' is missing"),
         ("--by agent --from 2026-03-02 --to 2026-03-01", "'to' must be after 'from'"),
         ("--by agent --from march --to april", "'from' must be an ISO 8601 date"),
-        ("--by agent --org nobody", "There is no organization 'nobody' here; 'talkmeter orgs add nobody' makes it."),
+        ("--by agent --org nobody", "Organization 'nobody' does not exist; 'talkmeter orgs add nobody' creates it."),
     ],
 )
 def test_what_cannot_be_answered_is_refused_in_a_sentence(metered: Metered, options: str, sentence: str) -> None:

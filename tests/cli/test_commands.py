@@ -199,7 +199,7 @@ def test_summary_compares_with_an_earlier_window(metered: Terminal) -> None:
 
 
 def test_summary_refuses_what_the_api_refuses(metered: Terminal) -> None:
-    assert metered.refusal("summary", "--org", "nobody").startswith("There is no organization 'nobody' here;")
+    assert metered.refusal("summary", "--org", "nobody").startswith("Organization 'nobody' does not exist;")
     same = ("--from", "2026-03-01", "--to", "2026-03-01")
     assert metered.refusal("summary", "--org", "acme", *same).startswith("'to' must be after 'from'")
 

@@ -98,7 +98,7 @@ def test_a_revoked_key_says_so_and_cannot_be_revoked_again(ready: Terminal) -> N
         ("--org acme --role admin --scope events:write", "Give either --role"),
         ("--sender --role admin", "A sender key only has the scope events:write"),
         ("--org acme --scope events:read:all", "Unknown scope events:read:all. Scopes: "),
-        ("--org nobody --role admin", "There is no organization 'nobody' here; 'talkmeter orgs add nobody' makes it."),
+        ("--org nobody --role admin", "Organization 'nobody' does not exist; 'talkmeter orgs add nobody' creates it."),
     ],
 )
 def test_a_key_that_would_mean_nothing_is_refused(ready: Terminal, arguments: str, sentence: str) -> None:
@@ -111,4 +111,4 @@ def test_a_key_that_would_mean_nothing_is_refused(ready: Terminal, arguments: st
 def test_a_token_for_an_organization_that_does_not_exist_is_refused(ready: Terminal) -> None:
     sentence = ready.refusal("tokens", "add", "--name", "Ann", "--org", "acme", "--org", "nobody:viewer")
 
-    assert sentence.startswith("There is no organization 'nobody' here;")
+    assert sentence.startswith("Organization 'nobody' does not exist;")

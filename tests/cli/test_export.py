@@ -217,7 +217,7 @@ def test_where_there_is_no_room_the_file_of_last_time_stays_and_no_part_of_the_n
         ("--of breakdown --by agent --order runs", "A breakdown by agent can be in order of calls, voice, chat, "),
         ("--of records --live perhaps", "'live' must be true or false, not 'perhaps'."),
         ("--of daily --from 2026-03-02 --to 2026-03-01", "'to' must be after 'from'"),
-        ("--of daily --org nobody", "There is no organization 'nobody' here; "),
+        ("--of daily --org nobody", "Organization 'nobody' does not exist; "),
         ("--of daily --output /dev/full", "Cannot write the export to /dev/full: No space left on device."),
     ],
 )

@@ -242,7 +242,7 @@ NOT_UTF_8 = os.fsdecode(b"\xff")
         (("--agent", NOT_UTF_8), "--agent is not UTF-8: '\\udcff'."),
         (("--cursor", NOT_UTF_8), "--cursor is not UTF-8: '\\udcff'."),
         (("--org", NOT_UTF_8), "The organization's id is not UTF-8: '\\udcff'."),
-        (("--org", "nobody"), "There is no organization 'nobody' here; "),
+        (("--org", "nobody"), "Organization 'nobody' does not exist; "),
         (("--id", "call-77"), "Nothing was received for the conversation 'call-77'."),
         (("--id", "call-1", "--kind", "agent"), "Nothing was received for the agent 'call-1'."),
         (("--id", ""), "The id is missing or empty; it must be 1 to 200 bytes."),

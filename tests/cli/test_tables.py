@@ -54,7 +54,7 @@ def test_a_table_has_the_same_cells_in_a_terminal_and_in_a_pipe(metered: Metered
 
 
 def test_cells_are_neither_cut_nor_read_as_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(("agent", "calls"), [(LONG_ID, "1"), ("[red]東京[/red]", "12,000")], numbers_from=1)
+    print_table(("agent", "calls"), [(LONG_ID, "1"), ("[red]東京[/red]", "12,000")], numbers=("calls",))
 
     assert capsys.readouterr().out.splitlines() == [
         "agent" + " " * (len(LONG_ID) - 5 + 3) + "calls",

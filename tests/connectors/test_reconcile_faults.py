@@ -200,7 +200,7 @@ def test_a_connector_of_another_stack_an_unknown_one_and_no_account_are_refused(
     with reconciling(meter, "retell") as retell:
         sentence = f"Connector {retell.hook.id} belongs to retell, not to twilio."
         assert line.refusal("--connector", retell.hook.id) == sentence
-    assert line.refusal("--connector", "none").startswith("There is no connector none;")
+    assert line.refusal("--connector", "none").startswith("Connector 'none' does not exist;")
     expected = "--account must be an Account SID: AC and 32 hexadecimal digits."
     assert line.refusal("--account", "../Accounts") == expected
     assert line.refusal("--from", "yesterday", "--to", "2026-03-02").startswith("'from' must be an ISO 8601 date")

@@ -55,7 +55,7 @@ async def post_hook(
         except NotVerified as error:
             service.outcomes.note(connector.id, "rejected")
             await service.outcomes.flush(service.change)
-            raise NotAuthenticated(f"This message is not proved to come from {provider}: {error}") from None
+            raise NotAuthenticated(f"{not_verified(provider)} {error}") from None
         await _take(service, connector, stack, message)
     return Response(
         content=b"",
@@ -63,6 +63,11 @@ async def post_hook(
         media_type="text/plain",
         background=BackgroundTask(service.outcomes.flush, service.change),
     )
+
+
+def not_verified(provider: str) -> str:
+    """Return the beginning of the error for a webhook whose signature is invalid."""
+    return f"Could not verify that this message came from {provider}:"
 
 
 async def _connector(service: Service, provider: str, connector_id: str) -> tuple[Connector, Provider]:

@@ -99,7 +99,7 @@ def _print(answer: "CallBreakdown | RunBreakdown", total: "Summary") -> None:
     else:
         head = (*head, f"change in {name}")
         table = [(line.label, f"{line.share:.2%}", *line.figures, _change(line.comparison, measure)) for line in lines]
-    print_table(head, table, numbers_from=1)
+    print_table(head, table, numbers=head[1:])
 
 
 def _lines(answer: "CallBreakdown | RunBreakdown") -> "Iterator[_Line]":

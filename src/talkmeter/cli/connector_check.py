@@ -1,4 +1,4 @@
-"""Tries a connector as its stack would: a signed message to its public address, and what came of it as a sentence."""
+"""Check a connector: send a signed test webhook to its public address and explain the response."""
 
 from typing import Final
 
@@ -7,77 +7,86 @@ import msgspec
 
 from talkmeter import clock
 from talkmeter.accounts.connectors import Connector
-from talkmeter.api.hooks import HOOKS_PATH
+from talkmeter.api.hooks import HOOKS_PATH, not_verified
 from talkmeter.errors import Refused, shown
-from talkmeter.ingest.connectors.provider import Message, Provider, posted
+from talkmeter.ingest.connectors.provider import Message, posted
 from talkmeter.ingest.connectors.registry import PROVIDERS
 
 TIMEOUT_SEC: Final = 10
 _MAX_READ: Final = 65_536
-_CHECK: Final = "TALKMETER_PUBLIC_URL must be the address under which the stack reaches this server"
+_CHECK: Final = "TALKMETER_PUBLIC_URL must be the address at which the provider reaches this server"
 
 
 class _Problem(msgspec.Struct):
     detail: str = ""
 
 
-class _Answer:
-    """What an address answered, and how much of it is ours."""
+class _Response:
+    """The response of the address, and whether it came from Talkmeter."""
 
-    def __init__(self, response: httpx.Response, content: bytes, connector: Connector) -> None:
-        """Look whether it is an answer of this program."""
+    def __init__(self, response: httpx.Response, content: bytes, provider: str) -> None:
+        """Read the parts of the response that the result depends on."""
         self.status = response.status_code
         self.is_empty = not content
         self.location = response.headers.get("location", "")
         self.detail = _detail_of(response, content)
-        after = f" in {round(response.elapsed.total_seconds() * 1_000)} ms"
-        self.said = f"{response.url} answered {self.status}{after}"
-        self.provider = connector.provider
+        milliseconds = round(response.elapsed.total_seconds() * 1_000)
+        self.summary = f"{response.url} answered {self.status} in {milliseconds} ms"
+        self.not_verified = self.status == 401 and self.detail.startswith(not_verified(provider))
 
 
-def try_connector(connector: Connector, public_url: str, secret: str) -> str:
-    """The sentence that says that a connector is reached. Refused says what is wrong and what to check."""
+def check_connector(connector: Connector, public_url: str, secret: str) -> str:
+    """Return a sentence that says that the connector works. Raises Refused with the problem and what to check."""
     if connector.disabled_at is not None:
-        raise Refused(f"Connector {connector.id} is disabled: its address takes no message.")
-    stack = PROVIDERS[connector.provider]
+        raise Refused(f"Connector {connector.id} is disabled and accepts no webhooks.")
+    provider = PROVIDERS[connector.provider]
     url = f"{public_url}{HOOKS_PATH}/{connector.provider}/{connector.id}"
     now = clock.now()
-    message = posted(url, b"{}", {}, now) if stack.test is None else stack.test(secret, url, now)
-    return _judged(_Answer(*_sent(message), connector), stack)
+    message = posted(url, b"{}", {}, now) if provider.test is None else provider.test(secret, url, now)
+    response = _Response(*_send(message), connector.provider)
+    if provider.test is not None and response.status == provider.status and response.is_empty:
+        return f"{response.summary}: the address is reached and the signature is accepted; nothing was counted."
+    if provider.test is None and response.not_verified:
+        name = provider.name.capitalize()
+        return f"{response.summary}: the address is reached. The signature cannot be tested: only {name} can sign."
+    raise Refused(f"{response.summary}: {_problem(response)}")
 
 
-def _sent(message: Message) -> tuple[httpx.Response, bytes]:
-    """Send a message, and read no more of the answer than it needs. Refused where none comes."""
+def _send(message: Message) -> tuple[httpx.Response, bytes]:
+    """Send the webhook and read at most 64 KiB of the response. Raises Refused if there is no response."""
     try:
         with (
             httpx.Client(timeout=TIMEOUT_SEC, follow_redirects=False) as client,
             client.stream(message.method, message.url, content=message.body, headers=_headers(message)) as response,
         ):
-            content, until = b"", clock.monotonic() + TIMEOUT_SEC
+            content, deadline = b"", clock.monotonic() + TIMEOUT_SEC
             for piece in response.iter_raw():
                 content += piece
-                if len(content) > _MAX_READ or clock.monotonic() > until:
+                if len(content) > _MAX_READ or clock.monotonic() > deadline:
                     break
     except httpx.TimeoutException:
         raise Refused(
             f"{message.url} did not answer within {TIMEOUT_SEC} seconds: {_CHECK}, "
-            "and a firewall or proxy in front of it must let the stack through."
+            "and firewalls and proxies must let the provider through."
         ) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Refused(
-            f"{message.url} cannot be reached ({_reason(error)}): {_CHECK}, and the server must be running."
+            f"Cannot reach {message.url} ({_reason(error)}): {_CHECK}, and the server must be running."
         ) from None
     return response, content
 
 
 def _headers(message: Message) -> httpx.Headers:
-    """The headers as they are sent. One may be the secret itself: what cannot be sent is refused without showing it."""
+    """Return the headers to send. Raises Refused, without the value, for one that HTTP cannot carry.
+
+    A header may be the connector's secret.
+    """
     headers = {"user-agent": "talkmeter", "accept-encoding": "identity", **message.headers}
     for value in headers.values():
         if value != value.strip() or not value.isprintable() or max(value, default="") > "\xff":
             raise Refused(
-                "The connector's secret holds a character that no header can carry: spaces at its ends, control "
-                "characters or letters beyond Latin-1. Give it another one with 'talkmeter connectors rotate'."
+                "The connector's secret cannot be sent in a header: it starts or ends with a space, or contains a "
+                "control character or one outside Latin-1. Set another one with 'talkmeter connectors rotate'."
             )
     return httpx.Headers(headers, encoding="latin-1")
 
@@ -87,7 +96,7 @@ def _reason(error: Exception) -> str:
 
 
 def _detail_of(response: httpx.Response, content: bytes) -> str:
-    """The sentence of a problem as this program writes them; empty where it is none."""
+    """Return the error sentence if the response is one of Talkmeter's, else an empty text."""
     if not response.headers.get("content-type", "").startswith("application/problem+json"):
         return ""
     try:
@@ -96,45 +105,36 @@ def _detail_of(response: httpx.Response, content: bytes) -> str:
         return ""
 
 
-def _judged(answer: _Answer, stack: Provider) -> str:
-    if answer.status == stack.status and answer.is_empty and stack.test is not None:
-        return f"{answer.said}: the address is reached and the signature is accepted; nothing was counted."
-    ours = answer.detail.startswith(f"This message is not proved to come from {answer.provider}: ")
-    if answer.status == 401 and ours and stack.test is None:
-        name = stack.name.capitalize()
-        return f"{answer.said}: the address is reached; the signature cannot be tried, for only {name} can sign."
-    raise Refused(f"{answer.said}: {_wrong(answer, ours=ours)}")
-
-
-def _wrong(answer: _Answer, *, ours: bool) -> str:
-    match answer.status:
-        case 401 if ours:
+def _problem(response: _Response) -> str:
+    """Return what is wrong and what to check."""
+    match response.status:
+        case 401 if response.not_verified:
             return (
-                f"the signature is not accepted. {answer.detail} Stacks that sign the address need the same "
-                "TALKMETER_PUBLIC_URL at the server, and a proxy must hand on body and headers as they came."
+                f"the signature is not accepted. {response.detail} The server needs the same TALKMETER_PUBLIC_URL as "
+                "this command, and proxies must not change the body or headers."
             )
         case 401 | 403 | 407:
-            return "something in front of the server asks for credentials, which stacks do not have; let them through."
-        case 404 if answer.detail:
+            return "a proxy in front of the server asks for credentials, which providers do not have; let them through."
+        case 404 if response.detail:
             return (
-                "this program answers there, and has no such connector: its TALKMETER_DATABASE_URL is another one "
-                f"than here, or the path is changed on its way. {answer.detail}"
+                "Talkmeter answers there but does not know the connector: it uses another TALKMETER_DATABASE_URL than "
+                f"this command, or a proxy changes the path. {response.detail}"
             )
         case 404 | 405 | 410:
-            return f"another server answers there. {_CHECK}, and a proxy must hand on {HOOKS_PATH}."
+            return f"another server answers there. {_CHECK}, and proxies must forward {HOOKS_PATH}."
         case _:
-            return answer.detail or _of_others(answer)
+            return response.detail or _problem_elsewhere(response)
 
 
-def _of_others(answer: _Answer) -> str:
-    """What is wrong where an answer is none of this program's."""
-    match answer.status // 100:
+def _problem_elsewhere(response: _Response) -> str:
+    """Return what is wrong if the response did not come from Talkmeter."""
+    match response.status // 100:
         case 3:
             return (
-                f"something in front of the server sends elsewhere, to {shown(answer.location)}, which stacks do not "
-                f"follow. {_CHECK}, with the scheme and the host that the stack is given."
+                f"a proxy in front of the server redirects to {shown(response.location)}, and providers do not follow "
+                f"redirects. {_CHECK}, with scheme and host."
             )
         case 5:
-            return "something in front of the server does not reach it. The server must be running where it looks."
+            return "a proxy in front of the server cannot reach it. Check that the server runs where the proxy expects."
         case _:
-            return f"that is no answer of this program, so another one answers there. {_CHECK}."
+            return f"another server answers there, not Talkmeter. {_CHECK}."

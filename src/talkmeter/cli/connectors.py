@@ -1,4 +1,4 @@
-"""`talkmeter connectors`: where stacks send their messages, and what they sign them with."""
+"""`talkmeter connectors`: the addresses that providers send webhooks to, and the secrets they sign with."""
 
 import os
 from typing import TYPE_CHECKING
@@ -17,21 +17,21 @@ SecretOption = click.option(
     "--secret-env",
     required=True,
     metavar="NAME",
-    help="The environment variable that holds the secret the stack signs with.",
+    help="The environment variable that holds the secret the provider signs with.",
 )
 
 
 @click.group()
 def connectors() -> None:
-    """Connectors: take the messages of Twilio, Vapi, Retell and others as they are."""
+    """Manage connectors, which receive webhooks of Twilio, Vapi, Retell and other providers."""
 
 
 @connectors.command("add")
-@click.option("--org", required=True, help="The organization whose calls they are.")
-@click.option("--provider", required=True, help="The stack, such as twilio; 'signed' takes our own events.")
+@click.option("--org", required=True, help="The organization that the calls belong to.")
+@click.option("--provider", required=True, help="The provider, such as twilio; 'signed' is for signed CloudEvents.")
 @SecretOption
 def add(org: str, provider: str, secret_env: str) -> None:
-    """Make a connector; the address to give to the stack is printed, alone on stdout."""
+    """Add a connector and print the address to enter at the provider; nothing else goes to stdout."""
     from talkmeter.accounts.connectors import SecretBox, add_connector
     from talkmeter.api.hooks import HOOKS_PATH
     from talkmeter.cli.database import opened, require_organization
@@ -39,35 +39,39 @@ def add(org: str, provider: str, secret_env: str) -> None:
     from talkmeter.ingest.connectors.registry import PROVIDERS
 
     if provider not in PROVIDERS:
-        raise Refused(f"There is no provider '{provider}'; there are: {', '.join(PROVIDERS)}.")
+        raise Refused(f"Unknown provider '{provider}'. Providers: {', '.join(PROVIDERS)}.")
     settings = load_settings()
-    locked = SecretBox(settings.secret_key).lock([_secret(secret_env)])
+    encrypted = SecretBox(settings.secret_key).lock([_secret(secret_env)])
     with opened(settings) as engine:
         require_organization(engine, org)
         with writing(engine) as connection:
-            id_ = add_connector(connection, org, provider, locked, clock.now())
+            id_ = add_connector(connection, org, provider, encrypted, clock.now())
     click.echo(f"{public_url(settings)}{HOOKS_PATH}/{provider}/{id_}")
 
 
 @connectors.command("list")
 def list_() -> None:
-    """A line for each connector: id, provider, organization, and whether it is used. Never a secret."""
+    """List all connectors, without their secrets."""
     from talkmeter.accounts.connectors import list_connectors
     from talkmeter.cli.database import opened
+    from talkmeter.cli.tables import print_list
     from talkmeter.db.engine import reading
 
     with opened() as engine, reading(engine) as connection:
-        for one in list_connectors(connection):
-            used = "in use" if one.disabled_at is None else "disabled"
-            click.echo(f"{one.id}  {one.provider:<10}  {one.org_id}  {used}")
+        rows = [
+            (connector.id, connector.provider, connector.org_id, "disabled" if connector.disabled_at else "in use")
+            for connector in list_connectors(connection)
+        ]
+    print_list(("id", "provider", "organization", "state"), rows)
 
 
 @connectors.command("show")
 @click.argument("connector_id")
 def show(connector_id: str) -> None:
-    """The address of a connector, what became of its messages on each of the last 7 days, and whether it is silent."""
+    """Show the address of a connector, its webhooks of the last 7 days by outcome, and whether it is silent."""
     from talkmeter.api.hooks import HOOKS_PATH
     from talkmeter.cli.database import opened
+    from talkmeter.cli.tables import print_table
     from talkmeter.db.engine import reading
     from talkmeter.ledger.connector_outcomes import read_daily_outcomes
     from talkmeter.period import day_of, format_day, format_instant
@@ -75,44 +79,47 @@ def show(connector_id: str) -> None:
 
     settings, now = load_settings(), clock.now()
     with opened(settings) as engine:
-        one = require_connector(engine, connector_id)
+        connector = require_connector(engine, connector_id)
         with reading(engine) as connection:
-            tallies = read_daily_outcomes(connection, one.id, day_of(now) - DAYS + 1)
-            all_of_organization = read_connectors(connection, one.org_id, now).connectors
-    [health] = (health for health in all_of_organization if health.id == one.id)
-    click.echo(f"{public_url(settings)}{HOOKS_PATH}/{one.provider}/{one.id}")
+            outcomes = read_daily_outcomes(connection, connector.id, day_of(now) - DAYS + 1)
+            connectors_of_org = read_connectors(connection, connector.org_id, now).connectors
+    [health] = (health for health in connectors_of_org if health.id == connector.id)
+    click.echo(f"{public_url(settings)}{HOOKS_PATH}/{connector.provider}/{connector.id}")
     state = "in use" if health.disabled_at is None else f"disabled at {health.disabled_at}"
-    click.echo(f"{one.provider} of {one.org_id}, made {health.created_at}, {state}")
-    for tally in tallies:
-        last = f"last {format_instant(tally.last_at)}  {tally.detail}".rstrip()
-        click.echo(f"{format_day(tally.day)}  {tally.outcome:<11}  {tally.messages:>7,}  {last}")
-    if not tallies:
-        click.echo(f"Nothing has come in the last {DAYS} days.")
+    click.echo(f"{connector.provider} of {connector.org_id}, added {health.created_at}, {state}")
+    if outcomes:
+        rows = [
+            (format_day(row.day), row.outcome, f"{row.messages:,}", format_instant(row.last_at), row.detail)
+            for row in outcomes
+        ]
+        print_table(("day", "outcome", "webhooks", "last", "type"), rows, numbers=("webhooks",))
+    else:
+        click.echo(f"No webhooks in the last {DAYS} days.")
     click.echo(f"Open conversations: {health.open_conversations:,}.")
     if health.silent_hours is not None:
-        click.echo(f"Silent for {health.silent_hours:,} hours although messages came every day before.")
+        click.echo(f"Silent for {health.silent_hours:,} hours, although webhooks arrived every day before.")
 
 
 @connectors.command("disable")
 @click.argument("connector_id")
 def disable(connector_id: str) -> None:
-    """Let a connector take no more messages; what it brought stays."""
+    """Stop accepting webhooks of a connector. What was counted stays."""
     from talkmeter.accounts.connectors import disable_connector
     from talkmeter.cli.database import opened
     from talkmeter.db.engine import writing
 
     with opened() as engine:
-        one = require_connector(engine, connector_id)
+        connector = require_connector(engine, connector_id)
         with writing(engine) as connection:
-            changed = disable_connector(connection, one.id, clock.now())
-    click.echo("It is disabled." if changed else "It was disabled already.")
+            changed = disable_connector(connection, connector.id, clock.now())
+    click.echo(f"Connector {connector.id} {'is now' if changed else 'was already'} disabled.")
 
 
 @connectors.command("rotate")
 @click.argument("connector_id")
 @SecretOption
 def rotate(connector_id: str, secret_env: str) -> None:
-    """Give a connector a new secret; the one before it stays valid until the next rotation."""
+    """Set a new secret. The previous one stays valid until the next rotation."""
     from talkmeter.accounts.connectors import SecretBox, keep_secrets
     from talkmeter.cli.database import opened
     from talkmeter.db.engine import writing
@@ -120,35 +127,35 @@ def rotate(connector_id: str, secret_env: str) -> None:
     settings = load_settings()
     box, secret = SecretBox(settings.secret_key), _secret(secret_env)
     with opened(settings) as engine:
-        one = require_connector(engine, connector_id)
-        before = box.unlock(one)[0]
-        if before == secret:
-            raise Refused(f"{secret_env} holds the secret that the connector has already.")
+        connector = require_connector(engine, connector_id)
+        previous = box.unlock(connector)[0]
+        if previous == secret:
+            raise Refused(f"{secret_env} holds the connector's current secret; set it to the new one.")
         with writing(engine) as connection:
-            keep_secrets(connection, one.id, box.lock([secret, before]))
-    click.echo("Both secrets are valid now; rotate again with the new one's successor to end the old one.")
+            keep_secrets(connection, connector.id, box.lock([secret, previous]))
+    click.echo("The new and the previous secret are both valid until the next rotation.")
 
 
 @connectors.command("test")
 @click.argument("connector_id")
 def test(connector_id: str) -> None:
-    """Send a signed message that is not counted to a connector's public address, and say what came of it."""
+    """Send a signed test webhook to a connector's public address and print the result. It is not counted."""
     from talkmeter.accounts.connectors import SecretBox
-    from talkmeter.cli.connector_check import try_connector
+    from talkmeter.cli.connector_check import check_connector
     from talkmeter.cli.database import opened
 
     settings = load_settings()
     with opened(settings) as engine:
-        one = require_connector(engine, connector_id)
-    secret = SecretBox(settings.secret_key).unlock(one)[0]
-    click.echo(try_connector(one, public_url(settings), secret))
+        connector = require_connector(engine, connector_id)
+    secret = SecretBox(settings.secret_key).unlock(connector)[0]
+    click.echo(check_connector(connector, public_url(settings), secret))
 
 
 @connectors.command("prefer")
 @click.argument("side", type=click.Choice(["agent", "carrier"]))
 @click.option("--org", required=True, help="The organization.")
 def prefer(side: str, org: str) -> None:
-    """Where an agent stack and a carrier tell of one call: which of them is counted (agent, unless said otherwise)."""
+    """Choose which record counts if an agent provider and a carrier report the same call. Default: agent."""
     from talkmeter.cli.database import opened, require_organization
     from talkmeter.db.engine import writing
     from talkmeter.ledger.batch import SIDES
@@ -160,23 +167,25 @@ def prefer(side: str, org: str) -> None:
         with writing(engine) as connection:
             prefer_side(connection, org, SIDES[side])
         changed = link_anew(engine, org)
-    click.echo(f"The {side}'s side is counted; {changed:,} conversations changed.")
+    click.echo(f"The {side}'s record counts now; {changed:,} conversations changed.")
 
 
 def _secret(variable: str) -> str:
     secret = os.environ.get(variable, "")
     if not secret:
-        raise Refused(f"The environment variable {variable} is not set; it must hold the secret the stack signs with.")
+        raise Refused(
+            f"The environment variable {variable} is not set; set it to the secret that the provider signs with."
+        )
     return secret
 
 
 def require_connector(engine: "Engine", connector_id: str) -> "Connector":
-    """The connector of an id. Refused where there is none."""
+    """Return a connector. Raises Refused if it does not exist."""
     from talkmeter.accounts.connectors import find_connector
     from talkmeter.db.engine import reading
 
     with reading(engine) as connection:
         found = find_connector(connection, connector_id)
     if found is None:
-        raise Refused(f"There is no connector {connector_id}; 'talkmeter connectors list' shows those there are.")
+        raise Refused(f"Connector '{connector_id}' does not exist; 'talkmeter connectors list' lists all.")
     return found

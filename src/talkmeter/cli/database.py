@@ -1,7 +1,7 @@
-"""Opens the database of the settings for one command.
+"""Open the database for one command.
 
-A SQLite file is made, and brought to this version, by whichever command opens it first; a server's database is brought
-there by `talkmeter migrate` alone, so that a program that serves needs no right to change tables.
+The first command that opens a SQLite file creates and migrates it. A PostgreSQL database is only migrated by
+`talkmeter migrate`, so that `serve` needs no permission to change tables.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from talkmeter.settings import Settings, load_settings
 
 @contextmanager
 def opened(settings: Settings | None = None, *, bulk: bool = False) -> Iterator[Engine]:
-    """The database, at this program's version; `bulk` as of `open_engine`."""
+    """Open the database and check its schema version; `bulk` is passed to `open_engine`."""
     engine = open_engine((settings or load_settings()).database_url, bulk=bulk)
     try:
         if migrates_itself(engine):
@@ -29,11 +29,11 @@ def opened(settings: Settings | None = None, *, bulk: bool = False) -> Iterator[
 
 
 def require_organization(engine: Engine, org_id: str) -> None:
-    """Refuse an organization that the directory does not know."""
+    """Raise Refused if the organization does not exist."""
     try:
         org_id.encode()
     except UnicodeEncodeError:
         raise Refused(f"The organization's id is not UTF-8: {shown(org_id)}.") from None
     with reading(engine) as connection:
         if not organization_exists(connection, org_id):
-            raise Refused(f"There is no organization '{org_id}' here; 'talkmeter orgs add {org_id}' makes it.")
+            raise Refused(f"Organization '{org_id}' does not exist; 'talkmeter orgs add {org_id}' creates it.")

@@ -117,10 +117,10 @@ def print_window(org_id: str, start: str, end: str) -> None:
 
 
 def print_nothing_to_compare() -> None:
-    """Say why there is no comparison."""
+    """Explain why the comparison is missing."""
     click.echo("Nothing to compare yet: no full hour of the window has passed.")
 
 
 def percentage(change_percent: float | None) -> str:
-    """Return a change with its sign; empty if there is no percentage because the earlier figure is zero."""
+    """Return a change with its sign, or an empty text if the earlier figure is zero."""
     return "" if change_percent is None else f"{change_percent:+,.1f}%"

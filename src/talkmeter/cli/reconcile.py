@@ -44,7 +44,7 @@ class Options(TypedDict):
 def reconcile() -> None:
     """Compare the ledger with a provider's list of calls, and record what is missing.
 
-    Exit status: 0 if there are no differences, or none are left after --apply; otherwise 1.
+    Exit status: 0 if nothing differs, or nothing is left after --apply; otherwise 1.
     """
 
 
@@ -175,7 +175,7 @@ def _print(job: "Job", report: "Report", *, apply: bool) -> None:
         for difference in report.kept
     ]
     if rows:
-        print_table(("what", "id", "began", "there", "here"), rows, numbers_from=3)
+        print_table(("what", "id", "began", "there", "here"), rows, numbers=("there", "here"))
     if report.different > len(rows):
         click.echo(f"{report.different - len(rows):,} more; --all shows them.")
     click.echo(_sentence(job.calls.title, report))

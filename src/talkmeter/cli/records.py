@@ -91,7 +91,7 @@ def _print_calls(answer: "CallRecords") -> None:
         )
         for call in answer.records
     ]
-    print_table(head, rows, numbers_from=len(head) - 1)
+    print_table(head, rows, numbers=("duration",))
     if answer.totals is not None:
         totals = answer.totals
         click.echo(

@@ -1,7 +1,7 @@
 """Tables in the terminal, by rich: aligned columns, always as wide as their content, so that an id can be copied."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -12,14 +12,13 @@ if TYPE_CHECKING:
 _UNLIMITED_WIDTH: Final = 100_000
 
 
-def print_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers_from: int | None = None) -> None:
-    """Print a table with a header; columns from `numbers_from` on are aligned to the right."""
+def print_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Collection[str] = ()) -> None:
+    """Print a table with a header; the columns in `numbers` are aligned to the right."""
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    for place, title in enumerate(head):
-        is_number = numbers_from is not None and place >= numbers_from
-        table.add_column(title, justify="right" if is_number else "left", no_wrap=True)
+    for title in head:
+        table.add_column(title, justify="right" if title in numbers else "left", no_wrap=True)
     _print(table, rows)
 
 
