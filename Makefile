@@ -1,5 +1,5 @@
-# Talkmeter's tasks. They need Python 3.11 or later and make; everything else is installed into .venv,
-# in the versions and with the hashes that stand in requirements/.
+# Talkmeter's tasks. They need Python 3.11 or later and make. Everything else is installed into .venv,
+# in the versions and with the hashes of requirements/.
 
 PYTHON ?= python3
 ARGS ?=
@@ -16,63 +16,63 @@ NPM := $(BIN)/python hatch_build.py npm
 .DELETE_ON_ERROR:
 .SILENT:
 
-# The caller's own environment does not leak into ours.
+# Ignore an active virtual environment and the Python settings of the caller.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 export UV_PYTHON_DOWNLOADS := never
-# The certificates this machine trusts, a company's own among them, as pip does.
+# Trust the system's certificates, including a company's own, as pip does.
 export UV_SYSTEM_CERTS := true
-# A home that is missing or cannot be written is replaced by a folder of .venv, so that no tool stumbles over it.
+# If HOME is missing or read-only, use a folder in .venv, because some tools write to it.
 ifneq ($(shell test -d "$$HOME" && test -w "$$HOME" && echo yes),yes)
 export HOME := $(CURDIR)/.venv/home
 endif
 
-help: ## what make can do here
-	echo 'Needs Python 3.11 or later and make. Installs into .venv and nowhere else.'
+help: ## list the tasks
+	echo 'Needs Python 3.11 or later and make. Installs only into .venv.'
 	echo
 	sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
 		| while IFS='|' read -r name what; do printf '%-20s %s\n' "$$name" "$$what"; done
 	echo
-	echo 'test, run, dev and bench hand ARGS on: make test ARGS="-n 0 -k period". Another Python: make clean run PYTHON=python3.13'
+	echo 'test, run, dev and bench pass ARGS on: make test ARGS="-n 0 -k period". Another Python: make clean run PYTHON=python3.13'
 
-run: .venv/run.stamp page ## start the demo: a year of made-up usage, and a link to look at it
+run: .venv/run.stamp page ## start the demo: a year of made-up usage, and a link to open it
 	$(BIN)/talkmeter demo $(ARGS)
 
-install: .venv/dev.stamp page ## everything that a developer needs, into .venv
+install: .venv/dev.stamp page ## install everything a developer needs into .venv
 
-test: .venv/dev.stamp page ## all tests; BROWSER=no leaves out those that need Chromium
+test: .venv/dev.stamp page ## run all tests; BROWSER=no leaves out those that need Chromium
 	$(NPM) test --silent
 ifeq ($(BROWSER),no)
-	echo 'BROWSER=no: the tests in a real browser are left out.'
+	echo 'BROWSER=no: skipping the tests in a real browser.'
 	$(BIN)/pytest --ignore tests/browser $(ARGS)
 else
 	export TALKMETER_CHROMIUM="$$($(BIN)/python tools/chromium.py)" && $(BIN)/pytest $(ARGS)
 endif
 
-faults: .venv/dev.stamp ## every fault in its full number of rounds (about half an hour); prints the table of them
+faults: .venv/dev.stamp ## run every fault test in its full number of rounds (about half an hour), and print their table
 	TALKMETER_FAULTS_IN_FULL=yes $(BIN)/pytest -n 0 tests/faults $(ARGS)
 
-lint: .venv/dev.stamp ## style, format, types, which way imports point
+lint: .venv/dev.stamp ## check style, format, types and the direction of imports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(NPM) run check --silent
 
-format: .venv/dev.stamp ## put the code into its format, and mend what can be mended by itself
+format: .venv/dev.stamp ## format the code and fix what can be fixed automatically
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 	$(NPM) run format --silent
 
-dev: .venv/dev.stamp ## work on the page: the demo, and Vite in front of it, which shows a change at once
+dev: .venv/dev.stamp ## work on the page: the demo behind Vite, which shows changes at once
 	$(BIN)/python tools/dev.py $(ARGS)
 
-openapi: .venv/dev.stamp ## write dashboard/openapi.json, from which the page's types are made
+openapi: .venv/dev.stamp ## write dashboard/openapi.json, the source of the page's types
 	$(BIN)/python tools/openapi.py
 
-contract: .venv/dev.stamp ## write tests/contract/*.json, the answers that the page is tested with
+contract: .venv/dev.stamp ## write tests/contract/*.json, the responses that the page's tests use
 	TALKMETER_WRITE_CONTRACT=yes $(BIN)/pytest -n 0 tests/api/test_contract.py
 
-screenshots: .venv/dev.stamp page ## take the pictures of the page in docs/images
+screenshots: .venv/dev.stamp page ## take the screenshots in docs/images
 	TALKMETER_CHROMIUM="$$($(BIN)/python tools/chromium.py)" $(BIN)/python tools/screenshots.py $(ARGS)
 
 bench: .venv/bench.stamp page ## measure everything at a million conversations, into bench/results (ten minutes, 1 GB of disk)
@@ -81,30 +81,30 @@ bench: .venv/bench.stamp page ## measure everything at a million conversations, 
 bench-full: .venv/bench.stamp page ## the same at ten million (a while, 20 GB of disk); ARGS="--only growth" for one group
 	export TALKMETER_CHROMIUM="$$($(BIN)/python tools/chromium.py)" && $(BIN)/python -m bench --full --save $(ARGS)
 
-wheel: .venv/run.stamp page ## build sdist and wheel into dist/, and try the wheel in an empty place
+wheel: .venv/run.stamp page ## build sdist and wheel into dist/, and check the wheel outside the clone
 	rm -rf dist
 	$(UV) build --quiet --python $(BIN)/python --no-build-isolation --out-dir dist
 	rm -f dist/.gitignore
 	$(BIN)/python tools/check_wheel.py
 
-# The pins stay where they are unless their .in file or pyproject.toml no longer allows them, or UPGRADE=yes is given.
+# Pins change only if their .in file or pyproject.toml no longer allows them, or with UPGRADE=yes.
 COMPILE = $(UV) pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make requirements' $(if $(UPGRADE),--upgrade)
 
-requirements: .venv/uv.stamp ## choose the versions in requirements/*.txt anew (UPGRADE=yes: the newest)
+requirements: .venv/uv.stamp ## update the versions in requirements/*.txt (UPGRADE=yes: to the newest)
 	$(COMPILE) requirements/uv.in --output-file requirements/uv.txt
 	$(COMPILE) pyproject.toml requirements/run.in --output-file requirements/run.txt
 	$(COMPILE) requirements/page.in --output-file requirements/page.txt
 	$(COMPILE) requirements/dev.in --output-file requirements/dev.txt
 	$(COMPILE) requirements/bench.in --output-file requirements/bench.txt
 	if grep -n '://' requirements/*.txt; then \
-		echo 'These lines hold an address, and requirements/*.txt must hold none.' >&2; exit 1; fi
+		echo 'These lines contain a URL; requirements/*.txt must not.' >&2; exit 1; fi
 
-clean: ## remove .venv and all that was built; databases stay
+clean: ## remove .venv and everything that was built; databases stay
 	rm -rf .venv dist build src/talkmeter/page dashboard/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests bench examples tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
-# .venv and what is in it. A .venv that was moved here, or whose Python has gone or is too old, is made anew.
+# .venv and its contents. A .venv that was moved here, or whose Python is missing or too old, is recreated.
 
 USABLE := $(shell $(BIN)/python -c 'import sys; print(sys.version_info >= (3, 11) and open(".venv/place").read().strip())' 2>/dev/null)
 ifneq ($(USABLE),$(CURDIR))
@@ -113,12 +113,12 @@ endif
 
 .venv/place:
 	version=$$($(PYTHON) -c 'import platform, sys; print(platform.python_version()); sys.exit(sys.version_info < (3, 11))' 2>/dev/null) || { \
-		if [ -n "$$version" ]; then found="is Python $$version"; else found='does not start'; fi; \
+		if [ -n "$$version" ]; then found="is Python $$version"; else found='does not run'; fi; \
 		echo "Talkmeter needs Python 3.11 or later, and \"$(PYTHON)\" $$found." >&2; \
-		echo 'Name another one: make $(or $(firstword $(MAKECMDGOALS)),run) PYTHON=python3.13' >&2; exit 1; }; \
-	echo "Making .venv with Python $$version."
+		echo 'Choose another: make $(or $(firstword $(MAKECMDGOALS)),run) PYTHON=python3.13' >&2; exit 1; }; \
+	echo "Creating .venv with Python $$version."
 	$(PYTHON) -m venv --clear .venv || { \
-		echo '"$(PYTHON)" cannot make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+		echo '"$(PYTHON)" cannot create a virtual environment. On Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
 	echo '$(CURDIR)' > $@
 
 .venv/uv.stamp: .venv/place requirements/uv.txt
@@ -126,27 +126,27 @@ endif
 	touch $@
 
 .venv/run.stamp: .venv/uv.stamp requirements/run.txt pyproject.toml
-	echo 'Installing what Talkmeter runs on.'
+	echo 'Installing the dependencies of Talkmeter.'
 	$(INSTALL) --require-hashes -r requirements/run.txt
 	$(BUILD_PAGE)
 	$(INSTALL) --no-deps --no-build-isolation --editable .
 	touch $@
 
 .venv/dev.stamp: .venv/run.stamp requirements/dev.txt requirements/page.txt
-	echo 'Installing what tests and linters need.'
+	echo 'Installing the dependencies of tests and linters.'
 	$(INSTALL) --require-hashes -r requirements/dev.txt -r requirements/page.txt
 	$(UV) pip check --quiet --python $(BIN)/python || { \
-		echo 'requirements/*.txt and pyproject.toml disagree. Run: make requirements' >&2; exit 1; }
+		echo 'requirements/*.txt do not match pyproject.toml. Run: make requirements' >&2; exit 1; }
 	touch $@
 
-# Some engines have no wheel for some platforms; a table then says which are missing.
+# Some engines have no wheel for some platforms; the tables then say which are missing.
 .venv/bench.stamp: .venv/dev.stamp requirements/bench.txt
-	echo 'Installing the engines that are measured against.'
+	echo 'Installing the engines to compare with.'
 	$(INSTALL) --require-hashes -r requirements/bench.txt || \
-		echo 'Not all of them could be installed; the others are measured.' >&2
+		echo 'Some could not be installed; measuring the others.' >&2
 	touch $@
 
-# The page is built where it is older than dashboard/; Node is installed only then, and only for that.
+# The page is built if it is older than dashboard/. Only then is Node installed.
 BUILD_PAGE = if $(BIN)/python hatch_build.py --stale; then \
 	$(INSTALL) --require-hashes -r requirements/page.txt && $(BIN)/python hatch_build.py; fi
 
