@@ -53,6 +53,16 @@ def test_decisions_are_numbered_without_a_gap_and_listed_in_order() -> None:
 
 
 @pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_has_a_status_line_with_a_date(path: Path) -> None:
+    status = path.read_text().splitlines()[2]
+    superseding = re.findall(r"\((\d{4}-[\w-]+\.md)\)", status)
+
+    assert re.fullmatch(r"Status: (accepted|superseded by .+)\. Date: \d{4}-\d\d-\d\d\.", status)
+    assert bool(superseding) == status.startswith("Status: superseded")
+    assert all(name > path.name for name in superseding)
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
 def test_a_decision_says_context_decision_consequence_and_what_enforces_it(path: Path) -> None:
     headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
 
