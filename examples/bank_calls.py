@@ -3,9 +3,9 @@
     python examples/bank_calls.py FILE [--organization ORG] > calls.jsonl
 
 FILE has one call per line and a header, separated by tabs, as the Technion published it: `vru+line`, `call_id`, `date`
-(YYMMDD), `vru_entry` (H:MM:SS), `vru_time`, `q_time`, `ser_time` (seconds), `outcome`, `server` and other columns. Needs
-only the standard library. Without --organization, send the events with a key of the organization to POST
-/metering/events.
+(YYMMDD), `vru_entry` (H:MM:SS), `vru_time`, `q_time`, `ser_time` (seconds), `outcome`, `server` and other columns. It
+needs only the standard library. Without --organization, send the events to POST /metering/events with a key of the
+organization.
 """
 
 import argparse
@@ -22,7 +22,11 @@ STATUS = {"AGENT": "completed", "HANG": "unanswered", "PHANTOM": "failed"}
 def main() -> None:
     parser = argparse.ArgumentParser(description="Convert a call center's calls to CloudEvents as JSON lines.")
     parser.add_argument("file", type=Path, help="tab-separated calls with a header")
-    parser.add_argument("--organization", metavar="ORG", help="the organization of the calls; required with a sender key and by talkmeter ingest")
+    parser.add_argument(
+        "--organization",
+        metavar="ORG",
+        help="the organization of the calls; talkmeter ingest and sender keys require it",
+    )
     arguments = parser.parse_args()
     with arguments.file.open(encoding="ascii", newline="") as file:
         for call in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
