@@ -1,6 +1,6 @@
-"""Work on the page: the demo's server, and Vite in front of it, which shows a change of dashboard/ at once.
+"""Run the demo server and Vite's development server, which reloads the page when dashboard/ changes.
 
-Run by ``make dev``. The sign-in link that the demo prints leads to Vite; Ctrl-C stops both.
+Run by ``make dev``. The demo prints a sign-in link to Vite. Ctrl-C stops both servers.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE_PORT = "5173"
+VITE_PORT = "5173"
 SERVER_PORT = "8000"
 
 
 def main(arguments: list[str]) -> int:
-    """Run both until one ends."""
-    server_environ = {**os.environ, "TALKMETER_PUBLIC_URL": f"http://127.0.0.1:{PAGE_PORT}"}
-    page_environ = {**os.environ, "TALKMETER_PUBLIC_URL": f"http://127.0.0.1:{SERVER_PORT}"}
+    """Run both servers until one of them exits."""
+    server_environ = {**os.environ, "TALKMETER_PUBLIC_URL": f"http://127.0.0.1:{VITE_PORT}"}
+    vite_environ = {**os.environ, "TALKMETER_PUBLIC_URL": f"http://127.0.0.1:{SERVER_PORT}"}
     talkmeter = str(Path(sys.executable).with_name("talkmeter"))
-    vite = ["run", "dev", "--", "--host", "127.0.0.1", "--port", PAGE_PORT, "--strictPort", "--clearScreen", "false"]
+    vite = ["run", "dev", "--", "--host", "127.0.0.1", "--port", VITE_PORT, "--strictPort", "--clearScreen", "false"]
     programs = [
         subprocess.Popen([talkmeter, "demo", "--port", SERVER_PORT, *arguments], env=server_environ),
-        subprocess.Popen([sys.executable, str(ROOT / "hatch_build.py"), "npm", *vite], env=page_environ),
+        subprocess.Popen([sys.executable, str(ROOT / "hatch_build.py"), "npm", *vite], env=vite_environ),
     ]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -1,6 +1,6 @@
-"""Write dashboard/openapi.json: the description of the API that the page's types are made from.
+"""Write dashboard/openapi.json, the API description from which the page's types are generated.
 
-Run by ``make openapi``; a test says when it is due.
+Run by ``make openapi``. A test fails if the file is out of date.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ OPENAPI = Path(__file__).resolve().parent.parent / "dashboard" / "openapi.json"
 
 
 def description() -> str:
-    """The file's text: sorted and indented, so that a change shows as the few lines it is."""
+    """Return the content of the file, sorted and indented, so that diffs are small."""
     schema = make_app(default_settings()).openapi_schema.to_schema()
     return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 

@@ -1,7 +1,7 @@
-"""Take the pictures of docs/images: the demo's company, a fixed month, and so the same pictures every time.
+"""Take the screenshots in docs/images, from the demo data of a fixed month, so they are the same every time.
 
-Run by `make screenshots`, which has built the page. The server is a real one with a database of its own; the browser's
-clock stands still, and the one figure that tells when the events were sent is set to that time, too.
+Run by `make screenshots`, which builds the page first. The server is real, with a temporary database. The browser's
+clock is fixed, and `last_event_at` is replaced by the same time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ IMAGES: Final = ROOT / "docs" / "images"
 NOW: Final = "2026-10-20T14:00:00Z"
 FIRST: Final = "2025-10-21T00:00:00Z"
 FLAGS: Final = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-sync")
-PICTURES: Final = (
+SCREENSHOTS: Final = (
     ("overview-light", 1280, "light", "", "window"),
     ("overview-dark", 1280, "dark", "", "window"),
     ("usage-light", 1280, "light", "", "page"),
@@ -42,14 +42,14 @@ PICTURES: Final = (
     ("drives-light", 1280, "light", "", "drives"),
     ("records-light", 1280, "light", "", "records"),
 )
-"""File, width, colour scheme, range, and what is in the picture."""
+"""File name, width, color scheme, range, and what to capture."""
 
 
 def main() -> int:
-    """Take every picture."""
+    """Take every screenshot."""
     chromium = os.environ.get("TALKMETER_CHROMIUM") or shutil.which("chromium")
     if chromium is None:
-        print("There is no Chromium: install it, or name one by TALKMETER_CHROMIUM.", file=sys.stderr)
+        print("Chromium was not found. Install it, or set TALKMETER_CHROMIUM to its path.", file=sys.stderr)
         return 1
     IMAGES.mkdir(parents=True, exist_ok=True)
     with (
@@ -57,17 +57,17 @@ def main() -> int:
         running_server(Path(folder)) as server,
         sync_playwright() as playwright,
     ):
-        key = fill(server)
+        key = load_demo_data(server)
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        for name, width, scheme, range_, shown in PICTURES:
-            take(browser, server, key, IMAGES / f"{name}.png", width, scheme, range_, shown)
+        for name, width, scheme, range_, content in SCREENSHOTS:
+            take_screenshot(browser, server, key, IMAGES / f"{name}.png", width, scheme, range_, content)
             print(f"docs/images/{name}.png")
         browser.close()
     return 0
 
 
-def fill(server: Server) -> str:
-    """A year of the demo's usage, as `talkmeter ingest` reads it; a key to look at it."""
+def load_demo_data(server: Server) -> str:
+    """Ingest a year of demo usage and return an admin key."""
     until, first = read_instant(NOW), read_instant(FIRST) // MICROSECONDS_PER_DAY
     file = server.folder / "events.jsonl"
     with file.open("w") as lines:
@@ -81,10 +81,10 @@ def fill(server: Server) -> str:
     return server.cli("keys", "add", "--org", demo.ORGANIZATION_ID, "--role", "admin")
 
 
-def take(
-    browser: Browser, server: Server, key: str, file: Path, width: int, scheme: str, range_: str, shown: str
+def take_screenshot(
+    browser: Browser, server: Server, key: str, file: Path, width: int, scheme: str, range_: str, content: str
 ) -> None:
-    """One picture."""
+    """Sign in, open the range and save one screenshot."""
     context = browser.new_context(
         base_url=server.url,
         viewport={"width": width, "height": 800},
@@ -95,7 +95,7 @@ def take(
     )
     page = context.new_page()
     page.clock.set_fixed_time(NOW)
-    page.route("**/admin/usage/summary*", still)
+    page.route("**/admin/usage/summary*", fix_last_event)
     page.goto(f"/organization/usage{range_ and f'?range={range_}'}")
     page.get_by_label("Key or token").fill(key)
     page.get_by_role("button", name="Sign in").click()
@@ -103,24 +103,24 @@ def take(
     drives = page.get_by_role("region", name="What drives it")
     drives.get_by_role("listitem").first.wait_for()
     page.mouse.move(0, 0)
-    if shown == "calendar":
+    if content == "calendar":
         page.get_by_role("button", name="Date range").click()
         page.get_by_role("dialog").wait_for()
-    elif shown == "records":
+    elif content == "records":
         drives.get_by_role("link").first.press("Enter")
         page.get_by_role("dialog").get_by_role("row").last.wait_for()
         page.evaluate("document.activeElement.blur()")
-    if shown == "drives":
+    if content == "drives":
         drives.screenshot(path=file, animations="disabled", caret="hide")
     else:
-        page.screenshot(path=file, full_page=shown == "page", animations="disabled", caret="hide")
+        page.screenshot(path=file, full_page=content == "page", animations="disabled", caret="hide")
     context.close()
 
 
-def still(route: Route) -> None:
-    """The server's answer, its newest event at the time of the picture."""
-    answer = route.fetch()
-    route.fulfill(response=answer, json={**answer.json(), "last_event_at": NOW})
+def fix_last_event(route: Route) -> None:
+    """Return the server's response with a fixed `last_event_at`."""
+    response = route.fetch()
+    route.fulfill(response=response, json={**response.json(), "last_event_at": NOW})
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hatch_build import NODE, PageBuildHook, build_page, hash_of_sources, is_stale
+from hatch_build import NODE, PageBuildHook, build_page, hash_sources, is_stale
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def root(tmp_path: Path) -> Path:
     (tmp_path / "dashboard" / "src" / "main.tsx").write_text("1")
     page = tmp_path / "src" / "talkmeter" / "page"
     page.mkdir(parents=True)
-    (page / ".source").write_text(hash_of_sources(tmp_path))
+    (page / ".source").write_text(hash_sources(tmp_path))
     return tmp_path
 
 
