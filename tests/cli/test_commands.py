@@ -228,7 +228,7 @@ def test_serve_on_a_taken_port_is_refused_in_a_sentence(terminal: Terminal) -> N
         sentence = terminal.refusal("serve", "--port", str(port))
 
     assert sentence == (
-        f"Port {port} on 127.0.0.1 cannot be listened on (Address already in use); choose another with --port."
+        f"Cannot listen on 127.0.0.1, port {port} (Address already in use); choose another port with --port."
     )
 
 

@@ -47,7 +47,7 @@ def test_a_broken_line_is_quarantined_and_spoils_no_other(terminal: Terminal) ->
     done = terminal.finish("ingest", name)
 
     assert done.stdout == "5 events: 2 accepted, 0 duplicate, 0 conflicting, 0 stale, 3 quarantined.\n"
-    assert "'talkmeter quarantine list' shows what could not be understood." in done.stderr
+    assert "'talkmeter quarantine list' shows the events that could not be understood." in done.stderr
     assert terminal.rows("SELECT reason FROM quarantine ORDER BY reason") == [
         ("malformed",),
         ("malformed",),
@@ -123,7 +123,7 @@ def test_ctrl_c_in_the_middle_leaves_a_sound_ledger_and_running_it_again_complet
     assert process.returncode == 130
     assert stdout == ""
     assert "Traceback" not in stderr
-    assert "Run it again to go on: nothing is counted twice." in stderr
+    assert "Run the command again to continue: nothing is counted twice." in stderr
     (stored,) = terminal.rows("SELECT count(*) FROM conversation")[0]
     assert 10_000 <= stored < 17_500
     assert terminal.run("verify") == VERIFIED

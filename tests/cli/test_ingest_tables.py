@@ -90,7 +90,7 @@ def test_rejected_rows_are_told_and_once_mended_ingested_by_the_same_map(termina
     assert done.stderr.splitlines()[-3:] == [
         f"calls.csv, line 2: {reasons[0]}",
         f"calls.csv, line 6: {reasons[1]}",
-        "The rejected rows, with reasons: bad.csv",
+        "Rejected rows, with reasons, are in bad.csv",
     ]
     bad = (terminal.folder / "bad.csv").read_text()
     rows = list(csv.DictReader(bad.splitlines(), delimiter=";"))
@@ -135,7 +135,7 @@ def test_where_nothing_is_quoted_rejected_rows_are_still_rows(terminal: Terminal
 def test_rejected_rows_never_overwrite_what_is_read(terminal: Terminal, taken: str) -> None:
     options = (*map_file(terminal), "--rejected", taken, table(terminal, "calls.csv", *CALLS))
 
-    assert terminal.refusal("ingest", *options) == f"--rejected {taken} is one of the files to read; name another."
+    assert terminal.refusal("ingest", *options) == f"--rejected {taken} is one of the input files; choose another file."
     assert (terminal.folder / "calls.csv").read_text().startswith(HEAD)
 
 
@@ -143,7 +143,7 @@ def test_rejected_rows_that_cannot_be_written_are_refused_before_anything_is_rea
     options = (*map_file(terminal), "--rejected", "nowhere/bad.csv", table(terminal, "calls.csv", *CALLS))
 
     assert terminal.refusal("ingest", *options) == (
-        "The rejected rows cannot be written to nowhere/bad.csv: No such file or directory."
+        "Cannot write the rejected rows to nowhere/bad.csv: No such file or directory."
     )
     assert not terminal.database.exists()
 
@@ -220,13 +220,13 @@ def test_what_needs_a_map_is_refused_without_one(terminal: Terminal) -> None:
     events = terminal.file("calls.jsonl", conversation("a", organization_id="acme"))
 
     assert terminal.refusal("ingest", name) == (
-        "calls.csv is a table: say with --map what its columns mean (docs/how-to/import-files.md)."
+        "calls.csv is a table; map its columns with --map (docs/how-to/import-files.md)."
     )
     assert terminal.refusal("ingest", "--rejected", "bad.csv", events) == (
-        "--rejected is for tables, read with --map; events that cannot be counted go to quarantine."
+        "--rejected needs --map; events that cannot be counted go to quarantine."
     )
     assert terminal.refusal("ingest", "--org", "acme", events) == (
-        "--org is for tables, read with --map; each line of events names its organization."
+        "--org needs --map; each event in a JSON lines file names its organization."
     )
     assert not terminal.database.exists()
 

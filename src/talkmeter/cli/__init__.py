@@ -44,16 +44,16 @@ for command in _COMMANDS:
 
 
 def main() -> None:
-    """Run a command; an error is one sentence on stderr and exit status 1."""
+    """Run a command. Print an error as one sentence on stderr and exit with status 1."""
     try:
         cli(standalone_mode=False)
     except TalkmeterError as error:
         click.echo(f"talkmeter: {error.detail}", err=True)
         sys.exit(1)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+    except click.exceptions.Exit as exit_:
+        sys.exit(exit_.exit_code)
     except click.Abort:
-        click.echo("talkmeter: stopped.", err=True)
+        click.echo("talkmeter: interrupted.", err=True)
         sys.exit(130)
     except click.ClickException as error:
         error.show()

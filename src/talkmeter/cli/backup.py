@@ -1,4 +1,4 @@
-"""`talkmeter backup`: a copy of a SQLite ledger in one file, while the server runs."""
+"""`talkmeter backup`: copy a SQLite ledger to one file while the server runs."""
 
 from pathlib import Path
 
@@ -10,28 +10,28 @@ from talkmeter.errors import Refused
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def backup(file: Path) -> None:
-    """Write the ledger into FILE as it is at this moment; a server may run meanwhile."""
+    """Write a consistent copy of the SQLite ledger to FILE. The server can keep running."""
     from talkmeter.cli.database import opened
     from talkmeter.db.engine import open_engine
     from talkmeter.db.sqlite import file_url, write_copy
     from talkmeter.ledger.copy import own_identity
 
     if file.exists():
-        raise Refused(f"{file} is there already; name a file that is not.")
+        raise Refused(f"{file} already exists; choose another file.")
     if not file.absolute().parent.is_dir():
-        raise Refused(f"The folder {file.absolute().parent} does not exist; make it first.")
+        raise Refused(f"The folder {file.absolute().parent} does not exist; create it first.")
     part = file.with_name(f".{file.name}.part")
     part.unlink(missing_ok=True)
     try:
         with opened() as engine:
             if engine.dialect.name != "sqlite":
-                raise Refused("This is for SQLite; a PostgreSQL database is backed up by pg_dump or a base backup.")
+                raise Refused("Only SQLite ledgers; back up PostgreSQL with pg_dump or a base backup.")
             write_copy(engine, part)
-        made = open_engine(file_url(part))
-        own_identity(made)
-        made.dispose()
+        copy = open_engine(file_url(part))
+        own_identity(copy)
+        copy.dispose()
         part.replace(file)
     finally:
-        for left in (part, Path(f"{part}-wal"), Path(f"{part}-shm")):
-            left.unlink(missing_ok=True)
-    click.echo(f"{file.stat().st_size:,} bytes in {file}; 'talkmeter verify' proves it.", err=True)
+        for leftover in (part, Path(f"{part}-wal"), Path(f"{part}-shm")):
+            leftover.unlink(missing_ok=True)
+    click.echo(f"{file.stat().st_size:,} bytes in {file}; check it with 'talkmeter verify'.", err=True)

@@ -36,7 +36,7 @@ class _Response:
 
 
 def check_connector(connector: Connector, public_url: str, secret: str) -> str:
-    """Return a sentence that says that the connector works. Raises Refused with the problem and what to check."""
+    """Return a sentence that says that the connector works. Raises Refused, naming the problem and what to check."""
     if connector.disabled_at is not None:
         raise Refused(f"Connector {connector.id} is disabled and accepts no webhooks.")
     provider = PROVIDERS[connector.provider]
@@ -53,7 +53,7 @@ def check_connector(connector: Connector, public_url: str, secret: str) -> str:
 
 
 def _send(message: Message) -> tuple[httpx.Response, bytes]:
-    """Send the webhook and read at most 64 KiB of the response. Raises Refused if there is no response."""
+    """Send the webhook and read at most 64 KiB of the response. Raises Refused if nothing answers."""
     try:
         with (
             httpx.Client(timeout=TIMEOUT_SEC, follow_redirects=False) as client,
@@ -77,9 +77,9 @@ def _send(message: Message) -> tuple[httpx.Response, bytes]:
 
 
 def _headers(message: Message) -> httpx.Headers:
-    """Return the headers to send. Raises Refused, without the value, for one that HTTP cannot carry.
+    """Return the headers to send. Raises Refused if HTTP cannot carry one of them.
 
-    A header may be the connector's secret.
+    The error does not contain the value, because a header may be the connector's secret.
     """
     headers = {"user-agent": "talkmeter", "accept-encoding": "identity", **message.headers}
     for value in headers.values():

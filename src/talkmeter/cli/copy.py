@@ -1,4 +1,4 @@
-"""`talkmeter copy`: a whole ledger into another database, and the proof that it arrived."""
+"""`talkmeter copy`: copy a ledger to another database and verify the copy."""
 
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 @click.command("copy")
-@click.option("--from", "source_url", required=True, help="The ledger: sqlite:///FILE or postgresql://…")
+@click.option("--from", "source_url", required=True, help="The ledger to copy: sqlite:///FILE or postgresql://…")
 @click.option(
-    "--to", "target_url", required=True, help="An empty database: sqlite:///FILE, or postgresql://… migrated."
+    "--to", "target_url", required=True, help="An empty database: sqlite:///FILE, or a migrated postgresql://…"
 )
 def copy(source_url: str, target_url: str) -> None:
-    """Copy a whole ledger into another database. Stop the servers first; what was interrupted goes on when repeated."""
+    """Copy a ledger to another database. Stop all servers first. After an interruption, repeat the command."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -41,8 +41,8 @@ def copy(source_url: str, target_url: str) -> None:
                     progress.update(tasks[step.table], completed=step.rows)
         if copy.read_revisions(source) != before or copy.count_rows(source) != counts:
             raise Refused(
-                "The ledger was written to while it was copied: stop all servers and senders, and copy again "
-                "into an empty database."
+                "The ledger changed while it was copied: stop all servers and senders, and copy again "
+                "to an empty database."
             )
         _compare_counts(counts, copy.count_rows(target))
         months = _compare_summaries(source, target, sorted(before))
@@ -55,13 +55,13 @@ def _compare_counts(source: dict[str, int], target: dict[str, int]) -> None:
     for name, number in source.items():
         if target[name] != number:
             raise Refused(
-                f"The table {name} has {number:,} rows in the ledger and {target[name]:,} in its copy: copy again "
-                "into an empty database."
+                f"The table {name} has {number:,} rows in the ledger and {target[name]:,} in the copy: copy again "
+                "to an empty database."
             )
 
 
 def _compare_summaries(source: "Engine", target: "Engine", org_ids: list[str]) -> int:
-    """Every organization's summary of every month, on both sides; how many there were."""
+    """Compare the summaries of all organizations for each month, and return how many were compared."""
     from talkmeter.db.engine import reading
     from talkmeter.period import format_instant, present
     from talkmeter.usage.revision import Revision
@@ -71,18 +71,16 @@ def _compare_summaries(source: "Engine", target: "Engine", org_ids: list[str]) -
     compared = 0
     for org_id in org_ids:
         for month in _months(source, org_id):
-            with reading(source) as one, reading(target) as other:
-                summaries = [read_summary(side, org_id, month, Revision("", None), now) for side in (one, other)]
-            if summaries[0] != summaries[1]:
-                raise Refused(
-                    f"The summary of {org_id} from {format_instant(month.start)} is not the same in the copy."
-                )
+            with reading(source) as old, reading(target) as new:
+                expected, copied = (read_summary(side, org_id, month, Revision("", None), now) for side in (old, new))
+            if expected != copied:
+                raise Refused(f"The summary of {org_id} from {format_instant(month.start)} differs in the copy.")
             compared += 1
     return compared
 
 
 def _months(engine: "Engine", org_id: str) -> "list[Window]":
-    """Every month in which the organization used anything; the present one where it never did."""
+    """Return every month with usage of the organization, or the current month if it has none."""
     from talkmeter.db.engine import reading
     from talkmeter.period import MICROSECONDS_PER_DAY, month_to_date, months_of
     from talkmeter.usage.days import read_usage

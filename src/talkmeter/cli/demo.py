@@ -1,4 +1,4 @@
-"""`talkmeter demo`: a service with a year of made-up usage, in a file of its own, sent through the real ingest."""
+"""`talkmeter demo`: a server with a year of generated usage in its own database, sent through the real ingest."""
 
 import os
 import sys
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 DATABASE_URL = "sqlite:///talkmeter-demo.db"
 KEY_NAME = "talkmeter demo"
 KEY_DAYS = 30
-DAYS_MADE = 366
+DEMO_DAYS = 366
 
 
 @click.command()
-@click.option("--database", "database_url", default=DATABASE_URL, show_default=True, help="A database of its own.")
-@click.option("--host", help="Address to listen on; default 127.0.0.1.")
-@click.option("--port", help="Port to listen on; default 8000.")
-@click.option("--only-fill", is_flag=True, help="Make the usage and stop; serve nothing.")
+@click.option("--database", "database_url", default=DATABASE_URL, show_default=True, help="The demo's own database.")
+@click.option("--host", help="Address to listen on. Default: 127.0.0.1.")
+@click.option("--port", help="Port to listen on. Default: 8000.")
+@click.option("--only-fill", is_flag=True, help="Generate the usage and exit without serving.")
 def demo(database_url: str, host: str | None, port: str | None, only_fill: bool) -> None:
-    """Serve a year of made-up usage, topped up to the last full hour, and print a query to try."""
+    """Serve a year of generated usage, up to the last full hour, and print a sign-in link and a query."""
     from talkmeter.cli.database import opened
     from talkmeter.cli.link import new_link
-    from talkmeter.cli.serve import refuse_taken_port, run_server, warn_of_plain_http
+    from talkmeter.cli.serve import check_port, run_server, warn_of_plain_http
     from talkmeter.demo import ORGANIZATION_ID
 
     settings = load_settings(database_url=database_url, host=host, port=port)
     if not only_fill:
-        refuse_taken_port(settings.host, settings.port)
+        check_port(settings.host, settings.port)
     with opened(settings) as engine:
         _refuse_other_organizations(engine)
         fill(engine, settings)
@@ -52,7 +52,7 @@ def demo(database_url: str, host: str | None, port: str | None, only_fill: bool)
 
 
 def fill(engine: "Engine", settings: Settings) -> None:
-    """Make what is missing up to the last full hour: all of a year at first, later only from the newest day on."""
+    """Generate usage up to the last full hour: a year at first, later only what is missing."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -66,47 +66,47 @@ def fill(engine: "Engine", settings: Settings) -> None:
     try:
         with Progress(console=Console(stderr=True), transient=True) as progress:
             days = range(first, today + 1)
-            for _ in progress.track(_send_days(writer, days, until), total=len(days), description="Making usage"):
+            for _ in progress.track(_send_days(writer, days, until), total=len(days), description="Generating usage"):
                 pass
     finally:
         writer.close()
 
 
 def _send_days(writer: "Writer", days: range, until: int) -> Iterator[int]:
-    """Send day after day through the real ingest; the next day is made while the last is written."""
+    """Ingest each day and yield it; the next day is generated while the previous one is written."""
     import msgspec
 
-    from talkmeter import demo as made_up
+    from talkmeter import demo as generator
     from talkmeter.ingest.cloudevents import Sender, read_event
     from talkmeter.ingest.requests import group_by_organization
 
     sender = Sender("demo", None)
-    before = None
+    pending = None
     for day in days:
-        inventory = made_up.inventory_events(day) if day == days.start else []
-        events = [*inventory, *made_up.events_of_day(day, until)]
+        inventory = generator.inventory_events(day) if day == days.start else []
+        events = [*inventory, *generator.events_of_day(day, until)]
         arrivals = [read_event(msgspec.json.encode(event), sender) for event in events]
-        written = writer.submit(group_by_organization(arrivals, sender)) if arrivals else None
-        if before is not None:
-            before.result()
-        before = written
+        submitted = writer.submit(group_by_organization(arrivals, sender)) if arrivals else None
+        if pending is not None:
+            pending.result()
+        pending = submitted
         yield day
-    if before is not None:
-        before.result()
+    if pending is not None:
+        pending.result()
 
 
 def _first_missing_day(engine: "Engine", today: int) -> int:
-    """A year ago at first; then the day before the newest day with usage, which may hold calls that were live."""
+    """Return the day before the newest one with usage, because it may have had live calls; else a year ago."""
     from talkmeter.db.engine import reading
     from talkmeter.demo import ORGANIZATION_ID
     from talkmeter.period import MICROSECONDS_PER_DAY, Window
     from talkmeter.usage.days import read_usage
 
-    window = Window((today - DAYS_MADE + 1) * MICROSECONDS_PER_DAY, (today + 1) * MICROSECONDS_PER_DAY)
+    window = Window((today - DEMO_DAYS + 1) * MICROSECONDS_PER_DAY, (today + 1) * MICROSECONDS_PER_DAY)
     with reading(engine) as connection:
         [days] = read_usage(connection, ORGANIZATION_ID, window).days
-    used = [day for day, counters in days.items() if counters.calls]
-    return max(used) - 1 if used else window.days[0]
+    days_with_calls = [day for day, counters in days.items() if counters.calls]
+    return max(days_with_calls) - 1 if days_with_calls else window.days[0]
 
 
 def _refuse_other_organizations(engine: "Engine") -> None:
@@ -115,16 +115,17 @@ def _refuse_other_organizations(engine: "Engine") -> None:
     from talkmeter.ledger.organizations import list_organizations
 
     with reading(engine) as connection:
-        others = [one.org_id for one in list_organizations(connection) if one.org_id != ORGANIZATION_ID]
+        org_ids = {organization.org_id for organization in list_organizations(connection)}
+    others = sorted(org_ids - {ORGANIZATION_ID})
     if others:
         raise Refused(
-            f"This database holds the organization '{others[0]}': made-up usage is not mixed with real usage. "
-            "Give --database another file."
+            f"This database contains the organization '{others[0]}', and demo data is not mixed with real data. "
+            "Choose another file with --database."
         )
 
 
 def _new_key(engine: "Engine") -> str:
-    """A key of the demo's organization, made anew at each start; the one of the start before is deleted."""
+    """Create a key of the demo's organization and delete the key of the previous start."""
     from talkmeter.accounts.credentials import CredentialKind, delete_named, issue
     from talkmeter.db.engine import writing
     from talkmeter.demo import ORGANIZATION_ID, ORGANIZATION_NAME
@@ -158,13 +159,13 @@ def _print_welcome(settings: Settings, link: str, key: str) -> None:
     window = month_to_date(clock.now())
     first, end = format_day(window.days[0]), format_day(window.days[-1] + 1)
     click.echo(
-        f"\nTalkmeter is up with a year of made-up usage. Open it:\n\n"
+        f"\nTalkmeter runs with a year of generated usage. Open it:\n\n"
         f"  {link}\n\n"
-        f"The link works once, within {LINK_MINUTES} minutes. Another one:\n\n"
+        f"The link works once, within {LINK_MINUTES} minutes. To get another one:\n\n"
         f"  TALKMETER_DATABASE_URL={settings.database_url} TALKMETER_PUBLIC_URL={url} \\\n"
         f"    {sys.argv[0]} link --org {ORGANIZATION_ID}\n\n"
-        f"This month's summary:\n\n"
+        f"To query this month's summary:\n\n"
         f"  curl -H 'Authorization: Bearer {key}' \\\n"
         f"    '{url}/admin/usage/summary?from={first}&to={end}'\n\n"
-        f"All endpoints: {url}/docs    Ctrl-C stops.\n"
+        f"API documentation: {url}/docs    Press Ctrl-C to stop.\n"
     )

@@ -1,4 +1,4 @@
-"""`talkmeter ingest`: files of events, and tables read by a map, straight into the ledger."""
+"""`talkmeter ingest`: write event files, or tables read by a map, to the ledger."""
 
 import sys
 from collections import deque
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from talkmeter.cli.progress import progress_of, rows_of
+from talkmeter.cli.progress import count_rows, progress_bar
 from talkmeter.errors import Refused
 from talkmeter.settings import load_settings
 
@@ -21,27 +21,29 @@ if TYPE_CHECKING:
     from talkmeter.ledger.batch import BatchResult
     from talkmeter.ledger.writer import Writer
 
-BATCHES_IN_FLIGHT: Final = 2
+MAX_BATCHES_IN_FLIGHT: Final = 2
 TABLES: Final = (".csv", ".tsv", ".parquet", ".pq")
 _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=_FILE)
-@click.option("--map", "map_file", type=_FILE, help="The files are CSV or Parquet; this TOML says what columns mean.")
-@click.option("--org", "org_id", help="With --map: whose records these are, where the map does not say.")
-@click.option("--dry-run", is_flag=True, help="Write nothing; show the first records and the first errors.")
+@click.option(
+    "--map", "map_file", type=_FILE, help="A TOML file that maps the columns of CSV or Parquet files to event fields."
+)
+@click.option("--org", "org_id", help="With --map: the organization of the records, unless the map sets it.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; show the first records and errors.")
 @click.option(
     "--rejected",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="With --map: a file for the rows that cannot be counted, each with the reason.",
+    help="With --map: write rows that cannot be counted to this file, with the reason.",
 )
 def ingest(
     files: tuple[Path, ...], map_file: Path | None, org_id: str | None, dry_run: bool, rejected: Path | None
 ) -> None:
-    """Meter files of CloudEvents as JSON lines, or tables by a map. Safe to repeat: an event counts once."""
+    """Ingest CloudEvents as JSON lines, or CSV and Parquet with --map. Safe to repeat: an event counts once."""
     if map_file is None:
-        _refuse_what_needs_a_map(files, org_id, rejected)
+        _check_options_without_map(files, org_id, rejected)
         if dry_run:
             from talkmeter.cli.dry_run import show_events
 
@@ -61,50 +63,50 @@ def ingest(
         else:
             _ingest_tables(files, map_, rows)
     if rejected is not None and rows.number:
-        click.echo(f"The rejected rows, with reasons: {rejected}", err=True)
+        click.echo(f"Rejected rows, with reasons, are in {rejected}", err=True)
 
 
-def _refuse_what_needs_a_map(files: tuple[Path, ...], org_id: str | None, rejected: Path | None) -> None:
+def _check_options_without_map(files: tuple[Path, ...], org_id: str | None, rejected: Path | None) -> None:
     if rejected is not None:
-        raise Refused("--rejected is for tables, read with --map; events that cannot be counted go to quarantine.")
+        raise Refused("--rejected needs --map; events that cannot be counted go to quarantine.")
     if org_id is not None:
-        raise Refused("--org is for tables, read with --map; each line of events names its organization.")
+        raise Refused("--org needs --map; each event in a JSON lines file names its organization.")
     for path in files:
         if path.suffix.lower() in TABLES:
-            raise Refused(f"{path} is a table: say with --map what its columns mean (docs/how-to/import-files.md).")
+            raise Refused(f"{path} is a table; map its columns with --map (docs/how-to/import-files.md).")
 
 
 class Tally:
-    """What has been written so far."""
+    """Counts of the events written so far, by result."""
 
     def __init__(self) -> None:
-        """Nothing yet."""
+        """Start at zero."""
         self.accepted = self.duplicate = self.conflicting = self.stale = self.quarantined = 0
 
-    def add(self, parts: "list[BatchResult]") -> None:
-        """Count what one batch came to."""
-        for part in parts:
-            self.accepted += part.accepted
-            self.duplicate += part.duplicate
-            self.conflicting += part.conflicting
-            self.stale += part.stale
-            self.quarantined += len(part.quarantined)
+    def add(self, results: "list[BatchResult]") -> None:
+        """Add the results of one batch."""
+        for result in results:
+            self.accepted += result.accepted
+            self.duplicate += result.duplicate
+            self.conflicting += result.conflicting
+            self.stale += result.stale
+            self.quarantined += len(result.quarantined)
 
     @property
     def events(self) -> int:
-        """All of them."""
+        """The number of all events."""
         return self.accepted + self.duplicate + self.conflicting + self.stale + self.quarantined
 
     @property
     def bins(self) -> str:
-        """How many ended in each bin."""
+        """The number of events by result."""
         return (
             f"{self.accepted:,} accepted, {self.duplicate:,} duplicate, "
             f"{self.conflicting:,} conflicting, {self.stale:,} stale, {self.quarantined:,} quarantined"
         )
 
     def __str__(self) -> str:
-        """One line of counts."""
+        """Return all counts in one line."""
         return f"{self.events:,} events: {self.bins}."
 
 
@@ -127,23 +129,23 @@ def _ingest_tables(files: tuple[Path, ...], map_: "Map", rejected: "RejectedRows
 
     def batches(path: Path) -> "Iterator[Batch]":
         for part in read_mapped(path, map_, sender):
-            rejected.take(path, part.rejected)
-            yield Batch([one.state for one in part.understood], part.size)
+            rejected.add(path, part.rejected)
+            yield Batch([row.state for row in part.understood], part.size)
 
     tally = _write_files(files, batches)
-    for sentence in rejected.first:
-        click.echo(sentence, err=True)
-    click.echo(f"{rows_of(tally.events + rejected.number)}: {tally.bins}, {rejected.number:,} rejected.")
+    for reason in rejected.first:
+        click.echo(reason, err=True)
+    click.echo(f"{count_rows(tally.events + rejected.number)}: {tally.bins}, {rejected.number:,} rejected.")
     _point_to_quarantine(tally)
 
 
 def _point_to_quarantine(tally: Tally) -> None:
     if tally.quarantined:
-        click.echo("'talkmeter quarantine list' shows what could not be understood.", err=True)
+        click.echo("'talkmeter quarantine list' shows the events that could not be understood.", err=True)
 
 
 def _write_files(files: tuple[Path, ...], batches_of: "Callable[[Path], Iterator[Batch]]") -> Tally:
-    """Write the batches of all files; what they came to."""
+    """Write the batches of all files and return the counts."""
     from talkmeter.cli.database import opened
     from talkmeter.ledger.writer import Writer
 
@@ -155,7 +157,7 @@ def _write_files(files: tuple[Path, ...], batches_of: "Callable[[Path], Iterator
             _write_batches(files, batches_of, writer, tally)
         except KeyboardInterrupt:
             writer.close()
-            click.echo(f"Stopped; {tally} Run it again to go on: nothing is counted twice.", err=True)
+            click.echo(f"Interrupted; {tally} Run the command again to continue: nothing is counted twice.", err=True)
             sys.exit(130)
         finally:
             writer.close()
@@ -170,7 +172,7 @@ def _write_batches(
 
     sender = Sender("command line", None)
     in_flight: deque[tuple[Future[list[BatchResult]], int]] = deque()
-    with progress_of(files) as (begin, advance):
+    with progress_bar(files) as (begin, advance):
 
         def finish_oldest() -> None:
             future, size = in_flight.popleft()
@@ -180,7 +182,7 @@ def _write_batches(
         for path in files:
             begin(path)
             for batch in batches_of(path):
-                while len(in_flight) >= BATCHES_IN_FLIGHT:
+                while len(in_flight) >= MAX_BATCHES_IN_FLIGHT:
                     finish_oldest()
                 in_flight.append((writer.submit(group_by_organization(batch.arrivals, sender)), batch.size))
         while in_flight:

@@ -1,4 +1,4 @@
-"""`talkmeter link`: a one-time link that signs a browser in."""
+"""`talkmeter link`: a one-time sign-in link for a browser."""
 
 from typing import TYPE_CHECKING
 
@@ -12,27 +12,27 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--org", "org_id", required=True, help="The organization whose usage it shows.")
+@click.option("--org", "org_id", required=True, help="The organization whose usage the page shows.")
 @click.option(
     "--role",
     type=click.Choice(["admin", "viewer"]),
     default="admin",
     show_default=True,
-    help="A viewer may not see usage: it is there to try the no-access screen.",
+    help="viewer has no access to usage; use it to see the no-access screen.",
 )
 def link(org_id: str, role: str) -> None:
-    """Make a link that signs a browser in once, within 10 minutes; it is printed this once, alone on stdout."""
+    """Print a sign-in link that works once, within 10 minutes. Nothing else goes to stdout."""
     from talkmeter.cli.database import opened, require_organization
 
     settings = load_settings()
     with opened(settings) as engine:
         require_organization(engine, org_id)
         click.echo(new_link(engine, public_url(settings), org_id, role))
-    click.echo("It works once, within 10 minutes.", err=True)
+    click.echo("The link works once, within 10 minutes.", err=True)
 
 
 def new_link(engine: "Engine", url: str, org_id: str, role: str) -> str:
-    """Return a new sign-in link to the page; the secret follows the `#`, which a browser never sends to a server."""
+    """Return a new sign-in link to the page; the secret follows the `#`, which browsers do not send to the server."""
     from talkmeter.accounts.sessions import make_link
     from talkmeter.db.engine import writing
 

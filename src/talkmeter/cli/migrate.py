@@ -1,4 +1,4 @@
-"""`talkmeter migrate`: bring the database to this version."""
+"""`talkmeter migrate`: migrate the database to this version."""
 
 import click
 
@@ -7,12 +7,12 @@ from talkmeter.settings import load_settings
 
 @click.command()
 def migrate() -> None:
-    """Bring the database to this version (a SQLite file is also migrated by whatever opens it)."""
+    """Migrate the database to this version. SQLite files are also migrated by every command that opens them."""
     from talkmeter.db.engine import open_engine
     from talkmeter.db.migrate import NEWEST
-    from talkmeter.db.migrate import migrate as bring_up
+    from talkmeter.db.migrate import migrate as migrate_database
 
     engine = open_engine(load_settings().database_url)
-    changed = bring_up(engine)
+    changed = migrate_database(engine)
     click.echo(f"The database {'is now' if changed else 'was already'} at schema version {NEWEST}.")
     engine.dispose()

@@ -1,18 +1,21 @@
-"""Progress of `talkmeter ingest`: a bar over the bytes of all files, and counts of rows in words."""
+"""The progress bar of `talkmeter ingest`, and counts of rows."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 
-def rows_of(number: int) -> str:
-    """A number of rows in words."""
+def count_rows(number: int) -> str:
+    """Return a number with the noun, such as `1 row` or `2,000 rows`."""
     return f"{number:,} {'row' if number == 1 else 'rows'}"
 
 
 @contextmanager
-def progress_of(files: tuple[Path, ...]) -> Iterator[tuple[Callable[[Path], None], Callable[[int], None]]]:
-    """A bar on stderr over the bytes of all files: call the first when a file begins, the second as bytes are done."""
+def progress_bar(files: tuple[Path, ...]) -> Iterator[tuple[Callable[[Path], None], Callable[[int], None]]]:
+    """Show a bar on stderr over the bytes of all files.
+
+    Yields two functions: the first names the current file, the second adds processed bytes.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 

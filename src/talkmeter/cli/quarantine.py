@@ -1,4 +1,4 @@
-"""`talkmeter quarantine`: events that could not be processed."""
+"""`talkmeter quarantine`: events that could not be understood."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ MAX_LISTED = 10_000
 
 @click.group()
 def quarantine() -> None:
-    """List, show, replay and drop events that could not be processed."""
+    """List, show, replay and drop events that could not be understood."""
 
 
 @quarantine.command("list")

@@ -14,13 +14,13 @@ from talkmeter.errors import Refused
 from talkmeter.settings import SETTINGS, Settings, load_settings, public_url, public_url_is_private
 
 Command = TypeVar("Command", bound=Callable[..., object])
-SECONDS_TO_FINISH = 60
-FILES_OF_OUR_OWN = 256
-FILES_OF_A_DATABASE_CONNECTION = 4
+SHUTDOWN_TIMEOUT_SEC = 60
+RESERVED_FILES = 256
+FILES_PER_DATABASE_CONNECTION = 4
 
 
 def settings_options(command: Command) -> Command:
-    """One option for each setting of the table."""
+    """Add an option for each setting."""
     for setting in reversed(SETTINGS):
         default = setting.default or "empty"
         command = click.option(
@@ -32,17 +32,17 @@ def settings_options(command: Command) -> Command:
 @click.command()
 @settings_options
 def serve(**flags: str | None) -> None:
-    """Serve the API and the page. Ctrl-C or SIGTERM finishes what was accepted, then stops."""
+    """Serve the API and the page. On Ctrl-C or SIGTERM, finish accepted requests, then stop."""
     settings = load_settings(**flags)
     for setting in SETTINGS:
-        if (given := flags.get(setting.name)) is not None:
-            os.environ[setting.variable] = given
-    with metrics_of_all_workers(settings):
+        if (flag := flags.get(setting.name)) is not None:
+            os.environ[setting.variable] = flag
+    with shared_metrics(settings):
         from talkmeter.api.auth.jwt import identity_provider
         from talkmeter.cli.database import opened
 
         identity_provider(settings)
-        refuse_taken_port(settings.host, settings.port)
+        check_port(settings.host, settings.port)
         with opened(settings):
             pass
         warn_of_plain_http(settings)
@@ -51,8 +51,8 @@ def serve(**flags: str | None) -> None:
 
 
 @contextmanager
-def metrics_of_all_workers(settings: Settings) -> Iterator[None]:
-    """A folder through which several workers share their metrics; named before anything of them is imported."""
+def shared_metrics(settings: Settings) -> Iterator[None]:
+    """Create the folder in which several workers share metrics; prometheus_client reads its name on import."""
     if settings.workers == 1:
         yield
         return
@@ -62,59 +62,56 @@ def metrics_of_all_workers(settings: Settings) -> Iterator[None]:
 
 
 def warn_of_plain_http(settings: Settings) -> None:
-    """One line where sessions and keys would cross a network in the clear."""
+    """Warn if sessions and keys would cross a network unencrypted."""
     if not public_url_is_private(settings):
         click.echo(
-            f"Warning: {public_url(settings)} is plain http, so whoever is on the way can read keys and sessions. "
-            "Put TLS in front and set TALKMETER_PUBLIC_URL to the https address.",
+            f"Warning: {public_url(settings)} is plain http: others on the network can read keys and sessions. "
+            "Put a TLS proxy in front and set TALKMETER_PUBLIC_URL to its https address.",
             err=True,
         )
 
 
-def refuse_taken_port(host: str, port: int) -> None:
-    """Refused, in one sentence, where the port cannot be listened on."""
+def check_port(host: str, port: int) -> None:
+    """Raise Refused if the port cannot be opened."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        message = (
-            f"Port {port} on {host} cannot be listened on ({error.strerror or error}); choose another with --port."
-        )
+        message = f"Cannot listen on {host}, port {port} ({error.strerror or error}); choose another port with --port."
         raise Refused(message) from None
 
 
-def room_for_connections(settings: Settings) -> int:
-    """How many connections a worker takes: as many as are set, if its file descriptors allow so many.
+def max_connections(settings: Settings) -> int:
+    """Return how many connections a worker accepts: the setting, or less if file descriptors are limited.
 
-    The limit of file descriptors is raised as far as the system lets us. Some are kept for the database and for what
-    else a worker opens, so that connections, however many, never take the last one: then nothing could be answered.
+    Raises the soft limit of file descriptors if possible. Reserves some for the database and for files, because a
+    worker without a free descriptor cannot answer any request.
     """
-    own = FILES_OF_OUR_OWN + FILES_OF_A_DATABASE_CONNECTION * (2 * settings.reader_threads + 4)
-    wanted = settings.connections + own
-    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    raised = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    reserved = RESERVED_FILES + FILES_PER_DATABASE_CONNECTION * (2 * settings.reader_threads + 4)
+    wanted = settings.connections + reserved
+    allowed, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    raised = wanted if hard_limit == resource.RLIM_INFINITY else min(wanted, hard_limit)
     if allowed != resource.RLIM_INFINITY and allowed < raised:
         with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (raised, most))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard_limit))
             allowed = raised
     if allowed == resource.RLIM_INFINITY or allowed >= wanted:
         return settings.connections
-    connections = max(1, allowed - own)
+    connections = max(1, allowed - reserved)
     click.echo(
-        f"Warning: {allowed} file descriptors are enough for {connections} connections at once, fewer than the "
-        f"{settings.connections} of TALKMETER_CONNECTIONS; raise the limit (ulimit -Hn) or lower the setting.",
+        f"Warning: the limit of {allowed} file descriptors allows {connections} connections, fewer than "
+        f"TALKMETER_CONNECTIONS={settings.connections}; raise the limit (ulimit -Hn) or lower the setting.",
         err=True,
     )
     return connections
 
 
 def run_server(settings: Settings) -> None:
-    """Serve until a signal; the workers take their settings from the environment.
+    """Serve until a signal. The workers read their settings from the environment.
 
-    HTTP/1.1 alone is spoken: to tell it from HTTP/2 the server would wait for the first bytes of a connection, and
-    would wait for ever.
+    Only HTTP/1.1: to detect HTTP/2, Granian waits for the first bytes of a connection without a timeout.
     """
     from granian.constants import HTTPModes, Interfaces, Loops
     from granian.http import HTTP1Settings
@@ -133,9 +130,9 @@ def run_server(settings: Settings) -> None:
         http1_settings=HTTP1Settings(header_read_timeout=1_000 * settings.head_timeout_sec),
         loop=Loops.uvloop,
         workers=settings.workers,
-        backpressure=room_for_connections(settings),
+        backpressure=max_connections(settings),
         websockets=False,
-        workers_kill_timeout=SECONDS_TO_FINISH,
+        workers_kill_timeout=SHUTDOWN_TIMEOUT_SEC,
         log_level=LogLevels.warning,
         log_dictconfig=log_config(settings.log_level),
     ).serve(target_loader=load_app)

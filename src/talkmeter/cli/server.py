@@ -1,4 +1,4 @@
-"""The server's first process: it can be told to stop at any moment, and its exit code says whether all was finished."""
+"""The server's main process: it can be stopped at any time, and its exit code says whether all work was finished."""
 
 import signal
 import sys
@@ -10,29 +10,28 @@ from typing import Final
 from granian.server.mp import MPServer
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-_STOPS: Final = (signal.SIGINT, signal.SIGTERM)
+_STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class Server(MPServer):
-    """Granian's, for a stop that comes while it starts and for one that its workers hear of first."""
+    """Granian's server, fixed for a stop signal during startup and for one that reaches the workers first."""
 
     def startup(self, spawn_target: Callable[..., None], target_loader: Callable[..., object]) -> None:
-        """Start the workers with what says stop held back; each lets it through once it can act on it.
+        """Start the workers with stop signals blocked; each worker unblocks them when its handler is ready.
 
-        A worker begins as a copy of this process, whose handlers would note a stop that is meant for the worker where
-        nobody looks.
+        A worker is a fork of this process. With the inherited handlers, an early signal to the worker would be lost.
         """
-        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
         try:
             super().startup(spawn_target, target_loader)  # type: ignore[no-untyped-call]
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
 
     def shutdown(self, exit_code: int = 0) -> None:
-        """Stop the workers; the process ends with 0 where a stop was asked for and every worker finished its work.
+        """Stop the workers. Exit with 0 if a stop signal was received and every worker finished its work.
 
-        Granian takes a worker for failed that has finished before this process gets to know of the stop: a service
-        manager or a terminal signals all of them.
+        Service managers and terminals signal all processes. Granian alone would report a worker that stopped before
+        the main process received the signal as failed.
         """
         workers = [worker.inner for worker in self.wrks]
         with suppress(SystemExit):
@@ -42,11 +41,11 @@ class Server(MPServer):
 
 
 def _exit_code(worker: BaseProcess) -> int | None:
-    """The exit code of a worker that has ended: a thread of Granian's may have it first, and tells it in a moment."""
-    patiently = Retrying(
+    """Return the exit code of a finished worker; retry, because one of Granian's threads may be reaping it."""
+    retrying = Retrying(
         retry=retry_if_result(lambda exit_code: exit_code is None),
         stop=stop_after_delay(1),
         wait=wait_fixed(0.001),
         retry_error_callback=lambda _: None,
     )
-    return patiently(lambda: worker.exitcode)
+    return retrying(lambda: worker.exitcode)

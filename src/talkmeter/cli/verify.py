@@ -1,4 +1,4 @@
-"""`talkmeter verify`: prove that every daily total is what its records add up to."""
+"""`talkmeter verify`: check that every daily total equals the sum of its records."""
 
 import sys
 
@@ -6,16 +6,16 @@ import click
 
 
 @click.command()
-@click.option("--org", "org_id", help="One organization; default: all.")
-@click.option("--repair", is_flag=True, help="Rewrite what differs from the records.")
+@click.option("--org", "org_id", help="Only this organization. Default: all.")
+@click.option("--repair", is_flag=True, help="Correct daily totals and states that differ.")
 def verify(org_id: str | None, repair: bool) -> None:
-    """Recompute every daily total and every winning state; exit status 1 where one differs."""
+    """Recompute every daily total and winning state. Exit status 1 if any differs."""
     from talkmeter.cli.database import opened, require_organization
     from talkmeter.db.engine import reading
     from talkmeter.ledger.organizations import list_organizations
     from talkmeter.ledger.verify import verify_organization
 
-    found = mended = 0
+    found = repaired = 0
     with opened() as engine:
         if org_id is not None:
             require_organization(engine, org_id)
@@ -23,15 +23,15 @@ def verify(org_id: str | None, repair: bool) -> None:
         else:
             with reading(engine) as connection:
                 org_ids = [organization.org_id for organization in list_organizations(connection)]
-        for one in org_ids:
-            for difference in verify_organization(engine, one, repair=repair):
+        for id_ in org_ids:
+            for difference in verify_organization(engine, id_, repair=repair):
                 found += 1
-                mended += repair and difference.mendable
+                repaired += repair and difference.mendable
                 click.echo(f"{difference.org_id}: {difference.sentence}")
     checked = f"{len(org_ids)} organization{'' if len(org_ids) == 1 else 's'}"
     if not found:
         click.echo(f"{checked} verified: every daily total is the sum of its records.")
         return
-    repaired = f", {mended} repaired" if repair else "; --repair mends what can be mended"
-    click.echo(f"{checked} checked: {found} difference{'' if found == 1 else 's'} found{repaired}.")
+    hint = f", {repaired} repaired" if repair else "; --repair corrects them where possible"
+    click.echo(f"{checked} checked: {found} difference{'' if found == 1 else 's'} found{hint}.")
     sys.exit(1)

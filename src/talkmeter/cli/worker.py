@@ -1,4 +1,4 @@
-"""A worker of the server: its app, and an event loop that hears once, and whenever it is told, that it shall stop."""
+"""A worker process: its application, and an event loop that acts on the first stop signal and ignores repeats."""
 
 import asyncio
 import signal
@@ -8,45 +8,45 @@ import uvloop
 from granian import loops
 
 
-class ToldOnceToStop(uvloop.Loop):
-    """An event loop that passes on the first signal and drops what follows.
+class StopOnceLoop(uvloop.Loop):
+    """An event loop that handles the first stop signal and ignores the following ones.
 
-    A worker is told to stop by the server's first process, and also by a service manager or a terminal that signals
-    every process. Granian's handler of a second signal waits, holding the interpreter, for a stop that needs it.
+    A worker gets one signal from the main process, and another if a service manager or terminal signals every process.
+    On a second signal, Granian's handler deadlocks: it holds the GIL while it waits for a shutdown that needs the GIL.
     """
 
-    _told = False
+    _stopping = False
 
     def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: object) -> None:
-        """As asyncio's; and what comes while the loop does not run is heard when it runs again: uvloop loses it."""
+        """Add a handler that also gets signals which arrive while the loop is not running; uvloop loses those."""
         super().add_signal_handler(sig, self._once, callback, *args)
 
-        def hear(_signal: int, _frame: object) -> None:
+        def handle(_signal: int, _frame: object) -> None:
             self.call_soon_threadsafe(self._once, callback, *args)
 
-        signal.signal(sig, hear)
+        signal.signal(sig, handle)
         signal.siginterrupt(sig, False)
-        # What was held back while the worker began to start comes now.
+        # Deliver signals that were blocked during startup.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [sig])
 
     def _once(self, callback: Callable[..., object], *args: object) -> None:
-        if not self._told:
-            self._told = True
+        if not self._stopping:
+            self._stopping = True
             callback(*args)
 
 
 @loops.register("uvloop")
 def make_loop() -> asyncio.AbstractEventLoop:
-    """The loop of a worker, set as the one of its thread."""
-    loop = ToldOnceToStop()
+    """Return a new loop and set it as the current thread's event loop."""
+    loop = StopOnceLoop()
     asyncio.set_event_loop(loop)
     return loop
 
 
 def load_app(_target: str) -> Callable[..., object]:
-    """The app of this worker.
+    """Return the application of this worker.
 
-    A worker that is no fork finds this function by importing this module, and so has the loop above.
+    A worker that was spawned, not forked, imports this module for this function, which registers the loop above.
     """
     from talkmeter.api.app import serve_app
 
