@@ -33,7 +33,7 @@ def measure_ingest_command(batches: int, rounds: int) -> ResultTable:
         measurements: dict[str, Callable[[Path], float]] = {
             BASELINE: partial(executemany_rate, batches=batches),
             _TUNED_BASELINE: partial(
-                executemany_rate, batches=batches, rows_per_transaction=LINES_PER_BATCH, pragmas=BULK.settings
+                executemany_rate, batches=batches, rows_per_transaction=LINES_PER_BATCH, pragmas=BULK.pragmas
             ),
             "talkmeter ingest, history off": partial(command_rate, file=file, events=batches * BATCH, history_days="0"),
             "talkmeter ingest, history on": partial(command_rate, file=file, events=batches * BATCH, history_days=""),

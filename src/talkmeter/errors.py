@@ -25,7 +25,7 @@ class TalkmeterError(Exception):
         self.detail = detail
 
     @property
-    def for_callers(self) -> str:
+    def public_detail(self) -> str:
         """The sentence as a caller over HTTP may read it; the log and the command line have `detail`."""
         return self.detail
 
@@ -100,13 +100,13 @@ class Unavailable(TalkmeterError):
         return {"Retry-After": str(self.retry_after)}
 
 
-class DatabaseAway(Unavailable):
+class DatabaseUnavailable(Unavailable):
     """The database cannot be reached or used now; `detail` has its own words, which may name hosts and roles."""
 
     @property
-    def for_callers(self) -> str:
+    def public_detail(self) -> str:
         """Nothing of where the database is."""
-        return "The database cannot be used now; send the request again. The reason is in the server's log."
+        return "The database is unavailable; retry shortly. The reason is in the server's log."
 
 
 class DiskFull(Unavailable):

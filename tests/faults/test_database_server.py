@@ -148,8 +148,8 @@ def test_readers_and_writers_without_a_free_connection_are_told_to_come_again(
     assert {one.status_code for one in refused} == {503}
     assert all("Retry-After" in one.headers for one in refused)
     assert {one.json()["detail"] for one in refused} <= {
-        "All connections to the database are in use; send the request again.",
-        "The database is busy; send the request again.",
+        "All database connections are in use; retry shortly.",
+        "The database is busy; retry shortly.",
     }
     tell("every connection of the pool in use", "postgresql", 1, prove_in(url, senders.journal))
 
@@ -178,7 +178,7 @@ def test_a_server_that_gives_no_more_connections_is_a_503_until_it_does(
         assert all("Retry-After" in one.headers for one in refused)
         # Callers are told nothing of hosts and roles, and the log has the reason.
         assert {one.json()["detail"] for one in refused} == {
-            "The database cannot be used now; send the request again. The reason is in the server's log."
+            "The database is unavailable; retry shortly. The reason is in the server's log."
         }
         assert "too many connections for role" in server.log()
         tell("PostgreSQL accepts no connection", "postgresql", 1, prove_in(url, senders.journal))

@@ -39,7 +39,9 @@ INDEXED_BY_THE_FIRST_PIECE: Final = 4_062
 """Frames of a log of SQLite that the first 32 KiB of its index have room for."""
 PIECE_OF_INDEX: Final = 32_768
 FRAME_BYTES: Final = 4_096 + 24
-FULL: Final = "The database has no room left; nothing of this request was stored. Make room and send it again."
+FULL: Final = (
+    "The database's disk is full; nothing from this request was stored. Free disk space, then send the request again."
+)
 
 pytestmark = pytest.mark.timeout(120 + 30 * ROUNDS)
 
@@ -206,7 +208,7 @@ def test_a_file_that_may_not_grow_is_a_503_and_all_goes_on_when_it_may(tmp_path:
                 answer = probe.send_until_refused()
                 assert answer.status_code == 503, answer.text
                 assert answer.headers["Retry-After"] == "1"
-                assert answer.json()["detail"].startswith("The database cannot be used now")
+                assert answer.json()["detail"].startswith("The database is unavailable")
                 assert probe.calls() == acknowledged_calls(probe.journal)
                 refused += 1
                 limit(server, RLIM_INFINITY)

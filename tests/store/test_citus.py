@@ -87,8 +87,8 @@ def test_a_migration_that_was_cut_short_goes_on_where_it_stopped(cluster: str) -
         with pytest.raises(Misconfigured) as refused:
             require_current(engine)
         assert refused.value.detail == (
-            "The database has Citus, and quarantine, usage_daily still to be distributed: "
-            "run 'talkmeter migrate' first, as a role that may change tables."
+            "The database uses Citus, but these tables are not distributed yet: quarantine, usage_daily. "
+            "Run 'talkmeter migrate' first, as a role that may alter tables."
         )
         assert migrate(engine) is True
         assert len(distributed(cluster)) == len(DISTRIBUTED)

@@ -67,12 +67,12 @@ def test_a_reader_sees_one_snapshot_while_others_write(ledger: Ledger) -> None:
     [
         ("", f"TALKMETER_DATABASE_URL must look like {ADDRESSES}."),
         ("talkmeter.db", f"TALKMETER_DATABASE_URL must look like {ADDRESSES}."),
-        ("sqlite://", "TALKMETER_DATABASE_URL names no file: "),
-        ("sqlite:///:memory:", "TALKMETER_DATABASE_URL names no file: "),
+        ("sqlite://", "TALKMETER_DATABASE_URL must name a file"),
+        ("sqlite:///:memory:", "TALKMETER_DATABASE_URL must name a file"),
         ("sqlite:////no/such/folder/x.db", "The folder /no/such/folder of TALKMETER_DATABASE_URL does not exist"),
         (
             "mysql://user:secret@host/db",
-            f"TALKMETER_DATABASE_URL must look like {ADDRESSES}, not begin with mysql://.",
+            f"TALKMETER_DATABASE_URL must look like {ADDRESSES}, not start with mysql://.",
         ),
         ("sqlite+nothing:///x.db", "TALKMETER_DATABASE_URL"),
         ("sqlite+aiosqlite:///x.db", "TALKMETER_DATABASE_URL"),
@@ -101,4 +101,4 @@ def test_a_folder_in_place_of_a_file_is_refused_in_a_sentence(tmp_path: Path) ->
     with pytest.raises(Unavailable) as refused, reading(engine):
         pass
 
-    assert refused.value.detail == "The database cannot be used now: unable to open database file."
+    assert refused.value.detail == "The database is unavailable: unable to open database file."

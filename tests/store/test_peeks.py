@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from talkmeter.db.autocommit import AutocommitConnections
-from talkmeter.errors import DatabaseAway
+from talkmeter.errors import DatabaseUnavailable
 from talkmeter.usage.revision import Revision, peek_revision
 from tests.events import conversation
 from tests.store.ledger import NOW, ORG, Ledger
@@ -49,7 +49,7 @@ def test_a_peek_into_a_database_without_tables_is_told_and_the_next_one_is_answe
     before = peek_revision(peeks, ORG, NOW)
     ledger.change("ALTER TABLE organization RENAME TO elsewhere")
     try:
-        with pytest.raises(DatabaseAway, match=r"The database cannot be used now: .*organization"):
+        with pytest.raises(DatabaseUnavailable, match=r"The database is unavailable: .*organization"):
             peek_revision(peeks, ORG, NOW)
     finally:
         ledger.change("ALTER TABLE elsewhere RENAME TO organization")
@@ -78,7 +78,7 @@ def test_an_error_of_the_statement_keeps_the_connection_and_is_not_tried_again(s
     server_ledger.change("ALTER TABLE organization RENAME TO elsewhere")
     try:
         for _ in range(2 * THREADS):
-            with pytest.raises(DatabaseAway, match="The database cannot be used now"):
+            with pytest.raises(DatabaseUnavailable, match="The database is unavailable"):
                 peek_revision(peeks, ORG, NOW)
     finally:
         server_ledger.change("ALTER TABLE elsewhere RENAME TO organization")

@@ -12,7 +12,7 @@ import talkmeter.accounts
 import talkmeter.db
 import talkmeter.ledger
 import talkmeter.usage
-from talkmeter.db.json_rows import PACKED
+from talkmeter.db.json_rows import JSON_SUBQUERY
 from talkmeter.db.statements import Compiled
 from talkmeter.db.tables import DISTRIBUTED
 from talkmeter.records import Kind
@@ -64,7 +64,7 @@ def plan_of(ledger: FileLedger, name: str) -> list[str]:
     """The steps that touch tables; where sorting needs a temporary tree it is of one organization's rows."""
     steps = explained(ledger, STATEMENTS[name].text(SQLITE, expanded=2))
     # What is handed over as one is what the other steps found.
-    return [step for step in steps if step.startswith(("SEARCH", "SCAN")) and step != f"SCAN {PACKED}"]
+    return [step for step in steps if step.startswith(("SEARCH", "SCAN")) and step != f"SCAN {JSON_SUBQUERY}"]
 
 
 def test_the_statements_are_found() -> None:

@@ -100,7 +100,7 @@ def test_a_connection_that_is_cut_in_the_middle_of_a_transaction_is_a_503_and_no
                 )
 
     with server_ledger.writer() as writer:
-        with pytest.raises(Unavailable, match="cannot be used now"):
+        with pytest.raises(Unavailable, match="is unavailable"):
             writer.submit(works_of(conversation("call-1"), run())).result(QUICK_SEC)
         assert len(cut) == 1
         assert server_ledger.summary().total_calls == 0
@@ -114,7 +114,7 @@ def test_a_connection_that_is_cut_in_the_middle_of_a_transaction_is_a_503_and_no
 def test_a_server_that_is_away_is_a_503_in_a_sentence(tmp_path: Path) -> None:
     with (
         engine_for(f"postgresql://nobody@/nothing?host={tmp_path}") as engine,
-        pytest.raises(Unavailable, match=r"^The database cannot be used now: connection"),
+        pytest.raises(Unavailable, match=r"^The database is unavailable: connection"),
         reading(engine),
     ):
         pass

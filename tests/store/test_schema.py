@@ -258,8 +258,8 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(address: str) -
         with pytest.raises(Misconfigured) as refused:
             refuses(ledger.engine)
         assert refused.value.detail == (
-            "The database has schema version 9999, which this program does not know: a newer Talkmeter made it. "
-            "Install that version or a later one."
+            "The database has schema version 9999, which this program does not know: it was created by a newer "
+            "Talkmeter. Install that version or a later one."
         )
 
     assert ledger.rows(f"SELECT * FROM {VERSION_TABLE}") == [("9999",)]
@@ -271,6 +271,6 @@ def test_a_database_without_a_schema_is_refused_with_what_to_do(address: str) ->
         require_current(engine)
 
     assert refused.value.detail == (
-        f"The database has no schema yet, and this program needs version {NEWEST}: run 'talkmeter migrate' "
-        "first, as a role that may change tables."
+        f"The database has no schema yet, but this program needs version {NEWEST}. "
+        "Run 'talkmeter migrate' first, as a role that may alter tables."
     )

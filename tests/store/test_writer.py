@@ -147,7 +147,7 @@ def test_a_database_that_stays_busy_is_unavailable_and_nothing_is_half_written(
 
     assert error.value.status == HTTPStatus.SERVICE_UNAVAILABLE
     assert error.value.headers == {"Retry-After": "1"}
-    assert error.value.detail == "The database is busy; send the request again."
+    assert error.value.detail == "The database is busy; retry shortly."
     assert tried == TRIES[ledger.engine.dialect.name]
     assert after == 1
     assert ledger.rows("SELECT id FROM conversation") == [("call-3",)]

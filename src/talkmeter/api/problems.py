@@ -60,7 +60,7 @@ def render_talkmeter_error(_request: AnyRequest, error: TalkmeterError) -> Respo
     """Our own errors say everything themselves."""
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.warning("request refused", status=error.status.value, detail=error.detail)
-    return problem_response(error.status, error.for_callers, error.headers)
+    return problem_response(error.status, error.public_detail, error.headers)
 
 
 def render_http_exception(request: AnyRequest, error: HTTPException) -> Response[bytes]:

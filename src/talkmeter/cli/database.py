@@ -7,7 +7,7 @@ The first command that opens a SQLite file creates and migrates it. A PostgreSQL
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from talkmeter.db.engine import Engine, migrates_itself, open_engine, reading
+from talkmeter.db.engine import Engine, migrates_automatically, open_engine, reading
 from talkmeter.db.migrate import migrate, require_current
 from talkmeter.errors import Refused, shown
 from talkmeter.ledger.organizations import organization_exists
@@ -19,7 +19,7 @@ def opened(settings: Settings | None = None, *, bulk: bool = False) -> Iterator[
     """Open the database and check its schema version; `bulk` is passed to `open_engine`."""
     engine = open_engine((settings or load_settings()).database_url, bulk=bulk)
     try:
-        if migrates_itself(engine):
+        if migrates_automatically(engine):
             migrate(engine)
         else:
             require_current(engine)

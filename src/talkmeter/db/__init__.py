@@ -1,1 +1,1 @@
-"""The database: engines, tables, statements, migrations and errors; it knows no usage."""
+"""The database layer: engines, tables, statements, migrations and error translation."""

@@ -1,7 +1,7 @@
-"""Connections for one statement at a time: what an answer depends on is asked with each request, and mostly alone.
+"""A small pool of autocommit connections for single statements, such as reading an organization's revision.
 
-A single statement sees one snapshot by itself, so no transaction begins and ends around it and nothing asks first
-whether the connection is still there: of four ways to a server and back that leaves one.
+A single statement sees one snapshot by itself. Without BEGIN, COMMIT and a connection check before it, a query takes
+one round trip to the server instead of four.
 """
 
 from collections import deque
@@ -15,33 +15,33 @@ from talkmeter.db.statements import Compiled, Row
 
 
 class AutocommitConnections:
-    """Open connections beside an engine's own, as many as there were threads that asked at once. Any thread may ask."""
+    """A thread-safe pool, separate from the engine's own. It holds as many connections as threads used it at once."""
 
     def __init__(self, engine: Engine) -> None:
-        """None is open yet."""
+        """Start with an empty pool."""
         self._engine = engine
         self._dialect = engine.dialect
         self._idle: deque[DBAPIConnection] = deque()
 
     def rows(self, query: Compiled, parameters: Row) -> list[Row]:
-        """Every row of a query without an expanding parameter. Errors are those of `reading`."""
-        sql, values = query.as_sent(self._dialect, parameters)
+        """Return every row of a query without an expanding parameter. Raises the same errors as `reading`."""
+        sql, values = query.for_driver(self._dialect, parameters)
         with translate_errors():
-            while (connection := self._take()) is not None:
+            while (connection := self._pop_idle()) is not None:
                 try:
-                    return self._ask(connection, sql, values)
+                    return self._fetch(connection, sql, values)
                 except self._dialect.loaded_dbapi.Error as error:
-                    # Only its use can tell that it was cut while nobody used it.
+                    # An idle connection that was dropped only shows it when it is used: try the next one.
                     if not self._is_lost(connection, error):
                         raise
-            return self._ask(self._open(), sql, values)
+            return self._fetch(self._open(), sql, values)
 
     def close(self) -> None:
-        """Close what is open; nobody asks any more."""
-        while (connection := self._take()) is not None:
+        """Close all idle connections; call it when no thread uses the pool any more."""
+        while (connection := self._pop_idle()) is not None:
             connection.close()
 
-    def _ask(self, connection: DBAPIConnection, sql: str, values: Row) -> list[Row]:
+    def _fetch(self, connection: DBAPIConnection, sql: str, values: Row) -> list[Row]:
         try:
             with closing(connection.cursor()) as cursor:
                 cursor.execute(sql, values)
@@ -56,17 +56,17 @@ class AutocommitConnections:
     def _is_lost(self, connection: DBAPIConnection, error: DBAPIModule.Error) -> bool:
         return self._dialect.is_disconnect(error, connection, None)
 
-    def _take(self) -> DBAPIConnection | None:
+    def _pop_idle(self) -> DBAPIConnection | None:
         try:
             return self._idle.pop()
         except IndexError:
             return None
 
     def _open(self) -> DBAPIConnection:
-        """A connection opened and checked as all are, which the engine's pool forgets."""
+        """Open and check a connection as the engine does, then detach it from the engine's pool."""
         pooled = self._engine.raw_connection()
         pooled.detach()
-        # None only of one that was closed.
+        # It is None only after it was closed.
         connection = cast("DBAPIConnection", pooled.dbapi_connection)
         self._dialect.set_isolation_level(connection, "AUTOCOMMIT")
         return connection

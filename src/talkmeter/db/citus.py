@@ -1,7 +1,8 @@
-"""Citus: where its extension is, the usage tables are spread over workers by organization, side by side.
+"""Citus: if its extension is installed, the usage tables are distributed over workers by organization, colocated.
 
-Everything of one organization stands on one worker, so a transaction of one organization is local there. Credentials,
-sessions, connectors and the directory stay on the coordinator: a lost worker never stops a revocation.
+All rows of an organization are on one worker, so a transaction of one organization is local to that worker.
+Credentials, sessions, connectors and the directory stay on the coordinator, so that a key can be revoked while a worker
+is down.
 """
 
 from typing import Final
@@ -13,22 +14,22 @@ from talkmeter.db import tables
 _INSTALLED: Final = "SELECT count(*) FROM pg_extension WHERE extname = 'citus'"
 _DISTRIBUTED: Final = "SELECT logicalrelid::text FROM pg_dist_partition WHERE partmethod = 'h'"
 _DISTRIBUTE: Final = "SELECT create_distributed_table($1, 'org_id', colocate_with => $2)"
-_SEQUENTIALLY: Final = "SET LOCAL citus.multi_shard_modify_mode = 'sequential'"
+_SEQUENTIAL: Final = "SET LOCAL citus.multi_shard_modify_mode = 'sequential'"
 _FIRST: Final = tables.organization.name
-"""The table that the others stand beside."""
+"""The table that the others are colocated with."""
 
 
 def undistributed_tables(connection: Connection) -> list[str]:
-    """The usage tables that have still to be distributed, in the order to do it; none where there is no Citus."""
+    """Return the usage tables that are not distributed yet, in the order to distribute them; empty without Citus."""
     if connection.dialect.name != "postgresql" or not connection.exec_driver_sql(_INSTALLED).scalar():
         return []
-    # One call twice is an error (42P16), so what is done is read first.
+    # Distributing a table twice is an error (42P16).
     done = set(connection.exec_driver_sql(_DISTRIBUTED).scalars())
     names = [_FIRST, *(table.name for table in tables.DISTRIBUTED if table.name != _FIRST)]
     return [name for name in names if name not in done]
 
 
 def distribute(connection: Connection, table: str) -> None:
-    """Spread one table over the workers, its rows with it, beside those that were spread before."""
-    connection.exec_driver_sql(_SEQUENTIALLY)
+    """Distribute one table and its rows over the workers, colocated with the tables distributed before."""
+    connection.exec_driver_sql(_SEQUENTIAL)
     connection.exec_driver_sql(_DISTRIBUTE, (table, "none" if table == _FIRST else _FIRST))

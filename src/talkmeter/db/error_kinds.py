@@ -1,18 +1,17 @@
-"""What a database's own errors mean for whoever waits: come again, make room, or see to it."""
+"""The kinds of driver errors that call for a retry, more disk space or an operator."""
 
 from enum import Enum
 
 
 class ErrorKind(Enum):
-    """A fault that is not one of the program or of the data."""
+    """A driver error that is caused neither by the program nor by the data."""
 
     BUSY = "busy"
-    """The same transaction may succeed when it is run again."""
-    HELD = "held"
-    """Somebody else has held for long what the transaction needs: another try would wait as long again."""
-    FULL = "full"
-    """There is no room left."""
-    AWAY = "away"
-    """The database cannot be used now."""
+    """A conflict with another transaction: an immediate retry may succeed."""
+    LOCK_TIMEOUT = "lock timeout"
+    """Another transaction held a lock for too long; an immediate retry would wait just as long."""
+    DISK_FULL = "disk full"
+    UNAVAILABLE = "unavailable"
+    """The database cannot be reached or used now."""
     UNREADABLE = "unreadable"
-    """It is no database, or a damaged one."""
+    """The file is not a database, or it is corrupt."""

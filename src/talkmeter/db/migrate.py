@@ -1,4 +1,4 @@
-"""Brings a database to this program's version, and says whether it is there."""
+"""Migrates a database to this program's schema version, and checks its version."""
 
 import secrets
 from pathlib import Path
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 NEWEST: Final = "0003"
-"""The schema version this program is written for: the last of `migrations/versions`."""
+"""The schema version this program needs: the latest one in `migrations/versions`."""
 DATABASE_ID: Final = "database_id"
 LOCK_TIMEOUT_SEC: Final = 5
 _MIGRATION_LOCK: Final = 8_391_227_046_114_550_311
-"""Any number that no other program takes for its own advisory lock."""
+"""An arbitrary key for PostgreSQL's advisory lock, unlikely to be used by another program."""
 _META: Final = Compiled(select(tables.meta.c.value).where(tables.meta.c.name == bindparam("name")))
 
 
 _VERSION: Final = Table("schema_version", MetaData(), Column("version_num", Text()))
-"""Alembic's own table."""
+"""Alembic's version table."""
 
 
 def _config() -> "Config":
-    # Alembic takes a sixth of a second to load; only a migration needs it.
+    # Alembic takes 0.17 s to import, and only a migration needs it.
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
@@ -38,7 +38,7 @@ def _config() -> "Config":
 
 
 def schema_version(connection: Connection) -> str | None:
-    """The version of the database's schema; None where it is empty."""
+    """Return the database's schema version, or None if the database is empty."""
     if not inspect(connection).has_table(_VERSION.name):
         return None
     version: str | None = connection.scalar(select(_VERSION.c.version_num))
@@ -46,10 +46,10 @@ def schema_version(connection: Connection) -> str | None:
 
 
 def migrate(engine: Engine) -> bool:
-    """Bring the database to this version, in one transaction; whether there was anything to do.
+    """Migrate the database to this version in one transaction; return whether anything changed.
 
-    Where Citus is installed, the usage tables are distributed afterwards, each in a transaction of its own, so that
-    one that is cut short goes on where it stopped. Misconfigured where a newer program made the database.
+    With Citus, the usage tables are distributed afterwards, each in its own transaction, so that an interrupted
+    migration continues where it stopped. Raises Misconfigured if a newer program created the database.
     """
     migrated = _upgrade(engine)
     distributed = False
@@ -63,11 +63,11 @@ def _upgrade(engine: Engine) -> bool:
         if is_current(connection):
             return False
     with writing(engine) as connection:
-        _take_turns(connection)
-        _refuse_newer(connection)
+        _lock_migrations(connection)
+        _require_known_version(connection)
         if is_current(connection):
             return False
-        from alembic import command  # noqa: PLC0415  as above
+        from alembic import command  # noqa: PLC0415  slow to import, see _config
 
         config = _config()
         config.attributes["connection"] = connection
@@ -81,8 +81,8 @@ def _distribute_next(engine: Engine) -> bool:
         if not undistributed_tables(connection):
             return False
     with writing(engine) as connection:
-        _take_turns(connection)
-        # Another migration may have done the last of them meanwhile.
+        _lock_migrations(connection)
+        # A concurrent migration may have distributed the rest.
         remaining = undistributed_tables(connection)
         for table in remaining[:1]:
             distribute(connection, table)
@@ -90,49 +90,49 @@ def _distribute_next(engine: Engine) -> bool:
 
 
 def require_current(engine: Engine) -> None:
-    """Misconfigured where the database has not this program's schema, or not yet spread over Citus."""
+    """Raise Misconfigured if the schema has another version, or if Citus has not distributed all tables yet."""
     with reading(engine) as connection:
         version = schema_version(connection)
         if version == NEWEST:
             if missing := undistributed_tables(connection):
                 raise Misconfigured(
-                    f"The database has Citus, and {', '.join(missing)} still to be distributed: "
-                    "run 'talkmeter migrate' first, as a role that may change tables."
+                    f"The database uses Citus, but these tables are not distributed yet: {', '.join(missing)}. "
+                    "Run 'talkmeter migrate' first, as a role that may alter tables."
                 )
             return
-        _refuse_newer(connection)
-    was = "has no schema yet" if version is None else f"has schema version {version}"
+        _require_known_version(connection)
+    found = "has no schema yet" if version is None else f"has schema version {version}"
     raise Misconfigured(
-        f"The database {was}, and this program needs version {NEWEST}: run 'talkmeter migrate' first, "
-        "as a role that may change tables."
+        f"The database {found}, but this program needs version {NEWEST}. "
+        "Run 'talkmeter migrate' first, as a role that may alter tables."
     )
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether the database has the schema this program is written for."""
+    """Return whether the database has the schema version this program needs."""
     return schema_version(connection) == NEWEST
 
 
 def database_id(connection: Connection) -> str:
-    """The random id this database was given when it was made."""
+    """Return the random id that the database got when it was created."""
     return str(_META.run(connection, (DATABASE_ID,))[0][0])
 
 
-def _take_turns(connection: Connection) -> None:
-    """On a server: one migration at a time, and none that waits long for a lock while everybody waits behind it."""
+def _lock_migrations(connection: Connection) -> None:
+    """On a server, serialize migrations, and limit how long one waits for a lock, since other queries queue behind."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SEC}s'")
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
 
 
-def _refuse_newer(connection: Connection) -> None:
-    from alembic.script import ScriptDirectory  # noqa: PLC0415  as above
+def _require_known_version(connection: Connection) -> None:
+    from alembic.script import ScriptDirectory  # noqa: PLC0415  slow to import, see _config
 
     version = schema_version(connection)
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if version is not None and version not in known:
         raise Misconfigured(
-            f"The database has schema version {version}, which this program does not know: a newer Talkmeter made it. "
-            "Install that version or a later one."
+            f"The database has schema version {version}, which this program does not know: it was created by a newer "
+            "Talkmeter. Install that version or a later one."
         )

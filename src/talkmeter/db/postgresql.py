@@ -1,7 +1,7 @@
-"""PostgreSQL: many processes and machines in front of one database, each transaction of one organization.
+"""PostgreSQL: many processes and machines share one database; each transaction writes one organization.
 
-What the promises rest on is checked when a connection opens, not believed: the server must write through to the disk,
-whole pages too, and a commit must wait for it.
+Every new connection checks the settings that durability depends on: fsync, full_page_writes and synchronous_commit must
+be on.
 """
 
 from typing import Final
@@ -26,20 +26,21 @@ _SETTINGS: Final = (
 )
 _BUSY: Final = frozenset({"40001", "40P01"})
 """Serialization failure, deadlock."""
-_HELD: Final = "55P03"
-"""A lock that was not to be had in time."""
-_FULL: Final = "53100"
-_AWAY: Final = ("08", "0A", "25", "42", "53", "57", "58", "XX")
-"""Classes: connection, a standby that only reads (two), tables or grants that are not as they must be, resources,
-operator intervention, the system itself, damage. No event is to blame for these, so none goes to quarantine for them.
+_LOCK_TIMEOUT: Final = "55P03"
+"""Lock not available."""
+_DISK_FULL: Final = "53100"
+_UNAVAILABLE: Final = ("08", "0A", "25", "42", "53", "57", "58", "XX")
+"""SQLSTATE classes: connection, read-only standby (0A and 25), missing tables or grants, insufficient resources,
+operator intervention, system error, internal error or corruption. These are not caused by the data, so they never put
+an event into quarantine.
 """
 
 
 def make_engine(url: URL, connections: int) -> Engine:
-    """An engine for a server's database."""
+    """Return an engine for a PostgreSQL database."""
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
-        # The server's own numbered parameters: a text goes to it as it is written.
+        # PostgreSQL's native numbered parameters: the driver sends the SQL unchanged.
         paramstyle="numeric_dollar",
         pool_size=connections,
         max_overflow=0,
@@ -58,13 +59,13 @@ def make_engine(url: URL, connections: int) -> Engine:
 
 
 def _check(connection: "psycopg.Connection[tuple[str, ...]]", _entry: ConnectionPoolEntry) -> None:
-    # One type for every integer, so that a statement is the same one whatever its numbers are.
+    # One type for all integers, so that a prepared statement fits any value.
     connection.adapters.register_dumper(int, Int8Dumper)
     with connection.cursor() as cursor:
         for name, why in (
-            ("fsync", "else a power cut could damage what was acknowledged"),
-            ("full_page_writes", "else a power cut could damage what was acknowledged"),
-            ("synchronous_commit", "else an acknowledged event could be lost"),
+            ("fsync", "otherwise a power failure could corrupt acknowledged events"),
+            ("full_page_writes", "otherwise a power failure could corrupt acknowledged events"),
+            ("synchronous_commit", "otherwise acknowledged events could be lost"),
         ):
             row = cursor.execute(f"SHOW {name}").fetchone()
             if row is not None and row[0] == "off":
@@ -73,16 +74,16 @@ def _check(connection: "psycopg.Connection[tuple[str, ...]]", _entry: Connection
 
 
 def error_kind(error: BaseException) -> ErrorKind | None:
-    """What an error of the driver means; None where it is one of the program or of the data."""
+    """Return the kind of a driver error, or None if the program or the data caused it."""
     if not isinstance(error, psycopg.Error):
         return None
     state = error.sqlstate
     if state in _BUSY:
         return ErrorKind.BUSY
-    if state == _HELD:
-        return ErrorKind.HELD
-    if state == _FULL:
-        return ErrorKind.FULL
+    if state == _LOCK_TIMEOUT:
+        return ErrorKind.LOCK_TIMEOUT
+    if state == _DISK_FULL:
+        return ErrorKind.DISK_FULL
     if state is None:
-        return ErrorKind.AWAY if isinstance(error, psycopg.OperationalError) else None
-    return ErrorKind.AWAY if state[:2] in _AWAY else None
+        return ErrorKind.UNAVAILABLE if isinstance(error, psycopg.OperationalError) else None
+    return ErrorKind.UNAVAILABLE if state[:2] in _UNAVAILABLE else None

@@ -1,8 +1,8 @@
 """SQLite: one file, one writer at a time, readers that see a snapshot.
 
-A connection that writes begins IMMEDIATE, so that two writers queue instead of failing half way; one that reads holds
-one snapshot from its first statement to its end. What the promises rest on (WAL, synchronous=FULL) is checked when the
-connection opens, not believed.
+A write transaction starts with BEGIN IMMEDIATE, so that two writers queue instead of failing half way. A read
+transaction sees one snapshot from its first statement to its end. Every new connection checks the settings that
+durability depends on: WAL and synchronous=FULL.
 """
 
 import os
@@ -23,68 +23,71 @@ BUSY_TIMEOUT_SEC: Final = 5
 _SYNCHRONOUS_FULL: Final = 2
 
 
-class _Room(NamedTuple):
-    """What each connection may take: KiB of memory for pages, and pages of log between two checkpoints."""
+class _CacheSizes(NamedTuple):
+    """Limits of each connection: KiB of page cache, and WAL pages between two checkpoints."""
 
     cache_kib: int
-    log_pages: int
+    wal_pages: int
 
     @property
-    def settings(self) -> tuple[str, str]:
-        """As SQLite wants them, each after PRAGMA."""
-        return f"wal_autocheckpoint={self.log_pages}", f"cache_size=-{self.cache_kib}"
+    def pragmas(self) -> tuple[str, str]:
+        """The limits as PRAGMA assignments."""
+        return f"wal_autocheckpoint={self.wal_pages}", f"cache_size=-{self.cache_kib}"
 
 
-_USUAL: Final = _Room(cache_kib=8_192, log_pages=8_000)
-BULK: Final = _Room(cache_kib=131_072, log_pages=64_000)
-"""New rows fall on pages all over the indexes: held longer, a page is read less often and written once for many."""
+_DEFAULT: Final = _CacheSizes(cache_kib=8_192, wal_pages=8_000)
+BULK: Final = _CacheSizes(cache_kib=131_072, wal_pages=64_000)
+"""New rows touch pages all over the indexes: a larger cache reads each page less often and writes it once for many."""
 
 
 def make_engine(url: URL, connections: int, *, bulk: bool = False) -> Engine:
-    """An engine for a file, which is made on first use; `bulk`: with more room. Misconfigured: the URL names none."""
+    """Return an engine for a file, which is created on first use; `bulk` gives it larger caches.
+
+    Raises Misconfigured if the URL does not name a file in an existing folder.
+    """
     if not url.database or url.database == ":memory:":
         raise Misconfigured(
-            "TALKMETER_DATABASE_URL names no file: a ledger in memory would lose what it acknowledged. "
-            "Write sqlite:///FILE."
+            "TALKMETER_DATABASE_URL must name a file, such as sqlite:///talkmeter.db: "
+            "a database in memory would lose acknowledged events."
         )
     folder = Path(url.database).absolute().parent
     if not folder.is_dir():
-        raise Misconfigured(f"The folder {folder} of TALKMETER_DATABASE_URL does not exist; make it first.")
+        raise Misconfigured(f"The folder {folder} of TALKMETER_DATABASE_URL does not exist; create it first.")
     engine = create_engine(
         url,
         pool_size=connections,
-        # The connection used last has its pages at hand.
+        # The most recently used connection has a warm page cache.
         pool_use_lifo=True,
         max_overflow=0,
         hide_parameters=True,
         pool_timeout=BUSY_TIMEOUT_SEC,
         connect_args={"timeout": BUSY_TIMEOUT_SEC, "check_same_thread": False, "cached_statements": 256},
     )
-    event.listen(engine, "connect", partial(_prepare, BULK if bulk else _USUAL))
+    event.listen(engine, "connect", partial(_prepare, BULK if bulk else _DEFAULT))
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def _prepare(room: _Room, connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+def _prepare(sizes: _CacheSizes, connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
     connection.isolation_level = None
-    # SQLite does not wait by itself for another process that makes the same file at this moment.
-    patiently = Retrying(
+    # The busy timeout does not cover another process that creates the same file at this moment.
+    retrying = Retrying(
         retry=retry_if_exception(lambda error: error_kind(error) is ErrorKind.BUSY),
         stop=stop_after_delay(BUSY_TIMEOUT_SEC),
         wait=wait_random(0.01, 0.1),
         reraise=True,
     )
-    mode = patiently(lambda: connection.execute("PRAGMA journal_mode=WAL").fetchone()[0])
+    mode = retrying(lambda: connection.execute("PRAGMA journal_mode=WAL").fetchone()[0])
     connection.execute("PRAGMA synchronous=FULL")
     level = connection.execute("PRAGMA synchronous").fetchone()[0]
     if mode != "wal" or level != _SYNCHRONOUS_FULL:
         message = (
             f"SQLite opened with journal_mode={mode}, synchronous={level}; Talkmeter needs wal and 2 (FULL), "
-            "else an acknowledged event could be lost."
+            "otherwise acknowledged events could be lost."
         )
         raise Misconfigured(message)
-    for setting in room.settings:
-        connection.execute(f"PRAGMA {setting}")
+    for pragma in sizes.pragmas:
+        connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin(connection: Connection) -> None:
@@ -93,31 +96,31 @@ def _begin(connection: Connection) -> None:
 
 
 def error_kind(error: BaseException) -> ErrorKind | None:
-    """What an error of the driver means; None where it is one of the program or of the data."""
+    """Return the kind of a driver error, or None if the program or the data caused it."""
     code = getattr(error, "sqlite_errorcode", None)
     if code == sqlite3.SQLITE_IOERR_SHMSIZE:
-        # Of a full disk SQLite says so by this where the index of its log, a file beside it, cannot grow.
-        return ErrorKind.FULL
+        # SQLite reports a full disk this way if the WAL index (the -shm file) cannot grow.
+        return ErrorKind.DISK_FULL
     match code & 0xFF if isinstance(code, int) else None:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return ErrorKind.BUSY
         case sqlite3.SQLITE_FULL:
-            return ErrorKind.FULL
+            return ErrorKind.DISK_FULL
         case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
             return ErrorKind.UNREADABLE
         case _:
-            return ErrorKind.AWAY if isinstance(error, sqlite3.OperationalError) else None
+            return ErrorKind.UNAVAILABLE if isinstance(error, sqlite3.OperationalError) else None
 
 
 def write_copy(engine: Engine, file: Path) -> None:
-    """Write one snapshot of the database into a new file, packed and through to the disk; writers are not held up."""
+    """Write a compact snapshot of the database to a new file and sync it to disk. Writers are not blocked."""
     with engine.connect() as connection:
-        # Outside a transaction: VACUUM begins its own.
+        # Outside a transaction: VACUUM starts its own.
         connection.connection.execute("VACUUM INTO ?", (str(file),))
     with file.open("rb") as written:
         os.fsync(written.fileno())
 
 
 def file_url(file: Path) -> str:
-    """The address of a file, whatever its name holds."""
+    """Return the database URL of a file, with special characters in its name escaped."""
     return URL.create("sqlite", database=str(file)).render_as_string()

@@ -1,8 +1,8 @@
-"""Hot statements: built once by SQLAlchemy, run with positional tuples, many rows in one VALUES.
+"""Hot statements: compiled once by SQLAlchemy, run with positional tuples, many rows in one VALUES.
 
-One statement takes up to 1 000 rows, sorted by key: on Citus unsorted ones deadlock and single rows are slow. Rows and
-lists come in few sizes, so that a connection mostly finds the statement prepared: of a thousand rows that takes it
-milliseconds.
+An INSERT takes up to 1 000 rows, sorted by key: on Citus, unsorted rows can deadlock and single rows are slow. The
+numbers of rows and list items come in few sizes, so that a connection mostly finds its statement already prepared;
+preparing one with 1 000 rows takes milliseconds.
 """
 
 import re
@@ -20,17 +20,17 @@ from talkmeter.counting import COUNTERS
 from talkmeter.db import tables
 
 ROWS_PER_STATEMENT: Final = 1_000
-_MANY: Final = 128
+_ROWS_STEP: Final = 128
 Value = str | int | bytes | bool | None
 Row = tuple[Value, ...]
-_PLACE: Final = "?"
-_PLACES: Final = re.compile(r"\?")
+_PLACEHOLDER: Final = "?"
+_PLACEHOLDERS: Final = re.compile(r"\?")
 _VALUES: Final = re.compile(r"^(.* VALUES )\(.*?\)( ON CONFLICT .*)?$", re.DOTALL)
 _EXPANDING: Final = re.compile(r"\(__\[POSTCOMPILE_\w+\]\)")
 
 
 class OnConflict(Enum):
-    """What an insert does where the key is there already."""
+    """What an INSERT does if the key exists already."""
 
     KEEP = "keep"
     REPLACE = "replace"
@@ -39,18 +39,18 @@ class OnConflict(Enum):
     TALLY = "tally"
 
 
-class _ManyRows(NamedTuple):
-    """The text of an INSERT around its rows; a row is as many parameters as the table has columns."""
+class _InsertParts(NamedTuple):
+    """The SQL of an INSERT before and after its rows; each row has one parameter per table column."""
 
     head: str
     tail: str
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row], on_conflict: OnConflict) -> int:
-    """Insert rows (in the table's column order, sorted by key, no key twice); how many were written."""
+    """Insert rows in the table's column order, sorted by key and without duplicate keys; return the number written."""
     written = begin = 0
     while begin < len(rows):
-        size = _rows_at_once(len(rows) - begin)
+        size = _statement_size(len(rows) - begin)
         statement = _insert_text(connection.dialect, table, on_conflict, size)
         parameters = tuple(chain.from_iterable(rows[begin : begin + size]))
         written += connection.exec_driver_sql(statement, parameters).rowcount
@@ -58,144 +58,145 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row], on_co
     return written
 
 
-def _rows_at_once(left: int) -> int:
-    """Of so many rows, how many the next statement takes: 1 000, a multiple of 128, or the last few."""
-    if left >= ROWS_PER_STATEMENT:
+def _statement_size(remaining: int) -> int:
+    """Return how many of the remaining rows the next statement takes: 1 000, a multiple of 128, or the last few."""
+    if remaining >= ROWS_PER_STATEMENT:
         return ROWS_PER_STATEMENT
-    return left // _MANY * _MANY or left
+    return remaining // _ROWS_STEP * _ROWS_STEP or remaining
 
 
-class _Text(NamedTuple):
-    """A compiled statement; `constants` are the places of values that stand in the statement itself."""
+class _CompiledSql(NamedTuple):
+    """A compiled statement; `constants` are the values written in the statement itself, with their positions."""
 
     sql: str
     constants: tuple[tuple[int, Value], ...]
 
     def with_constants(self, parameters: Row) -> Row:
-        """All that the driver must be given, in order."""
+        """Return the parameters with the constants inserted at their positions."""
         if not self.constants:
             return parameters
         values = list(parameters)
-        for place, value in self.constants:
-            values.insert(place, value)
+        for position, value in self.constants:
+            values.insert(position, value)
         return tuple(values)
 
 
 class Compiled:
     """A statement that SQLAlchemy compiles once for each engine and that runs with a positional tuple.
 
-    The tuple fills the named parameters in the order they stand in the SQL. An expanding parameter (`IN`) must be the
-    last one; it takes the rest of the tuple.
+    The tuple fills the named parameters in the order of their appearance in the SQL. An expanding parameter (`IN`) must
+    be the last one; it takes the rest of the tuple.
     """
 
     def __init__(self, statement: Select[*tuple[object, ...]] | Update | Delete) -> None:
         """Keep the statement; it is compiled when it first runs."""
         self.statement = statement
-        self._texts: dict[tuple[str, int], _Text] = {}
+        self._compiled: dict[tuple[str, int], _CompiledSql] = {}
 
     def run(self, connection: Connection, parameters: Row) -> list[Row]:
-        """Every row of a query without an expanding parameter."""
-        return self._rows(connection, parameters, 0)
+        """Return every row of a query without an expanding parameter."""
+        return self._fetch(connection, parameters, 0)
 
-    def run_among(self, connection: Connection, parameters: Row, values: Sequence[Value]) -> Iterator[Row]:
-        """Every row of a query whose last parameter is an expanding one, for any number of values."""
+    def run_in(self, connection: Connection, parameters: Row, values: Sequence[Value]) -> Iterator[Row]:
+        """Yield every row of a query that ends with an `IN` list, for any number of values."""
         for begin in range(0, len(values), ROWS_PER_STATEMENT):
             part = values[begin : begin + ROWS_PER_STATEMENT]
-            # A value twice finds nothing twice.
+            # Pad the list to a power of two; repeating a value does not return its row twice.
             padding = [part[-1]] * ((1 << (len(part) - 1).bit_length()) - len(part))
-            among = (*part, *padding)
-            yield from self._rows(connection, (*parameters, *among), len(among))
+            padded = (*part, *padding)
+            yield from self._fetch(connection, (*parameters, *padded), len(padded))
 
-    def as_sent(self, dialect: Dialect, parameters: Row) -> tuple[str, Row]:
-        """The text and all values as an engine's driver takes them, of a statement without an expanding parameter."""
-        text = self._text(dialect, 0)
-        return text.sql, text.with_constants(parameters)
+    def for_driver(self, dialect: Dialect, parameters: Row) -> tuple[str, Row]:
+        """Return (sql, values) of a statement without an expanding parameter, in the form the driver takes."""
+        compiled = self._compile(dialect, 0)
+        return compiled.sql, compiled.with_constants(parameters)
 
     def change(self, connection: Connection, parameters: Row) -> int:
-        """Run an UPDATE or DELETE; how many rows it touched."""
+        """Run an UPDATE or DELETE; return the number of affected rows."""
         return self._execute(connection, parameters, 0).rowcount
 
     def text(self, dialect: Dialect, expanded: int = 0) -> str:
-        """The SQL text for an engine."""
-        return self._text(dialect, expanded).sql
+        """Return the SQL for an engine."""
+        return self._compile(dialect, expanded).sql
 
-    def _rows(self, connection: Connection, parameters: Row, expanded: int) -> list[Row]:
-        """Every row; `expanded` says how many of the parameters belong to the IN list."""
+    def _fetch(self, connection: Connection, parameters: Row, expanded: int) -> list[Row]:
+        """Return every row; `expanded` is the number of parameters in the `IN` list."""
         result = self._execute(connection, parameters, expanded)
-        # The driver's own tuples: SQLAlchemy's rows cost more than reading them, and nothing here needs their names.
+        # The driver's tuples: building SQLAlchemy's rows costs more than reading them, and their names are not needed.
         rows = cast("list[Row]", result.cursor.fetchall())
         result.close()
         return rows
 
     def _execute(self, connection: Connection, parameters: Row, expanded: int) -> CursorResult[*tuple[Value, ...]]:
-        text = self._text(connection.dialect, expanded)
-        return connection.exec_driver_sql(text.sql, text.with_constants(parameters))
+        compiled = self._compile(connection.dialect, expanded)
+        return connection.exec_driver_sql(compiled.sql, compiled.with_constants(parameters))
 
-    def _text(self, dialect: Dialect, expanded: int) -> _Text:
-        text = self._texts.get((dialect.name, expanded))
-        if text is None:
-            compiled = self.statement.compile(dialect=_of_places(dialect))
+    def _compile(self, dialect: Dialect, expanded: int) -> _CompiledSql:
+        cached = self._compiled.get((dialect.name, expanded))
+        if cached is None:
+            compiled = self.statement.compile(dialect=_untyped_qmark(dialect))
             names = getattr(compiled, "positiontup", None) or ()
-            constants = [(place, compiled.params[name]) for place, name in enumerate(names)]
-            known = tuple((place, value) for place, value in constants if value is not None)
+            values = [(position, compiled.params[name]) for position, name in enumerate(names)]
+            constants = tuple((position, value) for position, value in values if value is not None)
             sql = str(compiled)
             if expanded:
-                sql = _EXPANDING.sub("(" + ", ".join([_PLACE] * expanded) + ")", sql)
-            text = self._texts[dialect.name, expanded] = _Text(_with_parameters(dialect, sql), known)
-        return text
+                sql = _EXPANDING.sub("(" + ", ".join([_PLACEHOLDER] * expanded) + ")", sql)
+            cached = self._compiled[dialect.name, expanded] = _CompiledSql(_driver_style(dialect, sql), constants)
+        return cached
 
 
 def after_prefix(prefix: str) -> str:
-    """The least text that comes after all that begin with a prefix; keys are in order of their bytes."""
+    """Return the exclusive upper bound of all keys that start with a prefix, in byte order."""
     return prefix[:-1] + chr(ord(prefix[-1]) + 1)
 
 
 def integer(value: Value) -> int:
-    """A column that can only hold an integer, as one (None, of a sum over nothing, is 0)."""
+    """Return an integer column's value as int; NULL, the sum of no rows, is 0."""
     return int(value or 0)
 
 
-def _with_parameters(dialect: Dialect, sql: str) -> str:
-    """A text whose parameters are written `?`, as the driver wants them.
+def _driver_style(dialect: Dialect, sql: str) -> str:
+    """Rewrite `?` parameters in the driver's style.
 
-    PostgreSQL's own are numbered; the driver sends such a text as it is, and need not look for thousands of places.
+    PostgreSQL's native parameters are numbered; the driver sends such SQL unchanged instead of parsing thousands of
+    placeholders.
     """
     if dialect.name != "postgresql":
         return sql
     number = count(1)
-    return _PLACES.sub(lambda _: f"${next(number)}", sql)
+    return _PLACEHOLDERS.sub(lambda _: f"${next(number)}", sql)
 
 
 @cache
-def _of_places(dialect: Dialect) -> Dialect:
-    """A dialect that writes each parameter as `?`, without its type: it takes that from where it stands.
+def _untyped_qmark(dialect: Dialect) -> Dialect:
+    """Return a dialect that writes each parameter as `?` without a cast; the database infers the type.
 
-    Casts would be most of the text of many rows, and Citus finds the organization by a plain `org_id = parameter`.
+    Casts would make up most of a statement with many rows, and Citus routes by a plain `org_id = parameter`.
     """
-    plain = type(dialect)(paramstyle="qmark")  # type: ignore[call-arg]  # every dialect of SQLAlchemy takes it
+    plain = type(dialect)(paramstyle="qmark")  # type: ignore[call-arg]  # every SQLAlchemy dialect accepts it
     plain.bind_typing = BindTyping.NONE
     return plain
 
 
 def _insert_text(dialect: Dialect, table: Table, on_conflict: OnConflict, rows: int) -> str:
-    head, tail = _many_rows(dialect, table, on_conflict)
-    return head + ", ".join(_row_texts(dialect.name, len(table.columns))[:rows]) + tail
+    head, tail = _insert_parts(dialect, table, on_conflict)
+    return head + ", ".join(_row_placeholders(dialect.name, len(table.columns))[:rows]) + tail
 
 
 @cache
-def _row_texts(dialect: str, width: int) -> list[str]:
-    """The parameters of each row of a statement; batches come in every size, and these are the same for all."""
+def _row_placeholders(dialect: str, width: int) -> list[str]:
+    """Return the placeholders of each row of a full statement; smaller statements use the first ones."""
     if dialect != "postgresql":
-        return ["(" + ", ".join([_PLACE] * width) + ")"] * ROWS_PER_STATEMENT
-    places = (range(row * width + 1, (row + 1) * width + 1) for row in range(ROWS_PER_STATEMENT))
-    return ["(" + ", ".join(f"${place}" for place in row) + ")" for row in places]
+        return ["(" + ", ".join([_PLACEHOLDER] * width) + ")"] * ROWS_PER_STATEMENT
+    numbers = (range(row * width + 1, (row + 1) * width + 1) for row in range(ROWS_PER_STATEMENT))
+    return ["(" + ", ".join(f"${number}" for number in row) + ")" for row in numbers]
 
 
 @cache
-def _many_rows(dialect: Dialect, table: Table, on_conflict: OnConflict) -> _ManyRows:
-    insert_one = _insert(table, on_conflict)
-    text = str(insert_one.compile(dialect=_of_places(dialect), column_keys=table.columns.keys()))
-    return _ManyRows(*_VALUES.findall(text)[0])
+def _insert_parts(dialect: Dialect, table: Table, on_conflict: OnConflict) -> _InsertParts:
+    single_row = _insert(table, on_conflict)
+    text = str(single_row.compile(dialect=_untyped_qmark(dialect), column_keys=table.columns.keys()))
+    return _InsertParts(*_VALUES.findall(text)[0])
 
 
 def _insert(table: Table, on_conflict: OnConflict) -> Insert:

@@ -1,7 +1,8 @@
 """The tables, one definition for every engine.
 
-Usage tables are keyed by `org_id` first, so that Citus can distribute them; the others are keyed by their own id and
-never joined with them. Instants are integer microseconds, days are integer days since 1970, durations milliseconds.
+The key of every usage table starts with `org_id`, so that Citus can distribute it. The other tables are keyed by their
+own id and never joined with usage tables. Instants are integer microseconds since 1970, days are integer days since
+1970, durations are milliseconds.
 """
 
 from typing import Final, get_args
@@ -28,11 +29,11 @@ metadata = MetaData(
 )
 
 Key: Final = Text().with_variant(Text(collation="C"), "postgresql")
-"""Text that orders by its bytes everywhere, as Python orders it."""
+"""Text in byte order on every engine, the order in which Python sorts it."""
 
 
 def _state_columns() -> tuple[Column[object], ...]:
-    """The rank of the winning state, and when it was stored; `deleted` where it told of a deletion."""
+    """Return the columns for the winning state's rank and when it was stored; `deleted` marks a deletion."""
     return (
         Column("deleted", Boolean(), nullable=False),
         Column("time", BigInteger(), nullable=False),
@@ -59,7 +60,7 @@ conversation = Table(
     Column("agent_number", Key),
     Column("web_widget_id", Key),
     *_state_columns(),
-    # Of a conversation that another one is counted for; `created_at` is null then, so that no window finds it.
+    # The conversation that is counted instead; `created_at` is then null, so that no window includes this one.
     Column("linked_to", Key),
     Column("linked_created_at", BigInteger()),
     PrimaryKeyConstraint("org_id", "id"),
@@ -76,7 +77,7 @@ Index(
 )
 _LIVE: Final = ", ".join(f"'{status}'" for status in get_args(ConversationStatus) if status in LIVE_STATUSES)
 MAY_BE_STALE: Final = text(f"status IN ({_LIVE}) AND channel <> 'email'")
-"""Live conversations that count as stale when no event arrives; an email conversation may rest for days."""
+"""Live conversations that become stale without new events; an email conversation may be silent for days."""
 
 Index(
     "conversation_live",
@@ -313,7 +314,7 @@ connector_outcome = Table(
     Column("connector_id", Key, nullable=False),
     Column("day", Integer(), nullable=False),
     Column("outcome", Key, nullable=False),
-    # Of ignored messages their type, of all others the empty string.
+    # The type of ignored messages; empty for all other outcomes.
     Column("detail", Key, nullable=False),
     Column("messages", BigInteger(), nullable=False),
     Column("last_at", BigInteger(), nullable=False),

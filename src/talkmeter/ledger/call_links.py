@@ -99,9 +99,9 @@ def _members_of(connection: Connection, org_id: str, id_: str) -> list[Member]:
     named_by: dict[str, set[str]] = {}
     new_ids, calls = {id_}, set[str]()
     while new_ids and len(sides) <= MAX_OF_ONE_CALL:
-        new_calls = {str(call) for (call,) in _CALLS.run_among(connection, (org_id,), sorted(new_ids))} - calls
+        new_calls = {str(call) for (call,) in _CALLS.run_in(connection, (org_id,), sorted(new_ids))} - calls
         calls |= new_calls
-        found = _MEMBERS.run_among(connection, (org_id,), sorted(new_calls))
+        found = _MEMBERS.run_in(connection, (org_id,), sorted(new_calls))
         rows = [(str(call), str(member), str(side)) for call, member, side in found]
         new_ids = {member for _, member, _ in rows} - sides.keys()
         for call, member, side in rows:

@@ -45,5 +45,5 @@ def organization_exists(connection: Connection, org_id: str) -> bool:
 
 def names_of(connection: Connection, org_ids: Iterable[str]) -> dict[str, str]:
     """The names of organizations, as far as they have one."""
-    rows = _NAMES.run_among(connection, (), list(org_ids))
+    rows = _NAMES.run_in(connection, (), list(org_ids))
     return {str(org_id): str(name) for org_id, name in rows if name}

@@ -38,7 +38,7 @@ def winning_rows(connection: Connection, org_id: str, keys: Iterable[RecordKey])
         by_kind.setdefault(key.kind, set()).add(key.id)
     for kind, ids in by_kind.items():
         head: Row = (org_id, kind.value) if kind in INVENTORY_KINDS else (org_id,)
-        for row in _WINNERS[kind].run_among(connection, head, sorted(ids)):
+        for row in _WINNERS[kind].run_in(connection, head, sorted(ids)):
             yield kind, row
 
 
@@ -58,4 +58,4 @@ def history_rows(connection: Connection, org_id: str, keys: Iterable[RecordKey])
     for key in keys:
         by_kind.setdefault(key.kind, []).append(key.id)
     for kind, ids in by_kind.items():
-        yield from _OF_RECORDS.run_among(connection, (org_id, kind.value), ids)
+        yield from _OF_RECORDS.run_in(connection, (org_id, kind.value), ids)

@@ -253,7 +253,7 @@ def _quarantine(connection: Connection, org_id: str, works: Sequence[OrgBatch], 
     if not rows:
         return set()
     hashes = sorted(rows)
-    found = _IN_QUARANTINE.run_among(connection, (org_id,), hashes)
+    found = _IN_QUARANTINE.run_in(connection, (org_id,), hashes)
     known = {hash_ for (hash_,) in found if isinstance(hash_, bytes)}
     room = QUARANTINE_LIMIT - integer(_QUARANTINED.run(connection, (org_id,))[0][0])
     new = [hash_ for hash_ in rows if hash_ not in known]

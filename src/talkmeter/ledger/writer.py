@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from talkmeter import clock, metrics
-from talkmeter.db.engine import is_transient, joins_organizations, transaction, translate_errors
+from talkmeter.db.engine import is_transient, shares_transactions, transaction, translate_errors
 from talkmeter.errors import Refused, TalkmeterError, Unavailable
 from talkmeter.ledger.batch import BatchResult, OrgBatch, refused_by_database
 from talkmeter.ledger.write import write_batch
@@ -187,7 +187,7 @@ class Writer:
 
     def _units(self, parts: Sequence[_Part]) -> Iterator[Sequence[_Part]]:
         """What goes into one transaction each, in order of the organizations."""
-        if joins_organizations(self._engine):
+        if shares_transactions(self._engine):
             yield parts
             return
         for org_id in sorted({part.org_id for part in parts}):

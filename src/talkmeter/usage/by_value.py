@@ -108,7 +108,7 @@ def read_days_of_values(
     wanted = sorted(values)
     days: dict[str, dict[int, int]] = {value: {} for value in wanted}
     bounds: Row = (org_id, dimension, whole.start, whole.stop)
-    for value, day, amount in _DAYS[counter].run_among(connection, bounds, wanted):
+    for value, day, amount in _DAYS[counter].run_in(connection, bounds, wanted):
         days[str(value)][integer(day)] = integer(amount)
     place = COUNTERS.index(counter)
     for piece, by_value in _scan(connection, org_id, dimension, pieces):
