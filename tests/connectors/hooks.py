@@ -12,7 +12,7 @@ from talkmeter.ingest.connectors.provider import (
     NotUnderstood,
     PartialRecordUpdate,
     Provider,
-    Reading,
+    ReadResult,
     RecordUpdate,
 )
 from tests.connectors.signed_samples import SAMPLES, bits_flipped, with_header
@@ -56,7 +56,7 @@ def told(provider: Provider, body: bytes | dict[str, Any], at: int = NOW) -> Rec
 
 def is_understood(provider: Provider, received: Message) -> bool:
     """Whether a message is understood or of a type that is not metered; else the reason is a sentence."""
-    reading: Reading = ()
+    reading: ReadResult = ()
     reason = ""
     try:
         reading = provider.read(received)
@@ -68,7 +68,7 @@ def is_understood(provider: Provider, received: Message) -> bool:
             assert part.id
             assert part.event_id
             if isinstance(part, PartialRecordUpdate):
-                part.amend(part.amend(None))
+                part.merge(part.merge(None))
     return reason == ""
 
 

@@ -148,7 +148,7 @@ def assert_reads_or_refuses(provider: Provider, message: Message) -> None:
         assert 0 < len(part.id.encode()) <= 200
         assert part.event_id
         assert within_range(part.time)
-        record = part.amend(None) if isinstance(part, PartialRecordUpdate) else part.record
+        record = part.merge(None) if isinstance(part, PartialRecordUpdate) else part.record
         if isinstance(record, Conversation):
             assert within_range(record.created_at)
             assert record.duration_ms is None or 0 <= record.duration_ms <= 31_622_400_000

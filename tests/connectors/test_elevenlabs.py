@@ -102,7 +102,7 @@ def test_a_call_by_telephone_is_metered_field_by_field() -> None:
     state = told(PROVIDER, PHONE)
     assert state.id == "conv_7701k807mbv3eg3tzrjfw0jgen9j"
     assert state.time == 1_739_537_349 * SECOND
-    assert state.elsewhere == ()
+    assert state.linked_ids == ()
     assert state.record == Conversation(
         channel="telephone",
         direction="outbound",
@@ -120,7 +120,7 @@ def test_a_call_that_was_busy_is_an_unanswered_one_without_a_duration() -> None:
     state = told(PROVIDER, FAILURE)
     assert state.id == "conv_abc123"
     assert state.event_id == "call_initiation_failure:conv_abc123"
-    assert state.elsewhere == ("twilio:CA00000000000000000000000000000004",)
+    assert state.linked_ids == ("twilio:CA00000000000000000000000000000004",)
     assert state.record == Conversation(
         channel="telephone",
         direction="outbound",
@@ -158,8 +158,8 @@ def test_a_failed_conversation_keeps_its_seconds_and_has_no_duration_without_any
 
 def test_the_call_at_twilio_is_named_and_no_other_line() -> None:
     line = {"direction": "inbound", "type": "twilio", "call_sid": "CA1"}
-    assert told(PROVIDER, changed(WEB, {"phone_call": line})).elsewhere == ("twilio:CA1",)
-    assert told(PROVIDER, changed(WEB, {"phone_call": {**line, "type": "sip_trunking"}})).elsewhere == ()
+    assert told(PROVIDER, changed(WEB, {"phone_call": line})).linked_ids == ("twilio:CA1",)
+    assert told(PROVIDER, changed(WEB, {"phone_call": {**line, "type": "sip_trunking"}})).linked_ids == ()
 
 
 @pytest.mark.parametrize("type_", ["post_call_audio", "voice_removal_notice"])
@@ -229,8 +229,8 @@ def test_nothing_but_the_two_refusals_is_ever_raised(body: bytes, headers: dict[
 
 
 def test_the_message_that_tries_a_connector_is_signed_as_elevenlabs_signs_and_is_not_metered() -> None:
-    assert PROVIDER.test is not None
-    received = PROVIDER.test("wsec_test", "https://meter.example.com/hooks/elevenlabs/t_1", NOW)
+    assert PROVIDER.make_test_message is not None
+    received = PROVIDER.make_test_message("wsec_test", "https://meter.example.com/hooks/elevenlabs/t_1", NOW)
     assert proved_by_elevenlabs(received, "wsec_test")
     assert is_proved(PROVIDER, received, "wsec_test")
     assert PROVIDER.read(received) == Ignored("talkmeter.test")

@@ -71,7 +71,7 @@ def conversation(*events: dict[str, Any]) -> Conversation:
     """What the events come to, in the order given."""
     known = None
     for each in events:
-        known = amended(each).amend(known)
+        known = amended(each).merge(known)
     assert known is not None
     return known
 
@@ -85,7 +85,7 @@ def test_a_room_that_starts_or_closes_without_anybody_is_not_counted() -> None:
 
 
 def test_a_call_by_telephone_is_metered_field_by_field() -> None:
-    assert amended(came(PHONE)).elsewhere == ("twilio:CA1",)
+    assert amended(came(PHONE)).linked_ids == ("twilio:CA1",)
     assert conversation(came(AGENT), came(PHONE), went(PHONE, T + 90), went(AGENT, T + 91), closed(T + 111)) == (
         Conversation(
             channel="telephone",
@@ -203,7 +203,7 @@ def test_of_two_numbers_the_first_in_order_stands_whichever_is_told_of_first() -
 def test_what_another_sender_says_of_the_room_stands() -> None:
     known = Conversation("telephone", "inbound", "transferred", T * SECOND, 1_000, "voice", "ann", "+15005550002")
     for each in (came(WEB), went(WEB, T + 60), closed(T + 80)):
-        assert amended(each).amend(known) == known
+        assert amended(each).merge(known) == known
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_what_another_sender_says_of_the_room_stands() -> None:
         (came(WEB) | {"id": ""}, "id must be 1 to 200 bytes"),
         (came(WEB) | {"createdAt": "0"}, "createdAt must be the seconds since 1970"),
         (came(WEB) | {"createdAt": "noon"}, "createdAt must be a whole number"),
-        (event("participant_left", T), "participant must be there in participant_left"),
+        (event("participant_left", T), "participant is required in participant_left"),
         (event("participant_left", T, WEB, joinedAt="0"), "participant.joinedAt must be the seconds since 1970"),
         ({}, "missing required field `event`"),
     ],
@@ -259,7 +259,7 @@ EVENTS = (
 def come_to(parts: Sequence[PartialRecordUpdate]) -> Conversation | None:
     known = None
     for part in parts:
-        known = part.amend(known)
+        known = part.merge(known)
     return known
 
 
@@ -288,7 +288,7 @@ def test_what_is_known_never_goes_back(telling: tuple[list[PartialRecordUpdate],
     stages = ("token_created", "in_progress", "completed", "failed", "unanswered")
     known: Conversation | None = None
     for part in telling[1]:
-        before, known = known, part.amend(known)
+        before, known = known, part.merge(known)
         assert known is not None
         if before is None:
             continue

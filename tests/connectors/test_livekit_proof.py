@@ -138,8 +138,8 @@ def test_nothing_but_a_refusal_is_raised_for_a_token_that_is_well_signed_and_hol
 
 
 def test_the_message_that_tries_a_connector_is_signed_as_livekit_signs_and_is_not_metered() -> None:
-    assert PROVIDER.test is not None
-    received = PROVIDER.test(SECRET, "https://meter.example.com/hooks/livekit/t_1", NOW)
+    assert PROVIDER.make_test_message is not None
+    received = PROVIDER.make_test_message(SECRET, "https://meter.example.com/hooks/livekit/t_1", NOW)
     # Their own check reads tokens by PyJWT too, but asks for the API key as issuer, which a connector does not know.
     claims = jwt.decode(
         received.headers["authorization"], SECRET, ["HS256"], options={"verify_exp": False, "verify_nbf": False}

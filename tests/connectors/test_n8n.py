@@ -33,7 +33,7 @@ def test_a_run_that_succeeded_is_metered_field_by_field() -> None:
     assert state.kind is Kind.WORKFLOW_EXECUTION
     assert (state.id, state.time) == ("exec-456", 1_749_499_261 * SECOND)
     assert state.event_id == "n8n.workflow.success:exec-456"
-    assert state.elsewhere == ()
+    assert state.linked_ids == ()
     assert state.record == WorkflowExecution("success", 1_749_499_261 * SECOND, "wf-789")
 
 
@@ -112,8 +112,8 @@ def test_nothing_but_the_two_refusals_is_ever_raised(body: bytes, headers: dict[
 
 
 def test_the_message_that_tries_a_connector_bears_its_secret_and_is_not_metered() -> None:
-    assert PROVIDER.test is not None
-    received = PROVIDER.test("secret", "https://meter.example.com/hooks/n8n/t_1", NOW)
+    assert PROVIDER.make_test_message is not None
+    received = PROVIDER.make_test_message("secret", "https://meter.example.com/hooks/n8n/t_1", NOW)
     assert is_proved(PROVIDER, received, "secret")
     assert not is_proved(PROVIDER, received, "another")
     assert PROVIDER.read(received) == Ignored("talkmeter.test")

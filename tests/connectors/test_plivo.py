@@ -194,7 +194,7 @@ def test_a_completed_call_is_metered_field_by_field() -> None:
     assert message.event_id == f"{UUID}:completed"
     assert message.time == utc(2024, 9, 26, 8, 36, 23)
     assert message.sequence == 0
-    assert message.elsewhere == ()
+    assert message.linked_ids == ()
     assert message.record == Conversation(
         channel="telephone",
         direction="outbound",
@@ -267,7 +267,7 @@ def test_a_second_leg_names_the_first_and_never_shows_the_callers_number() -> No
     message = hangup(ALegUUID="the-first-leg", From=f"1500{CALLER}")._replace(received_at=utc(2024, 9, 26, 8, 37, 0))
     leg = told(PROVIDER, message)
     assert leg.id == UUID
-    assert leg.elsewhere == ("plivo:the-first-leg",)
+    assert leg.linked_ids == ("plivo:the-first-leg",)
     assert conversation(leg).agent_number is None
     assert CALLER not in repr(leg)
 
@@ -308,7 +308,7 @@ def test_what_is_no_hangup_is_not_metered(message: Message, type_: str) -> None:
         (hangup(Direction="sideways"), "Direction must be one of inbound,"),
         (hangup(EndTime="yesterday"), "EndTime must be a date and time"),
         (hangup(StartTime=""), "StartTime must be a date and time"),
-        (hangup(SessionStart="2024-09-27 08:35:10"), "StartTime and EndTime must lie within 14 hours"),
+        (hangup(SessionStart="2024-09-27 08:35:10"), "StartTime and EndTime must be within 14 hours"),
         (hangup(Duration="66.5"), "Duration must be a whole number of seconds"),
         (hangup(CallUUID="", ALegUUID=""), "CallUUID must be 1 to 200 bytes"),
         (HANGUP._replace(body=b"hello"), "CallUUID must be 1 to 200 bytes"),
@@ -325,8 +325,8 @@ def test_plivo_is_a_carrier() -> None:
 
 @pytest.mark.parametrize("url", [URL, f"{URL}?agent=ann"])
 def test_the_message_that_tries_a_connector_is_signed_as_plivo_signs_and_is_not_metered(url: str) -> None:
-    assert PROVIDER.test is not None
-    message = PROVIDER.test(TOKEN, url, HANGUP.received_at)
+    assert PROVIDER.make_test_message is not None
+    message = PROVIDER.make_test_message(TOKEN, url, HANGUP.received_at)
     assert plivo_proves(message)
     assert we_prove(message)
     assert ignored(PROVIDER, message) == "talkmeter.test"

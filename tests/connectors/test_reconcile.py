@@ -335,5 +335,5 @@ def test_what_is_asked_is_what_the_stack_documents(meter: MeteringServer) -> Non
 def test_no_record_of_a_list_breaks_the_reading(wild: tuple[CallList, bytes]) -> None:
     calls, body = wild
     listed = read_listed(body, calls.read_call)
-    assert listed.id or listed.refusal
-    assert listed.refusal is None or listed.refusal.endswith(".")
+    assert listed.id or listed.error
+    assert listed.error is None or listed.error.endswith(".")

@@ -69,7 +69,7 @@ def test_the_documented_call_is_proved_and_metered_field_by_field() -> None:
     assert state.id == "Jabr9TXYYJHfvl6Syypi88rdAHYHmcq6"
     assert state.time == 1714608491736_000
     assert state.event_id == "call_ended:Jabr9TXYYJHfvl6Syypi88rdAHYHmcq6"
-    assert state.elsewhere == ()
+    assert state.linked_ids == ()
     assert state.record == Conversation(
         channel="telephone",
         direction="inbound",
@@ -163,7 +163,7 @@ def test_the_analysis_is_a_later_word_on_the_same_call() -> None:
 
 def test_the_call_at_twilio_is_named() -> None:
     state = told(PROVIDER, call(telephony_identifier={"twilio_call_sid": "CA1"}))
-    assert state.elsewhere == ("twilio:CA1",)
+    assert state.linked_ids == ("twilio:CA1",)
 
 
 @pytest.mark.parametrize("event", ["call_started", "chat_started", "transcript_updated", "transfer_started"])
@@ -228,8 +228,8 @@ def test_nothing_but_the_two_refusals_is_ever_raised(body: bytes, headers: dict[
 
 
 def test_the_message_that_tries_a_connector_is_signed_as_retell_signs_and_is_not_metered() -> None:
-    assert PROVIDER.test is not None
-    received = PROVIDER.test("key_test", "https://meter.example.com/hooks/retell/t_1", NOW)
+    assert PROVIDER.make_test_message is not None
+    received = PROVIDER.make_test_message("key_test", "https://meter.example.com/hooks/retell/t_1", NOW)
     assert proved_by_retell(received, "key_test")
     assert is_proved(PROVIDER, received, "key_test")
     assert PROVIDER.read(received) == Ignored("talkmeter.test")

@@ -187,7 +187,7 @@ def test_a_conversation_is_metered_field_by_field() -> None:
         time=utc(2026, 3, 1, 12),
         event_id="event-1",
         sequence=7,
-        elsewhere=(),
+        linked_ids=(),
     )
 
 
@@ -229,7 +229,7 @@ def test_a_message_is_taken_whole_or_not_at_all() -> None:
 
 
 def test_an_event_names_no_organization_because_the_address_does() -> None:
-    sentence = "data.organization_id must be left out: the connector's address says whose the events are."
+    sentence = "data.organization_id must be left out: the connector determines the organization."
     assert refusal_of(PROVIDER, of(body_of(conversation(organization_id="acme")))) == sentence
     assert told(PROVIDER, of(body_of(conversation(organization_id="")))).id == "call-1"
 
@@ -237,7 +237,7 @@ def test_an_event_names_no_organization_because_the_address_does() -> None:
 def test_attributes_in_headers_are_refused_because_nobody_signed_them() -> None:
     headers = {"content-type": "application/json", "ce-specversion": "1.0", "ce-type": "conversation.deleted"}
     sentence = refusal_of(PROVIDER, of(b'{"id": "call-1"}')._replace(headers=headers))
-    assert sentence == "The whole event must stand in the body: the signature does not cover headers of ce-."
+    assert sentence == "The whole event must be in the body: the signature does not cover ce- headers."
 
 
 @pytest.mark.parametrize(
@@ -296,8 +296,8 @@ def test_a_signed_message_is_of_no_side() -> None:
 
 
 def test_the_message_that_tries_a_connector_is_signed_as_standard_webhooks_say_and_is_not_metered() -> None:
-    assert PROVIDER.test is not None
-    message = PROVIDER.test(SECRET, SAMPLE.url, int(time.time()) * 1_000_000)
+    assert PROVIDER.make_test_message is not None
+    message = PROVIDER.make_test_message(SECRET, SAMPLE.url, int(time.time()) * 1_000_000)
     assert standard_proves(message)
     assert we_prove(message)
     assert PROVIDER.read(message) == Ignored("talkmeter.test")

@@ -100,7 +100,7 @@ def call_of(*messages: Message) -> Conversation:
     """What is known of a call after some messages."""
     known: Conversation | None = None
     for message in messages:
-        known = amended(message).amend(known)
+        known = amended(message).merge(known)
     assert known is not None
     return known
 
@@ -204,8 +204,8 @@ def test_the_sample_of_a_hangup_is_metered_field_by_field() -> None:
     assert message.id == LEG
     assert message.event_id == "0ccc7b54-4df3-4bca-a65a-3da1ecc777f0"
     assert message.time == utc(2018, 2, 2, 22, 25, 27, 521_992)
-    assert message.elsewhere == ()
-    assert message.amend(None) == Conversation(
+    assert message.linked_ids == ()
+    assert message.merge(None) == Conversation(
         channel="telephone",
         direction="inbound",
         status="unanswered",
@@ -223,8 +223,8 @@ def test_the_sample_of_a_conversation_is_metered_field_by_field() -> None:
     assert message.id == "cc29cce6-3c91-11f0-a8e5-02420aef3d20"
     assert message.event_id == "eb8775a6-634f-48b0-b177-d5465a8a8e9f"
     assert message.time == utc(2025, 5, 29, 13, 35, 38, 817_785)
-    assert message.elsewhere == ("telnyx:cc29c8d6-3c91-11f0-aa7c-02420aef3d20",)
-    assert message.amend(None) == Conversation(
+    assert message.linked_ids == ("telnyx:cc29c8d6-3c91-11f0-aa7c-02420aef3d20",)
+    assert message.merge(None) == Conversation(
         channel="telephone",
         direction="inbound",
         status="completed",
@@ -354,7 +354,7 @@ def test_even_events_whose_times_make_no_sense_come_to_the_same_in_any_order(
 
 def test_a_second_leg_is_a_record_that_names_the_session() -> None:
     leg = amended(changed(INITIATED, "payload.call_leg_id", "the-second-leg"))
-    assert (leg.id, leg.elsewhere) == ("the-second-leg", (f"telnyx:{LEG}",))
+    assert (leg.id, leg.linked_ids) == ("the-second-leg", (f"telnyx:{LEG}",))
 
 
 @pytest.mark.parametrize(
@@ -369,7 +369,7 @@ def test_other_events_are_not_metered(type_: str) -> None:
     ("message", "field"),
     [
         (changed(HUNG_UP, "payload.hangup_cause", THEIRS), "data.payload.hangup_cause must be one of normal_clearing,"),
-        (changed(HUNG_UP, "payload.start_time", None), "data.payload.start_time must be there"),
+        (changed(HUNG_UP, "payload.start_time", None), "data.payload.start_time is required"),
         (changed(HUNG_UP, "payload.start_time", THEIRS), "data.payload.start_time must be an RFC 3339"),
         (changed(HUNG_UP, "payload.start_time", "2020-01-01T00:00:00Z"), "The end must be within 31622400 seconds"),
         (changed(HUNG_UP, "occurred_at", "1869-01-01T00:00:00Z"), "data.occurred_at must lie between"),
@@ -377,9 +377,12 @@ def test_other_events_are_not_metered(type_: str) -> None:
         (changed(HUNG_UP, "payload.call_leg_id", None), "data.payload.call_leg_id must be 1 to 200 bytes"),
         (changed(HUNG_UP, "payload.from", 15005550006), "The body is not as documented: Expected `str | null`"),
         (changed(INITIATED, "payload.direction", THEIRS), "data.payload.direction must be one of incoming, outgoing"),
-        (changed(ENDED, "payload.duration_sec", None), "data.payload.duration_sec must be there"),
+        (changed(ENDED, "payload.duration_sec", None), "data.payload.duration_sec is required"),
         (changed(ENDED, "payload.duration_sec", -1), "data.payload.duration_sec must be between 0 and"),
-        (changed(ENDED, "occurred_at", "1970-01-01T00:00:00Z"), "data.occurred_at less data.payload.duration_sec must"),
+        (
+            changed(ENDED, "occurred_at", "1970-01-01T00:00:00Z"),
+            "data.occurred_at minus data.payload.duration_sec must",
+        ),
         (HANGUP._replace(body=b"CallStatus=completed"), "The body must be one JSON object"),
         (HANGUP._replace(body=b'{"data":' * 100_000), "The body must be one JSON object"),
         (HANGUP._replace(body=b'{"event_type": "call.hangup"}'), "The body is not as documented"),

@@ -193,7 +193,7 @@ def test_a_completed_call_is_metered_field_by_field() -> None:
     assert message.event_id == "CA00000000000000000000000000000001:completed"
     assert message.time == utc(2018, 3, 25, 9, 53, 19)
     assert message.sequence == 3
-    assert message.elsewhere == ()
+    assert message.linked_ids == ()
     assert message.record == Conversation(
         channel="telephone",
         direction="outbound",
@@ -257,7 +257,7 @@ def test_of_an_inbound_call_our_number_is_the_one_that_was_called() -> None:
 
 def test_a_leg_of_dial_names_its_call_and_never_shows_the_callers_number() -> None:
     leg = told(PROVIDER, callback(Direction="outbound-dial", From=f"+1500{CALLER}", ParentCallSid="CA9"))
-    assert leg.elsewhere == ("twilio:CA9",)
+    assert leg.linked_ids == ("twilio:CA9",)
     assert conversation(leg).agent_number is None
     assert CALLER not in repr(leg)
 
@@ -316,7 +316,7 @@ def test_what_is_no_status_of_a_call_is_not_metered(message: Message, type_: str
         (callback(Direction="sideways"), "Direction must be one of inbound,"),
         (callback(Timestamp="yesterday"), "Timestamp must be a date and time of RFC 2822"),
         (callback(Timestamp="Sun, 25 Mar 1918 09:53:19 +0000"), "Timestamp must lie between"),
-        (callback(Timestamp="Thu, 01 Jan 1970 00:00:10 +0000"), "Timestamp less CallDuration must lie between"),
+        (callback(Timestamp="Thu, 01 Jan 1970 00:00:10 +0000"), "Timestamp minus CallDuration must lie between"),
         (callback(CallDuration="1.5"), "CallDuration must be a whole number of seconds"),
         (callback(CallDuration="99999999"), "CallDuration must be a whole number of seconds"),
         (callback(CallSid="", ParentCallSid="CA1"), "CallSid must be 1 to 200 bytes"),
@@ -335,8 +335,8 @@ def test_twilio_hears_that_there_is_nothing_to_say() -> None:
 
 @pytest.mark.parametrize("url", [URL, "https://meter.example.com:8443/hooks/twilio/t_1", f"{URL}?agent=ann"])
 def test_the_message_that_tries_a_connector_is_signed_as_twilio_signs_and_is_not_metered(url: str) -> None:
-    assert PROVIDER.test is not None
-    message = PROVIDER.test(TOKEN, url, COMPLETED.received_at)
+    assert PROVIDER.make_test_message is not None
+    message = PROVIDER.make_test_message(TOKEN, url, COMPLETED.received_at)
     assert twilio_proves(message)
     assert we_prove(message)
     assert ignored(PROVIDER, message) == "talkmeter.test"

@@ -59,7 +59,7 @@ def test_the_report_of_a_real_call_is_proved_and_metered_field_by_field(header: 
     assert state.id == "ea62d31a-7f92-4e02-a059-4d56d600bf51"
     assert state.time == 1_750_183_821_316_000
     assert state.event_id == "end-of-call-report:ea62d31a-7f92-4e02-a059-4d56d600bf51"
-    assert state.elsewhere == ()
+    assert state.linked_ids == ()
     assert state.record == Conversation(
         channel="telephone",
         direction="outbound",
@@ -126,7 +126,7 @@ def test_the_time_of_the_message_is_the_last_that_is_asked_for() -> None:
     never = {"startedAt": None, "endedAt": None, "createdAt": None}
     record = recorded(report(never, startedAt=None, endedAt=None, timestamp=1_750_183_753_351))
     assert record.created_at == 1_750_183_753_351_000
-    with pytest.raises(NotUnderstood, match="none of them is there"):
+    with pytest.raises(NotUnderstood, match="all are missing"):
         PROVIDER.read(message(report(never, startedAt=None, endedAt=None)))
 
 
@@ -140,7 +140,7 @@ def test_our_number_goes_before_its_id_and_a_squad_or_workflow_is_an_agent_too()
 @pytest.mark.parametrize("carrier", ["twilio", "telnyx", "vonage"])
 def test_the_call_at_its_carrier_is_named(carrier: str) -> None:
     state = told(PROVIDER, report({"phoneCallProvider": carrier, "phoneCallProviderId": "CA1"}))
-    assert state.elsewhere == (f"{carrier}:CA1",)
+    assert state.linked_ids == (f"{carrier}:CA1",)
 
 
 @pytest.mark.parametrize("type_", ["status-update", "transcript", "chat.created", "session.updated", "hang"])
@@ -216,8 +216,8 @@ def test_nothing_but_the_two_refusals_is_ever_raised(body: bytes, headers: dict[
 
 
 def test_the_message_that_tries_a_connector_is_signed_as_vapi_signs_and_is_not_metered() -> None:
-    assert PROVIDER.test is not None
-    received = PROVIDER.test("secret", "https://meter.example.com/hooks/vapi/t_1", NOW)
+    assert PROVIDER.make_test_message is not None
+    received = PROVIDER.make_test_message("secret", "https://meter.example.com/hooks/vapi/t_1", NOW)
     theirs = signed(received.body, "secret", NOW // SECOND)
     assert received.headers["x-signature"] == theirs.headers["x-signature"]
     assert is_proved(PROVIDER, received, "secret")

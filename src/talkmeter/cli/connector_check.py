@@ -9,7 +9,7 @@ from talkmeter import clock
 from talkmeter.accounts.connectors import Connector
 from talkmeter.api.hooks import HOOKS_PATH, not_verified
 from talkmeter.errors import Refused, shown
-from talkmeter.ingest.connectors.provider import Message, posted
+from talkmeter.ingest.connectors.provider import Message, build_message
 from talkmeter.ingest.connectors.registry import PROVIDERS
 
 TIMEOUT_SEC: Final = 10
@@ -42,11 +42,15 @@ def check_connector(connector: Connector, public_url: str, secret: str) -> str:
     provider = PROVIDERS[connector.provider]
     url = f"{public_url}{HOOKS_PATH}/{connector.provider}/{connector.id}"
     now = clock.now()
-    message = posted(url, b"{}", {}, now) if provider.test is None else provider.test(secret, url, now)
+    message = (
+        build_message(url, b"{}", {}, now)
+        if provider.make_test_message is None
+        else provider.make_test_message(secret, url, now)
+    )
     response = _Response(*_send(message), connector.provider)
-    if provider.test is not None and response.status == provider.status and response.is_empty:
+    if provider.make_test_message is not None and response.status == provider.status and response.is_empty:
         return f"{response.summary}: the address is reached and the signature is accepted; nothing was counted."
-    if provider.test is None and response.not_verified:
+    if provider.make_test_message is None and response.not_verified:
         name = provider.name.capitalize()
         return f"{response.summary}: the address is reached. The signature cannot be tested: only {name} can sign."
     raise Refused(f"{response.summary}: {_problem(response)}")

@@ -75,7 +75,7 @@ def correction(
     time = max(now, told.time)
     event_id = f"reconcile:{told.id}:{digest}"
     of = PartialUpdate(connector.org_id, id_, _corrected(there), time, source_of(connector), event_id)
-    return CallReport(of, side, told.elsewhere)
+    return CallReport(of, side, told.linked_ids)
 
 
 def _corrected(there: Conversation) -> Callable[[Conversation | None], Conversation | None]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from talkmeter.ingest.connectors.listed_call import Listed
+from talkmeter.ingest.connectors.listed_call import ListedCall
 from talkmeter.period import Window
 
 
@@ -49,4 +49,4 @@ class CallList(NamedTuple):
     page: Callable[[Question, str | None, int], Request]
     read_page: Callable[[bytes, str | None, int], Page]
     one: Callable[[Question, str], Request]
-    read_call: Callable[[bytes], Listed]
+    read_call: Callable[[bytes], ListedCall]

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from talkmeter.accounts.connectors import SOURCES, Connector
 from talkmeter.db.engine import Engine, reading
 from talkmeter.errors import Refused
-from talkmeter.ingest.connectors.listed_call import Listed, read_listed
+from talkmeter.ingest.connectors.listed_call import ListedCall, read_listed
 from talkmeter.ingest.connectors.provider import NotUnderstood, RecordUpdate
 from talkmeter.ledger.batch import CallReport, OrgBatch, Side
 from talkmeter.ledger.connector_calls import connector_calls
@@ -103,7 +103,7 @@ class _Run:
             self._look_for([state for state in page if state.id.removeprefix(self._prefix) not in self._seen])
         return self._report
 
-    def _new(self, calls: Sequence[Listed]) -> Iterator[Listed]:
+    def _new(self, calls: Sequence[ListedCall]) -> Iterator[ListedCall]:
         """The calls that were not listed before: pages of a list that grows overlap."""
         for call in calls:
             if call.id not in self._seen:
@@ -111,7 +111,7 @@ class _Run:
             if call.id:
                 self._seen.add(call.id)
 
-    def _pages(self) -> Iterator[list[Listed]]:
+    def _pages(self) -> Iterator[list[ListedCall]]:
         place: str | None = None
         for _ in range(MAX_PAGES):
             page = self._page(place)
@@ -146,20 +146,20 @@ class _Run:
                 if request == before:
                     raise
 
-    def _take(self, calls: Sequence[Listed]) -> None:
+    def _take(self, calls: Sequence[ListedCall]) -> None:
         """Compare calls with what the ledger has of them, and record what differs."""
         window = self._job.question.window
         over: list[tuple[RecordUpdate, Conversation]] = []
         for call in calls:
-            there = call.told.record if call.told else None
-            if call.refusal is not None:
+            there = call.update.record if call.update else None
+            if call.error is not None:
                 self._report.not_understood += 1
-                self._report.first_refusal = self._report.first_refusal or call.refusal
-            elif call.told is None or not isinstance(there, Conversation):
+                self._report.first_refusal = self._report.first_refusal or call.error
+            elif call.update is None or not isinstance(there, Conversation):
                 self._report.not_over += call.start is None or window.start <= call.start < window.end
             elif window.start <= there.created_at < window.end:
                 self._report.listed += 1
-                over.append((call.told, there))
+                over.append((call.update, there))
         self._compare(over)
 
     def _compare(self, over: Sequence[tuple[RecordUpdate, Conversation]]) -> None:
@@ -206,12 +206,12 @@ class _Run:
                 self._note(extra(state))
                 continue
             call = read_listed(body, self._job.calls.read_call)
-            there = call.told.record if call.told else None
-            if call.told is None or not isinstance(there, Conversation):
-                self._report.not_over += call.refusal is None
+            there = call.update.record if call.update else None
+            if call.update is None or not isinstance(there, Conversation):
+                self._report.not_over += call.error is None
                 continue
             self._report.listed += 1
-            self._compare([(call.told, there)])
+            self._compare([(call.update, there)])
 
     def _note(self, found: Difference) -> None:
         report = self._report

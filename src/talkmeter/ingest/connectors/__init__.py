@@ -1,1 +1,1 @@
-"""Messages of voice and chat stacks: proved to be theirs, then read as states of records. One module for each stack."""
+"""Webhooks of providers: verify each message, then read states of records from it. One module per provider."""

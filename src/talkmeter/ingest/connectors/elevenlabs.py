@@ -1,4 +1,4 @@
-"""ElevenLabs Agents: conversations that are over, and calls that could not be begun (docs/connectors/elevenlabs.md)."""
+"""ElevenLabs Agents: conversations that are over, and calls that never started (docs/connectors/elevenlabs.md)."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from talkmeter.clock import MICROSECONDS_PER_SECOND
-from talkmeter.ingest.connectors.carrier import own_number, unmetered_type
+from talkmeter.ingest.connectors.carrier import as_phone_number, type_label
 from talkmeter.ingest.connectors.payload import (
     Number,
     read_duration_ms,
@@ -17,32 +17,32 @@ from talkmeter.ingest.connectors.payload import (
     require_id,
 )
 from talkmeter.ingest.connectors.provider import (
-    TEST,
+    TEST_TYPE,
     Ignored,
     Message,
     NotUnderstood,
     NotVerified,
     Provider,
-    Reading,
+    ReadResult,
     RecordUpdate,
-    posted,
+    build_message,
 )
 from talkmeter.ingest.connectors.verification import (
     as_bytes,
     read_header,
     require_recent,
-    require_secret,
-    timed_mac,
+    timestamped_mac,
+    verify_with_secrets,
 )
 from talkmeter.records import Channel, Conversation, Direction, Kind, Modality
 
-OVER: Final = "post_call_transcription"
-NOT_BEGUN: Final = "call_initiation_failure"
+CONVERSATION_ENDED: Final = "post_call_transcription"
+CALL_NOT_STARTED: Final = "call_initiation_failure"
 TOLERANCE_SEC: Final = 1_800
 _SECONDS: Final = re.compile("[0-9]{1,12}")
 
 
-class _Line(msgspec.Struct):
+class _PhoneLine(msgspec.Struct):
     type: str | None = None
     direction: str | None = None
     agent_number: str | None = None
@@ -54,11 +54,11 @@ class _Metadata(msgspec.Struct):
     start_time_unix_secs: Number | None = None
     call_duration_secs: Number | None = None
     text_only: bool | None = None
-    phone_call: _Line | None = None
-    sms: _Line | None = None
+    phone_call: _PhoneLine | None = None
+    sms: _PhoneLine | None = None
 
 
-class _Conversation(msgspec.Struct):
+class _ConversationData(msgspec.Struct):
     metadata: _Metadata
     conversation_id: str | None = None
     agent_id: str | None = None
@@ -76,24 +76,24 @@ class _FailureMetadata(msgspec.Struct):
     body: _CarrierForm | None = None
 
 
-class _Failure(msgspec.Struct):
+class _FailureData(msgspec.Struct):
     conversation_id: str | None = None
     agent_id: str | None = None
     failure_reason: str | None = None
     metadata: _FailureMetadata | None = None
 
 
-class _Event(msgspec.Struct):
+class _ElevenLabsEvent(msgspec.Struct):
     type: str
 
 
-class _OfConversation(msgspec.Struct):
-    data: _Conversation
+class _ConversationEvent(msgspec.Struct):
+    data: _ConversationData
     event_timestamp: Number | None = None
 
 
-class _OfFailure(msgspec.Struct):
-    data: _Failure
+class _FailureEvent(msgspec.Struct):
+    data: _FailureData
     event_timestamp: Number | None = None
 
 
@@ -105,64 +105,72 @@ class _Medium(NamedTuple):
 
 
 def verify(message: Message, secrets: Sequence[str]) -> None:
-    """HMAC-SHA256 of the time and the body; as ElevenLabs' own check does, the last of several parts is taken."""
+    """Verify an HMAC-SHA256 of the time and the body. If a part repeats, the last one counts, as in ElevenLabs' SDK."""
     pairs = (piece.partition("=") for piece in read_header(message, "ElevenLabs-Signature").split(","))
     pieces = {name: value for name, _, value in pairs}
     time, signature = pieces.get("t", ""), pieces.get("v0", "")
     if not _SECONDS.fullmatch(time) or not signature:
         raise NotVerified("The header ElevenLabs-Signature must be t=<seconds since 1970>,v0=<hexadecimal digits>.")
-    require_secret(secrets, signature, lambda secret: timed_mac(secret, time, message.body))
+    verify_with_secrets(secrets, signature, lambda secret: timestamped_mac(secret, time, message.body))
     require_recent(int(time) * MICROSECONDS_PER_SECOND, message.received_at, TOLERANCE_SEC)
 
 
-def _test(secret: str, url: str, now: int) -> Message:
-    body, time = msgspec.json.encode({"type": TEST}), str(now // MICROSECONDS_PER_SECOND)
-    return posted(url, body, {"ElevenLabs-Signature": f"t={time},v0={timed_mac(as_bytes(secret), time, body)}"}, now)
+def make_test_message(secret: str, url: str, now: int) -> Message:
+    """Make a message of TEST_TYPE, signed like ElevenLabs'."""
+    body, time = msgspec.json.encode({"type": TEST_TYPE}), str(now // MICROSECONDS_PER_SECOND)
+    return build_message(
+        url, body, {"ElevenLabs-Signature": f"t={time},v0={timestamped_mac(as_bytes(secret), time, body)}"}, now
+    )
 
 
-def read(message: Message) -> Reading:
-    """A conversation that is over or never began; audio and all other events are not metered."""
-    match read_json(message.body, _Event).type:
+def read(message: Message) -> ReadResult:
+    """Return a conversation that is over or never started. Audio and all other events are not metered."""
+    match read_json(message.body, _ElevenLabsEvent).type:
         case "post_call_transcription":
-            return (_over(read_json(message.body, _OfConversation)),)
+            return (_conversation_update(read_json(message.body, _ConversationEvent)),)
         case "call_initiation_failure":
-            return (_not_begun(read_json(message.body, _OfFailure)),)
+            return (_failure_update(read_json(message.body, _FailureEvent)),)
         case type_:
-            return Ignored(unmetered_type(type_))
+            return Ignored(type_label(type_))
 
 
-def _over(event: _OfConversation) -> RecordUpdate:
+def _conversation_update(event: _ConversationEvent) -> RecordUpdate:
     data, metadata = event.data, event.data.metadata
-    # One id for the conversation, on every channel.
+    # A conversation has one id, whatever its channel.
     id_ = require_id("data.conversation_id", data.conversation_id)
     start = read_unix("data.metadata.start_time_unix_secs", metadata.start_time_unix_secs)
     if start is None:
         raise NotUnderstood("data.metadata.start_time_unix_secs must be the seconds since 1970 at which it began.")
     duration_ms = read_duration_ms("data.metadata.call_duration_secs", metadata.call_duration_secs, 1_000)
     failed = data.status == "failed"
-    medium = _medium_of(metadata)
+    medium = _medium(metadata)
     record = Conversation(
         channel=medium.channel,
         direction=medium.direction,
         status="failed" if failed else "completed",
         created_at=start,
-        # Nobody was there for none of its seconds, if it failed.
+        # A failed conversation of 0 seconds never connected, so it has no duration.
         duration_ms=None if failed and duration_ms == 0 else duration_ms,
         modality=medium.modality,
         agent_id=read_optional("data.agent_id", data.agent_id),
-        agent_number=own_number(medium.number),
+        agent_number=as_phone_number(medium.number),
     )
     end = start + (duration_ms or 0) * 1_000
     sent = read_unix("event_timestamp", event.event_timestamp)
     line = metadata.phone_call
-    elsewhere = _elsewhere(line.type, line.call_sid) if line else ()
+    linked_ids = _linked_ids(line.type, line.call_sid) if line else ()
     return RecordUpdate(
-        Kind.CONVERSATION, id_, record, end if sent is None else sent, f"{OVER}:{id_}", elsewhere=elsewhere
+        Kind.CONVERSATION,
+        id_,
+        record,
+        end if sent is None else sent,
+        f"{CONVERSATION_ENDED}:{id_}",
+        linked_ids=linked_ids,
     )
 
 
-def _not_begun(event: _OfFailure) -> RecordUpdate:
-    """A call of an agent that nobody took, or that could not be placed; only outbound calls are told of so."""
+def _failure_update(event: _FailureEvent) -> RecordUpdate:
+    """Return an outbound call that was not answered or could not be placed. Inbound calls have no such event."""
     data = event.data
     id_ = require_id("data.conversation_id", data.conversation_id)
     sent = read_unix("event_timestamp", event.event_timestamp)
@@ -178,24 +186,24 @@ def _not_begun(event: _OfFailure) -> RecordUpdate:
         duration_ms=None,
         modality="voice",
         agent_id=read_optional("data.agent_id", data.agent_id),
-        # An outbound call comes from our number.
-        agent_number=own_number(form.twilio_from or form.sip_from),
+        # An outbound call comes from the agent's number.
+        agent_number=as_phone_number(form.twilio_from or form.sip_from),
     )
-    elsewhere = _elsewhere(metadata.type, form.twilio_call_sid)
-    return RecordUpdate(Kind.CONVERSATION, id_, record, sent, f"{NOT_BEGUN}:{id_}", elsewhere=elsewhere)
+    linked_ids = _linked_ids(metadata.type, form.twilio_call_sid)
+    return RecordUpdate(Kind.CONVERSATION, id_, record, sent, f"{CALL_NOT_STARTED}:{id_}", linked_ids=linked_ids)
 
 
-def _medium_of(metadata: _Metadata) -> _Medium:
+def _medium(metadata: _Metadata) -> _Medium:
     if (line := metadata.phone_call) is not None:
-        return _Medium("telephone", _direction_of("phone_call", line), "voice", line.agent_number)
+        return _Medium("telephone", _direction("phone_call", line), "voice", line.agent_number)
     if (line := metadata.sms) is not None:
-        return _Medium("text", _direction_of("sms", line), "chat", line.agent_phone_number)
+        return _Medium("text", _direction("sms", line), "chat", line.agent_phone_number)
     if metadata.text_only:
         return _Medium("text", "inbound", "chat")
     return _Medium("webrtc", "inbound", "voice")
 
 
-def _direction_of(field: str, line: _Line) -> Direction:
+def _direction(field: str, line: _PhoneLine) -> Direction:
     match line.direction:
         case "inbound":
             return "inbound"
@@ -205,11 +213,17 @@ def _direction_of(field: str, line: _Line) -> Direction:
             raise NotUnderstood(f"data.metadata.{field}.direction must be inbound or outbound.")
 
 
-def _elsewhere(carrier: str | None, call_sid: str | None) -> tuple[str, ...]:
-    """The same call at Twilio; the ids of other lines are of no carrier that we hear of."""
+def _linked_ids(carrier: str | None, call_sid: str | None) -> tuple[str, ...]:
+    """Return the call's id at Twilio. Other carriers' ids do not belong to any connector."""
     if carrier != "twilio" or not call_sid:
         return ()
     return (f"twilio:{require_id('CallSid', call_sid)}",)
 
 
-PROVIDER: Final = Provider("elevenlabs", "agent", verify, read, status=200, test=_test)
+PROVIDER: Final = Provider(
+    name="elevenlabs",
+    side="agent",
+    verify=verify,
+    read=read,
+    make_test_message=make_test_message,
+)

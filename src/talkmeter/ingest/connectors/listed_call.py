@@ -1,4 +1,4 @@
-"""A call as a stack's own list has it: what the stack's message would have told of it, or that it is not over."""
+"""A call as the provider's API lists it: the update that its message would have brought, or that it is not over yet."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -6,22 +6,22 @@ from typing import NamedTuple
 from talkmeter.ingest.connectors.provider import NotUnderstood, RecordUpdate
 
 
-class Listed(NamedTuple):
-    """One call of a list; `id` is the stack's own, "" where the call cannot be read.
+class ListedCall(NamedTuple):
+    """One call of a list; `id` is the provider's, "" if the call cannot be read.
 
-    `told` is None while the call is not over, and where it cannot be counted: then `refusal` is a sentence that says
-    why. `start` is that of a call that is not over, in microseconds, where it is known.
+    `update` is None if the call is not over or cannot be counted. If it cannot be counted, `error` is a sentence that
+    says why. `start` is the start of a call that is not over, in microseconds, if known.
     """
 
     id: str
     start: int | None
-    told: RecordUpdate | None = None
-    refusal: str | None = None
+    update: RecordUpdate | None = None
+    error: str | None = None
 
 
-def read_listed(body: bytes, read: Callable[[bytes], Listed]) -> Listed:
-    """A call of a list by the stack's own way of reading it; one that cannot be read does not spoil the list."""
+def read_listed(body: bytes, read: Callable[[bytes], ListedCall]) -> ListedCall:
+    """Return the call that `read` makes of the body; an unreadable call becomes one with an error."""
     try:
         return read(body)
-    except NotUnderstood as refusal:
-        return Listed("", None, refusal=str(refusal))
+    except NotUnderstood as error:
+        return ListedCall("", None, error=str(error))

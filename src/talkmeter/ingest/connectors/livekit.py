@@ -1,7 +1,7 @@
-"""LiveKit: what its server tells of a room and of who is in it, read as parts of one conversation.
+"""LiveKit: events of a room and its participants, read as parts of one conversation (docs/connectors/livekit.md).
 
-No event of LiveKit's is a call: a caller came, a caller went, an agent came, the room was closed. How the parts come
-together: `livekit_room`; for operators: docs/connectors/livekit.md.
+LiveKit has no event for a call: a caller joins, a caller leaves, an agent joins, the room is closed. `livekit_room`
+merges these parts.
 """
 
 import base64
@@ -15,8 +15,8 @@ import msgspec
 
 from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.ingest.connectors import livekit_room
-from talkmeter.ingest.connectors.carrier import own_number, unmetered_type
-from talkmeter.ingest.connectors.livekit_room import WEB, Line
+from talkmeter.ingest.connectors.carrier import as_phone_number, type_label
+from talkmeter.ingest.connectors.livekit_room import WEB, CallLine
 from talkmeter.ingest.connectors.payload import (
     Number,
     duration_between,
@@ -26,18 +26,18 @@ from talkmeter.ingest.connectors.payload import (
     require_id,
 )
 from talkmeter.ingest.connectors.provider import (
-    TEST,
+    TEST_TYPE,
     Ignored,
     Message,
     NotUnderstood,
     NotVerified,
     PartialRecordUpdate,
     Provider,
-    Reading,
-    posted,
+    ReadResult,
+    build_message,
 )
-from talkmeter.ingest.connectors.verification import as_bytes, read_header, require_secret
-from talkmeter.records import Conversation, ConversationStatus
+from talkmeter.ingest.connectors.verification import as_bytes, read_header, verify_with_secrets
+from talkmeter.records import Conversation, ConversationStatus, Direction
 
 LEEWAY_SEC: Final = 60
 LIFETIME_SEC: Final = 300
@@ -53,86 +53,86 @@ _NOT_REACHED: Final[dict[str, ConversationStatus]] = {
 }
 
 
-class _Claims(msgspec.Struct):
+class _TokenClaims(msgspec.Struct):
     exp: Number
     nbf: Number = 0
     iat: Number = 0
     sha256: str = ""
 
 
-class _Algorithm(msgspec.Struct):
+class _TokenHeader(msgspec.Struct):
     alg: str
 
 
-class _Room(msgspec.Struct, rename="camel"):
+class _LivekitRoom(msgspec.Struct, rename="camel"):
     sid: str | None = None
     creation_time: str | Number | None = None
 
 
-class _Attributes(msgspec.Struct):
-    our_number: str | None = msgspec.field(default=None, name="sip.trunkPhoneNumber")
+class _ParticipantAttributes(msgspec.Struct):
+    trunk_number: str | None = msgspec.field(default=None, name="sip.trunkPhoneNumber")
     dispatch_rule: str | None = msgspec.field(default=None, name="sip.ruleID")
     twilio_call: str | None = msgspec.field(default=None, name="sip.twilio.callSid")
     agent_name: str | None = msgspec.field(default=None, name="lk.agent.name")
 
 
-class _Permission(msgspec.Struct):
+class _ParticipantPermission(msgspec.Struct):
     hidden: bool = False
     recorder: bool = False
     agent: bool = False
 
 
-class _Participant(msgspec.Struct, rename="camel"):
-    # What is zero is not written by protobuf, and STANDARD is.
+class _LivekitParticipant(msgspec.Struct, rename="camel"):
+    # protobuf omits zero values, and STANDARD is zero.
     kind: str = "STANDARD"
     joined_at: str | Number | None = None
     disconnect_reason: str | None = None
-    attributes: _Attributes | None = None
-    permission: _Permission | None = None
+    attributes: _ParticipantAttributes | None = None
+    permission: _ParticipantPermission | None = None
 
 
-class _Job(msgspec.Struct, rename="camel"):
+class _LivekitJob(msgspec.Struct, rename="camel"):
     agent_name: str | None = None
 
 
-class _Typed(msgspec.Struct):
+class _EventType(msgspec.Struct):
     event: str
 
 
-class _Event(msgspec.Struct, rename="camel"):
+class _LivekitEvent(msgspec.Struct, rename="camel"):
     event: str
     id: str | None = None
     created_at: str | Number | None = None
-    room: _Room | None = None
-    participant: _Participant | None = None
-    job: _Job | None = None
+    room: _LivekitRoom | None = None
+    participant: _LivekitParticipant | None = None
+    job: _LivekitJob | None = None
 
 
 def verify(message: Message, secrets: Sequence[str]) -> None:
-    """A token signed with the API secret by HS256, whose claim is the SHA-256 of the body.
+    """Verify an HS256 token, signed with the API secret, with the body's SHA-256 as a claim.
 
-    The issuer is the API key, which is no secret: whoever has the secret is who we were told of. Nothing of the token
-    is looked at before its signature.
+    The signature is checked before anything else in the token is read. The issuer is not checked: it is the API key,
+    which is public, and the secret already identifies the sender.
     """
     token = read_header(message, "Authorization").removeprefix("Bearer ")
     signed, _, signature = token.rpartition(".")
     header, _, claims = signed.partition(".")
-    mac = _decoded(signature)
-    require_secret(secrets, mac, lambda secret: _mac(secret, signed))
+    mac = _decode_segment(signature)
+    verify_with_secrets(secrets, mac, lambda secret: _mac(secret, signed))
     try:
-        algorithm = msgspec.json.decode(_decoded(header), type=_Algorithm).alg
-        told = msgspec.json.decode(_decoded(claims), type=_Claims)
+        algorithm = msgspec.json.decode(_decode_segment(header), type=_TokenHeader).alg
+        token_claims = msgspec.json.decode(_decode_segment(claims), type=_TokenClaims)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise NotVerified("The token in the header Authorization must have alg, exp and sha256.") from None
     if algorithm != "HS256":
-        raise NotVerified("The token in the header Authorization must be signed by HS256.")
+        raise NotVerified("The token in the header Authorization must be signed with HS256.")
     received_at, leeway = message.received_at, LEEWAY_SEC * MICROSECONDS_PER_SECOND
-    if told.exp * MICROSECONDS_PER_SECOND <= received_at - leeway:
+    if token_claims.exp * MICROSECONDS_PER_SECOND <= received_at - leeway:
         raise NotVerified("The token in the header Authorization had expired when it was received.")
-    if max(told.nbf, told.iat) * MICROSECONDS_PER_SECOND > received_at + leeway:
-        raise NotVerified("The token in the header Authorization is of a time after it was received.")
-    if not hmac.compare_digest(_hash(message.body), as_bytes(told.sha256)):
-        raise NotVerified("The token in the header Authorization is of another body.")
+    if max(token_claims.nbf, token_claims.iat) * MICROSECONDS_PER_SECOND > received_at + leeway:
+        raise NotVerified("The token in the header Authorization was not valid yet when it was received.")
+    if not hmac.compare_digest(_hash(message.body), as_bytes(token_claims.sha256)):
+        raise NotVerified("The token in the header Authorization was made for another body.")
 
 
 def _mac(secret: bytes, signed: str) -> bytes:
@@ -143,105 +143,115 @@ def _hash(body: bytes) -> bytes:
     return base64.b64encode(sha256(body).digest())
 
 
-def _test(secret: str, url: str, now: int) -> Message:
-    body, second = msgspec.json.encode({"event": TEST}), now // MICROSECONDS_PER_SECOND
+def make_test_message(secret: str, url: str, now: int) -> Message:
+    """Make a message of TEST_TYPE, signed like LiveKit's."""
+    body, second = msgspec.json.encode({"event": TEST_TYPE}), now // MICROSECONDS_PER_SECOND
     claims = {"nbf": second, "exp": second + LIFETIME_SEC, "sha256": _hash(body).decode()}
-    signed = ".".join(_encoded(msgspec.json.encode(part)) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
-    token = f"{signed}.{_encoded(_mac(as_bytes(secret), signed))}"
-    return posted(url, body, {"Authorization": token}, now, "application/webhook+json")
+    signed = ".".join(_encode_segment(msgspec.json.encode(part)) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+    token = f"{signed}.{_encode_segment(_mac(as_bytes(secret), signed))}"
+    return build_message(url, body, {"Authorization": token}, now, "application/webhook+json")
 
 
-def _encoded(part: bytes) -> str:
-    """A part of a token, as `_decoded` reads it."""
+def _encode_segment(part: bytes) -> str:
+    """Encode a segment of a token as base64url without padding."""
     return base64.urlsafe_b64encode(part).rstrip(b"=").decode()
 
 
-def read(message: Message) -> Reading:
-    """The part of a room's conversation that an event tells; of rooms without callers and agents nothing is metered."""
-    type_ = read_json(message.body, _Typed).event
+def read(message: Message) -> ReadResult:
+    """Return the part of the conversation that an event reports; without a caller or an agent, none is metered."""
+    type_ = read_json(message.body, _EventType).event
     if type_ not in _METERED:
-        return Ignored(unmetered_type(type_))
-    event = read_json(message.body, _Event)
-    room = event.room or _Room()
-    # The session of the room is the call: names of rooms are used again, and a caller who reconnects has a new sid.
+        return Ignored(type_label(type_))
+    event = read_json(message.body, _LivekitEvent)
+    room = event.room or _LivekitRoom()
+    # room.sid identifies the call: room names are reused, and a caller who reconnects gets a new participant sid.
     id_ = require_id("room.sid", room.sid)
     time = read_unix("createdAt", event.created_at)
     if time is None:
         raise NotUnderstood("createdAt must be the seconds since 1970 at which the event happened.")
-    part = _part_of(event, room, time)
+    part = _part(event, room, time)
     if part is None:
-        return Ignored(unmetered_type(type_))
+        return Ignored(type_label(type_))
     event_id = require_id("id", event.id)
-    return (PartialRecordUpdate(id_, partial(livekit_room.joined, part), time, event_id, _elsewhere(event)),)
+    return (PartialRecordUpdate(id_, partial(livekit_room.merge, part), time, event_id, _linked_ids(event)),)
 
 
-def _part_of(event: _Event, room: _Room, time: int) -> Conversation | None:
-    """What an event alone makes of a conversation; None where it says nothing of callers or agents."""
+def _part(event: _LivekitEvent, room: _LivekitRoom, time: int) -> Conversation | None:
+    """Return the conversation as this event alone reports it, None if it does not concern a caller or an agent."""
     created_at = read_unix("room.creationTime", room.creation_time) or time
     if event.event == "room_finished":
-        return livekit_room.closed(created_at)
+        return livekit_room.room_closed(created_at)
     participant = event.participant
     if participant is None:
-        raise NotUnderstood(f"participant must be there in {event.event}.")
-    permission = participant.permission or _Permission()
+        raise NotUnderstood(f"participant is required in {event.event}.")
+    permission = participant.permission or _ParticipantPermission()
     if participant.kind == "AGENT" or permission.agent:
-        agent_id = _agent_of(event, participant)
-        return None if agent_id is None else livekit_room.prepared(created_at, agent_id)
-    line = _line_of(participant)
+        agent_id = _agent_name(event, participant)
+        return None if agent_id is None else livekit_room.agent_joined(created_at, agent_id)
+    line = _line(participant)
     if line is None or permission.hidden or permission.recorder:
         return None
-    return _part_of_caller(event.event, participant, line, time)
+    return _caller_part(event.event, participant, line, time)
 
 
-def _part_of_caller(event: str, caller: _Participant, line: Line, time: int) -> Conversation:
-    """That a caller came, went or was not reached."""
-    came_at = read_unix("participant.joinedAt", caller.joined_at)
+def _caller_part(event: str, caller: _LivekitParticipant, line: CallLine, time: int) -> Conversation:
+    """Return the part that a caller's event reports: the caller joined, left, or was not reached."""
+    joined_at = read_unix("participant.joinedAt", caller.joined_at)
     if event == "participant_joined":
-        return livekit_room.came(line, came_at or time)
+        return livekit_room.caller_joined(line, joined_at or time)
     aborted = event == "participant_connection_aborted"
     not_reached = "failed" if aborted else _NOT_REACHED.get(caller.disconnect_reason or "")
     if not_reached is not None:
-        return livekit_room.never_came(line, came_at or time, not_reached)
-    if came_at is None:
-        raise NotUnderstood("participant.joinedAt must be the seconds since 1970 at which the participant came.")
-    # The room may hear of the end a second before the start: both are whole seconds.
-    return livekit_room.went(line, came_at, duration_between(came_at, time))
+        return livekit_room.caller_not_reached(line, joined_at or time, not_reached)
+    if joined_at is None:
+        raise NotUnderstood("participant.joinedAt must be the seconds since 1970 at which the participant joined.")
+    # The end may seem a second before the start, because both are whole seconds. duration_between returns 0 then.
+    return livekit_room.caller_left(line, joined_at, duration_between(joined_at, time))
 
 
-def _line_of(participant: _Participant) -> Line | None:
-    """How a caller comes; None for what is no caller: recorders, streams, bridges and what may be yet to come."""
+def _line(participant: _LivekitParticipant) -> CallLine | None:
+    """Return how a caller is connected, None if the participant is not a caller: a recorder, a stream, a bridge."""
     match participant.kind:
         case "STANDARD":
             return WEB
         case "SIP":
-            # A rule dispatches calls that come in; a call that an agent makes is in need of none.
-            told = participant.attributes or _Attributes()
-            return Line("telephone", "inbound" if told.dispatch_rule else "outbound", own_number(told.our_number))
+            # Only inbound calls are assigned to a room by a dispatch rule.
+            attributes = participant.attributes or _ParticipantAttributes()
+            direction: Direction = "inbound" if attributes.dispatch_rule else "outbound"
+            return CallLine("telephone", direction, as_phone_number(attributes.trunk_number))
         case "CONNECTOR":
-            return Line("telephone", "inbound")
+            return CallLine("telephone", "inbound")
         case _:
             return None
 
 
-def _agent_of(event: _Event, participant: _Participant) -> str | None:
-    """The name the agent was dispatched by; its identity is another one in every room."""
-    told = participant.attributes or _Attributes()
-    job = event.job or _Job()
-    return read_optional("The agent's name", job.agent_name or told.agent_name)
+def _agent_name(event: _LivekitEvent, participant: _LivekitParticipant) -> str | None:
+    """Return the name under which the agent was dispatched. Its identity differs from room to room."""
+    attributes = participant.attributes or _ParticipantAttributes()
+    job = event.job or _LivekitJob()
+    return read_optional("The agent's name", job.agent_name or attributes.agent_name)
 
 
-def _elsewhere(event: _Event) -> tuple[str, ...]:
-    """The same call at Twilio, where it came from there."""
-    told = event.participant.attributes if event.participant else None
-    return (f"twilio:{require_id('sip.twilio.callSid', told.twilio_call)}",) if told and told.twilio_call else ()
+def _linked_ids(event: _LivekitEvent) -> tuple[str, ...]:
+    """Return the call's id at Twilio, if it came through Twilio."""
+    attributes = event.participant.attributes if event.participant else None
+    if attributes is None or not attributes.twilio_call:
+        return ()
+    return (f"twilio:{require_id('sip.twilio.callSid', attributes.twilio_call)}",)
 
 
-def _decoded(segment: str) -> bytes:
-    """A part of a token; it is written without the padding of base64."""
+def _decode_segment(segment: str) -> bytes:
+    """Decode a segment of a token: base64url without padding."""
     try:
         return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
     except ValueError:
         raise NotVerified("The header Authorization must be a token: three parts of base64url.") from None
 
 
-PROVIDER: Final = Provider("livekit", "agent", verify, read, test=_test)
+PROVIDER: Final = Provider(
+    name="livekit",
+    side="agent",
+    verify=verify,
+    read=read,
+    make_test_message=make_test_message,
+)

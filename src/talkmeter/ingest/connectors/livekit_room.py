@@ -1,8 +1,8 @@
-"""How the parts that LiveKit tells of a room come together as one conversation, in any order and however often.
+"""Merge the events of a LiveKit room into one conversation, in any order and any number of times.
 
-Each event alone makes a conversation, its part, and `joined` makes one of two: the part of the later stage stands; at
-one stage the call is from the earliest start to the latest end. That is commutative, associative and idempotent
-(tests/connectors/test_livekit.py), so all that must be known of the events before is the conversation they have made.
+Each event alone makes a conversation, its part, and `merge` combines two: the part of the later stage wins; at the same
+stage, the call lasts from the earliest start to the latest end. This is commutative, associative and idempotent
+(tests/connectors/test_livekit.py), so the stored conversation is all that is needed of earlier events.
 """
 
 from typing import Final
@@ -11,77 +11,78 @@ import msgspec
 
 from talkmeter.records import Channel, Conversation, ConversationStatus, Direction
 
-_PREPARED: Final = 0
-_JOINED: Final = 1
+_CREATED: Final = 0
+_IN_PROGRESS: Final = 1
 _STAGES: Final[dict[ConversationStatus, int]] = {
-    "token_created": _PREPARED,
-    "in_progress": _JOINED,
+    "token_created": _CREATED,
+    "in_progress": _IN_PROGRESS,
     "failed": 2,
     "unanswered": 3,
     "completed": 4,
 }
-_TOLD_BY_OTHERS: Final = 5
-"""A status that no room of LiveKit's has: somebody else told of the conversation, and stands."""
+_NOT_FROM_LIVEKIT: Final = 5
+"""The stage of a status that LiveKit's events never make. Another source set it, and it wins."""
 
 _LINES: Final[tuple[tuple[Channel, Direction], ...]] = (
     ("webrtc", "inbound"),
     ("telephone", "outbound"),
     ("telephone", "inbound"),
 )
-"""Of several callers in a room the one of the greatest line says what the call is: who dialled in, then who was dialled
-in, then who came by the web. A supervisor who is called up does not make an inbound call outbound."""
+"""How callers can be connected, from the lowest rank to the highest. The caller of the highest rank determines what the
+call is: who dialed in, then who was dialed, then who joined on the web. So an inbound call stays inbound if the agent
+dials a supervisor."""
 
 
-class Line(msgspec.Struct, frozen=True):
-    """By which way a caller comes, and which of our numbers it is."""
+class CallLine(msgspec.Struct, frozen=True):
+    """How a caller is connected, and the agent's phone number."""
 
     channel: Channel
     direction: Direction
     number: str | None = None
 
 
-WEB: Final = Line("webrtc", "inbound")
+WEB: Final = CallLine("webrtc", "inbound")
 
 
-def came(line: Line, at: int) -> Conversation:
-    """A caller came into the room."""
+def caller_joined(line: CallLine, at: int) -> Conversation:
+    """Return the part of an event in which a caller joined the room."""
     return _part("in_progress", line, at, None)
 
 
-def went(line: Line, came_at: int, duration_ms: int) -> Conversation:
-    """A caller who was there is gone."""
-    return _part("completed", line, came_at, duration_ms)
+def caller_left(line: CallLine, joined_at: int, duration_ms: int) -> Conversation:
+    """Return the part of an event in which a caller left the room."""
+    return _part("completed", line, joined_at, duration_ms)
 
 
-def never_came(line: Line, at: int, status: ConversationStatus) -> Conversation:
-    """A caller was not reached: `unanswered` or `failed`."""
+def caller_not_reached(line: CallLine, at: int, status: ConversationStatus) -> Conversation:
+    """Return the part of a caller who was not reached; `status` is unanswered or failed."""
     return _part(status, line, at, None)
 
 
-def prepared(at: int, agent_id: str | None) -> Conversation:
-    """There is an agent in the room; whether a caller comes is not known yet, and nothing is counted until then."""
+def agent_joined(at: int, agent_id: str | None) -> Conversation:
+    """Return the part of an event in which an agent joined. Nothing is counted until a caller joins."""
     return msgspec.structs.replace(_part("token_created", WEB, at, None), agent_id=agent_id)
 
 
-def closed(at: int) -> Conversation:
-    """The room is no more. Without a caller nothing is counted; a caller of whom no more is heard is gone."""
+def room_closed(at: int) -> Conversation:
+    """Return the part of a closed room. A caller who was still in it has left; without a caller, nothing is counted."""
     return _part("token_created", WEB, at, 0)
 
 
-def joined(part: Conversation, known: Conversation | None) -> Conversation:
-    """What both make together."""
+def merge(part: Conversation, known: Conversation | None) -> Conversation:
+    """Return the stored conversation with one more part added."""
     if known is None:
         return part
-    ours, theirs = _stage(part), _stage(known)
-    later = part if ours > theirs else known
-    if ours == theirs:
-        later = _overlaid(part, known)
+    stage, known_stage = _stage(part), _stage(known)
+    merged = part if stage > known_stage else known
+    if stage == known_stage:
+        merged = _merge_same_stage(part, known)
     agents = [each.agent_id for each in (part, known) if each.agent_id is not None]
-    later = msgspec.structs.replace(later, agent_id=min(agents, default=None))
-    return _after_closing(later) if _is_closed(part) or _is_closed(known) else later
+    merged = msgspec.structs.replace(merged, agent_id=min(agents, default=None))
+    return _after_closing(merged) if _is_closed(part) or _is_closed(known) else merged
 
 
-def _part(status: ConversationStatus, line: Line, at: int, duration_ms: int | None) -> Conversation:
+def _part(status: ConversationStatus, line: CallLine, at: int, duration_ms: int | None) -> Conversation:
     return Conversation(
         channel=line.channel,
         direction=line.direction,
@@ -94,25 +95,25 @@ def _part(status: ConversationStatus, line: Line, at: int, duration_ms: int | No
 
 
 def _stage(part: Conversation) -> int:
-    """How far the call has come; one that is over with its duration unknown is the one that was under way."""
+    """Return how far the call has come. Completed without a duration means in progress when the room was closed."""
     if part.status == "completed" and part.duration_ms is None:
-        return _JOINED
-    return _STAGES.get(part.status, _TOLD_BY_OTHERS)
+        return _IN_PROGRESS
+    return _STAGES.get(part.status, _NOT_FROM_LIVEKIT)
 
 
-def _overlaid(part: Conversation, known: Conversation) -> Conversation:
-    """Two parts of one stage: from the earliest start to the latest end, by the greater line."""
-    leading = min(part, known, key=_by_line)
+def _merge_same_stage(part: Conversation, known: Conversation) -> Conversation:
+    """Merge two parts of one stage: earliest start to latest end, with the line of the highest rank."""
+    main = min(part, known, key=_line_order)
     start = min(part.created_at, known.created_at)
     duration_ms = None
     if part.duration_ms is not None and known.duration_ms is not None:
         duration_ms = (max(_end(part, part.duration_ms), _end(known, known.duration_ms)) - start) // 1_000
-    status = "in_progress" if _stage(part) == _JOINED else part.status
-    return msgspec.structs.replace(leading, status=status, created_at=start, duration_ms=duration_ms)
+    status = "in_progress" if _stage(part) == _IN_PROGRESS else part.status
+    return msgspec.structs.replace(main, status=status, created_at=start, duration_ms=duration_ms)
 
 
-def _by_line(part: Conversation) -> tuple[int, bool, str]:
-    """The greatest line first, then a known number before none, then the numbers in order of characters."""
+def _line_order(part: Conversation) -> tuple[int, bool, str]:
+    """Sort key: the highest line first, then a known number before none, then by number."""
     line = _LINES.index((part.channel, part.direction)) if (part.channel, part.direction) in _LINES else 0
     return (-line, part.agent_number is None, part.agent_number or "")
 
@@ -122,16 +123,16 @@ def _end(part: Conversation, duration_ms: int) -> int:
 
 
 def _is_closed(part: Conversation) -> bool:
-    """Whether the room of a part is known to be closed, as far as that still matters."""
+    """Return whether the part says that its room was closed (not kept once the call's end is known)."""
     return (part.status == "token_created" and part.duration_ms is not None) or (
         part.status == "completed" and part.duration_ms is None
     )
 
 
 def _after_closing(part: Conversation) -> Conversation:
-    """The marks of a closed room: a duration of 0 where nobody came, the end where nobody was seen to go.
+    """Mark the room as closed: duration 0 if no caller joined, completed if no caller was seen to leave.
 
-    LiveKit keeps a room for a while after the last one went, so its closing says nothing of how long a call was.
+    LiveKit keeps a room open for a while after the last participant left, so its closing does not give a duration.
     """
     match part.status:
         case "token_created":

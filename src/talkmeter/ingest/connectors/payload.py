@@ -1,6 +1,6 @@
-"""What the stacks' bodies have in common: JSON read leniently, and single fields that become values of records.
+"""Read the JSON bodies of providers: decode leniently, and turn single fields into values of records.
 
-A sentence names the field and what is allowed, never the value: it may be a caller's number or name.
+Error sentences name the field and what is allowed, never the value: it may be a caller's number or name.
 """
 
 import re
@@ -15,23 +15,24 @@ from talkmeter.period import EARLIEST_INSTANT, LATEST_INSTANT, read_instant
 T = TypeVar("T")
 Number = int | float
 
-_WHOLE: Final = re.compile("[0-9]{1,18}")
+_DIGITS: Final = re.compile("[0-9]{1,18}")
 _MAX_DURATION_MS: Final = MAX_DURATION_SEC * 1_000
 
 
 def read_json(body: bytes, type_: type[T]) -> T:
-    """The body as a struct; fields it does not name are passed over."""
+    """Decode the body into a struct; unknown fields are ignored."""
     try:
         return msgspec.json.decode(body, type=type_)
     except msgspec.ValidationError as error:
-        # It names a field and types: no struct here has literals or keys of its own, whose values it would quote.
+        # The error names a field and types. It would quote a value only for a literal or a mapping's key, and no
+        # struct of a provider has either.
         raise NotUnderstood(f"The body is not as documented: {error}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise NotUnderstood("The body must be one JSON object in UTF-8.") from None
 
 
 def require_id(name: str, text: str | None) -> str:
-    """An id that must be there."""
+    """Return a required id."""
     try:
         return read_id(name, text or "")
     except FieldError:
@@ -40,12 +41,12 @@ def require_id(name: str, text: str | None) -> str:
 
 
 def read_optional(name: str, text: str | None) -> str | None:
-    """An id that may be null, absent or empty."""
+    """Return an optional id; null, absent and empty are None."""
     return require_id(name, text) if text else None
 
 
 def read_text_instant(name: str, text: str | None) -> int | None:
-    """An RFC 3339 instant as microseconds; null, absent and empty are None."""
+    """Return an RFC 3339 instant in microseconds; null, absent and empty are None."""
     if not text:
         return None
     try:
@@ -57,19 +58,19 @@ def read_text_instant(name: str, text: str | None) -> int | None:
 
 
 def read_unix(name: str, number: str | Number | None, units_per_second: int = 1) -> int | None:
-    """Seconds (or finer units) since 1970 as microseconds; null, absent, empty and 0 are None.
+    """Return seconds (or smaller units) since 1970 in microseconds; null, absent, empty and 0 are None.
 
-    Text is read where it is digits alone: protobuf writes its long integers so.
+    Digits in a string are accepted, because protobuf's JSON writes 64-bit integers as strings.
     """
     if isinstance(number, str):
-        if number and not _WHOLE.fullmatch(number):
+        if number and not _DIGITS.fullmatch(number):
             raise NotUnderstood(f"{name} must be a whole number of time units since 1970.")
         number = int(number or 0)
     return require_range(name, number * (1_000_000 // units_per_second)) if number else None
 
 
 def read_duration_ms(name: str, number: Number | None, ms_per_unit: int = 1) -> int | None:
-    """A duration as whole milliseconds; null and absent are None."""
+    """Return a duration in whole milliseconds; null and absent are None."""
     if number is None:
         return None
     duration = number * ms_per_unit
@@ -79,9 +80,9 @@ def read_duration_ms(name: str, number: Number | None, ms_per_unit: int = 1) -> 
 
 
 def duration_between(start: int, end: int) -> int:
-    """The milliseconds from one instant to another; an end before the start is none at all.
+    """Return the milliseconds between two instants in microseconds; 0 if the end is before the start.
 
-    Stacks write the two in different precision, so that a call of an instant may seem to end before it begins.
+    Providers write the two with different precision, so a very short call may seem to end before it begins.
     """
     duration = max(end - start, 0) // 1_000
     if duration > _MAX_DURATION_MS:
@@ -90,7 +91,7 @@ def duration_between(start: int, end: int) -> int:
 
 
 def require_range(name: str, instant: Number) -> int:
-    """An instant in microseconds that a record may have, whole."""
+    """Return an instant in whole microseconds. Raises NotUnderstood if a record cannot have it."""
     if not EARLIEST_INSTANT <= instant < LATEST_INSTANT:
         raise NotUnderstood(f"{name} must lie between 1970-01-01 and 2099-12-31.")
     return int(instant)

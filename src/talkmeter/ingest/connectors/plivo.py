@@ -1,7 +1,7 @@
 """Plivo: the hangup callbacks of voice calls (docs/connectors/plivo.md).
 
-The call's id is its CallUUID. A second leg has its own CallUUID and names the first one's as ALegUUID: that goes into
-`elsewhere`, so that the two are one call.
+A call's id is its CallUUID. A second leg has its own CallUUID and refers to the first leg's as ALegUUID. That id goes
+into `linked_ids`, so the two legs count as one call.
 """
 
 from base64 import b64encode
@@ -12,37 +12,37 @@ from hmac import digest
 from typing import Final
 
 from talkmeter.ingest.connectors.carrier import (
-    own_number,
-    read_agent,
+    agent_from_url,
+    as_phone_number,
     read_seconds,
     split_url,
-    unmetered_type,
+    type_label,
 )
-from talkmeter.ingest.connectors.forms import FORM, Form, read_form, text_of
+from talkmeter.ingest.connectors.forms import FORM, Form, form_text, read_form
 from talkmeter.ingest.connectors.payload import read_optional, require_id, require_range
 from talkmeter.ingest.connectors.provider import (
-    TEST,
+    TEST_TYPE,
     Ignored,
     Message,
     NotUnderstood,
     NotVerified,
     Provider,
-    Reading,
+    ReadResult,
     RecordUpdate,
-    posted,
+    build_message,
 )
-from talkmeter.ingest.connectors.verification import as_bytes, read_header, require_secrets, require_signature
+from talkmeter.ingest.connectors.verification import as_bytes, read_header, usable_secrets, verify_signature
 from talkmeter.period import microseconds
 from talkmeter.records import Conversation, ConversationStatus, Direction, Kind
 
 SIGNATURE: Final = "X-Plivo-Signature-V3"
-SIGNATURE_OF_MAIN: Final = "X-Plivo-Signature-MA-V3"
+MAIN_ACCOUNT_SIGNATURE: Final = "X-Plivo-Signature-MA-V3"
 NONCE: Final = "X-Plivo-Signature-V3-Nonce"
 
-_QUARTER: Final = 900_000_000
-"""Zones differ by whole quarters of an hour, here in microseconds."""
-_WIDEST_ZONE: Final = 56
-"""Fourteen hours, in quarters."""
+_QUARTER_HOUR: Final = 900_000_000
+"""UTC offsets are multiples of a quarter of an hour; in microseconds."""
+_MAX_OFFSET_QUARTERS: Final = 56
+"""Fourteen hours, in quarters of an hour."""
 _STATUSES: Final[dict[str, ConversationStatus]] = {
     "completed": "completed",
     "busy": "unanswered",
@@ -55,60 +55,65 @@ _DIRECTIONS: Final[dict[str, Direction]] = {"inbound": "inbound", "outbound": "o
 Field = Callable[[str], str]
 
 
-def _prove(message: Message, secrets: Sequence[str]) -> None:
-    """Signature V3: HMAC of the public address, the form and a nonce. A header may list several signatures."""
-    known = require_secrets(secrets)
+def verify(message: Message, secrets: Sequence[str]) -> None:
+    """Verify signature V3: an HMAC of the public address, the form and a nonce. A header may list several."""
+    known = usable_secrets(secrets)
     nonce = as_bytes(read_header(message, NONCE))
-    # Calls of a subaccount are signed with its token, and once more with the token of the main account.
-    of_main = message.headers.get(SIGNATURE_OF_MAIN.lower(), "")
-    given = [*as_bytes(read_header(message, SIGNATURE)).split(b","), *as_bytes(of_main).split(b",")]
+    # Calls of a subaccount have two signatures: with its own token, and with the main account's.
+    main_account = message.headers.get(MAIN_ACCOUNT_SIGNATURE.lower(), "")
+    given = [*as_bytes(read_header(message, SIGNATURE)).split(b","), *as_bytes(main_account).split(b",")]
     text = _signed_text(message)
-    require_signature([_signature(secret, text, nonce) for secret in known], given)
+    verify_signature([_signature(secret, text, nonce) for secret in known], given)
 
 
 def _signature(secret: bytes, text: bytes, nonce: bytes) -> bytes:
     return b64encode(digest(secret, text + b"." + nonce, "sha256"))
 
 
-def _test(secret: str, url: str, now: int) -> Message:
-    unsigned = posted(url, f"Event={TEST}".encode(), {NONCE: str(now)}, now, FORM)
+def make_test_message(secret: str, url: str, now: int) -> Message:
+    """Make a message of TEST_TYPE, signed like Plivo's."""
+    unsigned = build_message(url, f"Event={TEST_TYPE}".encode(), {NONCE: str(now)}, now, FORM)
     signature = _signature(as_bytes(secret), _signed_text(unsigned), str(now).encode())
     return unsigned._replace(headers={**unsigned.headers, SIGNATURE.lower(): signature.decode()})
 
 
 def _signed_text(message: Message) -> bytes:
-    """`address?sorted query.sorted form`; of a GET there is no form, and an empty one leaves its separators out."""
+    """Return the signed text: `address?sorted query.sorted form`.
+
+    A GET has no form. If the query or the form is empty, its separator is left out.
+    """
     address, _, query_text = as_bytes(message.url).partition(b"#")[0].partition(b"?")
     query = read_form(query_text, NotVerified)
     form = {} if message.method.upper() == "GET" else read_form(message.body, NotVerified)
-    asked = b"&".join(name + b"=" + value for name, value in _sorted(query))
-    told = b"".join(name + value for name, value in _sorted(form))
+    query_part = b"&".join(name + b"=" + value for name, value in _sorted(query))
+    form_part = b"".join(name + value for name, value in _sorted(form))
     if not form:
-        return address + (b"?" + asked if asked else b"")
-    return address + b"?" + (asked + b"." if asked else b"") + told
+        return address + (b"?" + query_part if query_part else b"")
+    return address + b"?" + (query_part + b"." if query_part else b"") + form_part
 
 
 def _sorted(form: Form) -> Iterable[tuple[bytes, bytes]]:
     return ((name, value) for name in sorted(form) for value in sorted(form[name]))
 
 
-def _read(message: Message) -> Reading:
+def read(message: Message) -> ReadResult:
+    """Return the call of a hangup callback; any other callback is not metered."""
     text = message.body
     if message.method.upper() == "GET":
         text = as_bytes(split_url(message.url, NotUnderstood).query)
-    field = partial(text_of, read_form(text, NotUnderstood))
+    field = partial(form_text, read_form(text, NotUnderstood))
     if field("Event") not in {"", "Hangup"}:
-        return Ignored(unmetered_type(field("Event")))
+        return Ignored(type_label(field("Event")))
     if not field("Event") and field("CallUUID") and not field("HangupCause"):
-        # What Plivo asks an application: what to do with a call.
+        # Plivo asks an application how to handle a call. The call is not over.
         return Ignored("request")
-    return (_told(field, read_agent(message.url), message.received_at),)
+    return (_call_update(field, agent_from_url(message.url), message.received_at),)
 
 
-def _told(field: Field, agent_id: str | None, received_at: int) -> RecordUpdate:
-    uuid = require_id("CallUUID", field("CallUUID"))
+def _call_update(field: Field, agent_id: str | None, received_at: int) -> RecordUpdate:
+    call_id = require_id("CallUUID", field("CallUUID"))
     first_leg = read_optional("ALegUUID", field("ALegUUID"))
-    if first_leg == uuid:
+    if first_leg == call_id:
         first_leg = None
     status = _STATUSES.get(field("CallStatus"))
     if status is None:
@@ -116,55 +121,56 @@ def _told(field: Field, agent_id: str | None, received_at: int) -> RecordUpdate:
     direction = _DIRECTIONS.get(field("Direction"))
     if direction is None:
         raise NotUnderstood(f"Direction must be one of {', '.join(_DIRECTIONS)}.")
-    seconds = _talked(status, field("Duration"))
-    zone = _zone(field, first_leg, received_at)
-    began = "AnswerTime" if seconds is not None and field("AnswerTime") else "StartTime"
+    seconds = _duration_sec(status, field("Duration"))
+    offset = _utc_offset(field, first_leg, received_at)
+    start_field = "AnswerTime" if seconds is not None and field("AnswerTime") else "StartTime"
     conversation = Conversation(
         channel="telephone",
         direction=direction,
         status=status,
-        created_at=require_range(began, _local(began, field(began)) - zone),
+        created_at=require_range(start_field, _local_instant(start_field, field(start_field)) - offset),
         duration_ms=None if seconds is None else seconds * 1_000,
         modality="voice",
         agent_id=agent_id,
-        # A second leg may show the caller's own number as From, so of such a leg none is taken.
-        agent_number=None if first_leg else _international(field("To" if direction == "inbound" else "From")),
+        # From of a second leg may be the caller's number, so a second leg has no agent number.
+        agent_number=None if first_leg else _international_number(field("To" if direction == "inbound" else "From")),
     )
     return RecordUpdate(
         kind=Kind.CONVERSATION,
-        id=uuid,
+        id=call_id,
         record=conversation,
-        time=require_range("EndTime", _local("EndTime", field("EndTime")) - zone),
-        event_id=f"{uuid}:{field('CallStatus')}",
-        elsewhere=() if first_leg is None else (f"plivo:{first_leg}",),
+        time=require_range("EndTime", _local_instant("EndTime", field("EndTime")) - offset),
+        event_id=f"{call_id}:{field('CallStatus')}",
+        linked_ids=() if first_leg is None else (f"plivo:{first_leg}",),
     )
 
 
-def _talked(status: ConversationStatus, text: str) -> int | None:
-    """The seconds of a call that was answered; `BillDuration` beside them is what Plivo bills."""
+def _duration_sec(status: ConversationStatus, text: str) -> int | None:
+    """Return the seconds of an answered call, else None. `BillDuration`, which Plivo bills, is not used."""
     if status == "completed":
         return read_seconds("Duration", text)
     return (read_seconds("Duration", text) if text else 0) or None
 
 
-def _zone(field: Field, first_leg: str | None, received_at: int) -> int:
-    """How far the account's clock is ahead of UTC, in microseconds.
+def _utc_offset(field: Field, first_leg: str | None, received_at: int) -> int:
+    """Return the UTC offset of the account's time zone, in microseconds.
 
-    StartTime, AnswerTime and EndTime are told in the account's zone, which is not named. SessionStart is told in UTC
-    and falls together with the StartTime of a first leg. Without it, the message's arrival falls together with EndTime.
+    StartTime, AnswerTime and EndTime are in the account's time zone, which the message does not name. SessionStart is
+    in UTC and equals the StartTime of a first leg, so their difference is the offset. Without SessionStart, compare
+    EndTime with the message's arrival.
     """
     if field("SessionStart") and first_leg is None:
-        ahead = _local("StartTime", field("StartTime")) - _local("SessionStart", field("SessionStart"))
+        ahead = _local_instant("StartTime", field("StartTime")) - _local_instant("SessionStart", field("SessionStart"))
     else:
-        ahead = _local("EndTime", field("EndTime")) - received_at
-    quarters = (ahead + _QUARTER // 2) // _QUARTER
-    if abs(quarters) > _WIDEST_ZONE:
-        raise NotUnderstood("StartTime and EndTime must lie within 14 hours of SessionStart and of the arrival.")
-    return quarters * _QUARTER
+        ahead = _local_instant("EndTime", field("EndTime")) - received_at
+    quarters = (ahead + _QUARTER_HOUR // 2) // _QUARTER_HOUR
+    if abs(quarters) > _MAX_OFFSET_QUARTERS:
+        raise NotUnderstood("StartTime and EndTime must be within 14 hours of SessionStart and of the arrival.")
+    return quarters * _QUARTER_HOUR
 
 
-def _local(name: str, text: str) -> int:
-    """A date and time without a zone, as if it were UTC."""
+def _local_instant(name: str, text: str) -> int:
+    """Return a date and time without an offset as if it were UTC, in microseconds."""
     try:
         moment = datetime.fromisoformat(text)
         return microseconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
@@ -172,10 +178,16 @@ def _local(name: str, text: str) -> int:
         raise NotUnderstood(f"{name} must be a date and time such as 2026-11-01 09:30:00.") from None
 
 
-def _international(number: str) -> str | None:
-    """Our number, with the + that Plivo leaves out."""
-    own = own_number(number)
-    return own if own is None or own.startswith("+") else f"+{own}"
+def _international_number(number: str) -> str | None:
+    """Return a phone number with the + that Plivo leaves out; None if it is not a phone number."""
+    phone = as_phone_number(number)
+    return phone if phone is None or phone.startswith("+") else f"+{phone}"
 
 
-PROVIDER: Final = Provider(name="plivo", side="carrier", verify=_prove, read=_read, test=_test)
+PROVIDER: Final = Provider(
+    name="plivo",
+    side="carrier",
+    verify=verify,
+    read=read,
+    make_test_message=make_test_message,
+)

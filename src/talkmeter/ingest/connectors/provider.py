@@ -1,6 +1,6 @@
-"""What a stack is to us: how a message is proved to be its own, and which records the message tells of.
+"""The interface of a provider: verify that a message comes from it, and read the records in the message.
 
-Both are pure functions of the message; nothing here knows the database or HTTP. The rules that hold for all stacks:
+Both are pure functions of the message; they know neither the database nor HTTP. The rules that hold for all providers:
 `docs/connectors/README.md`.
 """
 
@@ -10,14 +10,14 @@ from typing import Final, Literal, NamedTuple
 from talkmeter.ledger.batch import Side
 from talkmeter.records import Conversation, Kind, Record
 
-TEST: Final = "talkmeter.test"
-"""The type of a message that tries a connector: no stack sends it, and nothing of it is metered."""
+TEST_TYPE: Final = "talkmeter.test"
+"""The type of the message that `talkmeter connectors test` sends. No provider sends it, and it is never metered."""
 
 
 class Message(NamedTuple):
-    """A message as it arrived: `headers` by their names in lower case, `received_at` in microseconds.
+    """A message as received: header names are in lower case, `received_at` is in microseconds.
 
-    `url` is the public address that the stack was given, with its query: some stacks sign it.
+    `url` is the public address that was entered at the provider, with its query: some providers sign it.
     """
 
     method: str
@@ -27,25 +27,28 @@ class Message(NamedTuple):
     received_at: int
 
 
-def posted(url: str, body: bytes, headers: Mapping[str, str], now: int, media: str = "application/json") -> Message:
-    """A message to an address, as a stack would send it; `now` in microseconds."""
-    return Message("POST", url, {"content-type": media, **{name.lower(): headers[name] for name in headers}}, body, now)
+def build_message(
+    url: str, body: bytes, headers: Mapping[str, str], now: int, media_type: str = "application/json"
+) -> Message:
+    """Build the message that a provider would POST to the address; `now` is in microseconds."""
+    lowered = {name.lower(): value for name, value in headers.items()}
+    return Message("POST", url, {"content-type": media_type, **lowered}, body, now)
 
 
 class NotVerified(Exception):
-    """A message that is not proved to be the stack's own, or is too old; a sentence for the connector's health."""
+    """The message may not come from the provider, or is too old; the text is a sentence for the connector's health."""
 
 
 class NotUnderstood(Exception):
-    """A proved message that cannot be counted; a sentence that says why. It goes to quarantine."""
+    """A verified message that cannot be counted; the text is a sentence that says why. The message is quarantined."""
 
 
 class RecordUpdate(NamedTuple):
-    """What a message says of one record.
+    """The whole state of one record, as a message reports it.
 
-    `id` is the stack's own id of it, `event_id` one that the same message repeats when it is sent again. `time` is when
-    it happened, in microseconds, `sequence` orders what happened at one instant. `elsewhere` names the same call in
-    other stacks, as `stack:id` (`twilio:CA…`).
+    `id` is the provider's id of the record. `event_id` is the same each time the message is sent again. `time` is when
+    it happened, in microseconds; `sequence` orders events of the same instant. `linked_ids` are the ids of the same
+    call at other providers, as `provider:id` (`twilio:CA…`).
     """
 
     kind: Kind
@@ -54,42 +57,45 @@ class RecordUpdate(NamedTuple):
     time: int
     event_id: str
     sequence: int = 0
-    elsewhere: tuple[str, ...] = ()
+    linked_ids: tuple[str, ...] = ()
 
 
 class PartialRecordUpdate(NamedTuple):
-    """What a message adds to a conversation of which others have told before: `amend` takes what is known of it.
+    """The part of a conversation that one message reports.
 
-    It returns the conversation with this message's part in it; None if the message alone makes none yet. Messages
-    must give the same result in any order and any number of times.
+    `merge` takes the conversation as stored so far and returns it with this part added; None if there is no
+    conversation yet. Messages may arrive in any order and any number of times, so `merge` must be commutative and
+    idempotent.
     """
 
     id: str
-    amend: Callable[[Conversation | None], Conversation | None]
+    merge: Callable[[Conversation | None], Conversation | None]
     time: int
     event_id: str
-    elsewhere: tuple[str, ...] = ()
+    linked_ids: tuple[str, ...] = ()
 
 
 class Ignored(NamedTuple):
-    """A message of a type that is not metered; it is counted and answered as received."""
+    """A message whose type is not metered. It is counted in the connector's health and acknowledged."""
 
     type: str
 
 
-Reading = tuple[RecordUpdate | PartialRecordUpdate, ...] | Ignored
+ReadResult = tuple[RecordUpdate | PartialRecordUpdate, ...] | Ignored
 
 
 class Provider(NamedTuple):
-    """One stack. `prove` raises NotVerified; the secrets are the present one and, while it is changed, the one before.
+    """One provider: its functions and the facts about it.
 
-    `read` raises NotUnderstood. `status` is what the stack wants to hear. `test` makes, of a secret, an address and the
-    present instant, a message of the type TEST that is signed as the stack signs; None where only the stack can sign.
+    `verify` takes the message and the connector's secrets (the current one and, during a rotation, the previous one)
+    and raises NotVerified. `read` raises NotUnderstood. `status` is the HTTP status that the provider expects.
+    `make_test_message` takes a secret, an address and the current instant, and returns a signed message of type
+    TEST_TYPE; it is None if only the provider can sign.
     """
 
     name: str
     side: Side | None
     verify: Callable[[Message, Sequence[str]], None]
-    read: Callable[[Message], Reading]
+    read: Callable[[Message], ReadResult]
     status: Literal[200, 204] = 200
-    test: Callable[[str, str, int], Message] | None = None
+    make_test_message: Callable[[str, str, int], Message] | None = None

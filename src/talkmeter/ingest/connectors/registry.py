@@ -1,4 +1,4 @@
-"""The stacks whose messages are taken."""
+"""The supported providers, by name."""
 
 from typing import Final
 

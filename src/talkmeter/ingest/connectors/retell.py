@@ -8,8 +8,8 @@ from typing import Final
 
 import msgspec
 
-from talkmeter.ingest.connectors.carrier import own_number, unmetered_type
-from talkmeter.ingest.connectors.listed_call import Listed
+from talkmeter.ingest.connectors.carrier import as_phone_number, type_label
+from talkmeter.ingest.connectors.listed_call import ListedCall
 from talkmeter.ingest.connectors.payload import (
     Number,
     duration_between,
@@ -20,29 +20,29 @@ from talkmeter.ingest.connectors.payload import (
     require_id,
 )
 from talkmeter.ingest.connectors.provider import (
-    TEST,
+    TEST_TYPE,
     Ignored,
     Message,
     NotUnderstood,
     NotVerified,
     Provider,
-    Reading,
+    ReadResult,
     RecordUpdate,
-    posted,
+    build_message,
 )
 from talkmeter.ingest.connectors.verification import (
     MICROSECONDS_PER_MILLISECOND,
     as_bytes,
     read_header,
     require_recent,
-    require_secret,
+    verify_with_secrets,
 )
 from talkmeter.records import Conversation, ConversationStatus, Direction, Kind
 
 TOLERANCE_SEC: Final = 300
 _SIGNATURE: Final = re.compile("v=([0-9]{1,16}),d=([0-9a-f]{64})")
 
-# What is told a second time, after its analysis, is the same call or chat; the sequence makes the later word the last.
+# A call or chat is sent again after its analysis. The sequence makes that second message win.
 _CALLS: Final = {"call_ended": 0, "call_analyzed": 1}
 _CHATS: Final = {"chat_ended": 0, "chat_analyzed": 1}
 
@@ -64,14 +64,14 @@ _NEVER_CONNECTED: Final = frozenset(
 )
 _TRANSFERRED: Final = frozenset({"call_transfer", "transfer_bridged"})
 _OVER: Final = frozenset({"ended", "error", "not_connected"})
-"""The statuses in the list of calls that are over; only there `call_status` is looked at."""
+"""The statuses of listed calls that are over. Webhooks' `call_status` is not used."""
 
 
 class _Telephony(msgspec.Struct):
     twilio_call_sid: str | None = None
 
 
-class _Call(msgspec.Struct):
+class _RetellCall(msgspec.Struct):
     call_id: str | None = None
     call_type: str | None = None
     direction: str | None = None
@@ -85,11 +85,11 @@ class _Call(msgspec.Struct):
     telephony_identifier: _Telephony | None = None
 
 
-class _ListedCall(_Call):
+class _RetellListedCall(_RetellCall):
     call_status: str | None = None
 
 
-class _Chat(msgspec.Struct):
+class _RetellChat(msgspec.Struct):
     chat_id: str | None = None
     agent_id: str | None = None
     chat_status: str | None = None
@@ -97,27 +97,27 @@ class _Chat(msgspec.Struct):
     end_timestamp: Number | None = None
 
 
-class _Event(msgspec.Struct):
+class _RetellEvent(msgspec.Struct):
     event: str
 
 
-class _OfCall(msgspec.Struct):
-    call: _Call
+class _CallEvent(msgspec.Struct):
+    call: _RetellCall
 
 
-class _OfChat(msgspec.Struct):
-    chat: _Chat
+class _ChatEvent(msgspec.Struct):
+    chat: _RetellChat
 
 
 def verify(message: Message, secrets: Sequence[str]) -> None:
-    """HMAC-SHA256 of the body and the milliseconds of the signature, keyed with the API key."""
+    """Verify an HMAC-SHA256 of the body and the signature's milliseconds. The key is the API key."""
     match = _SIGNATURE.fullmatch(read_header(message, "X-Retell-Signature"))
     if match is None:
         raise NotVerified(
             "The header X-Retell-Signature must be v=<milliseconds since 1970>,d=<64 hexadecimal digits>."
         )
     time = int(match[1])
-    require_secret(secrets, match[2], lambda secret: _mac(secret, time, message.body))
+    verify_with_secrets(secrets, match[2], lambda secret: _mac(secret, time, message.body))
     require_recent(time * MICROSECONDS_PER_MILLISECOND, message.received_at, TOLERANCE_SEC)
 
 
@@ -125,52 +125,54 @@ def _mac(secret: bytes, time: int, body: bytes) -> str:
     return hmac.new(secret, body + str(time).encode(), sha256).hexdigest()
 
 
-def _test(secret: str, url: str, now: int) -> Message:
-    body, time = msgspec.json.encode({"event": TEST}), now // MICROSECONDS_PER_MILLISECOND
-    return posted(url, body, {"X-Retell-Signature": f"v={time},d={_mac(as_bytes(secret), time, body)}"}, now)
+def make_test_message(secret: str, url: str, now: int) -> Message:
+    """Make a message of TEST_TYPE, signed like Retell's."""
+    body, time = msgspec.json.encode({"event": TEST_TYPE}), now // MICROSECONDS_PER_MILLISECOND
+    return build_message(url, body, {"X-Retell-Signature": f"v={time},d={_mac(as_bytes(secret), time, body)}"}, now)
 
 
-def read(message: Message) -> Reading:
-    """A call or chat that is over; any other event is not metered."""
-    event = read_json(message.body, _Event).event
+def read(message: Message) -> ReadResult:
+    """Return a call or chat that is over; any other event is not metered."""
+    event = read_json(message.body, _RetellEvent).event
     if event in _CALLS:
-        return (_call_of(read_json(message.body, _OfCall).call, event, message.received_at),)
+        return (_call_update(read_json(message.body, _CallEvent).call, event, message.received_at),)
     if event in _CHATS:
-        return (_chat_of(read_json(message.body, _OfChat).chat, event),)
-    return Ignored(unmetered_type(event))
+        return (_chat_update(read_json(message.body, _ChatEvent).chat, event),)
+    return Ignored(type_label(event))
 
 
-def read_call(body: bytes) -> Listed:
-    """A call of the list, as its message would have told of it. NotUnderstood where it cannot be counted.
+def read_call(body: bytes) -> ListedCall:
+    """Return a listed call with the update that its message would have brought.
 
-    It is what stands in a message as `call`, without the transcript (Retell's API reference, "List Calls").
+    A listed call has the format of a message's `call`, without the transcript (Retell's API reference, "List Calls").
+    Raises NotUnderstood if it cannot be counted.
     """
-    call = read_json(body, _ListedCall)
+    call = read_json(body, _RetellListedCall)
     if call.end_timestamp is None and call.call_status not in _OVER:
         start = read_unix("start_timestamp", call.start_timestamp, 1_000)
-        return Listed(require_id("call_id", call.call_id), start)
-    told = _call_of(call, "call_ended", None)
-    return Listed(told.id, None, told)
+        return ListedCall(require_id("call_id", call.call_id), start)
+    update = _call_update(call, "call_ended", None)
+    return ListedCall(update.id, None, update)
 
 
-def _call_of(call: _Call, event: str, received_at: int | None) -> RecordUpdate:
-    # Each call has one id here, whichever carrier it came by; a transfer to a person is a part of it.
+def _call_update(call: _RetellCall, event: str, received_at: int | None) -> RecordUpdate:
+    # A call has one id, whichever carrier it uses. A transfer to a person is part of the same call.
     id_ = require_id("call.call_id", call.call_id)
     start = read_unix("call.start_timestamp", call.start_timestamp, 1_000)
     end = read_unix("call.end_timestamp", call.end_timestamp, 1_000)
-    # A call that never connected may come without either; then it was over just now.
+    # A call that never connected may have neither start nor end. Then it ended when the message arrived.
     created_at = next((instant for instant in (start, end, received_at) if instant is not None), None)
     if created_at is None:
-        raise NotUnderstood("call.start_timestamp or end_timestamp is needed; neither is there.")
+        raise NotUnderstood("call.start_timestamp or call.end_timestamp is required; both are missing.")
     reason = call.disconnection_reason or ""
-    status = _status_of(reason)
+    status = _status(reason)
     duration_ms = read_duration_ms("call.duration_ms", call.duration_ms)
     if duration_ms is None and start is not None and end is not None:
         duration_ms = duration_between(start, end)
     if status == "unanswered" or reason in _NEVER_CONNECTED:
         duration_ms = None
-    telephone, direction = _line_of(call)
-    our_number = call.to_number if direction == "inbound" else call.from_number
+    telephone, direction = _medium(call)
+    agent_number = call.to_number if direction == "inbound" else call.from_number
     record = Conversation(
         channel="telephone" if telephone else "webrtc",
         direction=direction,
@@ -179,15 +181,15 @@ def _call_of(call: _Call, event: str, received_at: int | None) -> RecordUpdate:
         duration_ms=duration_ms,
         modality="voice",
         agent_id=read_optional("call.agent_id", call.agent_id),
-        agent_number=own_number(our_number) if telephone else None,
+        agent_number=as_phone_number(agent_number) if telephone else None,
     )
-    carrier = call.telephony_identifier.twilio_call_sid if call.telephony_identifier else None
-    elsewhere = (f"twilio:{require_id('twilio_call_sid', carrier)}",) if carrier else ()
+    twilio_sid = call.telephony_identifier.twilio_call_sid if call.telephony_identifier else None
+    linked_ids = (f"twilio:{require_id('twilio_call_sid', twilio_sid)}",) if twilio_sid else ()
     time = created_at if end is None else end
-    return RecordUpdate(Kind.CONVERSATION, id_, record, time, f"{event}:{id_}", _CALLS[event], elsewhere)
+    return RecordUpdate(Kind.CONVERSATION, id_, record, time, f"{event}:{id_}", _CALLS[event], linked_ids)
 
 
-def _chat_of(chat: _Chat, event: str) -> RecordUpdate:
+def _chat_update(chat: _RetellChat, event: str) -> RecordUpdate:
     id_ = require_id("chat.chat_id", chat.chat_id)
     start = read_unix("chat.start_timestamp", chat.start_timestamp, 1_000)
     end = read_unix("chat.end_timestamp", chat.end_timestamp, 1_000)
@@ -195,7 +197,7 @@ def _chat_of(chat: _Chat, event: str) -> RecordUpdate:
         raise NotUnderstood("chat.start_timestamp must be the milliseconds since 1970 at which the chat began.")
     record = Conversation(
         channel="text",
-        # Nothing says who began a chat by text message; all others are begun by the user.
+        # For chats by text message, Retell does not say who started them. All other chats are started by the user.
         direction="inbound",
         status="failed" if chat.chat_status == "error" else "completed",
         created_at=start,
@@ -206,8 +208,8 @@ def _chat_of(chat: _Chat, event: str) -> RecordUpdate:
     return RecordUpdate(Kind.CONVERSATION, id_, record, start if end is None else end, f"{event}:{id_}", _CHATS[event])
 
 
-def _line_of(call: _Call) -> tuple[bool, Direction]:
-    """Whether the call is one by telephone, and its direction; calls on the web have none and are the user's."""
+def _medium(call: _RetellCall) -> tuple[bool, Direction]:
+    """Return whether this is a phone call, and its direction. Web calls have no direction; they are inbound."""
     match call.call_type, call.direction:
         case "web_call", _:
             return False, "inbound"
@@ -221,8 +223,8 @@ def _line_of(call: _Call) -> tuple[bool, Direction]:
             raise NotUnderstood("call.call_type must be phone_call or web_call.")
 
 
-def _status_of(reason: str) -> ConversationStatus:
-    """By the reason of the end: call_status is not to be relied upon, it may say registered of a call that is over."""
+def _status(reason: str) -> ConversationStatus:
+    """Return the status by the disconnection reason: call_status may be "registered" for a call that is over."""
     if reason in _UNANSWERED:
         return "unanswered"
     if reason in _TRANSFERRED:
@@ -232,4 +234,10 @@ def _status_of(reason: str) -> ConversationStatus:
     return "completed"
 
 
-PROVIDER: Final = Provider("retell", "agent", verify, read, test=_test)
+PROVIDER: Final = Provider(
+    name="retell",
+    side="agent",
+    verify=verify,
+    read=read,
+    make_test_message=make_test_message,
+)

@@ -1,7 +1,7 @@
-"""Our own events, signed as Standard Webhooks say: for any program that has a step of HTTP (docs/connectors/signed.md).
+"""Signed Talkmeter events, by the Standard Webhooks specification: for any program that can send HTTP requests.
 
-The body is what `POST /metering/events` takes, in any of its JSON forms. The message is taken whole or not at all: one
-event that cannot be counted sends all of it to quarantine.
+The body is what `POST /metering/events` accepts, in any of its JSON forms (docs/connectors/signed.md). A message is
+accepted as a whole: if one of its events cannot be counted, the whole message is quarantined.
 """
 
 import re
@@ -14,21 +14,21 @@ from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.errors import TalkmeterError
 from talkmeter.ingest.cloudevents import Sender
 from talkmeter.ingest.connectors.provider import (
-    TEST,
+    TEST_TYPE,
     Ignored,
     Message,
     NotUnderstood,
     NotVerified,
     Provider,
-    Reading,
+    ReadResult,
     RecordUpdate,
-    posted,
+    build_message,
 )
 from talkmeter.ingest.connectors.verification import (
     as_bytes,
     read_header,
     require_recent,
-    require_signature,
+    verify_signature,
 )
 from talkmeter.ingest.requests import read_request
 from talkmeter.ledger.batch import Arrival, Reason, Rejection
@@ -36,20 +36,20 @@ from talkmeter.ledger.batch import Arrival, Reason, Rejection
 ID: Final = "webhook-id"
 TIMESTAMP: Final = "webhook-timestamp"
 SIGNATURE: Final = "webhook-signature"
-SECRET_PREFIX: Final = "whsec_"  # noqa: S105  the prefix that all such secrets have
+SECRET_PREFIX: Final = "whsec_"  # noqa: S105  the prefix of every such secret
 VERSION: Final = "v1,"
 MAX_EVENTS: Final = 10_000
 TOLERANCE_SEC: Final = 300
 
-_OF_THE_CONNECTOR: Final = Sender(credential_id="", org_id="\0")
-"""The address says whose the events are: an event that names an organization is refused, for none has this name."""
-_TEST_BODY: Final = b'{"type":"%s"}' % TEST.encode()
+_SENDER: Final = Sender(credential_id="", org_id="\0")
+"""The connector determines the organization, so an event must not name one: no organization has this name."""
+_TEST_BODY: Final = b'{"type":"%s"}' % TEST_TYPE.encode()
 _SECONDS: Final = re.compile("[0-9]{1,12}")
 _QUOTED: Final = re.compile(r"(['\"]).*\1|['\"].*", re.DOTALL)
 
 
-def _prove(message: Message, secrets: Sequence[str]) -> None:
-    """HMAC-SHA256 over `id.time.body`; the header may list several signatures, with a space between them."""
+def verify(message: Message, secrets: Sequence[str]) -> None:
+    """Verify an HMAC-SHA256 of `id.time.body`. The header may list several signatures, separated by spaces."""
     keys = [key for key in map(_key, secrets) if key]
     if not keys:
         raise NotVerified(f"The connector's secret must be {SECRET_PREFIX} and base64.")
@@ -57,8 +57,8 @@ def _prove(message: Message, secrets: Sequence[str]) -> None:
     if _SECONDS.fullmatch(timestamp) is None:
         raise NotVerified(f"The header {TIMESTAMP} must be the seconds since 1970.")
     pieces = [piece for piece in read_header(message, SIGNATURE).split(" ") if piece.startswith(VERSION)]
-    given = [_decoded(piece.removeprefix(VERSION)) for piece in pieces]
-    require_signature([_mac(key, id_, timestamp, message.body) for key in keys], given)
+    given = [_decode_base64(piece.removeprefix(VERSION)) for piece in pieces]
+    verify_signature([_mac(key, id_, timestamp, message.body) for key in keys], given)
     require_recent(int(timestamp) * MICROSECONDS_PER_SECOND, message.received_at, TOLERANCE_SEC)
 
 
@@ -66,44 +66,46 @@ def _mac(key: bytes, id_: str, timestamp: str, body: bytes) -> bytes:
     return digest(key, b".".join((as_bytes(id_), as_bytes(timestamp), body)), "sha256")
 
 
-def _test(secret: str, url: str, now: int) -> Message:
+def make_test_message(secret: str, url: str, now: int) -> Message:
+    """Make a message of TEST_TYPE, signed like Talkmeter events."""
     id_, timestamp = f"test_{now}", str(now // MICROSECONDS_PER_SECOND)
     signature = b64encode(_mac(_key(secret), id_, timestamp, _TEST_BODY)).decode()
-    return posted(url, _TEST_BODY, {ID: id_, TIMESTAMP: timestamp, SIGNATURE: VERSION + signature}, now)
+    return build_message(url, _TEST_BODY, {ID: id_, TIMESTAMP: timestamp, SIGNATURE: VERSION + signature}, now)
 
 
 def _key(secret: str) -> bytes:
-    """The key in a secret; padding may be missing."""
+    """Return the key in a secret. Its base64 padding may be missing."""
     text = secret.strip().removeprefix(SECRET_PREFIX).rstrip("=")
-    return _decoded(text + "=" * (-len(text) % 4))
+    return _decode_base64(text + "=" * (-len(text) % 4))
 
 
-def _decoded(text: str) -> bytes:
-    """Base64 as bytes; empty where it is none."""
+def _decode_base64(text: str) -> bytes:
+    """Decode base64; return empty bytes if it is invalid."""
     try:
         return b64decode(as_bytes(text), validate=True)
     except ValueError:
         return b""
 
 
-def _read(message: Message) -> Reading:
+def read(message: Message) -> ReadResult:
+    """Return one update for each event in the body."""
     if message.body == _TEST_BODY:
-        return Ignored(TEST)
+        return Ignored(TEST_TYPE)
     if "ce-specversion" in message.headers:
-        raise NotUnderstood("The whole event must stand in the body: the signature does not cover headers of ce-.")
-    # The type alone is handed on: no other header is covered by the signature.
-    type_ = {"content-type": message.headers.get("content-type", "application/json")}
+        raise NotUnderstood("The whole event must be in the body: the signature does not cover ce- headers.")
+    # Pass on the content type only: the signature covers no header.
+    headers = {"content-type": message.headers.get("content-type", "application/json")}
     try:
-        arrivals = read_request(type_, message.body, _OF_THE_CONNECTOR, MAX_EVENTS)
+        arrivals = read_request(headers, message.body, _SENDER, MAX_EVENTS)
     except TalkmeterError as error:
         raise NotUnderstood(error.detail) from None
-    return tuple(_told(arrival, number, len(arrivals)) for number, arrival in enumerate(arrivals, start=1))
+    return tuple(_event_update(arrival, number, len(arrivals)) for number, arrival in enumerate(arrivals, start=1))
 
 
-def _told(arrival: Arrival, number: int, of: int) -> RecordUpdate:
+def _event_update(arrival: Arrival, number: int, total: int) -> RecordUpdate:
     if isinstance(arrival, Rejection):
-        which = f"Event {number} of {of}: " if of > 1 else ""
-        raise NotUnderstood(which + _reason(arrival))
+        prefix = f"Event {number} of {total}: " if total > 1 else ""
+        raise NotUnderstood(prefix + _error_sentence(arrival))
     return RecordUpdate(
         kind=arrival.kind,
         id=arrival.id,
@@ -114,11 +116,17 @@ def _told(arrival: Arrival, number: int, of: int) -> RecordUpdate:
     )
 
 
-def _reason(rejection: Rejection) -> str:
-    """The sentence of a rejection, without the value that it quotes."""
+def _error_sentence(rejection: Rejection) -> str:
+    """Return the sentence of a rejection without quoted values."""
     if rejection.reason is Reason.FOREIGN_ORGANIZATION:
-        return "data.organization_id must be left out: the connector's address says whose the events are."
+        return "data.organization_id must be left out: the connector determines the organization."
     return _QUOTED.sub("'…'", rejection.detail).removesuffix(".") + "."
 
 
-PROVIDER: Final = Provider(name="signed", side=None, verify=_prove, read=_read, test=_test)
+PROVIDER: Final = Provider(
+    name="signed",
+    side=None,
+    verify=verify,
+    read=read,
+    make_test_message=make_test_message,
+)

@@ -1,10 +1,10 @@
 """Telnyx: calls under call control, and the conversations of its AI assistants (docs/connectors/telnyx.md).
 
-A call's id is its call_leg_id. The legs of one call (a transfer makes a second one) share a call_session_id: that goes
-into `elsewhere`, so that they are one call.
+A call's id is its call_leg_id. The legs of one call (a transfer makes a second one) share a call_session_id. That id
+goes into `linked_ids`, so the legs count as one call.
 
-No single message tells all of a call: the direction stands in call.initiated alone, the assistant in
-call.conversation.ended, the end in call.hangup. So each message is a part of what is known of the call.
+No single message describes a whole call: only call.initiated has the direction, only call.conversation.ended the
+assistant, only call.hangup the end. So each message is a partial update of the call.
 """
 
 import re
@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from talkmeter.clock import MICROSECONDS_PER_SECOND
-from talkmeter.ingest.connectors.carrier import own_number, unmetered_type
+from talkmeter.ingest.connectors.carrier import as_phone_number, type_label
 from talkmeter.ingest.connectors.payload import (
     Number,
     duration_between,
@@ -36,9 +36,9 @@ from talkmeter.ingest.connectors.provider import (
     NotVerified,
     PartialRecordUpdate,
     Provider,
-    Reading,
+    ReadResult,
 )
-from talkmeter.ingest.connectors.telnyx_call import Part, join
+from talkmeter.ingest.connectors.telnyx_call import CallPart, merge
 from talkmeter.ingest.connectors.verification import as_bytes, read_header, require_recent
 from talkmeter.records import ConversationStatus, Direction
 
@@ -63,8 +63,8 @@ _CAUSES: Final[dict[str, ConversationStatus]] = {
 }
 
 
-class Payload(msgspec.Struct):
-    """What is read of `data.payload`."""
+class _TelnyxPayload(msgspec.Struct):
+    """The fields of `data.payload` that are read."""
 
     call_leg_id: str | None = None
     call_session_id: str | None = None
@@ -78,8 +78,8 @@ class Payload(msgspec.Struct):
     duration_sec: Number | None = None
 
 
-class Head(msgspec.Struct):
-    """The event around its payload, which is decoded only where the type is metered."""
+class _TelnyxEvent(msgspec.Struct):
+    """The event. Its payload is decoded only if the type is metered."""
 
     event_type: str
     id: str | None = None
@@ -87,14 +87,14 @@ class Head(msgspec.Struct):
     payload: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class Envelope(msgspec.Struct):
-    """The whole body."""
+class _TelnyxBody(msgspec.Struct):
+    """The body."""
 
-    data: Head
+    data: _TelnyxEvent
 
 
-def _prove(message: Message, secrets: Sequence[str]) -> None:
-    """Ed25519 over `time|body`; the connector's secrets are public keys of the account."""
+def verify(message: Message, secrets: Sequence[str]) -> None:
+    """Verify an Ed25519 signature of `time|body`. The connector's secrets are public keys of the account."""
     timestamp = read_header(message, TIMESTAMP)
     if _SECONDS.fullmatch(timestamp) is None:
         raise NotVerified(f"The header {TIMESTAMP} must be the seconds since 1970.")
@@ -102,12 +102,12 @@ def _prove(message: Message, secrets: Sequence[str]) -> None:
     if signature is None:
         raise NotVerified(f"The header {SIGNATURE} must be {_SIGNATURE_BYTES} bytes in base64.")
     signed = as_bytes(timestamp) + b"|" + message.body
-    if not any(_is_signed_with(key, signature, signed) for key in secrets):
-        raise NotVerified("The message is signed with another key than the connector's, or was changed on its way.")
+    if not any(_is_signature_valid(key, signature, signed) for key in secrets):
+        raise NotVerified("The signature is invalid: it was made with another key, or the message was changed.")
     require_recent(int(timestamp) * MICROSECONDS_PER_SECOND, message.received_at, TOLERANCE_SEC)
 
 
-def _is_signed_with(public_key: str, signature: bytes, signed: bytes) -> bool:
+def _is_signature_valid(public_key: str, signature: bytes, signed: bytes) -> bool:
     key = _from_base64(public_key.strip(), _KEY_BYTES)
     if key is None:
         return False
@@ -126,59 +126,60 @@ def _from_base64(text: str, size: int) -> bytes | None:
     return decoded if len(decoded) == size else None
 
 
-def _read(message: Message) -> Reading:
-    head = read_json(message.body, Envelope).data
-    if head.event_type not in _PARTS:
-        return Ignored(unmetered_type(head.event_type))
-    payload = read_json(bytes(head.payload), Payload)
+def read(message: Message) -> ReadResult:
+    """Return the part of a call that the event reports; other events are not metered."""
+    event = read_json(message.body, _TelnyxBody).data
+    if event.event_type not in _PARTS:
+        return Ignored(type_label(event.event_type))
+    payload = read_json(bytes(event.payload), _TelnyxPayload)
     leg = require_id("data.payload.call_leg_id", payload.call_leg_id)
     session = read_optional("data.payload.call_session_id", payload.call_session_id)
-    occurred_at = _instant("data.occurred_at", head.occurred_at)
-    part = _PARTS[head.event_type](payload, occurred_at // 1_000)
+    occurred_at = _required_instant("data.occurred_at", event.occurred_at)
+    part = _PARTS[event.event_type](payload, occurred_at // 1_000)
     return (
         PartialRecordUpdate(
             id=leg,
-            amend=partial(join, part),
+            merge=partial(merge, part),
             time=occurred_at,
-            event_id=require_id("data.id", head.id),
-            elsewhere=() if session in {None, leg} else (f"telnyx:{session}",),
+            event_id=require_id("data.id", event.id),
+            linked_ids=() if session in {None, leg} else (f"telnyx:{session}",),
         ),
     )
 
 
-def _initiated(payload: Payload, occurred_ms: int) -> Part:
+def _initiated_part(payload: _TelnyxPayload, occurred_ms: int) -> CallPart:
     direction = _DIRECTIONS.get(payload.direction or "")
     if direction is None:
         raise NotUnderstood(f"data.payload.direction must be one of {', '.join(_DIRECTIONS)}.")
     start = payload.start_time
-    return Part(
-        start=_instant("data.payload.start_time", start) // 1_000 if start else occurred_ms,
+    return CallPart(
+        start=_required_instant("data.payload.start_time", start) // 1_000 if start else occurred_ms,
         status="ringing" if direction == "inbound" else "triggered",
         direction=direction,
-        agent_number=own_number(payload.to if direction == "inbound" else payload.from_),
+        agent_number=as_phone_number(payload.to if direction == "inbound" else payload.from_),
     )
 
 
-def _answered(_: Payload, occurred_ms: int) -> Part:
-    return Part(start=occurred_ms, status="in_progress")
+def _answered_part(_: _TelnyxPayload, occurred_ms: int) -> CallPart:
+    return CallPart(start=occurred_ms, status="in_progress")
 
 
-def _hung_up(payload: Payload, occurred_ms: int) -> Part:
+def _hangup_part(payload: _TelnyxPayload, occurred_ms: int) -> CallPart:
     status = _CAUSES.get(payload.hangup_cause or "unspecified")
     if status is None:
         raise NotUnderstood(f"data.payload.hangup_cause must be one of {', '.join(_CAUSES)}.")
-    start = _instant("data.payload.start_time", payload.start_time) // 1_000
+    start = _required_instant("data.payload.start_time", payload.start_time) // 1_000
     duration_between(start * 1_000, occurred_ms * 1_000)
-    return Part(start=start, status=status, end=occurred_ms if status == "completed" else None)
+    return CallPart(start=start, status=status, end=occurred_ms if status == "completed" else None)
 
 
-def _conversed(payload: Payload, occurred_ms: int) -> Part:
+def _conversation_part(payload: _TelnyxPayload, occurred_ms: int) -> CallPart:
     duration_ms = read_duration_ms("data.payload.duration_sec", payload.duration_sec, 1_000)
     if duration_ms is None:
-        raise NotUnderstood("data.payload.duration_sec must be there: the seconds of the conversation.")
+        raise NotUnderstood("data.payload.duration_sec is required: the seconds of the conversation.")
     start = occurred_ms - duration_ms
-    return Part(
-        start=require_range("data.occurred_at less data.payload.duration_sec", start * 1_000) // 1_000,
+    return CallPart(
+        start=require_range("data.occurred_at minus data.payload.duration_sec", start * 1_000) // 1_000,
         status="completed",
         end=occurred_ms,
         channel="webrtc" if payload.calling_party_type == "web" else None,
@@ -187,18 +188,18 @@ def _conversed(payload: Payload, occurred_ms: int) -> Part:
 
 
 _PARTS: Final = {
-    "call.initiated": _initiated,
-    "call.answered": _answered,
-    "call.hangup": _hung_up,
-    "call.conversation.ended": _conversed,
+    "call.initiated": _initiated_part,
+    "call.answered": _answered_part,
+    "call.hangup": _hangup_part,
+    "call.conversation.ended": _conversation_part,
 }
 
 
-def _instant(name: str, text: str | None) -> int:
+def _required_instant(name: str, text: str | None) -> int:
     instant = read_text_instant(name, text)
     if instant is None:
-        raise NotUnderstood(f"{name} must be there: an RFC 3339 date and time, such as 2026-11-01T09:30:00Z.")
+        raise NotUnderstood(f"{name} is required: an RFC 3339 date and time, such as 2026-11-01T09:30:00Z.")
     return instant
 
 
-PROVIDER: Final = Provider(name="telnyx", side="carrier", verify=_prove, read=_read)
+PROVIDER: Final = Provider(name="telnyx", side="carrier", verify=verify, read=read)

@@ -1,13 +1,14 @@
-"""What the messages of one Telnyx call come to: parts that are joined, with the same result whatever their order.
+"""Merge the messages of one Telnyx call, with the same result in any order.
 
-Telnyx promises no order, so the rules are such that none matters: the latest start and end, the furthest status.
+Telnyx does not guarantee any order. So the rules do not depend on it: the latest start, the latest end and the furthest
+status win.
 """
 
 from typing import Final, NamedTuple
 
 from talkmeter.records import Channel, Conversation, ConversationStatus, Direction
 
-_FURTHER: Final[tuple[ConversationStatus, ...]] = (
+_STATUS_ORDER: Final[tuple[ConversationStatus, ...]] = (
     "token_created",
     "triggered",
     "ringing",
@@ -18,11 +19,11 @@ _FURTHER: Final[tuple[ConversationStatus, ...]] = (
     "transferred",
     "completed",
 )
-"""From the least to the furthest: a call that was answered and hung up stays so, whatever else is heard of it."""
+"""The furthest status is last: a call that was answered and hung up stays completed, whatever arrives later."""
 
 
-class Part(NamedTuple):
-    """What one message knows of a call; instants in whole milliseconds. `end` is that of a call that was answered."""
+class CallPart(NamedTuple):
+    """What one message reports of a call; instants are in whole milliseconds. Only an answered call has an `end`."""
 
     start: int
     status: ConversationStatus
@@ -33,10 +34,11 @@ class Part(NamedTuple):
     agent_number: str | None = None
 
 
-def join(part: Part, known: Conversation | None) -> Conversation:
-    """What is known of a call, with one more message's part in it.
+def merge(part: CallPart, known: Conversation | None) -> Conversation:
+    """Return the stored call with one more part added.
 
-    Inbound until call.initiated says otherwise: who sends calls of assistants alone sends no call.initiated.
+    The direction is inbound until call.initiated says otherwise: an account that sends only events of assistants sends
+    no call.initiated.
     """
     channel: Channel = "telephone" if known is None else known.channel
     direction: Direction = "inbound" if known is None else known.direction
@@ -45,7 +47,7 @@ def join(part: Part, known: Conversation | None) -> Conversation:
         starts.append(known.created_at // 1_000)
         if known.duration_ms is not None:
             ends.append(known.created_at // 1_000 + known.duration_ms)
-        status = max(known.status, status, key=_FURTHER.index)
+        status = max(known.status, status, key=_STATUS_ORDER.index)
     start = max(starts)
     end = max((end for end in ends if end is not None), default=None)
     return Conversation(

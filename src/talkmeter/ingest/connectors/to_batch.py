@@ -1,7 +1,7 @@
-"""A stack's message as work for the ledger: states and amendments under the connector's name, or a rejection.
+"""Turn a provider's message into a batch for the ledger: states and partial updates, or one rejection.
 
-Ids are the stack's own with its name before them (`twilio:CA…`), so that no two stacks meet by accident, and so that
-one stack can name a call of another. The generic connector sends our own events; their ids stay as they are.
+Record ids are the provider's ids with its name as a prefix (`twilio:CA…`). So ids of two providers never collide, and
+one provider can refer to a call of another. The `signed` connector receives Talkmeter events; their ids get no prefix.
 """
 
 import re
@@ -29,57 +29,61 @@ from talkmeter.records import State, data_hash
 
 MAX_KEPT_LENGTH: Final = 128
 MAX_KEPT_FIELDS: Final = 200
-_TELLING: Final = re.compile(
+_KEPT_NAMES: Final = re.compile(
     r"(^|_)(id|sid|uuid|guid|type|event|status|state|direction|mode|reason|cause|code|channel|modality|"
     r"duration|time|timestamp|at|secs|sec|ms|minutes|sequence|event_name|kind|version)$"
 )
-"""Names of fields that say what a message is about; the rest may be words of people, numbers of callers, secrets."""
-_FIELD: Final = re.compile(r"[A-Za-z_$@][\w$.:-]*", re.ASCII)
-"""What stacks call a field. A name of another kind may itself be somebody's number or name: `{"+1500…": {…}}`."""
+"""Fields whose values are kept in quarantine. Other fields may hold what people said, callers' numbers or secrets."""
+_FIELD_NAME: Final = re.compile(r"[A-Za-z_$@][\w$.:-]*", re.ASCII)
+"""The form of providers' field names. A name in another form may itself be personal data: `{"+1500…": {…}}`."""
 _PHONE: Final = re.compile(r"^(?:[a-z]+:)*\W*[\d\s().-]{7,}$|\+[\d\s().-]{7,}|^sips?:|^client:|^tel:|@", re.IGNORECASE)
 _MAX_KEPT_NUMBER: Final = 999_999
-"""Longer numbers may be somebody's to be called by; but instants are as long, and they are known by name and range."""
+"""Larger numbers may be phone numbers. Instants are as large, but their name and range identify them."""
 _INSTANT: Final = re.compile(r"(^|_)(time|timestamp|at|secs|sec|ms)$")
 _LATEST_SEC: Final = LATEST_INSTANT // MICROSECONDS_PER_SECOND
 _EARLIEST_MS: Final = 100_000_000_000
-_WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[\s.-]+")
+_WORD_BREAK: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[\s.-]+")
 
 
 def to_batch(connector: Connector, provider: Provider, message: Message) -> OrgBatch | Ignored:
-    """What a proved message brings to the connector's organization."""
+    """Return the batch for the connector's organization that a verified message makes, or that it is ignored."""
     try:
-        reading = provider.read(message)
+        result = provider.read(message)
     except NotUnderstood as error:
-        return _work(connector, [_rejection(connector, message, str(error))])
-    if isinstance(reading, Ignored):
-        return reading
-    return _work(connector, [_arrival(connector, provider, one) for one in reading])
+        return _batch(connector, [_rejection(connector, message, str(error))])
+    if isinstance(result, Ignored):
+        return result
+    return _batch(connector, [_arrival(connector, provider, update) for update in result])
 
 
-def _work(connector: Connector, arrivals: Sequence[Arrival | CallReport]) -> OrgBatch:
+def _batch(connector: Connector, arrivals: Sequence[Arrival | CallReport]) -> OrgBatch:
     return OrgBatch(f"connector {connector.id}", list(enumerate(arrivals)))
 
 
-def _arrival(connector: Connector, provider: Provider, one: RecordUpdate | PartialRecordUpdate) -> State | CallReport:
+def _arrival(
+    connector: Connector, provider: Provider, update: RecordUpdate | PartialRecordUpdate
+) -> State | CallReport:
     source = SOURCES + connector.id
-    id_ = one.id if provider.side is None and provider.name == "signed" else f"{provider.name}:{one.id}"
-    if isinstance(one, PartialRecordUpdate):
-        of: State | PartialUpdate = PartialUpdate(connector.org_id, id_, one.amend, one.time, source, one.event_id)
+    id_ = update.id if provider.side is None and provider.name == "signed" else f"{provider.name}:{update.id}"
+    if isinstance(update, PartialRecordUpdate):
+        reported: State | PartialUpdate = PartialUpdate(
+            connector.org_id, id_, update.merge, update.time, source, update.event_id
+        )
     else:
-        of = State(
+        reported = State(
             org_id=connector.org_id,
-            kind=one.kind,
+            kind=update.kind,
             id=id_,
-            record=one.record,
-            time=one.time,
-            sequence=one.sequence,
+            record=update.record,
+            time=update.time,
+            sequence=update.sequence,
             source=source,
-            event_id=one.event_id,
-            hash=data_hash(one.record),
+            event_id=update.event_id,
+            hash=data_hash(update.record),
         )
         if provider.side is None:
-            return of
-    return CallReport(of, provider.side or "agent", one.elsewhere)
+            return reported
+    return CallReport(reported, provider.side or "agent", update.linked_ids)
 
 
 def _rejection(connector: Connector, message: Message, sentence: str) -> Rejection:
@@ -90,40 +94,40 @@ def _rejection(connector: Connector, message: Message, sentence: str) -> Rejecti
         detail=f"{connector.provider}: {sentence}",
         hash=sha256(message.body).digest()[:16],
         size=len(message.body),
-        kept_fields=kept_fields_of(message),
+        kept_fields=kept_fields(message),
         complete=False,
     )
 
 
-def kept_fields_of(message: Message) -> bytes:
-    """What is kept of a message that cannot be counted, as JSON: fields that say what it is about, and nothing else.
+def kept_fields(message: Message) -> bytes:
+    """Return the JSON that quarantine keeps of a message that cannot be counted.
 
-    No transcript, no secret, no number or name of a caller: a field is kept for its name, and only where its value is
-    short and is no telephone number or address.
+    A field is kept if its name is in the allowed list and its value is short and not a phone number or an address. So
+    no transcripts, secrets, or callers' numbers or names are stored.
     """
     try:
         body = msgspec.json.decode(message.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         body = dict(parse_qsl(message.body.decode("utf-8", "replace")[:65_536]))
     kept: dict[str, object] = {}
-    _keep(body, "", kept, 0)
+    _collect(body, "", kept, 0)
     return msgspec.json.encode({"body": kept})
 
 
-def _keep(value: object, path: str, kept: dict[str, object], depth: int) -> None:
+def _collect(value: object, path: str, kept: dict[str, object], depth: int) -> None:
     if len(kept) >= MAX_KEPT_FIELDS or depth > 6:
         return
     if isinstance(value, dict):
         for name, inner in value.items():
-            if isinstance(name, str) and len(name) <= MAX_KEPT_LENGTH and _FIELD.fullmatch(name):
-                _keep(inner, f"{path}.{name}" if path else name, kept, depth + 1)
+            if isinstance(name, str) and len(name) <= MAX_KEPT_LENGTH and _FIELD_NAME.fullmatch(name):
+                _collect(inner, f"{path}.{name}" if path else name, kept, depth + 1)
         return
-    name = _WORDS.sub("_", path.rpartition(".")[2]).lower()
-    if _TELLING.search(name) and _is_plain(name, value):
+    name = _WORD_BREAK.sub("_", path.rpartition(".")[2]).lower()
+    if _KEPT_NAMES.search(name) and _is_safe(name, value):
         kept[shown(path).strip("'")] = value
 
 
-def _is_plain(name: str, value: object) -> bool:
+def _is_safe(name: str, value: object) -> bool:
     if isinstance(value, str):
         return len(value) <= MAX_KEPT_LENGTH and _PHONE.search(value) is None
     if isinstance(value, int | float):
@@ -132,5 +136,5 @@ def _is_plain(name: str, value: object) -> bool:
 
 
 def _is_instant(number: float) -> bool:
-    """Whether a number may be the seconds or the milliseconds since 1970."""
+    """Return whether a number may be seconds or milliseconds since 1970."""
     return 0 <= number <= _LATEST_SEC or _EARLIEST_MS <= number <= _LATEST_SEC * 1_000

@@ -1,10 +1,10 @@
-"""Twilio: the status callbacks of voice calls, and its list of them (docs/connectors/twilio.md).
+"""Twilio: the status callbacks of voice calls, and its list of calls (docs/connectors/twilio.md).
 
-The call's id is its CallSid. A leg that `<Dial>` made has its own CallSid and names the call it belongs to as
-ParentCallSid: that goes into `elsewhere`, so that the two are one call.
+A call's id is its CallSid. A leg that `<Dial>` made has its own CallSid and refers to its call as ParentCallSid. That
+id goes into `linked_ids`, so the two legs count as one call.
 
-The list's records (twilio.com/docs/voice/api/call-resource, "Call properties") have the same fields under other names,
-and the directions of trunks, of which there are no callbacks.
+Listed calls (twilio.com/docs/voice/api/call-resource, "Call properties") have the same fields under other names. They
+include the directions of trunks, which have no callbacks.
 """
 
 import hashlib
@@ -20,27 +20,27 @@ from urllib.parse import SplitResult
 import msgspec
 
 from talkmeter.ingest.connectors.carrier import (
-    own_number,
-    read_agent,
+    agent_from_url,
+    as_phone_number,
     read_seconds,
     split_url,
-    unmetered_type,
+    type_label,
 )
-from talkmeter.ingest.connectors.forms import FORM, read_form, text_of
-from talkmeter.ingest.connectors.listed_call import Listed
+from talkmeter.ingest.connectors.forms import FORM, form_text, read_form
+from talkmeter.ingest.connectors.listed_call import ListedCall
 from talkmeter.ingest.connectors.payload import read_json, read_optional, require_id, require_range
 from talkmeter.ingest.connectors.provider import (
-    TEST,
+    TEST_TYPE,
     Ignored,
     Message,
     NotUnderstood,
     NotVerified,
     Provider,
-    Reading,
+    ReadResult,
     RecordUpdate,
-    posted,
+    build_message,
 )
-from talkmeter.ingest.connectors.verification import as_bytes, read_header, require_secrets, require_signature
+from talkmeter.ingest.connectors.verification import as_bytes, read_header, usable_secrets, verify_signature
 from talkmeter.ingest.fields import read_sequence
 from talkmeter.period import microseconds
 from talkmeter.records import TERMINAL_STATUSES, Channel, Conversation, ConversationStatus, Direction, Kind
@@ -79,27 +79,28 @@ _UNMETERED: Final = {
 }
 
 
-def _prove(message: Message, secrets: Sequence[str]) -> None:
-    """The signature: HMAC of the public address followed by the names and values of the form, sorted by name."""
-    known = require_secrets(secrets)
+def verify(message: Message, secrets: Sequence[str]) -> None:
+    """Verify an HMAC of the public address followed by the names and values of the form, sorted by name."""
+    known = usable_secrets(secrets)
     given = as_bytes(read_header(message, SIGNATURE))
     algorithm = _algorithm(message.headers.get(SETTINGS.lower(), ""))
     texts = list(_signed_texts(message))
-    require_signature([_signature(secret, text, algorithm) for secret in known for text in texts], [given])
+    verify_signature([_signature(secret, text, algorithm) for secret in known for text in texts], [given])
 
 
 def _signature(secret: bytes, text: bytes, algorithm: str) -> bytes:
     return b64encode(digest(secret, text, algorithm))
 
 
-def _test(secret: str, url: str, now: int) -> Message:
-    unsigned = posted(url, f"CallbackSource={TEST}".encode(), {}, now, FORM)
+def make_test_message(secret: str, url: str, now: int) -> Message:
+    """Make a message of TEST_TYPE, signed like Twilio's."""
+    unsigned = build_message(url, f"CallbackSource={TEST_TYPE}".encode(), {}, now, FORM)
     signature = _signature(as_bytes(secret), next(_signed_texts(unsigned)), "sha1")
     return unsigned._replace(headers={**unsigned.headers, SIGNATURE.lower(): signature.decode()})
 
 
 def _algorithm(settings: str) -> str:
-    """SHA-1, unless the settings header (`key=…,algorithm=…`, sent with shared keys) names another."""
+    """Return the hash algorithm in the settings header (`key=…,algorithm=…`, sent with shared keys), or SHA-1."""
     for part in settings.split(","):
         name, _, value = part.partition("=")
         if name.strip() == "algorithm" and value.strip():
@@ -111,7 +112,7 @@ def _algorithm(settings: str) -> str:
 
 
 def _signed_texts(message: Message) -> Iterator[bytes]:
-    """What may have been signed: Twilio signs the address sometimes with its port and sometimes without."""
+    """Return the texts that may have been signed: Twilio signs some addresses with the port and some without."""
     url = split_url(message.url, NotVerified)
     fields = b"" if _is_get(message) else _sorted_fields(message, url)
     for address in _with_and_without_port(url):
@@ -119,11 +120,14 @@ def _signed_texts(message: Message) -> Iterator[bytes]:
 
 
 def _sorted_fields(message: Message, url: SplitResult) -> bytes:
-    """The form as it is signed. Of a body in JSON the hash stands in the address, which is signed in its place."""
+    """Return the form as it is signed.
+
+    A JSON body is not signed itself. Instead, its hash is in the address, which is signed.
+    """
     if _is_json(message):
-        named = read_form(as_bytes(url.query), NotVerified).get(BODY_HASH.encode(), [b""])[0]
-        if not compare_digest(hashlib.sha256(message.body).hexdigest().encode(), named):
-            raise NotVerified(f"The body is not the one whose hash the address names as {BODY_HASH}.")
+        signed_hash = read_form(as_bytes(url.query), NotVerified).get(BODY_HASH.encode(), [b""])[0]
+        if not compare_digest(hashlib.sha256(message.body).hexdigest().encode(), signed_hash):
+            raise NotVerified(f"The body does not match its hash in the address ({BODY_HASH}).")
         return b""
     form = read_form(message.body, NotVerified)
     return b"".join(name + value for name in sorted(form) for value in sorted(set(form[name])))
@@ -144,28 +148,29 @@ def _is_json(message: Message) -> bool:
     return message.headers.get("content-type", "").lower().startswith("application/json")
 
 
-def _read(message: Message) -> Reading:
+def read(message: Message) -> ReadResult:
+    """Return the call of a status callback; any other message is not metered."""
     if _is_get(message):
         form = read_form(as_bytes(split_url(message.url, NotUnderstood).query), NotUnderstood)
     elif _is_json(message):
         return Ignored("application/json")
     else:
         form = read_form(message.body, NotUnderstood)
-    field = _Fields(lambda name: text_of(form, name))
+    field = _CallFields(lambda name: form_text(form, name))
     for name, type_ in _UNMETERED.items():
         if field(name):
             return Ignored(type_)
     if field("CallbackSource") not in {"", "call-progress-events"}:
-        return Ignored(unmetered_type(field("CallbackSource")))
+        return Ignored(type_label(field("CallbackSource")))
     if not field("CallStatus") or not (field("CallbackSource") or field("Timestamp")):
-        # What Twilio asks an application: what to do with a call, what to do after <Dial>, who answered.
+        # Twilio asks an application how to handle a call, what to do after <Dial>, or reports who answered.
         if field("CallSid"):
             return Ignored("request")
         raise NotUnderstood("The message must be a status callback of a voice call, with CallSid and CallStatus.")
-    return (_told(field, read_agent(message.url)),)
+    return (_call_update(field, agent_from_url(message.url)),)
 
 
-class _Resource(msgspec.Struct):
+class _TwilioListedCall(msgspec.Struct):
     sid: str | None = None
     parent_call_sid: str | None = None
     status: str | None = None
@@ -179,7 +184,7 @@ class _Resource(msgspec.Struct):
     to: str | None = None
 
 
-_OF_THE_LIST: Final = {
+_LIST_NAMES: Final = {
     "CallSid": "sid",
     "ParentCallSid": "parent_call_sid",
     "CallStatus": "status",
@@ -189,33 +194,36 @@ _OF_THE_LIST: Final = {
     "From": "from",
     "To": "to",
 }
-"""What the list calls the fields of a callback."""
+"""The names in the list, by the names in a callback."""
 
 
-class _Fields(NamedTuple):
-    """The fields of a call by the callback's names, and what they are called where they were read."""
+class _CallFields(NamedTuple):
+    """The fields of a call by the callback's names; `names` has their names in the source if they differ."""
 
     text: Callable[[str], str]
     names: Mapping[str, str] = MappingProxyType({})
 
     def __call__(self, name: str) -> str:
-        """The text of a field; empty where it is missing."""
+        """Return the text of a field, "" if it is missing."""
         return self.text(name)
 
     def name(self, name: str) -> str:
-        """What to call a field in a sentence."""
+        """Return a field's name in the source, for error sentences."""
         return self.names.get(name, name)
 
 
-def read_call(body: bytes) -> Listed:
-    """A call of the list, as its callback would have told of it. NotUnderstood where it cannot be counted."""
-    call = read_json(body, _Resource)
+def read_call(body: bytes) -> ListedCall:
+    """Return a listed call with the update that its callback would have brought.
+
+    Raises NotUnderstood if it cannot be counted.
+    """
+    call = read_json(body, _TwilioListedCall)
     sid = require_id("sid", call.sid)
     status = _STATUSES.get(call.status or "")
     if status is not None and status not in TERMINAL_STATUSES:
         start = call.start_time or call.date_created
-        return Listed(sid, _timestamp("start_time", start) if start else None)
-    # A call that was cancelled before it was dialled has no end: its last change was that.
+        return ListedCall(sid, _timestamp("start_time", start) if start else None)
+    # A call that was cancelled before dialing has no end_time; its last change was the cancellation.
     texts = {
         "CallSid": sid,
         "ParentCallSid": call.parent_call_sid,
@@ -226,11 +234,11 @@ def read_call(body: bytes) -> Listed:
         "From": call.from_,
         "To": call.to,
     }
-    told = _told(_Fields(lambda name: texts.get(name) or "", _OF_THE_LIST), None)
-    return Listed(sid, None, told)
+    update = _call_update(_CallFields(lambda name: texts.get(name) or "", _LIST_NAMES), None)
+    return ListedCall(sid, None, update)
 
 
-def _told(field: _Fields, agent_id: str | None) -> RecordUpdate:
+def _call_update(field: _CallFields, agent_id: str | None) -> RecordUpdate:
     sid = require_id(field.name("CallSid"), field("CallSid"))
     parent = read_optional(field.name("ParentCallSid"), field("ParentCallSid"))
     status = _STATUSES.get(field("CallStatus"))
@@ -241,13 +249,13 @@ def _told(field: _Fields, agent_id: str | None) -> RecordUpdate:
         raise NotUnderstood(f"{field.name('Direction')} must be one of {', '.join(_DIRECTIONS)}.")
     end, duration = field.name("Timestamp"), field.name("CallDuration")
     time = _timestamp(end, field("Timestamp"))
-    seconds = _talked(status, duration, field("CallDuration"))
+    seconds = _duration_sec(status, duration, field("CallDuration"))
     conversation = Conversation(
         channel=_channel(direction, field),
         direction=direction,
         status=status,
-        # There is no start: it is the end less the seconds, which begin when the call is answered.
-        created_at=require_range(f"{end} less {duration}", time - (seconds or 0) * 1_000_000),
+        # A callback has no start. It is the end minus the duration, which runs from the answer.
+        created_at=require_range(f"{end} minus {duration}", time - (seconds or 0) * 1_000_000),
         duration_ms=None if seconds is None else seconds * 1_000,
         modality="voice",
         agent_id=agent_id,
@@ -260,15 +268,15 @@ def _told(field: _Fields, agent_id: str | None) -> RecordUpdate:
         time=time,
         event_id=f"{sid}:{field('CallStatus')}",
         sequence=read_sequence(field("SequenceNumber")),
-        elsewhere=() if parent is None else (f"twilio:{parent}",),
+        linked_ids=() if parent is None else (f"twilio:{parent}",),
     )
 
 
 def _timestamp(name: str, text: str) -> int:
-    """When it happened: RFC 2822, in UTC."""
+    """Return an RFC 2822 date and time in microseconds."""
     try:
         moment = parsedate_to_datetime(text)
-        # An offset of -0000 is UTC of which the sender's place is not known; Python reads it as no offset at all.
+        # The offset -0000 is UTC, but Python returns a datetime without an offset for it.
         instant = microseconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     except (ValueError, TypeError, OverflowError, IndexError):
         sentence = f"{name} must be a date and time of RFC 2822, such as Sun, 01 Nov 2026 09:30:00 +0000."
@@ -276,8 +284,8 @@ def _timestamp(name: str, text: str) -> int:
     return require_range(name, instant)
 
 
-def _talked(status: ConversationStatus, name: str, text: str) -> int | None:
-    """The seconds of a call that was answered. `Duration` beside it is in minutes, rounded up, and never read."""
+def _duration_sec(status: ConversationStatus, name: str, text: str) -> int | None:
+    """Return the seconds of an answered call, else None. `Duration`, in minutes rounded up, is not used."""
     if status not in TERMINAL_STATUSES:
         return None
     if status == "completed":
@@ -285,17 +293,24 @@ def _talked(status: ConversationStatus, name: str, text: str) -> int | None:
     return (read_seconds(name, text) if text else 0) or None
 
 
-def _channel(direction: Direction, field: _Fields) -> Channel:
-    """Web where the other side is a browser or an app (`client:…`), else the telephone, SIP included."""
-    other = field("From") if direction == "inbound" else field("To")
-    return "webrtc" if other.startswith("client:") else "telephone"
+def _channel(direction: Direction, field: _CallFields) -> Channel:
+    """Return webrtc if the caller or callee is a browser or an app (`client:…`), else telephone, also for SIP."""
+    remote = field("From") if direction == "inbound" else field("To")
+    return "webrtc" if remote.startswith("client:") else "telephone"
 
 
-def _agent_number(direction: Direction, parent: str | None, field: _Fields) -> str | None:
-    """Our number. A leg that `<Dial>` made shows the caller's own number as `From`, so of such a leg none is taken."""
+def _agent_number(direction: Direction, parent: str | None, field: _CallFields) -> str | None:
+    """Return the agent's number. A leg that `<Dial>` made has the caller's number as `From`, so it gets None."""
     if parent is not None or field("Direction") == "outbound-dial":
         return None
-    return own_number(field("To") if direction == "inbound" else field("From"))
+    return as_phone_number(field("To") if direction == "inbound" else field("From"))
 
 
-PROVIDER: Final = Provider(name="twilio", side="carrier", verify=_prove, read=_read, status=204, test=_test)
+PROVIDER: Final = Provider(
+    name="twilio",
+    side="carrier",
+    verify=verify,
+    read=read,
+    status=204,
+    make_test_message=make_test_message,
+)

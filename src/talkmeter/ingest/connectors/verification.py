@@ -1,6 +1,6 @@
-"""What the proofs have in common: a header that must be there, a signature that must fit, an age a message may have.
+"""Checks that several providers share: required headers, signatures, the age of a message.
 
-The sentences name headers and limits, never what was received.
+Error sentences name headers and limits, never received values.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +14,7 @@ MICROSECONDS_PER_MILLISECOND: Final = 1_000
 
 
 def read_header(message: Message, name: str) -> str:
-    """A header that the proof needs; `name` as the stack writes it."""
+    """Return a required header; `name` is spelled as the provider spells it."""
     text = message.headers.get(name.lower())
     if not text:
         raise NotVerified(f"The header {name} is missing or empty.")
@@ -22,46 +22,46 @@ def read_header(message: Message, name: str) -> str:
 
 
 def as_bytes(text: str) -> bytes:
-    """A header, an address or a secret as bytes; nothing a text may hold stops it."""
+    """Encode a header, an address or a secret; lone surrogates do not fail."""
     return text.encode("utf-8", "surrogatepass")
 
 
-def require_secrets(secrets: Sequence[str]) -> list[bytes]:
-    """The secrets that can prove something: an empty one is known to everybody. NotVerified where there are none."""
-    known = [as_bytes(secret) for secret in secrets if secret]
-    if not known:
-        raise NotVerified("The connector has no secret to prove a message with.")
-    return known
+def usable_secrets(secrets: Sequence[str]) -> list[bytes]:
+    """Return the secrets without empty ones, with which anyone could sign. Raises NotVerified if none is left."""
+    usable = [as_bytes(secret) for secret in secrets if secret]
+    if not usable:
+        raise NotVerified("The connector has no secret to verify a message with.")
+    return usable
 
 
-def require_secret(secrets: Sequence[str], given: str | bytes, expected: Callable[[bytes], str | bytes]) -> None:
-    """Refuse what none of the secrets makes of the message; an empty one proves nothing."""
+def verify_with_secrets(secrets: Sequence[str], given: str | bytes, expected: Callable[[bytes], str | bytes]) -> None:
+    """Raise NotVerified unless `given` is the expected signature for one of the secrets. Empty secrets are skipped."""
     received = given if isinstance(given, bytes) else as_bytes(given)
-    made = [expected(as_bytes(secret)) for secret in secrets if secret]
-    require_signature([one if isinstance(one, bytes) else as_bytes(one) for one in made], [received])
+    signatures = [expected(as_bytes(secret)) for secret in secrets if secret]
+    verify_signature([each if isinstance(each, bytes) else as_bytes(each) for each in signatures], [received])
 
 
-def require_signature(expected: Iterable[bytes], given: Sequence[bytes]) -> None:
-    """Refuse a message of whose signatures none is expected. All pairs are compared: the time tells nothing of them."""
-    proved = False
+def verify_signature(expected: Iterable[bytes], given: Sequence[bytes]) -> None:
+    """Raise NotVerified unless a given signature is an expected one. Compare all pairs, so timing reveals nothing."""
+    verified = False
     for ours in expected:
         for theirs in given:
-            proved |= compare_digest(ours, theirs)
-    if not proved:
-        raise NotVerified("The message is signed with another secret than the connector's, or was changed on its way.")
+            verified |= compare_digest(ours, theirs)
+    if not verified:
+        raise NotVerified("The signature is invalid: it was made with another secret, or the message was changed.")
 
 
-def timed_mac(secret: bytes, time: str, body: bytes) -> str:
-    """HMAC-SHA256 of a time, a point and the body, in hexadecimal digits: what several stacks sign with."""
+def timestamped_mac(secret: bytes, time: str, body: bytes) -> str:
+    """Return the HMAC-SHA256 of `time.body` in hexadecimal, which several providers send as the signature."""
     return digest(secret, time.encode() + b"." + body, "sha256").hex()
 
 
 def require_recent(signed_at: int, received_at: int, tolerance_sec: int) -> None:
-    """Refuse a message that was signed long before or after it came: it may be sent again by somebody who saw it."""
+    """Raise NotVerified if a message was signed long before or after its arrival: it may be a replay."""
     if abs(received_at - signed_at) <= tolerance_sec * MICROSECONDS_PER_SECOND:
         return
     side = "before" if signed_at < received_at else "after"
     raise NotVerified(
         f"The message was signed more than {tolerance_sec} seconds {side} it was received. "
-        "If that repeats, set the clock of this machine right."
+        "If this repeats, check this machine's clock."
     )
