@@ -11,7 +11,7 @@ DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 
 
-def missing(document: Document, target: str) -> bool:
+def is_broken(document: Document, target: str) -> bool:
     """Return whether a relative link is broken."""
     if "://" in target:
         return False
@@ -22,7 +22,7 @@ def missing(document: Document, target: str) -> bool:
 
 @each_document
 def test_relative_links_work(document: Document) -> None:
-    assert [target for target in document.links() if missing(document, target)] == []
+    assert [target for target in document.links() if is_broken(document, target)] == []
 
 
 @each_document
@@ -53,7 +53,7 @@ def test_decisions_are_numbered_without_a_gap_and_listed_in_order() -> None:
 
 
 @pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
-def test_a_decision_has_a_status_line_with_a_date(path: Path) -> None:
+def test_decision_has_a_status_line_with_a_date(path: Path) -> None:
     status = path.read_text().splitlines()[2]
     superseding = re.findall(r"\((\d{4}-[\w-]+\.md)\)", status)
 
@@ -63,7 +63,7 @@ def test_a_decision_has_a_status_line_with_a_date(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
-def test_a_decision_says_context_decision_consequence_and_what_enforces_it(path: Path) -> None:
+def test_decision_has_context_decision_consequence_and_what_enforces_it(path: Path) -> None:
     headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
 
     assert headings[0].startswith(path.name[:4] + " ")

@@ -130,13 +130,13 @@ def test_event_types_and_fields_match_the_code() -> None:
 def test_record_statuses_match_the_code() -> None:
     rows = {row[0]: row[1] for row in HTTP_API.section("Types and their data").rows()}
 
-    def named(where: str, after: str) -> set[str]:
-        return set(re.findall(r"`(\w+)`", rows[f"`status` of a {where}"].split(f"{after}: ")[1].split(";")[0]))
+    def statuses(record: str, label: str) -> set[str]:
+        return set(re.findall(r"`(\w+)`", rows[f"`status` of a {record}"].split(f"{label}: ")[1].split(";")[0]))
 
-    assert named("conversation", "live") == LIVE_STATUSES
-    assert named("conversation", "terminal") == TERMINAL_STATUSES
-    assert named("run", "live") == LIVE_RUN_STATUSES
-    assert named("run", "terminal") == TERMINAL_RUN_STATUSES
+    assert statuses("conversation", "live") == LIVE_STATUSES
+    assert statuses("conversation", "terminal") == TERMINAL_STATUSES
+    assert statuses("run", "live") == LIVE_RUN_STATUSES
+    assert statuses("run", "terminal") == TERMINAL_RUN_STATUSES
 
 
 def test_summary_fields_match_the_code() -> None:
