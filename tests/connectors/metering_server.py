@@ -38,10 +38,10 @@ class MeteringServer(NamedTuple):
     def connect(self, provider: str, *secrets: str, org_id: str = "") -> "Hook":
         """A connector of an organization; of one of its own where none is named."""
         of = org_id or f"org-{next(_numbers)}"
-        locked = SecretBox(SECRET_KEY).lock([*secrets])
+        encrypted = SecretBox(SECRET_KEY).encrypt([*secrets])
         with writing(self.engine) as connection:
             add_organization(connection, of, None, clock.now())
-            return Hook(self, of, provider, add_connector(connection, of, provider, locked, clock.now()))
+            return Hook(self, of, provider, add_connector(connection, of, provider, encrypted, clock.now()))
 
     def quarantined(self, org_id: str) -> list[QuarantinedEvent]:
         """All that an organization has in quarantine."""

@@ -25,8 +25,8 @@ LISTS = {
     "talkmeter.ledger.organizations._LIST": "all organizations, for the command line and for housekeeping",
     "talkmeter.accounts.credentials._LIST": "all credentials, for the command line",
     "talkmeter.accounts.connectors._LIST": "all connectors, for the command line",
-    "talkmeter.accounts.sessions._DROP_OLD_LINKS": "links of ten minutes, once for each new one",
-    "talkmeter.accounts.sessions._DROP_OLD": "sessions of a week at the longest, once for each sign-in",
+    "talkmeter.accounts.sessions._DELETE_EXPIRED_LINKS": "links of ten minutes, once for each new one",
+    "talkmeter.accounts.sessions._DELETE_EXPIRED": "sessions of a week at the longest, once for each sign-in",
     "talkmeter.accounts.credentials._DELETE_NAMED": "the demonstration's own, once at its start",
 }
 RAGGED_ENDS = "talkmeter.usage.days._SCANS[4]"

@@ -1,1 +1,1 @@
-"""Who may ask and who may send: credentials, sessions, sign-in links and connector secrets."""
+"""Storage of credentials, browser sessions, sign-in links and connector secrets."""

@@ -1,6 +1,6 @@
-"""Connectors: each belongs to one organization, and has the secrets its stack signs with, stored encrypted.
+"""Connectors: each belongs to one organization and stores the secrets its provider signs with, encrypted.
 
-The key is TALKMETER_SECRET_KEY. It never stands in the database, so that a copy of the database alone signs nothing.
+The encryption key, TALKMETER_SECRET_KEY, is never in the database: a copy of the database alone reveals no secret.
 """
 
 import secrets
@@ -14,21 +14,23 @@ from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
 from talkmeter.errors import Misconfigured
 
-SOURCES: Final = "/connectors/"
-"""What the source of all that a connector tells begins with; its id follows."""
-_connector = tables.connector.c
-_FIND = Compiled(select(*_connector).where(_connector.id == bindparam("id")))
-_LIST = Compiled(select(*_connector).order_by(_connector.created_at, _connector.id))
+SOURCE_PREFIX: Final = "/connectors/"
+"""The event `source` of a connector is this prefix and its id."""
+_column = tables.connector.c
+_FIND = Compiled(select(*_column).where(_column.id == bindparam("id")))
+_LIST = Compiled(select(*_column).order_by(_column.created_at, _column.id))
 _DISABLE = Compiled(
     update(tables.connector)
-    .where(_connector.id == bindparam("id_"), _connector.disabled_at.is_(None))
+    .where(_column.id == bindparam("id_"), _column.disabled_at.is_(None))
     .values(disabled_at=bindparam("at"))
 )
-_KEEP = Compiled(update(tables.connector).where(_connector.id == bindparam("id_")).values(secrets=bindparam("kept")))
+_UPDATE_SECRETS = Compiled(
+    update(tables.connector).where(_column.id == bindparam("id_")).values(secrets=bindparam("encrypted"))
+)
 
 
 class Connector(NamedTuple):
-    """A row of `connector`; `secrets` is encrypted, `disabled_at` None as long as it is used."""
+    """A row of `connector`; `secrets` is encrypted, `disabled_at` is None while the connector is enabled."""
 
     id: str
     org_id: str
@@ -39,14 +41,14 @@ class Connector(NamedTuple):
 
 
 class SecretBox:
-    """Encrypts and decrypts the secrets of connectors."""
+    """Encrypts and decrypts connector secrets."""
 
     def __init__(self, keys: str) -> None:
-        """Take TALKMETER_SECRET_KEY. Misconfigured where it is empty or no key, with how to make one."""
+        """Take the value of TALKMETER_SECRET_KEY. Raises Misconfigured if it is empty or not a key."""
         if not keys:
             raise Misconfigured(
-                "TALKMETER_SECRET_KEY is not set; the secrets of connectors are stored encrypted with it. "
-                "Make one with: openssl rand -base64 32"
+                "TALKMETER_SECRET_KEY is not set; it encrypts the secrets of connectors. "
+                "Create a key with: openssl rand -base64 32"
             )
         try:
             self._fernet = MultiFernet([Fernet(_urlsafe(key)) for key in keys.split(",")])
@@ -55,18 +57,18 @@ class SecretBox:
                 "TALKMETER_SECRET_KEY must be 32 bytes in base64, as 'openssl rand -base64 32' prints them."
             ) from None
 
-    def lock(self, plain: list[str]) -> bytes:
-        """The present secret, and the one before it while it is changed, encrypted."""
+    def encrypt(self, plain: list[str]) -> bytes:
+        """Encrypt the current secret and, during a rotation, the previous one after it."""
         return self._fernet.encrypt(msgspec.json.encode(plain))
 
-    def unlock(self, connector: Connector) -> list[str]:
-        """The secrets of a connector, the present one first. Misconfigured where another key encrypted them."""
+    def decrypt(self, connector: Connector) -> list[str]:
+        """Return a connector's secrets, the current one first. Raises Misconfigured if another key encrypted them."""
         try:
             return msgspec.json.decode(self._fernet.decrypt(connector.secrets), type=list[str])
         except InvalidToken:
             raise Misconfigured(
-                f"The secrets of connector {connector.id} were encrypted with another TALKMETER_SECRET_KEY: "
-                "set that one too, after a comma, or give the connector a new secret."
+                f"The secrets of connector {connector.id} were encrypted with another TALKMETER_SECRET_KEY. "
+                "Append that key to the setting, after a comma, or give the connector a new secret."
             ) from None
 
 
@@ -74,36 +76,36 @@ def _urlsafe(key: str) -> bytes:
     return key.strip().replace("+", "-").replace("/", "_").encode()
 
 
-def add_connector(connection: Connection, org_id: str, provider: str, locked: bytes, now: int) -> str:
-    """Make a connector; its id, which nobody can guess."""
+def add_connector(connection: Connection, org_id: str, provider: str, encrypted: bytes, now: int) -> str:
+    """Add a connector; return its id, which cannot be guessed."""
     id_ = secrets.token_hex(16)
-    insert_rows(connection, tables.connector, [(id_, org_id, provider, locked, now, None)], OnConflict.KEEP)
+    insert_rows(connection, tables.connector, [(id_, org_id, provider, encrypted, now, None)], OnConflict.KEEP)
     return id_
 
 
 def find_connector(connection: Connection, id_: str) -> Connector | None:
-    """The connector of an id, used or not."""
+    """Return the connector with an id, enabled or disabled."""
     rows = _FIND.run(connection, (id_,))
-    return _connector_of(rows[0]) if rows else None
+    return _connector(rows[0]) if rows else None
 
 
 def list_connectors(connection: Connection) -> list[Connector]:
-    """All connectors, the oldest first."""
-    return [_connector_of(row) for row in _LIST.run(connection, ())]
+    """Return all connectors, oldest first."""
+    return [_connector(row) for row in _LIST.run(connection, ())]
 
 
 def disable_connector(connection: Connection, id_: str, now: int) -> bool:
-    """Let a connector take no more messages; whether it did until now."""
+    """Disable a connector, so that it accepts no more messages; return whether it was enabled."""
     return _DISABLE.change(connection, (now, id_)) > 0
 
 
-def keep_secrets(connection: Connection, id_: str, locked: bytes) -> None:
-    """Give a connector other secrets."""
-    _KEEP.change(connection, (locked, id_))
+def update_secrets(connection: Connection, id_: str, encrypted: bytes) -> None:
+    """Replace a connector's secrets."""
+    _UPDATE_SECRETS.change(connection, (encrypted, id_))
 
 
-def _connector_of(row: Row) -> Connector:
-    id_, org_id, provider, locked, created_at, disabled_at = row
-    assert isinstance(locked, bytes)  # noqa: S101  the column's type
-    until = None if disabled_at is None else integer(disabled_at)
-    return Connector(str(id_), str(org_id), str(provider), locked, integer(created_at), until)
+def _connector(row: Row) -> Connector:
+    id_, org_id, provider, encrypted, created_at, disabled_at = row
+    assert isinstance(encrypted, bytes)  # noqa: S101  the column's type
+    disabled = None if disabled_at is None else integer(disabled_at)
+    return Connector(str(id_), str(org_id), str(provider), encrypted, integer(created_at), disabled)

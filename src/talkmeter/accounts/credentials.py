@@ -1,4 +1,4 @@
-"""Credentials as they are stored: never a secret, only its SHA-256."""
+"""Stored credentials: keys and tokens, each with the SHA-256 of its secret."""
 
 import hmac
 import secrets
@@ -30,7 +30,7 @@ _NO_SECRET = sha256(b"").digest()
 
 
 class CredentialKind(StrEnum):
-    """Whose a credential is: an organization's key, a sender's key for any organization, a person's token."""
+    """The kind of credential: an organization's key, a sender key for any organization, a personal token."""
 
     ORGANIZATION = "organization"
     SENDER = "sender"
@@ -52,18 +52,18 @@ class Credential(msgspec.Struct, frozen=True, array_like=True):
     revoked_at: int | None
 
     def usable(self, now: int) -> bool:
-        """Whether it is neither revoked nor expired."""
+        """Return whether it is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
-class Issued(msgspec.Struct, frozen=True):
-    """A credential just made, with the secret that is shown this once."""
+class IssuedCredential(msgspec.Struct, frozen=True):
+    """A new credential with its secret, which is not stored and so can be shown only now."""
 
     credential: Credential
     secret: str
 
 
-def issue(  # noqa: PLR0913 - what a credential consists of
+def issue(  # noqa: PLR0913  one argument for each part of a credential
     connection: Connection,
     kind: CredentialKind,
     *,
@@ -74,8 +74,8 @@ def issue(  # noqa: PLR0913 - what a credential consists of
     grants: dict[str, str],
     now: int,
     expires_at: int | None,
-) -> Issued:
-    """Make and store a credential; `grants` (personal tokens) says which role in which organization."""
+) -> IssuedCredential:
+    """Create and store a credential; `grants` is the role by organization, for personal tokens."""
     secret = secrets.token_urlsafe(32)
     credential = Credential(
         id=secrets.token_hex(8),
@@ -90,38 +90,38 @@ def issue(  # noqa: PLR0913 - what a credential consists of
         revoked_at=None,
     )
     insert_rows(connection, tables.credential, [msgspec.structs.astuple(credential)], OnConflict.KEEP)
-    rows = [(credential.id, granted, role_there) for granted, role_there in sorted(grants.items())]
+    rows = [(credential.id, granted_org, granted_role) for granted_org, granted_role in sorted(grants.items())]
     insert_rows(connection, tables.credential_grant, rows, OnConflict.KEEP)
-    return Issued(credential, secret)
+    return IssuedCredential(credential, secret)
 
 
 def find_credential(connection: Connection, credential_id: str) -> Credential | None:
-    """The credential of an id, revoked and expired ones too."""
+    """Return the credential with an id, even if it is revoked or expired."""
     rows = _FIND.run(connection, (credential_id,))
     return msgspec.convert(rows[0], Credential) if rows else None
 
 
 def list_credentials(connection: Connection) -> list[Credential]:
-    """All credentials, oldest first."""
+    """Return all credentials, oldest first."""
     return [msgspec.convert(row, Credential) for row in _LIST.run(connection, ())]
 
 
-def grants_of(connection: Connection, credential_id: str) -> dict[str, str]:
-    """Which role a personal token has in which organization."""
+def read_grants(connection: Connection, credential_id: str) -> dict[str, str]:
+    """Return a personal token's role by organization."""
     return {str(org_id): str(role) for org_id, role in _GRANTS.run(connection, (credential_id,))}
 
 
 def revoke(connection: Connection, credential_id: str, now: int) -> bool:
-    """Revoke a credential; False where it is unknown or was revoked before."""
+    """Revoke a credential; return False if it is unknown or already revoked."""
     return _REVOKE.change(connection, (now, credential_id)) > 0
 
 
 def delete_named(connection: Connection, org_id: str, name: str) -> None:
-    """Delete an organization's credentials of one name (the demonstration makes its own anew at each start)."""
+    """Delete an organization's credentials with a name; the demo recreates its own at each start."""
     _DELETE_NAMED.change(connection, (org_id, name))
 
 
 def secret_matches(credential: Credential | None, secret: str) -> bool:
-    """Whether a secret is the credential's, in constant time, for an unknown credential too."""
+    """Return whether a secret is the credential's, in constant time even if the credential is unknown (None)."""
     expected = _NO_SECRET if credential is None else credential.secret_hash
     return hmac.compare_digest(sha256(secret.encode()).digest(), expected) and credential is not None

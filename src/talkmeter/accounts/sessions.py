@@ -1,7 +1,7 @@
-"""Browser sessions and the one-time links that begin them, as they are stored: never a secret, only its SHA-256.
+"""Browser sessions and the one-time links that start them, stored by the SHA-256 of their secret.
 
-A session that was begun with a key or a token points to it and reaches as far as it does at each moment; one that was
-begun otherwise (a link, a JWT) keeps what it may in `grants`.
+A session started with a key or token refers to that credential and always has its current permissions. A session
+started with a link or a JWT stores its permissions in `grants`.
 """
 
 import secrets
@@ -20,18 +20,18 @@ MICROSECONDS_PER_MINUTE: Final = 60_000_000
 
 _link = tables.sign_in_link.c
 _session = tables.session.c
-_TAKE_LINK = Compiled(
+_REDEEM_LINK = Compiled(
     delete(tables.sign_in_link)
     .where(_link.secret_hash == bindparam("hash"), _link.expires_at > bindparam("now"))
     .returning(_link.org_id, _link.role)
 )
-_DROP_OLD_LINKS = Compiled(delete(tables.sign_in_link).where(_link.expires_at <= bindparam("now")))
+_DELETE_EXPIRED_LINKS = Compiled(delete(tables.sign_in_link).where(_link.expires_at <= bindparam("now")))
 _FIND = Compiled(select(*_session).where(_session.secret_hash == bindparam("hash")))
 _TOUCH = Compiled(
     update(tables.session).where(_session.secret_hash == bindparam("hash_")).values(used_at=bindparam("at"))
 )
 _END = Compiled(delete(tables.session).where(_session.secret_hash == bindparam("hash")))
-_DROP_OLD = Compiled(
+_DELETE_EXPIRED = Compiled(
     delete(tables.session).where(or_(_session.expires_at <= bindparam("now"), _session.used_at <= bindparam("idle")))
 )
 
@@ -39,8 +39,8 @@ Grants = dict[str, list[str]]
 """Concrete scopes by organization."""
 
 
-class Link(NamedTuple):
-    """What a one-time link was made for."""
+class SignInLink(NamedTuple):
+    """The organization and role that a one-time link signs in to."""
 
     org_id: str
     role: str
@@ -57,44 +57,44 @@ class Session(NamedTuple):
     expires_at: int
 
     def usable(self, now: int, idle: int) -> bool:
-        """Whether it has neither expired nor been left alone for `idle` microseconds."""
+        """Return whether it has not expired and was used within the last `idle` microseconds."""
         return now < self.expires_at and now - self.used_at < idle
 
 
-def hash_of(secret: str) -> bytes:
-    """What is stored of a secret, and looked up; secrets are long and random, so nothing slower is needed."""
+def hash_secret(secret: str) -> bytes:
+    """Return the stored hash of a secret. Secrets are long and random, so a slow password hash is not needed."""
     return sha256(secret.encode()).digest()
 
 
-def make_link(connection: Connection, org_id: str, role: str, now: int) -> str:
-    """Store a link that signs in once within `LINK_MINUTES`; its secret is returned this once."""
-    _DROP_OLD_LINKS.change(connection, (now,))
+def create_link(connection: Connection, org_id: str, role: str, now: int) -> str:
+    """Store a link that signs in once within `LINK_MINUTES`; return its secret, which is not stored."""
+    _DELETE_EXPIRED_LINKS.change(connection, (now,))
     secret = secrets.token_urlsafe(SECRET_BYTES)
-    row = (hash_of(secret), org_id, role, now + LINK_MINUTES * MICROSECONDS_PER_MINUTE)
+    row = (hash_secret(secret), org_id, role, now + LINK_MINUTES * MICROSECONDS_PER_MINUTE)
     insert_rows(connection, tables.sign_in_link, [row], OnConflict.KEEP)
     return secret
 
 
-def take_link(connection: Connection, secret: str, now: int) -> Link | None:
-    """Use a link up, in one statement, so that of two who try it at once one gets it; None where it is not valid."""
-    rows = _TAKE_LINK.run(connection, (hash_of(secret), now))
-    return Link(str(rows[0][0]), str(rows[0][1])) if rows else None
+def redeem_link(connection: Connection, secret: str, now: int) -> SignInLink | None:
+    """Delete and return a valid link, or None. One statement, so that only one of two concurrent requests gets it."""
+    rows = _REDEEM_LINK.run(connection, (hash_secret(secret), now))
+    return SignInLink(str(rows[0][0]), str(rows[0][1])) if rows else None
 
 
-def begin_session(
+def create_session(
     connection: Connection, credential_id: str | None, grants: Grants | None, now: int, expires_at: int, idle: int
 ) -> str:
-    """Store a session; its secret is returned this once. Sessions that have ended are removed on the way."""
-    _DROP_OLD.change(connection, (now, now - idle))
+    """Store a session and return its secret, which is not stored. Also deletes expired and idle sessions."""
+    _DELETE_EXPIRED.change(connection, (now, now - idle))
     secret = secrets.token_urlsafe(SECRET_BYTES)
     stored = None if grants is None else msgspec.json.encode(grants).decode()
-    row = (hash_of(secret), credential_id, stored, now, now, expires_at)
+    row = (hash_secret(secret), credential_id, stored, now, now, expires_at)
     insert_rows(connection, tables.session, [row], OnConflict.KEEP)
     return secret
 
 
 def find_session(connection: Connection, secret_hash: bytes) -> Session | None:
-    """The session of a secret's hash, ended ones too."""
+    """Return the session with a secret's hash, even if it has expired."""
     rows = _FIND.run(connection, (secret_hash,))
     if not rows:
         return None
@@ -110,10 +110,10 @@ def find_session(connection: Connection, secret_hash: bytes) -> Session | None:
 
 
 def touch_session(connection: Connection, secret_hash: bytes, now: int) -> None:
-    """Note that a session is in use."""
+    """Store when a session was last used."""
     _TOUCH.change(connection, (now, secret_hash))
 
 
 def end_session(connection: Connection, secret_hash: bytes) -> None:
-    """Remove a session; one that is gone stays gone."""
+    """Delete a session, if it exists."""
     _END.change(connection, (secret_hash,))

@@ -51,7 +51,7 @@ async def post_hook(
         body = await read_body(request, service.settings, hold)
         message = _message(request, service, body)
         try:
-            stack.verify(message, SecretBox(service.settings.secret_key).unlock(connector))
+            stack.verify(message, SecretBox(service.settings.secret_key).decrypt(connector))
         except NotVerified as error:
             service.outcomes.note(connector.id, "rejected")
             await service.outcomes.flush(service.change)

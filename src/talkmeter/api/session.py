@@ -13,7 +13,7 @@ from litestar.datastructures import Cookie
 from litestar.types import ASGIApp
 
 from talkmeter import clock
-from talkmeter.accounts.sessions import LINK_MINUTES, Session, take_link
+from talkmeter.accounts.sessions import LINK_MINUTES, Session, redeem_link
 from talkmeter.api.auth.callers import Authenticator, caller_of, named_organizations, requires
 from talkmeter.api.auth.grant import Grant
 from talkmeter.api.auth.scopes import expand
@@ -176,7 +176,7 @@ async def _read_link(request: AnyRequest) -> str | None:
 async def _reach_of_link(request: AnyRequest, secret: str) -> Grant:
     """Use a link up; what it was made for."""
     service: Service = request.app.state.service
-    link = await service.change(lambda database: take_link(database, secret, clock.now()))
+    link = await service.change(lambda database: redeem_link(database, secret, clock.now()))
     if link is None:
         raise NotAuthenticated(
             f"This sign-in link is not valid: a link works once, within {LINK_MINUTES} minutes. "

@@ -41,7 +41,7 @@ def add(org: str, provider: str, secret_env: str) -> None:
     if provider not in PROVIDERS:
         raise Refused(f"Unknown provider '{provider}'. Providers: {', '.join(PROVIDERS)}.")
     settings = load_settings()
-    encrypted = SecretBox(settings.secret_key).lock([_secret(secret_env)])
+    encrypted = SecretBox(settings.secret_key).encrypt([_secret(secret_env)])
     with opened(settings) as engine:
         require_organization(engine, org)
         with writing(engine) as connection:
@@ -120,7 +120,7 @@ def disable(connector_id: str) -> None:
 @SecretOption
 def rotate(connector_id: str, secret_env: str) -> None:
     """Set a new secret. The previous one stays valid until the next rotation."""
-    from talkmeter.accounts.connectors import SecretBox, keep_secrets
+    from talkmeter.accounts.connectors import SecretBox, update_secrets
     from talkmeter.cli.database import opened
     from talkmeter.db.engine import writing
 
@@ -128,11 +128,11 @@ def rotate(connector_id: str, secret_env: str) -> None:
     box, secret = SecretBox(settings.secret_key), _secret(secret_env)
     with opened(settings) as engine:
         connector = require_connector(engine, connector_id)
-        previous = box.unlock(connector)[0]
+        previous = box.decrypt(connector)[0]
         if previous == secret:
             raise Refused(f"{secret_env} holds the connector's current secret; set it to the new one.")
         with writing(engine) as connection:
-            keep_secrets(connection, connector.id, box.lock([secret, previous]))
+            update_secrets(connection, connector.id, box.encrypt([secret, previous]))
     click.echo("The new and the previous secret are both valid until the next rotation.")
 
 
@@ -147,7 +147,7 @@ def test(connector_id: str) -> None:
     settings = load_settings()
     with opened(settings) as engine:
         connector = require_connector(engine, connector_id)
-    secret = SecretBox(settings.secret_key).unlock(connector)[0]
+    secret = SecretBox(settings.secret_key).decrypt(connector)[0]
     click.echo(check_connector(connector, public_url(settings), secret))
 
 

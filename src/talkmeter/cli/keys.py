@@ -92,7 +92,7 @@ def expiry(days: int | None) -> int | None:
 
 def print_credentials(prefix: str, kinds: "set[CredentialKind]") -> None:
     """List the credentials of some kinds: id, organizations, role or scopes, expiry and name."""
-    from talkmeter.accounts.credentials import grants_of, list_credentials
+    from talkmeter.accounts.credentials import list_credentials, read_grants
     from talkmeter.cli.database import opened
     from talkmeter.cli.tables import print_list
     from talkmeter.db.engine import reading
@@ -101,7 +101,7 @@ def print_credentials(prefix: str, kinds: "set[CredentialKind]") -> None:
     with opened() as engine, reading(engine) as connection:
         for credential in list_credentials(connection):
             if credential.kind in kinds:
-                grants = " ".join(f"{org_id}:{role}" for org_id, role in grants_of(connection, credential.id).items())
+                grants = " ".join(f"{org_id}:{role}" for org_id, role in read_grants(connection, credential.id).items())
                 organizations = credential.org_id or grants or "any organization"
                 access = credential.role or credential.scopes or "-"
                 rows.append((prefix + credential.id, organizations, access, _state(credential), credential.name or ""))

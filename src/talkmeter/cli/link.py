@@ -33,9 +33,9 @@ def link(org_id: str, role: str) -> None:
 
 def new_link(engine: "Engine", url: str, org_id: str, role: str) -> str:
     """Return a new sign-in link to the page; the secret follows the `#`, which browsers do not send to the server."""
-    from talkmeter.accounts.sessions import make_link
+    from talkmeter.accounts.sessions import create_link
     from talkmeter.db.engine import writing
 
     with writing(engine) as connection:
-        secret = make_link(connection, org_id, role, clock.now())
+        secret = create_link(connection, org_id, role, clock.now())
     return f"{url}/organization/usage#sign-in={secret}"

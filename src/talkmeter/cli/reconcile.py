@@ -141,7 +141,7 @@ def _key(settings: "Settings", connector: "Connector", key_env: str | None) -> s
     from talkmeter.accounts.connectors import SecretBox
 
     if key_env is None:
-        return SecretBox(settings.secret_key).unlock(connector)[0]
+        return SecretBox(settings.secret_key).decrypt(connector)[0]
     key = os.environ.get(key_env, "")
     if not key:
         raise Refused(f"The environment variable {key_env} is not set; set it to the API key.")

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from talkmeter.accounts.connectors import SOURCES, Connector
+from talkmeter.accounts.connectors import SOURCE_PREFIX, Connector
 from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.ingest.connectors.provider import RecordUpdate
 from talkmeter.ledger.batch import CallReport, PartialUpdate, Side
@@ -61,7 +61,7 @@ def conversation_of(state: State | None) -> Conversation | None:
 
 def source_of(connector: Connector) -> str:
     """The source of what reconciling a connector's calls records."""
-    return f"{SOURCES}{connector.id}/reconcile"
+    return f"{SOURCE_PREFIX}{connector.id}/reconcile"
 
 
 def correction(

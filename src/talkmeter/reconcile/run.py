@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from talkmeter.accounts.connectors import SOURCES, Connector
+from talkmeter.accounts.connectors import SOURCE_PREFIX, Connector
 from talkmeter.db.engine import Engine, reading
 from talkmeter.errors import Refused
 from talkmeter.ingest.connectors.listed_call import ListedCall, read_listed
@@ -97,7 +97,7 @@ class _Run:
             if len(self._seen) > MAX_CALLS:
                 raise Refused(f"There are more than {MAX_CALLS:,} calls: reconcile a shorter window.")
         job = self._job
-        sources = (SOURCES + job.connector.id, source_of(job.connector))
+        sources = (SOURCE_PREFIX + job.connector.id, source_of(job.connector))
         window = job.question.window
         for page in connector_calls(self._engine, job.connector.org_id, self._prefix, window, sources):
             self._look_for([state for state in page if state.id.removeprefix(self._prefix) not in self._seen])

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, select
 
-from talkmeter.accounts.connectors import SOURCES
+from talkmeter.accounts.connectors import SOURCE_PREFIX
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, Row, after_prefix, integer
 from talkmeter.ledger.connector_outcomes import IGNORED, REJECTED, DailyOutcome
@@ -173,8 +173,8 @@ def _read_told(connection: Connection, org_id: str, today: int) -> _Told:
     for id_, day, outcome, detail, *amounts in _TALLIES.run(connection, (org_id, today - DAYS + 1, today)):
         tally = DailyOutcome(integer(day), str(outcome), str(detail), *map(integer, amounts))
         tallies.setdefault(str(id_), []).append(tally)
-    sources = _OPEN.run(connection, (org_id, SOURCES, after_prefix(SOURCES)))
-    return _Told(days, tallies, {str(source).removeprefix(SOURCES): integer(count) for source, count in sources})
+    sources = _OPEN.run(connection, (org_id, SOURCE_PREFIX, after_prefix(SOURCE_PREFIX)))
+    return _Told(days, tallies, {str(source).removeprefix(SOURCE_PREFIX): integer(count) for source, count in sources})
 
 
 def _health_of(row: Row, told: _Told, now: int) -> ConnectorHealth:

@@ -15,7 +15,7 @@ from talkmeter.accounts.credentials import (
     Credential,
     CredentialKind,
     find_credential,
-    grants_of,
+    read_grants,
     secret_matches,
 )
 from talkmeter.accounts.sessions import Session
@@ -118,7 +118,7 @@ class Authenticator:
     async def _known(self, credential_id: str) -> Known:
         def look_up(connection: Connection) -> Known:
             credential = find_credential(connection, credential_id)
-            grants = grants_of(connection, credential_id)
+            grants = read_grants(connection, credential_id)
             return Known(credential, None if credential is None else _grant_of(credential, grants))
 
         known = self._believed.get(credential_id)

@@ -14,10 +14,10 @@ from talkmeter import clock
 from talkmeter.accounts.sessions import (
     Grants,
     Session,
-    begin_session,
+    create_session,
     end_session,
     find_session,
-    hash_of,
+    hash_secret,
     touch_session,
 )
 from talkmeter.api.problems import Connected
@@ -52,7 +52,7 @@ class Sessions:
         secret = connection.cookies.get(self.cookie_name)
         if not secret:
             return None
-        secret_hash = hash_of(secret)
+        secret_hash = hash_secret(secret)
         try:
             session = self._believed[secret_hash]
         except KeyError:
@@ -74,17 +74,17 @@ class Sessions:
         expires_at = min(now + self._longest, now + self._longest if latest_end is None else latest_end)
 
         def change(database: Connection) -> str:
-            return begin_session(database, credential_id, grants, now, expires_at, self._idle)
+            return create_session(database, credential_id, grants, now, expires_at, self._idle)
 
         secret = await self._service.change(change)
-        session = Session(hash_of(secret), credential_id, grants, now, now, expires_at)
+        session = Session(hash_secret(secret), credential_id, grants, now, now, expires_at)
         self._believed[session.secret_hash] = session
         return self._cookie(secret, (expires_at - now) // MICROSECONDS_PER_SECOND), session
 
     async def end(self, connection: Connected) -> Cookie:
         """End the session of a request's cookie, if there is one; return the cookie that deletes it in the browser."""
         if secret := connection.cookies.get(self.cookie_name):
-            secret_hash = hash_of(secret)
+            secret_hash = hash_secret(secret)
             await self._service.change(lambda database: end_session(database, secret_hash))
             self._believed[secret_hash] = None
         return self._cookie("", 0)

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from talkmeter.accounts.connectors import SOURCES, Connector
+from talkmeter.accounts.connectors import SOURCE_PREFIX, Connector
 from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.errors import shown
 from talkmeter.ingest.connectors.provider import (
@@ -63,7 +63,7 @@ def _batch(connector: Connector, arrivals: Sequence[Arrival | CallReport]) -> Or
 def _arrival(
     connector: Connector, provider: Provider, update: RecordUpdate | PartialRecordUpdate
 ) -> State | CallReport:
-    source = SOURCES + connector.id
+    source = SOURCE_PREFIX + connector.id
     id_ = update.id if provider.side is None and provider.name == "signed" else f"{provider.name}:{update.id}"
     if isinstance(update, PartialRecordUpdate):
         reported: State | PartialUpdate = PartialUpdate(
