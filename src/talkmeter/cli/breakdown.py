@@ -45,7 +45,7 @@ _MEASURES: Final = {
     {
         "by": "Split by: agent, number, widget, channel, modality, direction, status, workflow or run_status.",
         **SPLIT,
-        "limit": "Maximum number of rows, 1 to 1000; default 50.",
+        "limit": "Maximum number of rows, 1 to 1000. Default: 50.",
         "interval": "Add a series to each row of the JSON output: day, week or month.",
     },
     COMPARE,

@@ -48,7 +48,7 @@ def copy(source_url: str, target_url: str) -> None:
         months = _compare_summaries(source, target, sorted(before))
         copy.finish_copy(target)
     rows = sum(counts.values())
-    click.echo(f"{rows:,} rows copied; the summaries of {len(before):,} organizations in {months:,} months are equal.")
+    click.echo(f"{rows:,} rows copied. All summaries are equal (organizations: {len(before):,}, months: {months:,}).")
 
 
 def _compare_counts(source: dict[str, int], target: dict[str, int]) -> None:

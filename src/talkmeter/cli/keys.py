@@ -26,7 +26,7 @@ def keys() -> None:
 @click.option("--org", help="The organization the key belongs to.")
 @click.option("--role", type=click.Choice(["admin", "viewer"]), help="A role: a fixed set of scopes.")
 @click.option("--scope", "scopes", multiple=True, help="A scope; repeat the option for several.")
-@click.option("--sender", is_flag=True, help="A sender key: sends events for any organization and does nothing else.")
+@click.option("--sender", is_flag=True, help="Create a sender key, which can only send events, for any organization.")
 @click.option("--name", help="A label for the list of keys.")
 @Expires
 def add(

@@ -49,7 +49,7 @@ def show(event_id: str) -> None:
             ("organization", event.org_id or "- (the event names none)"),
             ("reason", f"{event.reason}: {event.detail}"),
             ("credential", event.credential_id),
-            ("seen", f"{event.times_seen} times, first {first}, last {last}"),
+            ("seen", f"{event.times_seen} time{'' if event.times_seen == 1 else 's'}, first {first}, last {last}"),
             ("size", f"{event.size} bytes, SHA-256 {event.id}…"),
             ("known fields", msgspec.json.format(event.kept_fields).decode()),
         )

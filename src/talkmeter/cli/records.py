@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     WINDOW,
     FILTER,
     {
-        "limit": "Maximum number of rows, 1 to 1000; default 50.",
+        "limit": "Maximum number of rows, 1 to 1000. Default: 50.",
         "cursor": "Show the next page: the cursor that the previous page printed.",
     },
 )

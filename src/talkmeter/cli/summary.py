@@ -54,7 +54,7 @@ def summary(org_id: str, as_json: bool, **flags: str | None) -> None:
             "Inventory now",
             f"{answer.total_agents:,} agents, {phones}, {answer.total_web_widgets:,} chat widgets, {datasets}",
         ),
-        ("Newest event", f"stored {answer.last_event_at or 'never'}"),
+        ("Newest event", f"stored {answer.last_event_at}" if answer.last_event_at else "none yet"),
     )
     print_fields(fields)
     if answer.comparison is not None:
