@@ -1,4 +1,4 @@
-"""A terminal in an empty folder for each test; and for each file of tests one where there is something to ask."""
+"""A terminal in an empty folder for each test, and one with usage for each test file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ def terminal(tmp_path: Path) -> Terminal:
 
 @pytest.fixture(scope="module")
 def metered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metered]:
-    """For reading only."""
+    """A terminal with usage and a client of its server. Only for reading."""
     terminal = Terminal(tmp_path_factory.mktemp("metered"))
     with running_server(terminal.folder) as server, client_of(server, server.key("acme")) as client:
         client.post("/metering/events", json=EVENTS).raise_for_status()

@@ -1,4 +1,4 @@
-"""An organization with some usage, for commands that ask: each gives what the API gives, read from one server."""
+"""An organization with usage, queried by commands and by the API of one server."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tests.events import Json, conversation, event, run
 ORG = ("--org", "acme")
 WINDOW = ("--from", "2026-03-01", "--to", "2026-03-04")
 PARAMETERS = {"from": "2026-03-01", "to": "2026-03-04"}
-_TOLD: list[Json] = [
+_EVENTS: list[Json] = [
     conversation("call-0", created_at="2026-02-26T09:00:00Z", duration=60, agent_id="ann"),
     conversation("call-00", created_at="2026-02-26T10:00:00Z", duration=60, agent_id="carl"),
     conversation("call-1", created_at="2026-03-01T10:00:00Z", duration=None, status="ringing", agent_id="ann")
@@ -44,37 +44,37 @@ _TOLD: list[Json] = [
     event("agent.updated", {"id": "ann", "name": "Ann"}),
     event("phone_number.updated", {"id": "+13125550110", "name": "Front desk", "shared": True}),
 ]
-EVENTS = [told | {"id": f"event-{number}"} for number, told in enumerate(_TOLD, 1)]
-_COLUMNS = re.compile(" {2,}")
+EVENTS = [event_ | {"id": f"event-{number}"} for number, event_ in enumerate(_EVENTS, 1)]
+_COLUMN_GAP = re.compile(" {2,}")
 
 
 @dataclass(frozen=True)
 class Metered:
-    """A terminal whose database holds the usage, and a client of a server that answers from the same one."""
+    """A terminal and an API client for the same database."""
 
     terminal: Terminal
     client: httpx.Client
 
     def run(self, command: str, *arguments: str) -> list[str]:
-        """The lines that a command about the organization prints."""
+        """Return the lines that a command about the organization prints."""
         return self.terminal.run(command, *ORG, *arguments).splitlines()
 
-    def refusal(self, command: str, *arguments: str) -> str:
-        """The sentence with which a command about the organization refuses."""
-        return self.terminal.refusal(command, *ORG, *arguments)
+    def error(self, command: str, *arguments: str) -> str:
+        """Return the error of a command about the organization."""
+        return self.terminal.error(command, *ORG, *arguments)
 
-    def get(self, question: str, **parameters: str) -> httpx.Response:
-        """What the API answers; of the window where no other is named."""
-        response = self.client.get(f"/admin/usage/{question}", params=parameters)
+    def get(self, endpoint: str, **parameters: str) -> httpx.Response:
+        """Return the response of the API."""
+        response = self.client.get(f"/admin/usage/{endpoint}", params=parameters)
         assert response.status_code == 200, response.text
         return response
 
-    def answer(self, question: str, **parameters: str) -> Answer:
-        """The API's answer about the window."""
-        answer: Answer = self.get(question, **PARAMETERS, **parameters).json()
+    def answer(self, endpoint: str, **parameters: str) -> Answer:
+        """Return the body of the API's response for the window."""
+        answer: Answer = self.get(endpoint, **PARAMETERS, **parameters).json()
         return answer
 
 
 def cells(line: str) -> list[str]:
-    """The cells of a line of a table."""
-    return _COLUMNS.split(line)
+    """Return the cells of a line of a table."""
+    return _COLUMN_GAP.split(line)

@@ -1,13 +1,13 @@
-"""A terminal in an empty folder: `talkmeter` commands, what they print, and the database they leave.
+"""A terminal in an empty folder: runs `talkmeter` commands and reads their output and database.
 
-They run in this process; in one of their own where bytes are what counts, or where they stay, as a server does.
+Commands run in this process, except `serve` and those whose exact bytes matter.
 """
 
 import sqlite3
 import subprocess
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -15,11 +15,9 @@ from tests.cli_runner import invoke_in_process, run_cli_in_process
 from tests.events import Json
 from tests.servers import TALKMETER, environment_for
 
-STAYS: Final = "serve"
-
 
 class Terminal:
-    """Runs commands against a database of its own."""
+    """Runs commands with its own database."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -27,17 +25,17 @@ class Terminal:
         self.database = folder / "talkmeter.db"
 
     def run(self, *arguments: str) -> str:
-        """What a command prints on stdout; it must succeed."""
+        """Run a command that must succeed, and return its stdout, stripped."""
         return run_cli_in_process(self.folder, self.environment, *arguments)
 
-    def finish(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run a command to its end, whatever it is."""
-        if STAYS in arguments:
-            return self.finish_apart(*arguments)
+    def execute(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command and return its exit status and output."""
+        if "serve" in arguments:
+            return self.execute_in_subprocess(*arguments)
         return invoke_in_process(self.folder, self.environment, *arguments)
 
-    def finish_apart(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """The same in a process of its own."""
+    def execute_in_subprocess(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command in a subprocess and return its exit status and output."""
         return subprocess.run(
             [TALKMETER, *arguments],
             cwd=self.folder,
@@ -48,9 +46,9 @@ class Terminal:
             check=False,
         )
 
-    def refusal(self, *arguments: str) -> str:
-        """The one sentence on stderr of a command that fails with exit status 1 and prints nothing else."""
-        done = self.finish(*arguments)
+    def error(self, *arguments: str) -> str:
+        """Run a command that must fail with exit status 1, and return its error, the only output."""
+        done = self.execute(*arguments)
         assert (done.returncode, done.stdout) == (1, ""), done
         assert done.stderr.startswith("talkmeter: "), done.stderr
         assert done.stderr.endswith(".\n"), done.stderr
@@ -58,23 +56,23 @@ class Terminal:
         return done.stderr.removeprefix("talkmeter: ").rstrip()
 
     def file(self, name: str, *events: Json | bytes) -> str:
-        """Write events as JSON lines; the file's name."""
+        """Write events as JSON lines and return the name of the file."""
         lines = (event if isinstance(event, bytes) else msgspec.json.encode(event) for event in events)
         (self.folder / name).write_bytes(b"".join(line + b"\n" for line in lines))
         return name
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """The rows of a query on the database."""
+        """Return the rows of a query on the database."""
         with closing(sqlite3.connect(self.database)) as connection:
             return connection.execute(query, parameters).fetchall()
 
     def change(self, statement: str, *parameters: object) -> None:
-        """Change one row of the database behind the program's back."""
+        """Change one row of the database directly."""
         with closing(sqlite3.connect(self.database)) as connection, connection:
             assert connection.execute(statement, parameters).rowcount == 1
 
-    def bytes_of(self, *arguments: str) -> bytes:
-        """What a command writes to stdout, byte for byte; it must succeed."""
+    def stdout_bytes(self, *arguments: str) -> bytes:
+        """Run a command that must succeed in a subprocess, and return its stdout as bytes."""
         return subprocess.run(
             [TALKMETER, *arguments], cwd=self.folder, env=self.environment, capture_output=True, timeout=100, check=True
         ).stdout

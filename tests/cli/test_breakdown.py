@@ -1,4 +1,4 @@
-"""`talkmeter breakdown`: each value with its figures, what all of them come to, and the change since."""
+"""`talkmeter breakdown`: the figures of each value, the total, and the change."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -9,10 +9,10 @@ from tests.cli.metered import WINDOW, Metered, cells
 
 HEAD = ["calls", "voice", "chat", "in", "out", "voice minutes", "chat minutes", "average"]
 FOUR_DAYS = ("--from", "2026-02-28", "--to", "2026-03-04")
-"""A window with other usage directly before it."""
+"""A window with usage in the window before it."""
 
 
-def test_the_usage_by_agent_with_names_and_a_total(metered: Metered) -> None:
+def test_breakdown_by_agent_shows_names_and_a_total(metered: Metered) -> None:
     first, *lines = metered.run("breakdown", "--by", "agent", *WINDOW)
 
     assert first == "acme, 2026-03-01T00:00:00Z to 2026-03-04T00:00:00Z (UTC, end excluded)"
@@ -26,7 +26,7 @@ def test_the_usage_by_agent_with_names_and_a_total(metered: Metered) -> None:
     ]
 
 
-def test_the_total_is_that_of_the_summary_whatever_it_is_split_by(metered: Metered) -> None:
+def test_total_of_every_dimension_equals_the_summary(metered: Metered) -> None:
     summary = metered.answer("summary")
     calls = [f"{summary[name]:,}" for name in ("total_calls", "voice_calls", "chat_calls")]
     minutes = [f"{summary[name]:,.2f}" for name in ("voice_minutes", "chat_minutes")]
@@ -36,7 +36,7 @@ def test_the_total_is_that_of_the_summary_whatever_it_is_split_by(metered: Meter
         assert [total[:5], total[7:9]] == [["total", "100.00%", *calls], minutes]
 
 
-def test_what_is_beyond_the_limit_is_one_line(metered: Metered) -> None:
+def test_rows_beyond_the_limit_are_summed_in_one_line(metered: Metered) -> None:
     three = [cells(line)[:3] for line in metered.run("breakdown", "--by", "agent", "--limit", "3", *WINDOW)[2:]]
     one = [cells(line)[:3] for line in metered.run("breakdown", "--by", "agent", "--limit", "1", *WINDOW)[2:]]
 
@@ -44,7 +44,7 @@ def test_what_is_beyond_the_limit_is_one_line(metered: Metered) -> None:
     assert one == [["Ann (ann)", "33.33%", "2"], ["3 others", "66.67%", "4"], ["total", "100.00%", "6"]]
 
 
-def test_the_figure_of_the_order_is_the_one_that_has_shares_and_a_change(metered: Metered) -> None:
+def test_share_and_change_are_of_the_figure_that_rows_are_sorted_by(metered: Metered) -> None:
     lines = metered.run("breakdown", "--by", "modality", "--order", "voice", "--compare", "previous", *FOUR_DAYS)
 
     head, *rows = [cells(line) for line in lines[1:-1]]
@@ -56,7 +56,7 @@ def test_the_figure_of_the_order_is_the_one_that_has_shares_and_a_change(metered
     ]
 
 
-def test_runs_by_workflow_are_told_by_how_they_ended_and_an_id_is_printed_as_it_is(metered: Metered) -> None:
+def test_runs_by_workflow_are_counted_by_status_and_ids_are_not_markup(metered: Metered) -> None:
     assert [cells(line) for line in metered.run("breakdown", "--by", "workflow", *WINDOW)[1:]] == [
         ["workflow", "share of runs", "runs", "succeeded", "failed", "live"],
         ["follow-up", "66.67%", "2", "1", "1", "0"],
@@ -65,7 +65,7 @@ def test_runs_by_workflow_are_told_by_how_they_ended_and_an_id_is_printed_as_it_
     ]
 
 
-def test_a_comparison_says_what_was_not_there_before_and_what_no_longer_is(metered: Metered) -> None:
+def test_comparison_marks_values_without_usage_in_one_of_the_windows(metered: Metered) -> None:
     *lines, last = metered.run("breakdown", "--by", "agent", "--compare", "previous", *FOUR_DAYS)
 
     assert last == (
@@ -84,7 +84,7 @@ def test_a_comparison_says_what_was_not_there_before_and_what_no_longer_is(meter
 
 
 @pytest.mark.parametrize("command", ["breakdown --by agent", "summary"])
-def test_a_window_that_has_only_begun_has_nothing_to_compare_yet(metered: Metered, command: str) -> None:
+def test_window_without_a_full_hour_has_nothing_to_compare(metered: Metered, command: str) -> None:
     def this_hour() -> datetime:
         return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
@@ -98,7 +98,7 @@ def test_a_window_that_has_only_begun_has_nothing_to_compare_yet(metered: Metere
     assert lines[-1] == "Nothing to compare yet: no full hour of the window has passed."
 
 
-def test_a_window_without_usage_is_told_in_a_sentence(metered: Metered) -> None:
+def test_window_without_usage_prints_a_message(metered: Metered) -> None:
     earlier = ("--from", "2026-01-01", "--to", "2026-01-03")
 
     assert metered.run("breakdown", "--by", "agent", *earlier)[1:] == ["There are no calls in this window."]
@@ -113,7 +113,7 @@ def test_a_window_without_usage_is_told_in_a_sentence(metered: Metered) -> None:
     ],
     ids=["calls", "runs"],
 )
-def test_as_json_it_is_the_answer_of_the_api(metered: Metered, parameters: dict[str, str]) -> None:
+def test_json_output_equals_the_api_response(metered: Metered, parameters: dict[str, str]) -> None:
     options = [word for name, value in parameters.items() for word in (f"--{name}", value)]
 
     printed = json.loads("\n".join(metered.run("breakdown", *options, *WINDOW, "--json")))
@@ -122,7 +122,7 @@ def test_as_json_it_is_the_answer_of_the_api(metered: Metered, parameters: dict[
 
 
 @pytest.mark.parametrize(
-    ("options", "sentence"),
+    ("options", "message"),
     [
         ("", "'by' is missing: it must be one of agent, number, widget, channel, "),
         ("--by team", "'by' must be one of agent, number, widget, channel, "),
@@ -138,5 +138,5 @@ def test_as_json_it_is_the_answer_of_the_api(metered: Metered, parameters: dict[
         ("--by agent --org nobody", "Organization 'nobody' does not exist; 'talkmeter orgs add nobody' creates it."),
     ],
 )
-def test_what_cannot_be_answered_is_refused_in_a_sentence(metered: Metered, options: str, sentence: str) -> None:
-    assert metered.refusal("breakdown", *options.split()).startswith(sentence)
+def test_invalid_options_print_an_error(metered: Metered, options: str, message: str) -> None:
+    assert metered.error("breakdown", *options.split()).startswith(message)

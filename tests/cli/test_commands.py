@@ -1,4 +1,4 @@
-"""The command line: what each command prints, and that a mistake is answered with one sentence."""
+"""The command line: output, help texts, and one-sentence errors."""
 
 import json
 import os
@@ -19,14 +19,14 @@ WINDOW = ("--from", "2026-03-01", "--to", "2026-03-03")
 
 
 def all_commands(command: click.Command, *path: str) -> Iterator[tuple[str, ...]]:
-    """Every command and group, by the words that call it."""
+    """Yield every command and group as its words."""
     yield path
     if isinstance(command, click.Group):
         for name, inner in command.commands.items():
             yield from all_commands(inner, *path, name)
 
 
-def test_the_commands_of_the_design_exist() -> None:
+def test_documented_commands_exist() -> None:
     assert {" ".join(path) for path in all_commands(cli)} >= {
         "serve",
         "demo",
@@ -53,7 +53,7 @@ def test_the_commands_of_the_design_exist() -> None:
 
 
 @pytest.mark.parametrize("path", [*all_commands(cli)], ids=lambda path: " ".join(path) or "talkmeter")
-def test_every_command_and_each_of_its_options_is_explained(path: tuple[str, ...]) -> None:
+def test_every_command_and_option_has_a_help_text(path: tuple[str, ...]) -> None:
     done = CliRunner().invoke(cli, [*path, "--help"])
 
     assert done.exit_code == 0
@@ -67,10 +67,10 @@ def test_every_command_and_each_of_its_options_is_explained(path: tuple[str, ...
     assert [option.name for option in options if not option.help] == []
 
 
-def test_without_a_command_the_commands_are_shown(terminal: Terminal) -> None:
-    shown = terminal.finish()
+def test_without_a_command_all_commands_are_listed(terminal: Terminal) -> None:
+    done = terminal.execute()
 
-    assert "ingest" in shown.stdout + shown.stderr
+    assert "ingest" in done.stdout + done.stderr
     assert list(terminal.folder.iterdir()) == []
     assert terminal.run("--version").endswith(__version__)
 
@@ -90,32 +90,32 @@ def test_without_a_command_the_commands_are_shown(terminal: Terminal) -> None:
         ("summary", 2),
     ],
 )
-def test_a_process_of_its_own_says_what_these_tests_hear(terminal: Terminal, command: str, status: int) -> None:
+def test_subprocess_output_equals_in_process_output(terminal: Terminal, command: str, status: int) -> None:
     terminal.run("orgs", "add", "acme")
 
-    apart, here = terminal.finish_apart(*command.split()), terminal.finish(*command.split())
+    expected, done = terminal.execute_in_subprocess(*command.split()), terminal.execute(*command.split())
 
-    assert apart.returncode == status
-    assert (apart.returncode, apart.stdout, apart.stderr) == (here.returncode, here.stdout, here.stderr)
+    assert expected.returncode == status
+    assert (done.returncode, done.stdout, done.stderr) == (expected.returncode, expected.stdout, expected.stderr)
 
 
-def test_migrate_makes_the_database_and_then_finds_nothing_to_do(terminal: Terminal) -> None:
+def test_migrate_creates_the_database_and_then_changes_nothing(terminal: Terminal) -> None:
     assert terminal.run("migrate").startswith("The database is now at schema version 0")
     assert terminal.run("migrate").startswith("The database was already at schema version 0")
 
 
-def test_a_database_that_cannot_be_opened_is_told_in_a_sentence(terminal: Terminal) -> None:
-    address = terminal.environment["TALKMETER_DATABASE_URL"]
+def test_database_that_cannot_be_opened_prints_an_error(terminal: Terminal) -> None:
+    url = terminal.environment["TALKMETER_DATABASE_URL"]
     terminal.environment["TALKMETER_DATABASE_URL"] = "postgres"
-    assert terminal.refusal("migrate").startswith("TALKMETER_DATABASE_URL must look like sqlite:///talkmeter.db")
+    assert terminal.error("migrate").startswith("TALKMETER_DATABASE_URL must look like sqlite:///talkmeter.db")
     terminal.environment["TALKMETER_DATABASE_URL"] = "sqlite:////no/such/folder/x.db"
-    assert terminal.refusal("orgs", "list").startswith("The folder /no/such/folder")
-    terminal.environment["TALKMETER_DATABASE_URL"] = address
+    assert terminal.error("orgs", "list").startswith("The folder /no/such/folder")
+    terminal.environment["TALKMETER_DATABASE_URL"] = url
     terminal.database.write_text("These are my notes. " * 100)
-    assert "not a database" in terminal.refusal("summary", "--org", "acme")
+    assert "not a database" in terminal.error("summary", "--org", "acme")
 
 
-def test_a_setting_may_stand_in_the_folders_env_file(terminal: Terminal) -> None:
+def test_settings_are_read_from_the_env_file_of_the_folder(terminal: Terminal) -> None:
     del terminal.environment["TALKMETER_DATABASE_URL"]
     (terminal.folder / ".env").write_text("TALKMETER_DATABASE_URL=sqlite:///mine.db\n")
 
@@ -124,7 +124,7 @@ def test_a_setting_may_stand_in_the_folders_env_file(terminal: Terminal) -> None
     assert (terminal.folder / "mine.db").exists()
 
 
-def test_organizations_are_added_named_and_listed(terminal: Terminal) -> None:
+def test_organizations_are_added_renamed_and_listed(terminal: Terminal) -> None:
     assert terminal.run("orgs", "add", "bolt", "--name", "Bolt & Co") == "Organization bolt is ready."
     terminal.run("orgs", "add", "acme")
     terminal.run("orgs", "add", "bolt")
@@ -133,21 +133,21 @@ def test_organizations_are_added_named_and_listed(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("org_id", "sentence"),
+    ("org_id", "message"),
     [
         ("a\nb", "The organization's id holds a control character: 'a\\nb'."),
         (os.fsdecode(b"a\xff"), "The organization's id"),
     ],
-    ids=["control character", "no UTF-8"],
+    ids=["control character", "invalid UTF-8"],
 )
-def test_an_organization_with_a_bad_id_is_refused(terminal: Terminal, org_id: str, sentence: str) -> None:
-    assert terminal.refusal("orgs", "add", org_id).startswith(sentence)
+def test_organization_with_an_invalid_id_is_rejected(terminal: Terminal, org_id: str, message: str) -> None:
+    assert terminal.error("orgs", "add", org_id).startswith(message)
     assert not terminal.database.exists()
 
 
 @pytest.fixture(scope="module")
 def metered(tmp_path_factory: pytest.TempPathFactory) -> Terminal:
-    """A terminal whose database holds some usage; for reading only."""
+    """A terminal whose database has usage. Only for reading."""
     terminal = Terminal(tmp_path_factory.mktemp("metered"))
     events = [
         conversation("call-1", duration=90, organization_id="acme"),
@@ -160,7 +160,7 @@ def metered(tmp_path_factory: pytest.TempPathFactory) -> Terminal:
     return terminal
 
 
-def test_summary_shows_the_figures_of_the_page(metered: Terminal) -> None:
+def test_summary_prints_the_figures_of_the_page(metered: Terminal) -> None:
     lines = [line.split(maxsplit=2) for line in metered.run("summary", "--org", "acme", *WINDOW).splitlines()]
 
     assert [(one, two, rest) for one, two, rest in lines[:-1]] == [
@@ -178,7 +178,7 @@ def test_summary_shows_the_figures_of_the_page(metered: Terminal) -> None:
     assert lines[-1][0] == "Newest"
 
 
-def test_summary_as_json_is_the_answer_of_the_api(metered: Terminal) -> None:
+def test_summary_as_json_equals_the_api_response(metered: Terminal) -> None:
     answer = json.loads(metered.run("summary", "--org", "acme", *WINDOW, "--json"))
 
     assert (answer["from"], answer["to"]) == ("2026-03-01T00:00:00Z", "2026-03-03T00:00:00Z")
@@ -198,48 +198,48 @@ def test_summary_compares_with_an_earlier_window(metered: Terminal) -> None:
     ]
 
 
-def test_summary_refuses_what_the_api_refuses(metered: Terminal) -> None:
-    assert metered.refusal("summary", "--org", "nobody").startswith("Organization 'nobody' does not exist;")
-    same = ("--from", "2026-03-01", "--to", "2026-03-01")
-    assert metered.refusal("summary", "--org", "acme", *same).startswith("'to' must be after 'from'")
+def test_summary_rejects_what_the_api_rejects(metered: Terminal) -> None:
+    assert metered.error("summary", "--org", "nobody").startswith("Organization 'nobody' does not exist;")
+    empty = ("--from", "2026-03-01", "--to", "2026-03-01")
+    assert metered.error("summary", "--org", "acme", *empty).startswith("'to' must be after 'from'")
 
 
-def test_verify_tells_damage_with_exit_status_1_and_repair_mends_it(terminal: Terminal) -> None:
+def test_verify_exits_with_1_on_damage_and_repairs_it(terminal: Terminal) -> None:
     terminal.run("ingest", terminal.file("events.jsonl", conversation(organization_id="acme")))
     assert terminal.run("verify") == "1 organization verified: every daily total is the sum of its records."
     terminal.change("UPDATE usage_daily SET calls = 5 WHERE dimension = 'total'")
-    sentence = "acme: 2026-03-01 total: calls is 5, the records say 1."
+    message = "acme: 2026-03-01 total: calls is 5, the records say 1."
 
-    damaged = terminal.finish("verify", "--org", "acme")
+    damaged = terminal.execute("verify", "--org", "acme")
     assert (damaged.returncode, damaged.stderr) == (1, "")
-    assert damaged.stdout.splitlines()[0] == sentence
+    assert damaged.stdout.splitlines()[0] == message
     assert "1 organization checked: 1 difference found" in damaged.stdout
 
-    repaired = terminal.finish("verify", "--repair")
-    assert repaired.stdout.splitlines()[0] == sentence
+    repaired = terminal.execute("verify", "--repair")
+    assert repaired.stdout.splitlines()[0] == message
     assert "1 repaired" in repaired.stdout
 
     assert terminal.run("verify").startswith("1 organization verified")
 
 
-def test_serve_on_a_taken_port_is_refused_in_a_sentence(terminal: Terminal) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port = taken.getsockname()[1]
-        sentence = terminal.refusal("serve", "--port", str(port))
+def test_serve_on_a_port_in_use_prints_an_error(terminal: Terminal) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
+        message = terminal.error("serve", "--port", str(port))
 
-    assert sentence == (
+    assert message == (
         f"Cannot listen on 127.0.0.1, port {port} (Address already in use); choose another port with --port."
     )
 
 
-def test_serve_refuses_a_bad_setting_by_its_name(terminal: Terminal) -> None:
-    sentence = terminal.refusal("serve", "--port", "http")
+def test_serve_names_an_invalid_setting(terminal: Terminal) -> None:
+    message = terminal.error("serve", "--port", "http")
 
-    assert sentence == "TALKMETER_PORT must be a whole number from 1 to 65535, not 'http'."
+    assert message == "TALKMETER_PORT must be a whole number from 1 to 65535, not 'http'."
 
 
-def test_a_command_used_wrongly_is_told_how_with_exit_status_2(terminal: Terminal) -> None:
-    done = terminal.finish("summary")
+def test_missing_option_prints_usage_and_exits_with_2(terminal: Terminal) -> None:
+    done = terminal.execute("summary")
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "Missing option '--org'" in done.stderr

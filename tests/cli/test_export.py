@@ -1,4 +1,4 @@
-"""`talkmeter export`: the API's files, to a pipe or under a name; a file is whole or not there."""
+"""`talkmeter export`: the files of the API, to stdout or a file, which is complete or absent."""
 
 import csv
 import json
@@ -17,7 +17,7 @@ from tests.cli.metered import ORG, PARAMETERS, WINDOW, Metered
 from tests.servers import TALKMETER
 
 YEAR = ("--from", "2026-01-01", "--to", "2027-01-01")
-"""Days of a year are more than a pipe holds."""
+"""A year of days is larger than the buffer of a pipe."""
 CALLS = (
     *("total_calls", "voice_calls", "chat_calls", "inbound_calls", "outbound_calls", "timed_calls", "live_calls"),
     *("voice_duration_ms", "chat_duration_ms"),
@@ -33,17 +33,17 @@ SUBJECTS = [
 
 
 def options(parameters: dict[str, str]) -> list[str]:
-    """The options that give some parameters."""
+    """Return parameters as command line options."""
     return [word for name, value in parameters.items() for word in (f"--{name}", value)]
 
 
 def csv_of(content: bytes) -> list[dict[str, str]]:
-    """The rows of a CSV file by column."""
+    """Return the rows of a CSV file as dictionaries."""
     return list(csv.DictReader(StringIO(content.decode("utf-8-sig"), newline="")))
 
 
 def sums(rows: Iterable[dict[str, str]], names: tuple[str, ...]) -> dict[str, int]:
-    """What some columns add up to."""
+    """Return the sums of columns."""
     totals = dict.fromkeys(names, 0)
     for row in rows:
         for name in names:
@@ -52,13 +52,13 @@ def sums(rows: Iterable[dict[str, str]], names: tuple[str, ...]) -> dict[str, in
 
 
 def exported(metered: Metered, *arguments: str) -> bytes:
-    """What an export writes into a pipe."""
-    return metered.terminal.bytes_of("export", *ORG, *arguments)
+    """Return what an export writes to stdout."""
+    return metered.terminal.stdout_bytes("export", *ORG, *arguments)
 
 
 @pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet"])
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: " ".join(subject.values()))
-def test_an_export_is_what_the_api_sends_byte_for_byte(metered: Metered, subject: dict[str, str], format_: str) -> None:
+def test_export_equals_the_api_response_byte_for_byte(metered: Metered, subject: dict[str, str], format_: str) -> None:
     printed = exported(metered, *options(subject), "--format", format_, *WINDOW)
 
     assert printed == metered.get("export", **PARAMETERS, **subject, format=format_).content
@@ -74,7 +74,7 @@ def test_an_export_is_what_the_api_sends_byte_for_byte(metered: Metered, subject
         ("--of breakdown --by workflow", RUNS),
     ],
 )
-def test_its_exact_columns_add_up_to_the_summary(metered: Metered, subject: str, names: tuple[str, ...]) -> None:
+def test_exact_columns_add_up_to_the_summary(metered: Metered, subject: str, names: tuple[str, ...]) -> None:
     summary = metered.answer("summary")
 
     rows = csv_of(exported(metered, *subject.split(), *WINDOW))
@@ -82,7 +82,7 @@ def test_its_exact_columns_add_up_to_the_summary(metered: Metered, subject: str,
     assert sums(rows, names) == {name: summary[name] for name in names}
 
 
-def test_the_formats_hold_the_same_rows(metered: Metered) -> None:
+def test_all_formats_contain_the_same_rows(metered: Metered) -> None:
     command = ("--of", "records", *WINDOW)
 
     of_csv = csv_of(exported(metered, *command))
@@ -98,21 +98,21 @@ def test_the_formats_hold_the_same_rows(metered: Metered) -> None:
 
 
 @pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet"])
-def test_a_file_holds_what_a_pipe_would_and_its_size_is_told(metered: Metered, tmp_path: Path, format_: str) -> None:
+def test_output_file_equals_stdout_and_its_size_is_printed(metered: Metered, tmp_path: Path, format_: str) -> None:
     file = tmp_path / "march"
-    file.write_text("of last time")
+    file.write_text("previous export")
     command = (*ORG, "--of", "daily", "--format", format_, *WINDOW)
 
-    done = metered.terminal.finish("export", *command, "--output", str(file))
+    done = metered.terminal.execute("export", *command, "--output", str(file))
 
     content = file.read_bytes()
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == f"{len(content):,} bytes in {file}.\n"
-    assert content == metered.terminal.bytes_of("export", *command)
+    assert content == metered.terminal.stdout_bytes("export", *command)
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_file_may_be_read_by_those_who_may_read_any_new_file(metered: Metered, tmp_path: Path) -> None:
+def test_output_file_has_the_mode_of_any_new_file(metered: Metered, tmp_path: Path) -> None:
     (tmp_path / "other").touch()
 
     metered.run("export", "--of", "daily", "--output", str(tmp_path / "march.csv"))
@@ -120,7 +120,7 @@ def test_a_file_may_be_read_by_those_who_may_read_any_new_file(metered: Metered,
     assert (tmp_path / "march.csv").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
-def test_a_link_stays_a_link_to_the_file_that_is_written(metered: Metered, tmp_path: Path) -> None:
+def test_symbolic_link_is_kept_and_its_target_written(metered: Metered, tmp_path: Path) -> None:
     (tmp_path / "latest.csv").symlink_to("march.csv")
 
     metered.run("export", "--of", "daily", "--output", str(tmp_path / "latest.csv"))
@@ -129,7 +129,7 @@ def test_a_link_stays_a_link_to_the_file_that_is_written(metered: Metered, tmp_p
     assert (tmp_path / "march.csv").read_bytes().startswith(b"\xef\xbb\xbfday,")
 
 
-def test_a_named_pipe_is_written_to_and_stays(metered: Metered, tmp_path: Path) -> None:
+def test_named_pipe_is_written_to_and_kept(metered: Metered, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
 
@@ -141,7 +141,7 @@ def test_a_named_pipe_is_written_to_and_stays(metered: Metered, tmp_path: Path) 
     assert pipe.is_fifo()
 
 
-def test_a_reader_who_has_seen_enough_is_no_mistake(metered: Metered) -> None:
+def test_closed_stdout_is_not_an_error(metered: Metered) -> None:
     command = [str(TALKMETER), "export", *ORG, "--of", "daily", "--format", "jsonl", *YEAR]
     with subprocess.Popen(
         command,
@@ -154,16 +154,16 @@ def test_a_reader_who_has_seen_enough_is_no_mistake(metered: Metered) -> None:
         assert writer.stderr is not None
         first = writer.stdout.readline()
         writer.stdout.close()
-        complaint = writer.stderr.read()
+        stderr = writer.stderr.read()
 
     assert json.loads(first)["day"] == "2026-01-01"
-    assert complaint == b""
+    assert stderr == b""
 
 
-def test_parquet_is_not_written_into_a_terminal(metered: Metered) -> None:
+def test_parquet_is_not_written_to_a_terminal(metered: Metered) -> None:
     command = [str(TALKMETER), "export", *ORG, "--of", "daily", "--format", "parquet"]
-    ours, theirs = pty.openpty()
-    with closing(os.fdopen(ours)), closing(os.fdopen(theirs)) as screen:
+    parent, child = pty.openpty()
+    with closing(os.fdopen(parent)), closing(os.fdopen(child)) as screen:
         done = subprocess.run(
             command,
             cwd=metered.terminal.folder,
@@ -175,16 +175,14 @@ def test_parquet_is_not_written_into_a_terminal(metered: Metered) -> None:
             check=False,
         )
 
-    sentence = "talkmeter: Parquet is binary and not printed to a terminal; use --output or redirect stdout.\n"
-    assert (done.returncode, done.stderr) == (1, sentence)
+    message = "talkmeter: Parquet is binary and not printed to a terminal; use --output or redirect stdout.\n"
+    assert (done.returncode, done.stderr) == (1, message)
 
 
-def test_where_there_is_no_room_the_file_of_last_time_stays_and_no_part_of_the_new_one(
-    metered: Metered, tmp_path: Path
-) -> None:
+def test_full_disk_keeps_the_old_file_and_leaves_no_partial_one(metered: Metered, tmp_path: Path) -> None:
     file = tmp_path / "year.jsonl"
-    file.write_text("of last time")
-    # Files of more than 50 KiB cannot be written.
+    file.write_text("previous export")
+    # The shell limits files to 50 KiB.
     limited = ["sh", "-c", 'ulimit -f 100; exec "$@"', "sh", str(TALKMETER)]
     command = [*limited, "export", *ORG, "--of", "daily", "--format", "jsonl", *YEAR, "--output", str(file)]
 
@@ -200,12 +198,12 @@ def test_where_there_is_no_room_the_file_of_last_time_stays_and_no_part_of_the_n
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"talkmeter: Cannot write the export to {file}: File too large.\n"
-    assert file.read_text() == "of last time"
+    assert file.read_text() == "previous export"
     assert list(tmp_path.iterdir()) == [file]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "message"),
     [
         ("", "'of' is missing: it must be one of daily, records, breakdown."),
         ("--of days", "'of' must be one of daily, records, breakdown, not 'days'."),
@@ -221,21 +219,21 @@ def test_where_there_is_no_room_the_file_of_last_time_stays_and_no_part_of_the_n
         ("--of daily --output /dev/full", "Cannot write the export to /dev/full: No space left on device."),
     ],
 )
-def test_what_cannot_be_exported_is_refused_in_a_sentence(metered: Metered, arguments: str, sentence: str) -> None:
-    assert metered.refusal("export", *arguments.split()).startswith(sentence)
+def test_invalid_export_prints_an_error(metered: Metered, arguments: str, message: str) -> None:
+    assert metered.error("export", *arguments.split()).startswith(message)
 
 
 @pytest.mark.parametrize("arguments", ["--of days", "--of daily --org nobody", "--of records --day 2026-04-01"])
-def test_a_refusal_leaves_no_file(metered: Metered, tmp_path: Path, arguments: str) -> None:
-    metered.refusal("export", *WINDOW, *arguments.split(), "--output", str(tmp_path / "new.csv"))
+def test_rejected_export_creates_no_file(metered: Metered, tmp_path: Path, arguments: str) -> None:
+    metered.error("export", *WINDOW, *arguments.split(), "--output", str(tmp_path / "new.csv"))
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_does_not_exist_is_not_made(metered: Metered, tmp_path: Path) -> None:
+def test_missing_folder_is_not_created(metered: Metered, tmp_path: Path) -> None:
     folder = tmp_path / "reports"
 
-    sentence = metered.refusal("export", "--of", "daily", "--output", str(folder / "march.csv"))
+    message = metered.error("export", "--of", "daily", "--output", str(folder / "march.csv"))
 
-    assert sentence == f"The folder {folder} does not exist; create it first."
+    assert message == f"The folder {folder} does not exist; create it first."
     assert not folder.exists()

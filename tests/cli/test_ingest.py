@@ -1,4 +1,4 @@
-"""`talkmeter ingest`: JSON lines into the ledger; safe to repeat, to interrupt, and to hand broken lines."""
+"""`talkmeter ingest` with JSON lines: safe to repeat, to interrupt, and with broken lines."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from tests.cli.terminal import Terminal
 from tests.events import Json, conversation, event, run
 from tests.servers import TALKMETER
 
-QUICK_SEC = 60
+TIMEOUT_SEC = 60
 VERIFIED = "1 organization verified: every daily total is the sum of its records."
 
 
@@ -23,7 +23,7 @@ def call(number: int, **fields: object) -> Json:
     return conversation(f"call-{number}", organization_id="acme", **fields)
 
 
-def test_ingest_counts_what_became_of_the_lines_and_repeating_it_changes_nothing(terminal: Terminal) -> None:
+def test_ingest_counts_events_by_result_and_can_be_repeated(terminal: Terminal) -> None:
     late = call(1, status="ringing") | {"time": "2026-03-01T11:00:00Z"}
     first = call(1)
     name = terminal.file("calls.jsonl", first, call(2), b"", first, late, run(organization_id="acme"), b"   ")
@@ -40,11 +40,11 @@ def test_ingest_counts_what_became_of_the_lines_and_repeating_it_changes_nothing
     assert terminal.run("verify") == VERIFIED
 
 
-def test_a_broken_line_is_quarantined_and_spoils_no_other(terminal: Terminal) -> None:
+def test_broken_lines_are_quarantined_and_the_others_counted(terminal: Terminal) -> None:
     broken = b'{"specversion": "1.0", "id": '
-    name = terminal.file("calls.jsonl", call(1), broken, conversation("nobody's"), b"\xff\xfe", call(2))
+    name = terminal.file("calls.jsonl", call(1), broken, conversation("without-org"), b"\xff\xfe", call(2))
 
-    done = terminal.finish("ingest", name)
+    done = terminal.execute("ingest", name)
 
     assert done.stdout == "5 events: 2 accepted, 0 duplicate, 0 conflicting, 0 stale, 3 quarantined.\n"
     assert "'talkmeter quarantine list' shows the events that could not be understood." in done.stderr
@@ -56,24 +56,24 @@ def test_a_broken_line_is_quarantined_and_spoils_no_other(terminal: Terminal) ->
     assert terminal.rows("SELECT id FROM conversation") == [("call-1",), ("call-2",)]
 
 
-def test_a_file_without_a_last_newline_and_one_with_many_lines_are_read_whole(terminal: Terminal) -> None:
+def test_files_with_many_lines_or_no_final_newline_are_read_completely(terminal: Terminal) -> None:
     (terminal.folder / "one.jsonl").write_bytes(msgspec.json.encode(call(0)))
     many = terminal.file("many.jsonl", *(call(number) for number in range(1, 2_001)))
 
     assert terminal.run("ingest", "one.jsonl", many).startswith("2,001 events: 2,001 accepted, ")
 
 
-def test_a_file_that_is_no_json_lines_is_refused_by_the_line(terminal: Terminal) -> None:
+def test_overlong_line_is_rejected_with_its_number(terminal: Terminal) -> None:
     (terminal.folder / "blob").write_bytes(b"\n" + b"x" * (2 << 20))
 
-    done = terminal.finish("ingest", "blob")
+    done = terminal.execute("ingest", "blob")
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines()[-1] == ("talkmeter: blob, line 2: longer than 1048576 bytes; is it JSON lines?")
 
 
-def test_a_file_that_does_not_exist_is_refused_before_anything_is_read(terminal: Terminal) -> None:
-    done = terminal.finish("ingest", terminal.file("calls.jsonl", call(1)), "missing.jsonl")
+def test_missing_file_is_reported_before_anything_is_read(terminal: Terminal) -> None:
+    done = terminal.execute("ingest", terminal.file("calls.jsonl", call(1)), "missing.jsonl")
 
     assert done.returncode != 0
     assert "missing.jsonl" in done.stderr
@@ -82,7 +82,7 @@ def test_a_file_that_does_not_exist_is_refused_before_anything_is_read(terminal:
 
 @pytest.fixture
 def pipe(terminal: Terminal) -> Iterator[Path]:
-    """A named pipe: an ingest that reads it stands in the middle until more is written."""
+    """A named pipe: an ingest that reads it blocks until more is written."""
     path = terminal.folder / "pipe"
     os.mkfifo(path)
     yield path
@@ -90,21 +90,19 @@ def pipe(terminal: Terminal) -> Iterator[Path]:
 
 
 def wait_until_rows(terminal: Terminal, process: "subprocess.Popen[str]", number: int) -> None:
-    """Look again and again until so many conversations are stored."""
-    looks = threading.Event()
-    for _ in range(20 * QUICK_SEC):
+    """Wait until a number of conversations is stored."""
+    pause = threading.Event()
+    for _ in range(20 * TIMEOUT_SEC):
         if terminal.database.exists():
             tables = terminal.rows("SELECT 1 FROM sqlite_master WHERE name = 'conversation'")
             if tables and terminal.rows("SELECT count(*) FROM conversation") >= [(number,)]:
                 return
         assert process.poll() is None
-        looks.wait(0.05)
-    pytest.fail(f"fewer than {number} conversations were stored within {QUICK_SEC} s")
+        pause.wait(0.05)
+    pytest.fail(f"fewer than {number} conversations were stored within {TIMEOUT_SEC} s")
 
 
-def test_ctrl_c_in_the_middle_leaves_a_sound_ledger_and_running_it_again_completes(
-    terminal: Terminal, pipe: Path
-) -> None:
+def test_interrupted_ingest_leaves_a_valid_ledger_and_can_be_continued(terminal: Terminal, pipe: Path) -> None:
     lines = [msgspec.json.encode(call(number)) + b"\n" for number in range(17_500)]
     process = subprocess.Popen(
         [TALKMETER, "ingest", pipe.name],
@@ -118,7 +116,7 @@ def test_ctrl_c_in_the_middle_leaves_a_sound_ledger_and_running_it_again_complet
         writing.write(b"".join(lines[:12_500]))
         wait_until_rows(terminal, process, 10_000)
         process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=QUICK_SEC)
+        stdout, stderr = process.communicate(timeout=TIMEOUT_SEC)
 
     assert process.returncode == 130
     assert stdout == ""
@@ -128,8 +126,8 @@ def test_ctrl_c_in_the_middle_leaves_a_sound_ledger_and_running_it_again_complet
     assert 10_000 <= stored < 17_500
     assert terminal.run("verify") == VERIFIED
 
-    (terminal.folder / "whole.jsonl").write_bytes(b"".join(lines))
-    again = terminal.run("ingest", "whole.jsonl")
+    (terminal.folder / "all.jsonl").write_bytes(b"".join(lines))
+    again = terminal.run("ingest", "all.jsonl")
     assert again.startswith(f"17,500 events: {17_500 - stored:,} accepted, {stored:,} duplicate, ")
     assert terminal.run("verify") == VERIFIED
     assert terminal.rows("SELECT calls FROM usage_daily WHERE dimension = 'total'") == [(17_500,)]

@@ -1,4 +1,4 @@
-"""What one ledger exports is ingested into another by a map, and is the same there."""
+"""An export of one ledger is ingested into another by a map, with equal records."""
 
 import pytest
 
@@ -12,15 +12,15 @@ RECORDS = (
 
 
 @pytest.mark.parametrize("format_", ["csv", "parquet"])
-def test_an_export_of_one_ledger_is_ingested_into_another(
+def test_export_of_one_ledger_is_ingested_into_another(
     terminal: Terminal, tmp_path_factory: pytest.TempPathFactory, format_: str
 ) -> None:
-    told = [
+    calls = [
         conversation("a", organization_id="acme", duration=None, agent_number="+13125550110"),
         conversation("b", organization_id="acme", duration=90.123, channel="webrtc", modality="voice", agent_id="ann"),
         conversation("c", organization_id="acme", created_at="2026-03-01T11:59:00.000001Z", direction="outbound"),
     ]
-    terminal.run("ingest", terminal.file("calls.jsonl", *told))
+    terminal.run("ingest", terminal.file("calls.jsonl", *calls))
     other = Terminal(tmp_path_factory.mktemp("other"))
     window = ("--from", "2026-03-01", "--to", "2026-03-02")
     name = f"calls.{format_}"

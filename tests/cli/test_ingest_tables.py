@@ -1,4 +1,4 @@
-"""`talkmeter ingest --map`: tables into the ledger, as often as one likes; what cannot be counted is kept aside."""
+"""`talkmeter ingest --map`: tables are ingested, can be ingested again, and rejected rows are saved."""
 
 import csv
 import os
@@ -46,17 +46,17 @@ def table(terminal: Terminal, name: str, *lines: str, encoding: str = "utf-8") -
 
 
 def map_file(terminal: Terminal, text: str = MAP) -> tuple[str, ...]:
-    """The options that name the map and whose records they are."""
+    """Write the map and return the options for it."""
     (terminal.folder / "map.toml").write_text(text)
     return ("--map", "map.toml", "--org", "acme")
 
 
 def everything_stored(terminal: Terminal) -> bytes:
-    """The database as it stands on disk, its log included."""
+    """Return all bytes of the database, including its write-ahead log."""
     return b"".join(path.read_bytes() for path in terminal.folder.glob("talkmeter.db*"))
 
 
-def test_a_table_is_read_by_its_map_and_ingested_again_it_is_all_duplicates(terminal: Terminal) -> None:
+def test_table_is_ingested_by_its_map_and_again_as_duplicates(terminal: Terminal) -> None:
     ingest = ("ingest", *map_file(terminal), table(terminal, "calls.csv", CALLS[0].replace("90,5", "90.5"), *CALLS[1:]))
 
     assert terminal.run(*ingest) == (
@@ -76,11 +76,13 @@ def test_a_table_is_read_by_its_map_and_ingested_again_it_is_all_duplicates(term
     assert not any(secret.encode() in everything_stored(terminal) for secret in SECRETS)
 
 
-def test_rejected_rows_are_told_and_once_mended_ingested_by_the_same_map(terminal: Terminal) -> None:
-    lost = "3;south;in;OK;2026-03-01 13:00:00;1;ann;+13125550199;hello;one too many"
+def test_rejected_rows_are_printed_and_ingested_once_corrected(terminal: Terminal) -> None:
+    extra_cell = "3;south;in;OK;2026-03-01 13:00:00;1;ann;+13125550199;hello;one too many"
     options = map_file(terminal)
 
-    done = terminal.finish("ingest", *options, "--rejected", "bad.csv", table(terminal, "calls.csv", *CALLS, lost))
+    done = terminal.execute(
+        "ingest", *options, "--rejected", "bad.csv", table(terminal, "calls.csv", *CALLS, extra_cell)
+    )
 
     assert done.stdout == "4 rows: 2 accepted, 0 duplicate, 0 conflicting, 0 stale, 0 quarantined, 2 rejected.\n"
     reasons = [
@@ -101,15 +103,17 @@ def test_rejected_rows_are_told_and_once_mended_ingested_by_the_same_map(termina
     assert not any(secret in bad for secret in SECRETS)
     assert not any(secret.encode() in everything_stored(terminal) for secret in SECRETS)
 
-    (terminal.folder / "mended.csv").write_text(bad.replace(";90,5;", ";90.5;").rpartition("calls.csv;6;")[0])
-    assert terminal.run("ingest", *options, "mended.csv").startswith("1 row: 1 accepted, ")
+    (terminal.folder / "corrected.csv").write_text(bad.replace(";90,5;", ";90.5;").rpartition("calls.csv;6;")[0])
+    assert terminal.run("ingest", *options, "corrected.csv").startswith("1 row: 1 accepted, ")
     assert terminal.rows("SELECT duration_ms FROM conversation WHERE id = 'north/1'") == [(90_500,)]
 
 
-def test_only_the_first_errors_are_told_and_all_are_written(terminal: Terminal) -> None:
+def test_only_the_first_errors_are_printed_but_all_rows_are_saved(terminal: Terminal) -> None:
     lines = [f"{number};north;in;OK;yesterday;1;ann;;" for number in range(1_500)]
 
-    done = terminal.finish("ingest", *map_file(terminal), "--rejected", "bad.csv", table(terminal, "calls.csv", *lines))
+    done = terminal.execute(
+        "ingest", *map_file(terminal), "--rejected", "bad.csv", table(terminal, "calls.csv", *lines)
+    )
 
     assert (
         done.stdout == "1,500 rows: 0 accepted, 0 duplicate, 0 conflicting, 0 stale, 0 quarantined, 1,500 rejected.\n"
@@ -118,40 +122,44 @@ def test_only_the_first_errors_are_told_and_all_are_written(terminal: Terminal) 
     assert len((terminal.folder / "bad.csv").read_text().splitlines()) == 1_501
 
 
-def test_where_nothing_is_quoted_rejected_rows_are_still_rows(terminal: Terminal) -> None:
+def test_rejected_rows_of_an_unquoted_format_stay_one_row_each(terminal: Terminal) -> None:
     options = map_file(terminal, MAP.replace('delimiter = ";"', 'delimiter = " "\nquote = ""').replace("began", "day"))
     (terminal.folder / "calls.csv").write_text('number shop way end day seconds who\n1 "north in OK today 9 ann\n')
 
-    done = terminal.finish("ingest", *options, "--rejected", "bad.csv", "calls.csv")
+    done = terminal.execute("ingest", *options, "--rejected", "bad.csv", "calls.csv")
 
     assert done.stdout.endswith(" 1 rejected.\n")
     header, row = (line.split(" ") for line in (terminal.folder / "bad.csv").read_text().splitlines())
-    told = dict(zip(header, row, strict=True))
-    assert (told["shop"], told["day"], told["who"]) == ('"north', "today", "ann")
-    assert told["rejected_reason"].startswith("data.created_at:_'today'_is_no_ISO_8601")
+    cells = dict(zip(header, row, strict=True))
+    assert (cells["shop"], cells["day"], cells["who"]) == ('"north', "today", "ann")
+    assert cells["rejected_reason"].startswith("data.created_at:_'today'_is_no_ISO_8601")
 
 
-@pytest.mark.parametrize("taken", ["calls.csv", "map.toml"])
-def test_rejected_rows_never_overwrite_what_is_read(terminal: Terminal, taken: str) -> None:
-    options = (*map_file(terminal), "--rejected", taken, table(terminal, "calls.csv", *CALLS))
+@pytest.mark.parametrize("input_file", ["calls.csv", "map.toml"])
+def test_rejected_rows_never_overwrite_an_input_file(terminal: Terminal, input_file: str) -> None:
+    options = (*map_file(terminal), "--rejected", input_file, table(terminal, "calls.csv", *CALLS))
 
-    assert terminal.refusal("ingest", *options) == f"--rejected {taken} is one of the input files; choose another file."
+    assert (
+        terminal.error("ingest", *options) == f"--rejected {input_file} is one of the input files; choose another file."
+    )
     assert (terminal.folder / "calls.csv").read_text().startswith(HEAD)
 
 
-def test_rejected_rows_that_cannot_be_written_are_refused_before_anything_is_read(terminal: Terminal) -> None:
+def test_unwritable_file_for_rejected_rows_is_reported_first(terminal: Terminal) -> None:
     options = (*map_file(terminal), "--rejected", "nowhere/bad.csv", table(terminal, "calls.csv", *CALLS))
 
-    assert terminal.refusal("ingest", *options) == (
+    assert terminal.error("ingest", *options) == (
         "Cannot write the rejected rows to nowhere/bad.csv: No such file or directory."
     )
     assert not terminal.database.exists()
 
 
-def test_a_dry_run_shows_the_first_records_and_errors_and_writes_nothing(terminal: Terminal) -> None:
-    shown = terminal.run("ingest", *map_file(terminal), "--dry-run", table(terminal, "calls.csv", *CALLS)).splitlines()
+def test_dry_run_prints_first_records_and_errors_and_writes_nothing(terminal: Terminal) -> None:
+    printed = terminal.run(
+        "ingest", *map_file(terminal), "--dry-run", table(terminal, "calls.csv", *CALLS)
+    ).splitlines()
 
-    assert shown == [
+    assert printed == [
         "calls.csv, line 3: conversation north/2 of acme",
         "  channel telephone, direction outbound, status unanswered, created_at 2026-03-01T12:00:00Z, modality voice",
         "  event north/2 of /calls, 2026-03-01T12:00:00Z",
@@ -167,13 +175,13 @@ def test_a_dry_run_shows_the_first_records_and_errors_and_writes_nothing(termina
     assert not terminal.database.exists()
 
 
-def test_a_dry_run_of_events_says_what_would_go_to_quarantine(terminal: Terminal) -> None:
+def test_dry_run_of_events_counts_those_for_the_quarantine(terminal: Terminal) -> None:
     name = terminal.file("calls.jsonl", b"", conversation("a", organization_id="acme", agent_id="ann"), b"{}")
 
-    shown = terminal.run("ingest", "--dry-run", name).splitlines()
+    printed = terminal.run("ingest", "--dry-run", name).splitlines()
 
-    assert shown[0] == "calls.jsonl, event 1: conversation a of acme"
-    assert shown[-2:] == [
+    assert printed[0] == "calls.jsonl, event 1: conversation a of acme"
+    assert printed[-2:] == [
         "calls.jsonl, event 2: The event: misses the required field `specversion`.",
         "2 events: 1 understood, 1 for the quarantine. Nothing was written.",
     ]
@@ -181,7 +189,7 @@ def test_a_dry_run_of_events_says_what_would_go_to_quarantine(terminal: Terminal
 
 
 @pytest.mark.parametrize(
-    ("content", "sentence"),
+    ("content", "message"),
     [
         (b"", "calls.csv is empty: a table begins with a line that names its columns."),
         (
@@ -204,43 +212,43 @@ def test_a_dry_run_of_events_says_what_would_go_to_quarantine(terminal: Terminal
             "calls.csv, line 2: ';' expected after '\"'; are delimiter and quote of the map right?",
         ),
     ],
-    ids=["empty", "a column absent", "a column twice", "a quote without end", "broken quotes"],
+    ids=["empty", "missing column", "duplicate column", "unclosed quote", "broken quotes"],
 )
-def test_what_is_no_table_of_the_map_is_refused(terminal: Terminal, content: bytes, sentence: str) -> None:
+def test_table_that_does_not_fit_the_map_is_rejected(terminal: Terminal, content: bytes, message: str) -> None:
     (terminal.folder / "calls.csv").write_bytes(content)
 
-    done = terminal.finish("ingest", *map_file(terminal), "calls.csv")
+    done = terminal.execute("ingest", *map_file(terminal), "calls.csv")
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.splitlines()[-1] == f"talkmeter: {sentence}"
+    assert done.stderr.splitlines()[-1] == f"talkmeter: {message}"
 
 
-def test_what_needs_a_map_is_refused_without_one(terminal: Terminal) -> None:
+def test_tables_and_their_options_need_a_map(terminal: Terminal) -> None:
     name = table(terminal, "calls.csv", *CALLS)
     events = terminal.file("calls.jsonl", conversation("a", organization_id="acme"))
 
-    assert terminal.refusal("ingest", name) == (
+    assert terminal.error("ingest", name) == (
         "calls.csv is a table; map its columns with --map (docs/how-to/import-files.md)."
     )
-    assert terminal.refusal("ingest", "--rejected", "bad.csv", events) == (
+    assert terminal.error("ingest", "--rejected", "bad.csv", events) == (
         "--rejected needs --map; events that cannot be counted go to quarantine."
     )
-    assert terminal.refusal("ingest", "--org", "acme", events) == (
+    assert terminal.error("ingest", "--org", "acme", events) == (
         "--org needs --map; each event in a JSON lines file names its organization."
     )
     assert not terminal.database.exists()
 
 
-def test_a_wrong_map_is_refused_before_anything_is_read(terminal: Terminal) -> None:
+def test_invalid_map_is_reported_before_anything_is_read(terminal: Terminal) -> None:
     options = map_file(terminal, MAP.replace("[file]", "[flie]"))
 
-    assert terminal.refusal("ingest", *options, table(terminal, "calls.csv", *CALLS)) == (
+    assert terminal.error("ingest", *options, table(terminal, "calls.csv", *CALLS)) == (
         "The map map.toml: 'flie' is no table of a map; the tables are [file], [event] and [data]."
     )
     assert not terminal.database.exists()
 
 
-def test_a_table_comes_through_a_pipe_too(terminal: Terminal) -> None:
+def test_table_is_read_from_a_pipe(terminal: Terminal) -> None:
     content = "\n".join((HEAD, *CALLS[1:])).encode()
 
     done = subprocess.run(
@@ -256,11 +264,11 @@ def test_a_table_comes_through_a_pipe_too(terminal: Terminal) -> None:
     assert done.stdout.startswith(b"2 rows: 2 accepted, ")
 
 
-def test_a_cell_in_another_encoding_spoils_no_other_row(terminal: Terminal) -> None:
+def test_cell_in_another_encoding_rejects_only_its_row(terminal: Terminal) -> None:
     latin = table(terminal, "calls.csv", CALLS[1], CALLS[2].replace("bob", "Jürgen"), encoding="latin-1")
     options = map_file(terminal)
 
-    done = terminal.finish("ingest", *options, latin)
+    done = terminal.execute("ingest", *options, latin)
     assert done.stdout.startswith("2 rows: 1 accepted, ")
     assert "calls.csv, line 4: a cell is not in the encoding of the map." in done.stderr
 
@@ -276,7 +284,7 @@ def parquet(terminal: Terminal, name: str, **columns: "pa.Array") -> str:
 
 @pytest.fixture
 def calls(terminal: Terminal) -> str:
-    """Two of the calls as Parquet, each column in a type of its own, and two columns that the map does not read."""
+    """Two calls as Parquet, with various column types and two columns that the map does not read."""
     return parquet(
         terminal,
         "calls.parquet",
@@ -308,10 +316,10 @@ def test_parquet_is_read_by_the_same_map_as_csv(terminal: Terminal, calls: str) 
     assert not any(secret.encode() in everything_stored(terminal) for secret in SECRETS)
 
 
-def test_a_rejected_row_of_parquet_is_named_by_its_number(terminal: Terminal, calls: str) -> None:
+def test_rejected_parquet_row_is_named_by_its_number(terminal: Terminal, calls: str) -> None:
     options = map_file(terminal, MAP.replace(', "NO ANSWER" = "unanswered"', ""))
 
-    done = terminal.finish("ingest", *options, "--rejected", "bad.csv", calls)
+    done = terminal.execute("ingest", *options, "--rejected", "bad.csv", calls)
 
     assert (
         "calls.parquet, row 2: data.status: column 'end' is 'NO ANSWER', which values does not translate; "
@@ -320,28 +328,28 @@ def test_a_rejected_row_of_parquet_is_named_by_its_number(terminal: Terminal, ca
     assert len((terminal.folder / "bad.csv").read_text().splitlines()) == 2
 
 
-def test_a_column_of_lists_and_what_is_no_parquet_are_refused(terminal: Terminal, calls: str) -> None:
+def test_list_columns_and_broken_parquet_files_are_rejected(terminal: Terminal, calls: str) -> None:
     options = map_file(terminal, MAP.replace('column = "who"', 'column = "transcript"'))
     broken = terminal.folder / "broken.parquet"
     broken.write_bytes(b"PAR1" + b"\x00" * 100 + b"PAR1")
 
-    listed = terminal.finish("ingest", *options, calls).stderr.splitlines()[-1]
-    assert listed.startswith("talkmeter: calls.parquet: the column 'transcript' is list<")
-    assert listed.endswith("but only texts, numbers, flags, dates and times are read.")
-    refused = terminal.finish("ingest", *options, "broken.parquet")
-    assert refused.returncode == 1
-    assert refused.stderr.splitlines()[-1].startswith("talkmeter: broken.parquet cannot be read: ")
+    error = terminal.execute("ingest", *options, calls).stderr.splitlines()[-1]
+    assert error.startswith("talkmeter: calls.parquet: the column 'transcript' is list<")
+    assert error.endswith("but only texts, numbers, flags, dates and times are read.")
+    done = terminal.execute("ingest", *options, "broken.parquet")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("talkmeter: broken.parquet cannot be read: ")
 
 
-def test_without_pyarrow_parquet_is_refused_with_what_to_install(
+def test_parquet_without_pyarrow_says_what_to_install(
     terminal: Terminal, calls: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    absent = tmp_path_factory.mktemp("absent")
-    (absent / "pyarrow.py").write_text("raise ImportError('absent')\n")
+    folder = tmp_path_factory.mktemp("no-pyarrow")
+    (folder / "pyarrow.py").write_text("raise ImportError('not installed')\n")
     done = subprocess.run(
         [sys.executable, "-c", "from talkmeter.cli import main; main()", "ingest", *map_file(terminal), calls],
         cwd=terminal.folder,
-        env={**terminal.environment, "PYTHONPATH": os.pathsep.join((str(absent),))},
+        env={**terminal.environment, "PYTHONPATH": os.pathsep.join((str(folder),))},
         capture_output=True,
         text=True,
         check=False,

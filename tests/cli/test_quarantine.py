@@ -1,4 +1,4 @@
-"""`talkmeter quarantine`: what could not be understood is listed, shown, sent again and dropped."""
+"""`talkmeter quarantine`: events are listed, shown, replayed and dropped."""
 
 import json
 import shutil
@@ -10,15 +10,15 @@ from tests.cli.terminal import Terminal
 from tests.events import Json, conversation
 
 UNKNOWN_STATUS = conversation("call-1", organization_id="acme", status="exploded")
-NAMELESS = conversation("call-2")
+WITHOUT_ORGANIZATION = conversation("call-2")
 KNOWN_FIELDS = {"id": "call-1", "organization_id": "acme", "status": "exploded", "channel": "telephone"}
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database that quarantined an event of acme, seen twice, and one of nobody."""
+    """A database that quarantined an event of acme, seen twice, and one without an organization."""
     terminal = Terminal(tmp_path_factory.mktemp("filled"))
-    terminal.run("ingest", terminal.file("events.jsonl", UNKNOWN_STATUS, NAMELESS, UNKNOWN_STATUS))
+    terminal.run("ingest", terminal.file("events.jsonl", UNKNOWN_STATUS, WITHOUT_ORGANIZATION, UNKNOWN_STATUS))
     return terminal.database
 
 
@@ -30,12 +30,12 @@ def quarantined(terminal: Terminal, filled: Path) -> Terminal:
 
 
 def ids_of(terminal: Terminal) -> dict[str, str]:
-    """The id of each quarantined event by its organization."""
+    """Return the ids of quarantined events by organization."""
     return dict(terminal.rows("SELECT org_id, lower(hex(hash)) FROM quarantine"))
 
 
-def mend(terminal: Terminal, org_id: str, **fields: object) -> None:
-    """Let a quarantined event look as if this version understood it."""
+def correct(terminal: Terminal, org_id: str, **fields: object) -> None:
+    """Change data fields of a quarantined event, as if this version understood it."""
     ((kept,),) = terminal.rows("SELECT kept_fields FROM quarantine WHERE org_id = ?", org_id)
     event: Json = json.loads(kept)
     data = event["data"]
@@ -44,7 +44,7 @@ def mend(terminal: Terminal, org_id: str, **fields: object) -> None:
     terminal.change("UPDATE quarantine SET kept_fields = ? WHERE org_id = ?", changed, org_id)
 
 
-def test_events_are_listed_with_why_and_how_often(quarantined: Terminal) -> None:
+def test_events_are_listed_with_reason_and_number_of_times_seen(quarantined: Terminal) -> None:
     ids = ids_of(quarantined)
 
     lines = [line.split("\t") for line in quarantined.run("quarantine", "list").splitlines()]
@@ -58,69 +58,68 @@ def test_events_are_listed_with_why_and_how_often(quarantined: Terminal) -> None
     assert of_acme.splitlines() == ["\t".join(lines[1])]
 
 
-def test_show_tells_all_that_is_kept(quarantined: Terminal) -> None:
-    shown = quarantined.run("quarantine", "show", ids_of(quarantined)["acme"])
+def test_show_prints_everything_that_is_stored(quarantined: Terminal) -> None:
+    printed = quarantined.run("quarantine", "show", ids_of(quarantined)["acme"])
 
-    facts, fields = shown.split("known fields")
+    facts, fields = printed.split("known fields")
     assert "organization  acme" in facts
     assert "reason        invalid_data: data.status" in facts
     assert "seen          2 times" in facts
     assert KNOWN_FIELDS.items() <= json.loads(fields)["data"].items()
 
 
-def test_replay_counts_what_is_understood_now_and_leaves_the_rest(quarantined: Terminal) -> None:
-    mend(quarantined, "acme", status="completed")
+def test_replay_counts_valid_events_and_keeps_the_others(quarantined: Terminal) -> None:
+    correct(quarantined, "acme", status="completed")
 
-    said = quarantined.run("quarantine", "replay").splitlines()
+    printed = quarantined.run("quarantine", "replay").splitlines()
 
-    assert said[-1] == "1 replayed, 1 left in quarantine."
-    assert said[0].startswith(f"{ids_of(quarantined)['']}\tnot replayed: ")
+    assert printed[-1] == "1 replayed, 1 left in quarantine."
+    assert printed[0].startswith(f"{ids_of(quarantined)['']}\tnot replayed: ")
     assert list(ids_of(quarantined)) == [""]
     assert quarantined.rows("SELECT org_id, id, status FROM conversation") == [("acme", "call-1", "completed")]
 
 
-def test_replay_of_one_event_leaves_the_others_alone(quarantined: Terminal) -> None:
-    mend(quarantined, "acme", status="completed")
-    mend(quarantined, "", organization_id="acme")
+def test_replay_of_one_event_does_not_touch_the_others(quarantined: Terminal) -> None:
+    correct(quarantined, "acme", status="completed")
+    correct(quarantined, "", organization_id="acme")
 
     assert quarantined.run("quarantine", "replay", ids_of(quarantined)["acme"]).startswith("1 replayed")
     assert list(ids_of(quarantined)) == [""]
 
 
-def test_replay_keeps_an_event_under_its_own_organization(quarantined: Terminal) -> None:
-    """Whoever it names now: an event may not slip into another organization by way of the quarantine."""
-    mend(quarantined, "acme", status="completed", organization_id="victim")
+def test_replay_rejects_an_event_that_names_another_organization(quarantined: Terminal) -> None:
+    correct(quarantined, "acme", status="completed", organization_id="victim")
 
-    said = quarantined.run("quarantine", "replay", ids_of(quarantined)["acme"])
+    printed = quarantined.run("quarantine", "replay", ids_of(quarantined)["acme"])
 
-    assert "sends for another organization" in said
-    assert said.endswith("0 replayed, 1 left in quarantine.")
+    assert "sends for another organization" in printed
+    assert printed.endswith("0 replayed, 1 left in quarantine.")
     assert quarantined.rows("SELECT * FROM conversation") == []
 
 
-def test_replay_never_counts_an_event_that_names_no_organization(quarantined: Terminal) -> None:
-    said = quarantined.run("quarantine", "replay", ids_of(quarantined)[""])
+def test_replay_never_counts_an_event_without_an_organization(quarantined: Terminal) -> None:
+    printed = quarantined.run("quarantine", "replay", ids_of(quarantined)[""])
 
-    assert said.endswith("0 replayed, 1 left in quarantine.")
+    assert printed.endswith("0 replayed, 1 left in quarantine.")
     assert quarantined.rows("SELECT * FROM conversation") == []
     assert "" in ids_of(quarantined)
 
 
-def test_replay_refuses_an_event_whose_fields_were_cut(quarantined: Terminal) -> None:
-    mend(quarantined, "acme", status="completed")
+def test_replay_rejects_an_event_with_truncated_fields(quarantined: Terminal) -> None:
+    correct(quarantined, "acme", status="completed")
     quarantined.change("UPDATE quarantine SET complete = 0 WHERE org_id = 'acme'")
 
-    said = quarantined.run("quarantine", "replay", ids_of(quarantined)["acme"])
+    printed = quarantined.run("quarantine", "replay", ids_of(quarantined)["acme"])
 
-    assert "Its fields were truncated; the sender must send it again." in said
+    assert "Its fields were truncated; the sender must send it again." in printed
     assert quarantined.rows("SELECT * FROM conversation") == []
 
 
-def test_drop_removes_an_event_for_good(quarantined: Terminal) -> None:
+def test_drop_deletes_an_event(quarantined: Terminal) -> None:
     id_ = ids_of(quarantined)["acme"]
 
     assert quarantined.run("quarantine", "drop", id_) == "1 dropped."
     assert list(ids_of(quarantined)) == [""]
-    assert quarantined.refusal("quarantine", "replay", id_) == (
+    assert quarantined.error("quarantine", "replay", id_) == (
         f"No event '{id_}' in quarantine; 'talkmeter quarantine list' shows the ids."
     )

@@ -1,4 +1,4 @@
-"""`talkmeter records`: the records behind a figure with what they add up to, page by page, and the history of one."""
+"""`talkmeter records`: pages of the records behind a figure, their totals, and the history of one record."""
 
 import json
 import os
@@ -19,12 +19,12 @@ NEXT = "repeat the command with --cursor "
 
 
 def ids(lines: list[str]) -> list[str]:
-    """The ids in a printed list, from the top."""
+    """Return the ids in a printed list, in order."""
     return [cells(line)[1] for line in lines if line.startswith("2026-")]
 
 
-def test_conversations_are_listed_the_newest_first_and_summed_at_the_foot(metered: Metered) -> None:
-    first, *lines, foot = metered.run("records", *WINDOW)
+def test_conversations_are_listed_newest_first_with_totals(metered: Metered) -> None:
+    first, *lines, totals = metered.run("records", *WINDOW)
 
     assert first == "acme, 2026-03-01T00:00:00Z to 2026-03-04T00:00:00Z (UTC, end excluded)"
     number = "+13125550110"
@@ -46,12 +46,12 @@ def test_conversations_are_listed_the_newest_first_and_summed_at_the_foot(metere
         ["2026-03-01T11:00:00Z", "call-2", "completed", *OUTBOUND, "ann", "-", "-", "30.000 s"],
         ["2026-03-01T10:00:00Z", "call-1", "completed", *INBOUND, "ann", number, "-", "90.500 s"],
     ]
-    assert foot == (
+    assert totals == (
         "6 calls (5 in, 1 out; 4 with a duration): 1,320,500 ms voice = 22.01 minutes, 600,000 ms chat = 10.00 minutes"
     )
 
 
-def test_the_sums_at_the_foot_are_the_figures_of_the_summary(metered: Metered) -> None:
+def test_totals_equal_the_figures_of_the_summary(metered: Metered) -> None:
     summary = metered.answer("summary")
 
     calls, runs = (
@@ -94,32 +94,32 @@ def test_runs_are_listed_with_their_workflow(metered: Metered) -> None:
     ],
     ids=" ".join,
 )
-def test_options_leave_the_records_that_they_name(metered: Metered, options: tuple[str, ...], found: list[str]) -> None:
+def test_options_filter_the_records(metered: Metered, options: tuple[str, ...], found: list[str]) -> None:
     lines = metered.run("records", *options, *WINDOW)
 
     assert ids(lines) == found
     assert lines[-1].startswith(f"{len(found)} ")
 
 
-def test_where_nothing_matches_that_is_said(metered: Metered) -> None:
+def test_list_without_matches_says_so(metered: Metered) -> None:
     assert metered.run("records", "--agent", "nobody", *WINDOW)[1:] == ["No records match."]
 
 
-def test_each_page_names_the_next_until_the_last(metered: Metered) -> None:
+def test_each_page_but_the_last_prints_the_cursor_of_the_next(metered: Metered) -> None:
     command = ("records", "--limit", "4", *WINDOW)
 
-    *lines, foot = metered.run(*command)
-    sentence, _, cursor = foot.partition(NEXT)
+    *lines, last_line = metered.run(*command)
+    message, _, cursor = last_line.partition(NEXT)
     last = metered.run(*command, "--cursor", cursor)
 
-    assert sentence == "4 shown; for the next page "
+    assert message == "4 shown; for the next page "
     assert ids(lines) == ["chat-2", "call-5", "chat-1", "call-3"]
     assert lines[-1].startswith("6 calls (")
     assert ids(last) == ["call-2", "call-1"]
     assert [cells(line)[1] for line in last[1:]] == ["id", "call-2", "call-1"]
 
 
-def test_a_later_page_says_that_something_has_changed_since_the_first(terminal: Terminal) -> None:
+def test_later_page_says_that_the_data_has_changed(terminal: Terminal) -> None:
     calls = [conversation(f"call-{number}", organization_id="acme") for number in range(3)]
     terminal.run("ingest", terminal.file("before.jsonl", *calls))
     command = ("records", *ORG, "--limit", "2", *WINDOW)
@@ -132,7 +132,7 @@ def test_a_later_page_says_that_something_has_changed_since_the_first(terminal: 
     assert ids(later) == ["call-0"]
 
 
-def test_the_history_of_a_record_tells_why_one_state_counts_and_the_others_do_not(metered: Metered) -> None:
+def test_history_explains_why_one_state_counts_and_the_others_do_not(metered: Metered) -> None:
     printed = "\n".join(metered.run("records", "--id", "call-1"))
     received = metered.get("records/conversation/call-1").json()["states"][0]["stored_at"]
 
@@ -154,7 +154,7 @@ def test_the_history_of_a_record_tells_why_one_state_counts_and_the_others_do_no
     )
 
 
-def test_a_deleted_record_adds_nothing_whatever_came_later(metered: Metered) -> None:
+def test_deleted_record_adds_nothing_even_after_later_events(metered: Metered) -> None:
     lines = metered.run("records", "--id", "call-9")
 
     assert lines[2] == "counts: It is deleted, which goes before every other state of the record."
@@ -163,37 +163,37 @@ def test_a_deleted_record_adds_nothing_whatever_came_later(metered: Metered) -> 
     assert [line for line in lines if "adds" in line] == []
 
 
-def test_an_item_of_the_inventory_has_a_history_too(metered: Metered) -> None:
+def test_inventory_items_have_a_history(metered: Metered) -> None:
     lines = metered.run("records", "--id", "+13125550110", "--kind", "phone_number")
 
     assert lines[0].startswith("phone_number +13125550110: ")
     assert lines[-1] == "  live     name Front desk, shared yes, active no"
 
 
-def test_the_history_of_one_side_of_a_call_names_the_other(terminal: Terminal) -> None:
+def test_histories_of_linked_calls_name_each_other(terminal: Terminal) -> None:
     ledger = Ledger(f"sqlite:///{terminal.database}")
     see(ledger, AGENT, LINE, LEG)
     ledger.engine.dispose()
 
-    _, of_the_agent, *_ = terminal.run("records", *ORG, "--id", "vapi:1").splitlines()
-    _, of_the_line, *_ = terminal.run("records", *ORG, "--id", "twilio:CA1").splitlines()
+    _, agent_line, *_ = terminal.run("records", *ORG, "--id", "vapi:1").splitlines()
+    _, carrier_line, *_ = terminal.run("records", *ORG, "--id", "twilio:CA1").splitlines()
 
-    assert of_the_agent == "The same call was also received as twilio:CA1, twilio:CA2, which is not counted."
-    assert of_the_line == "Linked to vapi:1, which is the same call and is counted instead."
+    assert agent_line == "The same call was also received as twilio:CA1, twilio:CA2, which is not counted."
+    assert carrier_line == "Linked to vapi:1, which is the same call and is counted instead."
 
 
 @pytest.mark.parametrize(
-    ("days", "sentence"),
+    ("days", "message"),
     [
         ("0", "History is off (TALKMETER_HISTORY_DAYS=0): only the state that counts is kept."),
         ("30", "States that do not count are kept for 30 days (TALKMETER_HISTORY_DAYS)."),
     ],
 )
-def test_a_history_that_is_not_kept_for_ever_says_so(metered: Metered, days: str, sentence: str) -> None:
+def test_limited_history_says_so(metered: Metered, days: str, message: str) -> None:
     other = Terminal(metered.terminal.folder)
     other.environment["TALKMETER_HISTORY_DAYS"] = days
 
-    assert other.run("records", *ORG, "--id", "call-2").splitlines()[-1] == sentence
+    assert other.run("records", *ORG, "--id", "call-2").splitlines()[-1] == message
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_history_that_is_not_kept_for_ever_says_so(metered: Metered, days: str
     ],
     ids=["all of a filter", "first page", "runs"],
 )
-def test_as_json_it_is_the_answer_of_the_api_with_its_cursor(metered: Metered, parameters: dict[str, str]) -> None:
+def test_json_output_equals_the_api_response_with_its_cursor(metered: Metered, parameters: dict[str, str]) -> None:
     options = [word for name, value in parameters.items() for word in (f"--{name}", value)]
 
     printed = json.loads("\n".join(metered.run("records", *options, *WINDOW, "--json")))
@@ -213,7 +213,7 @@ def test_as_json_it_is_the_answer_of_the_api_with_its_cursor(metered: Metered, p
     assert printed == metered.answer("records", **parameters)
 
 
-def test_a_history_as_json_is_the_answer_of_the_api(metered: Metered) -> None:
+def test_history_as_json_equals_the_api_response(metered: Metered) -> None:
     printed = json.loads("\n".join(metered.run("records", "--id", "call-1", "--json")))
 
     assert printed == metered.get("records/conversation/call-1").json()
@@ -223,7 +223,7 @@ NOT_UTF_8 = os.fsdecode(b"\xff")
 
 
 @pytest.mark.parametrize(
-    ("options", "sentence"),
+    ("options", "message"),
     [
         (("--kind", "agent"), "'kind' must be one of conversation, workflow_execution, not 'agent'."),
         (("--kind", "call", "--id", "call-1"), "'kind' must be one of conversation, workflow_execution, agent, "),
@@ -255,15 +255,13 @@ NOT_UTF_8 = os.fsdecode(b"\xff")
     ],
     ids=lambda value: ascii(" ".join(value)) if isinstance(value, tuple) else "",
 )
-def test_what_cannot_be_answered_is_refused_in_a_sentence(
-    metered: Metered, options: tuple[str, ...], sentence: str
-) -> None:
-    assert metered.refusal("records", *options).startswith(sentence)
+def test_invalid_options_print_an_error(metered: Metered, options: tuple[str, ...], message: str) -> None:
+    assert metered.error("records", *options).startswith(message)
 
 
-def test_a_cursor_of_another_query_is_refused(metered: Metered) -> None:
+def test_cursor_of_another_query_is_rejected(metered: Metered) -> None:
     cursor = metered.run("records", "--limit", "1", *WINDOW)[-1].partition(NEXT)[2]
 
-    refused = metered.refusal("records", "--limit", "1", "--agent", "bob", *WINDOW, "--cursor", cursor)
+    error = metered.error("records", "--limit", "1", "--agent", "bob", *WINDOW, "--cursor", cursor)
 
-    assert refused.startswith("'cursor' does not belong to this query")
+    assert error.startswith("'cursor' does not belong to this query")

@@ -18,11 +18,11 @@ LONG_ID = "a-long-id-" * 20
 
 def run_in_terminal(terminal: Terminal, *arguments: str) -> list[str]:
     """Return the lines that a command writes to a terminal."""
-    ours, theirs = pty.openpty()
-    with closing(os.fdopen(ours, "rb", buffering=0)) as output:
+    parent, child = pty.openpty()
+    with closing(os.fdopen(parent, "rb", buffering=0)) as output:
         environment = {**terminal.environment, "TERM": "xterm-256color"}
-        process = subprocess.Popen([TALKMETER, *arguments], cwd=terminal.folder, env=environment, stdout=theirs)
-        os.close(theirs)
+        process = subprocess.Popen([TALKMETER, *arguments], cwd=terminal.folder, env=environment, stdout=child)
+        os.close(child)
         written = b""
         # Linux raises OSError when the last writer has closed the terminal.
         with suppress(OSError):
@@ -32,7 +32,7 @@ def run_in_terminal(terminal: Terminal, *arguments: str) -> list[str]:
     return written.decode().splitlines()
 
 
-def test_a_list_has_a_header_in_a_terminal_and_tabs_in_a_pipe(terminal: Terminal) -> None:
+def test_list_has_a_header_in_a_terminal_and_tabs_in_a_pipe(terminal: Terminal) -> None:
     terminal.run("orgs", "add", "acme", "--name", "Acme Plumbing")
     terminal.run("orgs", "add", LONG_ID, "--name", "Long")
 
@@ -43,7 +43,7 @@ def test_a_list_has_a_header_in_a_terminal_and_tabs_in_a_pipe(terminal: Terminal
     assert terminal.run("orgs", "list") == f"{LONG_ID}\tLong\nacme\tAcme Plumbing"
 
 
-def test_a_table_has_the_same_cells_in_a_terminal_and_in_a_pipe(metered: Metered) -> None:
+def test_table_has_the_same_cells_in_a_terminal_and_in_a_pipe(metered: Metered) -> None:
     command = ("records", *ORG, *WINDOW)
 
     shown, piped = run_in_terminal(metered.terminal, *command), metered.terminal.run(*command).splitlines()
@@ -63,7 +63,7 @@ def test_cells_are_neither_cut_nor_read_as_markup(capsys: pytest.CaptureFixture[
     ]
 
 
-def test_the_lines_of_a_value_are_indented_below_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+def test_further_lines_of_a_value_are_indented(capsys: pytest.CaptureFixture[str]) -> None:
     print_fields([("size", "12 bytes"), ("known fields", "{\n  1\n}")])
 
     assert capsys.readouterr().out.splitlines() == [

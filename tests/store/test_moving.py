@@ -76,7 +76,7 @@ def test_a_ledger_goes_to_a_server_and_back_with_everything_it_has(
     again = ran("", "copy", "--from", target, "--to", back)
 
     assert (there.exit_code, again.exit_code) == (0, 0), (there.output, again.output)
-    assert "the summaries of 2 organizations in 5 months are equal." in there.output
+    assert "All summaries are equal (organizations: 2, months: 5)." in there.output
     assert contents(source) == contents(target) == contents(back)
     assert len(contents(source)["record_state"]) > 2_500
     assert len(contents(source)["connector_outcome"]) == 3
