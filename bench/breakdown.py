@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, case, func, select
 
 from bench.dataset import agent_id
 from bench.load import LARGE
-from bench.result_table import LABEL, Column, ResultTable
+from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.summary import load
 from bench.timing import interleaved, milliseconds
 from bench.workload import START, YEAR_SEC
@@ -81,12 +81,12 @@ def measure_breakdown(conversations: int) -> ResultTable:
         title=f"Breakdowns and record pages in-process: {AGENTS} agents, {conversations:,} conversations, SQLite",
         columns=(
             LABEL,
-            Column("ratio B/A", 2),
-            Column("target"),
-            Column("A"),
-            Column("ms", 2),
-            Column("B"),
-            Column("ms", 2),
+            ResultColumn("ratio B/A", 2),
+            ResultColumn("target"),
+            ResultColumn("A"),
+            ResultColumn("ms", 2),
+            ResultColumn("B"),
+            ResultColumn("ms", 2),
         ),
         rows=rows,
         note=(
@@ -96,7 +96,7 @@ def measure_breakdown(conversations: int) -> ResultTable:
     )
 
 
-class Comparison(NamedTuple):
+class TimingComparison(NamedTuple):
     """Median milliseconds of two interleaved measurements, A and B, and the target for the ratio B/A."""
 
     name: str
@@ -107,7 +107,7 @@ class Comparison(NamedTuple):
     target: str
 
 
-def compare_breakdowns(folder: Path, conversations: int) -> list[Comparison]:
+def compare_breakdowns(folder: Path, conversations: int) -> list[TimingComparison]:
     """Return every comparison; one database spreads the conversations over one year, the other over five."""
     one_year, five_years = folder / "one", folder / "five"
     for subfolder, years in ((one_year, 1), (five_years, 5)):
@@ -143,19 +143,19 @@ def compare_breakdowns(folder: Path, conversations: int) -> list[Comparison]:
     engine.dispose()
     five_year_engine.dispose()
     return [
-        Comparison(
+        TimingComparison(
             *("breakdown by agent, 366 days", "daily totals", breakdown),
             *("GROUP BY over records", group_by, "at least 15"),
         ),
-        Comparison(
+        TimingComparison(
             *("breakdown by agent, 7 days", "1 year stored", week_of_one),
             *("5 years stored", week_of_five, "at most 1.5"),
         ),
-        Comparison(
+        TimingComparison(
             *("page of 50 records", "first page", first_page),
             *(f"after {conversations // 4:,} records", later_page, "at most 1.5"),
         ),
-        Comparison(
+        TimingComparison(
             *("first page of one agent", f"1 of {AGENTS} agents", typical),
             *("an agent with 1 call", rare, ""),
         ),

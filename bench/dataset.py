@@ -28,7 +28,7 @@ _CREATED_AT: Final = 4_000_000_000_000_001
 _DURATION_MS: Final = 31_000_000_001
 
 
-class Day(NamedTuple):
+class GeneratedDay(NamedTuple):
     """One day of an organization: rows of `conversation`, optional rows of `record_state`, and the daily totals."""
 
     conversations: list[Row]
@@ -51,7 +51,7 @@ class _Template(NamedTuple):
 
 def generate_days(
     org_id: str, conversations: int, seed: int, stored_at: int, *, history: bool, agents: int = AGENTS, days: int = DAYS
-) -> Iterator[Day]:
+) -> Iterator[GeneratedDay]:
     """Yield each day with conversations, in key order; the conversations are spread evenly over `days`."""
     rng = random.Random(seed)
     count = min(_MAX_TEMPLATES, max(conversations // 50, 4))
@@ -89,7 +89,7 @@ def _template(rng: random.Random, agent: int) -> _Template:
 
 def _generate_day(
     org_id: str, day: int, number: int, templates: list[_Template], rng: random.Random, stored_at: int, *, history: bool
-) -> Day:
+) -> GeneratedDay:
     calls, milliseconds = [0] * len(templates), [0] * len(templates)
     conversations: list[Row] = []
     states: list[Row] = []
@@ -119,7 +119,7 @@ def _generate_day(
         )
         if history:
             states.append((org_id, Kind.CONVERSATION.value, id_, time, hash_, _SOURCE, id_, 0, content, stored_at))
-    return Day(conversations, states, _totals(day, templates, calls, milliseconds))
+    return GeneratedDay(conversations, states, _totals(day, templates, calls, milliseconds))
 
 
 def _totals(day: int, templates: list[_Template], calls: list[int], milliseconds: list[int]) -> dict[DayKey, Counters]:

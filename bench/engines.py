@@ -29,7 +29,7 @@ from bench.baselines.postgresql import postgresql_baselines
 from bench.baselines.sqlite import sqlite_baselines
 from bench.dataset import DAYS, FIRST_DAY
 from bench.load import LARGE, SMALL_CONVERSATIONS, SMALL_ORGANIZATIONS, load_year, verify_load
-from bench.result_table import LABEL, Column, ResultTable
+from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.timing import interleaved, milliseconds, ratio
 from talkmeter.db.engine import reading
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, present
@@ -89,7 +89,7 @@ def measure_engines(conversations: int) -> ResultTable:
             f"Daily figures and totals of one organization over 366 days, {conversations:,} conversations, in-process; "
             f"{SMALL_ORGANIZATIONS} other organizations have {SMALL_CONVERSATIONS} each"
         ),
-        columns=(LABEL, Column("ratio to first row", 2), Column("p50 ms", 2)),
+        columns=(LABEL, ResultColumn("ratio to first row", 2), ResultColumn("p50 ms", 2)),
         rows=(*((name, ratio(times, baseline_times), median(times)) for name, times in results.items()), *missing),
         note=(
             f"All return the same figures. Medians of {ROUNDS} interleaved rounds of {CONSECUTIVE} consecutive "

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from bench.dataset import DAYS, FIRST_DAY
 from bench.load import LARGE, MONTH, load_days, load_year
-from bench.result_table import LABEL, Cell, Column, ResultTable
+from bench.result_table import LABEL, Cell, ResultColumn, ResultTable
 from bench.timing import interleaved, milliseconds
 from bench.workload import BATCH, Workload
 from talkmeter import clock
@@ -90,7 +90,7 @@ def _growth_table(name: str, title: str, loads: Mapping[int, Callable[[Engine], 
     return ResultTable(
         name=name,
         title=f"{title}, in-process, SQLite",
-        columns=(LABEL, Column("exponent", 2), *(Column(f"ms at {size:,}", 2) for size in loads)),
+        columns=(LABEL, ResultColumn("exponent", 2), *(ResultColumn(f"ms at {size:,}", 2) for size in loads)),
         rows=tuple(rows),
         note=(
             "The exponent is the least-squares slope of log(time) over log(size). Medians of "

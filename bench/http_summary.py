@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from bench.baselines.constant_server import constant_server
 from bench.load import LARGE, load_year
-from bench.result_table import LABEL, Column, ResultTable
+from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.timing import interleaved, ratio
 from talkmeter import clock
 from talkmeter.db.engine import transaction
@@ -82,7 +82,7 @@ def _measure_window(window: str, request: _Request, engine: Engine, rounds: int)
     return ResultTable(
         name=f"http-{window}",
         title=f"The summary of a {window} over HTTP, {len(content):,} bytes, one connection, SQLite",
-        columns=(LABEL, Column("ratio to Litestar", 2), Column("p50 ms", 2), Column("requests/s", 0)),
+        columns=(LABEL, ResultColumn("ratio to Litestar", 2), ResultColumn("p50 ms", 2), ResultColumn("requests/s", 0)),
         rows=tuple(
             (name, ratio(times, results[_LITESTAR]), median(times), 1000 / median(times))
             for name, times in results.items()

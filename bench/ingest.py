@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from bench.result_table import LABEL, Column, ResultTable
+from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.timing import interleaved, ratio
 from bench.workload import BATCH, Workload
 from talkmeter.db.tables import conversation
@@ -56,7 +56,7 @@ def measure_ingest(batches: int, rounds: int) -> ResultTable:
             f"Durable ingest into SQLite: {batches} batches of 1,000 events over one year in time order, UUID ids, "
             f"50 agents, 20 numbers, {CONNECTIONS} connections"
         ),
-        columns=(LABEL, Column("ratio", 2), Column("events/s", 0), Column("bytes/conversation", 0)),
+        columns=(LABEL, ResultColumn("ratio", 2), ResultColumn("events/s", 0), ResultColumn("bytes/conversation", 0)),
         rows=tuple(rows),
         note=f"The baseline is one table with the same indexes and durability. Medians of {rounds} interleaved runs.",
     )

@@ -11,7 +11,7 @@ from typing import Final
 
 from bench.http_client import single_events
 from bench.ingest import BASELINE, executemany_rate
-from bench.result_table import LABEL, Column, ResultTable
+from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.timing import interleaved, ratio
 from bench.workload import BATCH, Workload
 from talkmeter.db.sqlite import BULK
@@ -47,7 +47,7 @@ def measure_ingest_command(batches: int, rounds: int) -> ResultTable:
             f"`talkmeter ingest` of a file of {batches * BATCH:,} events, {mebibytes:,.0f} MiB, over one year in time "
             "order, UUID ids, one organization, SQLite"
         ),
-        columns=(LABEL, Column("ratio", 2), Column("target", 2), Column("events/s", 0)),
+        columns=(LABEL, ResultColumn("ratio", 2), ResultColumn("target", 2), ResultColumn("events/s", 0)),
         rows=tuple(
             (name, ratio(rates, results[BASELINE]), _TARGET if name.startswith("talkmeter") else None, median(rates))
             for name, rates in results.items()
@@ -63,11 +63,11 @@ def command_rate(folder: Path, file: Path, events: int, history_days: str) -> fl
     """Return the events per second of one run of the command into a new database."""
     environment = environment_for(folder, {"history_days": history_days})
     started = time.perf_counter()
-    done = subprocess.run(
+    result = subprocess.run(
         [str(TALKMETER), "ingest", str(file)], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     seconds = time.perf_counter() - started
-    assert done.stdout.startswith(f"{events:,} events: {events:,} accepted"), done.stdout + done.stderr
+    assert result.stdout.startswith(f"{events:,} events: {events:,} accepted"), result.stdout + result.stderr
     return events / seconds
 
 

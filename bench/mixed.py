@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from bench.dataset import DAYS, FIRST_DAY
 from bench.http_client import KeepAliveConnection, Latencies, get_request, post_request, run, send_all
 from bench.load import LARGE, load_year
-from bench.result_table import LABEL, Column, ResultTable
+from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.timing import ratio
 from bench.workload import BATCH, Workload
 from talkmeter.period import format_day
@@ -72,7 +72,13 @@ def _table(results: list[_Round], batches: int) -> ResultTable:
             f"{READERS} readers request summaries of different months at half their maximum rate, while "
             f"{batches} batches of {BATCH:,} events arrive over {SENDERS} connections; one organization, SQLite"
         ),
-        columns=(LABEL, Column("ratio", 2), Column("target"), Column("per second", 0), Column("p99 ms", 1)),
+        columns=(
+            LABEL,
+            ResultColumn("ratio", 2),
+            ResultColumn("target"),
+            ResultColumn("per second", 0),
+            ResultColumn("p99 ms", 1),
+        ),
         rows=(
             (
                 *("ingest alone: events", 1.0, ""),

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench.load import LARGE
-from bench.result_table import LABEL, Column, ResultTable
+from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.summary import load
 from tests.servers import running_server
 
@@ -41,7 +41,7 @@ def measure_page_load(conversations: int) -> ResultTable:
     return ResultTable(
         name="page-load",
         title=f"Page load in Chromium with an empty cache, {conversations:,} conversations, medians of {LOADS} loads",
-        columns=(LABEL, Column("seconds", 2), Column("target", 1)),
+        columns=(LABEL, ResultColumn("seconds", 2), ResultColumn("target", 1)),
         rows=rows,
         note="" if rows else missing,
     )

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from bench.dataset import FIRST_DAY
 from bench.http_client import Latencies
 from bench.load import LARGE, load_days, verify_load
-from bench.result_table import LABEL, Column, ResultTable
+from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.timing import interleaved, milliseconds
 from talkmeter.db.engine import reading
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, present
@@ -54,10 +54,10 @@ def measure_partial_days() -> ResultTable:
         ),
         columns=(
             LABEL,
-            Column("ratio to whole days", 1),
-            Column("p50 ms", 2),
-            Column("p99 ms", 2),
-            Column("p99 target", 0),
+            ResultColumn("ratio to whole days", 1),
+            ResultColumn("p50 ms", 2),
+            ResultColumn("p99 ms", 2),
+            ResultColumn("p99 target", 0),
         ),
         rows=tuple(rows),
         note=f"{WINDOWS} different windows of each kind, interleaved.",

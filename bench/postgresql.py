@@ -14,9 +14,9 @@ from sqlalchemy import Engine
 from bench.ingest import acknowledged_rate
 from bench.load import load_year
 from bench.postgresql_inserts import INSERT_METHODS, InsertMethod, copy_rate, insert_rate
-from bench.result_table import LABEL, Column, ResultTable
+from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.statement_count import count_statements
-from bench.summary import SUMMARY_COLUMNS, Latency, summary_latency
+from bench.summary import SUMMARY_COLUMNS, SummaryTiming, summary_latency
 from bench.timing import interleaved, ratio
 from bench.workload import BATCH, Workload
 from talkmeter.db.migrate import migrate
@@ -57,7 +57,7 @@ def _ingest(server: str, release: int, batches: int, rounds: int) -> ResultTable
     return ResultTable(
         name="postgresql-ingest",
         title=f"Durable ingest into PostgreSQL {release}: {batches} batches of 1,000 events, {_EVENTS}, 2 connections",
-        columns=(LABEL, Column("ratio", 2), Column("events/s", 0)),
+        columns=(LABEL, ResultColumn("ratio", 2), ResultColumn("events/s", 0)),
         rows=tuple((name, ratio(rates, results[_COPY]), median(rates)) for name, rates in results.items()),
         note=(
             "The baseline is psycopg's COPY into the same table with the same indexes and durability, 1,000 rows per "
@@ -76,7 +76,7 @@ def _insert_methods(server: str, batches: int, rounds: int) -> ResultTable:
     return ResultTable(
         name="postgresql-inserts",
         title=f"Insert methods on PostgreSQL, inserts only, history on: {batches} batches of 1,000 events, {_EVENTS}",
-        columns=(LABEL, Column("ratio", 2), Column("events/s", 0)),
+        columns=(LABEL, ResultColumn("ratio", 2), ResultColumn("events/s", 0)),
         rows=tuple((name, ratio(rates, baseline), median(rates)) for name, rates in results.items()),
         note=(
             f"Conversations, history and daily totals, one transaction per batch. Medians of {rounds} interleaved runs."
@@ -91,7 +91,7 @@ def _statements(server: str) -> ResultTable:
     return ResultTable(
         name="postgresql-statements",
         title="Statements per batch on PostgreSQL: new events of one organization, 1,000 per day, history on",
-        columns=tuple(Column(name, 0) for name in ("events", "statements", "reads", *names)),
+        columns=tuple(ResultColumn(name, 0) for name in ("events", "statements", "reads", *names)),
         rows=tuple(
             (count.events, count.total, count.reads, *(count.inserts.get(name, 0) for name in names))
             for count in counts
@@ -101,7 +101,7 @@ def _statements(server: str) -> ResultTable:
 
 
 def _summaries(server: str, conversations: int) -> ResultTable:
-    rows: list[tuple[int, Latency]] = []
+    rows: list[tuple[int, SummaryTiming]] = []
     for number in (10_000, conversations):
         with _database(server) as (folder, url, engine):
             load_year(engine, number)

@@ -9,7 +9,7 @@ from rich.table import Table
 Cell = str | float | None
 
 
-class Column(msgspec.Struct, frozen=True):
+class ResultColumn(msgspec.Struct, frozen=True):
     """One column; `digits` is the number of decimals, or None for a text column."""
 
     name: str
@@ -21,12 +21,12 @@ class ResultTable(msgspec.Struct, frozen=True):
 
     name: str
     title: str
-    columns: tuple[Column, ...]
+    columns: tuple[ResultColumn, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
 
 
-LABEL: Final = Column("")
+LABEL: Final = ResultColumn("")
 
 
 def formatted_rows(table: ResultTable) -> Iterator[list[str]]:
@@ -54,7 +54,7 @@ def markdown_table(table: ResultTable) -> str:
     return "\n".join([*lines, *(["", table.note] if table.note else [])]) + "\n"
 
 
-def _format(cell: Cell, column: Column) -> str:
+def _format(cell: Cell, column: ResultColumn) -> str:
     if cell is None:
         return ""
     return cell if isinstance(cell, str) else f"{cell:,.{column.digits or 0}f}"

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Final
 
 from bench.http_client import Latencies, post_request, run, send_all, single_events
-from bench.result_table import LABEL, Column, ResultTable
+from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.timing import interleaved, ratio
 from bench.workload import Workload
 from tests.servers import running_server
@@ -44,12 +44,12 @@ def measure_single_events(rounds: int) -> ResultTable:
         ),
         columns=(
             LABEL,
-            Column("ratio", 2),
-            Column("target", 2),
-            Column("requests/s", 0),
-            Column("p50 ms", 1),
-            Column("p99 ms", 1),
-            Column("p99 target", 0),
+            ResultColumn("ratio", 2),
+            ResultColumn("target", 2),
+            ResultColumn("requests/s", 0),
+            ResultColumn("p50 ms", 1),
+            ResultColumn("p99 ms", 1),
+            ResultColumn("p99 target", 0),
         ),
         rows=tuple(
             (

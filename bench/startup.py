@@ -14,7 +14,7 @@ from typing import Final
 from bench.dataset import DAYS, FIRST_DAY
 from bench.http_client import get_request, post_request, run, send_all
 from bench.load import LARGE, load_year
-from bench.result_table import LABEL, Column, ResultTable
+from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.timing import interleaved, ratio
 from bench.workload import BATCH, Workload
 from talkmeter.period import format_day
@@ -54,7 +54,12 @@ def measure_startup(conversations: int) -> Iterable[ResultTable]:
         yield ResultTable(
             name="startup",
             title="Time from starting `talkmeter serve` to the first summary of 366 days over HTTP, SQLite",
-            columns=(Column("conversations"), Column("ratio", 2), Column("seconds", 2), Column("target", 1)),
+            columns=(
+                ResultColumn("conversations"),
+                ResultColumn("ratio", 2),
+                ResultColumn("seconds", 2),
+                ResultColumn("target", 1),
+            ),
             rows=tuple(
                 (name, ratio(seconds, results[f"{SMALL:,}"]), median(seconds), _TARGET_SEC)
                 for name, seconds in results.items()
@@ -132,7 +137,7 @@ def _memory_table(database: _Database) -> ResultTable:
     return ResultTable(
         name="memory",
         title=f"Server memory with {database.conversations:,} conversations, after each workload in turn",
-        columns=(LABEL, Column("MiB (PSS)", 0), Column("target", 0)),
+        columns=(LABEL, ResultColumn("MiB (PSS)", 0), ResultColumn("target", 0)),
         rows=tuple(rows),
         note=(
             f"One worker; {CONNECTIONS} concurrent connections; every read requests a different window. "

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from bench.load import LARGE, load_year
-from bench.result_table import Column, ResultTable
+from bench.result_table import ResultColumn, ResultTable
 from bench.workload import AGENTS
 from tests.faults.memory import MIB, memory_of
 from tests.postgres import engine_for
@@ -17,7 +17,7 @@ from tests.servers import environment_for, running_server
 REQUESTS: Final = 300
 
 
-class Latency(NamedTuple):
+class SummaryTiming(NamedTuple):
     """Median and 99th percentile, requests per second on one connection, and the server's memory in MiB (PSS)."""
 
     p50_ms: float
@@ -27,12 +27,12 @@ class Latency(NamedTuple):
 
 
 SUMMARY_COLUMNS: Final = (
-    Column("conversations", 0),
-    Column("cost ratio", 2),
-    Column("p50 ms", 2),
-    Column("p99 ms", 2),
-    Column("requests/s", 0),
-    Column("server MiB (PSS)", 0),
+    ResultColumn("conversations", 0),
+    ResultColumn("cost ratio", 2),
+    ResultColumn("p50 ms", 2),
+    ResultColumn("p99 ms", 2),
+    ResultColumn("requests/s", 0),
+    ResultColumn("server MiB (PSS)", 0),
 )
 
 
@@ -51,7 +51,7 @@ def measure_summary(conversations: int) -> ResultTable:
     return ResultTable(
         name="summary",
         title="Summary of 366 days over HTTP on SQLite, one connection, answer cache off",
-        columns=(*SUMMARY_COLUMNS, Column("bytes/conversation", 0)),
+        columns=(*SUMMARY_COLUMNS, ResultColumn("bytes/conversation", 0)),
         rows=tuple(rows),
     )
 
@@ -62,7 +62,7 @@ def load(folder: Path, conversations: int, *, agents: int = AGENTS, years: int =
         load_year(engine, conversations, small=0, agents=agents, years=years)
 
 
-def summary_latency(folder: Path, conversations: int, **settings: str) -> Latency:
+def summary_latency(folder: Path, conversations: int, **settings: str) -> SummaryTiming:
     """Measure the summary of the year with a loaded database; the answer cache is off, so each is computed."""
     with running_server(folder, answer_bytes="0", **settings) as server:
         key = server.cli("keys", "add", "--org", LARGE, "--role", "admin")
@@ -80,4 +80,6 @@ def summary_latency(folder: Path, conversations: int, **settings: str) -> Latenc
         connection.close()
         memory = memory_of(server) / MIB
     times.sort()
-    return Latency(times[len(times) // 2] * 1000, times[int(len(times) * 0.99)] * 1000, len(times) / sum(times), memory)
+    return SummaryTiming(
+        times[len(times) // 2] * 1000, times[int(len(times) * 0.99)] * 1000, len(times) / sum(times), memory
+    )

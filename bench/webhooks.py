@@ -11,7 +11,7 @@ from statistics import median
 from typing import Final
 
 from bench.http_client import Latencies, run, send_all
-from bench.result_table import LABEL, Column, ResultTable
+from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.timing import interleaved, ratio
 from tests.connectors.metering_server import Hook, metering_server
 from tests.connectors.signed_samples import SAMPLES
@@ -53,10 +53,10 @@ def measure_webhooks(rounds: int) -> ResultTable:
         title="One signed webhook for a new call over HTTP, durable, one at a time on one connection, SQLite",
         columns=(
             LABEL,
-            Column("ratio to health check", 1),
-            Column("p50 ms", 2),
-            Column("p99 ms", 2),
-            Column("p99 target", 0),
+            ResultColumn("ratio to health check", 1),
+            ResultColumn("p50 ms", 2),
+            ResultColumn("p99 ms", 2),
+            ResultColumn("p99 target", 0),
         ),
         rows=tuple(
             (
