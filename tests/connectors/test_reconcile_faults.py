@@ -58,7 +58,7 @@ def test_what_was_recorded_before_the_stack_failed_stays_and_the_next_run_goes_o
     account = f"/2010-04-01/Accounts/{ACCOUNT}/Calls.json"
     first = page(calls=line.stack.calls[3:], next_page_uri=f"{account}?Page=1")
     line.stack.plays.extend([said(first), refused(400)])
-    assert line.refusal("--apply") == "Twilio refused the request (400)."
+    assert line.refusal("--apply") == "Twilio rejected the request (400)."
     assert line.summary().total_calls == 2
     assert line.answer("--apply")["recorded"] == 3
     assert line.verified()
@@ -70,7 +70,7 @@ def test_what_was_recorded_before_the_stack_failed_stays_and_the_next_run_goes_o
 def test_a_wrong_key_is_a_sentence_that_does_not_show_it(meter: MeteringServer, provider: str, title: str) -> None:
     with reconciling(meter, provider) as reconciled:
         reconciled.stack.key = "the right one"
-        expected = f"{title} does not take this key (401): look at the key and at the account it is of."
+        expected = f"{title} rejected the API key (401): check the key and its account."
         assert reconciled.refusal() == expected
         assert len(reconciled.stack.asked) == 1
     stored = b"".join(path.read_bytes() for path in meter.server.folder.iterdir() if path.is_file())
@@ -126,14 +126,14 @@ def test_a_key_in_the_clear_goes_to_no_proxy(line: Reconciled, other: Stack) -> 
 
 def test_a_list_without_an_end_is_refused(line: Reconciled) -> None:
     line.stack.plays.extend([said(page(next_page_uri="/2010-04-01/again"))] * 2)
-    assert line.refusal() == "Twilio names the same page as the next one again and again."
+    assert line.refusal() == "Twilio names the same next page again and again."
 
 
 @pytest.mark.parametrize(
     "address", ["http://api.twilio.com", "http://10.0.0.1", "http://localhost.example.com", "ftp://127.0.0.1"]
 )
 def test_an_address_to_which_the_key_would_go_in_the_clear_is_refused(line: Reconciled, address: str) -> None:
-    expected = f"The address of the stack must begin with https://, for a key is sent there, not '{address}'."
+    expected = f"The provider's address must begin with https://, not '{address}': the API key is sent to it."
     assert line.refusal("--base-url", address) == expected
 
 
@@ -141,12 +141,12 @@ def test_an_address_to_which_the_key_would_go_in_the_clear_is_refused(line: Reco
     "address", ["api.twilio.com", "https://", "https://a@b", "https://a/b", "https://a?b", "https://a:0", "https://a:x"]
 )
 def test_an_address_that_is_none_of_a_server_is_refused(line: Reconciled, address: str) -> None:
-    assert line.refusal("--base-url", address).startswith("The address of the stack must look like https://")
+    assert line.refusal("--base-url", address).startswith("The provider's address must look like https://")
 
 
 def test_an_answer_without_an_end_is_refused_as_it_comes(line: Reconciled) -> None:
     line.stack.plays.extend([said(page(next_page_uri="/2010-04-01/more")), endless])
-    assert line.refusal() == "An answer of Twilio is larger than 33,554,432 bytes."
+    assert line.refusal() == "A response from Twilio is larger than 33,554,432 bytes."
 
 
 def test_where_a_page_is_too_large_fewer_calls_are_asked_for(meter: MeteringServer) -> None:
@@ -169,9 +169,9 @@ def test_where_a_page_is_too_large_fewer_calls_are_asked_for(meter: MeteringServ
         ),
         (
             said(gzip.compress(page()), Content_Encoding="gzip"),
-            "Twilio packed its answer although it was asked not to.",
+            "Twilio compressed its response although the request forbids it.",
         ),
-        (refused(404), "Twilio has no list of calls there (404): look at the address and at the account."),
+        (refused(404), "Twilio has no list of calls there (404): check the address and the account."),
     ],
     ids=["no JSON", "no calls", "gzip", "404"],
 )
@@ -184,14 +184,14 @@ def test_a_list_of_vapi_in_another_order_is_refused_for_pages_would_be_lost(mete
     with reconciling(meter, "vapi") as reconciled:
         calls = [call("vapi", 1), call("vapi", 2)]
         reconciled.stack.plays.append(said(json.dumps(calls).encode()))
-        expected = "The list of Vapi cannot be read: The newest call must come first, and does not."
+        expected = "The list of Vapi cannot be read: The calls must be sorted by createdAt, newest first."
         assert reconciled.refusal() == expected
 
 
 def test_a_page_of_retell_that_promises_more_and_does_not_say_where_is_refused(meter: MeteringServer) -> None:
     with reconciling(meter, "retell") as reconciled:
         reconciled.stack.plays.append(said(b'{"items": [], "has_more": true}'))
-        assert "pagination_key must be there where has_more is true." in reconciled.refusal()
+        assert "pagination_key is required if has_more is true." in reconciled.refusal()
 
 
 def test_a_connector_of_another_stack_an_unknown_one_and_no_account_are_refused(

@@ -17,9 +17,9 @@ from talkmeter.settings import load_settings
 if TYPE_CHECKING:
     from talkmeter.accounts.connectors import Connector
     from talkmeter.db.engine import Engine
-    from talkmeter.reconcile.api import StackApi
+    from talkmeter.reconcile.api import ProviderApi
     from talkmeter.reconcile.lists import CallList
-    from talkmeter.reconcile.run import Job, Report
+    from talkmeter.reconcile.run import Job, ReconcileReport
     from talkmeter.settings import Settings
 
 MAX_SHOWN: Final = 20
@@ -113,26 +113,26 @@ def _reconcile(calls: "CallList", account: str, key_env: str | None, flags: Opti
     from talkmeter.ingest.connectors.registry import PROVIDERS
     from talkmeter.ledger.batch import AGENT
     from talkmeter.period import read_window
-    from talkmeter.reconcile.api import StackApi
-    from talkmeter.reconcile.lists import Question
+    from talkmeter.reconcile.api import ProviderApi
+    from talkmeter.reconcile.lists import CallQuery
     from talkmeter.reconcile.run import Job
 
     bounds, now = parameters_of({"the_from": flags["the_from"], "the_to": flags["the_to"]}), clock.now()
-    question = Question(account, read_window(bounds.get("from"), bounds.get("to"), now))
+    query = CallQuery(account, read_window(bounds.get("from"), bounds.get("to"), now))
     settings = load_settings()
     with opened(settings) as engine:
         connector = require_connector(engine, flags["connector_id"])
         if connector.provider != calls.provider:
             raise Refused(f"Connector {connector.id} belongs to {connector.provider}, not to {calls.provider}.")
         side = PROVIDERS[calls.provider].side or AGENT
-        job = Job(connector, side, calls, question, now, None if flags["show_all"] else MAX_SHOWN)
-        with StackApi(calls, flags["base_url"] or calls.url, account, _key(settings, connector, key_env)) as api:
+        job = Job(connector, side, calls, query, now, None if flags["show_all"] else MAX_SHOWN)
+        with ProviderApi(calls, flags["base_url"] or calls.url, account, _key(settings, connector, key_env)) as api:
             report = _run(engine, settings, api, job, apply=flags["apply"])
     if flags["as_json"]:
         print_json(_answer(job, report, apply=flags["apply"]))
     else:
         _print(job, report, apply=flags["apply"])
-    if report.left(applied=flags["apply"]):
+    if report.unresolved(applied=flags["apply"]):
         sys.exit(1)
 
 
@@ -148,7 +148,7 @@ def _key(settings: "Settings", connector: "Connector", key_env: str | None) -> s
     return key
 
 
-def _run(engine: "Engine", settings: "Settings", api: "StackApi", job: "Job", *, apply: bool) -> "Report":
+def _run(engine: "Engine", settings: "Settings", api: "ProviderApi", job: "Job", *, apply: bool) -> "ReconcileReport":
     from talkmeter.ledger.writer import Writer
     from talkmeter.reconcile.run import reconcile as run
 
@@ -161,7 +161,7 @@ def _run(engine: "Engine", settings: "Settings", api: "StackApi", job: "Job", *,
         writer.close()
 
 
-def _print(job: "Job", report: "Report", *, apply: bool) -> None:
+def _print(job: "Job", report: "ReconcileReport", *, apply: bool) -> None:
     from talkmeter.period import format_instant
 
     rows = [
@@ -179,22 +179,22 @@ def _print(job: "Job", report: "Report", *, apply: bool) -> None:
     if report.different > len(rows):
         click.echo(f"{report.different - len(rows):,} more; --all shows them.")
     click.echo(_sentence(job.calls.title, report))
-    if report.first_refusal is not None:
-        click.echo(f"{report.not_understood:,} could not be compared; first error: {report.first_refusal}", err=True)
+    if report.first_error is not None:
+        click.echo(f"{report.not_understood:,} could not be compared; first error: {report.first_error}", err=True)
     if apply:
         click.echo(f"{report.recorded:,} recorded.")
 
 
-def _sentence(title: str, report: "Report") -> str:
-    from talkmeter.reconcile.compare import Kind
+def _sentence(title: str, report: "ReconcileReport") -> str:
+    from talkmeter.reconcile.compare import DifferenceKind
 
     found = report.differences
     text = (
-        f"{title} lists {_calls(report.listed)}: {report.same:,} the same, {found[Kind.MISSING]:,} missing, "
-        f"{found[Kind.EXTRA]:,} extra, {found[Kind.OTHER_LENGTH]:,} with another length"
+        f"{title} lists {_calls(report.listed)}: {report.same:,} the same, {found[DifferenceKind.MISSING]:,} missing, "
+        f"{found[DifferenceKind.EXTRA]:,} extra, {found[DifferenceKind.OTHER_LENGTH]:,} with another length"
     )
-    if found[Kind.OPEN]:
-        text += f", {found[Kind.OPEN]:,} still open here"
+    if found[DifferenceKind.OPEN]:
+        text += f", {found[DifferenceKind.OPEN]:,} still open here"
     if report.deleted:
         text += f", {report.deleted:,} deleted here"
     if report.not_over:
@@ -210,18 +210,18 @@ def _length(duration_ms: int | None) -> str:
     return "-" if duration_ms is None else f"{duration_ms / 1000:,.3f} s"
 
 
-def _answer(job: "Job", report: "Report", *, apply: bool) -> dict[str, object]:
+def _answer(job: "Job", report: "ReconcileReport", *, apply: bool) -> dict[str, object]:
     from talkmeter.period import format_instant
-    from talkmeter.reconcile.compare import Kind
+    from talkmeter.reconcile.compare import DifferenceKind
 
     return {
         "connector": job.connector.id,
         "provider": job.calls.provider,
-        "from": format_instant(job.question.window.start),
-        "to": format_instant(job.question.window.end),
+        "from": format_instant(job.query.window.start),
+        "to": format_instant(job.query.window.end),
         "listed": report.listed,
         "same": report.same,
-        **{kind.value: report.differences[kind] for kind in Kind},
+        **{kind.value: report.differences[kind] for kind in DifferenceKind},
         "deleted": report.deleted,
         "not_over": report.not_over,
         "not_understood": report.not_understood,

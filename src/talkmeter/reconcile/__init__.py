@@ -1,1 +1,1 @@
-"""The ledger against a stack's own list of calls: what was missed, what is another length, what the stack lacks."""
+"""Compare the ledger with a provider's own list of calls: what is missing, has another length, or is extra."""

@@ -1,7 +1,7 @@
-"""Asks a stack: one request after the other, each bounded in bytes and in time, and again where the stack is busy.
+"""The HTTP client for a provider's API: bounded responses, and retries while the provider is busy.
 
-The key is sent to the one address that was given, over https or on this machine; a redirect or a next page elsewhere is
-refused. No sentence shows the key, nor anything that the stack answered.
+The API key is sent to the given address only, over https or on this machine; redirects and next pages at other
+addresses are refused. Error sentences show neither the key nor the content of a response.
 """
 
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ from talkmeter.client.responses import read_retry_after
 from talkmeter.errors import Refused, Unavailable, shown
 from talkmeter.reconcile.lists import CallList, Request
 
-MAX_ANSWER: Final = 32 * 1024 * 1024
-ANSWER_TIMEOUT_SEC: Final = 120.0
+MAX_RESPONSE_BYTES: Final = 32 * 1024 * 1024
+RESPONSE_TIMEOUT_SEC: Final = 120.0
 ATTEMPTS: Final = 6
 MAX_WAIT_SEC: Final = 60.0
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
@@ -29,12 +29,12 @@ _backoff = wait_random_exponential(multiplier=0.5, max=MAX_WAIT_SEC)
 _jitter = wait_random_exponential(multiplier=0.25, max=5.0)
 
 
-class AnswerTooLarge(Refused):
-    """An answer of more bytes than one may have; a page of fewer calls may fit."""
+class ResponseTooLarge(Refused):
+    """The response exceeds MAX_RESPONSE_BYTES; a smaller page may fit."""
 
 
 class _Busy(Exception):
-    """The stack has not answered; the same request may be sent again."""
+    """The provider is busy or unreachable; the request may be retried."""
 
     def __init__(self, reason: str, retry_after_sec: float | None = None) -> None:
         super().__init__(reason)
@@ -43,7 +43,10 @@ class _Busy(Exception):
 
 
 def check_address(url: str) -> str:
-    """The address of a stack, without a slash at its end. Refused where a key would be sent to it in the clear."""
+    """Return a provider's address without a final slash.
+
+    Raises Refused if it is invalid, or if the key would be sent over the network unencrypted.
+    """
     try:
         parts = urlsplit(url)
         usable = bool(parts.hostname) and parts.port != 0 and parts.username is None and not parts.query
@@ -51,62 +54,65 @@ def check_address(url: str) -> str:
         usable = False
         parts = urlsplit("")
     if not usable or parts.path.strip("/") or parts.fragment or not (url.isascii() and url.isprintable()):
-        raise Refused(f"The address of the stack must look like https://api.example.com, not {shown(url)}.")
+        raise Refused(f"The provider's address must look like https://api.example.com, not {shown(url)}.")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
-        raise Refused(f"The address of the stack must begin with https://, for a key is sent there, not {shown(url)}.")
+        raise Refused(f"The provider's address must begin with https://, not {shown(url)}: the API key is sent to it.")
     return f"{parts.scheme}://{parts.netloc}"
 
 
-class StackApi:
-    """A connection to a stack; `with` closes it. Raises Refused and Unavailable, each a sentence."""
+class ProviderApi:
+    """A connection to a provider's API; `with` closes it."""
 
     def __init__(self, calls: CallList, url: str, account: str, key: str) -> None:
-        """Keep the address and the key. Refused where either cannot be used."""
+        """Prepare the connection. Raises Refused if the address or the key is unusable."""
         self._title = calls.title
         self._url = check_address(url)
         if not (key and key.isascii() and key.isprintable()):
             raise Refused(f"The key for {self._title} must be printable ASCII.")
-        basic = calls.proof == "basic"
+        basic = calls.auth == "basic"
         self._client = httpx.Client(
             auth=httpx.BasicAuth(account, key) if basic else None,
             headers={
                 "Accept": "application/json",
-                # An answer that is unpacked has no size that could be bounded while it comes.
+                # The size of a compressed response could not be bounded while it is read.
                 "Accept-Encoding": "identity",
                 "User-Agent": f"Talkmeter/{__version__}",
                 **({} if basic else {"Authorization": f"Bearer {key}"}),
             },
             timeout=_TIMEOUT,
             follow_redirects=False,
-            # What does not leave this machine goes to no proxy of the environment: it is not encrypted.
+            # Do not send an unencrypted key through a proxy from the environment.
             trust_env=self._url.startswith("https:"),
         )
-        self._attempts = Retrying(
-            retry=retry_if_exception_type(_Busy), stop=stop_after_attempt(ATTEMPTS), wait=_wait_of, reraise=True
+        self._retrying = Retrying(
+            retry=retry_if_exception_type(_Busy), stop=stop_after_attempt(ATTEMPTS), wait=_delay_sec, reraise=True
         )
 
     def __enter__(self) -> Self:
-        """The connection itself."""
+        """Return the connection."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it."""
+        """Close the connection."""
         self._client.close()
 
-    def ask(self, request: Request) -> bytes | None:
-        """The body of the answer; None where the stack says that there is no such thing (404)."""
+    def send(self, request: Request) -> bytes | None:
+        """Return the body of the response; None if it is a 404.
+
+        Raises Refused if the provider rejects the request, Unavailable if it stays busy.
+        """
         address = self._address(request.target)
         try:
-            return self._attempts(self._ask_once, request, address)
+            return self._retrying(self._send_once, request, address)
         except _Busy as busy:
             raise Unavailable(
                 f"{self._title} did not answer after {ATTEMPTS} attempts: {busy.reason}. Run it again later."
             ) from None
 
     def _address(self, target: str) -> str:
-        """The address of a request. Refused where it is not the stack's own: the key goes nowhere else."""
+        """Return the address of a request. Raises Refused if it is not the provider's, so the key goes nowhere else."""
         try:
             address = urljoin(self._url + "/", target)
             parts, own = urlsplit(address), urlsplit(self._url)
@@ -117,59 +123,57 @@ class StackApi:
             raise Refused(f"{self._title} named a next page at another address than {self._url}; it is not followed.")
         return address
 
-    def _ask_once(self, request: Request, address: str) -> bytes | None:
-        # What httpx says of an error may hold the header with the key: only the kind of it is told.
+    def _send_once(self, request: Request, address: str) -> bytes | None:
         with _transport_errors():
-            content = {"Content-Type": "application/json"} if request.body is not None else {}
-            sent = self._client.build_request(request.method, address, content=request.body, headers=content)
-            answer = self._client.send(sent, stream=True)
+            headers = {"Content-Type": "application/json"} if request.body is not None else {}
+            sent = self._client.build_request(request.method, address, content=request.body, headers=headers)
+            response = self._client.send(sent, stream=True)
             try:
-                self._check(answer)
-                return None if answer.status_code == 404 else self._read(answer)
+                self._check(response)
+                return None if response.status_code == 404 else self._read(response)
             finally:
-                answer.close()
+                response.close()
 
-    def _check(self, answer: httpx.Response) -> None:
-        status = answer.status_code
+    def _check(self, response: httpx.Response) -> None:
+        status = response.status_code
         if status in _BUSY:
-            raise _Busy(f"it answered {status}", read_retry_after(answer.headers.get("Retry-After")))
+            raise _Busy(f"it answered {status}", read_retry_after(response.headers.get("Retry-After")))
         if status in (401, 403):
-            raise Refused(
-                f"{self._title} does not take this key ({status}): look at the key and at the account it is of."
-            )
-        if answer.is_redirect:
+            raise Refused(f"{self._title} rejected the API key ({status}): check the key and its account.")
+        if response.is_redirect:
             raise Refused(f"{self._title} answered with a redirect ({status}); it is not followed.")
         if status not in (200, 404):
-            raise Refused(f"{self._title} refused the request ({status}).")
-        if answer.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
-            raise Refused(f"{self._title} packed its answer although it was asked not to.")
+            raise Refused(f"{self._title} rejected the request ({status}).")
+        if response.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
+            raise Refused(f"{self._title} compressed its response although the request forbids it.")
 
-    def _read(self, answer: httpx.Response) -> bytes:
-        ends_at = clock.monotonic() + ANSWER_TIMEOUT_SEC
-        pieces: list[bytes] = []
+    def _read(self, response: httpx.Response) -> bytes:
+        deadline = clock.monotonic() + RESPONSE_TIMEOUT_SEC
+        chunks: list[bytes] = []
         size = 0
-        for piece in answer.iter_raw():
-            size += len(piece)
-            if size > MAX_ANSWER:
-                raise AnswerTooLarge(f"An answer of {self._title} is larger than {MAX_ANSWER:,} bytes.")
-            if clock.monotonic() > ends_at:
-                raise _Busy(f"the answer did not arrive within {ANSWER_TIMEOUT_SEC:g} seconds")
-            pieces.append(piece)
-        return b"".join(pieces)
+        for chunk in response.iter_raw():
+            size += len(chunk)
+            if size > MAX_RESPONSE_BYTES:
+                raise ResponseTooLarge(f"A response from {self._title} is larger than {MAX_RESPONSE_BYTES:,} bytes.")
+            if clock.monotonic() > deadline:
+                raise _Busy(f"the response did not arrive within {RESPONSE_TIMEOUT_SEC:g} seconds")
+            chunks.append(chunk)
+        return b"".join(chunks)
 
 
 @contextmanager
 def _transport_errors() -> Iterator[None]:
+    """Translate httpx's errors. Their texts may contain the header with the key, so only their types are shown."""
     try:
         yield
     except httpx.TransportError as error:
         raise _Busy(f"the connection failed ({type(error).__name__})") from None
     except httpx.InvalidURL:
-        raise Refused("The stack named a next page whose address cannot be read.") from None
+        raise Refused("The provider named a next page with an invalid address.") from None
 
 
-def _wait_of(state: RetryCallState) -> float:
-    """Seconds before the next attempt: what the stack asks for, within reason, else longer each time."""
+def _delay_sec(state: RetryCallState) -> float:
+    """Return the seconds before the next attempt: the provider's Retry-After up to a maximum, or a growing delay."""
     busy = state.outcome.exception() if state.outcome else None
     if isinstance(busy, _Busy) and busy.retry_after_sec is not None:
         return min(busy.retry_after_sec, MAX_WAIT_SEC) + _jitter(state)

@@ -1,4 +1,4 @@
-"""How a call as the stack lists it differs from what the ledger has of it, and what makes the ledger right; pure."""
+"""Compare a call as the provider lists it with the stored one, and build the correction; pure functions."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -14,11 +14,11 @@ from talkmeter.ledger.batch import CallReport, PartialUpdate, Side
 from talkmeter.records import LIVE_STATUSES, Conversation, State, normalised_data
 
 SETTLED_AFTER: Final = 600 * MICROSECONDS_PER_SECOND
-"""A call that ended less long ago is left for the next time: its message may still be on its way."""
+"""A call that ended more recently than this is left for the next run: its message may still arrive."""
 
 
-class Kind(StrEnum):
-    """What a difference is; the values are those of the JSON answer."""
+class DifferenceKind(StrEnum):
+    """How a call differs. The values are those of the command's JSON output."""
 
     MISSING = "missing"
     EXTRA = "extra"
@@ -26,74 +26,78 @@ class Kind(StrEnum):
     OPEN = "open"
 
 
-class Difference(NamedTuple):
-    """One call that the two do not tell alike; a length is in milliseconds, None where there is none or no call."""
+class CallDifference(NamedTuple):
+    """One call that differs. Durations are in milliseconds; None without a call or a duration."""
 
-    kind: Kind
+    kind: DifferenceKind
     id: str
     created_at: int
     there_ms: int | None
     here_ms: int | None
 
 
-def compare(id_: str, there: Conversation, here: Conversation | None) -> Difference | None:
-    """How a call that is over differs; None where the ledger has it in the same length. No length is one of 0."""
-    if here is None:
-        return Difference(Kind.MISSING, id_, there.created_at, there.duration_ms, None)
-    if here.status in LIVE_STATUSES:
-        return Difference(Kind.OPEN, id_, there.created_at, there.duration_ms, here.duration_ms)
-    if (here.duration_ms or 0) != (there.duration_ms or 0):
-        return Difference(Kind.OTHER_LENGTH, id_, there.created_at, there.duration_ms, here.duration_ms)
-    return None
+def compare(id_: str, listed: Conversation, stored: Conversation | None) -> CallDifference | None:
+    """Return how a listed call, which is over, differs from the stored one. A missing duration counts as 0."""
+    if stored is None:
+        return CallDifference(DifferenceKind.MISSING, id_, listed.created_at, listed.duration_ms, None)
+    if stored.status in LIVE_STATUSES:
+        kind = DifferenceKind.OPEN
+    elif (stored.duration_ms or 0) != (listed.duration_ms or 0):
+        kind = DifferenceKind.OTHER_LENGTH
+    else:
+        return None
+    return CallDifference(kind, id_, listed.created_at, listed.duration_ms, stored.duration_ms)
 
 
-def extra(state: State) -> Difference:
-    """A call that the stack does not have."""
-    here = conversation_of(state)
-    created_at, duration_ms = (here.created_at, here.duration_ms) if here else (0, None)
-    return Difference(Kind.EXTRA, state.id, created_at, None, duration_ms)
+def extra(state: State) -> CallDifference:
+    """Return the difference of a stored call that the provider does not have."""
+    stored = conversation_of(state)
+    created_at, duration_ms = (stored.created_at, stored.duration_ms) if stored else (0, None)
+    return CallDifference(DifferenceKind.EXTRA, state.id, created_at, None, duration_ms)
 
 
 def conversation_of(state: State | None) -> Conversation | None:
-    """The conversation of a state; None where there is none."""
+    """Return the conversation of a state, None if it is deleted, of another kind, or missing."""
     return state.record if state is not None and isinstance(state.record, Conversation) else None
 
 
 def source_of(connector: Connector) -> str:
-    """The source of what reconciling a connector's calls records."""
+    """Return the `source` of the states that reconciling this connector records."""
     return f"{SOURCE_PREFIX}{connector.id}/reconcile"
 
 
 def correction(
-    connector: Connector, id_: str, told: RecordUpdate, there: Conversation, side: Side, now: int
+    connector: Connector, id_: str, update: RecordUpdate, listed: Conversation, side: Side, now: int
 ) -> CallReport:
-    """What makes the ledger right about one call, as a message of the connector that came now.
+    """Return the update that corrects one stored call, as if the connector had received it now.
 
-    It outranks all that was told before (docs/decisions/0022). Its event id is made of the call and its content.
+    It outranks all earlier states (docs/decisions/0022). The event id is made from the call and its content, so a
+    second run repeats it.
     """
-    digest = sha256(normalised_data(there)).hexdigest()[:32]
-    time = max(now, told.time)
-    event_id = f"reconcile:{told.id}:{digest}"
-    of = PartialUpdate(connector.org_id, id_, _corrected(there), time, source_of(connector), event_id)
-    return CallReport(of, side, told.linked_ids)
+    digest = sha256(normalised_data(listed)).hexdigest()[:32]
+    time = max(now, update.time)
+    event_id = f"reconcile:{update.id}:{digest}"
+    partial = PartialUpdate(connector.org_id, id_, _corrected(listed), time, source_of(connector), event_id)
+    return CallReport(partial, side, update.linked_ids)
 
 
-def _corrected(there: Conversation) -> Callable[[Conversation | None], Conversation | None]:
-    """What is known, with the stack's word where it differs.
+def _corrected(listed: Conversation) -> Callable[[Conversation | None], Conversation | None]:
+    """Return a function that sets status, start and duration of the stored call to the listed ones if they differ.
 
-    Whose call it is stays: a message may know that by its address or in other words than the list (docs/connectors).
+    The stored agent and number are kept: a webhook can know them from its address or spell them differently than the
+    list (docs/connectors).
     """
 
-    def amend(known: Conversation | None) -> Conversation:
-        if known is None or compare("", there, known) is None:
-            return known or there
+    def merge(known: Conversation | None) -> Conversation:
+        if known is None or compare("", listed, known) is None:
+            return known or listed
         return replace(
             known,
-            status=there.status,
-            created_at=there.created_at,
-            duration_ms=there.duration_ms,
-            agent_id=known.agent_id or there.agent_id,
-            agent_number=known.agent_number or there.agent_number,
+            status=listed.status,
+            created_at=listed.created_at,
+            duration_ms=listed.duration_ms,
+            agent_id=known.agent_id or listed.agent_id,
+            agent_number=known.agent_number or listed.agent_number,
         )
 
-    return amend
+    return merge

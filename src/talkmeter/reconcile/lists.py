@@ -1,4 +1,4 @@
-"""What a stack's list of calls is to us: pure functions from a question to a request, and from an answer to calls."""
+"""The interface of a provider's list of calls: pure functions that build requests and read responses."""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -7,46 +7,46 @@ from talkmeter.ingest.connectors.listed_call import ListedCall
 from talkmeter.period import Window
 
 
-class Question(NamedTuple):
-    """Whose calls are asked for (the stack's account, where it wants to know), and of which window."""
+class CallQuery(NamedTuple):
+    """The calls to list: those of an account (if the provider needs to know it) in a window."""
 
     account: str
     window: Window
 
 
 class Request(NamedTuple):
-    """What is sent to the stack; `target` is a path with its query, or an address that an answer named."""
+    """A request to the provider; `target` is a path with its query, or a URL from an earlier response."""
 
     target: str
     body: bytes | None = None
 
     @property
     def method(self) -> Literal["GET", "POST"]:
-        """With a body POST, else GET."""
+        """POST if there is a body, else GET."""
         return "GET" if self.body is None else "POST"
 
 
-class Page(NamedTuple):
-    """The calls of one answer as the stack writes them, and the place of the next page; None after the last."""
+class CallPage(NamedTuple):
+    """The calls of one response as the provider sends them, and the cursor of the next page; None if it is the last."""
 
     calls: list[bytes]
     next: str | None
 
 
 class CallList(NamedTuple):
-    """One stack's list. It may hold calls outside of the window, but of those in it all that began there.
+    """One provider's list of calls. It must contain all calls of the window and may contain others.
 
-    `size` is how many calls a page asks for. `page` takes a question, the place (None: the first page) and the size;
-    `read_page` the answer, with the same place and size. `one` asks for a single call. `read_call`
-    reads a call of either. Both readers raise NotUnderstood where what they read is none of the stack's.
+    `page_request` takes a query, a cursor (None for the first page) and the number of calls per page, by default
+    `page_size`. `read_page` takes the response with the same cursor and size. `call_request` asks for one call by its
+    id. `read_call` reads a call of either response. Both readers raise NotUnderstood if they cannot read their input.
     """
 
     provider: str
     title: str
     url: str
-    proof: Literal["basic", "bearer"]
-    size: int
-    page: Callable[[Question, str | None, int], Request]
-    read_page: Callable[[bytes, str | None, int], Page]
-    one: Callable[[Question, str], Request]
+    auth: Literal["basic", "bearer"]
+    page_size: int
+    page_request: Callable[[CallQuery, str | None, int], Request]
+    read_page: Callable[[bytes, str | None, int], CallPage]
+    call_request: Callable[[CallQuery, str], Request]
     read_call: Callable[[bytes], ListedCall]

@@ -1,7 +1,7 @@
-"""Retell's list: `POST /v3/list-calls`, the oldest first, pages named by `pagination_key` as long as `has_more`.
+"""Retell's list: `POST /v3/list-calls`, oldest first, with `pagination_key` as the cursor while `has_more` is true.
 
-Facts: docs.retellai.com/api-references/list-calls and Retell's own library 6.2 (`call.list`, `call_list_params`). The
-version before, v2, is deprecated. It lists calls by telephone and on the web; chats have a list of their own.
+Sources: docs.retellai.com/api-references/list-calls and Retell's own library 6.2 (`call.list`, `call_list_params`).
+Version v2 is deprecated. The list contains phone and web calls; chats have a separate list.
 """
 
 from typing import Final
@@ -13,35 +13,35 @@ from talkmeter.ingest.connectors.payload import read_json
 from talkmeter.ingest.connectors.provider import NotUnderstood
 from talkmeter.ingest.connectors.retell import read_call
 from talkmeter.ingest.connectors.verification import MICROSECONDS_PER_MILLISECOND
-from talkmeter.reconcile.lists import CallList, Page, Question, Request
+from talkmeter.reconcile.lists import CallList, CallPage, CallQuery, Request
 
 
-class _Answer(msgspec.Struct):
+class _RetellPage(msgspec.Struct):
     items: list[msgspec.Raw]
     has_more: bool = False
     pagination_key: str | None = None
 
 
-def _page(question: Question, place: str | None, size: int) -> Request:
-    bounds = [instant // MICROSECONDS_PER_MILLISECOND for instant in question.window]
+def _page_request(query: CallQuery, cursor: str | None, size: int) -> Request:
+    bounds = [instant // MICROSECONDS_PER_MILLISECOND for instant in query.window]
     body: dict[str, object] = {
         "filter_criteria": {"start_timestamp": {"type": "range", "op": "bt", "value": bounds}},
         "limit": size,
         "sort_order": "ascending",
     }
-    if place is not None:
-        body["pagination_key"] = place
+    if cursor is not None:
+        body["pagination_key"] = cursor
     return Request("/v3/list-calls", msgspec.json.encode(body))
 
 
-def _read_page(body: bytes, _place: str | None, _size: int) -> Page:
-    answer = read_json(body, _Answer)
-    if answer.has_more and not answer.pagination_key:
-        raise NotUnderstood("pagination_key must be there where has_more is true.")
-    return Page([*map(bytes, answer.items)], answer.pagination_key if answer.has_more else None)
+def _read_page(body: bytes, _cursor: str | None, _size: int) -> CallPage:
+    page = read_json(body, _RetellPage)
+    if page.has_more and not page.pagination_key:
+        raise NotUnderstood("pagination_key is required if has_more is true.")
+    return CallPage([*map(bytes, page.items)], page.pagination_key if page.has_more else None)
 
 
-def _one(_question: Question, id_: str) -> Request:
+def _call_request(_query: CallQuery, id_: str) -> Request:
     return Request(f"/v2/get-call/{quote(id_, safe='')}")
 
 
@@ -49,10 +49,10 @@ LIST: Final = CallList(
     provider="retell",
     title="Retell",
     url="https://api.retellai.com",
-    proof="bearer",
-    size=100,
-    page=_page,
+    auth="bearer",
+    page_size=100,
+    page_request=_page_request,
     read_page=_read_page,
-    one=_one,
+    call_request=_call_request,
     read_call=read_call,
 )

@@ -1,6 +1,6 @@
-"""One reconciliation: the stack's pages are compared as they come, then what the ledger has beyond them.
+"""Reconcile a connector's calls: compare the provider's pages as they arrive, then look for extra stored calls.
 
-Memory holds one page, the ids that were listed, and the differences that are to be shown.
+Memory holds one page, the listed ids, and the differences to show.
 """
 
 from collections import Counter
@@ -17,94 +17,96 @@ from talkmeter.ledger.batch import CallReport, OrgBatch, Side
 from talkmeter.ledger.connector_calls import connector_calls
 from talkmeter.ledger.states import read_winning_states
 from talkmeter.ledger.writer import Writer
-from talkmeter.reconcile.api import AnswerTooLarge, StackApi
+from talkmeter.reconcile.api import ProviderApi, ResponseTooLarge
 from talkmeter.reconcile.compare import (
     SETTLED_AFTER,
-    Difference,
-    Kind,
+    CallDifference,
+    DifferenceKind,
     compare,
     conversation_of,
     correction,
     extra,
     source_of,
 )
-from talkmeter.reconcile.lists import CallList, Page, Question
-from talkmeter.records import Conversation, RecordKey, State
-from talkmeter.records import Kind as RecordKind
+from talkmeter.reconcile.lists import CallList, CallPage, CallQuery
+from talkmeter.records import Conversation, Kind, RecordKey, State
 
 MAX_CALLS: Final = 500_000
 MAX_PAGES: Final = 20_000
-MAX_ASKED_FOR: Final = 200
-"""Calls that the list lacks and that the stack is asked for one by one, before they are said to be extra."""
+MAX_LOOKUPS: Final = 200
+"""Stored calls missing from the list that are requested one by one before they are reported as extra."""
 
 
 class Job(NamedTuple):
-    """What is reconciled: a connector's calls of a window, at an instant; `keep` differences are kept, None: all."""
+    """What to reconcile: a connector's calls of a window. `now` is an instant in microseconds.
+
+    At most `max_kept` differences are kept; None keeps all.
+    """
 
     connector: Connector
     side: Side
     calls: CallList
-    question: Question
+    query: CallQuery
     now: int
-    keep: int | None
+    max_kept: int | None
 
 
 @dataclass
-class Report:
-    """What came of it."""
+class ReconcileReport:
+    """The result: numbers of calls, and the first differences."""
 
     listed: int = 0
     same: int = 0
     not_over: int = 0
     deleted: int = 0
     not_understood: int = 0
-    first_refusal: str | None = None
+    first_error: str | None = None
     recorded: int = 0
-    differences: Counter[Kind] = field(default_factory=Counter)
-    kept: list[Difference] = field(default_factory=list)
+    differences: Counter[DifferenceKind] = field(default_factory=Counter)
+    kept: list[CallDifference] = field(default_factory=list)
 
     @property
     def different(self) -> int:
-        """The calls that the two do not tell alike."""
+        """The number of calls that differ."""
         return self.differences.total()
 
-    def left(self, *, applied: bool) -> int:
-        """The calls that somebody should look at: where it was applied, those of which nothing can be recorded."""
-        return (self.differences[Kind.EXTRA] if applied else self.different) + self.not_understood
+    def unresolved(self, *, applied: bool) -> int:
+        """Return the number of calls that need attention; after `--apply`, those that could not be recorded."""
+        return (self.differences[DifferenceKind.EXTRA] if applied else self.different) + self.not_understood
 
 
-def reconcile(engine: Engine, api: StackApi, job: Job, writer: Writer | None) -> Report:
-    """Compare, and where there is a writer make the ledger right. Refused and Unavailable as sentences."""
-    return _Run(engine, api, job, writer).report_all()
+def reconcile(engine: Engine, api: ProviderApi, job: Job, writer: Writer | None) -> ReconcileReport:
+    """Compare the calls and, if there is a writer, record corrections. Raises Refused and Unavailable."""
+    return _Reconciliation(engine, api, job, writer).run()
 
 
-class _Run:
-    """The state of one reconciliation."""
+class _Reconciliation:
+    """The state of one run."""
 
-    def __init__(self, engine: Engine, api: StackApi, job: Job, writer: Writer | None) -> None:
+    def __init__(self, engine: Engine, api: ProviderApi, job: Job, writer: Writer | None) -> None:
         self._engine = engine
         self._api = api
         self._job = job
         self._writer = writer
         self._seen: set[str] = set()
         self._prefix = f"{job.calls.provider}:"
-        self._asked_for = 0
-        self._report = Report()
+        self._lookups = 0
+        self._report = ReconcileReport()
 
-    def report_all(self) -> Report:
+    def run(self) -> ReconcileReport:
         for calls in self._pages():
-            self._take(list(self._new(calls)))
+            self._process(list(self._unseen(calls)))
             if len(self._seen) > MAX_CALLS:
                 raise Refused(f"There are more than {MAX_CALLS:,} calls: reconcile a shorter window.")
         job = self._job
         sources = (SOURCE_PREFIX + job.connector.id, source_of(job.connector))
-        window = job.question.window
+        window = job.query.window
         for page in connector_calls(self._engine, job.connector.org_id, self._prefix, window, sources):
-            self._look_for([state for state in page if state.id.removeprefix(self._prefix) not in self._seen])
+            self._look_up([state for state in page if state.id.removeprefix(self._prefix) not in self._seen])
         return self._report
 
-    def _new(self, calls: Sequence[ListedCall]) -> Iterator[ListedCall]:
-        """The calls that were not listed before: pages of a list that grows overlap."""
+    def _unseen(self, calls: Sequence[ListedCall]) -> Iterator[ListedCall]:
+        """Yield the calls that were not listed before: pages of a growing list overlap."""
         for call in calls:
             if call.id not in self._seen:
                 yield call
@@ -112,77 +114,77 @@ class _Run:
                 self._seen.add(call.id)
 
     def _pages(self) -> Iterator[list[ListedCall]]:
-        place: str | None = None
+        cursor: str | None = None
         for _ in range(MAX_PAGES):
-            page = self._page(place)
+            page = self._page(cursor)
             yield [read_listed(call, self._job.calls.read_call) for call in page.calls]
             if page.next is None:
                 return
-            if page.next == place:
-                raise Refused(f"{self._job.calls.title} names the same page as the next one again and again.")
-            place = page.next
+            if page.next == cursor:
+                raise Refused(f"{self._job.calls.title} names the same next page again and again.")
+            cursor = page.next
         raise Refused(f"There are more than {MAX_PAGES:,} pages: reconcile a shorter window.")
 
-    def _page(self, place: str | None) -> Page:
+    def _page(self, cursor: str | None) -> CallPage:
         calls = self._job.calls
-        body, size = self._answer(place)
+        body, size = self._fetch(cursor)
         if body is None:
-            raise Refused(f"{calls.title} has no list of calls there (404): look at the address and at the account.")
+            raise Refused(f"{calls.title} has no list of calls there (404): check the address and the account.")
         try:
-            return calls.read_page(body, place, size)
-        except NotUnderstood as refusal:
-            raise Refused(f"The list of {calls.title} cannot be read: {refusal}") from None
+            return calls.read_page(body, cursor, size)
+        except NotUnderstood as error:
+            raise Refused(f"The list of {calls.title} cannot be read: {error}") from None
 
-    def _answer(self, place: str | None) -> tuple[bytes | None, int]:
-        """The answer with a page, and how many calls it was asked for: fewer, where an answer is too large."""
-        calls, question, size = self._job.calls, self._job.question, self._job.calls.size
-        request = calls.page(question, place, size)
+    def _fetch(self, cursor: str | None) -> tuple[bytes | None, int]:
+        """Return a page's response and its page size, which is halved while the response is too large."""
+        calls, query, size = self._job.calls, self._job.query, self._job.calls.page_size
+        request = calls.page_request(query, cursor, size)
         while True:
             try:
-                return self._api.ask(request), size
-            except AnswerTooLarge:
-                size, before = max(size // 2, 1), request
-                request = calls.page(question, place, size)
-                if request == before:
+                return self._api.send(request), size
+            except ResponseTooLarge:
+                size, previous = max(size // 2, 1), request
+                request = calls.page_request(query, cursor, size)
+                if request == previous:
                     raise
 
-    def _take(self, calls: Sequence[ListedCall]) -> None:
-        """Compare calls with what the ledger has of them, and record what differs."""
-        window = self._job.question.window
+    def _process(self, calls: Sequence[ListedCall]) -> None:
+        """Compare the calls of the window that are over with the stored ones, and record corrections."""
+        window = self._job.query.window
         over: list[tuple[RecordUpdate, Conversation]] = []
         for call in calls:
-            there = call.update.record if call.update else None
+            listed = call.update.record if call.update else None
             if call.error is not None:
                 self._report.not_understood += 1
-                self._report.first_refusal = self._report.first_refusal or call.error
-            elif call.update is None or not isinstance(there, Conversation):
+                self._report.first_error = self._report.first_error or call.error
+            elif call.update is None or not isinstance(listed, Conversation):
                 self._report.not_over += call.start is None or window.start <= call.start < window.end
-            elif window.start <= there.created_at < window.end:
+            elif window.start <= listed.created_at < window.end:
                 self._report.listed += 1
-                over.append((call.update, there))
+                over.append((call.update, listed))
         self._compare(over)
 
     def _compare(self, over: Sequence[tuple[RecordUpdate, Conversation]]) -> None:
-        winners = self._winners([told.id for told, _ in over]) if over else {}
+        winners = self._winners([update.id for update, _ in over]) if over else {}
+        job = self._job
         corrections: list[CallReport] = []
-        for told, there in over:
-            id_ = self._prefix + told.id
-            winner = winners.get(RecordKey(RecordKind.CONVERSATION, id_))
-            found = compare(id_, there, conversation_of(winner))
-            if found is None:
+        for update, listed in over:
+            id_ = self._prefix + update.id
+            winner = winners.get(RecordKey(Kind.CONVERSATION, id_))
+            difference = compare(id_, listed, conversation_of(winner))
+            if difference is None:
                 self._report.same += 1
             elif winner is not None and winner.record is None:
                 self._report.deleted += 1
-            elif told.time > self._job.now - SETTLED_AFTER:
+            elif update.time > job.now - SETTLED_AFTER:
                 self._report.not_over += 1
             else:
-                self._note(found)
-                job = self._job
-                corrections.append(correction(job.connector, id_, told, there, job.side, job.now))
+                self._note(difference)
+                corrections.append(correction(job.connector, id_, update, listed, job.side, job.now))
         self._record(corrections)
 
     def _winners(self, ids: Sequence[str]) -> dict[RecordKey, State]:
-        keys = [RecordKey(RecordKind.CONVERSATION, self._prefix + id_) for id_ in ids]
+        keys = [RecordKey(Kind.CONVERSATION, self._prefix + id_) for id_ in ids]
         with reading(self._engine) as connection:
             return read_winning_states(connection, self._job.connector.org_id, keys)
 
@@ -190,31 +192,31 @@ class _Run:
         if self._writer is None or not corrections:
             return
         connector = self._job.connector
-        work = OrgBatch(f"connector {connector.id}", list(enumerate(corrections)))
-        [written] = self._writer.submit({connector.org_id: work}).result()
-        self._report.recorded += written.accepted
+        batch = OrgBatch(f"connector {connector.id}", list(enumerate(corrections)))
+        [result] = self._writer.submit({connector.org_id: batch}).result()
+        self._report.recorded += result.accepted
 
-    def _look_for(self, states: Sequence[State]) -> None:
-        """Ask for calls that the list lacks: it may know them by another start."""
+    def _look_up(self, states: Sequence[State]) -> None:
+        """Request stored calls that are not in the list: the provider may have them under another start."""
         for state in states:
             id_ = state.id.removeprefix(self._prefix)
             body = None
-            if self._asked_for < MAX_ASKED_FOR:
-                self._asked_for += 1
-                body = self._api.ask(self._job.calls.one(self._job.question, id_))
+            if self._lookups < MAX_LOOKUPS:
+                self._lookups += 1
+                body = self._api.send(self._job.calls.call_request(self._job.query, id_))
             if body is None:
                 self._note(extra(state))
                 continue
             call = read_listed(body, self._job.calls.read_call)
-            there = call.update.record if call.update else None
-            if call.update is None or not isinstance(there, Conversation):
+            listed = call.update.record if call.update else None
+            if call.update is None or not isinstance(listed, Conversation):
                 self._report.not_over += call.error is None
                 continue
             self._report.listed += 1
-            self._compare([(call.update, there)])
+            self._compare([(call.update, listed)])
 
-    def _note(self, found: Difference) -> None:
+    def _note(self, difference: CallDifference) -> None:
         report = self._report
-        report.differences[found.kind] += 1
-        if self._job.keep is None or len(report.kept) < self._job.keep:
-            report.kept.append(found)
+        report.differences[difference.kind] += 1
+        if self._job.max_kept is None or len(report.kept) < self._job.max_kept:
+            report.kept.append(difference)

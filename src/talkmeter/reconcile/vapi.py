@@ -1,7 +1,7 @@
-"""Vapi's list: `GET /call`, the newest first, the next page from where the one before ended.
+"""Vapi's list: `GET /call`, newest first; the next page begins where the previous one ended.
 
-Facts: docs.vapi.ai/api-reference/calls/list and Vapi's own libraries (`createdAtLt`, `createdAtLe`, `updatedAtGe`,
-`limit`). The list has no cursor. A call that was planned long before it began is found by when it was last changed.
+Sources: docs.vapi.ai/api-reference/calls/list and Vapi's own libraries (`createdAtLt`, `createdAtLe`, `updatedAtGe`,
+`limit`). The list has no cursor, so the creation time of a page's last call is used as one.
 """
 
 from itertools import pairwise
@@ -14,38 +14,38 @@ from talkmeter.ingest.connectors.payload import read_json, read_text_instant
 from talkmeter.ingest.connectors.provider import NotUnderstood
 from talkmeter.ingest.connectors.vapi import read_call
 from talkmeter.period import format_instant
-from talkmeter.reconcile.lists import CallList, Page, Question, Request
+from talkmeter.reconcile.lists import CallList, CallPage, CallQuery, Request
 
 
-class _Created(msgspec.Struct, rename="camel"):
+class _CreatedCall(msgspec.Struct, rename="camel"):
     created_at: str
 
 
-def _page(question: Question, place: str | None, size: int) -> Request:
-    window = question.window
-    # What began in the window was created before its end, and changed after its start: it began then.
-    query = {"limit": str(size), "updatedAtGe": format_instant(window.start)}
-    if place is None:
-        query["createdAtLt"] = format_instant(window.end)
+def _page_request(query: CallQuery, cursor: str | None, size: int) -> Request:
+    # A call that began in the window was created before the window's end and updated after its start. Filter by the
+    # update, because a scheduled call may have been created long before it began.
+    parameters = {"limit": str(size), "updatedAtGe": format_instant(query.window.start)}
+    if cursor is None:
+        parameters["createdAtLt"] = format_instant(query.window.end)
     else:
-        # Others may have been created at the same instant as the last one; what is told twice is passed over.
-        query["createdAtLe"] = place
-    return Request(f"/call?{urlencode(query)}")
+        # Include the cursor's instant: other calls may have the same one. Repeated calls are skipped later.
+        parameters["createdAtLe"] = cursor
+    return Request(f"/call?{urlencode(parameters)}")
 
 
-def _read_page(body: bytes, place: str | None, size: int) -> Page:
+def _read_page(body: bytes, cursor: str | None, size: int) -> CallPage:
     calls = [bytes(call) for call in read_json(body, list[msgspec.Raw])]
-    created = [read_json(call, _Created).created_at for call in calls]
+    created = [read_json(call, _CreatedCall).created_at for call in calls]
     instants = [read_text_instant("createdAt", text) or 0 for text in created]
     if any(later > earlier for earlier, later in pairwise(instants)):
-        raise NotUnderstood("The newest call must come first, and does not.")
-    full = len(calls) >= size
-    if full and created[-1] == place:
-        raise NotUnderstood(f"More than {size} calls were created at one instant, {place}.")
-    return Page(calls, created[-1] if full else None)
+        raise NotUnderstood("The calls must be sorted by createdAt, newest first.")
+    is_full = len(calls) >= size
+    if is_full and created[-1] == cursor:
+        raise NotUnderstood(f"More than {size} calls were created at the same instant, {cursor}.")
+    return CallPage(calls, created[-1] if is_full else None)
 
 
-def _one(_question: Question, id_: str) -> Request:
+def _call_request(_query: CallQuery, id_: str) -> Request:
     return Request(f"/call/{quote(id_, safe='')}")
 
 
@@ -53,11 +53,11 @@ LIST: Final = CallList(
     provider="vapi",
     title="Vapi",
     url="https://api.vapi.ai",
-    proof="bearer",
-    # Each call comes with all that was said in it.
-    size=100,
-    page=_page,
+    auth="bearer",
+    # A small page: each call contains its whole transcript.
+    page_size=100,
+    page_request=_page_request,
     read_page=_read_page,
-    one=_one,
+    call_request=_call_request,
     read_call=read_call,
 )
