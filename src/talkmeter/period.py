@@ -123,7 +123,7 @@ def read_day(name: str, text: str) -> int:
     except ValueError:
         raise Unprocessable(f"'{name}' must be a day such as 2026-11-01, not {shown(text)}.") from None
     if not within_range(day * MICROSECONDS_PER_DAY):
-        raise Unprocessable(f"'{name}' must lie between 1970-01-01 and 2099-12-31, not at {shown(text)}.")
+        raise Unprocessable(f"'{name}' must be between 1970-01-01 and 2099-12-31, not {shown(text)}.")
     return day
 
 
@@ -182,7 +182,7 @@ def _read_bound(name: str, text: str) -> int:
         allowed = "an ISO 8601 date or date-time such as 2026-11-01 or 2026-11-01T00:00:00Z"
         raise Unprocessable(f"'{name}' must be {allowed}, not {shown(text)}.") from None
     if not EARLIEST_INSTANT <= instant <= LATEST_INSTANT:
-        message = f"'{name}' must lie between 1970-01-01 and 2100-01-01, not at {shown(text)}."
+        message = f"'{name}' must be between 1970-01-01 and 2100-01-01, not {shown(text)}."
         raise Unprocessable(message)
     return instant
 

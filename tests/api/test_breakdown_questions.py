@@ -57,7 +57,7 @@ REFUSED: dict[str, tuple[Query, str]] = {
     "a parameter of records": ({**BY_AGENT, "agent": "agent-1"}, f"'agent' is no parameter here; there are {KNOWN}."),
     "a slip in a name": ({**BY_AGENT, "limits": "5"}, f"'limits' is no parameter here; there are {KNOWN}."),
     "a name in other letters": ({**BY_AGENT, "größe": "1"}, rf"'gr\xf6\xdfe' is no parameter here; there are {KNOWN}."),
-    "a control character": ({**WINDOW, "by": "agent\0"}, r"'by' holds a control character: 'agent\x00'."),
+    "a control character": ({**WINDOW, "by": "agent\0"}, r"'by' contains a control character: 'agent\x00'."),
     "a window without an end": (
         {"from": "2026-03-01", "by": "agent"},
         "'to' is missing: give both 'from' and 'to', or neither for month to date ('from' was given).",

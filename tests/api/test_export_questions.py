@@ -92,7 +92,7 @@ REFUSED: dict[str, tuple[Query, str]] = {
         {"of": "daily", "from": "2026-01-01", "to": "2027-01-03"},
         "The range from 2026-01-01T00:00:00Z to 2027-01-03T00:00:00Z is longer than 366 days.",
     ),
-    "a control character": ({**CALLS, "agent": "a\r\nb"}, r"'agent' holds a control character: 'a\r\nb'."),
+    "a control character": ({**CALLS, "agent": "a\r\nb"}, r"'agent' contains a control character: 'a\r\nb'."),
 }
 
 

@@ -247,7 +247,7 @@ REFUSED: dict[str, tuple[Query, str]] = {
         {"kind": "agent", "limit": "1001"},
         "'limit' must be a whole number from 1 to 1000, not '1001'.",
     ),
-    "a control character": ({"kind": "agent\t"}, r"'kind' holds a control character: 'agent\t'."),
+    "a control character": ({"kind": "agent\t"}, r"'kind' contains a control character: 'agent\t'."),
 }
 
 

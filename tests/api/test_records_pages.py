@@ -252,11 +252,11 @@ REFUSED: dict[str, tuple[Query, str]] = {
     },
     "a day before 1970": (
         {**CALLS, "day": "1969-12-31"},
-        "'day' must lie between 1970-01-01 and 2099-12-31, not at '1969-12-31'.",
+        "'day' must be between 1970-01-01 and 2099-12-31, not '1969-12-31'.",
     ),
     "a day after 2099": (
         {**CALLS, "day": "2100-01-01"},
-        "'day' must lie between 1970-01-01 and 2099-12-31, not at '2100-01-01'.",
+        "'day' must be between 1970-01-01 and 2099-12-31, not '2100-01-01'.",
     ),
     "the day after the window": (
         {**CALLS, "day": "2026-03-16"},
@@ -268,7 +268,7 @@ REFUSED: dict[str, tuple[Query, str]] = {
     ),
     "a parameter of breakdowns": ({**CALLS, "by": "agent"}, f"'by' is no parameter here; there are {KNOWN}."),
     "a slip in a name": ({**CALLS, "agents": "agent-1"}, f"'agents' is no parameter here; there are {KNOWN}."),
-    "a control character": ({**CALLS, "agent": "agent\n1"}, r"'agent' holds a control character: 'agent\n1'."),
+    "a control character": ({**CALLS, "agent": "agent\n1"}, r"'agent' contains a control character: 'agent\n1'."),
     "a window without a beginning": (
         {"kind": "conversation", "to": "2026-03-01"},
         "'from' is missing: give both 'from' and 'to', or neither for month to date ('to' was given).",

@@ -135,7 +135,7 @@ def test_organizations_are_added_renamed_and_listed(terminal: Terminal) -> None:
 @pytest.mark.parametrize(
     ("org_id", "message"),
     [
-        ("a\nb", "The organization's id holds a control character: 'a\\nb'."),
+        ("a\nb", "The organization's id contains a control character: 'a\\nb'."),
         (os.fsdecode(b"a\xff"), "The organization's id"),
     ],
     ids=["control character", "invalid UTF-8"],

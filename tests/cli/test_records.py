@@ -247,7 +247,7 @@ NOT_UTF_8 = os.fsdecode(b"\xff")
         (("--id", "call-1", "--kind", "agent"), "Nothing was received for the agent 'call-1'."),
         (("--id", ""), "The id is missing or empty; it must be 1 to 200 bytes."),
         (("--id", NOT_UTF_8), "The id is not UTF-8: '\\udcff'."),
-        (("--id", "a\nb"), "The id holds a control character: 'a\\nb'."),
+        (("--id", "a\nb"), "The id contains a control character: 'a\\nb'."),
         (
             ("--id", "call-1", "--day", "2026-03-01", "--has-duration", "true"),
             "--id shows one record and cannot be combined with --day, --has-duration; leave out one or the other.",

@@ -177,7 +177,7 @@ def test_other_events_are_not_metered(event: str) -> None:
         (call(call_id=None), "call.call_id must be 1 to 200 bytes"),
         (call(call_type="fax"), "call.call_type must be phone_call or web_call."),
         (call(direction="+15005550006"), "call.direction must be inbound or outbound"),
-        (call(start_timestamp=10**20), "call.start_timestamp must lie between"),
+        (call(start_timestamp=10**20), "call.start_timestamp must be between"),
         (call(duration_ms=-1), "call.duration_ms must be between 0"),
         ({"event": "call_ended"}, "missing required field `call`"),
     ],

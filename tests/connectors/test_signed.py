@@ -253,7 +253,7 @@ def test_attributes_in_headers_are_refused_because_nobody_signed_them() -> None:
         (of(body_of(conversation(status=f"it's \"+1500{CALLER}"))), "data.status: invalid enum value '…'"),
         (of(body_of(conversation(status="x" * 130 + CALLER))), "data.status: invalid enum value '…'"),
         (of(body_of(conversation(created_at=f"+1500{CALLER}"))), "data.created_at must be an RFC 3339 date"),
-        (of(body_of(conversation(agent_number=f"{CALLER}\n"))), "data.agent_number holds a control character: '…'"),
+        (of(body_of(conversation(agent_number=f"{CALLER}\n"))), "data.agent_number contains a control character: '…'"),
         (of(body_of(conversation(duration=-1))), "data.duration must be between 0 and 31622400 seconds"),
     ],
 )

@@ -372,7 +372,7 @@ def test_other_events_are_not_metered(type_: str) -> None:
         (changed(HUNG_UP, "payload.start_time", None), "data.payload.start_time is required"),
         (changed(HUNG_UP, "payload.start_time", THEIRS), "data.payload.start_time must be an RFC 3339"),
         (changed(HUNG_UP, "payload.start_time", "2020-01-01T00:00:00Z"), "The end must be within 31622400 seconds"),
-        (changed(HUNG_UP, "occurred_at", "1869-01-01T00:00:00Z"), "data.occurred_at must lie between"),
+        (changed(HUNG_UP, "occurred_at", "1869-01-01T00:00:00Z"), "data.occurred_at must be between"),
         (changed(HUNG_UP, "id", ""), "data.id must be 1 to 200 bytes"),
         (changed(HUNG_UP, "payload.call_leg_id", None), "data.payload.call_leg_id must be 1 to 200 bytes"),
         (changed(HUNG_UP, "payload.from", 15005550006), "The body is not as documented: Expected `str | null`"),

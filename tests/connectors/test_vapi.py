@@ -155,7 +155,7 @@ def test_other_messages_are_not_metered(type_: str) -> None:
         (report({"type": "+15005550006"}), "message.call.type must be one of inboundPhoneCall"),
         (report(startedAt="yesterday"), "message.startedAt must be an RFC 3339"),
         (report(startedAt="2025-06-17T18:09:30"), "message.startedAt must be an RFC 3339"),
-        (report(startedAt="2100-06-17T18:09:30Z"), "message.startedAt must lie between"),
+        (report(startedAt="2100-06-17T18:09:30Z"), "message.startedAt must be between"),
         (report(startedAt="2000-06-17T18:09:30Z"), "The end must be within"),
         ({"message": {}}, "missing required field `type`"),
     ],

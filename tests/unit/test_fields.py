@@ -56,7 +56,7 @@ def test_an_id_holds_no_control_character(character: str) -> None:
     reason, detail = refusal(lambda: read_id("id", f"a{character}b", reason=Reason.INVALID_ENVELOPE))
 
     assert reason is Reason.INVALID_ENVELOPE
-    assert detail.startswith("id holds a control character: 'a\\")
+    assert detail.startswith("id contains a control character: 'a\\")
     assert detail.isprintable()
 
 
@@ -81,7 +81,7 @@ def test_an_optional_id_follows_the_rules_of_ids() -> None:
 
 
 def test_a_long_value_is_cut_in_a_sentence() -> None:
-    with pytest.raises(FieldError, match=r"^id holds a control character: '\\x00x{59}\.{3}'\.$"):
+    with pytest.raises(FieldError, match=r"^id contains a control character: '\\x00x{59}\.{3}'\.$"):
         read_id("id", "\x00" + "x" * 150)
 
 
@@ -124,7 +124,7 @@ def test_a_time_without_an_offset_is_refused() -> None:
 
 @pytest.mark.parametrize("text", ["1969-12-31T23:59:59.999999Z", "2100-01-01T00:00:00Z", "1970-01-01T00:00:00+00:01"])
 def test_a_time_outside_1970_to_2099_is_out_of_range(text: str) -> None:
-    sentence = f"time must lie between 1970-01-01 and 2099-12-31, not at '{text}'."
+    sentence = f"time must be between 1970-01-01 and 2099-12-31, not '{text}'."
 
     assert refusal(lambda: read_time("time", text, Reason.INVALID_ENVELOPE)) == (Reason.OUT_OF_RANGE, sentence)
 

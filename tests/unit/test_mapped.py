@@ -281,7 +281,7 @@ def test_columns_of_plus_are_added_to_the_instant(memory: Path, wait: int, serve
         (
             'created_at = { column = "began", format = "unix seconds" }',
             {"began": "9e17"},
-            "data.created_at must lie between 1970-01-01 and 2099-12-31, not at '9e17'.",
+            "data.created_at must be between 1970-01-01 and 2099-12-31, not '9e17'.",
         ),
         (
             'duration = { column = "long", unit = "h:mm:ss" }',

@@ -140,7 +140,7 @@ def test_a_window_lies_between_1970_and_2100() -> None:
     assert shown(read_window("1970-01-01", "1970-01-02", 0)) == "1970-01-01T00:00:00Z 1970-01-02T00:00:00Z"
     assert shown(read_window("2099-12-31", "2100-01-01", 0)) == "2099-12-31T00:00:00Z 2100-01-01T00:00:00Z"
     for outside in ("1969-12-31T23:59:59.999999", "2100-01-01T00:00:00.000001", "0001-01-01", "9999-12-31"):
-        assert refusal(outside, "2099-12-31").startswith("'from' must lie between 1970-01-01 and 2100-01-01")
+        assert refusal(outside, "2099-12-31").startswith("'from' must be between 1970-01-01 and 2100-01-01")
 
 
 @pytest.mark.parametrize(

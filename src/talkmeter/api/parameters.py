@@ -135,7 +135,7 @@ def read_parameters(request: AnyRequest, *known: Described, strict: bool = True)
             if NOT_UTF8 in value:
                 raise Unprocessable(f"'{name}' is not UTF-8: {shown(value)}.")
             if CONTROL.search(value):
-                raise Unprocessable(f"'{name}' holds a control character: {shown(value)}.")
+                raise Unprocessable(f"'{name}' contains a control character: {shown(value)}.")
             read[name] = value
         elif strict and name != ORGANIZATION_PARAMETER:
             there_are = f"there are {', '.join(names)}" if names else "there are none"

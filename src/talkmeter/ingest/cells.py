@@ -172,7 +172,7 @@ def _instant_of(name: str, field: FieldMap, text: Text, map_: Map) -> Fill:
         try:
             return format_instant(instant)
         except OverflowError:
-            detail = f"{name} must lie between 1970-01-01 and 2099-12-31, not at {shown(written)}."
+            detail = f"{name} must be between 1970-01-01 and 2099-12-31, not {shown(written)}."
             raise FieldError(Reason.OUT_OF_RANGE, detail) from None
 
     return fill

@@ -43,7 +43,7 @@ def read_id(name: str, text: str, longest: int = MAX_ID_BYTES, reason: Reason = 
     if size > longest:
         raise FieldError(reason, f"{name} is {size} bytes long; at most {longest} are allowed.")
     if CONTROL.search(text):
-        raise FieldError(reason, f"{name} holds a control character: {shown(text)}.")
+        raise FieldError(reason, f"{name} contains a control character: {shown(text)}.")
     return text
 
 
@@ -80,7 +80,7 @@ def read_time(name: str, text: str | None, reason: Reason) -> int:
         raise FieldError(reason, sentence) from None
     if not within_range(instant):
         raise FieldError(
-            Reason.OUT_OF_RANGE, f"{name} must lie between 1970-01-01 and 2099-12-31, not at {shown(text)}."
+            Reason.OUT_OF_RANGE, f"{name} must be between 1970-01-01 and 2099-12-31, not {shown(text)}."
         )
     return instant
 

@@ -93,5 +93,5 @@ def duration_between(start: int, end: int) -> int:
 def require_range(name: str, instant: Number) -> int:
     """Return an instant in whole microseconds. Raises NotUnderstood if a record cannot have it."""
     if not EARLIEST_INSTANT <= instant < LATEST_INSTANT:
-        raise NotUnderstood(f"{name} must lie between 1970-01-01 and 2099-12-31.")
+        raise NotUnderstood(f"{name} must be between 1970-01-01 and 2099-12-31.")
     return int(instant)
