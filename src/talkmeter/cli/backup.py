@@ -11,7 +11,7 @@ from talkmeter.errors import Refused
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def backup(file: Path) -> None:
     """Write a consistent copy of the SQLite ledger to FILE. The server can keep running."""
-    from talkmeter.cli.database import opened
+    from talkmeter.cli.database import open_database
     from talkmeter.db.engine import open_engine
     from talkmeter.db.sqlite import file_url, write_copy
     from talkmeter.ledger.copy import own_identity
@@ -23,9 +23,11 @@ def backup(file: Path) -> None:
     part = file.with_name(f".{file.name}.part")
     part.unlink(missing_ok=True)
     try:
-        with opened() as engine:
+        with open_database() as engine:
             if engine.dialect.name != "sqlite":
-                raise Refused("Only SQLite ledgers; back up PostgreSQL with pg_dump or a base backup.")
+                raise Refused(
+                    "This command only copies SQLite ledgers; back up PostgreSQL with pg_dump or a base backup."
+                )
             write_copy(engine, part)
         copy = open_engine(file_url(part))
         own_identity(copy)

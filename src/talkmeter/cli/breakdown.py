@@ -39,7 +39,7 @@ _MEASURES: Final = {
 
 
 @click.command()
-@click.option("--org", "org_id", required=True, help="The organization.")
+@click.option("--org", "org_id", required=True, help="The organization's id.")
 @options(
     WINDOW,
     {

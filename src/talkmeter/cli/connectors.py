@@ -34,7 +34,7 @@ def add(org: str, provider: str, secret_env: str) -> None:
     """Add a connector and print the address to enter at the provider; nothing else goes to stdout."""
     from talkmeter.accounts.connectors import SecretBox, add_connector
     from talkmeter.api.hooks import HOOKS_PATH
-    from talkmeter.cli.database import opened, require_organization
+    from talkmeter.cli.database import open_database, require_organization
     from talkmeter.db.engine import writing
     from talkmeter.ingest.connectors.registry import PROVIDERS
 
@@ -42,7 +42,7 @@ def add(org: str, provider: str, secret_env: str) -> None:
         raise Refused(f"Unknown provider '{provider}'. Providers: {', '.join(PROVIDERS)}.")
     settings = load_settings()
     encrypted = SecretBox(settings.secret_key).encrypt([_secret(secret_env)])
-    with opened(settings) as engine:
+    with open_database(settings) as engine:
         require_organization(engine, org)
         with writing(engine) as connection:
             id_ = add_connector(connection, org, provider, encrypted, clock.now())
@@ -53,11 +53,11 @@ def add(org: str, provider: str, secret_env: str) -> None:
 def list_() -> None:
     """List all connectors, without their secrets."""
     from talkmeter.accounts.connectors import list_connectors
-    from talkmeter.cli.database import opened
+    from talkmeter.cli.database import open_database
     from talkmeter.cli.tables import print_list
     from talkmeter.db.engine import reading
 
-    with opened() as engine, reading(engine) as connection:
+    with open_database() as engine, reading(engine) as connection:
         rows = [
             (connector.id, connector.provider, connector.org_id, "disabled" if connector.disabled_at else "in use")
             for connector in list_connectors(connection)
@@ -70,7 +70,7 @@ def list_() -> None:
 def show(connector_id: str) -> None:
     """Show the address of a connector, its webhooks of the last 7 days by outcome, and whether it is silent."""
     from talkmeter.api.hooks import HOOKS_PATH
-    from talkmeter.cli.database import opened
+    from talkmeter.cli.database import open_database
     from talkmeter.cli.tables import print_table
     from talkmeter.db.engine import reading
     from talkmeter.ledger.connector_outcomes import read_daily_outcomes
@@ -78,7 +78,7 @@ def show(connector_id: str) -> None:
     from talkmeter.usage.connectors import DAYS, read_connectors
 
     settings, now = load_settings(), clock.now()
-    with opened(settings) as engine:
+    with open_database(settings) as engine:
         connector = require_connector(engine, connector_id)
         with reading(engine) as connection:
             outcomes = read_daily_outcomes(connection, connector.id, day_of(now) - DAYS + 1)
@@ -105,10 +105,10 @@ def show(connector_id: str) -> None:
 def disable(connector_id: str) -> None:
     """Stop accepting webhooks of a connector. What was counted stays."""
     from talkmeter.accounts.connectors import disable_connector
-    from talkmeter.cli.database import opened
+    from talkmeter.cli.database import open_database
     from talkmeter.db.engine import writing
 
-    with opened() as engine:
+    with open_database() as engine:
         connector = require_connector(engine, connector_id)
         with writing(engine) as connection:
             changed = disable_connector(connection, connector.id, clock.now())
@@ -121,12 +121,12 @@ def disable(connector_id: str) -> None:
 def rotate(connector_id: str, secret_env: str) -> None:
     """Set a new secret. The previous one stays valid until the next rotation."""
     from talkmeter.accounts.connectors import SecretBox, update_secrets
-    from talkmeter.cli.database import opened
+    from talkmeter.cli.database import open_database
     from talkmeter.db.engine import writing
 
     settings = load_settings()
     box, secret = SecretBox(settings.secret_key), _secret(secret_env)
-    with opened(settings) as engine:
+    with open_database(settings) as engine:
         connector = require_connector(engine, connector_id)
         previous = box.decrypt(connector)[0]
         if previous == secret:
@@ -142,10 +142,10 @@ def test(connector_id: str) -> None:
     """Send a signed test webhook to a connector's public address and print the result. It is not counted."""
     from talkmeter.accounts.connectors import SecretBox
     from talkmeter.cli.connector_check import check_connector
-    from talkmeter.cli.database import opened
+    from talkmeter.cli.database import open_database
 
     settings = load_settings()
-    with opened(settings) as engine:
+    with open_database(settings) as engine:
         connector = require_connector(engine, connector_id)
     secret = SecretBox(settings.secret_key).decrypt(connector)[0]
     click.echo(check_connector(connector, public_url(settings), secret))
@@ -153,16 +153,16 @@ def test(connector_id: str) -> None:
 
 @connectors.command("prefer")
 @click.argument("side", type=click.Choice(["agent", "carrier"]))
-@click.option("--org", required=True, help="The organization.")
+@click.option("--org", required=True, help="The organization's id.")
 def prefer(side: str, org: str) -> None:
     """Choose which record counts if an agent provider and a carrier report the same call. Default: agent."""
-    from talkmeter.cli.database import opened, require_organization
+    from talkmeter.cli.database import open_database, require_organization
     from talkmeter.db.engine import writing
     from talkmeter.ledger.batch import SIDES
     from talkmeter.ledger.call_links import prefer_side
     from talkmeter.ledger.verify import link_anew
 
-    with opened() as engine:
+    with open_database() as engine:
         require_organization(engine, org)
         with writing(engine) as connection:
             prefer_side(connection, org, SIDES[side])

@@ -22,13 +22,13 @@ def copy(source_url: str, target_url: str) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from talkmeter.cli.database import opened
+    from talkmeter.cli.database import open_database
     from talkmeter.ledger import copy
     from talkmeter.settings import load_settings
 
     with (
-        opened(load_settings(database_url=source_url)) as source,
-        opened(load_settings(database_url=target_url)) as target,
+        open_database(load_settings(database_url=source_url)) as source,
+        open_database(load_settings(database_url=target_url)) as target,
     ):
         before = copy.read_revisions(source)
         counts = copy.count_rows(source)

@@ -15,7 +15,7 @@ from talkmeter.settings import Settings, load_settings
 
 
 @contextmanager
-def opened(settings: Settings | None = None, *, bulk: bool = False) -> Iterator[Engine]:
+def open_database(settings: Settings | None = None, *, bulk: bool = False) -> Iterator[Engine]:
     """Open the database and check its schema version; `bulk` is passed to `open_engine`."""
     engine = open_engine((settings or load_settings()).database_url, bulk=bulk)
     try:

@@ -28,16 +28,16 @@ DEMO_DAYS = 366
 @click.option("--only-fill", is_flag=True, help="Generate the usage and exit without serving.")
 def demo(database_url: str, host: str | None, port: str | None, only_fill: bool) -> None:
     """Serve a year of generated usage, up to the last full hour, and print a sign-in link and a query."""
-    from talkmeter.cli.database import opened
+    from talkmeter.cli.database import open_database
     from talkmeter.cli.link import new_link
-    from talkmeter.cli.serve import check_port, run_server, warn_of_plain_http
+    from talkmeter.cli.serve import check_port, run_server, warn_about_plain_http
     from talkmeter.demo import ORGANIZATION_ID
 
     settings = load_settings(database_url=database_url, host=host, port=port)
     if not only_fill:
         check_port(settings.host, settings.port)
-    with opened(settings) as engine:
-        _refuse_other_organizations(engine)
+    with open_database(settings) as engine:
+        _check_other_organizations(engine)
         fill(engine, settings)
         key = _new_key(engine)
         link = new_link(engine, public_url(settings), ORGANIZATION_ID, "admin")
@@ -46,7 +46,7 @@ def demo(database_url: str, host: str | None, port: str | None, only_fill: bool)
     for setting in SETTINGS:
         if setting.name in ("database_url", "host", "port"):
             os.environ[setting.variable] = str(getattr(settings, setting.name))
-    warn_of_plain_http(settings)
+    warn_about_plain_http(settings)
     _print_welcome(settings, link, key)
     run_server(settings)
 
@@ -109,7 +109,7 @@ def _first_missing_day(engine: "Engine", today: int) -> int:
     return max(days_with_calls) - 1 if days_with_calls else window.days[0]
 
 
-def _refuse_other_organizations(engine: "Engine") -> None:
+def _check_other_organizations(engine: "Engine") -> None:
     from talkmeter.db.engine import reading
     from talkmeter.demo import ORGANIZATION_ID
     from talkmeter.ledger.organizations import list_organizations

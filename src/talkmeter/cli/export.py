@@ -30,7 +30,7 @@ _OPTIONS_OF: Final[dict[str, Mapping[str, str]]] = {
 
 
 @click.command()
-@click.option("--org", "org_id", required=True, help="The organization.")
+@click.option("--org", "org_id", required=True, help="The organization's id.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The file to write. Default: stdout.")
 @options(_OF, WINDOW, _KIND, FILTER, _BY, SPLIT)
 def export(org_id: str, output: Path | None, **flags: str | None) -> None:

@@ -146,12 +146,12 @@ def _point_to_quarantine(tally: Tally) -> None:
 
 def _write_files(files: tuple[Path, ...], batches_of: "Callable[[Path], Iterator[Batch]]") -> Tally:
     """Write the batches of all files and return the counts."""
-    from talkmeter.cli.database import opened
+    from talkmeter.cli.database import open_database
     from talkmeter.ledger.writer import Writer
 
     settings = load_settings()
     tally = Tally()
-    with opened(settings, bulk=True) as engine:
+    with open_database(settings, bulk=True) as engine:
         writer = Writer(engine, keep_history=settings.history_days != 0)
         try:
             _write_batches(files, batches_of, writer, tally)

@@ -40,7 +40,7 @@ def add(
     """Create a key and print it. It is shown only once; nothing else goes to stdout."""
     from talkmeter.accounts.credentials import CredentialKind, issue
     from talkmeter.api.auth.scopes import EVENTS_WRITE, SCOPES
-    from talkmeter.cli.database import opened, require_organization
+    from talkmeter.cli.database import open_database, require_organization
     from talkmeter.db.engine import writing
 
     if sender == (org is not None):
@@ -51,7 +51,7 @@ def add(
         raise Refused("Give either --role admin|viewer or at least one --scope.")
     if unknown := sorted(set(scopes) - set(SCOPES)):
         raise Refused(f"Unknown scope {', '.join(unknown)}. Scopes: {', '.join(SCOPES)}.")
-    with opened() as engine:
+    with open_database() as engine:
         if org is not None:
             require_organization(engine, org)
         with writing(engine) as connection:
@@ -93,12 +93,12 @@ def expiry(days: int | None) -> int | None:
 def print_credentials(prefix: str, kinds: "set[CredentialKind]") -> None:
     """List the credentials of some kinds: id, organizations, role or scopes, expiry and name."""
     from talkmeter.accounts.credentials import list_credentials, read_grants
-    from talkmeter.cli.database import opened
+    from talkmeter.cli.database import open_database
     from talkmeter.cli.tables import print_list
     from talkmeter.db.engine import reading
 
     rows = []
-    with opened() as engine, reading(engine) as connection:
+    with open_database() as engine, reading(engine) as connection:
         for credential in list_credentials(connection):
             if credential.kind in kinds:
                 grants = " ".join(f"{org_id}:{role}" for org_id, role in read_grants(connection, credential.id).items())
@@ -121,11 +121,11 @@ def _state(credential: "Credential") -> str:
 def revoke_credential(prefix: str, given_id: str) -> None:
     """Revoke a credential by its id, with or without prefix, or by the whole key or token."""
     from talkmeter.accounts.credentials import revoke as revoke_stored
-    from talkmeter.cli.database import opened
+    from talkmeter.cli.database import open_database
     from talkmeter.db.engine import writing
 
     credential_id = given_id.removeprefix(prefix).partition(".")[0]
-    with opened() as engine, writing(engine) as connection:
+    with open_database() as engine, writing(engine) as connection:
         if not revoke_stored(connection, credential_id, clock.now()):
             raise Refused(f"Cannot revoke {prefix}{credential_id}: it does not exist or is already revoked.")
     click.echo(f"{prefix}{credential_id} is revoked.")

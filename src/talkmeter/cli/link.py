@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 )
 def link(org_id: str, role: str) -> None:
     """Print a sign-in link that works once, within 10 minutes. Nothing else goes to stdout."""
-    from talkmeter.cli.database import opened, require_organization
+    from talkmeter.cli.database import open_database, require_organization
 
     settings = load_settings()
-    with opened(settings) as engine:
+    with open_database(settings) as engine:
         require_organization(engine, org_id)
         click.echo(new_link(engine, public_url(settings), org_id, role))
     click.echo("The link works once, within 10 minutes.", err=True)

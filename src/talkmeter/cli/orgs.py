@@ -15,7 +15,7 @@ def orgs() -> None:
 @click.option("--name", help="A display name.")
 def add(org_id: str, name: str | None) -> None:
     """Add an organization, or rename it if it exists."""
-    from talkmeter.cli.database import opened
+    from talkmeter.cli.database import open_database
     from talkmeter.db.engine import writing
     from talkmeter.errors import Refused
     from talkmeter.ingest.fields import FieldError, read_id, read_name
@@ -25,7 +25,7 @@ def add(org_id: str, name: str | None) -> None:
         read_id("The organization's id", org_id)
     except FieldError as error:
         raise Refused(error.detail) from None
-    with opened() as engine, writing(engine) as connection:
+    with open_database() as engine, writing(engine) as connection:
         add_organization(connection, org_id, read_name(name), clock.now())
     click.echo(f"Organization {org_id} is ready.")
 
@@ -33,11 +33,11 @@ def add(org_id: str, name: str | None) -> None:
 @orgs.command("list")
 def list_() -> None:
     """List all organizations."""
-    from talkmeter.cli.database import opened
+    from talkmeter.cli.database import open_database
     from talkmeter.cli.tables import print_list
     from talkmeter.db.engine import reading
     from talkmeter.ledger.organizations import list_organizations
 
-    with opened() as engine, reading(engine) as connection:
+    with open_database() as engine, reading(engine) as connection:
         rows = [(organization.org_id, organization.name or "") for organization in list_organizations(connection)]
     print_list(("id", "name"), rows)

@@ -22,11 +22,11 @@ def quarantine() -> None:
 @click.option("--org", "org_id", help="Only this organization. Default: all.")
 def list_(org_id: str | None) -> None:
     """List quarantined events, oldest first, with id, organization, reason, times seen and error."""
-    from talkmeter.cli.database import opened
+    from talkmeter.cli.database import open_database
     from talkmeter.cli.tables import print_list
 
-    with opened() as engine:
-        events = _all(engine, org_id)
+    with open_database() as engine:
+        events = _list_events(engine, org_id)
     rows = [(event.id, event.org_id or "-", event.reason, f"{event.times_seen}x", event.detail) for event in events]
     print_list(("id", "organization", "reason", "seen", "error"), rows)
 
@@ -37,11 +37,11 @@ def show(event_id: str) -> None:
     """Show everything that is stored of a quarantined event."""
     import msgspec
 
-    from talkmeter.cli.database import opened
+    from talkmeter.cli.database import open_database
     from talkmeter.cli.tables import print_fields
     from talkmeter.period import format_instant
 
-    with opened() as engine:
+    with open_database() as engine:
         events = _find(engine, (event_id,))
     for event in events:
         first, last = format_instant(event.first_seen_at), format_instant(event.last_seen_at)
@@ -60,7 +60,7 @@ def show(event_id: str) -> None:
 @click.argument("event_ids", metavar="[ID]...", nargs=-1)
 def replay(event_ids: tuple[str, ...]) -> None:
     """Process quarantined events again (default: all), each under its own organization."""
-    from talkmeter.cli.database import opened
+    from talkmeter.cli.database import open_database
     from talkmeter.db.engine import writing
     from talkmeter.ingest.cloudevents import Sender, read_event
     from talkmeter.ledger.batch import OrgBatch, Rejection
@@ -70,8 +70,8 @@ def replay(event_ids: tuple[str, ...]) -> None:
 
     settings = load_settings()
     replayed, remaining = 0, 0
-    with opened(settings) as engine:
-        events = _find(engine, event_ids) if event_ids else _all(engine, None)
+    with open_database(settings) as engine:
+        events = _find(engine, event_ids) if event_ids else _list_events(engine, None)
         writer = Writer(engine, keep_history=settings.history_days != 0)
         try:
             for event in events:
@@ -101,11 +101,11 @@ def replay(event_ids: tuple[str, ...]) -> None:
 @click.argument("event_ids", metavar="ID...", nargs=-1, required=True)
 def drop(event_ids: tuple[str, ...]) -> None:
     """Delete events from quarantine."""
-    from talkmeter.cli.database import opened
+    from talkmeter.cli.database import open_database
     from talkmeter.db.engine import writing
     from talkmeter.ledger.quarantine import drop_quarantined
 
-    with opened() as engine:
+    with open_database() as engine:
         events = _find(engine, event_ids)
         with writing(engine) as connection:
             dropped = drop_quarantined(connection, events)
@@ -121,7 +121,7 @@ def _org_ids(engine: "Engine") -> list[str]:
         return ["", *(organization.org_id for organization in list_organizations(connection))]
 
 
-def _all(engine: "Engine", org_id: str | None) -> "list[QuarantinedEvent]":
+def _list_events(engine: "Engine", org_id: str | None) -> "list[QuarantinedEvent]":
     from talkmeter.db.engine import reading
     from talkmeter.ledger.quarantine import list_quarantine
 

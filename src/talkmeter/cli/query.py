@@ -81,7 +81,7 @@ class Snapshot(NamedTuple):
 @contextmanager
 def open_snapshot(org_id: str) -> Iterator[Snapshot]:
     """Open a snapshot of the ledger. Raises Refused if the organization does not exist."""
-    from talkmeter.cli.database import opened, require_organization
+    from talkmeter.cli.database import open_database, require_organization
     from talkmeter.db.engine import reading
     from talkmeter.db.migrate import database_id
     from talkmeter.period import present
@@ -90,7 +90,7 @@ def open_snapshot(org_id: str) -> Iterator[Snapshot]:
 
     settings = load_settings()
     now = present(clock.now(), settings.stale_hours)
-    with opened(settings) as engine:
+    with open_database(settings) as engine:
         require_organization(engine, org_id)
         with reading(engine) as connection:
             revision = read_revision(connection, org_id, now)

@@ -109,7 +109,7 @@ def retell(key_env: str | None, **flags: Unpack[Options]) -> None:
 
 def _reconcile(calls: "CallList", account: str, key_env: str | None, flags: Options) -> None:
     from talkmeter.cli.connectors import require_connector
-    from talkmeter.cli.database import opened
+    from talkmeter.cli.database import open_database
     from talkmeter.ingest.connectors.registry import PROVIDERS
     from talkmeter.ledger.batch import AGENT
     from talkmeter.period import read_window
@@ -120,7 +120,7 @@ def _reconcile(calls: "CallList", account: str, key_env: str | None, flags: Opti
     bounds, now = parameters_of({"the_from": flags["the_from"], "the_to": flags["the_to"]}), clock.now()
     query = CallQuery(account, read_window(bounds.get("from"), bounds.get("to"), now))
     settings = load_settings()
-    with opened(settings) as engine:
+    with open_database(settings) as engine:
         connector = require_connector(engine, flags["connector_id"])
         if connector.provider != calls.provider:
             raise Refused(f"Connector {connector.id} belongs to {connector.provider}, not to {calls.provider}.")
@@ -129,7 +129,7 @@ def _reconcile(calls: "CallList", account: str, key_env: str | None, flags: Opti
         with ProviderApi(calls, flags["base_url"] or calls.url, account, _key(settings, connector, key_env)) as api:
             report = _run(engine, settings, api, job, apply=flags["apply"])
     if flags["as_json"]:
-        print_json(_answer(job, report, apply=flags["apply"]))
+        print_json(_result(job, report, apply=flags["apply"]))
     else:
         _print(job, report, apply=flags["apply"])
     if report.unresolved(applied=flags["apply"]):
@@ -178,14 +178,14 @@ def _print(job: "Job", report: "ReconcileReport", *, apply: bool) -> None:
         print_table(("what", "id", "began", "there", "here"), rows, numbers=("there", "here"))
     if report.different > len(rows):
         click.echo(f"{report.different - len(rows):,} more; --all shows them.")
-    click.echo(_sentence(job.calls.title, report))
+    click.echo(_totals(job.calls.title, report))
     if report.first_error is not None:
         click.echo(f"{report.not_understood:,} could not be compared; first error: {report.first_error}", err=True)
     if apply:
         click.echo(f"{report.recorded:,} recorded.")
 
 
-def _sentence(title: str, report: "ReconcileReport") -> str:
+def _totals(title: str, report: "ReconcileReport") -> str:
     from talkmeter.reconcile.compare import DifferenceKind
 
     found = report.differences
@@ -210,7 +210,7 @@ def _length(duration_ms: int | None) -> str:
     return "-" if duration_ms is None else f"{duration_ms / 1000:,.3f} s"
 
 
-def _answer(job: "Job", report: "ReconcileReport", *, apply: bool) -> dict[str, object]:
+def _result(job: "Job", report: "ReconcileReport", *, apply: bool) -> dict[str, object]:
     from talkmeter.period import format_instant
     from talkmeter.reconcile.compare import DifferenceKind
 

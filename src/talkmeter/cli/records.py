@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--org", "org_id", required=True, help="The organization.")
+@click.option("--org", "org_id", required=True, help="The organization's id.")
 @click.option("--id", "record_id", help="Show the history of this record instead.")
 @options(
     {

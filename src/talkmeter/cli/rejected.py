@@ -24,7 +24,7 @@ OWN_COLUMNS: Final = ("rejected_file", "rejected_line", "rejected_reason")
 class RejectedRows:
     """The number of rejected rows and the first reasons; writes the rows to a file if there is one."""
 
-    def __init__(self, map_: Map, out: "_Out | None", form: FileForm) -> None:
+    def __init__(self, map_: Map, out: "_RejectedFile | None", form: FileForm) -> None:
         """Write the header of the file."""
         self.number = 0
         self.first: list[str] = []
@@ -46,7 +46,7 @@ class RejectedRows:
             self._write_row(cells)
 
 
-def _writer_of(out: "_Out", form: FileForm) -> Callable[[Sequence[str]], object]:
+def _writer_of(out: "_RejectedFile", form: FileForm) -> Callable[[Sequence[str]], object]:
     """Return a function that writes a row in the format of the input."""
     if form.quote:
         return csv.writer(out, delimiter=form.delimiter, quotechar=form.quote, lineterminator="\n").writerow
@@ -65,11 +65,11 @@ def rejected_rows(path: Path | None, map_: Map, map_file: Path, files: Sequence[
     for file in (*files, map_file):
         if path.exists() and path.samefile(file):
             raise Refused(f"--rejected {path} is one of the input files; choose another file.")
-    with closing(_Out(path, form)) as out:
+    with closing(_RejectedFile(path, form)) as out:
         yield RejectedRows(map_, out, form)
 
 
-class _Out:
+class _RejectedFile:
     """The file of rejected rows; raises Refused if it cannot be written."""
 
     def __init__(self, path: Path, form: FileForm) -> None:

@@ -39,13 +39,13 @@ def serve(**flags: str | None) -> None:
             os.environ[setting.variable] = flag
     with shared_metrics(settings):
         from talkmeter.api.auth.jwt import identity_provider
-        from talkmeter.cli.database import opened
+        from talkmeter.cli.database import open_database
 
         identity_provider(settings)
         check_port(settings.host, settings.port)
-        with opened(settings):
+        with open_database(settings):
             pass
-        warn_of_plain_http(settings)
+        warn_about_plain_http(settings)
         click.echo(f"Talkmeter listens on {public_url(settings)}", err=True)
         run_server(settings)
 
@@ -61,7 +61,7 @@ def shared_metrics(settings: Settings) -> Iterator[None]:
         yield
 
 
-def warn_of_plain_http(settings: Settings) -> None:
+def warn_about_plain_http(settings: Settings) -> None:
     """Warn if sessions and keys would cross a network unencrypted."""
     if not public_url_is_private(settings):
         click.echo(
@@ -72,7 +72,7 @@ def warn_of_plain_http(settings: Settings) -> None:
 
 
 def check_port(host: str, port: int) -> None:
-    """Raise Refused if the port cannot be opened."""
+    """Raise Refused if the port cannot be open_database."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
@@ -86,7 +86,7 @@ def check_port(host: str, port: int) -> None:
 def max_connections(settings: Settings) -> int:
     """Return how many connections a worker accepts: the setting, or less if file descriptors are limited.
 
-    Raises the soft limit of file descriptors if possible. Reserves some for the database and for files, because a
+    Tries to increase the soft limit of file descriptors. Reserves some for the database and for files, because a
     worker without a free descriptor cannot answer any request.
     """
     reserved = RESERVED_FILES + FILES_PER_DATABASE_CONNECTION * (2 * settings.reader_threads + 4)

@@ -41,7 +41,7 @@ class Server(MPServer):
 
 
 def _exit_code(worker: BaseProcess) -> int | None:
-    """Return the exit code of a finished worker; retry, because one of Granian's threads may be reaping it."""
+    """Return the exit code of a finished worker; retry, because a thread of Granian may be waiting for it too."""
     retrying = Retrying(
         retry=retry_if_result(lambda exit_code: exit_code is None),
         stop=stop_after_delay(1),

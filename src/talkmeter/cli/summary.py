@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--org", "org_id", required=True, help="The organization.")
+@click.option("--org", "org_id", required=True, help="The organization's id.")
 @options(WINDOW, COMPARE)
 @click.option("--json", "as_json", is_flag=True, help="Print the API's response as JSON.")
 def summary(org_id: str, as_json: bool, **flags: str | None) -> None:

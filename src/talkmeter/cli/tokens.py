@@ -26,11 +26,11 @@ def tokens() -> None:
 def add(name: str, orgs: tuple[str, ...], expires: int | None) -> None:
     """Create a token and print it. It is shown only once; nothing else goes to stdout."""
     from talkmeter.accounts.credentials import CredentialKind, issue
-    from talkmeter.cli.database import opened, require_organization
+    from talkmeter.cli.database import open_database, require_organization
     from talkmeter.db.engine import writing
 
     grants = dict(map(read_grant, orgs))
-    with opened() as engine:
+    with open_database() as engine:
         for org_id in grants:
             require_organization(engine, org_id)
         with writing(engine) as connection:

@@ -10,13 +10,13 @@ import click
 @click.option("--repair", is_flag=True, help="Correct daily totals and states that differ.")
 def verify(org_id: str | None, repair: bool) -> None:
     """Recompute every daily total and winning state. Exit status 1 if any differs."""
-    from talkmeter.cli.database import opened, require_organization
+    from talkmeter.cli.database import open_database, require_organization
     from talkmeter.db.engine import reading
     from talkmeter.ledger.organizations import list_organizations
     from talkmeter.ledger.verify import verify_organization
 
     found = repaired = 0
-    with opened() as engine:
+    with open_database() as engine:
         if org_id is not None:
             require_organization(engine, org_id)
             org_ids = [org_id]
