@@ -14,7 +14,7 @@ from granian.server import Server
 from litestar.types import ASGIApp
 
 from talkmeter.api.app import make_app
-from talkmeter.api.middleware import surround
+from talkmeter.api.middleware import add_middleware
 from talkmeter.db.engine import open_engine
 from talkmeter.db.migrate import migrate
 from talkmeter.settings import load_settings
@@ -27,7 +27,7 @@ FOLDER = "TEST_PAGE_FOLDER"
 
 def serve_app() -> ASGIApp:
     """What the server runs."""
-    return surround(make_app(load_settings(), Path(os.environ[FOLDER])))
+    return add_middleware(make_app(load_settings(), Path(os.environ[FOLDER])))
 
 
 @contextmanager

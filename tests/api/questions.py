@@ -51,5 +51,7 @@ def assert_needs_billing_manage(org: Organization, question: str, query: Query) 
     with client_of(org.server, make_credential(org.server, org_id=org.id, scopes=("billing:manage",))) as client:
         assert client.get(path, params=query).status_code == 200
     foreign = {"X-Anyreach-Org": "foreign"}
-    assert "does not reach" in refusal_of(org.client.get(path, params=query, headers=foreign), 403)
-    assert "does not reach" in refusal_of(org.client.get(path, params={**query, "organization_id": "foreign"}), 403)
+    assert "no access to this organization" in refusal_of(org.client.get(path, params=query, headers=foreign), 403)
+    assert "no access to this organization" in refusal_of(
+        org.client.get(path, params={**query, "organization_id": "foreign"}), 403
+    )

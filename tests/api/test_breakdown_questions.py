@@ -54,9 +54,9 @@ REFUSED: dict[str, tuple[Query, str]] = {
         {"from": "1970-01-01", "to": "1970-01-03", "by": "agent", "compare": "previous"},
         "The window to compare with would begin before 1970; ask with compare=none.",
     ),
-    "a parameter of records": ({**BY_AGENT, "agent": "agent-1"}, f"'agent' is no parameter here; there are {KNOWN}."),
-    "a slip in a name": ({**BY_AGENT, "limits": "5"}, f"'limits' is no parameter here; there are {KNOWN}."),
-    "a name in other letters": ({**BY_AGENT, "größe": "1"}, rf"'gr\xf6\xdfe' is no parameter here; there are {KNOWN}."),
+    "a parameter of records": ({**BY_AGENT, "agent": "agent-1"}, f"Unknown parameter 'agent'. Allowed: {KNOWN}."),
+    "a slip in a name": ({**BY_AGENT, "limits": "5"}, f"Unknown parameter 'limits'. Allowed: {KNOWN}."),
+    "a name in other letters": ({**BY_AGENT, "größe": "1"}, rf"Unknown parameter 'gr\xf6\xdfe'. Allowed: {KNOWN}."),
     "a control character": ({**WINDOW, "by": "agent\0"}, r"'by' contains a control character: 'agent\x00'."),
     "a window without an end": (
         {"from": "2026-03-01", "by": "agent"},

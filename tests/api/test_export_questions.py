@@ -18,10 +18,10 @@ RUNS: Query = {**CALLS, "kind": "workflow_execution"}
 BREAKDOWN: Query = {**WINDOW, "of": "breakdown"}
 FILTERS = "day, agent, number, widget, channel, modality, direction, workflow, status, has_duration, live, stale"
 DIMENSIONS = "agent, number, widget, channel, modality, direction, status, workflow, run_status"
-OF_DAILY = "there are of, format, from, to."
-OF_RECORDS = f"there are of, format, from, to, kind, {FILTERS}."
-OF_BREAKDOWN = "there are of, format, from, to, by, order."
-OF_ANY = f"there are of, format, from, to, kind, {FILTERS}, by, order."
+OF_DAILY = "Allowed: of, format, from, to."
+OF_RECORDS = f"Allowed: of, format, from, to, kind, {FILTERS}."
+OF_BREAKDOWN = "Allowed: of, format, from, to, by, order."
+OF_ANY = f"Allowed: of, format, from, to, kind, {FILTERS}, by, order."
 NO_PARQUET = (
     "Parquet needs an optional part that is not installed here: pip install 'talkmeter[parquet]'. "
     "format=csv and format=jsonl work without it."
@@ -30,17 +30,17 @@ REFUSED: dict[str, tuple[Query, str]] = {
     "of nothing": (WINDOW, "'of' is missing: it must be one of daily, records, breakdown."),
     "of an empty word": ({**WINDOW, "of": ""}, "'of' must be one of daily, records, breakdown, not ''."),
     "of an unknown word": ({**WINDOW, "of": "days"}, "'of' must be one of daily, records, breakdown, not 'days'."),
-    "a slip in a name": ({**WINDOW, "off": "daily"}, f"'off' is no parameter here; {OF_ANY}"),
+    "a slip in a name": ({**WINDOW, "off": "daily"}, f"Unknown parameter 'off'. {OF_ANY}"),
     "a spreadsheet": ({**DAILY, "format": "xlsx"}, "'format' must be one of csv, jsonl, parquet, not 'xlsx'."),
     "an empty format": ({**DAILY, "format": ""}, "'format' must be one of csv, jsonl, parquet, not ''."),
     "a format in capitals": ({**DAILY, "format": "CSV"}, "'format' must be one of csv, jsonl, parquet, not 'CSV'."),
-    "days of a kind": ({**DAILY, "kind": "conversation"}, f"'kind' is no parameter here; {OF_DAILY}"),
-    "days of an agent": ({**DAILY, "agent": "agent-1"}, f"'agent' is no parameter here; {OF_DAILY}"),
-    "days by agent": ({**DAILY, "by": "agent"}, f"'by' is no parameter here; {OF_DAILY}"),
-    "days compared": ({**DAILY, "compare": "year"}, f"'compare' is no parameter here; {OF_DAILY}"),
-    "records with a limit": ({**CALLS, "limit": "10"}, f"'limit' is no parameter here; {OF_RECORDS}"),
-    "records from a cursor": ({**CALLS, "cursor": "x"}, f"'cursor' is no parameter here; {OF_RECORDS}"),
-    "records by agent": ({**CALLS, "by": "agent"}, f"'by' is no parameter here; {OF_RECORDS}"),
+    "days of a kind": ({**DAILY, "kind": "conversation"}, f"Unknown parameter 'kind'. {OF_DAILY}"),
+    "days of an agent": ({**DAILY, "agent": "agent-1"}, f"Unknown parameter 'agent'. {OF_DAILY}"),
+    "days by agent": ({**DAILY, "by": "agent"}, f"Unknown parameter 'by'. {OF_DAILY}"),
+    "days compared": ({**DAILY, "compare": "year"}, f"Unknown parameter 'compare'. {OF_DAILY}"),
+    "records with a limit": ({**CALLS, "limit": "10"}, f"Unknown parameter 'limit'. {OF_RECORDS}"),
+    "records from a cursor": ({**CALLS, "cursor": "x"}, f"Unknown parameter 'cursor'. {OF_RECORDS}"),
+    "records by agent": ({**CALLS, "by": "agent"}, f"Unknown parameter 'by'. {OF_RECORDS}"),
     "records of an unknown kind": (
         {**CALLS, "kind": "agent"},
         "'kind' must be one of conversation, workflow_execution, not 'agent'.",
@@ -70,19 +70,19 @@ REFUSED: dict[str, tuple[Query, str]] = {
     ),
     "a breakdown with a limit": (
         {**BREAKDOWN, "by": "agent", "limit": "5"},
-        f"'limit' is no parameter here; {OF_BREAKDOWN}",
+        f"Unknown parameter 'limit'. {OF_BREAKDOWN}",
     ),
     "a breakdown with series": (
         {**BREAKDOWN, "by": "agent", "interval": "day"},
-        f"'interval' is no parameter here; {OF_BREAKDOWN}",
+        f"Unknown parameter 'interval'. {OF_BREAKDOWN}",
     ),
     "a breakdown compared": (
         {**BREAKDOWN, "by": "agent", "compare": "previous"},
-        f"'compare' is no parameter here; {OF_BREAKDOWN}",
+        f"Unknown parameter 'compare'. {OF_BREAKDOWN}",
     ),
     "a breakdown of an agent": (
         {**BREAKDOWN, "by": "agent", "agent": "a"},
-        f"'agent' is no parameter here; {OF_BREAKDOWN}",
+        f"Unknown parameter 'agent'. {OF_BREAKDOWN}",
     ),
     "a window without an end": (
         {"of": "daily", "from": "2026-03-01"},

@@ -13,7 +13,7 @@ from typing import IO
 
 import pytest
 
-from talkmeter.api.export_files import MAX_AT_ONCE, Exports, HeldFile
+from talkmeter.api.export_files import MAX_QUEUED, ExportFile, ExportWriter
 from talkmeter.db.engine import Connection, open_engine
 from talkmeter.db.migrate import migrate
 from talkmeter.errors import DiskFull, Unavailable
@@ -106,8 +106,8 @@ def test_what_comes_while_an_export_is_read_is_not_in_it(server: Server, large: 
 
 
 FULL = (
-    "The files of all exports now on their way may take 15,000,000 bytes together (TALKMETER_EXPORT_BYTES), "
-    "and this one does not fit; ask for a shorter range, or again later."
+    "The export does not fit: all exports in progress may take 15,000,000 bytes together "
+    "(TALKMETER_EXPORT_BYTES); export a shorter range or retry later."
 )
 
 
@@ -161,11 +161,11 @@ def test_an_export_that_is_larger_than_all_the_room_is_refused_and_leaves_it_fre
 
 
 @pytest.fixture
-def exports(tmp_path: Path) -> Iterator[Exports]:
-    """Exports of an empty database, with room for 1,000 bytes."""
+def exports(tmp_path: Path) -> Iterator[ExportWriter]:
+    """ExportWriter of an empty database, with room for 1,000 bytes."""
     engine = open_engine(f"sqlite:///{tmp_path / 'talkmeter.db'}")
     migrate(engine)
-    exports = Exports(engine, 1_000)
+    exports = ExportWriter(engine, 1_000)
     yield exports
     exports.close()
     engine.dispose()
@@ -174,44 +174,44 @@ def exports(tmp_path: Path) -> Iterator[Exports]:
 def writes(size: int, meanwhile: Callable[[], object] = lambda: None) -> Callable[..., None]:
     """Something to export: `size` bytes; `meanwhile` is done before they are written."""
 
-    def write(_connection: Connection, out: IO[bytes], after_part: Callable[[], None]) -> None:
+    def write(_connection: Connection, out: IO[bytes], on_progress: Callable[[], None]) -> None:
         meanwhile()
         out.write(b"x" * size)
-        after_part()
+        on_progress()
 
     return write
 
 
-async def content_of(held: HeldFile) -> bytes:
+async def content_of(held: ExportFile) -> bytes:
     return b"".join([chunk async for chunk in held.chunks()])
 
 
-def test_more_than_eight_exports_at_once_are_told_to_come_again(exports: Exports) -> None:
+def test_more_than_eight_exports_at_once_are_told_to_come_again(exports: ExportWriter) -> None:
     go_on = threading.Event()
 
     async def ask() -> None:
         waiting = [
-            asyncio.create_task(exports.write(f"org-{number}", writes(10, go_on.wait))) for number in range(MAX_AT_ONCE)
+            asyncio.create_task(exports.write(f"org-{number}", writes(10, go_on.wait))) for number in range(MAX_QUEUED)
         ]
         # Lets all of them begin.
         await asyncio.sleep(0)
-        with pytest.raises(Unavailable, match=re.escape("Too many exports wait to be written; ask again shortly.")):
+        with pytest.raises(Unavailable, match=re.escape("The export queue is full; retry shortly.")):
             await exports.write("acme", writes(10))
         go_on.set()
-        assert [await content_of(await one) for one in waiting] == [b"x" * 10] * MAX_AT_ONCE
+        assert [await content_of(await one) for one in waiting] == [b"x" * 10] * MAX_QUEUED
         assert await content_of(await exports.write("acme", writes(10))) == b"x" * 10
 
     run_coroutine(ask())
 
 
-def test_one_organization_has_half_of_those_that_wait_and_the_others_the_rest(exports: Exports) -> None:
+def test_one_organization_has_half_of_those_that_wait_and_the_others_the_rest(exports: ExportWriter) -> None:
     go_on = threading.Event()
 
     async def ask() -> None:
-        waiting = [asyncio.create_task(exports.write("acme", writes(10, go_on.wait))) for _ in range(MAX_AT_ONCE // 2)]
+        waiting = [asyncio.create_task(exports.write("acme", writes(10, go_on.wait))) for _ in range(MAX_QUEUED // 2)]
         # Lets all of them begin.
         await asyncio.sleep(0)
-        with pytest.raises(Unavailable, match="Too many exports of this organization wait to be written"):
+        with pytest.raises(Unavailable, match="This organization's half of the export queue is full"):
             await exports.write("acme", writes(10))
         other = asyncio.create_task(exports.write("other", writes(20)))
         await asyncio.sleep(0)
@@ -227,7 +227,7 @@ def test_a_reader_who_takes_nothing_for_long_loses_the_file(tmp_path: Path, monk
     monkeypatch.setattr("talkmeter.api.export_files.STALLED_SEC", 0.01)
     engine = open_engine(f"sqlite:///{tmp_path / 'talkmeter.db'}")
     migrate(engine)
-    exports = Exports(engine, 1_000_000)
+    exports = ExportWriter(engine, 1_000_000)
 
     async def ask() -> None:
         stopped = (await exports.write("acme", writes(600_000))).chunks()
@@ -245,7 +245,7 @@ def test_a_reader_who_takes_nothing_for_long_loses_the_file(tmp_path: Path, monk
     engine.dispose()
 
 
-async def file_or_none(exports: Exports, size: int) -> HeldFile | None:
+async def file_or_none(exports: ExportWriter, size: int) -> ExportFile | None:
     """A file of an export; none where there is no room for it."""
     try:
         return await exports.write("other", writes(size))
@@ -253,7 +253,7 @@ async def file_or_none(exports: Exports, size: int) -> HeldFile | None:
         return None
 
 
-def test_a_caller_who_leaves_before_the_file_is_written_leaves_no_file(exports: Exports) -> None:
+def test_a_caller_who_leaves_before_the_file_is_written_leaves_no_file(exports: ExportWriter) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def wait() -> None:
@@ -276,7 +276,7 @@ def test_a_caller_who_leaves_before_the_file_is_written_leaves_no_file(exports: 
     run_coroutine(ask())
 
 
-def test_a_file_that_is_never_read_is_given_back_with_the_answer_it_was_for(exports: Exports) -> None:
+def test_a_file_that_is_never_read_is_given_back_with_the_answer_it_was_for(exports: ExportWriter) -> None:
     async def ask() -> None:
         held = await exports.write("acme", writes(600))
         with pytest.raises(DiskFull):
@@ -289,20 +289,20 @@ def test_a_file_that_is_never_read_is_given_back_with_the_answer_it_was_for(expo
     run_coroutine(ask())
 
 
-def test_a_disk_without_room_is_a_507_and_the_room_is_given_back(exports: Exports) -> None:
+def test_a_disk_without_room_is_a_507_and_the_room_is_given_back(exports: ExportWriter) -> None:
     def full() -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     async def ask() -> None:
         for _ in range(3):
-            with pytest.raises(DiskFull, match="There is no room for this export in the folder for temporary files"):
+            with pytest.raises(DiskFull, match="The folder for temporary files has no space for this export"):
                 await exports.write("acme", writes(900, full))
         assert len(await content_of(await exports.write("acme", writes(1_000)))) == 1_000
 
     run_coroutine(ask())
 
 
-def test_any_other_fault_is_told_as_it_is_and_the_room_is_given_back(exports: Exports) -> None:
+def test_any_other_fault_is_told_as_it_is_and_the_room_is_given_back(exports: ExportWriter) -> None:
     def fault() -> None:
         raise ZeroDivisionError
 

@@ -239,9 +239,9 @@ REFUSED: dict[str, tuple[Query, str]] = {
     "an empty flag": ({"kind": "dataset", "active": ""}, "'active' must be true or false, not ''."),
     "a window": (
         {"kind": "agent", "from": "2026-03-01"},
-        f"'from' is no parameter here; there are {KNOWN}.",
+        f"Unknown parameter 'from'. Allowed: {KNOWN}.",
     ),
-    "a filter of records": ({"kind": "agent", "agent": "a"}, f"'agent' is no parameter here; there are {KNOWN}."),
+    "a filter of records": ({"kind": "agent", "agent": "a"}, f"Unknown parameter 'agent'. Allowed: {KNOWN}."),
     "a limit of zero": ({"kind": "agent", "limit": "0"}, "'limit' must be a whole number from 1 to 1000, not '0'."),
     "a limit of 1001": (
         {"kind": "agent", "limit": "1001"},

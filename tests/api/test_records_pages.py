@@ -266,8 +266,8 @@ REFUSED: dict[str, tuple[Query, str]] = {
         {**CALLS, "day": "2026-03-01"},
         "'day' must be a day of the window from 2026-03-02T00:00:00Z to 2026-03-16T00:00:00Z, not 2026-03-01.",
     ),
-    "a parameter of breakdowns": ({**CALLS, "by": "agent"}, f"'by' is no parameter here; there are {KNOWN}."),
-    "a slip in a name": ({**CALLS, "agents": "agent-1"}, f"'agents' is no parameter here; there are {KNOWN}."),
+    "a parameter of breakdowns": ({**CALLS, "by": "agent"}, f"Unknown parameter 'by'. Allowed: {KNOWN}."),
+    "a slip in a name": ({**CALLS, "agents": "agent-1"}, f"Unknown parameter 'agents'. Allowed: {KNOWN}."),
     "a control character": ({**CALLS, "agent": "agent\n1"}, r"'agent' contains a control character: 'agent\n1'."),
     "a window without a beginning": (
         {"kind": "conversation", "to": "2026-03-01"},
@@ -308,4 +308,4 @@ def test_the_history_of_a_record_takes_no_parameter(org: Organization) -> None:
     refused = org.client.get("/admin/usage/records/conversation/one", params={"limit": "5"})
 
     assert refused.status_code == 422
-    assert refused.json()["detail"] == "'limit' is no parameter here; there are none."
+    assert refused.json()["detail"] == "Unknown parameter 'limit'. Allowed: none."

@@ -110,7 +110,7 @@ def test_what_was_acknowledged_is_counted_when_the_server_ends_under_load(tmp_pa
     else:
         assert exit_code == 0
         assert acknowledged == stored
-        assert "everything accepted is on disk" in server.log()
+        assert "all accepted events are on disk" in server.log()
     assert "1 organization verified" in server.cli("verify")
     summary = summary_of(server)
     assert summary["total_calls"] == len(stored)
@@ -148,7 +148,7 @@ def test_a_worker_that_is_told_again_and_again_to_stop_stops(tmp_path: Path) -> 
     finally:
         stop_server(server, signal.SIGKILL)
     assert exit_code == 0
-    assert "everything accepted is on disk" in server.log()
+    assert "all accepted events are on disk" in server.log()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a server's workers are looked up in /proc")
@@ -168,7 +168,7 @@ def test_the_exit_code_says_whether_a_worker_finished_that_heard_of_the_stop_fir
         assert server.process.wait(timeout=WAIT_TIMEOUT_SEC) == exit_code
     finally:
         stop_server(server, signal.SIGKILL)
-    assert ("everything accepted is on disk" in server.log()) is (exit_code == 0)
+    assert ("all accepted events are on disk" in server.log()) is (exit_code == 0)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a server's workers are looked up in /proc")
@@ -221,7 +221,7 @@ def test_a_server_that_cannot_write_what_is_left_at_its_end_says_so(tmp_path: Pa
             assert local_http.post(hook.url, content=b"{}").status_code == 503
             assert stop_server(server) == 1
         assert "The database is busy" in server.log()
-        assert "everything accepted is on disk" not in server.log()
+        assert "all accepted events are on disk" not in server.log()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of a file's size is set from outside")

@@ -29,7 +29,7 @@ def test_a_wrong_key_is_refused_with_the_sentence_of_the_api(visitor: Visitor) -
     visitor.provoked = True
     page = visitor.open()
     paste(page, "ak_wrong.key")
-    expect(page.get_by_text("The credential is not known here.")).to_be_visible()
+    expect(page.get_by_text("Unknown key or token.")).to_be_visible()
     assert_accessible(page)
     paste(page, "kein Schlüssel")
     expect(page.get_by_text("This is no key")).to_be_visible()

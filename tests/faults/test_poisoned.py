@@ -165,7 +165,7 @@ def test_a_sender_whose_event_can_be_kept_nowhere_is_told_so_and_no_other_one_is
             answered = send_together(place, batches)
         events, answer = answered.pop(orgs[-1])
         assert answer.status_code == 500
-        assert answer.json()["detail"] == "The server failed to answer; the fault is in its log."
+        assert answer.json()["detail"] == "The request failed; the server's log has the error."
         again = send(place, orgs[-1], events)
         for org_id, (stored, well) in {**answered, orgs[-1]: Answered(events, again)}.items():
             assert (well.status_code, well.json()["quarantined"]) == (200, [])

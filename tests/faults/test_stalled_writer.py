@@ -175,7 +175,7 @@ def test_a_stalled_writer_is_a_503_within_bounded_memory_and_all_is_counted_afte
         found = check_ledger(engine, [event for one in sent if one.org_id == ORG for event in one.events])
     said = {answer.json()["detail"] for answer in refused}
     assert {sentence for sentence in said if "Too many" in sentence} == {
-        "Too many bytes of this sender wait to be written; send the request again shortly.",
+        "This sender fills its half of the write queue (TALKMETER_QUEUE_BYTES); retry shortly.",
         "Too many events of this organization wait to be written; send the request again shortly.",
     }
     assert watched.peak - before < MAX_MORE_MIB * MIB

@@ -31,7 +31,7 @@ from talkmeter.period import Present, Window
 from talkmeter.records import Kind, RecordKey
 from talkmeter.usage.breakdown import Split, read_breakdown
 from talkmeter.usage.compare import Mode
-from talkmeter.usage.export import Export, Of, write_export
+from talkmeter.usage.export import Export, ExportType, write_export
 from talkmeter.usage.filters import Filter
 from talkmeter.usage.history import read_history
 from talkmeter.usage.records import read_records
@@ -160,7 +160,7 @@ class Ledger:
                 assert totals is not None
                 return found, totals
 
-    def exported(self, start: int, end: int, of: Of, subject: Filter | Split | None = None) -> list[Json]:
+    def exported(self, start: int, end: int, of: ExportType, subject: Filter | Split | None = None) -> list[Json]:
         """The rows of an export of [start, end)."""
         out = BytesIO()
         with reading(self.engine) as connection:

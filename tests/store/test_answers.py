@@ -1,4 +1,4 @@
-"""Answers at hand, asked while the ledger changes: each is named by the revision it was made at, and by no other."""
+"""The answer cache while the data changes: each answer has the ETag of the revision it was read at."""
 
 from collections.abc import Iterator
 
@@ -6,64 +6,64 @@ import msgspec
 import pytest
 from sqlalchemy import Connection, text
 
-from talkmeter.api.answer_cache import Answers, Question
+from talkmeter.api.answer_cache import AnswerCache, Query
 from talkmeter.db.autocommit import AutocommitConnections
 from talkmeter.usage.revision import Revision
 from tests.citus_plugin import TEST_STATEMENT
 from tests.events import conversation
 from tests.store.ledger import NOW, ORG, Ledger
 
-BYTES = 10_000
+MAX_BYTES = 10_000
 
 
 @pytest.fixture
-def answers(ledger: Ledger) -> Iterator[Answers]:
-    """No answer at hand yet."""
-    peeks = AutocommitConnections(ledger.engine)
-    yield Answers(ledger.engine, peeks, BYTES)
-    peeks.close()
+def cache(ledger: Ledger) -> Iterator[AnswerCache]:
+    """An empty cache."""
+    connections = AutocommitConnections(ledger.engine)
+    yield AnswerCache(ledger.engine, connections, MAX_BYTES)
+    connections.close()
 
 
-def name_of(revision: Revision) -> str:
+def etag_for(revision: Revision) -> str:
     return f'"{revision.revision}"'
 
 
-def calls(connection: Connection, _revision: Revision) -> int:
-    """An answer: how many conversations there are."""
+def count_calls(connection: Connection, _revision: Revision) -> int:
+    """An answer: the number of conversations."""
     query = text("SELECT count(*) FROM conversation WHERE org_id = :org")
     return int(connection.execute(query, {"org": ORG}, execution_options=TEST_STATEMENT).scalar_one())
 
 
-def test_an_answer_that_changes_between_the_first_look_and_the_snapshot_has_the_name_of_the_snapshot(
-    ledger: Ledger, answers: Answers
+def test_answer_has_the_etag_of_its_snapshot_if_a_write_happens_during_the_query(
+    ledger: Ledger, cache: AnswerCache
 ) -> None:
     ledger.tell(conversation("call-1"))
-    names: list[str] = []
+    etags: list[str] = []
 
-    def write_after_the_first_look(revision: Revision) -> str:
-        if not names:
+    def write_after_the_first_revision(revision: Revision) -> str:
+        if not etags:
             ledger.tell(conversation("call-2"))
-        names.append(name_of(revision))
-        return names[-1]
+        etags.append(etag_for(revision))
+        return etags[-1]
 
-    etag, answer = answers.answer(Question(ORG, NOW, write_after_the_first_look, calls), "")
-    first, snapshot = names
-    assert first != snapshot == name_of(ledger.revision())
+    etag, answer = cache.answer(Query(ORG, NOW, write_after_the_first_revision, count_calls), "")
+    first, snapshot = etags
+    assert first != snapshot == etag_for(ledger.revision())
     assert (etag, answer) == (snapshot, msgspec.json.encode(2))
 
     def fail(*_: object) -> object:
-        raise AssertionError("the answer was at hand")
+        raise AssertionError("not cached")
 
-    assert answers.answer(Question(ORG, NOW, name_of, fail), "") == (snapshot, msgspec.json.encode(2))
-    assert answers.answer(Question(ORG, NOW, name_of, fail), snapshot) == (snapshot, None)
-    with pytest.raises(AssertionError, match="at hand"):
-        answers.answer(Question(ORG, NOW, lambda _: first, fail), "")
+    assert cache.answer(Query(ORG, NOW, etag_for, fail), "") == (snapshot, msgspec.json.encode(2))
+    assert cache.answer(Query(ORG, NOW, etag_for, fail), snapshot) == (snapshot, None)
+    with pytest.raises(AssertionError, match="not cached"):
+        cache.answer(Query(ORG, NOW, lambda _: first, fail), "")
 
 
-def test_what_the_caller_has_from_before_a_write_is_answered_anew(ledger: Ledger, answers: Answers) -> None:
+def test_an_etag_from_before_a_write_gets_a_new_answer(ledger: Ledger, cache: AnswerCache) -> None:
     ledger.tell(conversation("call-1"))
-    before, _ = answers.answer(Question(ORG, NOW, name_of, calls), "")
+    before, _ = cache.answer(Query(ORG, NOW, etag_for, count_calls), "")
     ledger.tell(conversation("call-2"))
-    after, answer = answers.answer(Question(ORG, NOW, name_of, calls), before)
+    after, answer = cache.answer(Query(ORG, NOW, etag_for, count_calls), before)
     assert after != before
     assert answer == msgspec.json.encode(2)

@@ -6,7 +6,7 @@ from typing import Final, get_args
 import pytest
 
 from talkmeter.accounts.connectors import add_connector, disable_connector
-from talkmeter.api.connector_health import MAX_TYPE, MAX_TYPES, OTHER_TYPES, OutcomeBuffer
+from talkmeter.api.connector_health import MAX_TYPE_LENGTH, MAX_TYPES, OTHER_TYPES, OutcomeBuffer
 from talkmeter.db.engine import Connection, reading, writing
 from talkmeter.ledger.connector_outcomes import DailyOutcome, MessageOutcome, add_daily_outcomes, read_daily_outcomes
 from talkmeter.period import MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR, day_of, read_instant
@@ -160,7 +160,7 @@ def test_open_conversations_are_those_that_the_connector_told_of_last_and_that_g
 def note(ledger: Ledger, id_: str, *types: str, outcomes: OutcomeBuffer) -> list[DailyOutcome]:
     """Note ignored messages, and write them; what is kept of the connector."""
     for type_ in types:
-        outcomes.note_ignored(id_, type_)
+        outcomes.add_ignored(id_, type_)
     with writing(ledger.engine) as connection:
         outcomes.write(connection)
     with reading(ledger.engine) as connection:
@@ -171,7 +171,7 @@ def test_a_type_is_kept_short_and_printable(ledger: Ledger) -> None:
     kept = note(ledger, connect(ledger), "\x1b[31mred\n" * 20, "", outcomes=OutcomeBuffer())
 
     first, second = sorted(tally.detail for tally in kept)
-    assert first == ("?[31mred?" * 20)[:MAX_TYPE]
+    assert first == ("?[31mred?" * 20)[:MAX_TYPE_LENGTH]
     assert second == OTHER_TYPES
 
 
@@ -190,15 +190,15 @@ def test_what_could_not_be_written_is_written_the_next_time(ledger: Ledger) -> N
     id_, outcomes = connect(ledger), OutcomeBuffer()
 
     async def fail(_change: Callable[[Connection], None]) -> None:
-        outcomes.note(id_, "accepted", 2)
+        outcomes.add(id_, "accepted", 2)
         raise OSError("the disk is full")
 
     async def succeed(change: Callable[[Connection], None]) -> None:
         with writing(ledger.engine) as connection:
             change(connection)
 
-    outcomes.note(id_, "accepted", 5)
-    outcomes.note_ignored(id_, "recording")
+    outcomes.add(id_, "accepted", 5)
+    outcomes.add_ignored(id_, "recording")
     with pytest.raises(OSError, match="the disk is full"):
         run_coroutine(outcomes.flush(fail))
     for _ in range(2):

@@ -26,7 +26,7 @@ def readers() -> Iterator[Readers]:
 
 def test_each_question_gets_its_own_answer_from_one_of_the_threads(readers: Readers) -> None:
     async def ask(number: int) -> tuple[int, str]:
-        return await readers.ask(lambda: (number, current_thread().name))
+        return await readers.run(lambda: (number, current_thread().name))
 
     async def ask_all() -> list[tuple[int, str]]:
         return await asyncio.gather(*(ask(number) for number in range(QUESTIONS)))
@@ -43,8 +43,8 @@ def test_the_error_of_a_question_reaches_who_asked_and_the_thread_goes_on(reader
     async def ask() -> int:
         for _ in range(2 * THREADS):
             with pytest.raises(ZeroDivisionError, match="a question that fails"):
-                await readers.ask(fail)
-        return await readers.ask(lambda: 7)
+                await readers.run(fail)
+        return await readers.run(lambda: 7)
 
     assert run_coroutine(ask()) == 7
 
@@ -53,15 +53,15 @@ def test_a_question_whose_asker_is_gone_before_a_thread_is_free_is_not_asked(rea
     released, asked = Event(), Event()
 
     async def ask() -> None:
-        busy = [readers.ask(released.wait) for _ in range(THREADS)]
-        waiting = readers.ask(asked.set)
+        busy = [readers.run(released.wait) for _ in range(THREADS)]
+        waiting = readers.run(asked.set)
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.wait([waiting])
         assert waiting.cancelled()
         released.set()
         await asyncio.gather(*busy)
-        assert await readers.ask(lambda: 7) == 7
+        assert await readers.run(lambda: 7) == 7
 
     run_coroutine(ask())
     assert not asked.is_set()
@@ -75,13 +75,13 @@ def test_an_answer_for_an_asker_who_is_gone_harms_nobody(readers: Readers) -> No
         return released.wait()
 
     async def ask() -> int:
-        gone = readers.ask(slow)
-        await readers.ask(begun.wait)
+        gone = readers.run(slow)
+        await readers.run(begun.wait)
         gone.cancel()
         released.set()
         await asyncio.wait([gone])
         assert gone.cancelled()
-        return await readers.ask(lambda: 7)
+        return await readers.run(lambda: 7)
 
     assert run_coroutine(ask()) == 7
 

@@ -1,7 +1,7 @@
-"""Encoded answers at hand, each under the ETag of everything it depends on; a bounded number of bytes of them.
+"""A cache of encoded answers, keyed by ETag and bounded in bytes.
 
-What an answer depends on is asked for every request. What is found here under the ETag of now is what would be computed
-now; and what is computed is named by what was read in its own snapshot, whatever was asked before.
+The ETag is recomputed for every request from the organization's revision, so a hit is never stale. A computed answer is
+stored under the revision of the snapshot it was read in.
 """
 
 from collections.abc import Callable
@@ -15,51 +15,50 @@ from talkmeter.api.etag import matches
 from talkmeter.db.autocommit import AutocommitConnections
 from talkmeter.db.engine import Connection, Engine, reading
 from talkmeter.period import Present
-from talkmeter.usage.revision import Revision, peek_revision, read_revision
+from talkmeter.usage.revision import Revision, read_latest_revision, read_revision
 
 
-class Question(NamedTuple):
-    """What somebody asks of an organization now."""
+class Query(NamedTuple):
+    """One organization's question at one moment."""
 
     org_id: str
     present: Present
-    etag_of: Callable[[Revision], str]
-    """The ETag of the answer at a revision."""
-    ask: Callable[[Connection, Revision], object]
-    """The answer, in the snapshot the revision was read in."""
+    etag: Callable[[Revision], str]
+    """Return the ETag for a revision."""
+    read: Callable[[Connection, Revision], object]
+    """Read the answer in the snapshot of the revision."""
 
 
-class Answers:
-    """The answers asked for last; any thread may ask."""
+class AnswerCache:
+    """A thread-safe LRU cache of answers."""
 
-    def __init__(self, engine: Engine, peeks: AutocommitConnections, most_bytes: int) -> None:
-        """Nothing is at hand yet."""
+    def __init__(self, engine: Engine, autocommit: AutocommitConnections, max_bytes: int) -> None:
         self._engine = engine
-        self._peeks = peeks
-        self._at_hand: LRUCache[str, bytes] = LRUCache(most_bytes, getsizeof=len)
+        self._autocommit = autocommit
+        self._cache: LRUCache[str, bytes] = LRUCache(max_bytes, getsizeof=len)
         self._lock = Lock()
 
-    def answer(self, question: Question, known: str) -> tuple[str, bytes | None]:
-        """The ETag of the answer and the answer; None where its caller has it, by the If-None-Match in `known`."""
-        etag = question.etag_of(peek_revision(self._peeks, question.org_id, question.present))
-        if matches(known, etag):
+    def answer(self, query: Query, if_none_match: str) -> tuple[str, bytes | None]:
+        """Return (etag, body); body is None if `if_none_match` contains the ETag (304)."""
+        etag = query.etag(read_latest_revision(self._autocommit, query.org_id, query.present))
+        if matches(if_none_match, etag):
             return etag, None
-        if (answer := self._find(etag)) is not None:
-            return etag, answer
+        if (body := self._find(etag)) is not None:
+            return etag, body
         with reading(self._engine) as connection:
-            revision = read_revision(connection, question.org_id, question.present)
-            answer = msgspec.json.encode(question.ask(connection, revision))
-        # Something may have been written since the first look.
-        etag = question.etag_of(revision)
-        self._keep(etag, answer)
-        return etag, answer
+            revision = read_revision(connection, query.org_id, query.present)
+            body = msgspec.json.encode(query.read(connection, revision))
+        # A write may have happened since the revision was read.
+        etag = query.etag(revision)
+        self._store(etag, body)
+        return etag, body
 
     def _find(self, etag: str) -> bytes | None:
         with self._lock:
-            return self._at_hand.get(etag)
+            return self._cache.get(etag)
 
-    def _keep(self, etag: str, answer: bytes) -> None:
-        """Keep an answer in place of those not asked for the longest; one larger than all the room is not kept."""
-        if len(answer) <= self._at_hand.maxsize:
+    def _store(self, etag: str, body: bytes) -> None:
+        """Store an answer, evicting the least recently used; skip it if it exceeds the cache."""
+        if len(body) <= self._cache.maxsize:
             with self._lock:
-                self._at_hand[etag] = answer
+                self._cache[etag] = body

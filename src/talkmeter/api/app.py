@@ -1,4 +1,4 @@
-"""The application: endpoints, errors and what surrounds every request."""
+"""The ASGI application: routes, error handlers, middleware, startup and shutdown."""
 
 import gc
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ from talkmeter.api.events import metering_router
 from talkmeter.api.export import export_router
 from talkmeter.api.health import operations_router
 from talkmeter.api.hooks import hooks_router
-from talkmeter.api.middleware import surround
+from talkmeter.api.middleware import add_middleware
 from talkmeter.api.openapi import openapi_config
 from talkmeter.api.page import PAGE_FOLDER, load_page, page_router
 from talkmeter.api.problems import render_http_exception, render_talkmeter_error, render_unexpected
@@ -33,14 +33,14 @@ _log = structlog.get_logger()
 
 
 def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
-    """The application without what surrounds it; tests and tools ask it for its OpenAPI description."""
+    """Make the application without middleware; tests and tools read its OpenAPI description."""
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         service = Service(settings)
         app.state.service = service
         app.state.authenticator = Authenticator(service)
-        # What there is now stays as long as the process: the collector need not look at it every few requests.
+        # Objects made at startup live as long as the process; frozen, they are not scanned by every collection.
         gc.collect()
         gc.freeze()
         hand_over_often()
@@ -49,7 +49,7 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
             yield
         finally:
             service.close()
-            _log.info("stopped; everything accepted is on disk")
+            _log.info("stopped; all accepted events are on disk")
 
     return Litestar(
         route_handlers=[
@@ -77,7 +77,7 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
 
 
 def serve_app() -> ASGIApp:
-    """What the server runs in each worker; settings come from the environment that `talkmeter serve` prepared."""
+    """Make the application of a server process from the environment, which `talkmeter serve` has prepared."""
     settings = load_settings()
     configure_logs(settings.log_level)
-    return surround(allow_origins(make_app(settings), cors_origins(settings)))
+    return add_middleware(allow_origins(make_app(settings), cors_origins(settings)))

@@ -1,4 +1,4 @@
-"""Reads a request body within bounds: bytes, seconds, memory; decompresses it and stops at the limit while doing so."""
+"""Read and decompress a request body within limits of bytes, seconds and memory."""
 
 import asyncio
 import sys
@@ -16,32 +16,36 @@ else:
     from backports.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
 
 MAX_ZSTD_WINDOW_LOG = 23
-"""8 MiB, the most that RFC 8878 asks every decoder to support; a larger window would be memory for the asking."""
+"""8 MiB, the window that RFC 8878 recommends every decoder to support; a larger one would let senders take memory."""
 
 MAX_FRAMES = 1_000
 
 
 class _Decompressor(Protocol):
-    """What zlib's and zstd's decompressors have in common."""
+    """The common interface of zlib's and zstd's decompressors."""
 
     @property
     def eof(self) -> bool:
-        """Whether the stream has come to its end."""
+        """Whether the end of the stream was reached."""
 
     @property
     def unused_data(self) -> bytes:
-        """What follows the end of the stream."""
+        """The bytes after the end of the stream."""
 
     def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        """Some output, at most `max_length` bytes."""
+        """Return at most `max_length` bytes of output."""
 
 
-async def read_body(request: AnyRequest, settings: Settings, hold: Callable[[int], None]) -> bytes:
-    """The decoded body. RequestTimeout, TooLarge, BadRequest, Unavailable (from `hold`) say what is wrong."""
-    decoder = _decoder(request.headers.get("content-encoding", ""), settings.max_body_bytes, hold)
-    # HTTP allows any number of zeros before a length; int() does not take thousands of digits.
-    announced = request.headers.get("content-length", "").lstrip("0")
-    if announced.isdigit() and int(announced) > settings.max_body_bytes:
+async def read_body(request: AnyRequest, settings: Settings, reserve: Callable[[int], None]) -> bytes:
+    """Return the decoded body.
+
+    `reserve` is called with the size of each decoded chunk and raises Unavailable if memory is full.
+    Raises RequestTimeout, TooLarge, BadRequest or UnsupportedMediaType if the body cannot be read.
+    """
+    decoder = _decoder(request.headers.get("content-encoding", ""), settings.max_body_bytes, reserve)
+    # HTTP allows leading zeros in a length, but int() rejects thousands of digits.
+    content_length = request.headers.get("content-length", "").lstrip("0")
+    if content_length.isdigit() and int(content_length) > settings.max_body_bytes:
         raise _too_large(settings.max_body_bytes)
     try:
         async with asyncio.timeout(settings.body_timeout_sec):
@@ -57,7 +61,7 @@ async def read_body(request: AnyRequest, settings: Settings, hold: Callable[[int
 
 
 async def _chunks(request: AnyRequest) -> AsyncIterator[bytes]:
-    """The body as it arrives."""
+    """Yield the chunks of the body as they arrive."""
     while True:
         message = await request.receive()
         if message["type"] != "http.request":
@@ -67,46 +71,48 @@ async def _chunks(request: AnyRequest) -> AsyncIterator[bytes]:
             return
 
 
-def _too_large(most: int) -> TooLarge:
-    return TooLarge(f"The body is larger than {most} bytes (decoded), which is the most a request may hold.")
+def _too_large(max_bytes: int) -> TooLarge:
+    return TooLarge(f"The decoded body exceeds the limit of {max_bytes} bytes.")
 
 
-class _Body:
-    """Gathers the chunks of a body that is not compressed."""
+class _BodyDecoder:
+    """Collects the chunks of a body without compression."""
 
-    def __init__(self, most: int, hold: Callable[[int], None]) -> None:
-        self._most = most
-        self._hold = hold
-        self._parts = bytearray()
+    def __init__(self, max_bytes: int, reserve: Callable[[int], None]) -> None:
+        self._max_bytes = max_bytes
+        self._reserve = reserve
+        self._decoded = bytearray()
 
     def feed(self, chunk: bytes) -> None:
-        """Take what arrived."""
-        self._keep(chunk)
+        """Add a chunk."""
+        self._append(chunk)
 
     def finish(self) -> bytes:
-        """The whole body."""
-        return bytes(self._parts)
+        """Return the whole body."""
+        return bytes(self._decoded)
 
-    def _keep(self, decoded: bytes) -> None:
-        if len(self._parts) + len(decoded) > self._most:
-            raise _too_large(self._most)
-        self._hold(len(decoded))
-        self._parts += decoded
+    def _append(self, decoded: bytes) -> None:
+        if len(self._decoded) + len(decoded) > self._max_bytes:
+            raise _too_large(self._max_bytes)
+        self._reserve(len(decoded))
+        self._decoded += decoded
 
 
-class _CompressedBody(_Body):
-    """Decompresses the chunks of a body, never further than the limit."""
+class _DecompressingDecoder(_BodyDecoder):
+    """Decompresses the chunks of a body, and stops at the limit."""
 
-    def __init__(self, name: str, make: Callable[[], _Decompressor], most: int, hold: Callable[[int], None]) -> None:
-        super().__init__(most, hold)
+    def __init__(
+        self, name: str, make: Callable[[], _Decompressor], max_bytes: int, reserve: Callable[[int], None]
+    ) -> None:
+        super().__init__(max_bytes, reserve)
         self._name = name
         self._make = make
         self._decompressor = make()
-        self._begun = False
+        self._started = False
         self._frames = 1
 
     def feed(self, chunk: bytes) -> None:
-        """Decompress what arrived; frames may follow each other."""
+        """Decompress a chunk, which may contain several frames."""
         data = chunk
         while data:
             if self._decompressor.eof:
@@ -114,47 +120,51 @@ class _CompressedBody(_Body):
                 self._frames += 1
                 if self._frames > MAX_FRAMES:
                     raise BadRequest(f"The {self._name} body consists of more than {MAX_FRAMES} streams.")
-            self._begun = True
-            data = self._step(data)
+            self._started = True
+            data = self._decompress(data)
 
     def finish(self) -> bytes:
-        """The whole body, if the stream came to its end."""
-        if self._begun and not self._decompressor.eof:
-            raise BadRequest(f"The {self._name} body ends before its stream does.")
+        """Return the whole body. Raises BadRequest if its last stream is incomplete."""
+        if self._started and not self._decompressor.eof:
+            raise BadRequest(f"The {self._name} body is truncated: its stream is incomplete.")
         return super().finish()
 
-    def _step(self, data: bytes) -> bytes:
-        """Decompress up to the limit; what belongs to the next frame is handed back."""
-        room = self._most + 1 - len(self._parts)
+    def _decompress(self, data: bytes) -> bytes:
+        """Decompress up to the limit, and return the bytes after the end of the frame."""
         try:
-            self._keep(self._decompressor.decompress(data, room))
-            while not self._decompressor.eof and (more := self._rest(self._most + 1 - len(self._parts))):
-                self._keep(more)
+            self._append(self._decompressor.decompress(data, self._remaining))
+            while not self._decompressor.eof and (more := self._pending_output()):
+                self._append(more)
         except (zlib.error, ZstdError, EOFError, MemoryError):
-            raise BadRequest(f"The body is not {self._name}, although Content-Encoding says so.") from None
+            raise BadRequest(f"The body is not valid {self._name}, but Content-Encoding names it.") from None
         return self._decompressor.unused_data
 
-    def _rest(self, room: int) -> bytes:
-        """Output that the decompressor still holds back of what it was given."""
+    @property
+    def _remaining(self) -> int:
+        """The bytes until the limit, plus one to detect that it is exceeded."""
+        return self._max_bytes + 1 - len(self._decoded)
+
+    def _pending_output(self) -> bytes:
+        """Return output that the decompressor has buffered because of `max_length`."""
         tail = getattr(self._decompressor, "unconsumed_tail", b"")
-        return self._decompressor.decompress(tail, room)
+        return self._decompressor.decompress(tail, self._remaining)
 
 
-def _decoder(encoding: str, most: int, hold: Callable[[int], None]) -> _Body:
+def _decoder(encoding: str, max_bytes: int, reserve: Callable[[int], None]) -> _BodyDecoder:
     match encoding.strip().lower():
         case "" | "identity":
-            return _Body(most, hold)
+            return _BodyDecoder(max_bytes, reserve)
         case "gzip" | "x-gzip":
-            return _CompressedBody("gzip", _gunzip, most, hold)
+            return _DecompressingDecoder("gzip", _gzip_decompressor, max_bytes, reserve)
         case "zstd":
-            return _CompressedBody("zstd", _unzstd, most, hold)
+            return _DecompressingDecoder("zstd", _zstd_decompressor, max_bytes, reserve)
         case other:
             raise UnsupportedMediaType(f"Content-Encoding must be gzip, zstd or absent, not {shown(other)}.")
 
 
-def _gunzip() -> _Decompressor:
+def _gzip_decompressor() -> _Decompressor:
     return zlib.decompressobj(wbits=31)
 
 
-def _unzstd() -> _Decompressor:
+def _zstd_decompressor() -> _Decompressor:
     return ZstdDecompressor(options={DecompressionParameter.window_log_max: MAX_ZSTD_WINDOW_LOG})

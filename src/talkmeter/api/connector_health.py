@@ -1,6 +1,6 @@
-"""What became of connectors' messages: counted in memory, written together once the answers are out.
+"""Count connectors' messages by outcome in memory, and write the counts together after the responses are sent.
 
-It is the connectors' health, no usage: what a process that is killed had not written yet is missing here alone.
+The counts describe the health of connectors, not usage: if the process is killed, only unwritten counts are lost.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,58 +14,57 @@ from talkmeter.period import day_of
 Change = Callable[[Callable[[Connection], None]], Awaitable[None]]
 _Key = tuple[str, int, str, str]
 
-MAX_TYPE: Final = 64
+MAX_TYPE_LENGTH: Final = 64
 MAX_TYPES: Final = 32
-"""The different types of ignored messages that a process notes of one connector and day; all others are one more.
+"""The number of message types that a process counts separately per connector and day; the others share one count.
 
-Types are the sender's own words: without a bound, whoever holds a connector's secret could fill the table.
+Senders choose the types: without a limit, a sender with a connector's secret could fill the table.
 """
 OTHER_TYPES: Final = "others"
 
 
 class OutcomeBuffer:
-    """The messages of this process that are not written yet. Event loop only, but for `write` at the end."""
+    """The counts of this process that are not written yet. Used in the event loop only, except the final `write`."""
 
     def __init__(self) -> None:
-        """Nothing has come yet."""
-        self._waiting: dict[_Key, DailyOutcome] = {}
+        self._pending: dict[_Key, DailyOutcome] = {}
         self._writing = False
         self._types: dict[str, set[str]] = {}
-        self._day_of_types = 0
+        self._types_day = 0
 
-    def note(self, connector_id: str, outcome: MessageOutcome, messages: int = 1) -> None:
-        """Count messages of a connector that came to an outcome now."""
+    def add(self, connector_id: str, outcome: MessageOutcome, messages: int = 1) -> None:
+        """Count messages of a connector that have an outcome now."""
         now = clock.now()
         self._add(connector_id, DailyOutcome(day_of(now), outcome, "", messages, now))
 
-    def note_ignored(self, connector_id: str, type_: str) -> None:
+    def add_ignored(self, connector_id: str, type_: str) -> None:
         """Count a message of a type that is not metered."""
         now = clock.now()
-        detail = self._noted_type(connector_id, day_of(now), type_)
+        detail = self._counted_type(connector_id, day_of(now), type_)
         self._add(connector_id, DailyOutcome(day_of(now), IGNORED, detail, 1, now))
 
     async def flush(self, change: Change) -> None:
-        """Write what waits; where that is under way already, it is taken along."""
+        """Write the pending counts, unless a flush is already running: it includes them."""
         if self._writing:
             return
         self._writing = True
         try:
-            while self._waiting:
-                await self._write_waiting(change)
+            while self._pending:
+                await self._write_pending(change)
         finally:
             self._writing = False
 
     @property
-    def waiting(self) -> bool:
-        """Whether any are still to be written."""
-        return bool(self._waiting)
+    def pending(self) -> bool:
+        """Whether there are counts to write."""
+        return bool(self._pending)
 
     def write(self, connection: Connection) -> None:
-        """Write what waits in the caller's transaction."""
+        """Write the pending counts in the caller's transaction."""
         _write(connection, self._take())
 
-    async def _write_waiting(self, change: Change) -> None:
-        # Taken here and not in the thread that writes: a message noted meanwhile would be in both.
+    async def _write_pending(self, change: Change) -> None:
+        # Take the counts here, not in the writing thread: a message added meanwhile would be counted twice.
         taken = self._take()
         try:
             await change(lambda connection: _write(connection, taken))
@@ -75,28 +74,28 @@ class OutcomeBuffer:
             raise
 
     def _take(self) -> dict[_Key, DailyOutcome]:
-        taken, self._waiting = self._waiting, {}
+        taken, self._pending = self._pending, {}
         return taken
 
     def _add(self, connector_id: str, tally: DailyOutcome) -> None:
         key = connector_id, tally.day, tally.outcome, tally.detail
-        before = self._waiting.get(key)
+        before = self._pending.get(key)
         if before is not None:
             messages, last_at = before.messages + tally.messages, max(before.last_at, tally.last_at)
             tally = tally._replace(messages=messages, last_at=last_at)
-        self._waiting[key] = tally
+        self._pending[key] = tally
 
-    def _noted_type(self, connector_id: str, day: int, type_: str) -> str:
-        """A type as it is kept; that of all others where a connector has sent too many different ones today."""
-        if day != self._day_of_types:
+    def _counted_type(self, connector_id: str, day: int, type_: str) -> str:
+        """Return the type to count: shortened and printable, or OTHER_TYPES if the connector has sent too many."""
+        if day != self._types_day:
             self._types.clear()
-            self._day_of_types = day
-        kept = "".join(letter if letter.isprintable() else "?" for letter in type_[:MAX_TYPE]) or OTHER_TYPES
-        noted = self._types.setdefault(connector_id, set())
-        if kept not in noted and len(noted) >= MAX_TYPES:
+            self._types_day = day
+        name = "".join(letter if letter.isprintable() else "?" for letter in type_[:MAX_TYPE_LENGTH]) or OTHER_TYPES
+        types = self._types.setdefault(connector_id, set())
+        if name not in types and len(types) >= MAX_TYPES:
             return OTHER_TYPES
-        noted.add(kept)
-        return kept
+        types.add(name)
+        return name
 
 
 def _write(connection: Connection, tallies: dict[_Key, DailyOutcome]) -> None:

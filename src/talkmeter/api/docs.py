@@ -1,4 +1,4 @@
-"""`/openapi.json`, and `/docs`: the API on one plain page of ours; nothing is loaded from elsewhere."""
+"""`/openapi.json`, and `/docs`: the API on one HTML page that loads nothing from other hosts."""
 
 import secrets
 from html import escape
@@ -20,13 +20,13 @@ td, th { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0 
 
 @get("/openapi.json", include_in_schema=False)
 async def get_openapi(request: AnyRequest) -> Response[bytes]:
-    """The OpenAPI description."""
+    """Return the OpenAPI description."""
     return Response(content=msgspec.json.encode(request.app.openapi_schema.to_schema()), media_type=MediaType.JSON)
 
 
 @get("/docs", media_type=MediaType.HTML, include_in_schema=False)
 async def get_docs(request: AnyRequest) -> Response[str]:
-    """Every endpoint with its parameters and answers."""
+    """Return a page with every endpoint, its parameters and its responses."""
     nonce = secrets.token_urlsafe(16)
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -40,7 +40,7 @@ async def get_docs(request: AnyRequest) -> Response[str]:
 
 
 def render_docs(schema: OpenAPI, nonce: str) -> str:
-    """The page as HTML."""
+    """Return the page as HTML."""
     sections = "".join(
         _section(method.upper(), path, operation)
         for path, item in sorted((schema.paths or {}).items())
@@ -60,19 +60,19 @@ def render_docs(schema: OpenAPI, nonce: str) -> str:
 
 
 def _section(method: str, path: str, operation: Operation) -> str:
-    parameters = [one for one in operation.parameters or [] if isinstance(one, Parameter)]
+    parameters = [parameter for parameter in operation.parameters or [] if isinstance(parameter, Parameter)]
     rows = "".join(
-        f"<tr><td><code>{escape(one.name)}</code></td><td>{escape(str(one.param_in))}"
-        f"{', required' if one.required else ''}</td><td>{escape(one.description or '')}</td></tr>"
-        for one in parameters
+        f"<tr><td><code>{escape(parameter.name)}</code></td><td>{escape(str(parameter.param_in))}"
+        f"{', required' if parameter.required else ''}</td><td>{escape(parameter.description or '')}</td></tr>"
+        for parameter in parameters
     )
     table = f"<table><tr><th>parameter</th><th>in</th><th></th></tr>{rows}</table>" if rows else ""
     bodies = ", ".join(f"<code>{escape(type_)}</code>" for type_ in getattr(operation.request_body, "content", {}))
-    answers = ", ".join(
+    responses = ", ".join(
         f"{escape(status)} {escape(getattr(response, 'description', ''))}"
         for status, response in sorted((operation.responses or {}).items())
     )
     return (
         f"<section><h2><code>{method} {escape(path)}</code></h2><p>{escape(operation.description or '')}</p>"
-        f"{table}{f'<p>Body: {bodies}.</p>' if bodies else ''}<p>Answers: {answers}.</p></section>"
+        f"{table}{f'<p>Body: {bodies}.</p>' if bodies else ''}<p>Responses: {responses}.</p></section>"
     )

@@ -1,4 +1,4 @@
-"""`POST /metering/events` and `PUT /metering/inventory/{kind}`: answered when what they brought is on disk."""
+"""`POST /metering/events` and `PUT /metering/inventory/{kind}`; a 200 response means that the events are on disk."""
 
 import asyncio
 from functools import partial
@@ -12,7 +12,7 @@ from litestar.params import PathParameter
 from talkmeter.api.auth.callers import caller_of, organization_of, requires
 from talkmeter.api.auth.scopes import EVENTS_WRITE
 from talkmeter.api.body import read_body
-from talkmeter.api.openapi import EventsOperation, SnapshotOperation, documented, json_answer
+from talkmeter.api.openapi import EventsOperation, SnapshotOperation, error_specs, json_spec
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.service import Service
 from talkmeter.backpressure import Pauses
@@ -24,12 +24,12 @@ from talkmeter.ingest.requests import PLAIN, group_by_organization, media_type, 
 from talkmeter.ledger.writer import OrgBatches
 from talkmeter.records import INVENTORY_KINDS
 
-READ_INLINE_BYTES: Final = 16_384
-"""A smaller body is read in the event loop: handing it to a thread would cost more than reading it."""
+INLINE_BYTES: Final = 16_384
+"""A smaller body is decoded in the event loop: handing it to a thread would cost more than decoding it."""
 
-_ANSWERS: Final[dict[int, ResponseSpec]] = {
-    200: json_answer(Receipt, "What became of each event; it is on disk."),
-    **documented(400, 401, 403, 408, 413, 415, 422, 507),
+_RESPONSES: Final[dict[int, ResponseSpec]] = {
+    200: json_spec(Receipt, "The result for each event; all of it is on disk."),
+    **error_specs(400, 401, 403, 408, 413, 415, 422, 507),
 }
 
 
@@ -38,25 +38,25 @@ _ANSWERS: Final[dict[int, ResponseSpec]] = {
     status_code=200,
     before_request=requires(EVENTS_WRITE),
     operation_class=EventsOperation,
-    responses=_ANSWERS,
+    responses=_RESPONSES,
     summary="Meter events",
 )
 async def post_events(request: AnyRequest) -> Response[bytes]:
-    """Store and count CloudEvents: one (structured or binary), a batch, or plain JSON holding one or an array."""
+    """Store and count CloudEvents: one (structured or binary), a batch, or plain JSON (one event or an array)."""
     service: Service = request.app.state.service
     caller = caller_of(request)
     sender = Sender(caller.credential_id, caller.org_id)
     headers = {name: request.headers[name] for name in request.headers}
     media_type(headers.get("content-type", ""))
 
-    def read(body: bytes, pauses: Pauses | None = None) -> OrgBatches:
+    def decode(body: bytes, pauses: Pauses | None = None) -> OrgBatches:
         return group_by_organization(read_request(headers, body, sender, service.settings.max_events, pauses), sender)
 
-    with service.intake.holding(caller.org_id or caller.credential_id) as hold:
-        body = await read_body(request, service.settings, hold)
-        works = read(body) if len(body) < READ_INLINE_BYTES else await service.decode(partial(read, body, Pauses()))
+    with service.intake.reservation(caller.org_id or caller.credential_id) as reserve:
+        body = await read_body(request, service.settings, reserve)
+        batches = decode(body) if len(body) < INLINE_BYTES else await service.decode(partial(decode, body, Pauses()))
         del body
-        return await _write(service, works)
+        return await _write(service, batches)
 
 
 @put(
@@ -64,14 +64,16 @@ async def post_events(request: AnyRequest) -> Response[bytes]:
     status_code=200,
     before_request=requires(EVENTS_WRITE),
     operation_class=SnapshotOperation,
-    responses=_ANSWERS,
+    responses=_RESPONSES,
     summary="Replace the inventory of one kind",
 )
 async def put_inventory(
     request: AnyRequest,
-    kind: Annotated[str, PathParameter(description="What the list holds.", schema_extra={"enum": [*INVENTORY_KINDS]})],
+    kind: Annotated[
+        str, PathParameter(description="The kind of the items.", schema_extra={"enum": [*INVENTORY_KINDS]})
+    ],
 ) -> Response[bytes]:
-    """Take the full list of one kind, true at `time`; what it leaves out and no later event brought is gone."""
+    """Replace the items of one kind by the full list as of `time`; items without a later event are removed."""
     service: Service = request.app.state.service
     caller = caller_of(request)
     org_id = organization_of(caller)
@@ -79,16 +81,16 @@ async def put_inventory(
     if media_type(request.headers.get("content-type", PLAIN)) != PLAIN:
         raise UnsupportedMediaType(f"A snapshot's Content-Type must be {PLAIN}.")
     sender = Sender(caller.credential_id, org_id)
-    with service.intake.holding(org_id) as hold:
-        body = await read_body(request, service.settings, hold)
+    with service.intake.reservation(org_id) as reserve:
+        body = await read_body(request, service.settings, reserve)
         states, floor = await service.decode(partial(read_snapshot, kind_, body, org_id, service.settings.max_events))
         return await _write(service, group_by_organization(states, sender, floor))
 
 
-async def _write(service: Service, works: OrgBatches) -> Response[bytes]:
-    """Hand the work of one request to the writer and answer once it is on disk."""
-    written = await asyncio.wrap_future(service.writer.submit(works)) if works else []
-    return Response(content=msgspec.json.encode(make_receipt(written)), media_type=PLAIN)
+async def _write(service: Service, batches: OrgBatches) -> Response[bytes]:
+    """Submit the batches of one request to the writer, and respond once they are on disk."""
+    results = await asyncio.wrap_future(service.writer.submit(batches)) if batches else []
+    return Response(content=msgspec.json.encode(make_receipt(results)), media_type=PLAIN)
 
 
 metering_router = Router(

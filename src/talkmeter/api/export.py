@@ -1,4 +1,4 @@
-"""`GET /admin/usage/export`: everything an answer is made of, as a file to download."""
+"""`GET /admin/usage/export`: days, records or a breakdown as a file to download."""
 
 from typing import IO
 
@@ -9,19 +9,29 @@ from litestar.response import Stream
 from talkmeter import clock
 from talkmeter.api.auth.callers import caller_of, organization_of, requires
 from talkmeter.api.auth.scopes import BILLING_MANAGE
-from talkmeter.api.openapi import documented
-from talkmeter.api.parameters import BY, FILTER, FORMAT, KIND_OF_EXPORT, OF, ORDER, WINDOW, query_of, read_parameters
+from talkmeter.api.openapi import error_specs
+from talkmeter.api.parameters import (
+    BY,
+    EXPORT_KIND,
+    FILTER,
+    FORMAT,
+    OF,
+    ORDER,
+    WINDOW,
+    query_operation,
+    read_parameters,
+)
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.service import Service
 from talkmeter.db.engine import Connection
 from talkmeter.period import present
 from talkmeter.usage.export import file_name, read_export, write_export
-from talkmeter.usage.formats import MEDIA_TYPES, AfterPart
+from talkmeter.usage.formats import MEDIA_TYPES, OnProgress
 
-_ALL = (OF, FORMAT, *WINDOW, KIND_OF_EXPORT, *FILTER, BY, ORDER)
+_ALL = (OF, FORMAT, *WINDOW, EXPORT_KIND, *FILTER, BY, ORDER)
 _PARAMETERS = {
     "daily": (OF, FORMAT, *WINDOW),
-    "records": (OF, FORMAT, *WINDOW, KIND_OF_EXPORT, *FILTER),
+    "records": (OF, FORMAT, *WINDOW, EXPORT_KIND, *FILTER),
     "breakdown": (OF, FORMAT, *WINDOW, BY, ORDER),
 }
 
@@ -29,7 +39,9 @@ _PARAMETERS = {
 @get(
     "/admin/usage/export",
     before_request=requires(BILLING_MANAGE),
-    operation_class=query_of(*(one._replace(required=one is OF) for one in _ALL), files=MEDIA_TYPES.values()),
+    operation_class=query_operation(
+        *(parameter._replace(required=parameter is OF) for parameter in _ALL), file_types=MEDIA_TYPES.values()
+    ),
     responses={
         200: ResponseSpec(
             data_container=bytes,
@@ -37,29 +49,29 @@ _PARAMETERS = {
             description="The file, in the media type of its format.",
             generate_examples=False,
         ),
-        **documented(401, 403, 422, 507),
+        **error_specs(401, 403, 422, 507),
     },
     summary="Export usage",
 )
 async def get_export(request: AnyRequest) -> Stream:
-    """Days, records or a breakdown as CSV, JSON lines or Parquet; its exact columns add up to the summary."""
-    asked = request.query_params.get("of", "")
-    parameters = read_parameters(request, *_PARAMETERS.get(asked, _ALL))
+    """Download days, records or a breakdown as CSV, JSON Lines or Parquet; the exact columns add up to the summary."""
+    content = request.query_params.get("of", "")
+    parameters = read_parameters(request, *_PARAMETERS.get(content, _ALL))
     org_id = organization_of(caller_of(request))
     service: Service = request.app.state.service
     now = present(clock.now(), service.settings.stale_hours)
     export = read_export(parameters, now.now)
 
-    def write(connection: Connection, out: IO[bytes], after_part: AfterPart) -> None:
-        write_export(connection, org_id, export, now, out, after_part)
+    def write(connection: Connection, out: IO[bytes], on_progress: OnProgress) -> None:
+        write_export(connection, org_id, export, now, out, on_progress)
 
-    held = await service.exports.write(org_id, write)
+    file = await service.exports.write(org_id, write)
     headers = {
         "Content-Disposition": f'attachment; filename="{file_name(org_id, export)}"',
-        "Content-Length": str(held.size),
+        "Content-Length": str(file.size),
         "Cache-Control": "private, no-store",
     }
-    return Stream(held.chunks(), headers=headers, media_type=MEDIA_TYPES[export.format])
+    return Stream(file.chunks(), headers=headers, media_type=MEDIA_TYPES[export.format])
 
 
 export_router = Router(path="/", route_handlers=[get_export], tags=["Usage"], security=[{"bearer": []}])

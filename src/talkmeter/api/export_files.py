@@ -1,7 +1,7 @@
-"""Exports on their way: written into temporary files from one snapshot each, then sent as slowly as they are read.
+"""Write exports to temporary files, each from one database snapshot, and stream the files to clients.
 
-A reader who is slow holds a file and nothing of the database; one who stops reading loses it. All files together are
-bounded, and one organization may have half of those that wait, so that it does not shut out the others.
+A slow client occupies a temporary file, but no database connection; a client that stops reading loses its file. The
+total size of all files is limited. One organization may use half of the queue, so that it cannot block the others.
 """
 
 import asyncio
@@ -17,103 +17,105 @@ from typing import IO, Final
 from talkmeter.db.engine import Connection, Engine, reading
 from talkmeter.errors import DiskFull, Unavailable
 
-Write = Callable[[Connection, IO[bytes], Callable[[], None]], None]
-"""Writes an export from a snapshot into a file, and calls the function after every some rows."""
+WriteExport = Callable[[Connection, IO[bytes], Callable[[], None]], None]
+"""Write an export from a snapshot to a file; call the last argument after each block of rows."""
 
-MAX_AT_ONCE: Final = 8
+MAX_QUEUED: Final = 8
 STALLED_SEC: Final = 300
-"""A file of which nothing is taken for so long is let go."""
+"""A file is closed if its client reads nothing for this long."""
 _CHUNK_BYTES: Final = 262_144
 
 
-class Exports:
-    """Writes exports one after another in a thread of their own, so that they do not hold up short questions."""
+class ExportWriter:
+    """Writes exports one at a time in its own thread, so that they do not delay short queries."""
 
-    def __init__(self, engine: Engine, most_bytes: int) -> None:
-        """Nothing is exported yet."""
+    def __init__(self, engine: Engine, max_bytes: int) -> None:
         self._engine = engine
-        self._most = most_bytes
-        self._held = 0
-        self._asked: Counter[str] = Counter()
+        self._max_bytes = max_bytes
+        self._reserved = 0
+        self._queued: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-export")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-export")
 
-    async def write(self, owner: str, write: Write) -> "HeldFile":
-        """The file of one export of an organization. Unavailable where too many wait, DiskFull where room is short."""
-        if self._asked.total() >= MAX_AT_ONCE:
-            raise Unavailable("Too many exports wait to be written; ask again shortly.")
-        if self._asked[owner] >= MAX_AT_ONCE // 2:
-            raise Unavailable("Too many exports of this organization wait to be written; ask again shortly.")
-        self._asked[owner] += 1
+    async def write(self, org_id: str, write: WriteExport) -> "ExportFile":
+        """Write an organization's export to a file.
+
+        Raises Unavailable if the queue is full, DiskFull if there is no space for the file.
+        """
+        if self._queued.total() >= MAX_QUEUED:
+            raise Unavailable("The export queue is full; retry shortly.")
+        if self._queued[org_id] >= MAX_QUEUED // 2:
+            raise Unavailable("This organization's half of the export queue is full; retry shortly.")
+        self._queued[org_id] += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, write)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._write, write)
         finally:
-            self._asked[owner] -= 1
+            self._queued[org_id] -= 1
 
-    def _write(self, write: Write) -> "HeldFile":
-        held = HeldFile(self)
+    def _write(self, write: WriteExport) -> "ExportFile":
+        export = ExportFile(self)
         try:
             with reading(self._engine) as connection:
-                write(connection, held.file, held.grow)
-            held.grow()
+                write(connection, export.file, export.reserve)
+            export.reserve()
         except OSError as error:
-            held.close()
+            export.close()
             if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
                 raise
             raise DiskFull(
-                "There is no room for this export in the folder for temporary files; ask for less, or again later."
+                "The folder for temporary files has no space for this export; export a shorter range or retry later."
             ) from error
         except BaseException:
-            held.close()
+            export.close()
             raise
-        held.file.seek(0)
-        return held
+        export.file.seek(0)
+        return export
 
-    def take(self, size: int) -> None:
-        """Count bytes of a file in. DiskFull where all files together would be larger than the setting allows."""
+    def reserve(self, size: int) -> None:
+        """Reserve bytes for a file. Raises DiskFull if all files together would exceed the setting."""
         with self._lock:
-            if self._held + size > self._most:
+            if self._reserved + size > self._max_bytes:
                 raise DiskFull(
-                    f"The files of all exports now on their way may take {self._most:,} bytes together "
-                    "(TALKMETER_EXPORT_BYTES), and this one does not fit; ask for a shorter range, or again later."
+                    f"The export does not fit: all exports in progress may take {self._max_bytes:,} bytes together "
+                    "(TALKMETER_EXPORT_BYTES); export a shorter range or retry later."
                 )
-            self._held += size
+            self._reserved += size
 
-    def give_back(self, size: int) -> None:
-        """Count the bytes of a closed file out."""
+    def release(self, size: int) -> None:
+        """Release the bytes of a closed file."""
         with self._lock:
-            self._held -= size
+            self._reserved -= size
 
     def close(self) -> None:
-        """Finish what is being written."""
-        self._writer.shutdown()
+        """Finish the queued exports."""
+        self._thread.shutdown()
 
 
-class HeldFile:
-    """The temporary file of one export; gone with its last byte, or with the reader."""
+class ExportFile:
+    """The temporary file of one export; it is closed after its last byte is read, or if the client leaves."""
 
-    def __init__(self, exports: Exports) -> None:
-        """An empty file without a name."""
+    def __init__(self, writer: ExportWriter) -> None:
+        """Create an empty, unnamed file."""
         self.file: IO[bytes] = TemporaryFile()  # noqa: SIM115  it outlives this call
         self.size = 0
-        self._exports = exports
+        self._writer = writer
         self._sizes = [0]
-        # A response that is never sent, because its reader has gone, is never iterated either.
-        self._close = weakref.finalize(self, _let_go, exports, self.file, self._sizes)
+        # If the client has left, the response is never iterated, so `chunks` cannot close the file.
+        self._close = weakref.finalize(self, _close, writer, self.file, self._sizes)
         self._close.atexit = False
 
-    def grow(self) -> None:
-        """Count in what has been written since. DiskFull where that is too much."""
+    def reserve(self) -> None:
+        """Reserve the bytes written since the last call. Raises DiskFull if the limit is exceeded."""
         size = self.file.tell()
-        self._exports.take(size - self.size)
+        self._writer.reserve(size - self.size)
         self.size = self._sizes[0] = size
 
     def close(self) -> None:
-        """Let go of the file and its room."""
+        """Close the file and release its bytes."""
         self._close()
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes of the file; it is closed after the last, and where the reader leaves or takes nothing for long."""
+        """Yield the file; close it after the last chunk, or if the client leaves or stalls for STALLED_SEC."""
         loop = asyncio.get_running_loop()
         try:
             while chunk := await asyncio.to_thread(self.file.read, _CHUNK_BYTES):
@@ -126,6 +128,6 @@ class HeldFile:
             self.close()
 
 
-def _let_go(exports: Exports, file: IO[bytes], sizes: list[int]) -> None:
+def _close(writer: ExportWriter, file: IO[bytes], sizes: list[int]) -> None:
     file.close()
-    exports.give_back(sizes[0])
+    writer.release(sizes[0])

@@ -1,8 +1,8 @@
-"""A request's headers as they came: who needs one or two does not wait until all are decoded."""
+"""Read single request headers without decoding all of them, which is slower."""
 
-from talkmeter.api.problems import Connected
+from talkmeter.api.problems import AnyConnection
 
 
-def values_of(connection: Connected, name: bytes) -> list[bytes]:
-    """Every value of a header, in order; `name` in lower case, as ASGI has all names."""
-    return [value for known, value in connection.scope["headers"] if known == name]
+def header_values(connection: AnyConnection, name: bytes) -> list[bytes]:
+    """Return all values of a header in order; `name` is in lower case, as in ASGI."""
+    return [value for header, value in connection.scope["headers"] if header == name]

@@ -1,4 +1,4 @@
-"""For those who run it: is the process alive, is it ready, what does it count."""
+"""Liveness, readiness and Prometheus metrics."""
 
 import ipaddress
 
@@ -6,7 +6,7 @@ from litestar import Response, Router, get
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from talkmeter import metrics
-from talkmeter.api.openapi import documented
+from talkmeter.api.openapi import error_specs
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.service import Service
 from talkmeter.db.engine import Connection
@@ -14,38 +14,38 @@ from talkmeter.db.migrate import is_current
 from talkmeter.errors import Forbidden, Unavailable
 
 
-@get("/health/live", summary="Is the process alive")
+@get("/health/live", summary="Liveness")
 async def get_live() -> dict[str, str]:
-    """Answers as long as the process does; asks nothing of the database."""
+    """Return 200 while the process runs; the database is not checked."""
     return {"status": "alive"}
 
 
-@get("/health/ready", responses=documented(), summary="Can it meter and answer")
+@get("/health/ready", responses=error_specs(), summary="Readiness")
 async def get_ready(request: AnyRequest) -> dict[str, str]:
-    """Whether the database is reachable and has this version's schema."""
+    """Return 200 if the database is reachable, has this version's schema, and the writer runs."""
     service: Service = request.app.state.service
 
-    def ask(connection: Connection) -> bool:
+    def check_schema(connection: Connection) -> bool:
         return is_current(connection)
 
-    if not await service.read(ask):
+    if not await service.read(check_schema):
         raise Unavailable("The database does not have this version's schema: run 'talkmeter migrate'.")
     if not service.writer.alive:
         raise Unavailable("The writer has stopped; restart the server.")
     return {"status": "ready"}
 
 
-@get("/metrics", media_type="text/plain", responses=documented(403), summary="Prometheus metrics")
+@get("/metrics", media_type="text/plain", responses=error_specs(403), summary="Prometheus metrics")
 async def get_metrics(request: AnyRequest) -> Response[bytes]:
-    """Counters and histograms without organizations; on loopback, or to all where TALKMETER_METRICS_OPEN is true."""
+    """Return counters and histograms without organization labels; only on loopback unless TALKMETER_METRICS_OPEN."""
     service: Service = request.app.state.service
     if not (service.settings.metrics_open or _is_local(request)):
-        raise Forbidden("Metrics answer on loopback only; TALKMETER_METRICS_OPEN=true opens them.")
+        raise Forbidden("Metrics are available on loopback only; TALKMETER_METRICS_OPEN=true opens them to all.")
     return Response(content=metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def _is_local(request: AnyRequest) -> bool:
-    """Whether the request comes from this machine itself, not through a proxy on it."""
+    """Check whether the request comes from this machine, and not through a proxy on it."""
     forwarded = any(name in request.headers for name in ("forwarded", "x-forwarded-for", "via"))
     try:
         local = request.client is not None and ipaddress.ip_address(request.client.host).is_loopback

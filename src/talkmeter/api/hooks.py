@@ -1,7 +1,7 @@
-"""`POST /metering/hooks/{provider}/{connector_id}`: messages of voice and chat stacks, proved, stored and counted.
+"""`POST /metering/hooks/{provider}/{connector_id}`: webhooks of voice and chat providers.
 
-The address says whose a message is, and its signature that the stack sent it; nothing else is asked for. It is answered
-when what it brought is on disk, with the status that the stack wants to hear.
+The URL names the connector, and so the organization; the signature proves that the provider sent the message. No other
+credential is needed. The response is sent once the data is on disk, with the status that the provider expects.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from litestar.params import PathParameter
 from talkmeter import clock
 from talkmeter.accounts.connectors import Connector, SecretBox, find_connector
 from talkmeter.api.body import read_body
-from talkmeter.api.openapi import documented
+from talkmeter.api.openapi import error_specs
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.service import Service
 from talkmeter.db.engine import Connection
@@ -26,40 +26,40 @@ from talkmeter.ingest.connectors.to_batch import to_batch
 from talkmeter.settings import public_url
 
 HOOKS_PATH: Final = "/metering/hooks"
-_TAKEN: Final = ResponseSpec(
-    data_container=None, description="As 200, for stacks that want to hear this.", generate_examples=False
+_NO_CONTENT: Final = ResponseSpec(
+    data_container=None, description="Same as 200, for providers that expect 204.", generate_examples=False
 )
 
 
 @post(
     HOOKS_PATH + "/{provider:str}/{connector_id:str}",
     status_code=200,
-    responses={204: _TAKEN, **documented(400, 401, 404, 408, 413, 415, 507)},
-    summary="Take a stack's message",
+    responses={204: _NO_CONTENT, **error_specs(400, 401, 404, 408, 413, 415, 507)},
+    summary="Receive a webhook",
 )
 async def post_hook(
     request: AnyRequest,
-    provider: Annotated[str, PathParameter(description="The stack, such as twilio.")],
-    connector_id: Annotated[str, PathParameter(description="The connector that 'talkmeter connectors add' made.")],
+    provider: Annotated[str, PathParameter(description="The provider, such as twilio.")],
+    connector_id: Annotated[str, PathParameter(description="The id from 'talkmeter connectors add'.")],
 ) -> Response[bytes]:
-    """Take what a stack tells of a call, chat or run; the body is the stack's own."""
+    """Store and count the call, chat or run in a provider's message; the body has the provider's own format."""
     service: Service = request.app.state.service
-    connector, stack = await _connector(service, provider, connector_id)
+    connector, adapter = await _find_connector(service, provider, connector_id)
     if request.headers.get("content-encoding", "identity") != "identity":
-        raise UnsupportedMediaType("A stack's message is taken as it was signed: without Content-Encoding.")
-    with service.intake.holding(connector.org_id) as hold:
-        body = await read_body(request, service.settings, hold)
+        raise UnsupportedMediaType("A webhook must not have a Content-Encoding: its signature covers the plain body.")
+    with service.intake.reservation(connector.org_id) as reserve:
+        body = await read_body(request, service.settings, reserve)
         message = _message(request, service, body)
         try:
-            stack.verify(message, SecretBox(service.settings.secret_key).decrypt(connector))
+            adapter.verify(message, SecretBox(service.settings.secret_key).decrypt(connector))
         except NotVerified as error:
-            service.outcomes.note(connector.id, "rejected")
+            service.outcomes.add(connector.id, "rejected")
             await service.outcomes.flush(service.change)
             raise NotAuthenticated(f"{not_verified(provider)} {error}") from None
-        await _take(service, connector, stack, message)
+        await _write(service, connector, adapter, message)
     return Response(
         content=b"",
-        status_code=stack.status,
+        status_code=adapter.status,
         media_type="text/plain",
         background=BackgroundTask(service.outcomes.flush, service.change),
     )
@@ -70,17 +70,17 @@ def not_verified(provider: str) -> str:
     return f"Could not verify that this message came from {provider}:"
 
 
-async def _connector(service: Service, provider: str, connector_id: str) -> tuple[Connector, Provider]:
-    """The connector of an address; one that is disabled, or of another stack, is as good as none."""
+async def _find_connector(service: Service, provider: str, connector_id: str) -> tuple[Connector, Provider]:
+    """Return the connector of a URL. Raises NotFound if it does not exist, is disabled, or has another provider."""
 
     def find(connection: Connection) -> Connector | None:
         return find_connector(connection, connector_id)
 
-    stack = PROVIDERS.get(provider)
-    connector = await service.read(find) if stack is not None else None
-    if stack is None or connector is None or connector.provider != provider or connector.disabled_at is not None:
-        raise NotFound("There is no connector at this address; 'talkmeter connectors list' shows those there are.")
-    return connector, stack
+    adapter = PROVIDERS.get(provider)
+    connector = await service.read(find) if adapter is not None else None
+    if adapter is None or connector is None or connector.provider != provider or connector.disabled_at is not None:
+        raise NotFound("No connector has this URL; 'talkmeter connectors list' shows the existing ones.")
+    return connector, adapter
 
 
 def _message(request: AnyRequest, service: Service, body: bytes) -> Message:
@@ -96,15 +96,15 @@ def _message(request: AnyRequest, service: Service, body: bytes) -> Message:
     )
 
 
-async def _take(service: Service, connector: Connector, stack: Provider, message: Message) -> None:
-    work = await service.decode(lambda: to_batch(connector, stack, message))
-    if isinstance(work, Ignored):
-        service.outcomes.note_ignored(connector.id, work.type)
+async def _write(service: Service, connector: Connector, adapter: Provider, message: Message) -> None:
+    batch = await service.decode(lambda: to_batch(connector, adapter, message))
+    if isinstance(batch, Ignored):
+        service.outcomes.add_ignored(connector.id, batch.type)
         return
-    [written] = await asyncio.wrap_future(service.writer.submit({connector.org_id: work}))
-    for outcome, events in written.bins().items():
+    [result] = await asyncio.wrap_future(service.writer.submit({connector.org_id: batch}))
+    for outcome, events in result.bins().items():
         if events:
-            service.outcomes.note(connector.id, outcome, events)
+            service.outcomes.add(connector.id, outcome, events)
 
 
 hooks_router = Router(path="/", route_handlers=[post_hook], tags=["Metering"])

@@ -1,4 +1,4 @@
-"""What surrounds every request, errors included: security headers, HEAD, its time in the metrics, a debug line."""
+"""Middleware for every request: security headers, HEAD, metrics and a debug log line."""
 
 import sys
 from typing import Final
@@ -28,76 +28,76 @@ _log = structlog.get_logger()
 _Received = HTTPReceiveMessage | WebSocketReceiveMessage
 
 
-def surround(app: ASGIApp) -> ASGIApp:
-    """Wrap an application; HEAD is a GET whose body is not sent.
+def add_middleware(app: ASGIApp) -> ASGIApp:
+    """Wrap an application. HEAD runs as GET, and its body is not sent.
 
-    Logs are configured before.
+    Configure logging before calling this.
     """
     log = _log.bind()
 
-    async def surrounded(scope: Scope, receive: Receive, send: Send) -> None:
+    async def with_middleware(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
-            await _start_and_stop(app, scope, receive, send)
+            await _run_lifespan(app, scope, receive, send)
             return
         started = clock.monotonic()
         status = 0
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        without_body = method == "HEAD"
-        if without_body:
+        is_head = method == "HEAD"
+        if is_head:
             scope["method"] = HttpMethod.GET
 
-        body_has_ended = method not in _METHODS_WITH_BODY
+        body_received = method not in _METHODS_WITH_BODY
 
-        async def receive_and_watch() -> _Received:
-            nonlocal body_has_ended
+        async def receive_and_track() -> _Received:
+            nonlocal body_received
             message = await receive()
             if message["type"] == "http.request":
-                body_has_ended = not message["more_body"]
+                body_received = not message["more_body"]
             return message
 
-        has_ended = False
+        body_sent = False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status, has_ended
+            nonlocal status, body_sent
             if message["type"] == "http.response.start":
                 status = message["status"]
-                # Where the rest of the body is never read, the connection cannot be used again.
-                ends = () if body_has_ended else ((b"connection", b"close"),)
-                message["headers"] = [*message["headers"], *_SECURITY_HEADERS, *ends]
-            elif without_body:
-                # A body that comes in many parts is left out once.
-                if has_ended:
+                # A connection with an unread request body cannot be reused.
+                close = () if body_received else ((b"connection", b"close"),)
+                message["headers"] = [*message["headers"], *_SECURITY_HEADERS, *close]
+            elif is_head:
+                # Replace all parts of the body by one empty part.
+                if body_sent:
                     return
-                has_ended = True
+                body_sent = True
                 message = {"type": "http.response.body", "body": b"", "more_body": False}
             await send(message)
 
         try:
-            await app(scope, receive_and_watch, send_with_headers)
+            await app(scope, receive_and_track, send_with_headers)
         finally:
             took = clock.monotonic() - started
             route = scope.get("path_template") or "unknown"
             metrics.request_seconds(method, route, status).observe(took)
             log.debug("request", method=method, route=route, status=status, milliseconds=round(took * 1000, 2))
 
-    return surrounded
+    return with_middleware
 
 
-async def _start_and_stop(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """What comes before all requests and after them; where its end fails the process ends with 1.
+async def _run_lifespan(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Run startup and shutdown; exit the process with 1 if shutdown fails.
 
-    The server itself only logs that, and ends the process with 0.
+    Granian only logs such a failure, and exits with 0.
     """
     failed = False
 
-    async def send_and_look(message: Message) -> None:
+    async def send_and_track(message: Message) -> None:
         nonlocal failed
         failed = str(message["type"]) == "lifespan.shutdown.failed"
         await send(message)
 
     try:
-        await app(scope, receive, send_and_look)
+        await app(scope, receive, send_and_track)
     finally:
         if failed:
-            _log.error("closing failed; not everything may be on disk")
+            _log.error("shutdown failed; accepted events may be missing on disk")
             sys.exit(1)

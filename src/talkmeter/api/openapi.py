@@ -1,4 +1,4 @@
-"""What the OpenAPI description cannot take from signatures: bodies that are read raw, credentials, answers."""
+"""The parts of the OpenAPI description that handlers do not declare: raw bodies, credentials, responses."""
 
 from dataclasses import dataclass
 from types import UnionType
@@ -20,7 +20,7 @@ from litestar.openapi.spec import (
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
 from talkmeter import __version__
-from talkmeter.api.problems import Connected, problems_documented
+from talkmeter.api.problems import AnyConnection, problem_specs
 from talkmeter.ingest.event_types import EVENT_TYPES
 from talkmeter.ingest.fields import MAX_DURATION_SEC, MAX_ID_BYTES, MAX_SOURCE_BYTES
 from talkmeter.ingest.requests import BATCH, PLAIN, STRUCTURED
@@ -29,8 +29,8 @@ from talkmeter.records import Channel, Direction, Modality
 _NULL: Final = OpenAPIType.NULL
 
 
-def _text(description: str, longest: int = MAX_ID_BYTES) -> Schema:
-    return Schema(type=OpenAPIType.STRING, min_length=1, max_length=longest, description=description)
+def _text(description: str, max_length: int = MAX_ID_BYTES) -> Schema:
+    return Schema(type=OpenAPIType.STRING, min_length=1, max_length=max_length, description=description)
 
 
 def _optional_text(description: str) -> Schema:
@@ -43,15 +43,15 @@ def _instant(description: str) -> Schema:
 
 _DATA: Final = Schema(
     type=OpenAPIType.OBJECT,
-    description="The record's whole current state; the required fields depend on the type.",
+    description="The complete current state of the record; the required fields depend on the type.",
     required=["id"],
     properties={
-        "organization_id": _optional_text("Whose record it is; may be absent with an organization key."),
+        "organization_id": _optional_text("The organization; optional with an organization key."),
         "id": _text("The record's id."),
         "channel": Schema(type=OpenAPIType.STRING, enum=list(get_args(Channel))),
         "direction": Schema(type=OpenAPIType.STRING, enum=list(get_args(Direction))),
-        "status": Schema(type=OpenAPIType.STRING, description="A conversation's or a run's status."),
-        "created_at": _instant("When it began."),
+        "status": Schema(type=OpenAPIType.STRING, description="The status of a conversation or run."),
+        "created_at": _instant("When the conversation or run was created."),
         "duration": Schema(
             type=[OpenAPIType.NUMBER, _NULL], minimum=0, maximum=MAX_DURATION_SEC, description="Seconds."
         ),
@@ -61,8 +61,8 @@ _DATA: Final = Schema(
         "web_widget_id": _optional_text("The web widget."),
         "workflow_id": _optional_text("The workflow of a run."),
         "name": Schema(type=[OpenAPIType.STRING, _NULL], description="Display name of an inventory item."),
-        "shared": Schema(type=[OpenAPIType.BOOLEAN, _NULL], description="Of a number: on the shared pool."),
-        "active": Schema(type=[OpenAPIType.BOOLEAN, _NULL], description="Of a dataset."),
+        "shared": Schema(type=[OpenAPIType.BOOLEAN, _NULL], description="Phone number: on the shared pool."),
+        "active": Schema(type=[OpenAPIType.BOOLEAN, _NULL], description="Dataset: counted as active."),
     },
 )
 _EVENT: Final = Schema(
@@ -72,10 +72,12 @@ _EVENT: Final = Schema(
     properties={
         "specversion": Schema(type=OpenAPIType.STRING, enum=["1.0"]),
         "id": _text("The event's id, unique within its source."),
-        "source": _text("Who says so.", MAX_SOURCE_BYTES),
+        "source": _text("The sender of the event.", MAX_SOURCE_BYTES),
         "type": Schema(type=OpenAPIType.STRING, enum=sorted(EVENT_TYPES)),
-        "time": _instant("When the record came into this state; of two states the later wins."),
-        "sequence": Schema(type=[OpenAPIType.STRING, OpenAPIType.INTEGER, _NULL], description="Decides equal times."),
+        "time": _instant("When the record entered this state; it decides which state wins."),
+        "sequence": Schema(
+            type=[OpenAPIType.STRING, OpenAPIType.INTEGER, _NULL], description="Ranks states of equal time."
+        ),
         "data": _DATA,
     },
 )
@@ -85,7 +87,7 @@ _SNAPSHOT: Final = Schema(
     type=OpenAPIType.OBJECT,
     required=["time", "items"],
     properties={
-        "time": _instant("The instant the list was true."),
+        "time": _instant("When the list was current."),
         "items": Schema(
             type=OpenAPIType.ARRAY,
             items=Schema(
@@ -100,10 +102,10 @@ _SNAPSHOT: Final = Schema(
 
 @dataclass
 class EventsOperation(Operation):
-    """`POST /metering/events`: the body in each of its forms."""
+    """`POST /metering/events`, with its body in each format."""
 
     def __post_init__(self) -> None:
-        """Add the body, which the handler reads raw."""
+        """Add the body, which the handler reads itself."""
         self.request_body = RequestBody(
             required=True,
             content={
@@ -116,52 +118,52 @@ class EventsOperation(Operation):
 
 @dataclass
 class SnapshotOperation(Operation):
-    """`PUT /metering/inventory/{kind}`: the body."""
+    """`PUT /metering/inventory/{kind}`, with its body."""
 
     def __post_init__(self) -> None:
-        """Add the body, which the handler reads raw."""
+        """Add the body, which the handler reads itself."""
         self.request_body = RequestBody(required=True, content={PLAIN: OpenAPIMediaType(schema=_SNAPSHOT)})
 
 
 @dataclass
 class QueryOperation(Operation):
-    """A query: a parameter that is not allowed is 422 here, so Litestar's own 400 is not described."""
+    """A query without Litestar's 400 response: invalid parameters are 422 here."""
 
     def __post_init__(self) -> None:
-        """Take out what this service never answers."""
+        """Remove the 400 response."""
         if self.responses is not None:
             self.responses.pop("400", None)
 
 
 @dataclass
 class SignInOperation(Operation):
-    """`POST /session`: the body of a sign-in by link; a sign-in by Authorization has none."""
+    """`POST /session`, with the body for a sign-in by link; a sign-in by Authorization header has no body."""
 
     def __post_init__(self) -> None:
-        """Add the body, which the handler reads raw."""
-        link = Schema(type=OpenAPIType.STRING, min_length=1, description="What follows #sign-in= in the link.")
+        """Add the body, which the handler reads itself."""
+        link = Schema(type=OpenAPIType.STRING, min_length=1, description="The part of the link after #sign-in=.")
         schema = Schema(type=OpenAPIType.OBJECT, required=["link"], properties={"link": link})
         self.request_body = RequestBody(required=False, content={PLAIN: OpenAPIMediaType(schema=schema)})
 
 
-def json_answer(container: type[object] | UnionType, description: str) -> ResponseSpec:
-    """A JSON answer that a handler encodes by itself."""
-    # A union of structs is no type to its annotation, and is described all the same.
+def json_spec(container: type[object] | UnionType, description: str) -> ResponseSpec:
+    """Describe a JSON response that the handler encodes itself."""
+    # Litestar supports unions of structs here, although its annotation does not.
     return ResponseSpec(data_container=cast("type[Any]", container), description=description, generate_examples=False)
 
 
-def documented(*problems: int) -> dict[int, ResponseSpec]:
-    """The errors an endpoint may answer with, beside those that every endpoint has."""
-    return problems_documented(*problems, 500, 503)
+def error_specs(*statuses: int) -> dict[int, ResponseSpec]:
+    """Describe the error responses of an endpoint; 500 and 503 are always included."""
+    return problem_specs(*statuses, 500, 503)
 
 
-def _hide(_connection: Connected, _handler: BaseRouteHandler) -> None:
-    """Litestar's own pages load from elsewhere and answer in HTML: they are not shown."""
+def _hide(_connection: AnyConnection, _handler: BaseRouteHandler) -> None:
+    """Hide Litestar's own documentation pages, which load scripts from other hosts."""
     raise NotFoundException
 
 
 def openapi_config() -> OpenAPIConfig:
-    """The description that /openapi.json serves and /docs draws."""
+    """Return the configuration of the description that /openapi.json and /docs serve."""
     return OpenAPIConfig(
         title="Talkmeter",
         version=__version__,
@@ -182,9 +184,9 @@ def openapi_config() -> OpenAPIConfig:
             }
         ),
         tags=[
-            Tag("Metering", "Events in."),
-            Tag("Usage", "Answers out."),
-            Tag("Session", "A browser signs in and out."),
-            Tag("Operations", "For those who run it."),
+            Tag("Metering", "Send events and inventory snapshots."),
+            Tag("Usage", "Read usage."),
+            Tag("Session", "Sign a browser in and out."),
+            Tag("Operations", "Health checks and metrics."),
         ],
     )

@@ -1,4 +1,4 @@
-"""The parameters of queries: described once for OpenAPI, and read with a sentence for what is not allowed."""
+"""The query parameters of the API: their OpenAPI descriptions, and reading them from a request."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,65 +16,65 @@ from talkmeter.ingest.fields import CONTROL
 from talkmeter.records import INVENTORY_KINDS
 from talkmeter.usage.breakdown import INTERVALS, MAX_ROWS, ORDERS, ROWS
 from talkmeter.usage.compare import MODES
-from talkmeter.usage.export import OF as EXPORTED
+from talkmeter.usage.export import EXPORT_TYPES
 from talkmeter.usage.formats import FORMATS
 from talkmeter.usage.parameters import FILTERS, RECORD_KINDS, VALUES
 from talkmeter.usage.records import MAX_RECORDS, RECORDS
 
 
-class Described(NamedTuple):
-    """A query parameter as it is described."""
+class QueryParameter(NamedTuple):
+    """A query parameter and its OpenAPI description."""
 
     name: str
-    what: str
+    description: str
     allowed: Sequence[str] = ()
     required: bool = False
-    whole: tuple[int, int, int] | None = None
-    """Of a whole number: the least, the most and the one that is meant where none is given."""
+    integer: tuple[int, int, int] | None = None
+    """(min, max, default) of an integer."""
 
 
 _STATUSES: Final = tuple(dict.fromkeys((*VALUES["status"], *VALUES["run_status"])))
 _FLAG: Final = ("true", "false")
-_INSTANT: Final = "ISO 8601 date or date-time; no offset means UTC; both bounds missing: month to date."
+_INSTANT: Final = "ISO 8601 date or date-time; UTC unless it has an offset. Default without from and to: month to date."
 
 WINDOW: Final = (
-    Described("from", f"Start of the window, included: {_INSTANT}"),
-    Described("to", f"End of the window, excluded: {_INSTANT}"),
+    QueryParameter("from", f"Start of the window, included: {_INSTANT}"),
+    QueryParameter("to", f"End of the window, excluded: {_INSTANT}"),
 )
-COMPARE: Final = Described("compare", "The earlier window to compare with; default none.", MODES)
-BY: Final = Described("by", "What to split by.", DIMENSIONS, required=True)
-ORDER: Final = Described("order", "The figure that rows are in order of, and share in.", ORDERS)
+COMPARE: Final = QueryParameter("compare", "The earlier window to compare with; default none.", MODES)
+BY: Final = QueryParameter("by", "The dimension to group by.", DIMENSIONS, required=True)
+ORDER: Final = QueryParameter("order", "The figure that rows are sorted by, and that `share` is a part of.", ORDERS)
 SPLIT: Final = (
     ORDER,
-    Described("limit", "Most rows; all that is not among them is in `others`.", whole=(1, MAX_ROWS, ROWS)),
-    Described("interval", "Gives each row a series.", INTERVALS),
+    QueryParameter("limit", "Maximum number of rows; `others` sums up the rest.", integer=(1, MAX_ROWS, ROWS)),
+    QueryParameter("interval", "Adds a time series with this interval to each row.", INTERVALS),
     COMPARE,
 )
-KIND: Final = Described("kind", "Which records.", RECORD_KINDS, required=True)
+KIND: Final = QueryParameter("kind", "The kind of records.", RECORD_KINDS, required=True)
 FILTER: Final = (
-    Described("day", "One UTC day of the window, YYYY-MM-DD."),
+    QueryParameter("day", "One UTC day of the window, YYYY-MM-DD."),
     *(
-        Described(
+        QueryParameter(
             name,
-            f"Only with this {name}" + ("." if dimension in VALUES else "; empty: only without one."),
+            f"Only records with this {name}" + ("." if dimension in VALUES else "; empty: only records without one."),
             VALUES.get(dimension, ()),
         )
         for name, (_, dimension) in FILTERS.items()
     ),
-    Described("status", "Only with this status.", _STATUSES),
-    Described("has_duration", "Only conversations with a duration, or without.", _FLAG),
-    Described("live", "Only records that have not ended, or that have.", _FLAG),
-    Described("stale", "Only live conversations that have gone silent, or all others.", _FLAG),
+    QueryParameter("status", "Only records with this status.", _STATUSES),
+    QueryParameter("has_duration", "Only conversations with (true) or without (false) a duration.", _FLAG),
+    QueryParameter("live", "Only records that have not ended (true), or that have ended (false).", _FLAG),
+    QueryParameter("stale", "Only stale conversations (true), or only the others (false).", _FLAG),
 )
-OF: Final = Described("of", "What to export.", EXPORTED, required=True)
-FORMAT: Final = Described("format", "How it is written; default csv.", FORMATS)
-KIND_OF_EXPORT: Final = Described("kind", "Which records; default conversation.", RECORD_KINDS)
-LIMIT: Final = Described("limit", "Most rows of a page.", whole=(1, MAX_RECORDS, RECORDS))
-CURSOR: Final = Described("cursor", "`next_cursor` of the page before.")
+OF: Final = QueryParameter("of", "What to export.", EXPORT_TYPES, required=True)
+FORMAT: Final = QueryParameter("format", "The file format; default csv.", FORMATS)
+EXPORT_KIND: Final = QueryParameter("kind", "The kind of records; default conversation.", RECORD_KINDS)
+LIMIT: Final = QueryParameter("limit", "Maximum number of rows per page.", integer=(1, MAX_RECORDS, RECORDS))
+CURSOR: Final = QueryParameter("cursor", "`next_cursor` of the previous page.")
 ITEMS: Final = (
-    Described("kind", "Which inventory.", INVENTORY_KINDS, required=True),
-    Described("shared", "Only phone numbers on the shared pool, or only the others.", _FLAG),
-    Described("active", "Only active datasets, or only the others.", _FLAG),
+    QueryParameter("kind", "The kind of inventory items.", INVENTORY_KINDS, required=True),
+    QueryParameter("shared", "Only shared phone numbers (true), or only the others (false).", _FLAG),
+    QueryParameter("active", "Only active datasets (true), or only the others (false).", _FLAG),
 )
 _ORGANIZATION: Final = (
     Parameter(
@@ -90,70 +90,72 @@ _ORGANIZATION: Final = (
         description=f"The same as the header {ORGANIZATION_HEADER}.",
     ),
 )
-_AT_HAND: Final = Parameter(
+_IF_NONE_MATCH: Final = Parameter(
     name="If-None-Match",
     param_in="header",
     schema=Schema(type=OpenAPIType.STRING),
-    description="The ETag of an answer at hand.",
+    description="The ETag of a cached response.",
 )
 _FILE: Final = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
 
 
-def query_of(*parameters: Described, conditional: bool = False, files: Iterable[str] = ()) -> type[Operation]:
-    """The description of a query with these parameters; `conditional` where it may answer 304.
+def query_operation(
+    *parameters: QueryParameter, conditional: bool = False, file_types: Iterable[str] = ()
+) -> type[Operation]:
+    """Return the OpenAPI operation class of a query with these parameters.
 
-    `files` are the media types of its answer where that is a file.
+    `conditional`: the response may be 304. `file_types`: the media types of the response, if it is a file.
     """
-    media_types = tuple(files)
-    described = [*map(_openapi, parameters), *_ORGANIZATION, *([_AT_HAND] if conditional else [])]
+    media_types = tuple(file_types)
+    described = [*map(_openapi, parameters), *_ORGANIZATION, *([_IF_NONE_MATCH] if conditional else [])]
 
     @dataclass
-    class Query(QueryOperation):
-        """A query whose parameters the handler reads by itself."""
+    class ParameterizedOperation(QueryOperation):
+        """A query whose handler reads the parameters itself."""
 
         def __post_init__(self) -> None:
             super().__post_init__()
             self.parameters = [*(self.parameters or ()), *described]
-            answer = (self.responses or {}).get("200")
-            if media_types and isinstance(answer, OpenAPIResponse):
-                answer.content = {one: OpenAPIMediaType(schema=_FILE) for one in media_types}
+            response = (self.responses or {}).get("200")
+            if media_types and isinstance(response, OpenAPIResponse):
+                response.content = {media_type: OpenAPIMediaType(schema=_FILE) for media_type in media_types}
 
-    return Query
+    return ParameterizedOperation
 
 
-def read_parameters(request: AnyRequest, *known: Described, strict: bool = True) -> dict[str, str]:
-    """The parameters of a query, each once. Unprocessable where one comes twice or, if `strict`, is not known.
+def read_parameters(request: AnyRequest, *allowed: QueryParameter, strict: bool = True) -> dict[str, str]:
+    """Return the allowed query parameters of a request.
 
-    A filter with a slip in its name would otherwise be left out, and the answer be of more than was asked.
+    Raises Unprocessable if a parameter is repeated or, if `strict`, unknown: a filter with a misspelled name would
+    otherwise be ignored, and the answer would include too many records.
     """
-    names = [one.name for one in known]
-    read: dict[str, str] = {}
+    names = [parameter.name for parameter in allowed]
+    values: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
-        if name in read:
+        if name in values:
             raise Unprocessable(f"'{name}' is given more than once.")
         if name in names:
             if NOT_UTF8 in value:
                 raise Unprocessable(f"'{name}' is not UTF-8: {shown(value)}.")
             if CONTROL.search(value):
                 raise Unprocessable(f"'{name}' contains a control character: {shown(value)}.")
-            read[name] = value
+            values[name] = value
         elif strict and name != ORGANIZATION_PARAMETER:
-            there_are = f"there are {', '.join(names)}" if names else "there are none"
-            raise Unprocessable(f"{shown(name)} is no parameter here; {there_are}.")
-    return read
+            raise Unprocessable(f"Unknown parameter {shown(name)}. Allowed: {', '.join(names) or 'none'}.")
+    return values
 
 
-def _openapi(parameter: Described) -> Parameter:
+def _openapi(parameter: QueryParameter) -> Parameter:
     schema = Schema(type=OpenAPIType.STRING)
     if parameter.allowed:
-        schema = Schema(type=OpenAPIType.STRING, enum=[str(one) for one in parameter.allowed])
-    if parameter.whole is not None:
-        least, most, default = parameter.whole
-        schema = Schema(type=OpenAPIType.INTEGER, minimum=least, maximum=most, default=default)
+        schema = Schema(type=OpenAPIType.STRING, enum=[str(value) for value in parameter.allowed])
+    if parameter.integer is not None:
+        minimum, maximum, default = parameter.integer
+        schema = Schema(type=OpenAPIType.INTEGER, minimum=minimum, maximum=maximum, default=default)
     return Parameter(
         name=parameter.name,
         param_in="query",
         required=parameter.required,
         schema=schema,
-        description=parameter.what,
+        description=parameter.description,
     )

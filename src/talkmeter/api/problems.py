@@ -1,4 +1,4 @@
-"""Every error as `application/problem+json` with one plain sentence in `detail` (RFC 9457); the one renderer."""
+"""Render every error as `application/problem+json` with one sentence in `detail` (RFC 9457)."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -23,11 +23,11 @@ MEDIA_TYPE = "application/problem+json"
 _log = structlog.get_logger()
 
 AnyRequest = Request[object, object, State]
-Connected = ASGIConnection[Any, Any, Any, Any]
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """What went wrong, for programs (`status`) and for people (`detail`)."""
+    """An error: `status` is for programs, `detail` for people."""
 
     title: str
     status: int
@@ -36,15 +36,15 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 def problem_response(status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> Response[bytes]:
-    """The one shape of every error."""
+    """Return an error response."""
     problem = Problem(title=status.phrase, status=status.value, detail=detail)
     return Response(
         content=msgspec.json.encode(problem), status_code=status.value, media_type=MEDIA_TYPE, headers=headers
     )
 
 
-def problems_documented(*statuses: int) -> dict[int, ResponseSpec]:
-    """The errors of an endpoint, for its OpenAPI description."""
+def problem_specs(*statuses: int) -> dict[int, ResponseSpec]:
+    """Return the OpenAPI specs of error responses by status."""
     return {
         status: ResponseSpec(
             data_container=Problem,
@@ -57,23 +57,21 @@ def problems_documented(*statuses: int) -> dict[int, ResponseSpec]:
 
 
 def render_talkmeter_error(_request: AnyRequest, error: TalkmeterError) -> Response[bytes]:
-    """Our own errors say everything themselves."""
+    """Render an error of Talkmeter, whose detail is written for the caller."""
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.warning("request refused", status=error.status.value, detail=error.detail)
     return problem_response(error.status, error.public_detail, error.headers)
 
 
 def render_http_exception(request: AnyRequest, error: HTTPException) -> Response[bytes]:
-    """Litestar's errors in our words."""
+    """Render an error of Litestar with a sentence of Talkmeter."""
     headers = dict(error.headers or {})
     match error:
         case NotFoundException():
-            return problem_response(
-                HTTPStatus.NOT_FOUND, "There is nothing at this address; see /docs for what there is."
-            )
+            return problem_response(HTTPStatus.NOT_FOUND, "Nothing exists at this URL; see /docs for the endpoints.")
         case MethodNotAllowedException():
-            allowed = _allowed(headers)
-            detail = f"{request.method} is not allowed at this address; allowed: {allowed}."
+            allowed = _allowed_methods(headers)
+            detail = f"{request.method} is not allowed at this URL; allowed: {allowed}."
             return problem_response(HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": allowed})
         case ValidationException():
             return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, _validation_sentence(error))
@@ -84,19 +82,19 @@ def render_http_exception(request: AnyRequest, error: HTTPException) -> Response
 
 
 def render_unexpected(request: AnyRequest, error: Exception) -> Response[bytes]:
-    """A fault of ours: logged in full, told without a detail of the inside."""
-    _log.error("a request failed", method=request.method, exc_info=error)
-    return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "The server failed to answer; the fault is in its log.")
+    """Log an unexpected exception in full, and return a 500 response without internal details."""
+    _log.error("request failed", method=request.method, exc_info=error)
+    return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "The request failed; the server's log has the error.")
 
 
-def _allowed(headers: dict[str, str]) -> str:
-    """The methods of an address; whatever answers GET answers HEAD."""
-    told = next((value for name, value in headers.items() if name.lower() == "allow"), "")
-    methods = {method.strip() for method in told.split(",")}
+def _allowed_methods(headers: dict[str, str]) -> str:
+    """Return the methods of the Allow header, with HEAD if GET is allowed."""
+    allow = next((value for name, value in headers.items() if name.lower() == "allow"), "")
+    methods = {method.strip() for method in allow.split(",")}
     return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
 def _validation_sentence(error: ValidationException) -> str:
     extra = error.extra if isinstance(error.extra, list) else []
-    said = [f"'{one.get('key')}': {one.get('message')}" for one in extra if isinstance(one, dict)]
-    return f"A parameter is not allowed: {'; '.join(said)}." if said else error.detail
+    invalid = [f"'{entry.get('key')}': {entry.get('message')}" for entry in extra if isinstance(entry, dict)]
+    return f"Invalid parameter {'; '.join(invalid)}." if invalid else error.detail

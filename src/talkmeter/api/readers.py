@@ -1,4 +1,4 @@
-"""Threads that ask the database, so that the event loop never does."""
+"""A pool of threads that run database queries for the event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,71 +8,71 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import NamedTuple, TypeVar
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class _Asked(NamedTuple):
-    question: Callable[[], object]
+class _ReaderJob(NamedTuple):
+    run: Callable[[], object]
     loop: asyncio.AbstractEventLoop
-    answer: "asyncio.Future[object]"
+    future: "asyncio.Future[object]"
 
 
 class Readers:
-    """A fixed number of threads, each with one question at a time; questions wait in the order they came.
+    """A fixed number of threads that run jobs from one first-in, first-out queue.
 
-    The way to a thread and back is most of what an answer at hand takes. Through an executor of the standard library,
-    whose futures other threads may wait for, too, it takes twice as long (docs/decisions/0024).
+    Handing a job to a thread and back is most of the cost of a cached answer. With `ThreadPoolExecutor`, whose futures
+    also support waiting in other threads, it takes twice as long (docs/decisions/0024).
     """
 
     def __init__(self, threads: int) -> None:
         """Start the threads."""
-        self._asked: SimpleQueue[_Asked | None] = SimpleQueue()
+        self._queue: SimpleQueue[_ReaderJob | None] = SimpleQueue()
         self._threads = [
-            Thread(target=self._run, name=f"talkmeter-reader-{number}", daemon=True) for number in range(threads)
+            Thread(target=self._work, name=f"talkmeter-reader-{number}", daemon=True) for number in range(threads)
         ]
         for thread in self._threads:
             thread.start()
 
-    def ask(self, question: Callable[[], Answer]) -> "asyncio.Future[Answer]":
-        """The answer of a question, once a thread has asked it; errors are the question's. Event loop only."""
+    def run(self, job: Callable[[], Result]) -> "asyncio.Future[Result]":
+        """Run a job in a thread and return a future of its result or exception. Call it from the event loop only."""
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Answer] = loop.create_future()
-        self._asked.put(_Asked(question, loop, answer))  # type: ignore[arg-type]  # a future of any answer
-        return answer
+        future: asyncio.Future[Result] = loop.create_future()
+        self._queue.put(_ReaderJob(job, loop, future))  # type: ignore[arg-type]  # the queue mixes result types
+        return future
 
     def close(self) -> None:
-        """Answer what was asked, then end the threads. From the event loop: what is answered here, nobody gets."""
+        """Finish the queued jobs and end the threads. This blocks the event loop, so later results are discarded."""
         for _ in self._threads:
-            self._asked.put(None)
+            self._queue.put(None)
         for thread in self._threads:
             thread.join()
 
-    def _run(self) -> None:
-        while (asked := self._asked.get()) is not None:
-            _answer(asked)
-            # Else it would be held until the next question comes.
-            del asked
+    def _work(self) -> None:
+        while (job := self._queue.get()) is not None:
+            _run(job)
+            # Release the job and its result before waiting for the next one.
+            del job
 
 
-def _answer(asked: _Asked) -> None:
-    """Ask, and tell the event loop; who asked may be gone."""
-    question, loop, answer = asked
-    if answer.cancelled():
+def _run(job: _ReaderJob) -> None:
+    """Run a job and pass its result to the event loop, unless the caller has cancelled it."""
+    run, loop, future = job
+    if future.cancelled():
         return
     try:
-        tell = partial(_tell, answer, question())
-    except BaseException as error:  # noqa: BLE001  who asked is told whatever it is
-        tell = partial(_fail, answer, error)
-    # A loop that has closed, of which it complains, has nobody who waits.
+        callback = partial(_set_result, future, run())
+    except BaseException as error:  # noqa: BLE001  the caller gets every exception
+        callback = partial(_set_exception, future, error)
+    # A closed loop raises RuntimeError; nothing waits for the result then.
     with suppress(RuntimeError):
-        loop.call_soon_threadsafe(tell)
+        loop.call_soon_threadsafe(callback)
 
 
-def _tell(answer: "asyncio.Future[object]", found: object) -> None:
-    if not answer.done():
-        answer.set_result(found)
+def _set_result(future: "asyncio.Future[object]", result: object) -> None:
+    if not future.done():
+        future.set_result(result)
 
 
-def _fail(answer: "asyncio.Future[object]", error: BaseException) -> None:
-    if not answer.done():
-        answer.set_exception(error)
+def _set_exception(future: "asyncio.Future[object]", error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)

@@ -1,4 +1,4 @@
-"""What every endpoint works with: the database for reading, the writer, the memory bodies may take."""
+"""The shared services of one server process: the engine, the writer, thread pools, caches and memory limits."""
 
 import asyncio
 from collections import Counter
@@ -9,9 +9,9 @@ from functools import partial
 from typing import TypeVar
 
 from talkmeter import metrics
-from talkmeter.api.answer_cache import Answers
+from talkmeter.api.answer_cache import AnswerCache
 from talkmeter.api.connector_health import OutcomeBuffer
-from talkmeter.api.export_files import Exports
+from talkmeter.api.export_files import ExportWriter
 from talkmeter.api.readers import Readers
 from talkmeter.backpressure import answering
 from talkmeter.db.autocommit import AutocommitConnections
@@ -22,19 +22,19 @@ from talkmeter.ledger.history import make_pruner
 from talkmeter.ledger.writer import Writer
 from talkmeter.settings import Settings
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class Service:
-    """One process's engine, reader threads and writer; made at start, closed when the last request is answered."""
+    """The engine, threads and writer of one process, from its start until its last request is answered."""
 
     def __init__(self, settings: Settings) -> None:
-        """Open the database, which has been migrated."""
+        """Open the database, which must be migrated."""
         self.settings = settings
         self.engine = open_engine(settings.database_url, settings.reader_threads + 4)
-        self.exports = Exports(self.engine, settings.export_bytes)
-        self._peeks = AutocommitConnections(self.engine)
-        self.answers = Answers(self.engine, self._peeks, settings.answer_bytes)
+        self.exports = ExportWriter(self.engine, settings.export_bytes)
+        self._autocommit = AutocommitConnections(self.engine)
+        self.answer_cache = AnswerCache(self.engine, self._autocommit, settings.answer_bytes)
         self.intake = Intake(settings.queue_bytes)
         self.outcomes = OutcomeBuffer()
         self._readers = Readers(settings.reader_threads)
@@ -49,89 +49,88 @@ class Service:
             idle=make_pruner(self.engine, settings.history_days),
         )
 
-    async def read(self, question: Callable[[Connection], Answer]) -> Answer:
-        """Ask the database in a reader thread; the question sees one snapshot."""
-        return await self._readers.ask(partial(self._ask, question))
+    async def read(self, query: Callable[[Connection], Result]) -> Result:
+        """Run a query in a reader thread, in one snapshot."""
+        return await self._readers.run(partial(self._read, query))
 
-    async def answer(self, question: Callable[[Connection], Answer]) -> Answer:
-        """As `read`, where somebody waits for a figure: work on batches gives way meanwhile."""
+    async def answer(self, query: Callable[[Connection], Result]) -> Result:
+        """Run a query like `read`, but pause work on batches meanwhile, because a person waits for the answer."""
         with answering():
-            return await self.read(question)
+            return await self.read(query)
 
-    async def answer_by(self, question: Callable[[], Answer]) -> Answer:
-        """As `answer`, for a question that peeks, and begins a transaction by itself if it needs one."""
+    async def answer_with(self, job: Callable[[], Result]) -> Result:
+        """Run a job like `answer`; the job opens its own transaction if it needs one."""
         with answering():
-            return await self._readers.ask(question)
+            return await self._readers.run(job)
 
-    async def change(self, change: Callable[[Connection], Answer]) -> Answer:
-        """Change what is not usage (sessions, links) in a thread of its own, in one transaction."""
-        return await asyncio.get_running_loop().run_in_executor(self._changers, self._make_change, change)
+    async def change(self, change: Callable[[Connection], Result]) -> Result:
+        """Write to tables other than usage (sessions, links) in a separate thread, in one transaction."""
+        return await asyncio.get_running_loop().run_in_executor(self._changers, self._change, change)
 
-    async def decode(self, work: Callable[[], Answer]) -> Answer:
-        """Run the reading of a large body beside the event loop, so that small requests are not held up."""
-        return await asyncio.get_running_loop().run_in_executor(self._decoders, work)
+    async def decode(self, job: Callable[[], Result]) -> Result:
+        """Decode a large body in a separate thread, so that small requests do not wait for it."""
+        return await asyncio.get_running_loop().run_in_executor(self._decoders, job)
 
-    def _ask(self, question: Callable[[Connection], Answer]) -> Answer:
+    def _read(self, query: Callable[[Connection], Result]) -> Result:
         with reading(self.engine) as connection:
-            return question(connection)
+            return query(connection)
 
-    def _make_change(self, change: Callable[[Connection], Answer]) -> Answer:
+    def _change(self, change: Callable[[Connection], Result]) -> Result:
         with writing(self.engine) as connection:
             return change(connection)
 
     def close(self) -> None:
-        """Finish what was accepted, then let go of the database: of all of it, also where a part of it fails."""
-        with ExitStack() as after:
-            # The last one comes first.
-            after.callback(self.engine.dispose)
-            after.callback(self.exports.close)
-            after.callback(self._peeks.close)
-            after.callback(self._readers.close)
-            after.callback(self._changers.shutdown)
-            after.callback(self._decoders.shutdown)
-            after.callback(self._write_outcomes)
+        """Write everything accepted, then release every resource, even if closing one of them fails."""
+        with ExitStack() as stack:
+            # Callbacks run in reverse order.
+            stack.callback(self.engine.dispose)
+            stack.callback(self.exports.close)
+            stack.callback(self._autocommit.close)
+            stack.callback(self._readers.close)
+            stack.callback(self._changers.shutdown)
+            stack.callback(self._decoders.shutdown)
+            stack.callback(self._write_outcomes)
             self.writer.close()
 
     def _write_outcomes(self) -> None:
-        if self.outcomes.waiting:
-            self._make_change(self.outcomes.write)
+        if self.outcomes.pending:
+            self._change(self.outcomes.write)
 
 
 class Intake:
-    """The bytes of bodies held in memory, bounded; one caller may hold half of them. Event loop only."""
+    """A limit on the memory of request bodies; one caller may use half of it. Used in the event loop only."""
 
-    def __init__(self, most_bytes: int) -> None:
-        """Nothing is held yet."""
-        self._most = most_bytes
-        self._held: Counter[str] = Counter()
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._reserved: Counter[str] = Counter()
 
     @contextmanager
-    def holding(self, caller: str) -> Iterator[Callable[[int], None]]:
-        """A function that counts bytes in as they arrive; they are let go at the end of the block.
+    def reservation(self, caller: str) -> Iterator[Callable[[int], None]]:
+        """Yield a function that reserves bytes as they arrive; the end of the block releases them.
 
-        It raises Unavailable where the memory for bodies is full.
+        The function raises Unavailable if the memory for bodies is full.
         """
-        mine = 0
+        request_bytes = 0
 
-        def hold(size: int) -> None:
-            nonlocal mine
-            self._admit(caller, size, mine)
-            mine += size
-            self._held[caller] += size
-            metrics.QUEUE_BYTES.set(self._held.total())
+        def reserve(size: int) -> None:
+            nonlocal request_bytes
+            self._check(caller, size, request_bytes)
+            request_bytes += size
+            self._reserved[caller] += size
+            metrics.QUEUE_BYTES.set(self._reserved.total())
 
         try:
-            yield hold
+            yield reserve
         finally:
-            self._held[caller] -= mine
-            if self._held[caller] <= 0:
-                del self._held[caller]
-            metrics.QUEUE_BYTES.set(self._held.total())
+            self._reserved[caller] -= request_bytes
+            if self._reserved[caller] <= 0:
+                del self._reserved[caller]
+            metrics.QUEUE_BYTES.set(self._reserved.total())
 
-    def _admit(self, caller: str, size: int, mine: int) -> None:
-        """Refuse what does not fit beside other requests; a request that is alone always fits."""
-        total, own = self._held.total(), self._held[caller]
-        if total > mine and total + size > self._most:
-            raise Unavailable("Too many bytes of requests wait to be written; send the request again shortly.")
-        if own > mine and own + size > self._most // 2:
-            raise Unavailable("Too many bytes of this sender wait to be written; send the request again shortly.")
+    def _check(self, caller: str, size: int, request_bytes: int) -> None:
+        """Raise Unavailable if the bytes exceed a limit; a request that is alone is always accepted."""
+        total, of_caller = self._reserved.total(), self._reserved[caller]
+        if total > request_bytes and total + size > self._max_bytes:
+            raise Unavailable("The write queue is full (TALKMETER_QUEUE_BYTES); retry shortly.")
+        if of_caller > request_bytes and of_caller + size > self._max_bytes // 2:
+            raise Unavailable("This sender fills its half of the write queue (TALKMETER_QUEUE_BYTES); retry shortly.")

@@ -1,7 +1,7 @@
-"""`/session` and the caller's scopes: sign in with a one-time link or a pasted credential, read the session, sign out.
+"""`/session` and the caller's scopes: sign in with a one-time link or a pasted key, read the session, sign out.
 
-What changes a session is refused unless the request comes from the page itself, so that no other site can sign a
-browser in (as somebody else) or out.
+Signing in and out is only allowed from the service's own page, so that another site cannot sign a browser in with a
+foreign account, or out.
 """
 
 from typing import Annotated, Final
@@ -18,8 +18,8 @@ from talkmeter.api.auth.callers import Authenticator, caller_of, named_organizat
 from talkmeter.api.auth.grant import Grant
 from talkmeter.api.auth.scopes import expand
 from talkmeter.api.body import read_body
-from talkmeter.api.etag import encoded
-from talkmeter.api.openapi import SignInOperation, documented, json_answer
+from talkmeter.api.etag import json_response
+from talkmeter.api.openapi import SignInOperation, error_specs, json_spec
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.service import Service
 from talkmeter.db.engine import Connection
@@ -31,38 +31,40 @@ from talkmeter.settings import Settings, public_url
 
 MAX_BODY_BYTES: Final = 4_096
 _HEADERS: Final = {"Cache-Control": "no-store", "Vary": "Cookie"}
-_WHAT_TO_SEND: Final = (
-    'Send either {"link": "…"} with the secret of a sign-in link, or a credential in the header Authorization.'
+_EXPECTED: Final = (
+    'Send either {"link": "…"} with the secret of a sign-in link, or a credential in the Authorization header.'
 )
 _log = structlog.get_logger()
 
 
 class NamedOrganization(msgspec.Struct, frozen=True):
-    """An organization that the session reaches; `name` is its id where it has no other."""
+    """An organization of the session; `name` is the id if the organization has no name."""
 
     id: str
     name: str
 
 
 class SessionState(msgspec.Struct, frozen=True, kw_only=True):
-    """Who a browser is signed in as; `organization` is the one to begin with."""
+    """The session of a browser; `organization` is the one to show first."""
 
     signed_in: bool
     organizations: list[NamedOrganization]
     organization: str | None
-    expires_at: Annotated[str | None, msgspec.Meta(description="When it ends at the latest, ISO 8601 in UTC.")]
-    plans_url: Annotated[str | None, msgspec.Meta(description="Where the operator's plans and billing are.")]
+    expires_at: Annotated[str | None, msgspec.Meta(description="The latest end of the session, ISO 8601 in UTC.")]
+    plans_url: Annotated[str | None, msgspec.Meta(description="URL of the operator's page for plans and billing.")]
 
 
 class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of a sign-in by link."""
 
-    link: Annotated[str, msgspec.Meta(min_length=1, max_length=200, description="What follows #sign-in= in the link.")]
+    link: Annotated[
+        str, msgspec.Meta(min_length=1, max_length=200, description="The part of the link after #sign-in=.")
+    ]
 
 
-@get("/session", responses={200: json_answer(SessionState, "The session."), **documented()}, summary="The session")
+@get("/session", responses={200: json_spec(SessionState, "The session."), **error_specs()}, summary="The session")
 async def get_session(request: AnyRequest) -> Response[bytes]:
-    """Whether this browser is signed in, and which organizations it reaches; 200 in either case."""
+    """Return whether the browser is signed in, and its organizations; 200 in both cases."""
     sessions = _authenticator(request).sessions
     return await _state(request, await sessions.find(request))
 
@@ -72,92 +74,92 @@ async def get_session(request: AnyRequest) -> Response[bytes]:
     status_code=200,
     operation_class=SignInOperation,
     responses={
-        200: json_answer(SessionState, "The session that began."),
-        **documented(400, 401, 403, 408, 413, 415, 422, 507),
+        200: json_spec(SessionState, "The new session."),
+        **error_specs(400, 401, 403, 408, 413, 415, 422, 507),
     },
     summary="Sign in",
 )
 async def post_session(request: AnyRequest) -> Response[bytes]:
-    """Begin a session with a one-time link or a bearer credential; the answer sets its cookie."""
+    """Start a session with a one-time link or a bearer credential; the response sets the session cookie."""
     authenticator = _authenticator(request)
-    _refuse_other_sites(request)
+    _check_same_origin(request)
     link = await _read_link(request)
     authorization = request.headers.get("authorization")
     if (link is None) == (authorization is None):
-        raise Unprocessable(_WHAT_TO_SEND)
-    reach = await authenticator.bearer_grant(authorization) if link is None else await _reach_of_link(request, link)
-    if reach.organizations is None:
-        raise Forbidden("A sender key sends events and cannot sign in; use an organization key or a personal token.")
-    stored = reach.credential_id if reach.stored else None
-    grants = None if reach.stored else {org_id: sorted(scopes) for org_id, scopes in reach.organizations.items()}
+        raise Unprocessable(_EXPECTED)
+    grant = await authenticator.bearer_grant(authorization) if link is None else await _link_grant(request, link)
+    if grant.organizations is None:
+        raise Forbidden("A sender key can only send events, not sign in; use an organization key or a personal token.")
+    credential_id = grant.credential_id if grant.stored else None
+    grants = None if grant.stored else {org_id: sorted(scopes) for org_id, scopes in grant.organizations.items()}
     await authenticator.sessions.end(request)
-    cookie, session = await authenticator.sessions.begin(stored, grants, reach.expires_at)
-    _log.info("a browser signed in", by="link" if authorization is None else "credential")
+    cookie, session = await authenticator.sessions.begin(credential_id, grants, grant.expires_at)
+    _log.info("signed in", by="link" if authorization is None else "credential")
     return await _state(request, session, cookie)
 
 
 @delete(
     "/session",
     status_code=200,
-    responses={200: json_answer(SessionState, "No session."), **documented(403, 507)},
+    responses={200: json_spec(SessionState, "No session."), **error_specs(403, 507)},
     summary="Sign out",
 )
 async def delete_session(request: AnyRequest) -> Response[bytes]:
     """End the session, if there is one."""
-    _refuse_other_sites(request)
+    _check_same_origin(request)
     return await _state(request, None, await _authenticator(request).sessions.end(request))
 
 
 async def _state(request: AnyRequest, session: Session | None, cookie: Cookie | None = None) -> Response[bytes]:
-    """The session as the page reads it, as far as its credential still goes."""
+    """Return the session state for the page: the organizations that the session's credential grants now."""
     service: Service = request.app.state.service
-    reach = None if session is None else await _authenticator(request).session_grant(session)
+    grant = None if session is None else await _authenticator(request).session_grant(session)
     organizations: list[NamedOrganization] = []
-    if reach is not None:
-        org_ids = sorted(reach.organizations or ())
+    if grant is not None:
+        org_ids = sorted(grant.organizations or ())
 
-        def ask(database: Connection) -> dict[str, str]:
+        def read_names(database: Connection) -> dict[str, str]:
             return names_of(database, org_ids)
 
-        names = await service.read(ask)
+        names = await service.read(read_names)
         organizations = [NamedOrganization(org_id, names.get(org_id, org_id)) for org_id in org_ids]
     state = SessionState(
-        signed_in=reach is not None,
+        signed_in=grant is not None,
         organizations=organizations,
-        organization=_organization(organizations, named_organizations(request)),
-        expires_at=None if reach is None or reach.expires_at is None else format_instant(reach.expires_at),
+        organization=_first_organization(organizations, named_organizations(request)),
+        expires_at=None if grant is None or grant.expires_at is None else format_instant(grant.expires_at),
         plans_url=service.settings.plans_url or None,
     )
     cookies = [] if cookie is None else [cookie]
     return Response(content=msgspec.json.encode(state), media_type=PLAIN, headers=_HEADERS, cookies=cookies)
 
 
-def _organization(organizations: list[NamedOrganization], named: list[str]) -> str | None:
-    """The organization to begin with: the first, unless the request names one that the session reaches."""
-    reached = [one.id for one in organizations]
-    chosen = [name for name in named if name in reached] if named else reached
-    return chosen[0] if chosen else None
+def _first_organization(organizations: list[NamedOrganization], requested: list[str]) -> str | None:
+    """Return the first requested organization of the session, or its first one if none is requested."""
+    granted = [organization.id for organization in organizations]
+    candidates = [org_id for org_id in requested if org_id in granted] if requested else granted
+    return candidates[0] if candidates else None
 
 
-def _refuse_other_sites(request: AnyRequest) -> None:
-    """Forbidden unless the request comes from the page: browsers say so, and no page can make them say otherwise."""
+def _check_same_origin(request: AnyRequest) -> None:
+    """Raise Forbidden unless the request comes from the service's page; pages cannot forge these headers."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         if site != "same-origin":
-            raise Forbidden("A session can be changed by the page of this service only, not from another site.")
+            raise Forbidden("Only the page of this service can change a session, not another site.")
         return
     service: Service = request.app.state.service
     expected = public_url(service.settings)
     if (origin := request.headers.get("origin")) != expected:
-        came = f"came from {origin[:100]}" if origin else "names no origin"
+        came = f"came from {origin[:100]}" if origin else "has no Origin header"
         raise Forbidden(
-            f"A session can be changed by the page at {expected} only, and this request {came}. "
-            "TALKMETER_PUBLIC_URL must be the address that people see in their browser."
+            f"Only the page at {expected} can change a session, but this request {came}. "
+            "Set TALKMETER_PUBLIC_URL to the URL that users see in their browser."
         )
 
 
 async def _read_link(request: AnyRequest) -> str | None:
-    """The secret of a link in the body; None where there is no body."""
+    """Return the secret of the link in the body, or None if the body is empty."""
     service: Service = request.app.state.service
     settings: Settings = msgspec.structs.replace(service.settings, max_body_bytes=MAX_BODY_BYTES)
     body = await read_body(request, settings, lambda _size: None)
@@ -168,19 +170,19 @@ async def _read_link(request: AnyRequest) -> str | None:
     try:
         return msgspec.json.decode(body, type=SignIn).link
     except msgspec.ValidationError:
-        raise Unprocessable(_WHAT_TO_SEND) from None
+        raise Unprocessable(_EXPECTED) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise BadRequest(f"The body is not JSON. {_WHAT_TO_SEND}") from None
+        raise BadRequest(f"The body is not JSON. {_EXPECTED}") from None
 
 
-async def _reach_of_link(request: AnyRequest, secret: str) -> Grant:
-    """Use a link up; what it was made for."""
+async def _link_grant(request: AnyRequest, secret: str) -> Grant:
+    """Consume a link and return its grant. Raises NotAuthenticated if the link is not valid."""
     service: Service = request.app.state.service
     link = await service.change(lambda database: redeem_link(database, secret, clock.now()))
     if link is None:
         raise NotAuthenticated(
             f"This sign-in link is not valid: a link works once, within {LINK_MINUTES} minutes. "
-            "'talkmeter link --org ORG_ID' makes another."
+            "'talkmeter link --org ORG_ID' creates a new one."
         )
     return Grant("link", {link.org_id: expand(link.role, ())}, link.org_id, stored=False)
 
@@ -193,12 +195,12 @@ def _authenticator(request: AnyRequest) -> Authenticator:
 @get(
     "/admin/members/me/scopes",
     before_request=requires(None),
-    responses={200: json_answer(list[str], "Concrete scope names, sorted."), **documented(401, 403, 422)},
+    responses={200: json_spec(list[str], "Concrete scope names, sorted."), **error_specs(401, 403, 422)},
     summary="The caller's scopes",
 )
 async def get_my_scopes(request: AnyRequest) -> ASGIApp:
-    """Return the caller's scopes in the organization of the request: concrete names, never a pattern."""
-    return encoded(msgspec.json.encode(sorted(caller_of(request).scopes)))
+    """Return the caller's scopes in the organization of the request, as concrete names without patterns."""
+    return json_response(msgspec.json.encode(sorted(caller_of(request).scopes)))
 
 
 session_router = Router(path="/", route_handlers=[get_session, post_session, delete_session], tags=["Session"])

@@ -54,11 +54,11 @@ _MEASURES: Final = {
 def breakdown(org_id: str, as_json: bool, **flags: str | None) -> None:
     """Show usage split by one dimension, largest first, with the total."""
     from talkmeter.usage.breakdown import read_breakdown
-    from talkmeter.usage.parameters import read_split
+    from talkmeter.usage.parameters import read_breakdown_query
     from talkmeter.usage.summary import read_summary
 
     parameters = parameters_of(flags)
-    split = read_split(parameters)
+    split = read_breakdown_query(parameters)
     with open_snapshot(org_id) as snapshot:
         window = window_of(parameters, snapshot.present)
         answer = read_breakdown(snapshot.connection, org_id, window, split, snapshot.present)

@@ -79,9 +79,7 @@ def read_time(name: str, text: str | None, reason: Reason) -> int:
         )
         raise FieldError(reason, sentence) from None
     if not within_range(instant):
-        raise FieldError(
-            Reason.OUT_OF_RANGE, f"{name} must be between 1970-01-01 and 2099-12-31, not {shown(text)}."
-        )
+        raise FieldError(Reason.OUT_OF_RANGE, f"{name} must be between 1970-01-01 and 2099-12-31, not {shown(text)}.")
     return instant
 
 

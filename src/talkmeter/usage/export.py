@@ -19,21 +19,21 @@ from talkmeter.usage.days import read_usage
 from talkmeter.usage.dimensions import SPLITS
 from talkmeter.usage.figures import EXACT
 from talkmeter.usage.filters import Filter, iterate_records
-from talkmeter.usage.formats import FORMATS, AfterPart, Cells, Column, Format, require_parquet, write_rows
+from talkmeter.usage.formats import FORMATS, Cells, Column, Format, OnProgress, require_parquet, write_rows
 from talkmeter.usage.names import read_item_names
-from talkmeter.usage.parameters import cut_to_day, read_choice, read_filter, read_split
+from talkmeter.usage.parameters import cut_to_day, read_breakdown_query, read_choice, read_filter
 from talkmeter.usage.records import call_of, is_live, is_stale, run_of
 from talkmeter.usage.summary import days_of
 
-Of = Literal["daily", "records", "breakdown"]
-OF: Final[tuple[Of, ...]] = get_args(Of)
+ExportType = Literal["daily", "records", "breakdown"]
+EXPORT_TYPES: Final[tuple[ExportType, ...]] = get_args(ExportType)
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class Export(NamedTuple):
     """What to export: `subject` a filter of records, a split, or None for days."""
 
-    of: Of
+    of: ExportType
     format: Format
     window: Window
     subject: Filter | Split | None = None
@@ -41,7 +41,7 @@ class Export(NamedTuple):
 
 def read_export(parameters: Mapping[str, str], now: int) -> Export:
     """The export of a query. Unprocessable where a parameter is missing or not allowed, or Parquet not installed."""
-    of = read_choice("of", parameters.get("of"), OF)
+    of = read_choice("of", parameters.get("of"), EXPORT_TYPES)
     format_ = read_choice("format", parameters.get("format"), FORMATS, "csv")
     if format_ == "parquet":
         require_parquet()
@@ -53,7 +53,7 @@ def read_export(parameters: Mapping[str, str], now: int) -> Export:
             wanted = read_filter({"kind": Kind.CONVERSATION, **parameters})
             return Export(of, format_, cut_to_day(window, parameters), wanted)
         case "breakdown":
-            return Export(of, format_, window, read_split(parameters)._replace(limit=None))
+            return Export(of, format_, window, read_breakdown_query(parameters)._replace(limit=None))
 
 
 def file_name(org_id: str, export: Export) -> str:
@@ -69,9 +69,9 @@ def file_name(org_id: str, export: Export) -> str:
 
 
 def write_export(
-    connection: Connection, org_id: str, export: Export, present: Present, out: IO[bytes], after_part: AfterPart
+    connection: Connection, org_id: str, export: Export, present: Present, out: IO[bytes], on_progress: OnProgress
 ) -> None:
-    """Write an organization's export, read in the snapshot of the connection; `after_part` after every some rows."""
+    """Write an organization's export, read in the snapshot of the connection; `on_progress` after every some rows."""
     subject = export.subject
     rows: Iterator[Cells]
     if isinstance(subject, Filter):
@@ -82,7 +82,7 @@ def write_export(
         rows = _values(connection, org_id, export.window, subject)
     else:
         columns, rows = _DAILY_COLUMNS, _days(connection, org_id, export.window, present)
-    write_rows(export.format, columns, rows, out, after_part)
+    write_rows(export.format, columns, rows, out, on_progress)
 
 
 _MINUTES: Final = (Column("voice_minutes_rounded", "decimal"), Column("chat_minutes_rounded", "decimal"))

@@ -22,7 +22,7 @@ MEDIA_TYPES: Final[dict[Format, str]] = {
 Content = Literal["text", "integer", "decimal", "flag", "instant", "day"]
 Cell = str | int | float | bool | None
 Cells = tuple[Cell, ...]
-AfterPart = Callable[[], None]
+OnProgress = Callable[[], None]
 """Called each time some rows have been written."""
 
 ROWS_AT_ONCE: Final = 2_000
@@ -41,10 +41,10 @@ class Column(NamedTuple):
 
 
 def write_rows(
-    format_: Format, columns: Sequence[Column], rows: Iterable[Cells], out: IO[bytes], after_part: AfterPart
+    format_: Format, columns: Sequence[Column], rows: Iterable[Cells], out: IO[bytes], on_progress: OnProgress
 ) -> None:
     """Write all rows, a part at a time. Unprocessable where Parquet is asked for and pyarrow is not installed."""
-    _WRITERS[format_](columns, rows, out, after_part)
+    _WRITERS[format_](columns, rows, out, on_progress)
 
 
 def guarded(text: str) -> str:
@@ -63,7 +63,7 @@ def require_parquet() -> None:
         ) from None
 
 
-def _write_csv(columns: Sequence[Column], rows: Iterable[Cells], out: IO[bytes], after_part: AfterPart) -> None:
+def _write_csv(columns: Sequence[Column], rows: Iterable[Cells], out: IO[bytes], on_progress: OnProgress) -> None:
     out.write(_BOM)
     text = TextIOWrapper(out, encoding="utf-8", newline="", write_through=False)
     writer = csv.writer(text, lineterminator="\r\n")
@@ -73,21 +73,23 @@ def _write_csv(columns: Sequence[Column], rows: Iterable[Cells], out: IO[bytes],
             [[_CSV[column.content](cell) for column, cell in zip(columns, row, strict=True)] for row in part]
         )
         text.flush()
-        after_part()
+        on_progress()
     text.flush()
     text.detach()
 
 
-def _write_json_lines(columns: Sequence[Column], rows: Iterable[Cells], out: IO[bytes], after_part: AfterPart) -> None:
+def _write_json_lines(
+    columns: Sequence[Column], rows: Iterable[Cells], out: IO[bytes], on_progress: OnProgress
+) -> None:
     encoder = msgspec.json.Encoder()
     names = [column.name for column in columns]
     for part in _parts(rows, ROWS_AT_ONCE):
         lines = [dict(zip(names, map(_written, columns, row), strict=True)) for row in part]
         out.write(encoder.encode_lines(lines))
-        after_part()
+        on_progress()
 
 
-def _write_parquet(columns: Sequence[Column], rows: Iterable[Cells], out: IO[bytes], after_part: AfterPart) -> None:
+def _write_parquet(columns: Sequence[Column], rows: Iterable[Cells], out: IO[bytes], on_progress: OnProgress) -> None:
     require_parquet()
     import pyarrow as pa  # noqa: PLC0415  an optional part
     import pyarrow.parquet as pq  # noqa: PLC0415
@@ -107,7 +109,7 @@ def _write_parquet(columns: Sequence[Column], rows: Iterable[Cells], out: IO[byt
                 pa.array(cells, type=field.type) for cells, field in zip(zip(*part, strict=True), schema, strict=True)
             ]
             writer.write_batch(pa.record_batch(arrays, schema=schema))
-            after_part()
+            on_progress()
 
 
 def _written(column: Column, cell: Cell) -> Cell:

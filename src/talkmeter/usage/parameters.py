@@ -57,7 +57,7 @@ def read_mode(parameters: Parameters) -> Mode:
     return read_choice("compare", parameters.get("compare"), MODES, "none")
 
 
-def read_split(parameters: Parameters) -> Split:
+def read_breakdown_query(parameters: Parameters) -> Split:
     """The split of a breakdown. Unprocessable where a parameter is missing or not allowed."""
     by = read_choice("by", parameters.get("by"), DIMENSIONS)
     order = read_choice("order", parameters.get("order"), ORDERS, default_order(by))

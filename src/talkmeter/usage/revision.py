@@ -1,4 +1,4 @@
-"""What an answer depends on: the organization's revision and the clock, read first in the snapshot of the answer."""
+"""The revision of an organization: the version of its data, from which ETags are made."""
 
 from typing import NamedTuple
 
@@ -12,36 +12,37 @@ from talkmeter.period import Present
 
 _org = tables.organization.c
 _call = tables.conversation.c
-_newest_silent = (
+_newest_stale = (
     select(func.max(_call.time))
     .where(_call.org_id == bindparam("org"), tables.MAY_BE_STALE, _call.time < bindparam("before"))
     .scalar_subquery()
 )
 _REVISION = Compiled(
-    select(_org.revision, _org.last_event_at, _newest_silent).where(_org.org_id == bindparam("org_again"))
+    select(_org.revision, _org.last_event_at, _newest_stale).where(_org.org_id == bindparam("org_again"))
 )
 
 
 class Revision(NamedTuple):
-    """Changes with every write that can change an answer; `last_event_at` in microseconds, None: never heard of.
+    """The version of an organization's data; `revision` is a new value after every write that can change an answer.
 
-    As long as the revision stays, time can only add to the conversations that have gone silent, so the newest event
-    of any of them tells which they are.
+    `last_event_at` is in microseconds, or None before the first event. `newest_stale` is the time of the newest event
+    of a stale conversation. While `revision` stays the same, passing time can only make more conversations stale, so
+    `newest_stale` identifies the set of stale ones.
     """
 
     revision: str
     last_event_at: int | None
-    newest_silent: int | None = None
+    newest_stale: int | None = None
 
 
 def read_revision(connection: Connection, org_id: str, present: Present) -> Revision:
-    """The organization's revision; an organization nobody sent for has the empty one."""
+    """Return the organization's revision; before its first event the revision is empty."""
     return _revision(_REVISION.run(connection, _parameters(org_id, present)))
 
 
-def peek_revision(peeks: AutocommitConnections, org_id: str, present: Present) -> Revision:
-    """As `read_revision`, outside of a transaction: whoever reads more after it may find another one."""
-    return _revision(peeks.rows(_REVISION, _parameters(org_id, present)))
+def read_latest_revision(connections: AutocommitConnections, org_id: str, present: Present) -> Revision:
+    """Return the latest revision without a transaction: a later read may see a newer one."""
+    return _revision(connections.rows(_REVISION, _parameters(org_id, present)))
 
 
 def _parameters(org_id: str, present: Present) -> Row:
@@ -52,5 +53,5 @@ def _revision(rows: list[Row]) -> Revision:
     if not rows:
         return Revision("", None)
     revision, *instants = rows[0]
-    last_event_at, newest_silent = (None if instant is None else integer(instant) for instant in instants)
-    return Revision(str(revision), last_event_at, newest_silent)
+    last_event_at, newest_stale = (None if instant is None else integer(instant) for instant in instants)
+    return Revision(str(revision), last_event_at, newest_stale)

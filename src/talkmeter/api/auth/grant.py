@@ -1,18 +1,18 @@
-"""How far a request may go: what keys, tokens, sessions and JWTs have in common."""
+"""A grant: the organizations and scopes of a key, token, session or JWT."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 
 class Grant(NamedTuple):
-    """How far a credential or a session goes, whatever organization a request names."""
+    """The organizations and scopes of a credential or session."""
 
     credential_id: str
     organizations: Mapping[str, frozenset[str]] | None
-    """The scopes in each organization; None: events of any organization, and nothing else."""
-    home: str | None
-    """The organization of a request that names none; None: a request must name one."""
+    """The scopes in each organization; None: a sender, which may only send events, for any organization."""
+    default_organization: str | None
+    """The organization of requests that name none; None: requests must name one."""
     expires_at: int | None = None
-    """When it ends, in microseconds; None: never, as far as is known."""
+    """Expiry in microseconds; None: no known expiry."""
     stored: bool = True
-    """Whether `credential_id` is that of a stored credential, which may be revoked."""
+    """Whether `credential_id` is the id of a stored credential, which can be revoked."""

@@ -1,7 +1,7 @@
-"""The public keys of an operator's identity provider (JWKS): fetched in a thread, bounded in time and size, kept.
+"""Fetch and cache the public keys (JWKS) of the operator's identity provider.
 
-They are fetched anew every ten minutes, and when a token names a key that is not among them, though at most every half
-minute, however many such tokens arrive. While the provider does not answer, the keys at hand are used for a day.
+Keys are fetched in a thread, with limits of time and size: every ten minutes, and when a token has an unknown key id,
+but at most every 30 seconds. If the provider does not respond, the cached keys stay valid for one day.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ import structlog
 from talkmeter import __version__, clock
 from talkmeter.errors import Unavailable
 
-FRESH_SEC: Final = 600.0
-MAX_USED_SEC: Final = 86_400.0
-FETCHED_EVERY_SEC: Final = 30.0
+CACHE_TTL_SEC: Final = 600.0
+MAX_STALE_SEC: Final = 86_400.0
+MIN_FETCH_INTERVAL_SEC: Final = 30.0
 TIMEOUT_SEC: Final = 5.0
 MAX_BYTES: Final = 262_144
 MAX_KEYS: Final = 100
@@ -29,78 +29,77 @@ Jwk = Mapping[str, Any]
 _log = structlog.get_logger()
 
 
-class _KeySet(msgspec.Struct):
+class _Jwks(msgspec.Struct):
     keys: list[dict[str, Any]]
 
 
-class Keys(NamedTuple):
-    """Usable keys, and when they were fetched, on the monotonic clock."""
+class _CachedKeys(NamedTuple):
+    """Usable keys, and the monotonic time of their fetch."""
 
     usable: tuple[Jwk, ...]
     fetched_at: float
 
 
 class KeysUnreadable(Exception):
-    """Why the keys could not be had, as the end of a sentence."""
+    """Why the keys could not be read, for the log."""
 
 
 class KeySource:
-    """Where the keys come from; belongs to the event loop."""
+    """A cache of the keys at a URL or in a file. Used in the event loop only."""
 
-    def __init__(self, place: str) -> None:
-        """Nothing is fetched before the first token."""
-        self._place = place
-        self._keys: Keys | None = None
-        self._tried_at: float | None = None
+    def __init__(self, location: str) -> None:
+        self._location = location
+        self._cached: _CachedKeys | None = None
+        self._last_attempt_at: float | None = None
         self._fetching = asyncio.Lock()
 
     async def find(self, kid: str | None) -> Jwk | None:
-        """The key that a token names; of a token that names none, the only key there is. None: there is no such key.
+        """Return the key with an id, or the only key if the id is None; None if there is no such key.
 
-        Unavailable where no keys could be fetched.
+        Raises Unavailable if no keys could be fetched.
         """
-        keys = await self._current()
-        key = choose_key(keys.usable, kid)
+        cached = await self._current()
+        key = choose_key(cached.usable, kid)
         if key is None and self._may_fetch():
-            key = choose_key((await self._fetch_again(keys)).usable, kid)
+            key = choose_key((await self._refresh(cached)).usable, kid)
         return key
 
-    async def _current(self) -> Keys:
-        keys = self._keys
-        if keys is not None and (clock.monotonic() - keys.fetched_at < FRESH_SEC or not self._may_fetch()):
-            return self._unless_too_old(keys)
-        return await self._fetch_again(keys)
+    async def _current(self) -> _CachedKeys:
+        cached = self._cached
+        if cached is not None and (clock.monotonic() - cached.fetched_at < CACHE_TTL_SEC or not self._may_fetch()):
+            return self._check_age(cached)
+        return await self._refresh(cached)
 
-    async def _fetch_again(self, known: Keys | None) -> Keys:
-        """Fetch, unless another request has done so meanwhile; what is known serves where that fails."""
+    async def _refresh(self, seen: _CachedKeys | None) -> _CachedKeys:
+        """Fetch the keys, unless another request has replaced the seen ones; if that fails, keep the cached ones."""
         async with self._fetching:
-            if self._keys is not known or not self._may_fetch():
-                return self._unless_too_old(self._keys)
-            self._tried_at = clock.monotonic()
+            if self._cached is not seen or not self._may_fetch():
+                return self._check_age(self._cached)
+            self._last_attempt_at = clock.monotonic()
             try:
-                content = await asyncio.to_thread(_read, self._place)
-                self._keys = Keys(usable_keys(content), clock.monotonic())
+                content = await asyncio.to_thread(_read, self._location)
+                self._cached = _CachedKeys(usable_keys(content), clock.monotonic())
             except KeysUnreadable as failure:
-                _log.warning("the identity provider's keys could not be fetched", reason=str(failure))
-            return self._unless_too_old(self._keys)
+                _log.warning("cannot fetch the identity provider's keys", reason=str(failure))
+            return self._check_age(self._cached)
 
     def _may_fetch(self) -> bool:
-        return self._tried_at is None or clock.monotonic() - self._tried_at >= FETCHED_EVERY_SEC
+        return self._last_attempt_at is None or clock.monotonic() - self._last_attempt_at >= MIN_FETCH_INTERVAL_SEC
 
-    def _unless_too_old(self, keys: Keys | None) -> Keys:
-        if keys is None or clock.monotonic() - keys.fetched_at > MAX_USED_SEC:
-            raise Unavailable("The identity provider's keys cannot be fetched now; the reason is in the server's log.")
-        return keys
+    def _check_age(self, cached: _CachedKeys | None) -> _CachedKeys:
+        if cached is None or clock.monotonic() - cached.fetched_at > MAX_STALE_SEC:
+            raise Unavailable("The identity provider's keys cannot be fetched now; the server's log has the reason.")
+        return cached
 
 
 def usable_keys(content: bytes) -> tuple[Jwk, ...]:
-    """The public signature keys of a key set; secret and private keys in it are left out."""
+    """Return the public signature keys of a JWKS; symmetric and private keys are skipped."""
     try:
-        keys = msgspec.json.decode(content, type=_KeySet).keys
+        keys = msgspec.json.decode(content, type=_Jwks).keys
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise KeysUnreadable("it is no JSON object with a list of keys") from None
+        raise KeysUnreadable("not a JSON object with a list of keys") from None
     if len(keys) > MAX_KEYS:
-        raise KeysUnreadable(f"it holds more than {MAX_KEYS} keys")
+        raise KeysUnreadable(f"more than {MAX_KEYS} keys")
     return tuple(
         key
         for key in keys
@@ -109,46 +108,46 @@ def usable_keys(content: bytes) -> tuple[Jwk, ...]:
 
 
 def choose_key(keys: tuple[Jwk, ...], kid: str | None) -> Jwk | None:
-    """The key of an id; without an id, the only one."""
+    """Return the key with an id, or the only key if the id is None."""
     if kid is None:
         return keys[0] if len(keys) == 1 else None
     return next((key for key in keys if key.get("kid") == kid), None)
 
 
-class _SamePlace(urllib.request.HTTPRedirectHandler):
-    """Keys come from the address that the operator wrote down, and from no other."""
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows no redirects: keys come only from the URL that the operator has configured."""
 
     def redirect_request(self, *_arguments: object, **_named: object) -> None:
-        """Follow no redirect."""
+        """Return None, so that the redirect is an error."""
 
 
-_http = urllib.request.build_opener(_SamePlace())
+_http = urllib.request.build_opener(_NoRedirects())
 
 
-def _read(place: str) -> bytes:
-    """The key set's bytes, from an address or a file."""
+def _read(location: str) -> bytes:
+    """Read the JWKS from a URL or a file."""
     try:
-        if "://" not in place:
-            with Path(place).open("rb") as file:
+        if "://" not in location:
+            with Path(location).open("rb") as file:
                 content = file.read(MAX_BYTES + 1)
         else:
-            content = _download(place)
+            content = _download(location)
     except OSError as error:
-        raise KeysUnreadable(f"{place} cannot be read ({getattr(error, 'reason', None) or error})") from None
+        raise KeysUnreadable(f"cannot read {location} ({getattr(error, 'reason', None) or error})") from None
     if len(content) > MAX_BYTES:
-        raise KeysUnreadable(f"it is larger than {MAX_BYTES} bytes")
+        raise KeysUnreadable(f"larger than {MAX_BYTES} bytes")
     return content
 
 
-def _download(address: str) -> bytes:
-    """The answer of an address; its length and the time for all of it are bounded, not only the time for each piece."""
-    ends_at = clock.monotonic() + TIMEOUT_SEC
+def _download(url: str) -> bytes:
+    """Download a URL, with a limit on its size and on the total time, not only on the time of each read."""
+    deadline = clock.monotonic() + TIMEOUT_SEC
     headers = {"Accept": "application/json", "User-Agent": f"Talkmeter/{__version__}"}
-    request = urllib.request.Request(address, headers=headers)  # noqa: S310  settings allow https, and http on loopback
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310  settings allow https, and http on loopback
     content = b""
     with _http.open(request, timeout=TIMEOUT_SEC) as response:
-        while len(content) <= MAX_BYTES and (piece := response.read1(65_536)):
-            content += piece
-            if clock.monotonic() > ends_at:
-                raise KeysUnreadable(f"it did not arrive within {TIMEOUT_SEC:g} seconds")
+        while len(content) <= MAX_BYTES and (chunk := response.read1(65_536)):
+            content += chunk
+            if clock.monotonic() > deadline:
+                raise KeysUnreadable(f"not received within {TIMEOUT_SEC:g} seconds")
     return content

@@ -1,7 +1,8 @@
-"""JWTs of an operator's identity provider: a token that proves its issuer becomes a reach.
+"""Verify JWTs of the operator's identity provider and turn them into grants.
 
-Only asymmetric algorithms are taken, so that no public key can serve as a secret; the key decides the algorithm, the
-token only repeats it. A token must end (`exp`), be meant for us (`aud`) and come from the configured issuer (`iss`).
+Only asymmetric algorithms are accepted, so that a public key cannot be misused as a shared secret. The key determines
+the algorithm, and the token must state the same. A token must have an `exp`, and match the configured audience (`aud`)
+and issuer (`iss`).
 """
 
 from collections.abc import Mapping
@@ -32,28 +33,27 @@ ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES25
 MAX_TOKEN: Final = 16_384
 LEEWAY_SEC: Final = 30
 MAX_ORGANIZATIONS: Final = 1_000
-_FORGED: Final = "The token's signature is not that of its identity provider."
-_UNREADABLE: Final = "The token's claims cannot be read."
+_BAD_SIGNATURE: Final = "The token's signature is not valid for the identity provider's key."
+_INVALID_CLAIMS: Final = "The token's claims are not valid."
 _SENTENCES: Final[dict[type[Exception], str]] = {
     ExpiredSignatureError: "The token has expired.",
     ImmatureSignatureError: "The token is not valid yet.",
-    InvalidAudienceError: "The token is meant for another audience.",
-    InvalidIssuerError: "The token comes from another issuer.",
-    InvalidSignatureError: _FORGED,
-    InvalidKeyError: _FORGED,
+    InvalidAudienceError: "The token is for another audience.",
+    InvalidIssuerError: "The token is from another issuer.",
+    InvalidSignatureError: _BAD_SIGNATURE,
+    InvalidKeyError: _BAD_SIGNATURE,
 }
 
 
 class IdentityProvider:
-    """The one identity provider whose tokens are taken."""
+    """The configured identity provider; it fetches its keys when the first token arrives."""
 
     def __init__(self, settings: Settings) -> None:
-        """Nothing is fetched before the first token."""
         self._settings = settings
         self._keys = KeySource(settings.jwt_jwks_url)
 
     async def grant_of(self, token: str) -> Grant:
-        """How far a token goes. NotAuthenticated, with the reason, where it is not valid."""
+        """Verify a token and return its grant. Raises NotAuthenticated with the reason if the token is not valid."""
         if len(token) > MAX_TOKEN:
             raise NotAuthenticated(f"The token is longer than {MAX_TOKEN} characters.")
         header = _read_header(token)
@@ -62,13 +62,13 @@ class IdentityProvider:
             raise NotAuthenticated(f"The token's algorithm must be one of {', '.join(ALGORITHMS)}.")
         key = await self._keys.find(None if kid is None else str(kid))
         if key is None:
-            raise NotAuthenticated("The token names a key that its identity provider does not have.")
-        return self._reach(self._verify(token, key, algorithm))
+            raise NotAuthenticated("The token's key id is unknown to the identity provider.")
+        return self._grant(self._verify(token, key, algorithm))
 
     def _verify(self, token: str, key: Jwk, algorithm: str) -> dict[str, Any]:
-        """The claims of a token whose signature, issuer, audience and times are right."""
+        """Verify a token's signature, issuer, audience and times, and return its claims."""
         if key.get("alg", algorithm) != algorithm:
-            raise NotAuthenticated("The token's algorithm is not that of its key.")
+            raise NotAuthenticated("The token's algorithm differs from its key's algorithm.")
         try:
             return jwt.decode(
                 token,
@@ -82,45 +82,43 @@ class IdentityProvider:
         except (PyJWTError, ValueError, ArithmeticError, RecursionError) as error:
             raise NotAuthenticated(_sentence(error)) from None
 
-    def _reach(self, claims: dict[str, Any]) -> Grant:
-        """What the claims allow: the same role and scopes in each organization they name."""
+    def _grant(self, claims: dict[str, Any]) -> Grant:
+        """Return the grant of the claims: the same roles and scopes in each organization of the token."""
         settings = self._settings
-        org_ids = _words(_claim(claims, settings.jwt_organizations_claim), separated=False)
-        if not org_ids:
-            raise NotAuthenticated(
-                f"The token names no organization in its claim '{settings.jwt_organizations_claim}'."
-            )
-        if len(org_ids) > MAX_ORGANIZATIONS:
-            raise NotAuthenticated(f"The token names more than {MAX_ORGANIZATIONS} organizations.")
+        claimed = _strings(_claim(claims, settings.jwt_organizations_claim), split=False)
+        if not claimed:
+            raise NotAuthenticated(f"The token has no organization in its claim '{settings.jwt_organizations_claim}'.")
+        if len(claimed) > MAX_ORGANIZATIONS:
+            raise NotAuthenticated(f"The token has more than {MAX_ORGANIZATIONS} organizations.")
         try:
-            reached = [read_id("The organization in the token", org_id) for org_id in org_ids]
+            org_ids = [read_id("The organization in the token", org_id) for org_id in claimed]
         except FieldError as error:
             raise NotAuthenticated(error.detail) from None
-        named = tuple(_words(_claim(claims, settings.jwt_scopes_claim), separated=True))
-        roles = _words(_claim(claims, settings.jwt_role_claim), separated=False)
-        scopes = frozenset[str]().union(*(expand(role, named) for role in roles or [""]))
+        claimed_scopes = tuple(_strings(_claim(claims, settings.jwt_scopes_claim), split=True))
+        roles = _strings(_claim(claims, settings.jwt_role_claim), split=False)
+        scopes = frozenset[str]().union(*(expand(role, claimed_scopes) for role in roles or [""]))
         subject = "".join(character for character in str(claims.get("sub", "")) if character.isprintable())
         return Grant(
             credential_id=f"jwt:{subject[:150]}",
-            organizations=dict.fromkeys(reached, scopes),
-            home=reached[0] if len(set(reached)) == 1 else None,
+            organizations=dict.fromkeys(org_ids, scopes),
+            default_organization=org_ids[0] if len(set(org_ids)) == 1 else None,
             expires_at=int(claims["exp"]) * MICROSECONDS_PER_SECOND,
             stored=False,
         )
 
 
 def identity_provider(settings: Settings) -> IdentityProvider | None:
-    """The configured identity provider; None where there is none. Misconfigured where it is configured by half."""
-    needed = {
+    """Return the configured identity provider, or None. Raises Misconfigured if a required setting is missing."""
+    required = {
         "TALKMETER_JWT_ISSUER": settings.jwt_issuer,
         "TALKMETER_JWT_AUDIENCE": settings.jwt_audience,
         "TALKMETER_JWT_JWKS_URL": settings.jwt_jwks_url,
     }
-    missing = [name for name, value in needed.items() if not value]
-    if len(missing) == len(needed):
+    missing = [name for name, value in required.items() if not value]
+    if len(missing) == len(required):
         return None
     if missing:
-        raise Misconfigured(f"To take tokens of an identity provider, set {' and '.join(missing)} too.")
+        raise Misconfigured(f"To accept tokens of an identity provider, also set {' and '.join(missing)}.")
     return IdentityProvider(settings)
 
 
@@ -128,31 +126,31 @@ def _read_header(token: str) -> dict[str, Any]:
     try:
         return jwt.get_unverified_header(token)
     except (InvalidTokenError, ValueError, RecursionError):
-        raise NotAuthenticated("The token in the Authorization header is not a JWT that can be read.") from None
+        raise NotAuthenticated("The token in the Authorization header is not a valid JWT.") from None
 
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, MissingRequiredClaimError):
-        return f"The token lacks the claim '{error.claim}'."
-    return next((sentence for kind, sentence in _SENTENCES.items() if isinstance(error, kind)), _UNREADABLE)
+        return f"The token has no claim '{error.claim}'."
+    return next((sentence for kind, sentence in _SENTENCES.items() if isinstance(error, kind)), _INVALID_CLAIMS)
 
 
 def _claim(claims: Mapping[str, Any], name: str) -> object:
-    """A claim by its name, which may hold dots; else by the path that the dots make (`realm_access.roles`)."""
+    """Return a claim by its exact name, or by its dotted path (`realm_access.roles`)."""
     if name in claims:
         return claims[name]
-    found: object = claims
-    for part in name.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
-    return found
+    value: object = claims
+    for key in name.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
 
 
-def _words(value: object, *, separated: bool) -> list[str]:
-    """A claim as a list of texts: a list, one text, or (scopes) one text of several words."""
+def _strings(value: object, *, split: bool) -> list[str]:
+    """Return a claim as a list of strings; `split`: separate a string at spaces, as in a scopes claim."""
     match value:
         case str():
-            return value.split() if separated else [value] if value else []
+            return value.split() if split else [value] if value else []
         case list():
-            return [one for one in value if isinstance(one, str) and one]
+            return [item for item in value if isinstance(item, str) and item]
         case _:
             return []

@@ -1,4 +1,4 @@
-"""The closed list of scopes, and the roles that bundle them; docs/reference/http-api.md lists the same."""
+"""The closed list of scopes, and the roles that bundle them (docs/reference/http-api.md lists both)."""
 
 from typing import Final
 
@@ -41,5 +41,5 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
 
 
 def expand(role: str | None, scopes: tuple[str, ...]) -> frozenset[str]:
-    """The concrete scopes of a credential; an unknown role or scope of an older version gives nothing."""
+    """Return the concrete scopes of a role and a list of scopes; unknown roles and scopes are ignored."""
     return frozenset(ROLES.get(role or "", ())) | (frozenset(scopes) & frozenset(SCOPES))

@@ -20,7 +20,7 @@ from talkmeter.accounts.sessions import (
     hash_secret,
     touch_session,
 )
-from talkmeter.api.problems import Connected
+from talkmeter.api.problems import AnyConnection
 from talkmeter.api.service import Service
 from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.db.engine import Connection
@@ -47,7 +47,7 @@ class Sessions:
         self._idle = settings.session_idle_hours * MICROSECONDS_PER_HOUR
         self.cookie_name = "__Host-talkmeter" if self._secure else "talkmeter"
 
-    async def find(self, connection: Connected) -> Session | None:
+    async def find(self, connection: AnyConnection) -> Session | None:
         """The session of a request's cookie, unless it has expired or was left alone too long."""
         secret = connection.cookies.get(self.cookie_name)
         if not secret:
@@ -81,7 +81,7 @@ class Sessions:
         self._believed[session.secret_hash] = session
         return self._cookie(secret, (expires_at - now) // MICROSECONDS_PER_SECOND), session
 
-    async def end(self, connection: Connected) -> Cookie:
+    async def end(self, connection: AnyConnection) -> Cookie:
         """End the session of a request's cookie, if there is one; return the cookie that deletes it in the browser."""
         if secret := connection.cookies.get(self.cookie_name):
             secret_hash = hash_secret(secret)
