@@ -13,8 +13,8 @@ from typing import Final
 from bench.http_client import Latencies, run, send_all
 from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.timing import interleaved, ratio
+from tests.connectors.messages import SAMPLES
 from tests.connectors.metering_server import Hook, metering_server
-from tests.connectors.signed_samples import SAMPLES
 from tests.connectors.signing import SIGNERS, signed_request
 from tests.events import conversation
 

@@ -18,7 +18,7 @@ from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import Summary, read_summary
 from tests import local_http
 from tests.cli_runner import run_cli_in_process
-from tests.connectors.hooks import json_sample
+from tests.connectors.messages import json_sample
 from tests.connectors.metering_server import Hook, MeteringServer
 from tests.connectors.stack_apis import ACCOUNT, Call, Stack, retell, serving, twilio, vapi
 from tests.servers import TALKMETER

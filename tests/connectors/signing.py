@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 import jwt
 from nacl.signing import SigningKey
 
+from tests.connectors.messages import FORM
 from tests.connectors.metering_server import Hook
-from tests.connectors.signed_samples import FORM
 
 _TELNYX_KEY: Final = SigningKey(bytes(range(32)))
 _TEXT_SECRET: Final = "a secret of 32 characters or more"

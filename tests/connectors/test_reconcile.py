@@ -15,7 +15,7 @@ from talkmeter.reconcile import twilio as of_twilio
 from talkmeter.reconcile import vapi as of_vapi
 from talkmeter.reconcile.lists import CallList
 from tests import local_http
-from tests.connectors.hooks import wild_bodies
+from tests.connectors.arbitrary import bodies_like
 from tests.connectors.metering_server import MeteringServer, metering_server
 from tests.connectors.reconciled import KEY, Reconciled, call, id_of, reconciling, rfc_2822
 from tests.connectors.stack_apis import ACCOUNT, Stack
@@ -24,7 +24,7 @@ from tests.postgres import engine_for
 STACKS = ("twilio", "vapi", "retell")
 LISTS = {one.provider: one for one in (of_twilio.LIST, of_vapi.LIST, of_retell.LIST)}
 WILD = st.one_of(
-    *(st.tuples(st.just(LISTS[provider]), wild_bodies(call(provider, 1))) for provider in STACKS),
+    *(st.tuples(st.just(LISTS[provider]), bodies_like(call(provider, 1))) for provider in STACKS),
 )
 
 

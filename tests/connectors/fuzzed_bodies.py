@@ -7,7 +7,8 @@ from urllib.parse import parse_qsl, quote_plus
 
 from hypothesis import strategies as st
 
-from tests.connectors.hooks import VALUES, json_sample, mutated, sample
+from tests.connectors.arbitrary import VALUES, mutated
+from tests.connectors.messages import json_sample, sample
 from tests.events import conversation, run
 
 PHONE: Final = "+15005550006"

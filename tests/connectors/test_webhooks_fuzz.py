@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from talkmeter.ingest.connectors.registry import PROVIDERS
 from tests import local_http
+from tests.connectors.fuzzed_bodies import LARGEST, MAX_FIELDS, PHONE, SPOKEN, bodies
 from tests.connectors.metering_server import Hook, MeteringServer, metering_server
 from tests.connectors.signing import SIGNERS
-from tests.connectors.wild_messages import LARGEST, MAX_FIELDS, PHONE, SPOKEN, bodies
 from tests.faults.sockets import connect, read_response
 from tests.hypothesis_profiles import examples
 from tests.servers import Server
