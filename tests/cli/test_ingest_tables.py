@@ -86,7 +86,7 @@ def test_rejected_rows_are_printed_and_ingested_once_corrected(terminal: Termina
 
     assert done.stdout == "4 rows: 2 accepted, 0 duplicate, 0 conflicting, 0 stale, 0 quarantined, 2 rejected.\n"
     reasons = [
-        "data.duration: '90,5' is no number of seconds.",
+        "data.duration: '90,5' is not a number of seconds.",
         "10 cells, but the header has 9.",
     ]
     assert done.stderr.splitlines()[-3:] == [
@@ -118,7 +118,7 @@ def test_only_the_first_errors_are_printed_but_all_rows_are_saved(terminal: Term
     assert (
         done.stdout == "1,500 rows: 0 accepted, 0 duplicate, 0 conflicting, 0 stale, 0 quarantined, 1,500 rejected.\n"
     )
-    assert done.stderr.count("'yesterday' is no ISO 8601 date and time; format can say how it is written") == 5
+    assert done.stderr.count("'yesterday' is not an ISO 8601 date and time; set format to its format") == 5
     assert len((terminal.folder / "bad.csv").read_text().splitlines()) == 1_501
 
 
@@ -132,7 +132,7 @@ def test_rejected_rows_of_an_unquoted_format_stay_one_row_each(terminal: Termina
     header, row = (line.split(" ") for line in (terminal.folder / "bad.csv").read_text().splitlines())
     cells = dict(zip(header, row, strict=True))
     assert (cells["shop"], cells["day"], cells["who"]) == ('"north', "today", "ann")
-    assert cells["rejected_reason"].startswith("data.created_at:_'today'_is_no_ISO_8601")
+    assert cells["rejected_reason"].startswith("data.created_at:_'today'_is_not_an_ISO_8601")
 
 
 @pytest.mark.parametrize("input_file", ["calls.csv", "map.toml"])
@@ -169,7 +169,7 @@ def test_dry_run_prints_first_records_and_errors_and_writes_nothing(terminal: Te
             "duration_ms 30000, modality voice, agent_id bob"
         ),
         "  event south/2 of /calls, 2026-03-01T12:00:30Z",
-        "calls.csv, line 2: data.duration: '90,5' is no number of seconds.",
+        "calls.csv, line 2: data.duration: '90,5' is not a number of seconds.",
         "3 rows: 2 understood, 1 rejected. Nothing was written.",
     ]
     assert not terminal.database.exists()
@@ -191,25 +191,25 @@ def test_dry_run_of_events_counts_those_for_the_quarantine(terminal: Terminal) -
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "calls.csv is empty: a table begins with a line that names its columns."),
+        (b"", "calls.csv is empty; the first line must name the columns."),
         (
             b"number;shop\n",
             "calls.csv has no column 'way', which the map reads; it has 'number', 'shop'.",
         ),
         (
             HEAD.encode() + b";way\n",
-            "calls.csv has 2 columns 'way'; the map cannot tell them apart.",
+            "calls.csv has 2 columns 'way'; the map needs unique names.",
         ),
         (
             HEAD.encode() + b'\n1;"' + b"x\n" * (1 << 20),
             (
                 "calls.csv, line 524288: the row is longer than 1048576 characters; "
-                "are delimiter and quote of the map right?"
+                "check delimiter and quote in the map."
             ),
         ),
         (
             HEAD.encode() + b'\n1;"a"b;',
-            "calls.csv, line 2: ';' expected after '\"'; are delimiter and quote of the map right?",
+            "calls.csv, line 2: ';' expected after '\"'; check delimiter and quote in the map.",
         ),
     ],
     ids=["empty", "missing column", "duplicate column", "unclosed quote", "broken quotes"],
@@ -243,7 +243,7 @@ def test_invalid_map_is_reported_before_anything_is_read(terminal: Terminal) -> 
     options = map_file(terminal, MAP.replace("[file]", "[flie]"))
 
     assert terminal.error("ingest", *options, table(terminal, "calls.csv", *CALLS)) == (
-        "The map map.toml: 'flie' is no table of a map; the tables are [file], [event] and [data]."
+        "The map map.toml: unknown table 'flie'; the tables are [file], [event] and [data]."
     )
     assert not terminal.database.exists()
 
@@ -270,7 +270,7 @@ def test_cell_in_another_encoding_rejects_only_its_row(terminal: Terminal) -> No
 
     done = terminal.execute("ingest", *options, latin)
     assert done.stdout.startswith("2 rows: 1 accepted, ")
-    assert "calls.csv, line 4: a cell is not in the encoding of the map." in done.stderr
+    assert "calls.csv, line 4: a cell is not in the map's encoding." in done.stderr
 
     options = map_file(terminal, MAP.replace("[file]", '[file]\nencoding = "latin-1"'))
     assert terminal.run("ingest", *options, latin).startswith("2 rows: 1 accepted, 1 duplicate, ")
@@ -322,8 +322,7 @@ def test_rejected_parquet_row_is_named_by_its_number(terminal: Terminal, calls: 
     done = terminal.execute("ingest", *options, "--rejected", "bad.csv", calls)
 
     assert (
-        "calls.parquet, row 2: data.status: column 'end' is 'NO ANSWER', which values does not translate; "
-        "it knows 'OK'."
+        "calls.parquet, row 2: data.status: column 'end' is 'NO ANSWER', which values does not translate; it has 'OK'."
     ) in done.stderr
     assert len((terminal.folder / "bad.csv").read_text().splitlines()) == 2
 
@@ -335,7 +334,7 @@ def test_list_columns_and_broken_parquet_files_are_rejected(terminal: Terminal, 
 
     error = terminal.execute("ingest", *options, calls).stderr.splitlines()[-1]
     assert error.startswith("talkmeter: calls.parquet: the column 'transcript' is list<")
-    assert error.endswith("but only texts, numbers, flags, dates and times are read.")
+    assert error.endswith("only strings, numbers, booleans, dates and times are supported.")
     done = terminal.execute("ingest", *options, "broken.parquet")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("talkmeter: broken.parquet cannot be read: ")
@@ -358,6 +357,5 @@ def test_parquet_without_pyarrow_says_what_to_install(
 
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
-        "talkmeter: Parquet needs an optional part that is not installed here: pip install 'talkmeter[parquet]'. "
-        "CSV works without it."
+        "talkmeter: Parquet needs an optional dependency: pip install 'talkmeter[parquet]'. CSV works without it."
     )

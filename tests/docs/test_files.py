@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from talkmeter.ingest.mapping import EventForm, FieldMap, FileForm
+from talkmeter.ingest.mapping import EventSection, FieldMap, FileSection
 from tests.docs.documents import Document, read
 from tests.docs.shell import run_steps
 
@@ -57,7 +57,9 @@ def test_calls_are_stored_without_callers_and_transcripts(folder: Path, printed:
 
 
 @pytest.mark.parametrize(
-    ("title", "keys"), [("Table file", FileForm), ("Table event", EventForm), ("A field", FieldMap)]
+    ("title", "keys"), [("Table file", FileSection), ("Table event", EventSection), ("A field", FieldMap)]
 )
-def test_keys_of_a_map_match_the_code(title: str, keys: type[FileForm] | type[EventForm] | type[FieldMap]) -> None:
+def test_keys_of_a_map_match_the_code(
+    title: str, keys: type[FileSection] | type[EventSection] | type[FieldMap]
+) -> None:
     assert sorted(FILES.section(title).column()) == sorted(keys.__struct_fields__)

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from talkmeter.errors import Refused
 from talkmeter.ingest.cloudevents import Sender
-from talkmeter.ingest.mapped import RejectedRow, Understood, read_mapped, row_reader
+from talkmeter.ingest.mapped import AcceptedRow, RejectedRow, read_mapped, row_reader
 from talkmeter.ingest.mapping import Map, Unit, read_map
-from talkmeter.ingest.tables import MAX_ROW, ROWS_PER_PART, Row
+from talkmeter.ingest.tables import MAX_ROW, ROWS_PER_PART, TableRow
 from talkmeter.period import LATEST_INSTANT, format_instant
 from talkmeter.records import Channel, Conversation, ConversationStatus, Direction, InventoryItem, Modality, Record
 
@@ -76,7 +76,7 @@ def states(path: Path, map_: Map) -> list[tuple[str, Record | None]]:
     """The records of a file, of which no row may be rejected."""
     parts = list(read_mapped(path, map_, SENDER))
     assert [row for part in parts for row in part.rejected] == []
-    return [(one.state.id, one.state.record) for part in parts for one in part.understood]
+    return [(one.state.id, one.state.record) for part in parts for one in part.accepted]
 
 
 def refusal_of(read: Callable[[], object]) -> str | None:
@@ -148,10 +148,10 @@ def test_whatever_bytes_a_map_holds_it_is_right_or_refused_with_a_sentence(
     assert refused is None or (refused.startswith("The map ") and "\n" not in refused)
 
 
-def read_one(folder: Path, map_text: str, cells: dict[str, str]) -> Understood | RejectedRow:
+def read_one(folder: Path, map_text: str, cells: dict[str, str]) -> AcceptedRow | RejectedRow:
     """One row of text by a map of the calls with some lines replaced."""
     map_ = read_map(write(folder, "map.toml", map_text), "acme")
-    return row_reader(map_, SENDER)(Row(2, [cells[name] for name in map_.columns]))
+    return row_reader(map_, SENDER)(TableRow(2, [cells[name] for name in map_.columns]))
 
 
 CELLS = {
@@ -172,13 +172,13 @@ def changed(line: str, table: str = "") -> str:
     return "\n".join((table, head, "[data]", *kept, line))
 
 
-def call_of(read: Understood | RejectedRow) -> Conversation:
-    assert isinstance(read, Understood), read
+def call_of(read: AcceptedRow | RejectedRow) -> Conversation:
+    assert isinstance(read, AcceptedRow), read
     assert isinstance(read.state.record, Conversation)
     return read.state.record
 
 
-def reason_of(read: Understood | RejectedRow) -> str:
+def reason_of(read: AcceptedRow | RejectedRow) -> str:
     assert isinstance(read, RejectedRow), read
     return read.reason
 
@@ -243,7 +243,7 @@ def test_columns_of_plus_are_added_to_the_instant(memory: Path, wait: int, serve
     cells = CELLS | {"wait": str(wait), "served": f"{served / 1000:.3f}"}
     read = read_one(memory, line, cells)
 
-    assert isinstance(read, Understood)
+    assert isinstance(read, AcceptedRow)
     began = datetime(2026, 3, 1, 12, tzinfo=UTC)
     ended = began + timedelta(seconds=wait, milliseconds=served)
     assert read.state.time == (ended - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
@@ -255,20 +255,20 @@ def test_columns_of_plus_are_added_to_the_instant(memory: Path, wait: int, serve
         (
             'status = { column = "end", values = { OK = "completed" } }',
             {"end": "ok"},
-            "data.status: column 'end' is 'ok', which values does not translate; it knows 'OK'.",
+            "data.status: column 'end' is 'ok', which values does not translate; it has 'OK'.",
         ),
         (
             'status = { column = "end", values = { OK = "completed" }, others = "keep" }',
             {"end": "busy"},
             (
-                "data.status: 'busy' is none of cancelled, completed, failed, in_progress, ringing, token_created, "
-                "transferred, triggered, unanswered; values can translate it."
+                "data.status: 'busy' is not one of cancelled, completed, failed, in_progress, ringing, token_created, "
+                "transferred, triggered, unanswered; translate it with values."
             ),
         ),
         (
             'id = { template = "{a}-{b}" }',
             {"a": "1", "b": ""},
-            "data.id: column 'b' is empty, and the template needs it.",
+            "data.id: column 'b' is empty, but the template needs it.",
         ),
         ('id = { template = "{a}-{b}" }', {"a": "", "b": ""}, "event.id is empty."),
         ('created_at = "began"', {"began": ""}, "data.created_at: expected `str`, got `null`."),
@@ -276,7 +276,7 @@ def test_columns_of_plus_are_added_to_the_instant(memory: Path, wait: int, serve
         (
             'created_at = "began"',
             {"began": "2026-03-01 12:00"},
-            "data.created_at: '2026-03-01 12:00' has no offset, and file.zone does not say which time zone it is.",
+            "data.created_at: '2026-03-01 12:00' has no offset; set file.zone to its time zone.",
         ),
         (
             'created_at = { column = "began", format = "unix seconds" }',
@@ -286,14 +286,14 @@ def test_columns_of_plus_are_added_to_the_instant(memory: Path, wait: int, serve
         (
             'duration = { column = "long", unit = "h:mm:ss" }',
             {"long": "1:30"},
-            "data.duration: '1:30' is no duration written h:mm:ss.",
+            "data.duration: '1:30' is not a duration such as 0:01:30 (h:mm:ss).",
         ),
         (
             'duration = "long"',
             {"long": "-1"},
             "data.duration must be between 0 and 31622400 seconds, not '-1'.",
         ),
-        ('duration = "long"', {"long": "1,5"}, "data.duration: '1,5' is no number of seconds."),
+        ('duration = "long"', {"long": "1,5"}, "data.duration: '1,5' is not a number of seconds."),
     ],
 )
 def test_a_row_that_cannot_be_counted_is_rejected_with_the_field_and_why(
@@ -309,11 +309,11 @@ def test_flags_names_and_deletions_are_read(tmp_path: Path) -> None:
     gone = read_one(tmp_path, number.format("deleted"), cells)
     wrong = read_one(tmp_path, number.format("updated") + 'shared = "name"\n', cells)
 
-    assert isinstance(made, Understood)
-    assert isinstance(gone, Understood)
+    assert isinstance(made, AcceptedRow)
+    assert isinstance(gone, AcceptedRow)
     assert (made.state.record, made.state.sequence) == (InventoryItem("Front desk", shared=True), 7)
     assert gone.state.record is None
-    assert reason_of(wrong) == "data.shared: 'Front desk' is neither true nor false; values can translate it."
+    assert reason_of(wrong) == "data.shared: 'Front desk' is neither true nor false; translate it with values."
 
 
 @pytest.mark.parametrize(
@@ -327,14 +327,14 @@ def test_flags_names_and_deletions_are_read(tmp_path: Path) -> None:
         ("duration_ms", pa.array([1.25], pa.float32()), 1),
         ("duration_ms", pa.array([Decimal("90000.5")]), 90_001),
         ("duration_ms", pa.array([None]), None),
-        ("duration_ms", pa.array([float("nan")]), "data.duration: 'nan' is no number of milliseconds."),
-        ("duration_ms", pa.array([1e300]), "data.duration: '1e+300' is no number of milliseconds."),
+        ("duration_ms", pa.array([float("nan")]), "data.duration: 'nan' is not a number of milliseconds."),
+        ("duration_ms", pa.array([1e300]), "data.duration: '1e+300' is not a number of milliseconds."),
         ("created_at", pa.array([1_772_366_400], pa.timestamp("s", tz="+05:30")), "2026-03-01T12:00:00Z"),
         ("created_at", pa.array([date(2026, 3, 1)]), "data.created_at: '2026-03-01' is a date without a time."),
         (
             "created_at",
             pa.array([1_772_366_400], pa.timestamp("s")),
-            ("data.created_at: '2026-03-01T12:00:00' has no offset, and file.zone does not say which time zone it is."),
+            ("data.created_at: '2026-03-01T12:00:00' has no offset; set file.zone to its time zone."),
         ),
     ],
     ids=str,
@@ -349,7 +349,7 @@ def test_cells_of_parquet_are_read_by_their_type(
     if part.rejected:
         assert [row.reason for row in part.rejected] == [read]
         return
-    [one] = part.understood
+    [one] = part.accepted
     call = call_of(one)
     found = {"id": one.state.id, "duration_ms": call.duration_ms, "created_at": format_instant(call.created_at)}
     assert found[column] == read
@@ -361,7 +361,7 @@ def test_rows_come_in_parts_and_no_row_is_longer_than_a_megabyte(tmp_path: Path)
     path = write(tmp_path, "calls.csv", ",".join(COLUMNS) + "\n" + line * (2 * ROWS_PER_PART + 1))
     parts = list(read_mapped(path, map_, SENDER))
 
-    assert [len(part.understood) for part in parts] == [ROWS_PER_PART, ROWS_PER_PART, 1]
+    assert [len(part.accepted) for part in parts] == [ROWS_PER_PART, ROWS_PER_PART, 1]
     assert sum(part.size for part in parts) == path.stat().st_size
     long = write(tmp_path, "long.csv", ",".join(COLUMNS) + "\n" + "x" * (MAX_ROW + 1))
     with pytest.raises(Refused, match=r"long\.csv, line 2: the row is longer than 1048576 characters"):

@@ -64,30 +64,30 @@ def test_the_format_is_what_the_map_says_and_else_by_the_ending(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (RIGHT + "[calls]", "'calls' is no table of a map; the tables are [file], [event] and [data]."),
+        (RIGHT + "[calls]", "unknown table 'calls'; the tables are [file], [event] and [data]."),
         (
             with_line("file", 'delimeter = ";"'),
-            "file.delimeter is no key of a map; allowed in file are format, encoding, delimiter, quote, columns, zone.",
+            "file.delimeter is not a key of a map; allowed in file: format, encoding, delimiter, quote, columns, zone.",
         ),
         (with_line("file", "delimiter = 9"), "file.delimiter: expected `str`, got `int`."),
         (with_line("file", 'delimiter = ";;"'), "file.delimiter must be one character, not ';;'."),
         (
             with_line("file", 'quote = ","'),
-            "file.quote must be one character other than the delimiter, or '' where nothing is quoted, not ','.",
+            "file.quote must be one character other than the delimiter, or '' if nothing is quoted, not ','.",
         ),
-        (with_line("file", 'format = "xlsx"'), "file.format: invalid enum value 'xlsx'; allowed are csv, parquet."),
+        (with_line("file", 'format = "xlsx"'), "file.format: invalid enum value 'xlsx'; allowed: csv, parquet."),
         (
             with_line("file", 'encoding = "klingon"'),
-            "file.encoding is 'klingon', which is none that is known here; try utf-8.",
+            "file.encoding is 'klingon', which is unknown; try utf-8.",
         ),
         (
             with_line("file", 'zone = "Mars/Olympus"'),
             (
-                "file.zone is 'Mars/Olympus', a time zone that is not known here; they are named like "
-                "Europe/Berlin or UTC, and come with the system or with pip install tzdata."
+                "file.zone is 'Mars/Olympus', which is an unknown time zone; use a name such as Europe/Berlin or "
+                "UTC. If the system has no time zones, run pip install tzdata."
             ),
         ),
-        ("[data]", "the table [event] is missing; it says type, source and time of the events."),
+        ("[data]", "the table [event] is missing; it must have type, source and time."),
         (without("source"), "event: object missing required field `source`."),
         (without("time"), "event: object missing required field `time`."),
         (with_line("event", 'source = ""'), "event.source is missing or empty; it must be 1 to 500 bytes."),
@@ -107,14 +107,14 @@ def test_the_format_is_what_the_map_says_and_else_by_the_ending(tmp_path: Path) 
         (
             with_line("data", 'transcript = "text"'),
             (
-                "data.transcript is no field of conversation.updated; its fields are agent_id, agent_number, channel, "
-                "created_at, direction, duration, id, modality, organization_id, status, web_widget_id."
+                "data.transcript is not a field of conversation.updated; its fields are agent_id, agent_number, "
+                "channel, created_at, direction, duration, id, modality, organization_id, status, web_widget_id."
             ),
         ),
         (
             with_line("data", 'id = { column = "a", columm = "b" }'),
             (
-                "data.id.columm is no key of a map; allowed in data.id are column, template, value, values, others, "
+                "data.id.columm is not a key of a map; allowed in data.id: column, template, value, values, others, "
                 "empty, unit, format, plus, plus_unit."
             ),
         ),
@@ -136,55 +136,52 @@ def test_the_format_is_what_the_map_says_and_else_by_the_ending(tmp_path: Path) 
         ),
         (
             with_line("data", 'id = { template = "{call" }'),
-            "data.id.template is '{call': a { stands alone; write {{ for a brace.",
+            "data.id.template is '{call': a { is unmatched; write {{ for a brace.",
         ),
         (
             with_line("data", 'channel = { value = "phone" }'),
-            "data.channel.value says 'phone'; allowed are telephone, webrtc, email, text.",
+            "data.channel.value has 'phone'; allowed: telephone, webrtc, email, text.",
         ),
         (
             with_line("data", 'direction = { column = "way", values = { IN = "in" } }'),
-            "data.direction.values says 'in'; allowed are inbound, outbound.",
+            "data.direction.values has 'in'; allowed: inbound, outbound.",
         ),
         (
             with_line("data", 'direction = { value = "inbound", values = { IN = "inbound" } }'),
-            "data.direction.values does not belong there: it translates the texts of a column.",
+            "data.direction.values is not allowed here: it translates the texts of a column.",
         ),
         (
             with_line("data", 'direction = { column = "way", others = "keep" }'),
-            "data.direction.others does not belong there: it says what becomes of texts that values does not name.",
+            "data.direction.others is not allowed here: it is for texts that values does not translate.",
         ),
         (
             with_line("data", 'agent_id = { column = "who", unit = "seconds" }'),
-            "data.agent_id.unit does not belong there: it is for a duration.",
+            "data.agent_id.unit is not allowed here: it is for a duration.",
         ),
         (
             with_line("data", 'duration = { column = "long", format = "%S" }'),
-            "data.duration.format does not belong there: it is for an instant.",
+            "data.duration.format is not allowed here: it is for an instant.",
         ),
         (
             with_line("data", 'duration = { column = "long", unit = "fortnights" }'),
-            (
-                "data.duration.unit: invalid enum value 'fortnights'; "
-                "allowed are seconds, milliseconds, minutes, h:mm:ss."
-            ),
+            ("data.duration.unit: invalid enum value 'fortnights'; allowed: seconds, milliseconds, minutes, h:mm:ss."),
         ),
         (
             with_line("data", 'created_at = { column = "began", format = "%Q" }'),
             (
-                "data.created_at.format is '%Q', which is no format of Python's strptime such as '%Y-%m-%d %H:%M:%S', "
-                "nor one of 'unix seconds', 'unix milliseconds', 'unix microseconds'."
+                "data.created_at.format must be a format of Python's strptime such as '%Y-%m-%d %H:%M:%S', or one of "
+                "'unix seconds', 'unix milliseconds', 'unix microseconds', not '%Q'."
             ),
         ),
         (
             with_line("data", 'created_at = { column = "began", format = "%d.%m.%Y %H:%M" }').replace(
                 'zone = "UTC"', ""
             ),
-            "data.created_at.format has no offset (%z), so file.zone must say which time zone it is, such as 'UTC'.",
+            "data.created_at.format has no offset (%z), so file.zone is required, such as 'UTC'.",
         ),
         (
             with_line("data", 'organization_id = "whose"'),
-            "data.organization_id says whose records these are, and so does --org; leave one of them out.",
+            "data.organization_id and --org both name the organization; leave one of them out.",
         ),
     ],
 )
@@ -194,7 +191,7 @@ def test_a_wrong_map_is_refused_with_the_key_and_what_is_allowed(tmp_path: Path,
 
 def test_a_map_must_say_whose_records_they_are_where_the_command_does_not(tmp_path: Path) -> None:
     assert refusal(tmp_path, RIGHT, None) == (
-        "nothing says whose records these are: give --org, or data.organization_id in the map."
+        "the organization is missing; give --org, or data.organization_id in the map."
     )
     assert map_of(tmp_path, with_line("data", 'organization_id = "whose"'), None).columns[0] == "whose"
 

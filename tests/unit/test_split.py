@@ -6,7 +6,7 @@ from itertools import permutations
 import pytest
 
 from talkmeter.errors import BadRequest
-from talkmeter.ingest.split import read_one, split_array
+from talkmeter.ingest.split import read_object, split_array
 
 GOOD = (
     b'{"a":1}',
@@ -135,23 +135,23 @@ def test_splitting_a_large_array_with_a_bad_element_takes_time_in_proportion() -
 
 @pytest.mark.parametrize("body", [b'{"a":1}', b' {"a": [1, "}"]}\n', b"{}"])
 def test_one_object_is_handed_on_undecoded(body: bytes) -> None:
-    assert read_one(body) == body.strip()
+    assert read_object(body) == body.strip()
 
 
 @pytest.mark.parametrize(
     "body", [b'{"a": NaN}', b'{"a": "\\ud800"}', b'{"a": "\xff"}', b'{"a": ' + b"[" * 9999 + b"]" * 9999 + b"}"]
 )
 def test_an_object_that_only_strict_readers_refuse_is_handed_on(body: bytes) -> None:
-    assert read_one(body) == body
+    assert read_object(body) == body
 
 
 @pytest.mark.parametrize("body", [b"", b"x", b"{", b'{"a": 1', b'{"a": 1} {"b": 2}', b"{'a': 1}", b'{"a": "x}'])
 def test_what_is_no_json_is_refused(body: bytes) -> None:
     with pytest.raises(BadRequest, match=r"^The body is not JSON\.$"):
-        read_one(body)
+        read_object(body)
 
 
 @pytest.mark.parametrize("body", [b"1", b'"a"', b"null", b"[1]", b"NaN"])
 def test_json_that_is_no_object_is_refused(body: bytes) -> None:
     with pytest.raises(BadRequest, match=r"^The body must be a JSON object: one CloudEvent\.$"):
-        read_one(body)
+        read_object(body)

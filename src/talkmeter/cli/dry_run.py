@@ -34,10 +34,10 @@ def show_rows(files: tuple[Path, ...], map_: "Map", rejected: "RejectedRows") ->
         for path in files:
             begin(path)
             for part in read_mapped(path, map_, _SENDER):
-                understood += len(part.understood)
+                understood += len(part.accepted)
                 first.extend(
                     "\n".join(_describe(row_name(path, map_, row.number), row.state))
-                    for row in part.understood[: MAX_RECORDS - len(first)]
+                    for row in part.accepted[: MAX_RECORDS - len(first)]
                 )
                 rejected.add(path, part.rejected)
                 advance(part.size)

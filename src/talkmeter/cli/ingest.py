@@ -130,7 +130,7 @@ def _ingest_tables(files: tuple[Path, ...], map_: "Map", rejected: "RejectedRows
     def batches(path: Path) -> "Iterator[Batch]":
         for part in read_mapped(path, map_, sender):
             rejected.add(path, part.rejected)
-            yield Batch([row.state for row in part.understood], part.size)
+            yield Batch([row.state for row in part.accepted], part.size)
 
     tally = _write_files(files, batches)
     for reason in rejected.first:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from talkmeter.errors import Refused
-from talkmeter.ingest.mapping import FileForm, Map
+from talkmeter.ingest.mapping import FileSection, Map
 from talkmeter.ingest.tables import row_name
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ OWN_COLUMNS: Final = ("rejected_file", "rejected_line", "rejected_reason")
 class RejectedRows:
     """The number of rejected rows and the first reasons; writes the rows to a file if there is one."""
 
-    def __init__(self, map_: Map, out: "_RejectedFile | None", form: FileForm) -> None:
+    def __init__(self, map_: Map, out: "_RejectedFile | None", form: FileSection) -> None:
         """Write the header of the file."""
         self.number = 0
         self.first: list[str] = []
@@ -46,7 +46,7 @@ class RejectedRows:
             self._write_row(cells)
 
 
-def _writer_of(out: "_RejectedFile", form: FileForm) -> Callable[[Sequence[str]], object]:
+def _writer_of(out: "_RejectedFile", form: FileSection) -> Callable[[Sequence[str]], object]:
     """Return a function that writes a row in the format of the input."""
     if form.quote:
         return csv.writer(out, delimiter=form.delimiter, quotechar=form.quote, lineterminator="\n").writerow
@@ -58,7 +58,7 @@ def _writer_of(out: "_RejectedFile", form: FileForm) -> Callable[[Sequence[str]]
 @contextmanager
 def rejected_rows(path: Path | None, map_: Map, map_file: Path, files: Sequence[Path]) -> Iterator[RejectedRows]:
     """Collect rejected rows while files are read. Raises Refused if their file cannot be written."""
-    form = map_.form if any(map_.format_of(file) == "csv" for file in files) else FileForm()
+    form = map_.file if any(map_.format_of(file) == "csv" for file in files) else FileSection()
     if path is None:
         yield RejectedRows(map_, None, form)
         return
@@ -72,7 +72,7 @@ def rejected_rows(path: Path | None, map_: Map, map_file: Path, files: Sequence[
 class _RejectedFile:
     """The file of rejected rows; raises Refused if it cannot be written."""
 
-    def __init__(self, path: Path, form: FileForm) -> None:
+    def __init__(self, path: Path, form: FileSection) -> None:
         """Create or overwrite the file."""
         self._path = path
         with self._translate_errors():

@@ -1,4 +1,4 @@
-"""Single cells of tables: texts of any spelling into what events hold, or a sentence that says why not."""
+"""Read single cells of tables: convert texts of many formats to values of event fields, or raise FieldError."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -12,35 +12,44 @@ import msgspec
 
 from talkmeter.errors import shown
 from talkmeter.ingest.fields import FieldError
-from talkmeter.ingest.mapping import UNIX_FORMATS, Constant, FieldMap, Map, Unit, content_of, template_pieces, words_of
+from talkmeter.ingest.mapping import (
+    UNIX_FORMATS,
+    Constant,
+    FieldMap,
+    Map,
+    Unit,
+    choices_of,
+    content_of_field,
+    template_pieces,
+)
 from talkmeter.ledger.batch import Reason
 from talkmeter.period import format_instant, microseconds, read_instant
 
 Cells = Sequence[str]
-"""The cells of one row that a map reads, in the order of `Map.columns`; an empty text where there is nothing."""
+"""The cells of one row that a map reads, in the order of `Map.columns`; "" if a cell is empty."""
 
-Text = Callable[[Cells], str]
+ReadText = Callable[[Cells], str]
 Value = str | bool | msgspec.Raw | None
-Fill = Callable[[Cells], Value]
-"""Reads the value of one field from a row; FieldError where it cannot be read."""
+ReadField = Callable[[Cells], Value]
+"""Returns the value of one field from a row. Raises FieldError if it is invalid."""
 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?(?:[eE][+-]?[0-9]{1,2})?")
 _CLOCK: Final = re.compile(r"([0-9]{1,5}):([0-5]?[0-9]):([0-5]?[0-9](?:\.[0-9]{1,18})?)")
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 _EXACT: Final = Context(prec=120)
-"""Digits enough that nothing of a cell is rounded before the event is read."""
+"""Enough digits for any cell, so nothing is rounded before the event is read."""
 
 _PER_SECOND: Final = {"seconds": Decimal(1), "milliseconds": Decimal("0.001"), "minutes": Decimal(60)}
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
-def fill_of(map_: Map, name: str) -> Fill:
-    """How the field of a name is read."""
+def field_reader(map_: Map, name: str) -> ReadField:
+    """Return the function that reads the field from a row."""
     field = map_.fields[name]
-    text = _text_of(name, field, {column: place for place, column in enumerate(map_.columns)})
-    match content_of(name):
+    text = _text_reader(name, field, {column: index for index, column in enumerate(map_.columns)})
+    match content_of_field(name):
         case "instant":
-            return _instant_of(name, field, text, map_)
+            return _instant_reader(name, field, text, map_)
         case "duration":
             unit = field.unit or "seconds"
             return lambda cells: _duration(name, text(cells), unit)
@@ -48,70 +57,73 @@ def fill_of(map_: Map, name: str) -> Fill:
             return lambda cells: _flag(name, text(cells))
         case "integer":
             return lambda cells: _integer(name, text(cells))
-        case "word":
-            words = frozenset(words_of(map_.type, name))
-            return lambda cells: _word(name, text(cells), words)
+        case "choice":
+            choices = frozenset(choices_of(map_.type, name))
+            return lambda cells: _choice(name, text(cells), choices)
         case "text":
             return text
 
 
 def constant_text(constant: Constant) -> str:
-    """A constant of a map, as a cell would have it."""
+    """Return a constant of a map as the text of a cell."""
     return str(constant).lower() if isinstance(constant, bool) else str(constant)
 
 
-def _text_of(name: str, field: FieldMap, places: dict[str, int]) -> Text:
-    """How the text of a field is made from a row; "" where there is nothing."""
+def _text_reader(name: str, field: FieldMap, indexes: dict[str, int]) -> ReadText:
+    """Return the function that reads a field's text from a row; it returns "" if the field is empty."""
     if field.value is not None:
         constant = constant_text(field.value)
         return lambda _: constant
-    nothing = frozenset(field.empty)
+    empty = frozenset(field.empty)
     if field.template is not None:
-        return _filled(name, field.template, places, nothing)
+        return _template_reader(name, field.template, indexes, empty)
     column = field.column or ""
-    place = places[column]
+    index = indexes[column]
     if field.values is not None:
-        translated = {text: constant_text(ours) for text, ours in field.values.items()}
+        translations = {text: constant_text(constant) for text, constant in field.values.items()}
         keep = field.others == "keep"
-        return lambda cells: _translate(name, column, cells[place], translated, nothing, keep=keep)
-    if nothing:
-        return lambda cells: "" if cells[place] in nothing else cells[place]
-    return lambda cells: cells[place]
+        return lambda cells: _translate(name, column, cells[index], translations, empty, keep=keep)
+    if empty:
+        return lambda cells: "" if cells[index] in empty else cells[index]
+    return lambda cells: cells[index]
 
 
 def _translate(
-    name: str, column: str, text: str, translated: dict[str, str], nothing: frozenset[str], *, keep: bool
+    name: str, column: str, text: str, translations: dict[str, str], empty: frozenset[str], *, keep: bool
 ) -> str:
-    if (ours := translated.get(text)) is not None:
-        return ours
-    if text in nothing or not text or keep:
-        return "" if text in nothing else text
-    known = ", ".join(shown(one) for one in list(translated)[:10])
-    raise _wrong(name, f"column {shown(column)} is {shown(text)}, which values does not translate; it knows {known}")
+    if (translation := translations.get(text)) is not None:
+        return translation
+    if text in empty or not text or keep:
+        return "" if text in empty else text
+    known = ", ".join(shown(key) for key in list(translations)[:10])
+    raise _invalid(name, f"column {shown(column)} is {shown(text)}, which values does not translate; it has {known}")
 
 
-def _filled(name: str, template: str, places: dict[str, int], nothing: frozenset[str]) -> Text:
-    """The text of a template; "" where all its columns are empty, refused where some are: ids would run together."""
+def _template_reader(name: str, template: str, indexes: dict[str, int], empty: frozenset[str]) -> ReadText:
+    """Return the function that fills a template; it returns "" if all columns are empty.
+
+    The function raises FieldError if only some columns are empty, because ids of different rows could become equal.
+    """
     pieces = template_pieces(template)
-    columns = [(column, places[column]) for is_column, column in pieces if is_column]
-    form = "".join("%s" if is_column else piece.replace("%", "%%") for is_column, piece in pieces)
+    columns = [(column, indexes[column]) for is_column, column in pieces if is_column]
+    percent_format = "".join("%s" if is_column else piece.replace("%", "%%") for is_column, piece in pieces)
 
     def fill(cells: Cells) -> str:
-        parts = tuple(cells[place] for _, place in columns)
-        empty = [column for (column, _), part in zip(columns, parts, strict=True) if not part or part in nothing]
-        if not empty:
-            return form % parts
-        if len(empty) == len(parts):
+        parts = tuple(cells[index] for _, index in columns)
+        missing = [column for (column, _), part in zip(columns, parts, strict=True) if not part or part in empty]
+        if not missing:
+            return percent_format % parts
+        if len(missing) == len(parts):
             return ""
-        raise _wrong(name, f"column {shown(empty[0])} is empty, and the template needs it")
+        raise _invalid(name, f"column {shown(missing[0])} is empty, but the template needs it")
 
     return fill
 
 
-def _word(name: str, text: str, words: frozenset[str]) -> str | None:
-    if text in words or not text:
+def _choice(name: str, text: str, choices: frozenset[str]) -> str | None:
+    if text in choices or not text:
         return text or None
-    raise _wrong(name, f"{shown(text)} is none of {', '.join(sorted(words))}; values can translate it")
+    raise _invalid(name, f"{shown(text)} is not one of {', '.join(sorted(choices))}; translate it with values")
 
 
 def _flag(name: str, text: str) -> bool | None:
@@ -119,19 +131,19 @@ def _flag(name: str, text: str) -> bool | None:
         return None
     flag = _FLAGS.get(text.strip().lower())
     if flag is None:
-        raise _wrong(name, f"{shown(text)} is neither true nor false; values can translate it")
+        raise _invalid(name, f"{shown(text)} is neither true nor false; translate it with values")
     return flag
 
 
 def _integer(name: str, text: str) -> str | None:
     stripped = text.strip()
     if stripped and not _INTEGER.fullmatch(stripped):
-        raise _wrong(name, f"{shown(text)} is not an integer of at most 18 digits")
+        raise _invalid(name, f"{shown(text)} is not an integer of at most 18 digits")
     return stripped or None
 
 
 def _duration(name: str, text: str, unit: Unit) -> msgspec.Raw | None:
-    """A duration in seconds, exact, as JSON; the event's reader rounds it to milliseconds."""
+    """Return the exact seconds as JSON; they are rounded to milliseconds when the event is read."""
     seconds = _seconds(name, text, unit)
     return None if seconds is None else msgspec.Raw(format(seconds, "f").encode())
 
@@ -143,57 +155,57 @@ def _seconds(name: str, text: str, unit: Unit) -> Decimal | None:
     if unit == "h:mm:ss":
         clock = _CLOCK.fullmatch(stripped)
         if clock is None:
-            raise _wrong(name, f"{shown(text)} is no duration written h:mm:ss")
+            raise _invalid(name, f"{shown(text)} is not a duration such as 0:01:30 (h:mm:ss)")
         return Decimal(int(clock[1]) * 3_600 + int(clock[2]) * 60) + Decimal(clock[3])
     if not _NUMBER.fullmatch(stripped):
-        raise _wrong(name, f"{shown(text)} is no number of {unit}")
+        raise _invalid(name, f"{shown(text)} is not a number of {unit}")
     return _EXACT.multiply(Decimal(stripped), _PER_SECOND[unit])
 
 
-def _instant_of(name: str, field: FieldMap, text: Text, map_: Map) -> Fill:
-    places = {column: place for place, column in enumerate(map_.columns)}
-    zone = ZoneInfo(map_.form.zone) if map_.form.zone is not None else None
-    plus = [(f"{name}, column {shown(column)} of plus", places[column]) for column in field.plus]
+def _instant_reader(name: str, field: FieldMap, read_text: ReadText, map_: Map) -> ReadField:
+    indexes = {column: index for index, column in enumerate(map_.columns)}
+    zone = ZoneInfo(map_.file.zone) if map_.file.zone is not None else None
+    plus = [(f"{name}, column {shown(column)} of plus", indexes[column]) for column in field.plus]
     plus_unit = field.plus_unit or "seconds"
-    nothing = frozenset(field.empty)
+    empty = frozenset(field.empty)
 
-    def fill(cells: Cells) -> str | None:
-        written = text(cells)
-        if not written:
+    def read(cells: Cells) -> str | None:
+        text = read_text(cells)
+        if not text:
             return None
         try:
-            instant = _microseconds(written, field.format, zone)
+            instant = _microseconds(text, field.format, zone)
         except ValueError as error:
-            raise _wrong(name, str(error)) from None
-        for column, place in plus:
-            seconds = None if cells[place] in nothing else _seconds(column, cells[place], plus_unit)
+            raise _invalid(name, str(error)) from None
+        for column, index in plus:
+            seconds = None if cells[index] in empty else _seconds(column, cells[index], plus_unit)
             if seconds is not None:
                 instant += int((seconds * 1_000_000).to_integral_value(ROUND_FLOOR))
         try:
             return format_instant(instant)
         except OverflowError:
-            detail = f"{name} must be between 1970-01-01 and 2099-12-31, not {shown(written)}."
+            detail = f"{name} must be between 1970-01-01 and 2099-12-31, not {shown(text)}."
             raise FieldError(Reason.OUT_OF_RANGE, detail) from None
 
-    return fill
+    return read
 
 
 @lru_cache(maxsize=256)
 def _microseconds(text: str, format_: str | None, zone: tzinfo | None) -> int:
-    """An instant in any of the spellings, in microseconds since 1970; finer digits are cut. ValueError says why not.
+    """Return an instant in microseconds since 1970; finer digits are cut. Raises ValueError if the text is invalid.
 
-    Time and created_at of a row are often the same text.
+    Cached, because `time` and `created_at` of a row often have the same text.
     """
     match format_:
         case None:
-            return _of_iso(text, zone)
+            return _parse_iso(text, zone)
         case "unix seconds" | "unix milliseconds" | "unix microseconds":
-            return _of_unix(text, format_)
+            return _parse_unix(text, format_)
         case _:
-            return _of_format(text, format_, zone)
+            return _parse_format(text, format_, zone)
 
 
-def _of_iso(text: str, zone: tzinfo | None) -> int:
+def _parse_iso(text: str, zone: tzinfo | None) -> int:
     try:
         return read_instant(text)
     except (ValueError, OverflowError):
@@ -203,29 +215,32 @@ def _of_iso(text: str, zone: tzinfo | None) -> int:
     try:
         local = datetime.fromisoformat(text.strip())
     except (ValueError, OverflowError):
-        raise ValueError(f"{shown(text)} is no ISO 8601 date and time; format can say how it is written") from None
+        raise ValueError(f"{shown(text)} is not an ISO 8601 date and time; set format to its format") from None
     if local.tzinfo is None and zone is None:
-        raise ValueError(f"{shown(text)} has no offset, and file.zone does not say which time zone it is")
+        raise ValueError(f"{shown(text)} has no offset; set file.zone to its time zone")
     return _with_zone(local, zone)
 
 
-def _of_unix(text: str, format_: str) -> int:
+def _parse_unix(text: str, format_: str) -> int:
     if not _NUMBER.fullmatch(text.strip()):
-        raise ValueError(f"{shown(text)} is no number of {format_}")
+        raise ValueError(f"{shown(text)} is not a number of {format_}")
     exact = _EXACT.multiply(Decimal(text.strip()), Decimal(UNIX_FORMATS[format_]))
     return int(exact.to_integral_value(ROUND_FLOOR))
 
 
-def _of_format(text: str, format_: str, zone: tzinfo | None) -> int:
+def _parse_format(text: str, format_: str, zone: tzinfo | None) -> int:
     try:
-        instant = datetime.strptime(text.strip(), format_)  # noqa: DTZ007  the next line gives it its zone
+        instant = datetime.strptime(text.strip(), format_)  # noqa: DTZ007  the next line sets its zone
         return _with_zone(instant, zone)
     except (ValueError, OverflowError):
-        raise ValueError(f"{shown(text)} is not written as {shown(format_)}") from None
+        raise ValueError(f"{shown(text)} does not have the format {shown(format_)}") from None
 
 
 def _with_zone(instant: datetime, zone: tzinfo | None) -> int:
-    """A local time in its zone; of an hour that comes twice the first, and one that is skipped as before the change."""
+    """Return a local time in microseconds.
+
+    A time that occurs twice means the first; one that is skipped is read with the offset before the change.
+    """
     return microseconds(instant if instant.tzinfo is not None else instant.replace(tzinfo=zone))
 
 
@@ -237,5 +252,5 @@ def _is_bare_date(text: str) -> bool:
     return True
 
 
-def _wrong(name: str, what: str) -> FieldError:
-    return FieldError(Reason.INVALID_DATA, f"{name}: {what}.")
+def _invalid(name: str, problem: str) -> FieldError:
+    return FieldError(Reason.INVALID_DATA, f"{name}: {problem}.")

@@ -1,4 +1,4 @@
-"""Single fields of events: ids, instants, durations; each either becomes a normal value or says what is wrong."""
+"""Read single fields of events: ids, instants, durations. Each is normalized or raises FieldError."""
 
 import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -12,7 +12,7 @@ from talkmeter.period import read_instant, within_range
 MAX_DURATION_SEC: Final = 31_622_400
 MAX_ID_BYTES: Final = 200
 MAX_SOURCE_BYTES: Final = 500
-MAX_NAME: Final = 200
+MAX_NAME_LENGTH: Final = 200
 
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SEQUENCE: Final = re.compile(r"-?[0-9]{1,18}")
@@ -21,7 +21,7 @@ _NUMBER: Final = re.compile(rb"-?[0-9].*", re.DOTALL)
 
 
 class FieldError(Exception):
-    """One field that cannot be counted with."""
+    """An invalid field: the reason for the quarantine, and a sentence that says what is wrong."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         """Keep the reason and the sentence."""
@@ -30,43 +30,43 @@ class FieldError(Exception):
         self.detail = detail
 
 
-def read_id(name: str, text: str, longest: int = MAX_ID_BYTES, reason: Reason = Reason.INVALID_DATA) -> str:
-    """A required id: 1 to `longest` bytes of UTF-8 without control characters."""
-    if text.isascii() and text.isprintable() and 0 < len(text) <= longest:
+def read_id(name: str, text: str, max_bytes: int = MAX_ID_BYTES, reason: Reason = Reason.INVALID_DATA) -> str:
+    """Return a required id: 1 to `max_bytes` bytes of UTF-8 without control characters."""
+    if text.isascii() and text.isprintable() and 0 < len(text) <= max_bytes:
         return text
     if not text:
-        raise FieldError(reason, f"{name} is missing or empty; it must be 1 to {longest} bytes.")
+        raise FieldError(reason, f"{name} is missing or empty; it must be 1 to {max_bytes} bytes.")
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
         raise FieldError(reason, f"{name} is not UTF-8: {shown(text)}.") from None
-    if size > longest:
-        raise FieldError(reason, f"{name} is {size} bytes long; at most {longest} are allowed.")
+    if size > max_bytes:
+        raise FieldError(reason, f"{name} is {size} bytes long; at most {max_bytes} are allowed.")
     if CONTROL.search(text):
         raise FieldError(reason, f"{name} contains a control character: {shown(text)}.")
     return text
 
 
 @lru_cache(maxsize=8_192)
-def read_repeated_id(name: str, text: str, longest: int = MAX_ID_BYTES, reason: Reason = Reason.INVALID_DATA) -> str:
-    """As `read_id`, for ids that many events share: each is looked at once."""
-    return read_id(name, text, longest, reason)
+def read_repeated_id(name: str, text: str, max_bytes: int = MAX_ID_BYTES, reason: Reason = Reason.INVALID_DATA) -> str:
+    """Return a required id like `read_id`, with a cache for ids that many events share."""
+    return read_id(name, text, max_bytes, reason)
 
 
 def read_optional_id(name: str, text: str | None) -> str | None:
-    """An id that may be null or absent; the empty string is null."""
+    """Return an optional id; null, absent and empty are None."""
     return read_repeated_id(name, text) if text else None
 
 
 def read_name(text: str | None) -> str | None:
-    """A display name: control characters become spaces, at most 200 characters are kept, the empty string is null."""
+    """Return a display name, cut at 200 characters, with spaces for control characters; an empty one is None."""
     if not text:
         return None
-    return CONTROL.sub(" ", text)[:MAX_NAME].strip() or None
+    return CONTROL.sub(" ", text)[:MAX_NAME_LENGTH].strip() or None
 
 
 def read_time(name: str, text: str | None, reason: Reason) -> int:
-    """A required RFC 3339 instant as microseconds since 1970, finer digits cut."""
+    """Return a required RFC 3339 instant in microseconds since 1970; finer digits are cut."""
     if not text:
         raise FieldError(
             reason, f"{name} is missing; it must be an RFC 3339 date and time such as 2026-11-01T09:30:00Z."
@@ -84,7 +84,7 @@ def read_time(name: str, text: str | None, reason: Reason) -> int:
 
 
 def read_sequence(value: object) -> int:
-    """CloudEvents `sequence`: an integer of at most 18 digits, bare or as text; anything else is 0."""
+    """Return the CloudEvents `sequence`: an integer of at most 18 digits, also as a string; anything else is 0."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return 0
     text = str(value)
@@ -92,7 +92,7 @@ def read_sequence(value: object) -> int:
 
 
 def read_duration(raw: bytes) -> int | None:
-    """A JSON duration in seconds as milliseconds, half up; null, "" and absent are None."""
+    """Return a JSON duration in seconds as milliseconds, rounded half up; null, "" and absent are None."""
     if raw in (b"", b"null", b'""'):
         return None
     if not _NUMBER.fullmatch(raw):
@@ -100,7 +100,7 @@ def read_duration(raw: bytes) -> int | None:
     try:
         seconds = Decimal(raw.decode())
     except InvalidOperation:
-        raise FieldError(Reason.OUT_OF_RANGE, "data.duration has an exponent that no duration has.") from None
+        raise FieldError(Reason.OUT_OF_RANGE, "The exponent of data.duration is out of range.") from None
     if not 0 <= seconds <= MAX_DURATION_SEC:
         sentence = f"data.duration must be between 0 and {MAX_DURATION_SEC} seconds, not {shown(raw.decode())}."
         raise FieldError(Reason.OUT_OF_RANGE, sentence)

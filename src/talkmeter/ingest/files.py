@@ -1,4 +1,4 @@
-"""Files of CloudEvents as JSON lines, in batches."""
+"""Read files of CloudEvents in JSON lines, in batches."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,22 +9,22 @@ from talkmeter.ingest.cloudevents import Sender, read_event
 from talkmeter.ledger.batch import Arrival
 
 LINES_PER_BATCH: Final = 5_000
-"""So many share a transaction: each page of an index that a batch touches is written once for all of them."""
+"""A batch is one transaction. A large one is faster, because each index page that it touches is written once."""
 BYTES_PER_BATCH: Final = 8 << 20
 MAX_LINE_BYTES: Final = 1 << 20
 
 
 class Batch(NamedTuple):
-    """Some lines of a file as arrivals, and how many bytes of the file they took."""
+    """The events of some lines of a file, and the size of the lines in bytes."""
 
     arrivals: list[Arrival]
     size: int
 
 
 def read_batches(path: Path, sender: Sender) -> Iterator[Batch]:
-    """The events of a file, a bounded number of lines and bytes at a time; empty lines are passed over.
+    """Yield the events of a file in batches of bounded size. Empty lines are skipped.
 
-    Refused where the file cannot be read or a line is longer than a megabyte.
+    Raises Refused if the file cannot be read or a line is longer than MAX_LINE_BYTES.
     """
     try:
         with path.open("rb") as file:

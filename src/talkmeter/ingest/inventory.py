@@ -1,6 +1,7 @@
-"""A snapshot of one inventory kind: the full list, each item a state of the snapshot's time, and the kind's floor.
+"""Read a snapshot: the full list of one inventory kind at one time.
 
-A list too long for one request may be sent in parts that bear the same time: the parts add up.
+Each item becomes a state of that time, which also is the kind's new watermark. A list that is too long for one request
+can be sent in several requests with the same time; together they are the list.
 """
 
 from typing import Final
@@ -27,27 +28,27 @@ _decode = msgspec.json.Decoder(Snapshot).decode
 
 
 def read_kind(text: str) -> Kind:
-    """The inventory kind of a path. Unprocessable where it is none."""
+    """Return the inventory kind in a path. Raises Unprocessable if it is unknown."""
     if text not in INVENTORY_KINDS:
         raise Unprocessable(f"The kind must be one of {', '.join(INVENTORY_KINDS)}, not {shown(text)}.")
     return Kind(text)
 
 
-def read_snapshot(kind: Kind, body: bytes, org_id: str, most_items: int) -> tuple[list[Arrival], SnapshotWatermark]:
-    """The states of a snapshot and its floor.
+def read_snapshot(kind: Kind, body: bytes, org_id: str, max_items: int) -> tuple[list[Arrival], SnapshotWatermark]:
+    """Return the states of a snapshot and its watermark.
 
-    A list with one bad item is refused whole (Unprocessable): counted without it, the item would seem deleted.
+    Raises Unprocessable if any item is invalid: without that item, the snapshot would delete it.
     """
     try:
         snapshot = _decode(body)
     except msgspec.ValidationError as error:
-        raise Unprocessable(f"The snapshot is not understood: {error}.") from None
+        raise Unprocessable(f"The snapshot is invalid: {error}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BadRequest("The body is not JSON in UTF-8.") from None
-    if len(snapshot.items) > most_items:
+    if len(snapshot.items) > max_items:
         raise TooLarge(
-            f"The snapshot holds {len(snapshot.items)} items; at most {most_items} are allowed in one request. "
-            "Send it in parts that bear the same time."
+            f"The snapshot has {len(snapshot.items)} items; at most {max_items} are allowed in one request. "
+            "Send it in several requests with the same time."
         )
     try:
         time = read_time("time", snapshot.time, Reason.INVALID_ENVELOPE)

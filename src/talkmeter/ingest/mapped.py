@@ -1,6 +1,6 @@
-"""Rows of tables into states of records, by a map: each row is a state, or is rejected with a sentence.
+"""Turn rows of tables into states of records, by a map. Invalid rows are rejected with a sentence.
 
-A row becomes the event that it would have been, and is read as one: what an event may not hold, no row may either.
+A row is converted to an event and then read like any event, so the same rules apply to both.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,25 +9,25 @@ from typing import NamedTuple
 
 import msgspec
 
-from talkmeter.ingest.cells import Cells, Fill, Value, fill_of
+from talkmeter.ingest.cells import Cells, ReadField, Value, field_reader
 from talkmeter.ingest.cloudevents import Sender, read_envelope
 from talkmeter.ingest.event_types import Envelope
 from talkmeter.ingest.fields import FieldError
 from talkmeter.ingest.mapping import Map
-from talkmeter.ingest.tables import Row, read_table
+from talkmeter.ingest.tables import TableRow, read_table
 from talkmeter.ledger.batch import Reason
 from talkmeter.records import State
 
 
-class Understood(NamedTuple):
-    """A row that is a state of a record."""
+class AcceptedRow(NamedTuple):
+    """A valid row, as the state of a record."""
 
     number: int
     state: State
 
 
 class RejectedRow(NamedTuple):
-    """A row that cannot be counted: why, and the cells that the map reads, none where they cannot be trusted."""
+    """An invalid row: the reason, and the cells that the map reads; no cells if they may be in the wrong columns."""
 
     number: int
     reason: str
@@ -35,40 +35,40 @@ class RejectedRow(NamedTuple):
 
 
 class MappedPart(NamedTuple):
-    """Some rows of a file as they were understood, and how many bytes of it they took."""
+    """Some rows of a file, and their size in bytes."""
 
-    understood: list[Understood]
+    accepted: list[AcceptedRow]
     rejected: list[RejectedRow]
     size: int
 
 
 def read_mapped(path: Path, map_: Map, sender: Sender) -> Iterator[MappedPart]:
-    """The rows of a file, a bounded number at a time. Refused where the file cannot be read by the map."""
+    """Yield the rows of a file in parts of bounded size. Raises Refused if the map does not fit the file."""
     read_row = row_reader(map_, sender)
     for part in read_table(path, map_):
         mapped = MappedPart([], [], part.size)
         for row in part.rows:
-            one = read_row(row)
-            if isinstance(one, Understood):
-                mapped.understood.append(one)
+            result = read_row(row)
+            if isinstance(result, AcceptedRow):
+                mapped.accepted.append(result)
             else:
-                mapped.rejected.append(one)
+                mapped.rejected.append(result)
         yield mapped
 
 
-def row_reader(map_: Map, sender: Sender) -> Callable[[Row], Understood | RejectedRow]:
-    """How one row is read, made once for all rows; never raises for what stands in them."""
-    fills = {name: fill_of(map_, name) for name in map_.fields}
-    data_fills = [(name.removeprefix("data."), fill) for name, fill in fills.items() if name.startswith("data.")]
-    id_, time, sequence = fills["event.id"], fills["event.time"], fills.get("event.sequence")
+def row_reader(map_: Map, sender: Sender) -> Callable[[TableRow], AcceptedRow | RejectedRow]:
+    """Return a function that reads one row of the map. It never raises for the content of a row."""
+    readers = {name: field_reader(map_, name) for name in map_.fields}
+    data_readers = [(name.removeprefix("data."), read) for name, read in readers.items() if name.startswith("data.")]
+    id_, time, sequence = readers["event.id"], readers["event.time"], readers.get("event.sequence")
     encode = msgspec.json.Encoder().encode
 
-    def read(row: Row) -> Understood | RejectedRow:
-        if row.wrong is not None:
-            return RejectedRow(row.number, f"{row.wrong}.", ())
+    def read(row: TableRow) -> AcceptedRow | RejectedRow:
+        if row.error is not None:
+            return RejectedRow(row.number, f"{row.error}.", ())
         cells = row.cells
         try:
-            data = {name: fill(cells) for name, fill in data_fills}
+            data = {name: read_field(cells) for name, read_field in data_readers}
             envelope = Envelope(
                 specversion="1.0",
                 id=_required("event.id", id_, cells),
@@ -77,17 +77,17 @@ def row_reader(map_: Map, sender: Sender) -> Callable[[Row], Understood | Reject
                 time=_required("event.time", time, cells),
                 data=msgspec.Raw(encode(data)),
             )
-            if sequence is not None and (told := sequence(cells)):
-                envelope.sequence = msgspec.Raw(encode(told))
-            return Understood(row.number, read_envelope(envelope, sender))
+            if sequence is not None and (number := sequence(cells)):
+                envelope.sequence = msgspec.Raw(encode(number))
+            return AcceptedRow(row.number, read_envelope(envelope, sender))
         except FieldError as error:
             return RejectedRow(row.number, error.detail, cells)
 
     return read
 
 
-def _required(name: str, fill: Fill, cells: Cells) -> str:
-    value: Value = fill(cells)
+def _required(name: str, read_field: ReadField, cells: Cells) -> str:
+    value: Value = read_field(cells)
     if isinstance(value, str) and value:
         return value
     raise FieldError(Reason.INVALID_ENVELOPE, f"{name} is empty.")

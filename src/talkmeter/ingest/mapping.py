@@ -1,4 +1,4 @@
-"""Maps: a TOML file that says how the columns of a table become the fields of events, and is refused where it is wrong.
+"""Read and check a map: a TOML file that says how the columns of a table become the fields of events.
 
 docs/how-to/import-files.md lists the keys. The fields of a map are those of its event type.
 """
@@ -25,24 +25,24 @@ from talkmeter.records import InventoryItem, Kind, closed_sets
 Format = Literal["csv", "parquet"]
 Unit = Literal["seconds", "milliseconds", "minutes", "h:mm:ss"]
 Constant = str | bool | int | float
-Content = Literal["text", "word", "instant", "duration", "flag", "integer"]
-"""What a field holds; a word is one of a closed set."""
+FieldContent = Literal["text", "choice", "instant", "duration", "flag", "integer"]
+"""The kind of a field's values; a choice is one of a closed set."""
 
 MAX_MAP_BYTES: Final = 1 << 20
 UNIX_FORMATS: Final = {"unix seconds": 1_000_000, "unix milliseconds": 1_000, "unix microseconds": 1}
-"""Formats of instants that are numbers since 1970, and how many microseconds one of theirs is."""
+"""The formats of instants as numbers since 1970, with their unit in microseconds."""
 
 _INSTANTS: Final = frozenset({"event.time", "data.created_at"})
 _FLAGS: Final = frozenset(f"data.{field.name}" for field in fields_of(InventoryItem) if field.type is bool)
-_WORDS: Final = frozenset(f"data.{name}" for kind in Kind for name in closed_sets(kind))
+_CHOICES: Final = frozenset(f"data.{name}" for kind in Kind for name in closed_sets(kind))
 _PIECE: Final = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
 _UNKNOWN: Final = re.compile(r"unknown field `(.*)`", re.DOTALL)
 _PATH: Final = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
 _SAMPLE: Final = datetime(2001, 12, 31, 22, 59, 58, tzinfo=UTC)
 
 
-class FileForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Table `[file]`: how the file is written; the format is by the file's ending where it is not named."""
+class FileSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Table `[file]`: the format of the file. If `format` is missing, the file's extension decides."""
 
     format: Format | None = None
     encoding: str = "utf-8"
@@ -53,7 +53,7 @@ class FileForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FieldMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where one field comes from: a column, a template of columns, or a constant; and how its text is read."""
+    """One field: its source (a column, a template of columns, or a constant), and how its text is read."""
 
     column: str | None = None
     template: str | None = None
@@ -67,8 +67,8 @@ class FieldMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plus_unit: Unit | None = None
 
 
-class EventForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Table `[event]`: the attributes of the events; those that differ by the row are fields."""
+class EventSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Table `[event]`: the attributes of the events; `time`, `id` and `sequence` are fields."""
 
     type: str
     source: str
@@ -78,29 +78,32 @@ class EventForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Map(msgspec.Struct, frozen=True):
-    """A whole map that has been found right; `fields` are keyed `event.time`, `data.status` and so on."""
+    """A valid map. The keys of `fields` are `event.time`, `data.status` and so on."""
 
-    form: FileForm
+    file: FileSection
     type: str
     source: str
     fields: dict[str, FieldMap]
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Every column that is read, once, in order; no other is looked at."""
+        """The columns that are read, without repetition and in order."""
         return tuple(dict.fromkeys(name for field in self.fields.values() for name in columns_of(field)))
 
     def format_of(self, path: Path) -> Format:
-        """CSV or Parquet: what the map says, else by the file's ending."""
-        return self.form.format or ("parquet" if path.suffix.lower() in (".parquet", ".pq") else "csv")
+        """Return the format that the map names, or else that of the file's extension."""
+        return self.file.format or ("parquet" if path.suffix.lower() in (".parquet", ".pq") else "csv")
 
 
-class _Wrong(Exception):
-    """What is wrong with a map, as a sentence that does not name the file."""
+class _MapError(Exception):
+    """What is wrong with a map, as a sentence without the file's name."""
 
 
 def read_map(path: Path, org_id: str | None) -> Map:
-    """The map of a file; `org_id` is whose records they are, where the map does not say. Refused where it is wrong."""
+    """Read a map file. `org_id` is the organization of the records; None if the map must name it.
+
+    Raises Refused if the map is invalid.
+    """
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_MAP_BYTES + 1)
@@ -110,21 +113,21 @@ def read_map(path: Path, org_id: str | None) -> Map:
     except UnicodeDecodeError:
         raise Refused(f"The map {path} is not TOML: it is not UTF-8.") from None
     except RecursionError:
-        raise Refused(f"The map {path} is not TOML that can be read: it is nested too deeply.") from None
-    except _Wrong as error:
+        raise Refused(f"The map {path} cannot be read: its TOML is nested too deeply.") from None
+    except _MapError as error:
         raise Refused(f"The map {path}: {error}") from None
     except ValueError as error:
-        raise Refused(f"The map {path} is not TOML: {said(error)}.") from None
+        raise Refused(f"The map {path} is not TOML: {error_text(error)}.") from None
 
 
 def _tables(raw: bytes) -> dict[str, object]:
     if len(raw) > MAX_MAP_BYTES:
-        raise _Wrong(f"it is longer than {MAX_MAP_BYTES} bytes, which no map is.")
+        raise _MapError(f"it is larger than {MAX_MAP_BYTES} bytes.")
     return tomllib.loads(raw.decode())
 
 
 def columns_of(field: FieldMap) -> Iterator[str]:
-    """The columns that a field reads."""
+    """Yield the columns that a field reads."""
     if field.column is not None:
         yield field.column
     if field.template is not None:
@@ -133,7 +136,10 @@ def columns_of(field: FieldMap) -> Iterator[str]:
 
 
 def template_pieces(template: str) -> list[tuple[bool, str]]:
-    """The pieces of a template in order: (True, a column) or (False, text). ValueError where it is none."""
+    """Return the pieces of a template in order: (True, column) or (False, text).
+
+    Raises ValueError if a brace is unmatched.
+    """
     pieces: list[tuple[bool, str]] = []
     end = 0
     for found in _PIECE.finditer(template):
@@ -143,7 +149,7 @@ def template_pieces(template: str) -> list[tuple[bool, str]]:
             case "{{" | "}}" as brace:
                 pieces.append((False, brace[0]))
             case "{" | "}" as brace:
-                message = f"a {brace} stands alone"
+                message = f"a {brace} is unmatched"
                 raise ValueError(message)
             case _:
                 pieces.append((True, found.group(1)))
@@ -151,8 +157,8 @@ def template_pieces(template: str) -> list[tuple[bool, str]]:
     return [piece for piece in pieces if piece[1]]
 
 
-def content_of(name: str) -> Content:
-    """What the field of a name holds."""
+def content_of_field(name: str) -> FieldContent:
+    """Return the kind of a field's values."""
     if name in _INSTANTS:
         return "instant"
     if name in _FLAGS:
@@ -161,61 +167,63 @@ def content_of(name: str) -> Content:
         return "duration"
     if name == "event.sequence":
         return "integer"
-    return "word" if name in _WORDS else "text"
+    return "choice" if name in _CHOICES else "text"
 
 
-def words_of(type_: str, name: str) -> tuple[str, ...]:
-    """Return the closed set that a field's words must be from; empty if the field may hold any text."""
+def choices_of(type_: str, name: str) -> tuple[str, ...]:
+    """Return the allowed values of a field, empty if any text is allowed."""
     return closed_sets(EVENT_TYPES[type_].kind).get(name.removeprefix("data."), ())
 
 
 def _checked(tables: dict[str, object], org_id: str | None) -> Map:
     for name in tables:
         if name not in ("file", "event", "data"):
-            raise _Wrong(f"{shown(name)} is no table of a map; the tables are [file], [event] and [data].")
-    form = _convert(tables.get("file", {}), FileForm, "file")
-    _check_form(form)
+            raise _MapError(f"unknown table {shown(name)}; the tables are [file], [event] and [data].")
+    file = _convert(tables.get("file", {}), FileSection, "file")
+    _check_file(file)
     if "event" not in tables:
-        raise _Wrong("the table [event] is missing; it says type, source and time of the events.")
-    event = _convert(tables["event"], EventForm, "event")
+        raise _MapError("the table [event] is missing; it must have type, source and time.")
+    event = _convert(tables["event"], EventSection, "event")
     if event.type not in EVENT_TYPES:
-        raise _Wrong(f"event.type is {shown(event.type)}; it must be one of {', '.join(sorted(EVENT_TYPES))}.")
+        raise _MapError(f"event.type is {shown(event.type)}; it must be one of {', '.join(sorted(EVENT_TYPES))}.")
     try:
         read_id("event.source", event.source, MAX_SOURCE_BYTES, Reason.INVALID_ENVELOPE)
     except FieldError as error:
-        raise _Wrong(error.detail) from None
+        raise _MapError(error.detail) from None
     fields = _data_fields(tables.get("data", {}), event.type, org_id)
     fields["event.id"] = _field(event.id, "event.id") if event.id is not None else fields["data.id"]
     fields["event.time"] = _field(event.time, "event.time")
     if event.sequence is not None:
         fields["event.sequence"] = _field(event.sequence, "event.sequence")
     for name, field in fields.items():
-        _check_field(name, field, event.type, form)
+        _check_field(name, field, event.type, file)
     if fields["data.id"].value is not None:
-        raise _Wrong("data.id is a constant, so all rows would be one record; name a column or a template.")
-    return Map(form, event.type, event.source, fields)
+        raise _MapError("data.id is a constant, so all rows would be one record; name a column or a template.")
+    return Map(file, event.type, event.source, fields)
 
 
 def _data_fields(table: object, type_: str, org_id: str | None) -> dict[str, FieldMap]:
-    """The fields of `[data]`: those of the type, and all that it requires."""
+    """Return the fields of `[data]`; all must be fields of the type, and none that it requires may be missing."""
     if not isinstance(table, dict):
-        raise _Wrong("[data] must be a table of fields.")
+        raise _MapError("[data] must be a table of fields.")
     known = fields_of(_data_type(type_))
-    allowed = [one.name for one in known]
+    allowed = [field.name for field in known]
     fields: dict[str, FieldMap] = {}
     for name, raw in table.items():
         if name not in allowed:
-            raise _Wrong(f"data.{_key(name)} is no field of {type_}; its fields are {', '.join(sorted(allowed))}.")
+            raise _MapError(
+                f"data.{_key(name)} is not a field of {type_}; its fields are {', '.join(sorted(allowed))}."
+            )
         fields[f"data.{name}"] = _field(raw, f"data.{name}")
     if org_id is not None:
         if "data.organization_id" in fields:
-            raise _Wrong("data.organization_id says whose records these are, and so does --org; leave one of them out.")
+            raise _MapError("data.organization_id and --org both name the organization; leave one of them out.")
         fields["data.organization_id"] = FieldMap(value=org_id)
     elif "data.organization_id" not in fields:
-        raise _Wrong("nothing says whose records these are: give --org, or data.organization_id in the map.")
-    for one in known:
-        if one.required and f"data.{one.name}" not in fields:
-            raise _Wrong(f"data.{one.name} is missing; {type_} requires it.")
+        raise _MapError("the organization is missing; give --org, or data.organization_id in the map.")
+    for required in known:
+        if required.required and f"data.{required.name}" not in fields:
+            raise _MapError(f"data.{required.name} is missing; {type_} requires it.")
     return fields
 
 
@@ -232,72 +240,72 @@ def _data_type(type_: str) -> type[RecordData]:
 
 
 def _field(raw: object, name: str) -> FieldMap:
-    """A field; a text alone is a column's name."""
+    """Return a field from TOML; a string is the name of a column."""
     if isinstance(raw, str):
         return FieldMap(column=raw)
     if not isinstance(raw, dict):
-        raise _Wrong(f"{name} must be a column's name, or a table such as {{ value = 'inbound' }}.")
+        raise _MapError(f"{name} must be a column's name, or a table such as {{ value = 'inbound' }}.")
     return _convert(raw, FieldMap, name)
 
 
-def _check_form(form: FileForm) -> None:
+def _check_file(file: FileSection) -> None:
     try:
-        "".encode(form.encoding)
-        codecs.lookup(form.encoding)
+        "".encode(file.encoding)
+        codecs.lookup(file.encoding)
     except (LookupError, ValueError):
-        raise _Wrong(f"file.encoding is {shown(form.encoding)}, which is none that is known here; try utf-8.") from None
-    if len(form.delimiter) != 1 or form.delimiter in "\r\n\0":
-        raise _Wrong(f"file.delimiter must be one character, not {shown(form.delimiter)}.")
-    if len(form.quote) > 1 or form.quote in tuple("\r\n\0" + form.delimiter):
-        raise _Wrong(
-            f"file.quote must be one character other than the delimiter, or '' where nothing is quoted, "
-            f"not {shown(form.quote)}."
+        raise _MapError(f"file.encoding is {shown(file.encoding)}, which is unknown; try utf-8.") from None
+    if len(file.delimiter) != 1 or file.delimiter in "\r\n\0":
+        raise _MapError(f"file.delimiter must be one character, not {shown(file.delimiter)}.")
+    if len(file.quote) > 1 or file.quote in tuple("\r\n\0" + file.delimiter):
+        raise _MapError(
+            f"file.quote must be one character other than the delimiter, or '' if nothing is quoted, "
+            f"not {shown(file.quote)}."
         )
     try:
-        csv.reader((), delimiter=form.delimiter, quotechar=form.quote or None, quoting=quoting_of(form))
+        csv.reader((), delimiter=file.delimiter, quotechar=file.quote or None, quoting=quoting_of(file))
     except (TypeError, ValueError):
-        raise _Wrong("file.delimiter and file.quote do not go together.") from None
-    if form.zone is not None:
+        raise _MapError("file.delimiter and file.quote cannot be combined.") from None
+    if file.zone is not None:
         try:
-            ZoneInfo(form.zone)
+            ZoneInfo(file.zone)
         except (KeyError, ValueError, OSError):
-            raise _Wrong(
-                f"file.zone is {shown(form.zone)}, a time zone that is not known here; they are named like "
-                "Europe/Berlin or UTC, and come with the system or with pip install tzdata."
+            raise _MapError(
+                f"file.zone is {shown(file.zone)}, which is an unknown time zone; use a name such as Europe/Berlin or "
+                "UTC. If the system has no time zones, run pip install tzdata."
             ) from None
 
 
-def quoting_of(form: FileForm) -> Literal[0, 3]:
-    """How the csv module is told whether cells are quoted."""
-    return csv.QUOTE_MINIMAL if form.quote else csv.QUOTE_NONE
+def quoting_of(file: FileSection) -> Literal[0, 3]:
+    """Return the `quoting` argument for the csv module."""
+    return csv.QUOTE_MINIMAL if file.quote else csv.QUOTE_NONE
 
 
-def _check_field(name: str, field: FieldMap, type_: str, form: FileForm) -> None:
+def _check_field(name: str, field: FieldMap, type_: str, file: FileSection) -> None:
     sources = [key for key in ("column", "template", "value") if getattr(field, key) is not None]
     if len(sources) != 1:
         has = " and ".join(sources) or "none of them"
-        raise _Wrong(f"{name} must have exactly one of column, template and value; it has {has}.")
+        raise _MapError(f"{name} must have exactly one of column, template and value; it has {has}.")
     _check_keys(name, field)
     if field.template is not None:
         try:
             pieces = template_pieces(field.template)
         except ValueError as error:
-            raise _Wrong(f"{name}.template is {shown(field.template)}: {error}; write {{{{ for a brace.") from None
+            raise _MapError(f"{name}.template is {shown(field.template)}: {error}; write {{{{ for a brace.") from None
         if not any(is_column for is_column, _ in pieces):
-            raise _Wrong(f"{name}.template names no column; write columns in braces, such as {{call_id}}.")
-    if words := words_of(type_, name):
+            raise _MapError(f"{name}.template names no column; write columns in braces, such as {{call_id}}.")
+    if choices := choices_of(type_, name):
         for key, constants in (("value", [field.value]), ("values", (field.values or {}).values())):
             for constant in constants:
-                if constant is not None and constant not in ("", *words):
-                    raise _Wrong(f"{name}.{key} says {shown(str(constant))}; allowed are {', '.join(words)}.")
-    if content_of(name) == "instant":
-        _check_instant(name, field, form)
+                if constant is not None and constant not in ("", *choices):
+                    raise _MapError(f"{name}.{key} has {shown(str(constant))}; allowed: {', '.join(choices)}.")
+    if content_of_field(name) == "instant":
+        _check_instant(name, field, file)
 
 
 def _check_keys(name: str, field: FieldMap) -> None:
-    """Keys that say nothing of a field like this one."""
-    content = content_of(name)
-    only_for = {
+    """Raise an error for a key that has no effect on this field."""
+    content = content_of_field(name)
+    allowed = {
         "values": field.values is None or field.column is not None,
         "others": field.others is None or field.values is not None,
         "empty": not field.empty or field.value is None,
@@ -308,38 +316,38 @@ def _check_keys(name: str, field: FieldMap) -> None:
     }
     why = {
         "values": "it translates the texts of a column",
-        "others": "it says what becomes of texts that values does not name",
-        "empty": "it says which texts of columns stand for nothing",
+        "others": "it is for texts that values does not translate",
+        "empty": "it lists the texts of columns that mean no value",
         "unit": "it is for a duration",
         "format": "it is for an instant",
         "plus": "it is for an instant",
         "plus_unit": "it is the unit of the columns of plus",
     }
-    for key, right in only_for.items():
-        if not right:
-            raise _Wrong(f"{name}.{key} does not belong there: {why[key]}.")
+    for key, is_allowed in allowed.items():
+        if not is_allowed:
+            raise _MapError(f"{name}.{key} is not allowed here: {why[key]}.")
 
 
-def _check_instant(name: str, field: FieldMap, form: FileForm) -> None:
+def _check_instant(name: str, field: FieldMap, file: FileSection) -> None:
     if field.format is None or field.format in UNIX_FORMATS:
         return
     try:
-        datetime.strptime(_SAMPLE.strftime(field.format), field.format)  # noqa: DTZ007  it is thrown away
+        datetime.strptime(_SAMPLE.strftime(field.format), field.format)  # noqa: DTZ007  only the format is checked
     except (ValueError, re.error):
-        others = ", ".join(f"'{one}'" for one in UNIX_FORMATS)
-        raise _Wrong(
-            f"{name}.format is {shown(field.format)}, which is no format of Python's strptime such as "
-            f"'%Y-%m-%d %H:%M:%S', nor one of {others}."
+        others = ", ".join(f"'{format_}'" for format_ in UNIX_FORMATS)
+        raise _MapError(
+            f"{name}.format must be a format of Python's strptime such as '%Y-%m-%d %H:%M:%S', or one of {others}, "
+            f"not {shown(field.format)}."
         ) from None
-    if "%z" not in field.format.replace("%%", "") and form.zone is None:
-        raise _Wrong(f"{name}.format has no offset (%z), so file.zone must say which time zone it is, such as 'UTC'.")
+    if "%z" not in field.format.replace("%%", "") and file.zone is None:
+        raise _MapError(f"{name}.format has no offset (%z), so file.zone is required, such as 'UTC'.")
 
 
-Converted = TypeVar("Converted", FileForm, EventForm, FieldMap)
+Converted = TypeVar("Converted", FileSection, EventSection, FieldMap)
 
 
 def _convert(raw: object, type_: type[Converted], where: str) -> Converted:
-    """A part of the TOML as a struct. _Wrong with the key that is not."""
+    """Convert a part of the TOML to a struct. Raises _MapError with the invalid key."""
     try:
         return msgspec.convert(raw, type_)
     except msgspec.ValidationError as error:
@@ -348,28 +356,30 @@ def _convert(raw: object, type_: type[Converted], where: str) -> Converted:
     place = ".".join(part for part in (where, path.group(1) if path else "") if part)
     if unknown := _UNKNOWN.search(message):
         allowed = ", ".join(type_.__struct_fields__)
-        raise _Wrong(f"{place}.{_key(unknown.group(1))} is no key of a map; allowed in {place} are {allowed}.")
-    what = _PATH.sub("", message).rstrip(".")
-    words = next((", ".join(_words(one.type)) for one in fields_of(type_) if path and one.name == path.group(1)), "")
-    allowed = f"; allowed are {words}" if words else ""
-    raise _Wrong(f"{place}: {what[:1].lower()}{what[1:200]}{allowed}.")
+        raise _MapError(f"{place}.{_key(unknown.group(1))} is not a key of a map; allowed in {place}: {allowed}.")
+    problem = _PATH.sub("", message).rstrip(".")
+    literals = next(
+        (", ".join(_literals(field.type)) for field in fields_of(type_) if path and field.name == path.group(1)), ""
+    )
+    allowed = f"; allowed: {literals}" if literals else ""
+    raise _MapError(f"{place}: {problem[:1].lower()}{problem[1:200]}{allowed}.")
 
 
-def _words(type_: object) -> Iterator[str]:
-    """The words of a Literal, also where it is one of several types."""
+def _literals(type_: object) -> Iterator[str]:
+    """Yield the values of a Literal, also inside a union."""
     for inner in get_args(type_):
         if isinstance(inner, str):
             yield inner
         else:
-            yield from _words(inner)
+            yield from _literals(inner)
 
 
 def _key(name: str) -> str:
-    """A key as it stands in a sentence."""
+    """Return a key as error sentences show it."""
     return name if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", name) else shown(name)
 
 
-def said(error: Exception) -> str:
-    """What a reader of files said, on one line, printable and short."""
+def error_text(error: Exception) -> str:
+    """Return the first line of an exception's text, printable and at most 200 characters long."""
     line = str(error).partition("\n")[0][:200]
-    return "".join(one if one.isprintable() else "?" for one in line).rstrip(".") or "it cannot be read"
+    return "".join(char if char.isprintable() else "?" for char in line).rstrip(".") or "it cannot be read"

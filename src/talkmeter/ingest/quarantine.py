@@ -11,7 +11,7 @@ import msgspec
 
 from talkmeter.ingest.event_types import ConversationData, Envelope, InventoryData, WorkflowExecutionData
 from talkmeter.ingest.fields import MAX_ID_BYTES, FieldError, read_id
-from talkmeter.ingest.split import MAX_READ_LENIENTLY
+from talkmeter.ingest.split import MAX_LENIENT_BYTES
 
 MAX_KEPT: Final = 256
 MAX_INTEGER: Final = 18
@@ -61,7 +61,7 @@ def read_named_organization(kept: KeptFields) -> str:
 
 def _read_leniently(raw: bytes) -> dict[str, object]:
     """As JSON with NaN, lone surrogates and broken UTF-8 let through; {} where even that fails or costs too much."""
-    if len(raw) > MAX_READ_LENIENTLY:
+    if len(raw) > MAX_LENIENT_BYTES:
         return {}
     try:
         event = json.loads(raw.decode("utf-8", "replace"), parse_int=_read_integer)

@@ -1,4 +1,4 @@
-"""The receipt: what became of each event of a request, as if they had been applied one by one."""
+"""The receipt: how each event of a request was classified, as if they had been applied one by one."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from talkmeter.ledger.batch import BatchResult, Quarantined
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """How many events ended in each bin; each event is in exactly one (docs/reference/http-api.md)."""
+    """The number of events in each bin. Each event is in exactly one (docs/reference/http-api.md)."""
 
     accepted: int
     duplicate: int
@@ -17,13 +17,15 @@ class Receipt(msgspec.Struct, frozen=True):
     quarantined: list[Quarantined]
 
 
-def make_receipt(parts: Iterable[BatchResult]) -> Receipt:
-    """The receipt of a request whose events were written in one or more organizations."""
-    parts = list(parts)
+def make_receipt(results: Iterable[BatchResult]) -> Receipt:
+    """Return the receipt of a request from the results of its organizations' batches."""
+    results = list(results)
     return Receipt(
-        accepted=sum(part.accepted for part in parts),
-        duplicate=sum(part.duplicate for part in parts),
-        conflicting=sum(part.conflicting for part in parts),
-        stale=sum(part.stale for part in parts),
-        quarantined=sorted((one for part in parts for one in part.quarantined), key=lambda one: one.index),
+        accepted=sum(result.accepted for result in results),
+        duplicate=sum(result.duplicate for result in results),
+        conflicting=sum(result.conflicting for result in results),
+        stale=sum(result.stale for result in results),
+        quarantined=sorted(
+            (event for result in results for event in result.quarantined), key=lambda event: event.index
+        ),
     )

@@ -1,4 +1,4 @@
-"""A whole request body as events: structured, batch and binary CloudEvents, and plain JSON holding one or many."""
+"""Read the events of a request: structured, batch and binary CloudEvents, and plain JSON with one event or several."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from talkmeter.errors import BadRequest, UnsupportedMediaType, shown
 from talkmeter.ingest.cloudevents import Sender, read_envelope, read_event, reject
 from talkmeter.ingest.event_types import Envelope
 from talkmeter.ingest.fields import FieldError
-from talkmeter.ingest.split import read_one, split_array
+from talkmeter.ingest.split import read_object, split_array
 from talkmeter.ledger.batch import Arrival, OrgBatch, SnapshotWatermark
 
 STRUCTURED: Final = "application/cloudevents+json"
@@ -23,7 +23,7 @@ _UTF8: Final = frozenset({"utf-8", "utf8", "us-ascii"})
 
 
 def media_type(content_type: str) -> str:
-    """The media type of a Content-Type that is read here. UnsupportedMediaType where it is another."""
+    """Return the media type of a Content-Type header. Raises UnsupportedMediaType if it is not accepted."""
     type_, *parameters = (part.strip().lower() for part in content_type.split(";"))
     if type_ not in CONTENT_TYPES:
         raise UnsupportedMediaType(f"Content-Type must be one of {', '.join(CONTENT_TYPES)}, not {shown(type_)}.")
@@ -35,28 +35,29 @@ def media_type(content_type: str) -> str:
 
 
 def read_request(
-    headers: Mapping[str, str], body: bytes, sender: Sender, most_events: int, pauses: Pauses | None = None
+    headers: Mapping[str, str], body: bytes, sender: Sender, max_events: int, pauses: Pauses | None = None
 ) -> list[Arrival]:
-    """The events of a request, each a state or a rejection, in order.
+    """Return the events of a request in order, each as a state or a rejection.
 
-    BadRequest where the body is no JSON, TooLarge beyond `most_events`; one bad event is a rejection, never an error.
+    A single invalid event becomes a rejection and raises nothing. Raises BadRequest if the body is not JSON, TooLarge
+    if there are more than `max_events`.
     """
     type_ = media_type(headers.get("content-type", ""))
     if type_ == PLAIN and "ce-specversion" in headers:
         return [_read_binary(headers, body, sender)]
     stripped = body.lstrip(b" \t\r\n")
     if type_ == STRUCTURED or (type_ == PLAIN and not stripped.startswith(b"[")):
-        return [read_event(read_one(body), sender)]
+        return [read_event(read_object(body), sender)]
     if not stripped.startswith(b"["):
         raise BadRequest(f"A body of type {BATCH} must be a JSON array of CloudEvents.")
-    elements = split_array(body, most_events)
+    elements = split_array(body, max_events)
     return [read_event(element, sender) for element in (pauses.between(elements) if pauses else elements)]
 
 
 def group_by_organization(
     arrivals: list[Arrival], sender: Sender, floor: SnapshotWatermark | None = None
 ) -> dict[str, OrgBatch]:
-    """The arrivals of one request by organization, each with its index; a snapshot's `floor` goes with the sender's."""
+    """Group a request's events, with their indexes, by organization. A snapshot's watermark goes to the sender's."""
     groups: dict[str, list[tuple[int, Arrival]]] = {}
     for index, arrival in enumerate(arrivals):
         groups.setdefault(arrival.org_id, []).append((index, arrival))
@@ -66,12 +67,12 @@ def group_by_organization(
 
 
 def _read_binary(headers: Mapping[str, str], body: bytes, sender: Sender) -> Arrival:
-    """A CloudEvent whose attributes are `ce-` headers, percent-encoded, and whose data is the body."""
+    """Read a binary CloudEvent: its attributes are percent-encoded `ce-` headers, its data is the body."""
 
     def attribute(name: str) -> str:
         return unquote(headers.get(f"ce-{name}", ""), errors="surrogateescape")
 
-    data = read_one(body)
+    data = read_object(body)
     try:
         envelope = Envelope(
             specversion=attribute("specversion"),
@@ -85,6 +86,5 @@ def _read_binary(headers: Mapping[str, str], body: bytes, sender: Sender) -> Arr
         return read_envelope(envelope, sender)
     except FieldError as error:
         names = ("specversion", "id", "source", "type", "time", "sequence")
-        known = {name: attribute(name) for name in names if f"ce-{name}" in headers}
-        head = json.dumps(known).encode()
-        return reject(head[:-1] + b',"data":' + data + b"}", sender, error.reason, error.detail)
+        attributes = json.dumps({name: attribute(name) for name in names if f"ce-{name}" in headers}).encode()
+        return reject(attributes[:-1] + b',"data":' + data + b"}", sender, error.reason, error.detail)

@@ -1,7 +1,7 @@
-"""A JSON body into its elements, so that one bad element never spoils its batch.
+"""Split a JSON array into undecoded elements, so one invalid element does not fail its batch.
 
-The quick way is msgspec's; where one element is bad (NaN, a lone surrogate, deep nesting) the array is cut at its
-top-level commas without reading what lies between them, and each element is decoded by itself.
+msgspec does it fast. If it rejects an element (NaN, a lone surrogate, deep nesting), the array is cut at its top-level
+commas instead, without parsing the elements, which are then decoded one by one.
 """
 
 import json
@@ -20,34 +20,34 @@ _INNER_TOKEN: Final = re.compile(_STRING + rb'|["\[\]{}]', re.DOTALL)
 _WHITESPACE: Final = b" \t\r\n"
 _CLOSING: Final = {b"[": b"]", b"{": b"}"}
 _MAX_MARKS: Final = 2_000_000
-"""Brackets and quotes of a body that is cut step by step; with more, finding the bad element would cost too much."""
+"""The most brackets and quotes in a body that is cut at commas; more would take too long."""
 
-MAX_READ_LENIENTLY: Final = 1 << 20
+MAX_LENIENT_BYTES: Final = 1 << 20
 _COMMAS_PER_ELEMENT: Final = 32
-"""With more commas than this, an array is cut step by step, so that one of millions of elements is never held whole."""
+"""Arrays with more commas per allowed element are cut at commas, which stops early: an array may have millions."""
 
 
-def split_array(body: bytes, most: int) -> list[bytes]:
-    """The elements of a JSON array, undecoded.
+def split_array(body: bytes, max_elements: int) -> list[bytes]:
+    """Return the undecoded elements of a JSON array.
 
-    BadRequest where the body is no array, TooLarge where it has more than `most` elements.
+    Raises BadRequest if the body is not an array, TooLarge if it has more than `max_elements`.
     """
-    if body.count(b",") <= most * _COMMAS_PER_ELEMENT:
+    if body.count(b",") <= max_elements * _COMMAS_PER_ELEMENT:
         try:
             elements = [bytes(element) for element in _raw_array.decode(body)]
         except (msgspec.DecodeError, RecursionError):
-            elements = _cut_at_commas(body.strip(_WHITESPACE), most)
+            elements = _cut_at_commas(body.strip(_WHITESPACE), max_elements)
     else:
-        elements = _cut_at_commas(body.strip(_WHITESPACE), most)
-    if len(elements) > most:
-        raise TooLarge(f"The request holds more than {most} events, which is the most that one request may hold.")
+        elements = _cut_at_commas(body.strip(_WHITESPACE), max_elements)
+    if len(elements) > max_elements:
+        raise TooLarge(f"The request has more than {max_elements} events, the maximum for one request.")
     return elements
 
 
-def read_one(body: bytes) -> bytes:
-    """The one JSON object of a body, undecoded. BadRequest where the body is no JSON object.
+def read_object(body: bytes) -> bytes:
+    """Return the undecoded JSON object of a body. Raises BadRequest if the body is not a JSON object.
 
-    An object that only strict readers refuse (NaN, a lone surrogate, deep nesting) is passed on, to be quarantined.
+    An object that only strict parsers reject (NaN, a lone surrogate, deep nesting) is returned, to be quarantined.
     """
     text = body.strip(_WHITESPACE)
     try:
@@ -63,7 +63,7 @@ def read_one(body: bytes) -> bytes:
 
 
 def _is_lenient_json(text: bytes) -> bool:
-    if len(text) > MAX_READ_LENIENTLY:
+    if len(text) > MAX_LENIENT_BYTES:
         return _is_balanced(text)
     try:
         json.loads(text.decode("utf-8", "replace"))
@@ -81,14 +81,15 @@ def _is_balanced(text: bytes) -> bool:
         return False
 
 
-def _cut_at_commas(text: bytes, most: int) -> list[bytes]:
-    """Cut an array at its top-level commas; a little more than `most` elements at the most.
+def _cut_at_commas(text: bytes, max_elements: int) -> list[bytes]:
+    """Cut an array at its top-level commas; stop after one element more than `max_elements`.
 
-    BadRequest where brackets or quotes do not match. A comma too many stands for an empty element, bad in itself.
+    A superfluous comma makes an empty element, which is invalid itself. Raises BadRequest if brackets or quotes do not
+    match.
     """
     unmatched = BadRequest("The body is not a JSON array: its brackets or quotes do not match.")
     if sum(map(text.count, (b"[", b"{", b'"'))) > _MAX_MARKS:
-        raise BadRequest("The body is not JSON, and it is too large and too intricate to find out where.")
+        raise BadRequest("The body is not valid JSON, and it is too large to find the invalid event.")
     elements: list[bytes] = []
     expected = bytearray()
     begin = end = 0
@@ -105,7 +106,7 @@ def _cut_at_commas(text: bytes, most: int) -> list[bytes]:
         if not expected or (symbol == b"," and len(expected) == 1):
             elements.append(text[begin : token.start()].strip(_WHITESPACE))
             begin = end
-        if len(elements) > most:
+        if len(elements) > max_elements:
             return elements
     if expected or begin != len(text) or not elements:
         raise unmatched

@@ -1,4 +1,4 @@
-"""Tables as CSV or Parquet, some rows at a time: of each row the cells that a map reads, and nothing of the others."""
+"""Read CSV and Parquet tables, some rows at a time, and only the columns that a map reads."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from talkmeter.errors import Refused, shown
-from talkmeter.ingest.mapping import FileForm, Map, quoting_of, said
+from talkmeter.ingest.mapping import FileSection, Map, error_text, quoting_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,73 +17,73 @@ if TYPE_CHECKING:
 ROWS_PER_PART: Final = 5_000
 BYTES_PER_PART: Final = 8 << 20
 MAX_ROW: Final = 1 << 20
-_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  what is added to it says whether it is UTC
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  the text says whether it is UTC
 _MAX_COLUMNS_SHOWN: Final = 20
 
 
-class Row(NamedTuple):
-    """A row by its number in the file, from 1; where `wrong` says why, it has no cells that could be trusted."""
+class TableRow(NamedTuple):
+    """A row with its number in the file, from 1. A row with an `error` has no cells."""
 
     number: int
     cells: Sequence[str]
-    wrong: str | None = None
+    error: str | None = None
 
 
-class Part(NamedTuple):
-    """Some rows, and how many bytes of the file they took."""
+class TablePart(NamedTuple):
+    """Some rows, and their size in bytes."""
 
-    rows: list[Row]
+    rows: list[TableRow]
     size: int
 
 
-def read_table(path: Path, map_: Map) -> Iterator[Part]:
-    """The rows of a file. Refused where it cannot be read, or lacks a column that the map reads."""
-    parts = _read_parquet if map_.format_of(path) == "parquet" else _read_csv
+def read_table(path: Path, map_: Map) -> Iterator[TablePart]:
+    """Yield the rows of a file. Raises Refused if it cannot be read or lacks a column that the map reads."""
+    read = _read_parquet if map_.format_of(path) == "parquet" else _read_csv
     try:
-        yield from parts(path, map_)
+        yield from read(path, map_)
     except OSError as error:
-        raise Refused(f"{path} cannot be read: {error.strerror or said(error)}.") from None
+        raise Refused(f"{path} cannot be read: {error.strerror or error_text(error)}.") from None
 
 
 def row_name(path: Path, map_: Map, number: int) -> str:
-    """A row as a reader would look for it: CSV by its first line."""
+    """Return a row's name for messages: the row in Parquet, its first line in CSV."""
     return f"{path}, {'row' if map_.format_of(path) == 'parquet' else 'line'} {number}"
 
 
-def places_of(path: Path, there: Sequence[str], wanted: Sequence[str]) -> list[int]:
-    """Where the wanted columns stand. Refused where one is absent, or stands there twice."""
+def column_indexes(path: Path, columns: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    """Return the indexes of the wanted columns. Raises Refused if one is missing or occurs twice."""
     for name in wanted:
-        if name not in there:
-            names = ", ".join(map(shown, there[:_MAX_COLUMNS_SHOWN])) + (
-                ", ..." if len(there) > _MAX_COLUMNS_SHOWN else ""
+        if name not in columns:
+            names = ", ".join(map(shown, columns[:_MAX_COLUMNS_SHOWN])) + (
+                ", ..." if len(columns) > _MAX_COLUMNS_SHOWN else ""
             )
             raise Refused(f"{path} has no column {shown(name)}, which the map reads; it has {names or 'none'}.")
-        if there.count(name) > 1:
-            raise Refused(f"{path} has {there.count(name)} columns {shown(name)}; the map cannot tell them apart.")
-    return [there.index(name) for name in wanted]
+        if columns.count(name) > 1:
+            raise Refused(f"{path} has {columns.count(name)} columns {shown(name)}; the map needs unique names.")
+    return [columns.index(name) for name in wanted]
 
 
 class _CountedFile(io.FileIO):
-    """A file that knows how much of it was read, also where it is a pipe."""
+    """A file that counts the bytes read; `tell` would fail on a pipe."""
 
-    taken = 0
+    bytes_read = 0
 
     def readinto(self, buffer: "bytearray | memoryview", /) -> int:  # type: ignore[override]  # as FileIO has it
         """Read and count."""
         size = super().readinto(buffer)
-        self.taken += size or 0
+        self.bytes_read += size or 0
         return size
 
 
 class _Lines:
-    """The lines of a text, refused where one row of them grows beyond all bounds."""
+    """The lines of a text. Raises Refused if one row, which may have several lines, exceeds MAX_ROW."""
 
     def __init__(self, text: io.TextIOWrapper, path: Path) -> None:
-        """Begin with the first line."""
+        """Start before the first line."""
         self._text = text
         self._path = path
         self._number = 0
-        self.of_row = 0
+        self.row_length = 0
 
     def __iter__(self) -> "Iterator[str]":
         return self
@@ -93,71 +93,72 @@ class _Lines:
         if not line:
             raise StopIteration
         self._number += 1
-        self.of_row += len(line)
-        if self.of_row > MAX_ROW:
+        self.row_length += len(line)
+        if self.row_length > MAX_ROW:
             raise Refused(
                 f"{self._path}, line {self._number}: the row is longer than {MAX_ROW} characters; "
-                "are delimiter and quote of the map right?"
+                "check delimiter and quote in the map."
             )
         return line
 
 
-def _read_csv(path: Path, map_: Map) -> Iterator[Part]:
-    form = map_.form
+def _read_csv(path: Path, map_: Map) -> Iterator[TablePart]:
+    file = map_.file
     with (
         _CountedFile(path, "rb") as raw,
         io.TextIOWrapper(
-            io.BufferedReader(raw), encoding=_encoding(form), errors="surrogateescape", newline=""
+            io.BufferedReader(raw), encoding=_encoding(file), errors="surrogateescape", newline=""
         ) as text,
     ):
-        # Cells may be as long as a row; the limit of the csv module is one for the whole process.
+        # A cell may be as long as a row. The csv module's limit is global to the process.
         csv.field_size_limit(MAX_ROW)
         lines = _Lines(text, path)
         reader = csv.reader(
-            lines, delimiter=form.delimiter, quotechar=form.quote or None, quoting=quoting_of(form), strict=True
+            lines, delimiter=file.delimiter, quotechar=file.quote or None, quoting=quoting_of(file), strict=True
         )
-        before = 0
-        rows: list[Row] = []
+        yielded = 0
+        rows: list[TableRow] = []
         try:
-            header = list(form.columns) or next(filter(None, reader), [])
+            header = list(file.columns) or next(filter(None, reader), [])
             if not header:
-                raise Refused(f"{path} is empty: a table begins with a line that names its columns.")
-            places = places_of(path, header, map_.columns)
-            lines.of_row = 0
+                raise Refused(f"{path} is empty; the first line must name the columns.")
+            indexes = column_indexes(path, header, map_.columns)
+            lines.row_length = 0
             number = reader.line_num + 1
             for cells in reader:
                 if cells:
-                    rows.append(_row_of(number, cells, places, len(header)))
-                number, lines.of_row = reader.line_num + 1, 0
-                if len(rows) >= ROWS_PER_PART or raw.taken - before >= BYTES_PER_PART:
-                    yield Part(rows, raw.taken - before)
-                    rows, before = [], raw.taken
+                    rows.append(_row(number, cells, indexes, len(header)))
+                number, lines.row_length = reader.line_num + 1, 0
+                if len(rows) >= ROWS_PER_PART or raw.bytes_read - yielded >= BYTES_PER_PART:
+                    yield TablePart(rows, raw.bytes_read - yielded)
+                    rows, yielded = [], raw.bytes_read
         except csv.Error as error:
             raise Refused(
-                f"{path}, line {reader.line_num}: {said(error)}; are delimiter and quote of the map right?"
+                f"{path}, line {reader.line_num}: {error_text(error)}; check delimiter and quote in the map."
             ) from None
         except UnicodeError:
-            raise Refused(f"{path}, after line {reader.line_num}: this is not {form.encoding}.") from None
-        yield Part(rows, raw.taken - before)
+            raise Refused(f"{path}, after line {reader.line_num}: this is not {file.encoding}.") from None
+        yield TablePart(rows, raw.bytes_read - yielded)
 
 
-def _encoding(form: FileForm) -> str:
-    """UTF-8 with or without the mark that spreadsheets set before it."""
-    return "utf-8-sig" if form.encoding.lower().replace("_", "-") in ("utf-8", "utf8") else form.encoding
+def _encoding(file: FileSection) -> str:
+    """Return the encoding for Python; UTF-8 becomes utf-8-sig, because spreadsheets write a byte order mark."""
+    return "utf-8-sig" if file.encoding.lower().replace("_", "-") in ("utf-8", "utf8") else file.encoding
 
 
-def _row_of(number: int, cells: list[str], places: list[int], width: int) -> Row:
+def _row(number: int, cells: list[str], indexes: list[int], width: int) -> TableRow:
     if len(cells) != width:
-        # Cells that have moved may hold what no column of the map does, so none of them is shown or kept.
-        return Row(number, (), f"{len(cells)} cells, but the header has {width}")
-    picked = [cells[place] for place in places]
-    for cell in picked:
+        # The cells may be shifted into columns that the map must not read, so none is shown or kept.
+        return TableRow(number, (), f"{len(cells)} cells, but the header has {width}")
+    selected = [cells[index] for index in indexes]
+    for cell in selected:
         if not cell.isascii() and not _is_text(cell):
-            return Row(number, (), "a cell is not in the encoding of the map")
-    return Row(number, picked)
+            return TableRow(number, (), "a cell is not in the map's encoding")
+    return TableRow(number, selected)
 
 
 def _is_text(cell: str) -> bool:
+    """Return whether a cell has no lone surrogate, which stands for an undecodable byte."""
     try:
         cell.encode()
     except UnicodeEncodeError:
@@ -167,59 +168,58 @@ def _is_text(cell: str) -> bool:
 
 def _require_parquet() -> None:
     try:
-        import pyarrow.parquet  # noqa: F401, PLC0415  an optional part
+        import pyarrow.parquet  # noqa: F401, PLC0415  an optional dependency
     except ImportError:
         raise Refused(
-            "Parquet needs an optional part that is not installed here: pip install 'talkmeter[parquet]'. "
-            "CSV works without it."
+            "Parquet needs an optional dependency: pip install 'talkmeter[parquet]'. CSV works without it."
         ) from None
 
 
-def _read_parquet(path: Path, map_: Map) -> Iterator[Part]:
+def _read_parquet(path: Path, map_: Map) -> Iterator[TablePart]:
     _require_parquet()
-    import pyarrow as pa  # noqa: PLC0415  an optional part
+    import pyarrow as pa  # noqa: PLC0415  an optional dependency
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
             schema, total, size = file.schema_arrow, file.metadata.num_rows, path.stat().st_size
-            places_of(path, schema.names, map_.columns)
-            texts = [_texts_of(path, name, schema.field(name).type) for name in map_.columns]
+            column_indexes(path, schema.names, map_.columns)
+            readers = [_column_reader(path, name, schema.field(name).type) for name in map_.columns]
             number = 0
             for batch in file.iter_batches(ROWS_PER_PART, columns=list(map_.columns), use_threads=False):
-                columns = [read(batch.column(name)) for name, read in zip(map_.columns, texts, strict=True)]
+                columns = [read(batch.column(name)) for name, read in zip(map_.columns, readers, strict=True)]
                 rows = [
-                    Row(number + place, cells)
+                    TableRow(number + index, cells)
                     if all(map(_is_text, cells))
-                    else Row(number + place, (), "a cell is not UTF-8")
-                    for place, cells in enumerate(zip(*columns, strict=True), 1)
+                    else TableRow(number + index, (), "a cell is not UTF-8")
+                    for index, cells in enumerate(zip(*columns, strict=True), 1)
                 ]
                 done = number + len(rows)
-                yield Part(rows, size * done // max(total, 1) - size * number // max(total, 1))
+                yield TablePart(rows, size * done // max(total, 1) - size * number // max(total, 1))
                 number = done
     except (pa.ArrowException, ValueError, OverflowError, KeyError) as error:
-        raise Refused(f"{path} is no Parquet that can be read: {said(error)}.") from None
+        raise Refused(f"{path} is not a readable Parquet file: {error_text(error)}.") from None
 
 
-class _Texts(Protocol):
-    """Reads a column of a batch as texts, an empty one where there is nothing."""
+class _ReadColumn(Protocol):
+    """Returns the cells of a column as texts, "" for null."""
 
     def __call__(self, array: "pa.Array", /) -> list[str]:
-        """The texts."""
+        """Return the texts."""
 
 
-def _texts_of(path: Path, name: str, type_: "pa.DataType") -> _Texts:
-    """How a column of a type is read. Refused where its cells are no single values."""
-    import pyarrow as pa  # noqa: PLC0415  an optional part
+def _column_reader(path: Path, name: str, type_: "pa.DataType") -> _ReadColumn:
+    """Return the function that reads a column of this type. Raises Refused if the type is not supported."""
+    import pyarrow as pa  # noqa: PLC0415  an optional dependency
 
     types = pa.types
     if types.is_dictionary(type_):
-        inner = _texts_of(path, name, type_.value_type)
-        return lambda array: inner(array.dictionary_decode())
+        read_values = _column_reader(path, name, type_.value_type)
+        return lambda array: read_values(array.dictionary_decode())
     if types.is_timestamp(type_):
-        return lambda array: [_instant_text(one, utc=type_.tz is not None) for one in _timestamps(array)]
+        return lambda array: [_instant_text(instant, utc=type_.tz is not None) for instant in _timestamps(array)]
     if types.is_time(type_):
-        return lambda array: _written(array.cast(pa.time64("us"), safe=False), time.isoformat)
+        return lambda array: _texts(array.cast(pa.time64("us"), safe=False), time.isoformat)
     if types.is_string(type_) or types.is_large_string(type_) or types.is_string_view(type_):
         return _strings
     simple: list[tuple[Callable[[object], bool], Callable[..., str]]] = [
@@ -230,16 +230,16 @@ def _texts_of(path: Path, name: str, type_: "pa.DataType") -> _Texts:
         (types.is_decimal, _decimal_text),
         (types.is_null, str),
     ]
-    for is_one, write in simple:
-        if is_one(type_):
-            return lambda array: _written(array, write)
+    for is_type, write in simple:
+        if is_type(type_):
+            return lambda array: _texts(array, write)
     raise Refused(
-        f"{path}: the column {shown(name)} is {shown(str(type_))[1:-1]}, "
-        "but only texts, numbers, flags, dates and times are read."
+        f"{path}: the column {shown(name)} is {shown(str(type_))[1:-1]}; "
+        "only strings, numbers, booleans, dates and times are supported."
     )
 
 
-def _written(array: "pa.Array", write: Callable[..., str]) -> list[str]:
+def _texts(array: "pa.Array", write: Callable[..., str]) -> list[str]:
     return ["" if cell is None else write(cell) for cell in array.to_pylist()]
 
 
@@ -247,15 +247,15 @@ def _strings(array: "pa.Array") -> list[str]:
     try:
         return [cell or "" for cell in array.to_pylist()]
     except UnicodeDecodeError:
-        import pyarrow as pa  # noqa: PLC0415  an optional part
+        import pyarrow as pa  # noqa: PLC0415  an optional dependency
 
         cells = array.cast(pa.large_binary()).to_pylist()
         return ["" if cell is None else cell.decode("utf-8", "surrogateescape") for cell in cells]
 
 
 def _timestamps(array: "pa.Array") -> list[int | None]:
-    """Microseconds since 1970, finer digits cut."""
-    import pyarrow as pa  # noqa: PLC0415  an optional part
+    """Return microseconds since 1970; finer digits are cut."""
+    import pyarrow as pa  # noqa: PLC0415  an optional dependency
 
     type_ = array.type
     exact = array.cast(pa.timestamp("us", tz=type_.tz), safe=type_.unit != "ns")
@@ -273,7 +273,7 @@ def _instant_text(instant: int | None, *, utc: bool) -> str:
 
 
 def _float_text(number: float) -> str:
-    """Whole numbers without a point: columns of integers with gaps are written as floats by many programs."""
+    """Return a number as text, whole ones without a point: many programs store integers with gaps as floats."""
     return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
 
 

@@ -89,7 +89,7 @@ CASE: Final = ProviderCase(
         (SAMPLE, "The event: "),
         (message_of(b"hello"), "The body is not JSON."),
         (message_of(b"["), "The body is not a JSON array"),
-        (message_of(b"[" + b"1," * 20_000 + b"1]"), "The request holds more than 10000 events"),
+        (message_of(b"[" + b"1," * 20_000 + b"1]"), "The request has more than 10000 events"),
         (message_of(body_of(CALL), "text/plain"), "Content-Type must be one of application/cloudevents+json,"),
         (message_of(body_of(event("call.ended", {"id": "1"}))), "type '…' is not metered"),
         (message_of(body_of(conversation(status=f"+1500{CALLER}"))), "data.status: invalid enum value '…'"),
