@@ -11,7 +11,7 @@ INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 NPM := $(BIN)/python hatch_build.py npm
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test faults lint format dev openapi contract screenshots bench bench-full wheel requirements page clean
+.PHONY: help run install test test-fast faults lint format dev openapi contract screenshots bench bench-full wheel requirements page clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .SILENT:
@@ -47,6 +47,13 @@ ifeq ($(BROWSER),no)
 else
 	export TALKMETER_CHROMIUM="$$($(BIN)/python tools/chromium.py)" && $(BIN)/pytest $(ARGS)
 endif
+
+FAST_LEAVES_OUT = PostgreSQL, the browser, the tests of the page, and the folders \
+	acceptance, api, cli, client, connectors, docs, faults and store of tests
+
+test-fast: .venv/dev.stamp ## run unit tests and laws with few examples, in under 90 s
+	$(BIN)/pytest -q -n 2 tests/unit tests/laws -m 'not postgresql' --hypothesis-profile=fast $(ARGS)
+	echo 'Left out: $(FAST_LEAVES_OUT).'
 
 faults: .venv/dev.stamp ## run every fault test in its full number of rounds (about half an hour), and print their table
 	TALKMETER_FAULTS_IN_FULL=yes $(BIN)/pytest -n 0 tests/faults $(ARGS)

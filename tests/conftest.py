@@ -1,4 +1,4 @@
-"""What tests of every folder share: one PostgreSQL for a whole run, and the table of faults at its end."""
+"""What all tests share: Hypothesis profiles, one PostgreSQL server per worker, markers, and the table of faults."""
 
 import os
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from _pytest.terminal import TerminalReporter
 
 from tests.faults.fault_table import fault_rows, fault_table
 from tests.hypothesis_profiles import register_profiles
-from tests.postgres import new_database, postgres_server
+from tests.postgres import SERVERS, new_database, postgres_server
 
 pytest_plugins = ["tests.citus_plugin"]
 
@@ -18,34 +18,48 @@ register_profiles()
 
 MEMORY = Path("/dev/shm")
 
-# Tests speak plain HTTP: loading the certificates of this machine for each client takes longer than its requests.
+# httpx in the code under test loads the certificates of the environment for each client, which takes longer than a
+# request. The tests use plain HTTP, so they point it to a folder without any.
 os.environ.pop("SSL_CERT_FILE", None)
 os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
 
 
 @pytest.fixture(scope="session")
 def memory() -> Iterator[Path]:
-    """A folder in memory where there is such a place: for tests that make thousands of ledgers."""
+    """A folder in memory if the system has one, for tests that create thousands of databases."""
     with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None, prefix="talkmeter-") as folder:
         yield Path(folder)
 
 
 @pytest.fixture(scope="session")
 def postgres(memory: Path) -> Iterator[str]:
-    """The address of a PostgreSQL server, for tests that leave it standing."""
+    """The URL of a PostgreSQL server that the tests of a worker share. Tests that stop a server start their own."""
     with postgres_server(memory) as server:
         yield server
 
 
 @pytest.fixture
 def postgres_database(postgres: str) -> Iterator[str]:
-    """The address of an empty database of a test's own."""
+    """The URL of an empty database, dropped after the test."""
     with new_database(postgres) as url:
         yield url
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a PostgreSQL server, so that `-m "not postgresql"` leaves them out."""
+    for item in items:
+        if isinstance(item, pytest.Function) and _needs_postgresql(item):
+            item.add_marker("postgresql")
+
+
+def _needs_postgresql(item: pytest.Function) -> bool:
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return "postgres" in item.fixturenames or any(isinstance(value, str) and value in SERVERS for value in parameters)
+
+
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """Print the faults that were made in this run, and what came of them."""
+    """Print the faults of this run and what the tests found."""
     rows = fault_rows(report for reports in terminalreporter.stats.values() for report in reports)
     if rows:
         terminalreporter.section("faults")

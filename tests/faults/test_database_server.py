@@ -33,7 +33,7 @@ CUTS: Final = rounds(20, 400)
 HELD_SEC: Final = 11
 READERS: Final = 40
 
-pytestmark = pytest.mark.timeout(180 + 30 * KILLS + CUTS)
+pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(180 + 30 * KILLS + CUTS)]
 
 
 @pytest.fixture

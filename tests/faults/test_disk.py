@@ -125,6 +125,7 @@ def database_on(disk: SmallDisk, server: str) -> Iterator[str]:
             connection.execute("DROP TABLESPACE small")
 
 
+@pytest.mark.postgresql
 def test_a_full_disk_of_postgresql_is_told_and_all_goes_on_when_there_is_room(
     tmp_path: Path, tell: ReportFault
 ) -> None:

@@ -34,7 +34,7 @@ SEGMENT: Final = 16 * MIB
 SPARE: Final = 200_000
 """Bytes that a file of the log still has room for, when it is nearly full."""
 
-pytestmark = pytest.mark.timeout(180 + 60 * ROUNDS)
+pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(180 + 60 * ROUNDS)]
 
 
 def move_log(server: "PostgresServer", disk: SmallDisk) -> None:

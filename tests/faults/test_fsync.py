@@ -151,6 +151,7 @@ def uncommitted(calls: Sequence[SystemCall], ids: Sequence[str]) -> list[str]:
     return found
 
 
+@pytest.mark.postgresql
 def test_every_commit_of_postgresql_waits_for_a_sync_of_its_log(tmp_path: Path, tell: ReportFault) -> None:
     trace = tmp_path / "trace"
     with (

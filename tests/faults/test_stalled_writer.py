@@ -144,7 +144,9 @@ def url(kind: str, tmp_path: Path) -> Iterator[str]:
         yield server
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", ["lock", *(pytest.param(kind, marks=pytest.mark.postgresql) for kind in ("row", "stopped"))]
+)
 def test_a_stalled_writer_is_a_503_within_bounded_memory_and_all_is_counted_afterwards(
     kind: str, url: str, tmp_path: Path, tell: ReportFault
 ) -> None:
