@@ -1,42 +1,43 @@
-// Which screen: by path, then by session. Usage and Connectors are the only ones; every other path is not found.
+// Chooses the screen by path and session. Unknown paths show the not-found screen.
 
+import { Anchor, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, Suspense, lazy, useEffect } from "react";
+import { ConnectorsLoading } from "./connectors/ConnectorsLoading";
 import { ConnectorsScreen } from "./connectors/ConnectorsScreen";
-import { ConnectorsLoading } from "./connectors/Loading";
+import { usePageLocation, usePath } from "./location/router";
 import { sessionQuery } from "./queries";
-import { usePath, usePlace } from "./range/visit";
-import { Boundary } from "./shell/Boundary";
-import { Failure } from "./shell/Failure";
-import { Frame } from "./shell/Frame";
-import { NotFound } from "./shell/NotFound";
-import { CONNECTORS_PATH, USAGE_PATH } from "./shell/Pages";
-import { Loading } from "./usage/Loading";
+import { ErrorAlert } from "./shell/ErrorAlert";
+import { ErrorBoundary } from "./shell/ErrorBoundary";
+import { Layout } from "./shell/Layout";
+import { CONNECTORS_PATH, USAGE_PATH } from "./shell/Navigation";
+import { UsageLoading } from "./usage/UsageLoading";
 import { UsageScreen } from "./usage/UsageScreen";
 
 const SignIn = lazy(() => import("./session/SignIn"));
 const FAILED = (
   <p role="alert" className="message">
-    A part of the page could not be loaded. Reload the page to try again.
+    Could not load a part of the page. Reload to try again.
   </p>
 );
 
 interface Screen {
   readonly name: string;
+  /** Shown until the session is known. */
   readonly signingIn: ReactNode;
-  readonly of: (organization: string | null) => ReactNode;
+  readonly render: (organization: string | null) => ReactNode;
 }
 
 const SCREENS: Readonly<Record<string, Screen>> = {
   [USAGE_PATH]: {
     name: "Usage",
-    signingIn: <Loading what="Signing in" />,
-    of: (organization) => <UsageScreen key={organization} organization={organization} />,
+    signingIn: <UsageLoading label="Signing in" />,
+    render: (organization) => <UsageScreen key={organization} organization={organization} />,
   },
   [CONNECTORS_PATH]: {
     name: "Connectors",
-    signingIn: <ConnectorsLoading what="Signing in" />,
-    of: (organization) => <ConnectorsScreen key={organization} organization={organization} />,
+    signingIn: <ConnectorsLoading label="Signing in" />,
+    render: (organization) => <ConnectorsScreen key={organization} organization={organization} />,
   },
 };
 
@@ -47,37 +48,53 @@ export function App() {
     document.title = `${name} · Talkmeter`;
   }, [name]);
   return (
-    <Boundary failed={FAILED}>{screen === undefined ? <NotFound /> : <Signed screen={screen} />}</Boundary>
+    <ErrorBoundary fallback={FAILED}>
+      {screen === undefined ? <NotFound /> : <ScreenForSession screen={screen} />}
+    </ErrorBoundary>
   );
 }
 
-function Signed({ screen }: { screen: Screen }) {
+function ScreenForSession({ screen }: { screen: Screen }) {
   const session = useQuery(sessionQuery);
-  const place = usePlace();
+  const location = usePageLocation();
   if (session.data === undefined) {
     return (
-      <Frame session="pending">
+      <Layout session="pending">
         {session.isError ? (
-          <Failure error={session.error} retry={() => void session.refetch()} busy={session.isFetching} />
+          <ErrorAlert error={session.error} retry={() => void session.refetch()} busy={session.isFetching} />
         ) : (
           screen.signingIn
         )}
-      </Frame>
+      </Layout>
     );
   }
   if (!session.data.signedIn) {
     return (
-      <Frame>
+      <Layout>
         <Suspense fallback={null}>
-          <SignIn why={session.data.why} />
+          <SignIn reason={session.data.reason} />
         </Suspense>
-      </Frame>
+      </Layout>
     );
   }
-  const organization = place.organization ?? session.data.session.organization;
+  const organization = location.organization ?? session.data.session.organization;
   return (
-    <Frame session={session.data.session} organization={organization}>
-      {screen.of(organization)}
-    </Frame>
+    <Layout session={session.data.session} organization={organization}>
+      {screen.render(organization)}
+    </Layout>
+  );
+}
+
+function NotFound() {
+  return (
+    <Layout>
+      <div className="message">
+        <Title order={1}>Page not found</Title>
+        <p>
+          There is no page at <code>{window.location.pathname}</code>. Go to the{" "}
+          <Anchor href={USAGE_PATH}>Usage page</Anchor>.
+        </p>
+      </div>
+    </Layout>
   );
 }

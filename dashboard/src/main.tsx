@@ -1,6 +1,27 @@
-// Where the page begins: the nonce for styles, the providers, the root.
+// Starts the page: style sheets, CSP nonce, providers, root.
 
-import "./styles";
+// The sheets of the Mantine components in the first bundle. A missing sheet fails silently,
+// so test/styles.test.ts compares the sheets with the imported components.
+import "@mantine/core/styles/baseline.css";
+import "@mantine/core/styles/default-css-variables.css";
+import "@mantine/core/styles/global.css";
+import "@mantine/core/styles/UnstyledButton.css";
+import "@mantine/core/styles/Loader.css";
+import "@mantine/core/styles/Button.css";
+import "@mantine/core/styles/CloseButton.css";
+import "@mantine/core/styles/Alert.css";
+import "@mantine/core/styles/Anchor.css";
+import "@mantine/core/styles/Input.css";
+import "@mantine/core/styles/Paper.css";
+import "@mantine/core/styles/Skeleton.css";
+import "@mantine/core/styles/Text.css";
+import "@mantine/core/styles/Title.css";
+import "./page.css";
+import "./figures.css";
+import "./charts.css";
+import "./screens.css";
+import "./narrow.css";
+import "./print.css";
 import { MantineProvider } from "@mantine/core";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { setNonce } from "get-nonce";
@@ -8,14 +29,16 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
 import { queryClient } from "./queries";
-import { reloadOnceWhereAChunkIsGone } from "./reload";
-import { receiveLinks } from "./session/link";
+import { captureSignInLink } from "./session/signInLink";
 import { cssVariables, theme } from "./theme";
+
+const RELOADED_AT = "talkmeter-reloaded-at";
+const RELOAD_INTERVAL_MS = 60_000;
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";
 setNonce(nonce);
-reloadOnceWhereAChunkIsGone();
-receiveLinks();
+reloadOnMissingChunk();
+captureSignInLink();
 
 const root = document.getElementById("root");
 if (root !== null) {
@@ -33,4 +56,21 @@ if (root !== null) {
       </MantineProvider>
     </StrictMode>,
   );
+}
+
+/** Reload, at most once a minute, if a chunk is missing: the server was updated while the page was open. */
+function reloadOnMissingChunk(): void {
+  window.addEventListener("vite:preloadError", () => {
+    const last = Number(sessionStorage.getItem(RELOADED_AT) ?? 0);
+    if (Date.now() - last < RELOAD_INTERVAL_MS) return;
+    // If the server is down, a reload would only lose the figures on screen.
+    fetch(window.location.pathname, { method: "HEAD" }).then(
+      ({ ok }) => {
+        if (!ok) return;
+        sessionStorage.setItem(RELOADED_AT, String(Date.now()));
+        window.location.reload();
+      },
+      () => undefined,
+    );
+  });
 }

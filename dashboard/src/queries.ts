@@ -1,31 +1,32 @@
-// How the page asks and remembers: retries, what a 401 means, and that nothing is mixed between organizations.
+// TanStack Query: retries, sign-out on 401, and the queries that more than one module uses. Keys include the organization,
+// so that cached data never mixes organizations.
 
 import { QueryCache, QueryClient, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { getScopes, getSession, getSummary, signInWithLink } from "./api/client";
-import { Refused, hasStatus, mayPass } from "./api/errors";
+import { ApiError, hasStatus, isRetryable } from "./api/errors";
 import { type Session, type Summary } from "./api/shapes";
-import { type Compare } from "./range/options";
+import { type ComparisonMode } from "./location/options";
 import { type Range } from "./range/range";
-import { takeLink } from "./session/link";
+import { takeSignInSecret } from "./session/signInLink";
 
-const MOST_RETRIES = 2;
+const MAX_RETRIES = 2;
 const NEW_ORGANIZATION_POLL_MS = 5_000;
-export const BILLING = "billing:manage";
+export const BILLING_SCOPE = "billing:manage";
 
-/** A signed-in browser, or why it is not. */
-export type SessionState = { signedIn: true; session: Session } | { signedIn: false; why: SignedOutReason };
-export type SignedOutReason = { kind: "never" | "ended" | "signed-out" } | { kind: "link"; sentence: string };
+export type SessionState =
+  { signedIn: true; session: Session } | { signedIn: false; reason: SignedOutReason };
+export type SignedOutReason = { kind: "never" | "ended" | "signed-out" } | { kind: "link"; message: string };
 
-/** Figures, and when they were fetched. */
-export interface Figures {
+export interface FetchedSummary {
   readonly summary: Summary;
+  /** Milliseconds since 1970. */
   readonly fetchedAt: number;
 }
 
 export const queryClient: QueryClient = new QueryClient({
   queryCache: new QueryCache({
     onError: (error) => {
-      if (hasStatus(error, 401)) leave("ended");
+      if (hasStatus(error, 401)) endSession("ended");
     },
   }),
   defaultOptions: {
@@ -33,7 +34,7 @@ export const queryClient: QueryClient = new QueryClient({
       networkMode: "always",
       refetchOnWindowFocus: false,
       refetchOnReconnect: true,
-      retry: (failures, error) => failures < MOST_RETRIES && mayPass(error),
+      retry: (failures, error) => failures < MAX_RETRIES && isRetryable(error),
       retryDelay: (failures) => 500 * 2 ** failures,
     },
     mutations: { networkMode: "always", retry: false },
@@ -45,13 +46,13 @@ export const sessionQuery = queryOptions({
   staleTime: Infinity,
   gcTime: Infinity,
   queryFn: async ({ signal }): Promise<SessionState> => {
-    const secret = takeLink();
-    if (secret === null) return stateOf(await getSession(signal));
+    const secret = takeSignInSecret();
+    if (secret === null) return toSessionState(await getSession(signal));
     try {
-      return stateOf(await signInWithLink(secret));
+      return toSessionState(await signInWithLink(secret));
     } catch (error) {
-      if (error instanceof Refused && !mayPass(error)) {
-        return { signedIn: false, why: { kind: "link", sentence: error.message } };
+      if (error instanceof ApiError && !isRetryable(error)) {
+        return { signedIn: false, reason: { kind: "link", message: error.message } };
       }
       throw error;
     }
@@ -66,30 +67,30 @@ export function scopesQuery(organization: string) {
   });
 }
 
-export function summaryQuery(organization: string, range: Range, compare: Compare) {
+export function summaryQuery(organization: string, range: Range, compare: ComparisonMode) {
   return queryOptions({
     queryKey: ["summary", organization, range.from, range.to, compare],
-    queryFn: async ({ signal }): Promise<Figures> => {
+    queryFn: async ({ signal }): Promise<FetchedSummary> => {
       const summary = await getSummary(organization, range, compare, signal);
       return { summary, fetchedAt: Date.now() };
     },
-    placeholderData: (last, query) =>
-      query?.queryKey[1] === organization ? keepPreviousData(last) : undefined,
+    placeholderData: (previous, query) =>
+      query?.queryKey[1] === organization ? keepPreviousData(previous) : undefined,
     refetchInterval: ({ state }) =>
       state.data?.summary.last_event_at === null && state.error === null ? NEW_ORGANIZATION_POLL_MS : false,
   });
 }
 
-export function stateOf(session: Session): SessionState {
-  return session.signed_in ? { signedIn: true, session } : { signedIn: false, why: { kind: "never" } };
+export function toSessionState(session: Session): SessionState {
+  return session.signed_in ? { signedIn: true, session } : { signedIn: false, reason: { kind: "never" } };
 }
 
-/** Puts a session in force: everything of the one before is forgotten. */
-export function enter(state: SessionState): void {
+/** Set the session state and drop all cached data of the previous session. */
+export function startSession(state: SessionState): void {
   queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" });
   queryClient.setQueryData(sessionQuery.queryKey, state);
 }
 
-export function leave(kind: "ended" | "signed-out"): void {
-  enter({ signedIn: false, why: { kind } });
+export function endSession(kind: "ended" | "signed-out"): void {
+  startSession({ signedIn: false, reason: { kind } });
 }

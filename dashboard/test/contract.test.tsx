@@ -1,4 +1,4 @@
-// The samples that the server's tests write are parsed by the page's own validators, and rendered.
+// Sample responses written by the server's tests are parsed with the page's schemas and rendered.
 
 import { readFileSync } from "node:fs";
 import { MantineProvider } from "@mantine/core";
@@ -6,21 +6,21 @@ import { cleanup, render, screen, within } from "@testing-library/react";
 import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import { Problem, Scopes, Session, Summary } from "../src/api/shapes";
-import { stateOf } from "../src/queries";
 import { ChartTable } from "../src/charts/ChartTable";
-import { chartsOf, pointsOf } from "../src/charts/series";
-import { Cards } from "../src/usage/Cards";
+import { chartPoints, chartsOf } from "../src/charts/series";
+import { toSessionState } from "../src/queries";
 import { Inventory } from "../src/usage/Inventory";
+import { SummaryCards } from "../src/usage/SummaryCards";
 
 function sample(name: string): unknown {
   return JSON.parse(readFileSync(`../tests/contract/${name}.json`, "utf8"));
 }
 
-function show(element: React.ReactNode) {
+function renderPage(element: React.ReactNode) {
   return render(<MantineProvider>{element}</MantineProvider>);
 }
 
-describe("the validators take what the server writes", () => {
+describe("the schemas accept the samples", () => {
   it.each([
     ["summary", Summary],
     ["summary-empty", Summary],
@@ -34,25 +34,25 @@ describe("the validators take what the server writes", () => {
     expect(v.safeParse(shape, sample(name)).issues).toBeUndefined();
   });
 
-  it("and refuse what it never writes", () => {
+  it("changed samples are invalid", () => {
     const summary = sample("summary") as Record<string, unknown>;
     expect(v.safeParse(Summary, { ...summary, total_calls: "12" }).success).toBe(false);
     expect(v.safeParse(Summary, { ...summary, daily: null }).success).toBe(false);
     expect(v.safeParse(Summary, { ...summary, voice_minutes: -1 }).success).toBe(false);
   });
 
-  it("signed out is signed out", () => {
-    expect(stateOf(v.parse(Session, sample("session-signed-out"))).signedIn).toBe(false);
-    expect(stateOf(v.parse(Session, sample("session"))).signedIn).toBe(true);
+  it("the session tells signed in from signed out", () => {
+    expect(toSessionState(v.parse(Session, sample("session-signed-out"))).signedIn).toBe(false);
+    expect(toSessionState(v.parse(Session, sample("session"))).signedIn).toBe(true);
   });
 });
 
-describe("the samples are rendered", () => {
+describe("rendering the samples", () => {
   const summary = v.parse(Summary, sample("summary"));
   const number = (value: number) => new Intl.NumberFormat(navigator.languages).format(value);
 
-  it("cards show the API's figures and nothing else", () => {
-    show(<Cards summary={summary} today="2026-03-15" />);
+  it("cards show the API's figures", () => {
+    renderPage(<SummaryCards summary={summary} today="2026-03-15" />);
     const card = (name: string) => within(screen.getByRole("group", { name }));
     const minutes = new Intl.NumberFormat(navigator.languages, { minimumFractionDigits: 2 });
     expect(card("Voice Minutes").getByText(minutes.format(summary.voice_minutes))).toBeTruthy();
@@ -62,18 +62,18 @@ describe("the samples are rendered", () => {
     expect(card("Workflow Runs").getByText(`${number(summary.workflow_runs_failed)} failed`)).toBeTruthy();
   });
 
-  it("the shared pool is named only above zero", () => {
-    show(<Inventory summary={{ ...summary, shared_phone_numbers: 0 }} />);
+  it("the shared pool is shown only above zero", () => {
+    renderPage(<Inventory summary={{ ...summary, shared_phone_numbers: 0 }} />);
     expect(screen.queryByText(/shared pool/)).toBeNull();
     cleanup();
-    show(<Inventory summary={{ ...summary, shared_phone_numbers: 2 }} />);
+    renderPage(<Inventory summary={{ ...summary, shared_phone_numbers: 2 }} />);
     expect(screen.getByText("2 on the shared pool (billable)")).toBeTruthy();
   });
 
-  it("every chart's table has a row a day and ends with the card's figure", () => {
+  it("each chart's table has a row per day and ends with the card's figure", () => {
     for (const chart of chartsOf(summary)) {
-      const points = pointsOf(summary.daily, chart.field, "2026-03-01");
-      show(<ChartTable chart={chart} points={points} total={summary[chart.total]} />);
+      const points = chartPoints(summary.daily, chart.field, "2026-03-01");
+      renderPage(<ChartTable chart={chart} points={points} total={summary[chart.total]} />);
       const rows = screen.getAllByRole("row");
       expect(rows).toHaveLength(summary.daily.length + 2);
       expect(rows.at(-1)?.querySelector("th")?.textContent).toBe("Whole range");
@@ -81,7 +81,7 @@ describe("the samples are rendered", () => {
     }
   });
 
-  it("workflow runs have no chart where there were none", () => {
+  it("workflow runs have a chart only if there were any", () => {
     const titles = (runs: number) =>
       chartsOf({ ...summary, workflow_runs_total: runs }).map(({ title }) => title);
     expect(titles(1)).toEqual(["Voice Minutes", "Chat Minutes", "Calls per day", "Workflow runs per day"]);

@@ -1,4 +1,4 @@
-// What jsdom lacks and components ask for; each test begins with an empty page.
+// Stubs for APIs that jsdom lacks. Each test starts with an empty page.
 
 import { cleanup } from "@testing-library/react";
 import { afterEach, vi } from "vitest";

@@ -1,4 +1,4 @@
-// Mantine's style sheets are imported one by one; a component without its sheet fails silently, so this looks.
+// Mantine's style sheets are imported one by one. A missing sheet fails silently, so these tests look for one.
 
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -13,12 +13,12 @@ function sources(folder: string): string[] {
     .map((name) => readFileSync(join(folder, name), "utf8"));
 }
 
-/** The folder of esm/components a component stands in; null for what is no component. */
+/** Return a component's folder in esm/components, or null if the name is not a component. */
 function folderOf(component: string): string | null {
   return existsSync(join(COMPONENTS, component)) ? component : null;
 }
 
-/** A component and those it is made of, by the imports of its own files. */
+/** Return a component and all components it uses, by the imports of its files. */
 function closure(component: string, seen = new Set<string>()): Set<string> {
   const folder = folderOf(component);
   if (folder === null || seen.has(folder)) return seen;
@@ -27,15 +27,16 @@ function closure(component: string, seen = new Set<string>()): Set<string> {
   for (const file of files.filter((name) => name.endsWith(".mjs"))) {
     const path = join(COMPONENTS, folder, file);
     for (const [, target = ""] of readFileSync(path, "utf8").matchAll(/from "(\.[^"]+)"/g)) {
-      const inside = resolve(dirname(path), target).slice(COMPONENTS.length + 1);
-      if (resolve(dirname(path), target).startsWith(COMPONENTS)) closure(inside.split("/")[0] ?? "", seen);
+      const relativePath = resolve(dirname(path), target).slice(COMPONENTS.length + 1);
+      if (resolve(dirname(path), target).startsWith(COMPONENTS))
+        closure(relativePath.split("/")[0] ?? "", seen);
     }
   }
   return seen;
 }
 
-/** Reached by imports, but not drawn: NativeSelect takes Combobox's chevron and helpers, Modal may have a ScrollArea. */
-const NOT_DRAWN = new Set(["Combobox", "ScrollArea", "Checkbox"]);
+/** Imported, but not rendered: NativeSelect uses Combobox's chevron, Modal can have a ScrollArea. */
+const NOT_RENDERED = new Set(["Combobox", "ScrollArea", "Checkbox"]);
 
 const code = sources("src");
 const imported = new Set(
@@ -52,16 +53,16 @@ const sheets = new Set(
 );
 
 it.each([...imported].filter((name) => folderOf(name) !== null))(
-  "%s and what it is made of have their sheets",
+  "%s and the components it uses have their sheets",
   (name) => {
     const needed = [...closure(name)].filter(
-      (part) => !NOT_DRAWN.has(part) && existsSync(join(CORE, "styles", `${part}.css`)),
+      (part) => !NOT_RENDERED.has(part) && existsSync(join(CORE, "styles", `${part}.css`)),
     );
     expect(needed.filter((part) => !sheets.has(part))).toEqual([]);
   },
 );
 
-it("no sheet is there for nothing", () => {
+it("no sheet is unused", () => {
   const needed = new Set([...imported].flatMap((name) => [...closure(name)]));
   const base = ["baseline", "default", "global"];
   expect([...sheets].filter((sheet) => !needed.has(sheet) && !base.includes(sheet))).toEqual([]);

@@ -1,4 +1,4 @@
-"""A real Chromium against a real server. Every page is watched: what it logs, what it breaks, whom it asks."""
+"""Fixtures: a real Chromium, a real server, and a `Visitor` that opens pages and records errors."""
 
 import os
 import shutil
@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from talkmeter.api.page import PAGE_FOLDER
 from talkmeter.cli import cli
 from tests import local_http
-from tests.browser.data import ACME, ACME_EVENTS, BUSY, BUSY_EVENTS, LOCKED, NEWBORN, QUIET, QUIET_EVENTS
-from tests.browser.watch import Keys, Visitor
+from tests.browser.data import ACME, ACME_EVENTS, BUSY, BUSY_EVENTS, LOCKED, NEW, QUIET, QUIET_EVENTS
+from tests.browser.visitor import Keys, Visitor
 from tests.connectors.metering_server import SECRET_KEY
 from tests.events import Json
 from tests.servers import Server, running_server
@@ -35,7 +35,7 @@ PLANS_URL: Final = "https://plans.example.com/acme"
 def browser() -> Iterator[Browser]:
     chromium = os.environ.get("TALKMETER_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
-        pytest.fail("There is no Chromium: install it, or name one by TALKMETER_CHROMIUM (apt-get install chromium).")
+        pytest.fail("Chromium not found. Install it (apt-get install chromium) or set TALKMETER_CHROMIUM to its path.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         yield browser
@@ -45,57 +45,57 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     if not (PAGE_FOLDER / "index.html").is_file():
-        pytest.fail("The page has not been built: make install.")
+        pytest.fail("The page is not built. Run: make install")
     with running_server(tmp_path_factory.mktemp("browser"), plans_url=PLANS_URL, secret_key=SECRET_KEY) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def keys(server: Server) -> Keys:
-    """Credentials for the organizations, whose events have arrived."""
-    sender = command(server, "keys", "add", "--sender")
-    send(server, sender, ACME, ACME_EVENTS)
-    send(server, sender, QUIET, QUIET_EVENTS)
-    send(server, sender, BUSY, BUSY_EVENTS)
-    command(server, "orgs", "add", NEWBORN, "--name", "New & Born")
-    command(server, "orgs", "add", LOCKED)
-    grants = (ACME, QUIET, BUSY, NEWBORN, f"{LOCKED}:viewer")
-    several = command(
-        server, "tokens", "add", "--name", "several", *(part for org in grants for part in ("--org", org))
+    """Create the organizations with their events, and return credentials for them."""
+    sender = run_command(server, "keys", "add", "--sender")
+    send_events(server, sender, ACME, ACME_EVENTS)
+    send_events(server, sender, QUIET, QUIET_EVENTS)
+    send_events(server, sender, BUSY, BUSY_EVENTS)
+    run_command(server, "orgs", "add", NEW, "--name", "New & Born")
+    run_command(server, "orgs", "add", LOCKED)
+    grants = (ACME, QUIET, BUSY, NEW, f"{LOCKED}:viewer")
+    multi_org = run_command(
+        server, "tokens", "add", "--name", "multi-org", *(part for org in grants for part in ("--org", org))
     )
-    acme = command(server, "keys", "add", "--org", ACME, "--role", "admin")
-    return Keys(acme=acme, several=several, sender=sender)
+    acme = run_command(server, "keys", "add", "--org", ACME, "--role", "admin")
+    return Keys(acme=acme, multi_org=multi_org, sender=sender)
 
 
 @pytest.fixture
 def visitor(browser: Browser, server: Server, keys: Keys) -> Iterator[Visitor]:
-    """Opens pages, and looks at the end that none of them did what a page must not."""
+    """A visitor whose pages are checked for errors after the test."""
     visitor = Visitor(browser, server, keys)
     yield visitor
     visitor.close()
 
 
 @pytest.fixture(scope="module")
-def month(browser: Browser, server: Server, keys: Keys) -> Iterator[Page]:
-    """ACME's month to date, for tests that only look at it."""
+def month_page(browser: Browser, server: Server, keys: Keys) -> Iterator[Page]:
+    """ACME's month to date, shared by tests that only read it."""
     visitor = Visitor(browser, server, keys)
-    yield visitor.report()
+    yield visitor.open_usage()
     visitor.close()
 
 
-def command(server: Server, *arguments: str) -> str:
-    """What a `talkmeter` command prints on stdout; run in this process, as starting one takes longer than a test."""
-    done = CliRunner().invoke(cli, arguments, env=server.environment, catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return done.stdout.strip()
+def run_command(server: Server, *arguments: str) -> str:
+    """Run a `talkmeter` command in this process, because starting one is slow, and return its stdout."""
+    result = CliRunner().invoke(cli, arguments, env=server.environment, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout.strip()
 
 
-def send(server: Server, sender: str, org_id: str, events: list[Json]) -> None:
-    """Send events as a platform does; all of them must count."""
-    answer = local_http.post(
+def send_events(server: Server, sender: str, org_id: str, events: list[Json]) -> None:
+    """Send events and assert that all are accepted."""
+    response = local_http.post(
         f"{server.url}/metering/events",
         json=events,
         headers={"Authorization": f"Bearer {sender}", "X-Anyreach-Org": org_id},
     )
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["accepted"] == len(events), answer.text
+    assert response.status_code == 200, response.text
+    assert response.json()["accepted"] == len(events), response.text

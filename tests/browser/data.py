@@ -1,6 +1,6 @@
-"""What the organizations of the browser's tests have: few events on purpose, so that every figure is checked by hand.
+"""The organizations of the browser tests. They have few events, so that every figure can be checked by hand.
 
-The page's clock stands at NOW, a Sunday. The tests say the figures; nothing here computes one.
+The browser's clock is set to NOW, a Sunday.
 """
 
 from typing import Final
@@ -10,11 +10,11 @@ from tests.events import Json, conversation, event, run
 NOW: Final = "2026-03-15T12:00:00Z"
 ACME: Final = "acme"
 QUIET: Final = "quiet"
-NEWBORN: Final = "new-born"
+NEW: Final = "new-born"
 LOCKED: Final = "locked"
 BUSY: Final = "busy"
-ODD: Final = "a/b,c=d:e%2F ö&?#+"
-"""An id that an address can hold only if every sign of it is encoded."""
+SPECIAL_ID: Final = "a/b,c=d:e%2F ö&?#+"
+"""An id with characters that must be encoded in a URL."""
 
 ACME_EVENTS: Final[list[Json]] = [
     conversation("feb-last", created_at="2026-02-28T23:59:59.999Z", duration=600),
@@ -70,7 +70,7 @@ QUIET_EVENTS: Final[list[Json]] = [
     conversation("only", created_at="2025-12-24T10:00:00Z", duration=3_723.4),
     event("phone_number.updated", {"id": "+13125550112", "shared": False}),
 ]
-"""One call before Christmas, no run ever, no shared number."""
+"""One call on December 24, no runs, no shared number."""
 
 BUSY_EVENTS: Final[list[Json]] = [
     *(
@@ -82,8 +82,11 @@ BUSY_EVENTS: Final[list[Json]] = [
         )
         for number in range(60)
     ),
-    conversation(ODD, created_at="2026-03-03T00:00:00Z", agent_id=ODD, duration=30),
+    conversation(SPECIAL_ID, created_at="2026-03-03T00:00:00Z", agent_id=SPECIAL_ID, duration=30),
     conversation("silent", created_at="2026-03-09T10:00:00Z", status="in_progress", duration=None),
     conversation("mail", created_at="2026-03-09T11:00:00Z", status="in_progress", channel="email", duration=None),
 ]
-"""62 voice calls of 60.5 minutes and a session; 13 agents and none. Two are live, the telephone's has gone silent."""
+"""62 voice calls of 60.5 minutes in total and a chat session, by 13 agents and without one.
+
+Two calls are in progress, one of them silent.
+"""

@@ -1,4 +1,4 @@
-"""The downloads: a menu of links, by pointer and by keyboard."""
+"""The export menu."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.watch import USAGE, Visitor, assert_accessible
+from tests.browser.visitor import USAGE, Visitor, assert_accessible
 
 
 def open_menu(page: Page) -> None:
@@ -19,13 +19,13 @@ def open_menu(page: Page) -> None:
     [
         ("Daily totals, CSV", "daily.csv", 1 + 15),
         ("Daily totals, JSON lines", "daily.jsonl", 15),
-        ("What drives it: Agents, CSV", ".csv", 1 + 3),
-        ("Conversations, CSV", ".csv", 1 + 5),
+        ("Breakdown: Agents, CSV", ".csv", 1 + 3),
+        ("Calls, CSV", ".csv", 1 + 5),
         ("Workflow runs, CSV", ".csv", 1 + 4),
     ],
 )
-def test_each_item_downloads_the_range(visitor: Visitor, item: str, file: str, rows: int) -> None:
-    page = visitor.report()
+def test_each_menu_item_downloads_the_range(visitor: Visitor, item: str, file: str, rows: int) -> None:
+    page = visitor.open_usage()
     open_menu(page)
     with page.expect_download() as download:
         page.get_by_role("menuitem", name=item).click()
@@ -39,15 +39,15 @@ def test_each_item_downloads_the_range(visitor: Visitor, item: str, file: str, r
     expect(page.get_by_role("menu")).to_have_count(0)
 
 
-def test_the_breakdown_is_that_of_the_open_tab(visitor: Visitor) -> None:
-    page = visitor.report(f"{USAGE}?by=workflow")
+def test_breakdown_export_is_of_the_open_tab(visitor: Visitor) -> None:
+    page = visitor.open_usage(f"{USAGE}?by=workflow")
     open_menu(page)
-    item = page.get_by_role("menuitem", name="What drives it: Workflows, CSV")
+    item = page.get_by_role("menuitem", name="Breakdown: Workflows, CSV")
     expect(item).to_have_attribute("href", re.compile(r"of=breakdown.*by=workflow&order=runs&organization_id=acme$"))
 
 
-def test_the_menu_is_walked_by_keyboard_and_escape_gives_the_focus_back(visitor: Visitor) -> None:
-    page = visitor.report()
+def test_arrow_keys_move_in_the_menu_and_escape_returns_the_focus(visitor: Visitor) -> None:
+    page = visitor.open_usage()
     button = page.get_by_role("button", name="Export")
     button.press("Enter")
     expect(page.get_by_role("menuitem").first).to_be_focused()
@@ -62,8 +62,8 @@ def test_the_menu_is_walked_by_keyboard_and_escape_gives_the_focus_back(visitor:
     expect(button).to_be_focused()
 
 
-def test_a_press_elsewhere_closes_the_menu(visitor: Visitor) -> None:
-    page = visitor.report(width=360)
+def test_click_outside_closes_the_menu(visitor: Visitor) -> None:
+    page = visitor.open_usage(width=360)
     open_menu(page)
     assert_accessible(page)
     page.get_by_role("heading", name="Usage", exact=True).click()

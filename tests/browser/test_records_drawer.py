@@ -1,4 +1,4 @@
-"""The records behind a figure, what they add up to, and the history of one of them."""
+"""The drawer: the records behind a figure, their totals, and the history of a record."""
 
 import re
 from urllib.parse import quote
@@ -6,14 +6,14 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import send
-from tests.browser.data import BUSY, ODD
-from tests.browser.watch import USAGE, Visitor, assert_accessible, card
+from tests.browser.conftest import send_events
+from tests.browser.data import BUSY, SPECIAL_ID
+from tests.browser.visitor import USAGE, Visitor, assert_accessible, card
 from tests.events import conversation
 
 
 def figure(page: Page, name: str, text: str) -> Locator:
-    """A figure of a card, which leads to its records."""
+    """Return the link of a figure in a card."""
     return card(page, name).get_by_role("link", name=f"{name}: {text}")
 
 
@@ -22,7 +22,7 @@ def drawer(page: Page, title: str) -> Locator:
 
 
 def ids(dialog: Locator) -> list[str]:
-    """The last column of a list."""
+    """Return the ids of a list, from its last column."""
     expect(dialog.get_by_role("row").nth(1)).to_be_visible()
     return dialog.locator("tbody tr td:last-child").all_inner_texts()
 
@@ -49,33 +49,33 @@ def ids(dialog: Locator) -> list[str]:
         (
             "Total Calls",
             "5",
-            "Conversations",
+            "Calls",
             "conversation",
             ["text", "mail", "widget", "out", "mar-first"],
             "5 calls · 2.51 voice minutes (exactly 150,600 ms) · 3.83 chat minutes (exactly 230,000 ms) · 4 with a",
         ),
-        ("Total Calls", "2 out", "Outbound conversations", "conversation:direction=outbound", ["text", "out"], ""),
+        ("Total Calls", "2 out", "Outbound calls", "conversation:direction=outbound", ["text", "out"], ""),
         (
             "Workflow Runs",
             "4",
             "Workflow runs",
             "workflow_execution",
             ["run-4", "run-3", "run-2", "run-1"],
-            "4 runs · 2 succeeded · 1 failed · 1 live",
+            "4 runs · 2 succeeded · 1 failed · 1 in progress",
         ),
         ("Workflow Runs", "1 failed", "Workflow runs that failed", "workflow_execution:status=failed", ["run-3"], ""),
     ],
 )
-def test_a_figure_leads_to_exactly_the_records_that_make_it_and_they_add_up_to_it(
+def test_each_figure_opens_exactly_the_records_that_add_up_to_it(
     visitor: Visitor, name: str, text: str, title: str, query: str, found: list[str], sum_: str
 ) -> None:
-    page = visitor.report()
+    page = visitor.open_usage()
     figure(page, name, text).click()
     dialog = drawer(page, title)
     expect(dialog.get_by_role("heading", name=re.compile(rf"^{title}, Mar 1\s–\s15$"))).to_be_visible()
     assert ids(dialog) == found
     assert page.url.endswith(f"records={query}")
-    shown = f"{len(found)} rows are shown" if len(found) > 1 else "1 row is shown"
+    shown = f"{len(found)} rows shown" if len(found) > 1 else "1 row shown"
     expect(dialog.locator(".records-sum")).to_contain_text(shown)
     expect(dialog.locator(".records-sum")).to_contain_text(sum_)
 
@@ -104,10 +104,10 @@ def test_a_figure_leads_to_exactly_the_records_that_make_it_and_they_add_up_to_i
         ),
     ],
 )
-def test_an_inventory_card_leads_to_its_items(
+def test_inventory_card_opens_its_items(
     visitor: Visitor, name: str, text: str, title: str, query: str, found: list[str], sum_: str
 ) -> None:
-    page = visitor.report()
+    page = visitor.open_usage()
     figure(page, name, text).click()
     dialog = drawer(page, title)
     expect(dialog.get_by_role("row")).to_have_count(len(found) + 1)
@@ -117,14 +117,14 @@ def test_an_inventory_card_leads_to_its_items(
     assert_accessible(page)
 
 
-def test_by_keyboard_a_row_of_what_drives_it_opens_its_records_and_escape_gives_the_focus_back(
+def test_enter_opens_a_breakdown_row_and_escape_returns_the_focus(
     visitor: Visitor,
 ) -> None:
-    page = visitor.report()
+    page = visitor.open_usage()
     row = page.get_by_role("link", name="Reception")
     row.focus()
     page.keyboard.press("Enter")
-    dialog = drawer(page, "Conversations of Reception")
+    dialog = drawer(page, "Calls of Reception")
     assert ids(dialog) == ["widget", "mar-first"]
     expect(dialog).not_to_contain_text("agent-0")
     assert page.evaluate("document.activeElement.closest('[role=dialog]') !== null")
@@ -134,45 +134,45 @@ def test_by_keyboard_a_row_of_what_drives_it_opens_its_records_and_escape_gives_
     expect(page).to_have_url(re.compile(r"usage\?organization_id=acme$"))
 
 
-def test_back_closes_forward_opens_and_a_reload_keeps_it_open(visitor: Visitor) -> None:
-    page = visitor.report()
+def test_back_closes_the_drawer_and_forward_and_reload_keep_it_open(visitor: Visitor) -> None:
+    page = visitor.open_usage()
     link = figure(page, "Total Calls", "5")
     link.click()
-    expect(drawer(page, "Conversations")).to_be_visible()
+    expect(drawer(page, "Calls")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(link).to_be_focused()
     page.go_forward()
-    expect(drawer(page, "Conversations")).to_be_visible()
+    expect(drawer(page, "Calls")).to_be_visible()
     page.reload()
-    assert len(ids(drawer(page, "Conversations"))) == 5
-    drawer(page, "Conversations").get_by_role("button", name="Close").click()
+    assert len(ids(drawer(page, "Calls"))) == 5
+    drawer(page, "Calls").get_by_role("button", name="Close").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_closing_leaves_nothing_that_back_would_open_again(visitor: Visitor) -> None:
-    page = visitor.report(f"{USAGE}?range=last-7-days")
+def test_back_does_not_reopen_a_closed_drawer(visitor: Visitor) -> None:
+    page = visitor.open_usage(f"{USAGE}?range=last-7-days")
     figure(page, "Total Calls", "4").click()
-    dialog = drawer(page, "Conversations")
+    dialog = drawer(page, "Calls")
     dialog.get_by_role("link", name="history of out").click()
-    expect(drawer(page, "History of conversation out")).to_be_visible()
+    expect(drawer(page, "How this call was counted: out")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    page.get_by_label("Compared with").select_option("nothing")
+    page.get_by_label("Comparison").select_option("No comparison")
     page.go_back()
-    expect(page.get_by_label("Compared with")).to_have_value("previous")
+    expect(page.get_by_label("Comparison")).to_have_value("previous")
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_the_history_says_which_state_counts_and_why_and_what_it_adds(visitor: Visitor) -> None:
-    page = visitor.report()
+def test_history_shows_which_update_is_counted_and_what_it_adds(visitor: Visitor) -> None:
+    page = visitor.open_usage()
     figure(page, "Total Calls", "5").click()
-    drawer(page, "Conversations").get_by_role("link", name="history of out").click()
+    drawer(page, "Calls").get_by_role("link", name="history of out").click()
     expect(page).to_have_url(re.compile(r"records=conversation&record=conversation:out$"))
-    dialog = drawer(page, "History of conversation out")
+    dialog = drawer(page, "How this call was counted: out")
     states = dialog.get_by_role("article")
     expect(states).to_have_count(2)
-    expect(states.first).to_contain_text("completedcounts")
+    expect(states.first).to_contain_text("completedcounted")
     expect(states.first).to_contain_text("1 call, 1 voice call, 1 call out, 1 call with a duration, 90,600 ms of voice")
     expect(states.first).to_contain_text("agent-1")
     expect(states.last).to_contain_text("in progress")
@@ -181,14 +181,14 @@ def test_the_history_says_which_state_counts_and_why_and_what_it_adds(visitor: V
     expect(dialog.get_by_role("button", name="Back")).to_be_focused()
     assert_accessible(page)
     page.keyboard.press("Enter")
-    list_ = drawer(page, "Conversations")
+    list_ = drawer(page, "Calls")
     expect(list_.get_by_role("link", name="history of out")).to_be_focused()
     page.go_back()
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_a_link_to_a_history_alone_opens_it(visitor: Visitor) -> None:
-    page = visitor.report(f"{USAGE}?record=agent:agent-0")
+def test_url_of_a_history_opens_it(visitor: Visitor) -> None:
+    page = visitor.open_usage(f"{USAGE}?record=agent:agent-0")
     dialog = drawer(page, "History of agent agent-0")
     expect(dialog).to_contain_text("Reception")
     expect(dialog.get_by_role("button", name="Back")).to_have_count(0)
@@ -197,18 +197,18 @@ def test_a_link_to_a_history_alone_opens_it(visitor: Visitor) -> None:
     expect(page).to_have_url(re.compile(r"usage\?organization_id=acme$"))
 
 
-def test_a_record_that_never_came_says_so(visitor: Visitor) -> None:
-    visitor.provoked = True
-    page = visitor.report(f"{USAGE}?record=conversation:nobody")
+def test_unknown_record_shows_an_error(visitor: Visitor) -> None:
+    visitor.expects_errors = True
+    page = visitor.open_usage(f"{USAGE}?record=conversation:nobody")
     expect(page.get_by_role("alert")).to_contain_text("nobody")
     assert_accessible(page)
 
 
-def test_a_bar_opens_the_records_of_its_day_and_a_table_does_by_keyboard(visitor: Visitor) -> None:
-    page = visitor.report()
+def test_bar_and_table_cell_open_the_records_of_the_day(visitor: Visitor) -> None:
+    page = visitor.open_usage()
     chart = page.get_by_role("region", name="Calls per day", exact=True)
     chart.locator("rect.bar").nth(1).click()
-    dialog = drawer(page, "Conversations, Mar 10")
+    dialog = drawer(page, "Calls, Mar 10")
     assert ids(dialog) == ["mail", "widget", "out"]
     page.keyboard.press("Escape")
     expect(chart.locator("svg.recharts-surface")).to_be_focused()
@@ -221,52 +221,52 @@ def test_a_bar_opens_the_records_of_its_day_and_a_table_does_by_keyboard(visitor
     expect(value).to_be_focused()
 
 
-def test_more_rows_are_loaded_on_request_and_the_sum_is_of_all(visitor: Visitor) -> None:
-    page = visitor.sign_in(visitor.keys.several, f"{USAGE}?organization_id=busy&records=conversation")
-    dialog = drawer(page, "Conversations")
+def test_load_more_adds_rows_and_totals_cover_all_of_them(visitor: Visitor) -> None:
+    page = visitor.sign_in(visitor.keys.multi_org, f"{USAGE}?organization_id=busy&records=conversation")
+    dialog = drawer(page, "Calls")
     foot = dialog.locator(".records-sum")
     expect(foot).to_contain_text("63 calls · 60.50 voice minutes (exactly 3,630,000 ms)")
-    expect(foot).to_contain_text("50 rows are shown")
+    expect(foot).to_contain_text("50 rows shown")
     assert_accessible(page)
     dialog.get_by_role("button", name="Load more").click()
-    expect(foot).to_contain_text("63 rows are shown")
+    expect(foot).to_contain_text("63 rows shown")
     assert len(set(ids(dialog))) == 63
     expect(dialog.get_by_role("button", name="Load more")).to_have_count(0)
 
 
-def test_a_later_page_says_when_events_have_arrived_since_the_first(visitor: Visitor) -> None:
-    page = visitor.sign_in(visitor.keys.several, f"{USAGE}?organization_id=busy&records=conversation")
-    dialog = drawer(page, "Conversations")
-    expect(dialog.locator(".records-sum")).to_contain_text("50 rows are shown")
+def test_later_page_says_if_events_arrived_since_the_first(visitor: Visitor) -> None:
+    page = visitor.sign_in(visitor.keys.multi_org, f"{USAGE}?organization_id=busy&records=conversation")
+    dialog = drawer(page, "Calls")
+    expect(dialog.locator(".records-sum")).to_contain_text("50 rows shown")
     again = conversation("call-00", created_at="2026-03-02T00:00:00Z", agent_id="agent-00", duration=60, channel="text")
-    send(visitor.server, visitor.keys.sender, BUSY, [{**again, "time": "2026-03-01T12:00:01Z"}])
+    send_events(visitor.server, visitor.keys.sender, BUSY, [{**again, "time": "2026-03-01T12:00:01Z"}])
     dialog.get_by_role("button", name="Load more").click()
     expect(dialog.get_by_role("status").filter(has_text="New events have arrived")).to_be_visible()
     assert_accessible(page)
     back = conversation("call-00", created_at="2026-03-02T00:00:00Z", agent_id="agent-00", duration=60)
-    send(visitor.server, visitor.keys.sender, BUSY, [{**back, "time": "2026-03-01T12:00:02Z"}])
+    send_events(visitor.server, visitor.keys.sender, BUSY, [{**back, "time": "2026-03-01T12:00:02Z"}])
     dialog.get_by_role("button", name="Reload").click()
-    expect(dialog.locator(".records-sum")).to_contain_text("50 rows are shown")
+    expect(dialog.locator(".records-sum")).to_contain_text("50 rows shown")
     expect(dialog).not_to_contain_text("New events have arrived")
 
 
-def test_any_id_survives_the_address(visitor: Visitor) -> None:
-    query = f"conversation:agent={quote(ODD, safe='')}"
-    page = visitor.sign_in(visitor.keys.several, f"{USAGE}?organization_id=busy&records={quote(query, safe='')}")
-    dialog = drawer(page, f"Conversations of {ODD}")
-    assert ids(dialog) == [ODD]
+def test_special_characters_in_ids_survive_the_url(visitor: Visitor) -> None:
+    query = f"conversation:agent={quote(SPECIAL_ID, safe='')}"
+    page = visitor.sign_in(visitor.keys.multi_org, f"{USAGE}?organization_id=busy&records={quote(query, safe='')}")
+    dialog = drawer(page, f"Calls of {SPECIAL_ID}")
+    assert ids(dialog) == [SPECIAL_ID]
     dialog.get_by_role("link", name="history of").click()
-    history = drawer(page, f"History of conversation {ODD}")
+    history = drawer(page, f"How this call was counted: {SPECIAL_ID}")
     expect(history.get_by_role("article")).to_have_count(1)
     page.reload()
     expect(history.get_by_role("article")).to_have_count(1)
 
 
-def test_another_organization_has_no_drawer_of_the_one_before(visitor: Visitor) -> None:
-    page = visitor.sign_in(visitor.keys.several, f"{USAGE}?organization_id=busy&by=channel")
+def test_switching_the_organization_closes_the_drawer(visitor: Visitor) -> None:
+    page = visitor.sign_in(visitor.keys.multi_org, f"{USAGE}?organization_id=busy&by=channel")
     expect(card(page, "Total Calls")).to_be_visible()
     page.get_by_role("link", name="Email").click()
-    expect(drawer(page, "Conversations by email")).to_be_visible()
+    expect(drawer(page, "Calls by email")).to_be_visible()
     page.keyboard.press("Escape")
     page.get_by_label("Organization").select_option("acme")
     expect(card(page, "Total Calls")).to_contain_text("Total Calls5")
@@ -274,12 +274,12 @@ def test_another_organization_has_no_drawer_of_the_one_before(visitor: Visitor) 
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_a_list_that_cannot_be_fetched_says_why_and_can_be_retried(visitor: Visitor) -> None:
-    visitor.provoked = True
-    page = visitor.report()
+def test_failed_list_shows_the_reason_and_can_be_retried(visitor: Visitor) -> None:
+    visitor.expects_errors = True
+    page = visitor.open_usage()
     page.route("**/admin/usage/records*", lambda route: route.fulfill(status=422, json={"detail": "Not these."}))
     figure(page, "Total Calls", "5").click()
-    dialog = drawer(page, "Conversations")
+    dialog = drawer(page, "Calls")
     expect(dialog.get_by_role("alert")).to_contain_text("Not these.")
     assert_accessible(page)
     page.unroute("**/admin/usage/records*")
@@ -288,20 +288,20 @@ def test_a_list_that_cannot_be_fetched_says_why_and_can_be_retried(visitor: Visi
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_list_and_history_are_accessible_wide_and_narrow(visitor: Visitor, width: int) -> None:
-    page = visitor.report(f"{USAGE}?records=conversation", width=width)
-    dialog = drawer(page, "Conversations")
+def test_list_and_history_have_no_axe_violations(visitor: Visitor, width: int) -> None:
+    page = visitor.open_usage(f"{USAGE}?records=conversation", width=width)
+    dialog = drawer(page, "Calls")
     assert len(ids(dialog)) == 5
     assert_accessible(page)
     dialog.get_by_role("link", name="history of mail").click()
-    expect(drawer(page, "History of conversation mail").get_by_role("article")).to_be_visible()
+    expect(drawer(page, "How this call was counted: mail").get_by_role("article")).to_be_visible()
     assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
 
 
-def test_the_list_is_exported_as_it_is(visitor: Visitor) -> None:
-    page = visitor.report(f"{USAGE}?records=conversation:agent=agent-0")
-    dialog = drawer(page, "Conversations of Reception")
+def test_list_export_has_the_same_filter(visitor: Visitor) -> None:
+    page = visitor.open_usage(f"{USAGE}?records=conversation:agent=agent-0")
+    dialog = drawer(page, "Calls of Reception")
     assert len(ids(dialog)) == 2
     with page.expect_download() as download:
         dialog.get_by_role("link", name="Export as CSV").click()

@@ -1,76 +1,82 @@
-// The API client: the requests that the page begins with, each answer passed through its validator; lists.ts has the rest.
+// The API client. Each response is validated by a schema. The requests of the first screen are here; others have a module each.
 
 import * as v from "valibot";
-import { type Compare } from "../range/options";
-import { type Range, queryOf } from "../range/range";
-import { Misunderstood, Refused, Unreachable } from "./errors";
+import { type ComparisonMode } from "../location/options";
+import { type Range, rangeParameters } from "../range/range";
+import { ApiError, InvalidResponseError, NetworkError } from "./errors";
 import { Problem, Scopes, Session, Summary } from "./shapes";
 
 export function getSession(signal?: AbortSignal): Promise<Session> {
-  return ask("/session", Session, { signal });
+  return request("/session", Session, { signal });
 }
 
-/** Begins a session with the secret of a one-time link. */
+/** Start a session with the secret of a one-time link. */
 export function signInWithLink(secret: string): Promise<Session> {
   const body = JSON.stringify({ link: secret });
-  return ask("/session", Session, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  return request("/session", Session, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body,
+  });
 }
 
-/** Begins a session with a credential that was pasted. */
+/** Start a session with a pasted key or token. */
 export function signInWithKey(key: string): Promise<Session> {
-  return ask("/session", Session, { method: "POST", headers: { Authorization: `Bearer ${key}` } });
+  return request("/session", Session, { method: "POST", headers: { Authorization: `Bearer ${key}` } });
 }
 
 export function signOut(): Promise<Session> {
-  return ask("/session", Session, { method: "DELETE" });
+  return request("/session", Session, { method: "DELETE" });
 }
 
 export function getScopes(organization: string, signal?: AbortSignal): Promise<readonly string[]> {
-  return ask(address("/admin/members/me/scopes", { organization_id: organization }), Scopes, { signal });
+  return request(withParameters("/admin/members/me/scopes", { organization_id: organization }), Scopes, {
+    signal,
+  });
 }
 
 export function getSummary(
   organization: string,
   range: Range,
-  compare: Compare,
+  compare: ComparisonMode,
   signal?: AbortSignal,
 ): Promise<Summary> {
-  const parameters = { ...queryOf(range), compare, organization_id: organization };
-  return ask(address("/admin/usage/summary", parameters), Summary, { signal });
+  const parameters = { ...rangeParameters(range), compare, organization_id: organization };
+  return request(withParameters("/admin/usage/summary", parameters), Summary, { signal });
 }
 
-export function address(path: string, parameters: Record<string, string>): string {
+export function withParameters(path: string, parameters: Record<string, string>): string {
   return `${path}?${new URLSearchParams(parameters).toString()}`;
 }
 
-type Request = Omit<RequestInit, "signal"> & { signal?: AbortSignal | undefined };
+type RequestOptions = Omit<RequestInit, "signal"> & { signal?: AbortSignal | undefined };
 
-export async function ask<Shape extends v.GenericSchema>(
+export async function request<Shape extends v.GenericSchema>(
   path: string,
   shape: Shape,
-  request: Request,
+  options: RequestOptions,
 ): Promise<v.InferOutput<Shape>> {
-  const response = await send(path, request);
-  const answer = v.safeParse(shape, await json(response));
-  if (!answer.success) throw new Misunderstood();
-  return answer.output;
+  const response = await sendRequest(path, options);
+  const body = v.safeParse(shape, await readJson(response));
+  if (!body.success) throw new InvalidResponseError();
+  return body.output;
 }
 
-async function send(path: string, { signal, ...request }: Request): Promise<Response> {
-  const response = await fetch(path, { ...request, signal: signal ?? null }).catch((error: unknown) => {
-    throw isAborted(error) ? error : new Unreachable();
+async function sendRequest(path: string, { signal, ...options }: RequestOptions): Promise<Response> {
+  const response = await fetch(path, { ...options, signal: signal ?? null }).catch((error: unknown) => {
+    throw isAborted(error) ? error : new NetworkError();
   });
-  if (!response.ok) throw new Refused(response.status, await sentence(response));
+  if (!response.ok) throw new ApiError(response.status, await errorMessage(response));
   return response;
 }
 
-/** The problem's `detail`, or a sentence of ours where something else than our server answered. */
-async function sentence(response: Response): Promise<string> {
-  const problem = v.safeParse(Problem, await json(response));
-  return problem.success ? problem.output.detail : `The server answered with the error ${response.status}.`;
+/** Return the `detail` of a problem response, or a generic sentence if a proxy answered. */
+async function errorMessage(response: Response): Promise<string> {
+  const problem = v.safeParse(Problem, await readJson(response));
+  return problem.success ? problem.output.detail : `The server returned error ${response.status}.`;
 }
 
-async function json(response: Response): Promise<unknown> {
+async function readJson(response: Response): Promise<unknown> {
   try {
     return await response.json();
   } catch (error) {

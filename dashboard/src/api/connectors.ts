@@ -1,7 +1,7 @@
-// The connectors of an organization and what became of their messages: shapes and the request.
+// An organization's connectors and the outcomes of their messages: schemas and request.
 
 import * as v from "valibot";
-import { address, ask } from "./client";
+import { request, withParameters } from "./client";
 import type { components } from "./schema";
 import { Count, Text } from "./shapes";
 
@@ -47,7 +47,9 @@ export const Connectors = v.object({
 }) satisfies v.GenericSchema<unknown, Schemas["Connectors"]>;
 
 export function getConnectors(organization: string, signal?: AbortSignal): Promise<Connectors> {
-  return ask(address("/admin/usage/connectors", { organization_id: organization }), Connectors, { signal });
+  return request(withParameters("/admin/usage/connectors", { organization_id: organization }), Connectors, {
+    signal,
+  });
 }
 
 export type Outcome = keyof typeof OUTCOMES;

@@ -1,7 +1,7 @@
-// What can go wrong between page and server; every message is a sentence for people.
+// The errors of API requests. Every message can be shown to the user.
 
-/** The server answered with an error: its own sentence, and the status. */
-export class Refused extends Error {
+/** The server returned an error status; the message is its `detail`. */
+export class ApiError extends Error {
   override readonly name = "Refused";
   readonly status: number;
 
@@ -11,29 +11,29 @@ export class Refused extends Error {
   }
 }
 
-/** No answer at all: offline, or the server is away. */
-export class Unreachable extends Error {
+/** No response: offline, or the server is down. */
+export class NetworkError extends Error {
   override readonly name = "Unreachable";
 
   constructor() {
-    super("The server cannot be reached. Check the connection, then try again.");
+    super("Could not reach the server. Check your connection and try again.");
   }
 }
 
-/** An answer that is not what the API promises. */
-export class Misunderstood extends Error {
+/** The response does not match its schema. */
+export class InvalidResponseError extends Error {
   override readonly name = "Misunderstood";
 
   constructor() {
-    super("The server’s answer could not be understood. Reload the page, as it may be of an older version.");
+    super("The server sent an unexpected response. Reload the page; it may be out of date.");
   }
 }
 
 export function hasStatus(error: unknown, status: number): boolean {
-  return error instanceof Refused && error.status === status;
+  return error instanceof ApiError && error.status === status;
 }
 
-/** Whether asking again may help: the network, or a fault of the server; never a refusal. */
-export function mayPass(error: unknown): boolean {
-  return error instanceof Unreachable || (error instanceof Refused && error.status >= 500);
+/** Whether a retry may help: network errors and 5xx, never 4xx. */
+export function isRetryable(error: unknown): boolean {
+  return error instanceof NetworkError || (error instanceof ApiError && error.status >= 500);
 }

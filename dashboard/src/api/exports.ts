@@ -1,22 +1,28 @@
-// The addresses of downloads: plain links, which the session's cookie may follow.
+// Download URLs. They are plain links, authorized by the session cookie.
 
-import { type Listing } from "../range/listing";
-import { type Range, queryOf } from "../range/range";
-import { address } from "./client";
+import { type Listing } from "../location/listing";
+import { type Range, rangeParameters } from "../range/range";
+import { withParameters } from "./client";
 
-type Of = "daily" | "records" | "breakdown";
+type ExportKind = "daily" | "records" | "breakdown";
 
-export function exportOf(
+export function exportUrl(
   organization: string,
   range: Range,
-  of: Of,
+  of: ExportKind,
   parameters: Readonly<Record<string, string>> = {},
 ): string {
-  const all = { ...queryOf(range), of, format: "csv", ...parameters, organization_id: organization };
-  return address("/admin/usage/export", all);
+  const query = {
+    ...rangeParameters(range),
+    of,
+    format: "csv",
+    ...parameters,
+    organization_id: organization,
+  };
+  return withParameters("/admin/usage/export", query);
 }
 
-/** A list's own records, all of them. */
-export function exportOfList(organization: string, range: Range, { kind, filter }: Listing): string {
-  return exportOf(organization, range, "records", { kind, ...(filter as Record<string, string>) });
+/** The export of all records of a list. */
+export function listExportUrl(organization: string, range: Range, { kind, filter }: Listing): string {
+  return exportUrl(organization, range, "records", { kind, ...(filter as Record<string, string>) });
 }

@@ -1,4 +1,4 @@
-// What the API answers, checked at run time; `satisfies` holds each shape to the types made from openapi.json.
+// Schemas of API responses, checked at run time. `satisfies` checks them against the types generated from openapi.json.
 
 import * as v from "valibot";
 import type { components } from "./schema";

@@ -1,26 +1,26 @@
-// A bar per day, at least 3 pixels apart and at most 48 wide; the day that is not over is hatched.
+// A bar chart with a bar per day, at most 48 pixels wide. Today's bar is hatched, because the day is not over.
 
 import { BarChart } from "@mantine/charts";
 import { type ReactElement, useId } from "react";
-import { type DaysProps, axes, described, margin, opening } from "./common";
-import { Hint } from "./Hint";
-import { Ring, Tick } from "./marks";
-import { type Point } from "./series";
+import { ChartTooltip } from "./ChartTooltip";
+import { type PlotProps, accessibleName, axes, clickHandlers, margin } from "./common";
+import { RingMark, TickMark } from "./marks";
+import { type ChartPoint } from "./series";
 
-const WIDEST = 48;
-const MOST_WITH_GAPS = 120;
-/** What narrow bars leave of half a label, which would be cut off beside the first and the last day otherwise. */
-const LABEL_PART = 14;
+const MAX_BAR_WIDTH = 48;
+const MAX_BARS_WITH_GAPS = 120;
+/** Padding left and right, so that the first and last label are not cut off. */
+const LABEL_OVERHANG = 14;
 
-interface ShapeProps {
+interface BarShapeProps {
   readonly x?: number;
   readonly y?: number;
   readonly width?: number;
   readonly height?: number;
-  readonly payload?: Point;
+  readonly payload?: ChartPoint;
 }
 
-export function Bars({ chart, points, ticks, open }: DaysProps) {
+export function Bars({ chart, points, ticks, open }: PlotProps) {
   const hatch = useId();
   const { color } = chart;
   const { xAxisProps, yAxisProps, gridProps } = axes(points, ticks);
@@ -31,23 +31,26 @@ export function Bars({ chart, points, ticks, open }: DaysProps) {
       data={[...points]}
       dataKey="day"
       series={[{ name: "value", color }]}
-      maxBarWidth={WIDEST}
+      maxBarWidth={MAX_BAR_WIDTH}
       withYAxis={false}
       tickLine="none"
       gridAxis="x"
       cursorFill="var(--chart-grid)"
       yAxisProps={yAxisProps}
       gridProps={gridProps}
-      xAxisProps={{ ...xAxisProps, padding: { left: LABEL_PART, right: LABEL_PART } }}
+      xAxisProps={{ ...xAxisProps, padding: { left: LABEL_OVERHANG, right: LABEL_OVERHANG } }}
       barProps={{
-        shape: (props: unknown) => <Shape {...(props as ShapeProps)} color={color} hatch={hatch} />,
+        shape: (props: unknown) => <BarShape {...(props as BarShapeProps)} color={color} hatch={hatch} />,
       }}
-      tooltipProps={{ content: (props) => <Hint chart={chart} {...props} />, isAnimationActive: false }}
+      tooltipProps={{
+        content: (props) => <ChartTooltip chart={chart} {...props} />,
+        isAnimationActive: false,
+      }}
       barChartProps={{
         margin,
-        barCategoryGap: points.length > MOST_WITH_GAPS ? 0.5 : "18%",
-        ...opening(open),
-        ...described(chart),
+        barCategoryGap: points.length > MAX_BARS_WITH_GAPS ? 0.5 : "18%",
+        ...clickHandlers(open),
+        ...accessibleName(chart),
       }}
     >
       <defs>
@@ -59,7 +62,7 @@ export function Bars({ chart, points, ticks, open }: DaysProps) {
   );
 }
 
-function Shape({
+function BarShape({
   x,
   y,
   width,
@@ -67,11 +70,11 @@ function Shape({
   payload,
   color,
   hatch,
-}: ShapeProps & { color: string; hatch: string }): ReactElement {
+}: BarShapeProps & { color: string; hatch: string }): ReactElement {
   if (x === undefined || y === undefined || width === undefined || height === undefined) return <g />;
-  const middle = x + width / 2;
-  if (payload?.mark === "no-data") return <Tick x={middle} y={y + height} />;
-  const settling = payload?.mark === "settling" && <Ring x={middle} y={y} color={color} />;
+  const center = x + width / 2;
+  if (payload?.mark === "no-data") return <TickMark x={center} y={y + height} />;
+  const settling = payload?.mark === "settling" && <RingMark x={center} y={y} color={color} />;
   if (height <= 0) return <g>{settling}</g>;
   const partial = payload?.partial === true;
   return (

@@ -1,12 +1,13 @@
-// A chart's figures as a table; its last row is the card's figure as the API gave it, not a sum made here.
+// A chart's data as a table. The last row is the card's figure from the API, not a sum computed here.
 
 import { formats } from "../formats";
-import { PlaceLink } from "../range/PlaceLink";
-import { type Chart, type Point, markWords, recordsOfDay } from "./series";
+import { listLinkName } from "../location/listing";
+import { PageLink } from "../location/PageLink";
+import { type Chart, type ChartPoint, markSuffix, recordsOnDay } from "./series";
 
 interface Props {
   readonly chart: Chart;
-  readonly points: readonly Point[];
+  readonly points: readonly ChartPoint[];
   readonly total: number;
 }
 
@@ -18,8 +19,8 @@ export function ChartTable({ chart, points, total }: Props) {
       <table>
         <caption>
           {minutes
-            ? "Days are rounded to 0.01 minutes each; exact milliseconds are in the export."
-            : "Days are UTC."}
+            ? "Each day is rounded to 0.01 minutes. The export has exact milliseconds."
+            : "Days are in UTC."}
         </caption>
         <thead>
           <tr>
@@ -34,10 +35,10 @@ export function ChartTable({ chart, points, total }: Props) {
             <tr key={point.day}>
               <th scope="row">
                 {formats.day(point.day)}
-                {markWords(point)}
+                {markSuffix(point)}
               </th>
               <td className="number">
-                <Value chart={chart} point={point} text={format(point.value)} />
+                <DayValue chart={chart} point={point} text={format(point.value)} />
               </td>
             </tr>
           ))}
@@ -53,18 +54,19 @@ export function ChartTable({ chart, points, total }: Props) {
   );
 }
 
-/** A day's value leads to its records; a day of which nothing came has none, a day to come has no value either. */
-function Value({ chart, point, text }: { chart: Chart; point: Point; text: string }) {
+/** A value that links to the day's calls or runs. A day without data has no link, a future day no value. */
+function DayValue({ chart, point, text }: { chart: Chart; point: ChartPoint; text: string }) {
   const { day, mark } = point;
-  if (mark === "future") return <span aria-label="none">–</span>;
+  if (mark === "future") return <span aria-label="no value">–</span>;
   if (mark === "no-data") return text;
+  const records = recordsOnDay(chart, day);
   return (
-    <PlaceLink
+    <PageLink
       className="figure-link"
-      change={{ records: recordsOfDay(chart, day) }}
-      aria-label={`${text} ${chart.unit}, ${formats.day(day)}, show the records`}
+      change={{ records }}
+      aria-label={listLinkName(`${text} ${chart.unit}, ${formats.day(day)}`, records)}
     >
       {text}
-    </PlaceLink>
+    </PageLink>
   );
 }

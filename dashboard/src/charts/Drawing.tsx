@@ -1,59 +1,59 @@
-// Draws a chart: a fixed axis of values, and beside it the days, which scroll sideways where they are too many.
+// Draws a chart: a fixed value axis, and the days, which scroll sideways if they do not fit.
 
 import { useElementSize } from "@mantine/hooks";
 import "@mantine/charts/styles.css";
 import { useLayoutEffect, useMemo, useRef } from "react";
 import { formats } from "../formats";
+import { rememberOpener } from "../location/PageLink";
+import { navigate } from "../location/router";
 import { CHART_HEIGHT } from "../theme";
 import { Bars } from "./Bars";
-import { ABOVE, BELOW } from "./common";
+import { ScrollerContext } from "./ChartTooltip";
+import { AXIS_HEIGHT, TOP_MARGIN } from "./common";
 import { Lines } from "./Lines";
-import { Scroller } from "./Hint";
-import { openedBy } from "../range/PlaceLink";
-import { visit } from "../range/visit";
-import { type Chart, type Point, recordsOfDay, valueTicks } from "./series";
+import { type Chart, type ChartPoint, recordsOnDay, valueTicks } from "./series";
 
-const PIXELS_A_DAY = { bars: 3, line: 1.25 };
-const SIDES = { bars: 36, line: 60 };
+const MIN_PIXELS_PER_DAY = { bars: 3, line: 1.25 };
+const SIDE_MARGINS = { bars: 36, line: 60 };
 
 export interface DrawingProps {
   readonly chart: Chart;
-  readonly points: readonly Point[];
+  readonly points: readonly ChartPoint[];
 }
 
 export default function Drawing({ chart, points }: DrawingProps) {
-  const { ref: frame, width } = useElementSize<HTMLDivElement>();
+  const { ref: container, width } = useElementSize<HTMLDivElement>();
   const scroller = useRef<HTMLDivElement>(null);
   const ticks = useMemo(() => {
     const values = points.map(({ value }) => value);
     return valueTicks(values, chart.unit !== "minutes");
   }, [chart, points]);
-  const least = points.length * PIXELS_A_DAY[chart.kind] + SIDES[chart.kind];
-  const scrolls = width > 0 && least > width;
+  const minWidth = points.length * MIN_PIXELS_PER_DAY[chart.kind] + SIDE_MARGINS[chart.kind];
+  const scrolls = width > 0 && minWidth > width;
   useLayoutEffect(() => {
-    // The newest days are in view.
+    // Scroll to the newest days.
     if (scroller.current !== null) scroller.current.scrollLeft = scroller.current.scrollWidth;
-  }, [scrolls, least]);
-  const open = (index: number, drawing: SVGElement | null) => {
+  }, [scrolls, minWidth]);
+  const open = (index: number, svg: SVGElement | null) => {
     const point = points[index];
     if (point === undefined || point.mark === "future" || point.mark === "no-data") return;
-    if (drawing !== null) openedBy(drawing);
-    visit({ records: recordsOfDay(chart, point.day) }, "push");
+    if (svg !== null) rememberOpener(svg);
+    navigate({ records: recordsOnDay(chart, point.day) }, "push");
   };
-  const Days = chart.kind === "line" ? Lines : Bars;
+  const Plot = chart.kind === "line" ? Lines : Bars;
   return (
     <div className="drawing">
       <ValueAxis ticks={ticks} />
-      <div className="drawing-days" ref={frame}>
+      <div className="drawing-days" ref={container}>
         <div
           className="drawing-scroller"
           ref={scroller}
           {...(scrolls && { tabIndex: 0, role: "region", "aria-label": `${chart.title}, scrolls sideways` })}
         >
-          <div className="drawing-inside" style={{ minWidth: least }}>
-            <Scroller value={scroller}>
-              <Days chart={chart} points={points} ticks={ticks} open={open} />
-            </Scroller>
+          <div className="drawing-inside" style={{ minWidth: minWidth }}>
+            <ScrollerContext value={scroller}>
+              <Plot chart={chart} points={points} ticks={ticks} open={open} />
+            </ScrollerContext>
           </div>
         </div>
       </div>
@@ -65,12 +65,12 @@ function ValueAxis({ ticks }: { ticks: readonly number[] }) {
   const top = ticks.at(-1) ?? 1;
   const widest = ticks
     .map(formats.tick)
-    .reduce((one, other) => (other.length > one.length ? other : one), "");
+    .reduce((longest, label) => (label.length > longest.length ? label : longest), "");
   return (
     <div className="value-axis" aria-hidden="true">
       <span className="value-axis-width">{widest}</span>
       {ticks.map((tick) => (
-        <span key={tick} className="value-axis-tick" style={{ bottom: `${heightOf(tick / top)}%` }}>
+        <span key={tick} className="value-axis-tick" style={{ bottom: `${bottomPercent(tick / top)}%` }}>
           {formats.tick(tick)}
         </span>
       ))}
@@ -78,7 +78,7 @@ function ValueAxis({ ticks }: { ticks: readonly number[] }) {
   );
 }
 
-/** Where a part of the highest tick stands, in percent of the drawing's height, so that it may be scaled. */
-function heightOf(part: number): number {
-  return ((BELOW + part * (CHART_HEIGHT - ABOVE - BELOW)) / CHART_HEIGHT) * 100;
+/** Return the position of a value, given as a fraction of the highest tick, in percent of the chart's height. */
+function bottomPercent(fraction: number): number {
+  return ((AXIS_HEIGHT + fraction * (CHART_HEIGHT - TOP_MARGIN - AXIS_HEIGHT)) / CHART_HEIGHT) * 100;
 }

@@ -1,19 +1,19 @@
-// What the marks of a chart's days mean; takes its room whether there are any or not, so that nothing jumps.
+// The legend of day marks. It takes up its space even if empty, to avoid layout shift.
 
 import { formats } from "../formats";
 import { type Day } from "../range/days";
-import { type Chart, MARKS, type Mark, type Point } from "./series";
+import { type Chart, type ChartPoint, type DayMark, MARK_LABELS } from "./series";
 
-const SHOWN: readonly Mark[] = ["so-far", "settling", "no-data"];
+const LEGEND_MARKS: readonly DayMark[] = ["so-far", "settling", "no-data"];
 
 interface Props {
   readonly chart: Chart;
-  readonly points: readonly Point[];
+  readonly points: readonly ChartPoint[];
   readonly today: Day;
 }
 
 export function Legend({ chart, points, today }: Props) {
-  const marks = SHOWN.filter((shown) => points.some(({ mark }) => mark === shown));
+  const marks = LEGEND_MARKS.filter((listed) => points.some(({ mark }) => mark === listed));
   return (
     <p className="chart-foot">
       {marks.map((mark) => (
@@ -24,7 +24,7 @@ export function Legend({ chart, points, today }: Props) {
             aria-hidden="true"
           />
           {mark === "so-far" && `${formats.shortDay(today)} `}
-          {MARKS[mark]}
+          {MARK_LABELS[mark]}
         </span>
       ))}
     </p>

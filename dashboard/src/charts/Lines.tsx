@@ -1,26 +1,26 @@
-// A line per day: solid for days that are over, dashed to the day that is not, dots while there is room for them.
+// A line chart: solid for complete days, dashed to today, with dots for up to 31 days.
 
 import { LineChart } from "@mantine/charts";
 import { type ReactElement } from "react";
-import { type DaysProps, axes, described, margin, opening } from "./common";
-import { Hint } from "./Hint";
-import { Ring, Tick } from "./marks";
-import { type Point } from "./series";
+import { ChartTooltip } from "./ChartTooltip";
+import { type PlotProps, accessibleName, axes, clickHandlers, margin } from "./common";
+import { RingMark, TickMark } from "./marks";
+import { type ChartPoint } from "./series";
 
-const MOST_DOTS = 31;
-/** Half a label, which would be cut off beside the first and the last point otherwise. */
-const LABEL_HALF = 26;
+const MAX_DOTS = 31;
+/** Padding left and right, so that the first and last label are not cut off. */
+const LABEL_OVERHANG = 26;
 
 interface DotProps {
   readonly cx?: number | null | undefined;
   readonly cy?: number | null | undefined;
-  readonly payload?: Point;
+  readonly payload?: ChartPoint;
 }
 
-export function Lines({ chart, points, ticks, open }: DaysProps) {
+export function Lines({ chart, points, ticks, open }: PlotProps) {
   const { color } = chart;
   const { xAxisProps, yAxisProps, gridProps } = axes(points, ticks);
-  const dots = points.length <= MOST_DOTS;
+  const dots = points.length <= MAX_DOTS;
   return (
     <LineChart
       h="100%"
@@ -39,31 +39,34 @@ export function Lines({ chart, points, ticks, open }: DaysProps) {
       gridAxis="x"
       yAxisProps={yAxisProps}
       gridProps={gridProps}
-      xAxisProps={{ ...xAxisProps, padding: { left: LABEL_HALF, right: LABEL_HALF } }}
+      xAxisProps={{ ...xAxisProps, padding: { left: LABEL_OVERHANG, right: LABEL_OVERHANG } }}
       lineProps={(series) => ({
-        dot: series.name === "soFar" ? hollowDot(color) : wholeDot(color, dots),
+        dot: series.name === "soFar" ? hollowDot(color) : solidDot(color, dots),
         activeDot: { r: 4, fill: color, stroke: "var(--mantine-color-body)" },
       })}
-      tooltipProps={{ content: (props) => <Hint chart={chart} {...props} />, isAnimationActive: false }}
-      lineChartProps={{ margin, ...opening(open), ...described(chart) }}
+      tooltipProps={{
+        content: (props) => <ChartTooltip chart={chart} {...props} />,
+        isAnimationActive: false,
+      }}
+      lineChartProps={{ margin, ...clickHandlers(open), ...accessibleName(chart) }}
     />
   );
 }
 
-/** Of the dashed line, only the day that is not over has a dot. */
+/** On the dashed line, only today has a dot. */
 function hollowDot(color: string) {
   return function Dot({ cx, cy, payload }: DotProps): ReactElement {
     if (payload?.partial !== true || cx == null || cy == null) return <g />;
-    return <Ring x={cx} y={cy} color={color} />;
+    return <RingMark x={cx} y={cy} color={color} />;
   };
 }
 
-/** Of the solid line, every day has a dot while there is room, and a mark where it needs one. */
-function wholeDot(color: string, dots: boolean) {
+/** On the solid line, days have a dot if `dots` is set, and their mark if they have one. */
+function solidDot(color: string, dots: boolean) {
   return function Dot({ cx, cy, payload }: DotProps): ReactElement {
     if (cx == null || cy == null) return <g />;
-    if (payload?.mark === "no-data") return <Tick x={cx} y={cy} />;
-    if (payload?.mark === "settling") return <Ring x={cx} y={cy} color={color} />;
+    if (payload?.mark === "no-data") return <TickMark x={cx} y={cy} />;
+    if (payload?.mark === "settling") return <RingMark x={cx} y={cy} color={color} />;
     return dots ? <circle cx={cx} cy={cy} r={3} fill={color} /> : <g />;
   };
 }

@@ -1,31 +1,31 @@
-// What lines and bars have in common: axes from 0, no animation, one label per day that fits.
+// What line and bar charts share: margins, axes, click handling.
 
 import { formats } from "../formats";
 import { type Day } from "../range/days";
-import { type Chart, type Point, dayTicks } from "./series";
+import { type Chart, type ChartPoint, dayTicks } from "./series";
 
-export interface DaysProps {
+export interface PlotProps {
   readonly chart: Chart;
-  readonly points: readonly Point[];
+  readonly points: readonly ChartPoint[];
   readonly ticks: readonly number[];
-  /** Shows the records of a day, by its place among the points. */
-  readonly open: (index: number, drawing: SVGElement | null) => void;
+  /** Opens the list of calls or runs of a day, given the index of its point. */
+  readonly open: (index: number, svg: SVGElement | null) => void;
 }
 
-/** Room above the highest value and below the axis, which the axis of values has to keep too. */
-export const ABOVE = 10;
-export const BELOW = 28;
-const SIDES = 4;
+/** Space above the highest value and below the axis. The value axis uses the same. */
+export const TOP_MARGIN = 10;
+export const AXIS_HEIGHT = 28;
+const SIDE_MARGIN = 4;
 
-export const margin = { top: ABOVE, right: SIDES, bottom: 0, left: SIDES };
+export const margin = { top: TOP_MARGIN, right: SIDE_MARGIN, bottom: 0, left: SIDE_MARGIN };
 
-export function axes(points: readonly Point[], ticks: readonly number[]) {
+export function axes(points: readonly ChartPoint[], ticks: readonly number[]) {
   const days = dayTicks(points);
   const months = days.length < points.length;
   const label = months ? (day: Day) => formats.month(day, day === days[0]) : formats.shortDay;
   return {
     xAxisProps: {
-      height: BELOW,
+      height: AXIS_HEIGHT,
       ticks: [...days],
       tickFormatter: label,
       interval: "equidistantPreserveStart",
@@ -37,8 +37,8 @@ export function axes(points: readonly Point[], ticks: readonly number[]) {
   } as const;
 }
 
-/** A press on a day, wherever in its column, opens its records; handled in turn after the pointer's move to it. */
-export function opening(open: DaysProps["open"]) {
+/** Open a day on a click anywhere in its column. Clicks are throttled like moves, so that they come after the move. */
+export function clickHandlers(open: PlotProps["open"]) {
   return {
     throttledEvents: ["mousemove", "touchmove", "pointermove", "scroll", "wheel", "click"],
     onClick: (
@@ -51,7 +51,7 @@ export function opening(open: DaysProps["open"]) {
   } as const;
 }
 
-/** What a screen reader says of the drawing itself. */
-export function described(chart: Chart): { "aria-label": string } {
+/** Return the accessible name of the drawing. */
+export function accessibleName(chart: Chart): { "aria-label": string } {
   return { "aria-label": `${chart.title}: arrow keys move from day to day` };
 }

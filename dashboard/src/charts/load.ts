@@ -1,4 +1,4 @@
-// The charts' code, which is large: fetched once, while the summary is on its way.
+// Loads the code of the charts, which is large, in parallel with the summary.
 
 import { lazy } from "react";
 
@@ -6,7 +6,7 @@ const load = () => import("./Drawing");
 
 export const Drawing = lazy(load);
 
-/** Begins to fetch the code; a failure shows where the code is used. */
+/** Start loading the code. Errors are ignored here; the component shows them. */
 export function loadCharts(): void {
   load().catch(() => undefined);
 }

@@ -1,17 +1,17 @@
-// The marks of days in both kinds of charts: a ring where a day is still settling, a grey tick where nothing came.
+// Marks of days in line and bar charts: a ring for a day that may still change, a grey tick for a day without data.
 
 import { type ReactElement } from "react";
 
-const RING = 3.5;
-const TICK = 5;
+const RING_RADIUS = 3.5;
+const TICK_HEIGHT = 5;
 
-export function Ring({ x, y, color }: { x: number; y: number; color: string }): ReactElement {
+export function RingMark({ x, y, color }: { x: number; y: number; color: string }): ReactElement {
   return (
     <circle
       className="mark settling"
       cx={x}
       cy={y}
-      r={RING}
+      r={RING_RADIUS}
       fill="var(--mantine-color-body)"
       stroke={color}
       strokeWidth={2}
@@ -19,7 +19,7 @@ export function Ring({ x, y, color }: { x: number; y: number; color: string }): 
   );
 }
 
-/** Hangs from the axis, clear of what is drawn above it: `y` is where 0 is. */
-export function Tick({ x, y }: { x: number; y: number }): ReactElement {
-  return <path className="mark no-data" d={`M${x} ${y + 2}v${TICK}`} />;
+/** A tick below the axis; `y` is the position of 0. */
+export function TickMark({ x, y }: { x: number; y: number }): ReactElement {
+  return <path className="mark no-data" d={`M${x} ${y + 2}v${TICK_HEIGHT}`} />;
 }

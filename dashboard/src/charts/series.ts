@@ -1,16 +1,16 @@
-// What a chart is made of, pure: one point per UTC day of the answer, and the ticks of its axes.
+// The data of a chart: its points, one per UTC day, and the ticks of its axes. Pure functions.
 
 import { type DayPoint, type Summary } from "../api/shapes";
+import { type Listing, conversations, runs } from "../location/listing";
 import { type Day } from "../range/days";
-import { type Listing, conversations, runs } from "../range/listing";
 
-export type Field = "voice_minutes" | "chat_minutes" | "calls" | "workflow_runs";
+export type DailyField = "voice_minutes" | "chat_minutes" | "calls" | "workflow_runs";
 
 export interface Chart {
   readonly title: string;
   readonly kind: "line" | "bars";
-  readonly field: Field;
-  /** The card's figure, which the table ends with. */
+  readonly field: DailyField;
+  /** The summary field of the card, which is the last row of the table. */
   readonly total: "voice_minutes" | "chat_minutes" | "total_calls" | "workflow_runs_total";
   readonly unit: string;
   readonly color: string;
@@ -51,13 +51,13 @@ export const CHARTS: readonly Chart[] = [
   },
 ];
 
-/** The charts that a summary has: workflow runs only where there were any. */
+/** Return the charts of a summary. Workflow runs have one only if there were any. */
 export function chartsOf(summary: Summary): readonly Chart[] {
   return CHARTS.filter(({ field }) => field !== "workflow_runs" || summary.workflow_runs_total > 0);
 }
 
-/** The records that make a chart's value of a day. */
-export function recordsOfDay({ field }: Chart, day: Day): Listing {
+/** Return the list of calls or runs behind a chart's value of a day. */
+export function recordsOnDay({ field }: Chart, day: Day): Listing {
   switch (field) {
     case "voice_minutes":
       return conversations({ day, modality: "voice" });
@@ -70,42 +70,46 @@ export function recordsOfDay({ field }: Chart, day: Day): Listing {
   }
 }
 
-/** Why a day is marked, in words. */
-export const MARKS = {
+/** Marks of days that are not final. */
+export const MARK_LABELS = {
   "so-far": "so far",
-  settling: "still settling",
-  "no-data": "no events received",
-  future: "not begun",
+  settling: "may still change",
+  "no-data": "no data received",
+  future: "not started",
 } as const;
-export type Mark = keyof typeof MARKS;
+export type DayMark = keyof typeof MARK_LABELS;
 
-function markOf({ day, state }: DayPoint, today: Day): Mark | null {
+function markOf({ day, state }: DayPoint, today: Day): DayMark | null {
   if (state === "future") return "future";
   if (day === today) return "so-far";
   if (state === "settling") return "settling";
   return state === "no_data" ? "no-data" : null;
 }
 
-/** A day's mark behind its name; nothing where it has none. */
-export function markWords({ mark }: Point): string {
-  return mark === null ? "" : ` (${MARKS[mark]})`;
+/** Return the mark as a suffix to the day, or an empty string. */
+export function markSuffix({ mark }: ChartPoint): string {
+  return mark === null ? "" : ` (${MARK_LABELS[mark]})`;
 }
 
 /** One day of a chart. */
-export interface Point {
+export interface ChartPoint {
   readonly day: Day;
   readonly value: number;
-  /** The day is not over yet: its value is "so far". */
+  /** True for today, which is not over. */
   readonly partial: boolean;
-  /** What is to be known of the day before its value is relied upon; null: nothing. */
-  readonly mark: Mark | null;
-  /** The solid line: null on the day that is not over. */
-  readonly whole: number | null;
-  /** The dashed line from the last whole day to the one that is not over; null elsewhere. */
+  /** Null for a final day. */
+  readonly mark: DayMark | null;
+  /** The solid line: null for today. */
+  readonly complete: number | null;
+  /** The dashed line: the values of yesterday and today, else null. */
   readonly soFar: number | null;
 }
 
-export function pointsOf(daily: readonly DayPoint[], field: Field, today: Day): readonly Point[] {
+export function chartPoints(
+  daily: readonly DayPoint[],
+  field: DailyField,
+  today: Day,
+): readonly ChartPoint[] {
   return daily.map((point, index) => {
     const value = point[field];
     const mark = markOf(point, today);
@@ -116,30 +120,30 @@ export function pointsOf(daily: readonly DayPoint[], field: Field, today: Day): 
       value,
       partial,
       mark,
-      whole: partial || mark === "future" ? null : value,
+      complete: partial || mark === "future" ? null : value,
       soFar: partial || beforePartial ? value : null,
     };
   });
 }
 
-const MOST_STEPS = 5;
+const MAX_STEPS = 5;
 
-/** Ticks from 0 to at least the greatest value, in steps of 1, 2 or 5 times a power of ten; whole numbers for counts. */
-export function valueTicks(values: readonly number[], whole: boolean): readonly number[] {
-  const most = Math.max(0, ...values);
-  if (most === 0) return [0, 1];
-  const rough = most / MOST_STEPS;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const nice = [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= rough * (1 - 1e-9));
-  const step = Math.max(nice ?? power, whole ? 1 : 0);
-  const steps = Math.ceil(most / step - 1e-9);
+/** Return ticks from 0 to at least the largest value, in steps of 1, 2 or 5 times a power of ten. */
+export function valueTicks(values: readonly number[], integers: boolean): readonly number[] {
+  const max = Math.max(0, ...values);
+  if (max === 0) return [0, 1];
+  const minStep = max / MAX_STEPS;
+  const power = 10 ** Math.floor(Math.log10(minStep));
+  const nice = [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= minStep * (1 - 1e-9));
+  const step = Math.max(nice ?? power, integers ? 1 : 0);
+  const steps = Math.ceil(max / step - 1e-9);
   return Array.from({ length: steps + 1 }, (_, index) => Number((index * step).toPrecision(12)));
 }
 
-const MOST_DAY_TICKS = 92;
+const MAX_DAY_TICKS = 92;
 
-/** The days that may carry a label: every day of a short range, the first of each month of a long one. */
-export function dayTicks(points: readonly Point[]): readonly Day[] {
+/** Return the days that may have a label: all days of a short range, the first of each month of a long one. */
+export function dayTicks(points: readonly ChartPoint[]): readonly Day[] {
   const days = points.map(({ day }) => day);
-  return days.length <= MOST_DAY_TICKS ? days : days.filter((day) => day.endsWith("-01"));
+  return days.length <= MAX_DAY_TICKS ? days : days.filter((day) => day.endsWith("-01"));
 }

@@ -1,28 +1,32 @@
-// The Connectors page of one organization, for those who may see it; its parts are loaded when it is opened.
+// The Connectors page of one organization, if the user has access. Its code loads when the page is opened.
 
-import { Suspense, useEffect } from "react";
+import { Suspense, lazy, useEffect } from "react";
 import { Access, Denied } from "../shell/Access";
-import { Boundary } from "../shell/Boundary";
-import { Connectors, loadConnectors } from "./load";
-import { ConnectorsLoading } from "./Loading";
+import { ErrorBoundary } from "../shell/ErrorBoundary";
+import { ConnectorsLoading } from "./ConnectorsLoading";
 
+const load = () => import("./ConnectorsReport");
+const ConnectorsReport = lazy(load);
 const FAILED = (
   <p role="alert" className="message">
-    The connectors could not be loaded. Reload the page to try again.
+    Could not load the connectors. Reload the page to try again.
   </p>
 );
 
 export function ConnectorsScreen({ organization }: { organization: string | null }) {
-  useEffect(loadConnectors, []);
-  const loading = <ConnectorsLoading what="Loading" />;
+  useEffect(() => {
+    // Load the code in parallel with the access check. Errors are ignored here; the boundary shows them.
+    load().catch(() => undefined);
+  }, []);
+  const loading = <ConnectorsLoading label="Loading" />;
   return (
     <Access organization={organization} loading={loading}>
       {(id) => (
-        <Boundary failed={FAILED}>
+        <ErrorBoundary fallback={FAILED}>
           <Suspense fallback={loading}>
-            <Connectors organization={id} denied={<Denied organization={id} />} />
+            <ConnectorsReport organization={id} denied={<Denied organization={id} />} />
           </Suspense>
-        </Boundary>
+        </ErrorBoundary>
       )}
     </Access>
   );

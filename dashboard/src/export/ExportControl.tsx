@@ -1,23 +1,23 @@
-// A plain button beside Refresh; the downloads behind it are loaded when the page is idle or on first use.
+// The Export button and its menu. The menu's code loads on first use.
 
 import { Button } from "@mantine/core";
 import { useClickOutside } from "@mantine/hooks";
 import { type KeyboardEvent, Suspense, lazy, useRef, useState } from "react";
 import { type Range } from "../range/range";
-import { Boundary } from "../shell/Boundary";
-import { Down } from "../shell/icons";
+import { ErrorBoundary } from "../shell/ErrorBoundary";
+import { DownloadIcon } from "../shell/icons";
 
 const ExportMenu = lazy(() => import("./ExportMenu"));
 const FAILED = (
   <p role="alert" className="popup">
-    The downloads could not be loaded. Reload the page to try again.
+    Could not load the downloads. Reload the page to try again.
   </p>
 );
 
 export function ExportControl({ organization, range }: { organization: string; range: Range }) {
   const [opened, setOpened] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
-  const box = useClickOutside<HTMLDivElement>(() => {
+  const container = useClickOutside<HTMLDivElement>(() => {
     setOpened(false);
   });
   const close = () => {
@@ -27,7 +27,7 @@ export function ExportControl({ organization, range }: { organization: string; r
   return (
     <div
       className="export"
-      ref={box}
+      ref={container}
       onKeyDown={(event: KeyboardEvent) => {
         if (event.key === "Escape" && opened) close();
       }}
@@ -35,7 +35,7 @@ export function ExportControl({ organization, range }: { organization: string; r
       <Button
         ref={button}
         variant="default"
-        leftSection={<Down />}
+        leftSection={<DownloadIcon />}
         aria-haspopup="menu"
         aria-expanded={opened}
         onClick={() => {
@@ -45,11 +45,11 @@ export function ExportControl({ organization, range }: { organization: string; r
         <span className="export-word">Export</span>
       </Button>
       {opened && (
-        <Boundary failed={FAILED}>
+        <ErrorBoundary fallback={FAILED}>
           <Suspense fallback={null}>
             <ExportMenu organization={organization} range={range} close={close} />
           </Suspense>
-        </Boundary>
+        </ErrorBoundary>
       )}
     </div>
   );

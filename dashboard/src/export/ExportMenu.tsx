@@ -1,10 +1,10 @@
-// The downloads of the range: links in a menu, through which the arrow keys lead.
+// The export menu: download links, with arrow-key navigation.
 
 import { type KeyboardEvent, useEffect, useRef } from "react";
-import { exportOf } from "../api/exports";
-import { TABS } from "../range/options";
+import { exportUrl } from "../api/exports";
+import { DIMENSION_LABELS } from "../location/options";
+import { usePageLocation } from "../location/router";
 import { type Range } from "../range/range";
-import { usePlace } from "../range/visit";
 
 interface Props {
   readonly organization: string;
@@ -13,27 +13,29 @@ interface Props {
 }
 
 export default function ExportMenu({ organization, range, close }: Props) {
-  const { by, order } = usePlace();
+  const { by, order } = usePageLocation();
   const menu = useRef<HTMLDivElement>(null);
   useEffect(() => {
     links(menu.current)[0]?.focus();
   }, []);
-  const split = { by, order: by === "workflow" ? "runs" : order };
   const downloads = [
-    ["Daily totals, CSV", exportOf(organization, range, "daily")],
-    ["Daily totals, JSON lines", exportOf(organization, range, "daily", { format: "jsonl" })],
-    [`What drives it: ${TABS[by]}, CSV`, exportOf(organization, range, "breakdown", split)],
-    ["Conversations, CSV", exportOf(organization, range, "records", { kind: "conversation" })],
-    ["Workflow runs, CSV", exportOf(organization, range, "records", { kind: "workflow_execution" })],
+    ["Daily totals, CSV", exportUrl(organization, range, "daily")],
+    ["Daily totals, JSON lines", exportUrl(organization, range, "daily", { format: "jsonl" })],
+    [
+      `Breakdown: ${DIMENSION_LABELS[by]}, CSV`,
+      exportUrl(organization, range, "breakdown", { by, order: by === "workflow" ? "runs" : order }),
+    ],
+    ["Calls, CSV", exportUrl(organization, range, "records", { kind: "conversation" })],
+    ["Workflow runs, CSV", exportUrl(organization, range, "records", { kind: "workflow_execution" })],
   ] as const;
   const move = (event: KeyboardEvent) => {
-    const all = links(menu.current);
-    const at = all.findIndex((link) => link === document.activeElement);
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
+    const items = links(menu.current);
+    const index = items.findIndex((link) => link === document.activeElement);
+    const target = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: -1 }[event.key];
     if (event.key === "Tab") close();
-    if (to === undefined) return;
+    if (target === undefined) return;
     event.preventDefault();
-    all.at(to % all.length)?.focus();
+    items.at(target % items.length)?.focus();
   };
   return (
     <div className="popup downloads" role="menu" aria-label="Export" ref={menu} onKeyDown={move}>

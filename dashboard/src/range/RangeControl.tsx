@@ -1,29 +1,29 @@
-// A plain button that names the range; the calendar behind it is loaded when the page is idle or on first use.
+// The button that shows the range and opens the picker. The picker's code loads after two seconds or on first use.
 
 import { Button } from "@mantine/core";
 import { Suspense, type SyntheticEvent, lazy, useEffect, useRef, useState } from "react";
 import { formats } from "../formats";
-import { Boundary } from "../shell/Boundary";
-import { Calendar } from "../shell/icons";
+import { ErrorBoundary } from "../shell/ErrorBoundary";
+import { CalendarIcon } from "../shell/icons";
 import { type Day } from "./days";
-import { type Choice, PRESETS, resolve } from "./range";
+import { PRESET_LABELS, type RangeChoice, resolveRange } from "./range";
 
 const load = () => import("./RangePicker");
 const RangePicker = lazy(load);
-const IDLE_MS = 2_000;
+const PRELOAD_DELAY_MS = 2_000;
 const FAILED = (
   <p role="alert" className="range-failed">
-    The calendar could not be loaded. Reload the page to try again.
+    Could not load the calendar. Reload the page to try again.
   </p>
 );
-const stop = (event: SyntheticEvent) => {
+const stopPropagation = (event: SyntheticEvent) => {
   event.stopPropagation();
 };
 
 interface Props {
-  readonly choice: Choice;
+  readonly choice: RangeChoice;
   readonly today: Day;
-  readonly choose: (choice: Choice) => void;
+  readonly choose: (choice: RangeChoice) => void;
 }
 
 export function RangeControl({ choice, today, choose }: Props) {
@@ -32,7 +32,7 @@ export function RangeControl({ choice, today, choose }: Props) {
   useEffect(() => {
     const timer = setTimeout(() => {
       load().catch(() => undefined);
-    }, IDLE_MS);
+    }, PRELOAD_DELAY_MS);
     return () => {
       clearTimeout(timer);
     };
@@ -41,40 +41,40 @@ export function RangeControl({ choice, today, choose }: Props) {
     setOpened(false);
     button.current?.focus();
   };
-  const days = formats.range(resolve(choice, today), today);
+  const days = formats.range(resolveRange(choice, today), today);
   return (
     <div className="range">
       <Button
         ref={button}
         variant="default"
-        leftSection={<Calendar />}
+        leftSection={<CalendarIcon />}
         aria-haspopup="dialog"
         aria-expanded={opened}
-        // An open calendar closes on a press elsewhere; the button closes it by itself.
-        onMouseDown={stop}
-        onTouchStart={stop}
+        // A press outside the picker closes it; on this button that would reopen it with the click.
+        onMouseDown={stopPropagation}
+        onTouchStart={stopPropagation}
         onClick={() => {
           setOpened(!opened);
         }}
       >
-        <span className="unseen">Date range: </span>
-        {typeof choice === "string" && <span className="range-preset">{PRESETS[choice]}</span>}
+        <span className="visually-hidden">Date range: </span>
+        {typeof choice === "string" && <span className="range-preset">{PRESET_LABELS[choice]}</span>}
         <span className="range-days">{days}</span>
       </Button>
       {opened && (
-        <Boundary failed={FAILED}>
+        <ErrorBoundary fallback={FAILED}>
           <Suspense fallback={null}>
             <RangePicker
               choice={choice}
               today={today}
               close={close}
-              choose={(chosen) => {
+              choose={(selected) => {
                 close();
-                choose(chosen);
+                choose(selected);
               }}
             />
           </Suspense>
-        </Boundary>
+        </ErrorBoundary>
       )}
     </div>
   );

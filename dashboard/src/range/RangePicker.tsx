@@ -1,4 +1,4 @@
-// The calendar with its presets: a popover under the button, on a small screen the whole screen.
+// The presets and the calendar: a popover, or full-screen on small screens.
 
 import { Button, Modal, Popover } from "@mantine/core";
 import { useFocusTrap, useMediaQuery, useWindowEvent } from "@mantine/hooks";
@@ -8,26 +8,26 @@ import "@mantine/core/styles/Overlay.css";
 import "@mantine/core/styles/Popover.css";
 import "@mantine/core/styles/VisuallyHidden.css";
 import "./picker.css";
-import { PickDays } from "./PickDays";
 import { type Day } from "./days";
-import { type Choice, PRESETS, PRESET_NAMES } from "./range";
+import { PRESET_LABELS, PRESET_NAMES, type RangeChoice } from "./range";
+import { RangeCalendar } from "./RangeCalendar";
 
-const SMALL = "(max-width: 47.99em)";
+const SMALL_SCREEN = "(max-width: 47.99em)";
 const TITLE = "Choose a date range";
 
 interface Props {
-  readonly choice: Choice;
+  readonly choice: RangeChoice;
   readonly today: Day;
-  readonly choose: (choice: Choice) => void;
+  readonly choose: (choice: RangeChoice) => void;
   readonly close: () => void;
 }
 
 export default function RangePicker(props: Props) {
-  // Wherever the focus is, Escape drops what was begun.
+  // Escape discards the draft wherever the focus is.
   useWindowEvent("keydown", (event) => {
     if (event.key === "Escape") props.close();
   });
-  const small = useMediaQuery(SMALL, false, { getInitialValueInEffect: false });
+  const small = useMediaQuery(SMALL_SCREEN, false, { getInitialValueInEffect: false });
   if (small) {
     return (
       <Modal.Root
@@ -73,9 +73,9 @@ export default function RangePicker(props: Props) {
 }
 
 function Picker({ choice, today, choose, months }: Props & { months: 1 | 2 }) {
-  const trap = useFocusTrap();
+  const focusTrap = useFocusTrap();
   return (
-    <div className="picker" ref={trap}>
+    <div className="picker" ref={focusTrap}>
       <ul className="presets" aria-label="Presets">
         {PRESET_NAMES.map((name) => (
           <li key={name}>
@@ -88,12 +88,12 @@ function Picker({ choice, today, choose, months }: Props & { months: 1 | 2 }) {
                 choose(name);
               }}
             >
-              {PRESETS[name]}
+              {PRESET_LABELS[name]}
             </button>
           </li>
         ))}
       </ul>
-      <PickDays choice={choice} today={today} choose={choose} months={months} />
+      <RangeCalendar choice={choice} today={today} choose={choose} months={months} />
     </div>
   );
 }

@@ -1,18 +1,18 @@
-// A range is its first and its last day, both included, in UTC; the query it becomes is half open:
-// [first day 00:00Z, day after the last 00:00Z), at most 366 days.
+// Date ranges. `from` and `to` are UTC days, both included. API parameters are half-open:
+// [first day 00:00Z, day after the last 00:00Z). A range has at most 366 days.
 
-import { type Day, addDays, daysIncluded, firstOfMonth, firstOfYear, isDay, yearBefore } from "./days";
+import { type Day, addDays, countDays, firstOfMonth, firstOfYear, isDay, oneYearEarlier } from "./days";
 
 export interface Range {
   readonly from: Day;
   readonly to: Day;
 }
 
-export const LONGEST_DAYS = 366;
-export const EARLIEST: Day = "1970-01-01";
+export const MAX_DAYS = 366;
+export const MIN_DAY: Day = "1970-01-01";
 
-/** The ranges that move along with today, by the names they have in the address. */
-export const PRESETS = {
+/** Ranges relative to today, by their name in the URL. */
+export const PRESET_LABELS = {
   "this-month": "Month to date",
   today: "Today",
   yesterday: "Yesterday",
@@ -24,15 +24,15 @@ export const PRESETS = {
   "last-12-months": "Last 12 months",
 } as const;
 
-export type Preset = keyof typeof PRESETS;
-/** What was chosen: a preset, or two days. */
-export type Choice = Preset | Range;
+export type Preset = keyof typeof PRESET_LABELS;
+/** The selected range: a preset, or two days. */
+export type RangeChoice = Preset | Range;
 
-export const PRESET_NAMES = Object.keys(PRESETS) as readonly Preset[];
-export const DEFAULT: Preset = "this-month";
+export const PRESET_NAMES = Object.keys(PRESET_LABELS) as readonly Preset[];
+export const DEFAULT_PRESET: Preset = "this-month";
 
-/** The days of a choice, given today's UTC date. */
-export function resolve(choice: Choice, today: Day): Range {
+/** Return the days of a choice, given today's UTC date. */
+export function resolveRange(choice: RangeChoice, today: Day): Range {
   if (typeof choice !== "string") return choice;
   switch (choice) {
     case "this-month":
@@ -54,45 +54,45 @@ export function resolve(choice: Choice, today: Day): Range {
     case "this-year":
       return { from: firstOfYear(today), to: today };
     case "last-12-months":
-      return { from: addDays(yearBefore(today), 1), to: today };
+      return { from: addDays(oneYearEarlier(today), 1), to: today };
   }
 }
 
-/** The `from` and `to` that the API is asked for. */
-export function queryOf(range: Range): { from: string; to: string } {
+/** Return the API's `from` and `to`. */
+export function rangeParameters(range: Range): { from: string; to: string } {
   return { from: `${range.from}T00:00:00Z`, to: `${addDays(range.to, 1)}T00:00:00Z` };
 }
 
-/** Two days in either order as a range; how a pick of the calendar becomes one. */
-export function rangeOf(one: Day, other: Day): Range {
-  return one <= other ? { from: one, to: other } : { from: other, to: one };
+/** Return the range between two days, given in any order. */
+export function rangeBetween(a: Day, b: Day): Range {
+  return a <= b ? { from: a, to: b } : { from: b, to: a };
 }
 
-/** The first and the last day that may be picked after `first`, so that no pick is longer than 366 days. */
-export function reachable(first: Day, today: Day): Range {
-  const to = addDays(first, LONGEST_DAYS - 1);
-  const from = addDays(first, 1 - LONGEST_DAYS);
-  return { from: from < EARLIEST ? EARLIEST : from, to: to > today ? today : to };
+/** Return the days that can be the other end of a range that has `first` as one end: at most 366 days, up to today. */
+export function selectableDays(first: Day, today: Day): Range {
+  const to = addDays(first, MAX_DAYS - 1);
+  const from = addDays(first, 1 - MAX_DAYS);
+  return { from: from < MIN_DAY ? MIN_DAY : from, to: to > today ? today : to };
 }
 
-/** A choice as the address has it. */
-export function formatChoice(choice: Choice): string {
+/** Return a choice in its URL form. */
+export function formatChoice(choice: RangeChoice): string {
   return typeof choice === "string" ? choice : `${choice.from}..${choice.to}`;
 }
 
-/** Reads the address's text; what is wrong with it is a sentence. */
-export function parseChoice(text: string, today: Day): { choice: Choice } | { wrong: string } {
+/** Parse the URL form of a choice, or return a sentence that says why it is invalid. */
+export function parseChoice(text: string, today: Day): { choice: RangeChoice } | { error: string } {
   const preset = PRESET_NAMES.find((name) => name === text);
   if (preset !== undefined) return { choice: preset };
   const [from = "", to = "", ...rest] = text.split("..");
   if (rest.length > 0 || !isDay(from) || !isDay(to)) {
-    return { wrong: "The range in the address could not be read." };
+    return { error: "The range in the address is invalid." };
   }
-  if (to < from) return { wrong: "The range in the address ends before it begins." };
-  if (daysIncluded(from, to) > LONGEST_DAYS) {
-    return { wrong: `The range in the address is longer than ${LONGEST_DAYS} days.` };
+  if (to < from) return { error: "The range in the address ends before it starts." };
+  if (countDays(from, to) > MAX_DAYS) {
+    return { error: `The range in the address is longer than ${MAX_DAYS} days.` };
   }
-  if (to > today) return { wrong: "The range in the address ends after today (UTC)." };
-  if (from < EARLIEST) return { wrong: "The range in the address begins before 1970." };
+  if (to > today) return { error: "The range in the address ends after today (UTC)." };
+  if (from < MIN_DAY) return { error: "The range in the address starts before 1970." };
   return { choice: { from, to } };
 }

@@ -1,21 +1,20 @@
-// Every state of one record that arrived, the greatest first: which one counts, why, and what it adds;
-// and where a call was told of by several, the conversation that is counted for it.
+// The history of one record: every update received, which one counts, why, and what it adds to the usage.
+// If two sides reported the same call, it links to the other side.
 
 import { Skeleton } from "@mantine/core";
 import { queryOptions, useQuery } from "@tanstack/react-query";
 import { useCallback, useRef } from "react";
-import { type History, type State, getHistory } from "../api/lists";
-import { channelWords } from "../drives/words";
-import { duration } from "../format";
-import { formats } from "../formats";
-import { PlaceLink } from "../range/PlaceLink";
-import { type RecordKey, formatRecord } from "../range/listing";
-import { Failure } from "../shell/Failure";
-import { NONE, addsWords, keptWords, statesWords, statusWords } from "./words";
+import { type RecordHistory, type RecordState, getHistory } from "../api/records";
+import { channelLabel } from "../breakdown/labels";
+import { duration, formats } from "../formats";
+import { type RecordKey, formatRecord, isItemKind } from "../location/listing";
+import { PageLink } from "../location/PageLink";
+import { ErrorAlert } from "../shell/ErrorAlert";
+import { NONE, addedText, retentionText, statusLabel, updatesText } from "./labels";
 
 type Value = string | number | boolean | null;
 
-const FIELDS: Readonly<Record<string, string>> = {
+const FIELD_LABELS: Readonly<Record<string, string>> = {
   status: "Status",
   channel: "Channel",
   direction: "Direction",
@@ -34,39 +33,43 @@ const FIELDS: Readonly<Record<string, string>> = {
 function historyQuery(organization: string, record: RecordKey) {
   return queryOptions({
     queryKey: ["history", organization, formatRecord(record)],
-    queryFn: ({ signal }): Promise<History> => getHistory(organization, record, signal),
+    queryFn: ({ signal }): Promise<RecordHistory> => getHistory(organization, record, signal),
     gcTime: 0,
   });
 }
 
 export function HistoryView({ organization, record }: { organization: string; record: RecordKey }) {
   const query = useQuery(historyQuery(organization, record));
-  const box = useFocusOfTheNext(formatRecord(record));
+  const scrollerRef = useFocusOnChange(formatRecord(record));
   if (query.data === undefined) {
     return query.isError ? (
-      <Failure
+      <ErrorAlert
         error={query.error}
         retry={() => void query.refetch()}
         busy={query.isFetching}
-        title="The history could not be fetched"
+        title="Could not load the history"
       />
     ) : (
-      <div role="status" aria-label="Loading the history" className="records-skeleton">
+      <div role="status" aria-label="Loading history" className="records-skeleton">
         <Skeleton height="100%" />
       </div>
     );
   }
   const { states, history_days: days, linked_to } = query.data;
   return (
-    <div className="records-box" ref={box} tabIndex={0} role="region" aria-label="History">
+    <div className="records-box" ref={scrollerRef} tabIndex={0} role="region" aria-label="History">
       <p className="history-kept">
-        {statesWords(states.length, linked_to, formats)} {keptWords(days)}
+        {updatesText(states.length, formats)} {retentionText(days, states.length)}
       </p>
-      <SameCall history={query.data} kind={record.kind} />
+      <LinkedCalls history={query.data} kind={record.kind} />
       <ol className="history">
         {states.map((state) => (
           <li key={`${state.event.source} ${state.event.id} ${state.stored_at}`}>
-            <OneState state={state} kind={record.kind} counted={linked_to === null} />
+            <HistoryEntry
+              state={state}
+              kind={record.kind}
+              counted={!isItemKind(record.kind) && linked_to === null}
+            />
           </li>
         ))}
       </ol>
@@ -74,8 +77,8 @@ export function HistoryView({ organization, record }: { organization: string; re
   );
 }
 
-/** Takes the focus for the history that a link of another history led to; the link itself has gone with its history. */
-function useFocusOfTheNext(record: string) {
+/** Focus the history when it changes to another record, because the link that was clicked is gone. */
+function useFocusOnChange(record: string) {
   const shown = useRef(record);
   return useCallback(
     (box: HTMLDivElement | null) => {
@@ -87,20 +90,26 @@ function useFocusOfTheNext(record: string) {
   );
 }
 
-/** What was told of the same call by another side of it. */
-function SameCall({ history: { linked_to, linked }, kind }: { history: History; kind: RecordKey["kind"] }) {
+/** Links to the other reports of the same call. */
+function LinkedCalls({
+  history: { linked_to, linked },
+  kind,
+}: {
+  history: RecordHistory;
+  kind: RecordKey["kind"];
+}) {
   if (linked_to !== null) {
     return (
       <p className="history-same">
-        This is the other side of a call that is counted as <HistoryLink kind={kind} id={linked_to} />; it
-        adds nothing.
+        This is the other side of call <HistoryLink kind={kind} id={linked_to} />, which is counted instead.
+        It adds nothing.
       </p>
     );
   }
   if (linked.length === 0) return null;
   return (
     <div className="history-same">
-      <p>The same call was also told of as:</p>
+      <p>The same call was also reported as:</p>
       <ul>
         {linked.map((id) => (
           <li key={id}>
@@ -114,45 +123,47 @@ function SameCall({ history: { linked_to, linked }, kind }: { history: History; 
 
 function HistoryLink({ kind, id }: RecordKey) {
   return (
-    <PlaceLink change={{ record: { kind, id } }} aria-label={`${id}, show its history`}>
+    <PageLink change={{ record: { kind, id } }} aria-label={`${id}, show its history`}>
       {id}
-    </PlaceLink>
+    </PageLink>
   );
 }
 
-interface OneStateProps {
-  readonly state: State;
+interface HistoryEntryProps {
+  readonly state: RecordState;
   readonly kind: RecordKey["kind"];
-  /** The record is counted, and not another one for the same call. */
+  /** The record adds to the usage: it is a call or run, and no linked call is counted instead. */
   readonly counted: boolean;
 }
 
-function OneState({ state, kind, counted }: OneStateProps) {
+function HistoryEntry({ state, kind, counted }: HistoryEntryProps) {
   const { record, event, wins, why, adds } = state;
-  const fields = Object.entries(record ?? {}).filter(([name]) => isShown(name, kind));
+  const fields = Object.entries(record ?? {}).filter(([name]) => isVisibleField(name, kind));
   return (
     <article className={wins ? "state wins" : "state"}>
       <h3>
-        {headOf(state)}
-        {wins && <span className="state-wins">{counted ? "counts" : "current"}</span>}
+        {entryTitle(state)}
+        {wins && <span className="state-wins">{counted ? "counted" : "current"}</span>}
       </h3>
       <p>{why}</p>
       <dl>
-        {wins && <Pair name="Adds" text={addsWords(adds, formats)} className="adds" />}
+        {wins && !isItemKind(kind) && (
+          <DetailPair name="Adds" text={addedText(adds, formats)} className="adds" />
+        )}
         {fields.map(([name, value]) => (
-          <Pair key={name} name={FIELDS[name] ?? name} text={valueText(name, value)} />
+          <DetailPair key={name} name={FIELD_LABELS[name] ?? name} text={fieldText(name, value)} />
         ))}
-        <Pair name="Event time" text={formats.exact(Date.parse(event.time))} />
-        <Pair name="Arrived" text={formats.exact(Date.parse(state.stored_at))} />
-        <Pair name="Event id" text={event.id} />
-        <Pair name="Source" text={event.source} />
-        {event.sequence !== 0 && <Pair name="Sequence" text={formats.count(event.sequence)} />}
+        <DetailPair name="Event time" text={formats.preciseInstant(Date.parse(event.time))} />
+        <DetailPair name="Received" text={formats.preciseInstant(Date.parse(state.stored_at))} />
+        <DetailPair name="Event id" text={event.id} />
+        <DetailPair name="Source" text={event.source} />
+        {event.sequence !== 0 && <DetailPair name="Sequence" text={formats.count(event.sequence)} />}
       </dl>
     </article>
   );
 }
 
-function Pair({ name, text, className }: { name: string; text: string; className?: string }) {
+function DetailPair({ name, text, className }: { name: string; text: string; className?: string }) {
   return (
     <div className={className}>
       <dt>{name}</dt>
@@ -161,23 +172,23 @@ function Pair({ name, text, className }: { name: string; text: string; className
   );
 }
 
-function headOf({ record, state }: State): string {
+function entryTitle({ record, state }: RecordState): string {
   if (state === "deleted" || record === null) return "deleted";
   const status = record["status"];
-  return typeof status === "string" ? statusWords(status) : "exists";
+  return typeof status === "string" ? statusLabel(status) : "exists";
 }
 
-/** The head says the status; only numbers are shared, only datasets are active. */
-function isShown(name: string, kind: RecordKey["kind"]): boolean {
+/** The title has the status; `shared` is only for numbers, `active` only for datasets. */
+function isVisibleField(name: string, kind: RecordKey["kind"]): boolean {
   if (name === "shared") return kind === "phone_number";
   if (name === "active") return kind === "dataset";
-  return name in FIELDS && name !== "status";
+  return name in FIELD_LABELS && name !== "status";
 }
 
-function valueText(name: string, value: Value): string {
+function fieldText(name: string, value: Value): string {
   if (value === null) return NONE;
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number") return `${duration(value / 1000)} (${formats.count(value)} ms)`;
-  if (name === "created_at") return formats.exact(Date.parse(value));
-  return name === "channel" ? channelWords(value) : value;
+  if (name === "created_at") return formats.preciseInstant(Date.parse(value));
+  return name === "channel" ? channelLabel(value) : value;
 }

@@ -1,4 +1,4 @@
-// The drawer over the page: the records behind a figure with what they add up to, or the history of one of them.
+// The drawer: the list behind a figure, or the history of one of its records.
 
 import { Button, CloseButton, Drawer } from "@mantine/core";
 import "@mantine/core/styles/Drawer.css";
@@ -6,19 +6,19 @@ import "@mantine/core/styles/ModalBase.css";
 import "@mantine/core/styles/Overlay.css";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
-import { FEW_ROWS, breakdownQuery } from "../drives/ask";
+import { FEW_ROWS, breakdownQuery } from "../breakdown/query";
 import { formats } from "../formats";
-import { focusOpener } from "../range/PlaceLink";
+import { type Listing, type RecordKey } from "../location/listing";
+import { type Dimension } from "../location/options";
+import { restoreFocus } from "../location/PageLink";
+import { backToList, closeDrawer, usePageLocation } from "../location/router";
 import { type Day } from "../range/days";
-import { type Listing, type RecordKey } from "../range/listing";
-import { type By } from "../range/options";
 import { type Range } from "../range/range";
-import { backToList, close, usePlace } from "../range/visit";
-import { Back } from "../shell/icons";
+import { BackIcon } from "../shell/icons";
 import { HistoryView } from "./HistoryView";
-import { List } from "./List";
+import { RecordList } from "./RecordList";
 import "./records.css";
-import { KINDS, titleOf } from "./words";
+import { historyTitle, listTitle } from "./labels";
 
 interface Props {
   readonly organization: string;
@@ -29,18 +29,18 @@ interface Props {
 }
 
 export default function RecordsDrawer({ organization, range, today, listing, record }: Props) {
-  const name = useNameOf(organization, range, listing);
-  useEffect(() => focusOpener, []);
+  const name = useFilterName(organization, range, listing);
+  useEffect(() => restoreFocus, []);
   const title =
     record !== null
-      ? `History of ${KINDS[record.kind][0]} ${record.id}`
+      ? historyTitle(record)
       : listing === null
         ? ""
-        : titleOf(listing, name, range, today, formats);
+        : listTitle(listing, name, range, today, formats);
   return (
     <Drawer.Root
       opened
-      onClose={close}
+      onClose={closeDrawer}
       position="right"
       size="74rem"
       transitionProps={{ duration: 0 }}
@@ -54,12 +54,12 @@ export default function RecordsDrawer({ organization, range, today, listing, rec
           <Drawer.Title className="records-title" component="h2">
             {title}
           </Drawer.Title>
-          <CloseButton aria-label="Close" onClick={close} />
+          <CloseButton aria-label="Close" onClick={closeDrawer} />
         </div>
         <Drawer.Body className="records-body">
           {listing !== null && (
             <div className="records-view" hidden={record !== null}>
-              <List
+              <RecordList
                 organization={organization}
                 range={range}
                 today={today}
@@ -79,24 +79,24 @@ export default function RecordsDrawer({ organization, range, today, listing, rec
   );
 }
 
-/** Takes the focus, which the list's row has lost by being hidden. */
+/** Takes the focus on mount, because the hidden list has lost it. */
 function BackToList() {
   const button = useRef<HTMLButtonElement>(null);
   useEffect(() => button.current?.focus(), []);
   return (
-    <Button ref={button} variant="default" size="xs" leftSection={<Back />} onClick={backToList}>
+    <Button ref={button} variant="default" size="xs" leftSection={<BackIcon />} onClick={backToList}>
       Back
     </Button>
   );
 }
 
-/** What the inventory calls the value that a list is narrowed by, as far as "What drives it" shows it. */
-function useNameOf(organization: string, range: Range, listing: Listing | null): string | null {
-  const { order } = usePlace();
-  const by = (["agent", "number", "widget"] as const).find((one) => Boolean(listing?.filter[one]));
+/** Return the name of the agent, number or widget that the list is filtered by, if the breakdown has it. */
+function useFilterName(organization: string, range: Range, listing: Listing | null): string | null {
+  const { order } = usePageLocation();
+  const by = (["agent", "number", "widget"] as const).find((name) => Boolean(listing?.filter[name]));
   const value = by === undefined ? undefined : listing?.filter[by];
   const { data } = useQuery({
-    ...breakdownQuery(organization, range, by ?? ("agent" satisfies By), order, FEW_ROWS),
+    ...breakdownQuery(organization, range, by ?? ("agent" satisfies Dimension), order, FEW_ROWS),
     enabled: by !== undefined,
   });
   return data?.rows.find((row) => row.value === value)?.name ?? null;

@@ -1,4 +1,4 @@
-// Signing in: with a pasted key here, or with a one-time link, which opens the page by itself.
+// The sign-in screen: paste a key, or see how to create a one-time link.
 
 import { Alert, Button, PasswordInput, Title } from "@mantine/core";
 import "@mantine/core/styles/ActionIcon.css";
@@ -6,36 +6,36 @@ import "@mantine/core/styles/PasswordInput.css";
 import { useMutation } from "@tanstack/react-query";
 import { type SubmitEvent, useState } from "react";
 import { signInWithKey } from "../api/client";
-import { type SignedOutReason, enter, stateOf } from "../queries";
+import { type SignedOutReason, startSession, toSessionState } from "../queries";
 
-function reason(why: SignedOutReason): { title: string; text: string } | null {
-  switch (why.kind) {
+function noticeOf(reason: SignedOutReason): { title: string; text: string } | null {
+  switch (reason.kind) {
     case "never":
       return null;
     case "ended":
-      return { title: "Your session ended", text: "Sign in again to go on where you were." };
+      return { title: "Your session ended", text: "Sign in again to continue where you left off." };
     case "signed-out":
-      return { title: "You are signed out", text: "Nothing of your organization is left in this tab." };
+      return { title: "You are signed out", text: "Your organization’s data was removed from this tab." };
     case "link":
-      return { title: "This link did not sign you in", text: why.sentence };
+      return { title: "This link did not sign you in", text: reason.message };
   }
 }
 
-export default function SignIn({ why }: { why: SignedOutReason }) {
+export default function SignIn({ reason }: { reason: SignedOutReason }) {
   const [key, setKey] = useState("");
   const signing = useMutation({
     mutationFn: async (pasted: string) => {
       if (!/^[!-~]+$/.test(pasted))
-        throw new Error("This is no key: it has spaces or letters that no key has.");
+        throw new Error("This does not look like a key. Keys start with ak_ or pat_.");
       return await signInWithKey(pasted);
     },
     onSuccess: (session) => {
-      enter(stateOf(session));
-      // The form goes away: whoever works with the keyboard goes on at the top of the page.
+      startSession(toSessionState(session));
+      // The form disappears, so keyboard users continue at the top of the page.
       document.getElementById("main")?.focus();
     },
   });
-  const said = reason(why);
+  const notice = noticeOf(reason);
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const pasted = key.trim().replace(/^Bearer\s+/i, "");
@@ -44,21 +44,21 @@ export default function SignIn({ why }: { why: SignedOutReason }) {
   return (
     <div className="sign-in">
       <Title order={1}>Sign in</Title>
-      {said !== null && (
+      {notice !== null && (
         <Alert
           className="notice"
           role="status"
-          color={why.kind === "link" ? "red" : "blue"}
+          color={reason.kind === "link" ? "red" : "blue"}
           variant="outline"
-          title={said.title}
+          title={notice.title}
         >
-          {said.text}
+          {notice.text}
         </Alert>
       )}
       <form onSubmit={submit}>
         <PasswordInput
           label="Key or token"
-          description="An organization key (ak_…), a personal token (pat_…) or a token of your identity provider."
+          description="An organization key (ak_…), a personal token (pat_…) or a token from your identity provider."
           autoComplete="off"
           spellCheck={false}
           value={key}
@@ -74,9 +74,12 @@ export default function SignIn({ why }: { why: SignedOutReason }) {
       </form>
       <section aria-labelledby="by-link">
         <Title order={2} size="h5" id="by-link">
-          Or with a link
+          Or use a sign-in link
         </Title>
-        <p>Where Talkmeter is installed, this prints a link that signs you in once, within 10 minutes:</p>
+        <p>
+          Run this command where Talkmeter is installed. It prints a one-time link that is valid for 10
+          minutes:
+        </p>
         <pre className="command">talkmeter link --org ORG_ID</pre>
       </section>
     </div>

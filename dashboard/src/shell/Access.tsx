@@ -1,28 +1,28 @@
-// Who may see a screen: what the session may is asked first, and without the scope nothing else is requested.
+// Access control of a screen: checks the session's scopes before anything else is requested.
 
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, Suspense, lazy, useEffect } from "react";
 import { hasStatus } from "../api/errors";
-import { BILLING, scopesQuery } from "../queries";
-import { usePlace, visit } from "../range/visit";
-import { Failure } from "./Failure";
+import { navigate, usePageLocation } from "../location/router";
+import { BILLING_SCOPE, scopesQuery } from "../queries";
+import { ErrorAlert } from "./ErrorAlert";
 
-const NoAccess = lazy(() => import("../usage/NoAccess"));
+const NoAccess = lazy(() => import("./NoAccess"));
 
 interface Props {
   readonly organization: string | null;
-  /** What stands there until it is known who may. */
+  /** Shown until the scopes are known. */
   readonly loading: ReactNode;
   readonly children: (organization: string) => ReactNode;
 }
 
 export function Access({ organization, loading, children }: Props) {
-  const place = usePlace();
+  const location = usePageLocation();
   useEffect(() => {
-    if (organization !== null && place.organization !== organization) {
-      visit({ organization }, "replace");
+    if (organization !== null && location.organization !== organization) {
+      navigate({ organization }, "replace");
     }
-  }, [organization, place]);
+  }, [organization, location]);
   if (organization === null) return <Denied organization={null} />;
   return (
     <Allowed organization={organization} loading={loading}>
@@ -35,10 +35,14 @@ function Allowed({ organization, loading, children }: Props & { organization: st
   const scopes = useQuery(scopesQuery(organization));
   if (hasStatus(scopes.error, 403)) return <Denied organization={organization} />;
   if (scopes.data !== undefined) {
-    return scopes.data.includes(BILLING) ? children(organization) : <Denied organization={organization} />;
+    return scopes.data.includes(BILLING_SCOPE) ? (
+      children(organization)
+    ) : (
+      <Denied organization={organization} />
+    );
   }
   if (scopes.error !== null && !hasStatus(scopes.error, 401)) {
-    return <Failure error={scopes.error} retry={() => void scopes.refetch()} busy={scopes.isFetching} />;
+    return <ErrorAlert error={scopes.error} retry={() => void scopes.refetch()} busy={scopes.isFetching} />;
   }
   return loading;
 }

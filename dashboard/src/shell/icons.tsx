@@ -1,4 +1,4 @@
-// The few drawings of the page; all of them decorate, none says anything that text does not.
+// Icons. They are decorative and hidden from screen readers.
 
 import { type ReactNode } from "react";
 
@@ -21,7 +21,7 @@ function Icon({ children }: { children: ReactNode }) {
   );
 }
 
-export function Calendar() {
+export function CalendarIcon() {
   return (
     <Icon>
       <rect x="2" y="3" width="12" height="11" rx="2" />
@@ -30,7 +30,7 @@ export function Calendar() {
   );
 }
 
-export function Again() {
+export function RefreshIcon() {
   return (
     <Icon>
       <path d="M13.5 8a5.5 5.5 0 1 1-1.7-4M13.5 1.7v2.8h-2.8" />
@@ -38,7 +38,7 @@ export function Again() {
   );
 }
 
-export function Down() {
+export function DownloadIcon() {
   return (
     <Icon>
       <path d="M8 2v8M4.7 7 8 10.3 11.3 7M2.5 13.5h11" />
@@ -46,7 +46,7 @@ export function Down() {
   );
 }
 
-export function Back() {
+export function BackIcon() {
   return (
     <Icon>
       <path d="M9.5 3 4.5 8l5 5" />

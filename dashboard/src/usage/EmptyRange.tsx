@@ -1,16 +1,16 @@
-// A range in which nothing happened: says so, and offers longer ones.
+// A range without activity: suggests longer ranges.
 
 import { Button, Paper, Title } from "@mantine/core";
 import { formats } from "../formats";
 import { type Day } from "../range/days";
-import { type Choice, PRESETS, type Preset, type Range } from "../range/range";
+import { PRESET_LABELS, type Preset, type Range, type RangeChoice } from "../range/range";
 
-const LONGER: readonly Preset[] = ["last-30-days", "last-90-days", "last-12-months"];
+const LONGER_PRESETS: readonly Preset[] = ["last-30-days", "last-90-days", "last-12-months"];
 
 interface Props {
   readonly range: Range;
   readonly today: Day;
-  readonly choose: (choice: Choice) => void;
+  readonly choose: (choice: RangeChoice) => void;
 }
 
 export function EmptyRange({ range, today, choose }: Props) {
@@ -19,9 +19,9 @@ export function EmptyRange({ range, today, choose }: Props) {
       <Title order={2} size="h4">
         No activity in this range
       </Title>
-      <p>There was no call and no workflow run: {formats.range(range, today)}, days in UTC.</p>
+      <p>No calls or workflow runs {formats.rangePhrase(range, today)} (UTC).</p>
       <div className="buttons">
-        {LONGER.map((preset) => (
+        {LONGER_PRESETS.map((preset) => (
           <Button
             key={preset}
             variant="default"
@@ -30,7 +30,7 @@ export function EmptyRange({ range, today, choose }: Props) {
               choose(preset);
             }}
           >
-            {PRESETS[preset]}
+            {PRESET_LABELS[preset]}
           </Button>
         ))}
       </div>

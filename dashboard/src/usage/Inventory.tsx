@@ -1,10 +1,10 @@
-// The inventory: current totals, which ignore the range, and say so.
+// The inventory: current totals, which do not depend on the range.
 
 import { Title } from "@mantine/core";
 import { type Summary } from "../api/shapes";
 import { formats } from "../formats";
-import { items } from "../range/listing";
-import { Figure } from "./Figure";
+import { items } from "../location/listing";
+import { Card } from "./Card";
 
 export function Inventory({ summary }: { summary: Summary }) {
   const { count } = formats;
@@ -18,13 +18,8 @@ export function Inventory({ summary }: { summary: Summary }) {
         <p>Current totals. They do not depend on the date range.</p>
       </div>
       <div className="cards inventory">
-        <Figure
-          order={3}
-          name="Active Agents"
-          figure={count(summary.total_agents)}
-          records={items("agent")}
-        />
-        <Figure
+        <Card order={3} name="Active Agents" figure={count(summary.total_agents)} records={items("agent")} />
+        <Card
           order={3}
           name="Phone Numbers"
           figure={count(summary.total_phone_numbers)}
@@ -40,13 +35,13 @@ export function Inventory({ summary }: { summary: Summary }) {
               : []
           }
         />
-        <Figure
+        <Card
           order={3}
           name="Chat Widgets Deployed"
           figure={count(summary.total_web_widgets)}
           records={items("web_widget")}
         />
-        <Figure
+        <Card
           order={3}
           name="Knowledge Bases"
           figure={count(summary.total_datasets)}

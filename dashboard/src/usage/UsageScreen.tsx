@@ -1,29 +1,29 @@
-// The Usage page of one organization: what was wrong with its address, and its figures for those who may see them.
+// The Usage page of one organization: a message if the URL is invalid, and the report if the user has access.
 
 import { Alert } from "@mantine/core";
-import { dismiss, usePlace } from "../range/visit";
+import { dismissUrlError, usePageLocation } from "../location/router";
 import { Access, Denied } from "../shell/Access";
-import { Loading } from "./Loading";
-import { Report } from "./Report";
+import { UsageLoading } from "./UsageLoading";
+import { UsageReport } from "./UsageReport";
 
 export function UsageScreen({ organization }: { organization: string | null }) {
-  const { wrong } = usePlace();
+  const { urlError } = usePageLocation();
   return (
     <>
-      {wrong !== null && organization !== null && (
+      {urlError !== null && organization !== null && (
         <Alert
           role="alert"
           color="blue"
           variant="outline"
           className="notice"
-          title={wrong}
+          title={urlError}
           withCloseButton
           closeButtonLabel="Close this message"
-          onClose={dismiss}
+          onClose={dismissUrlError}
         />
       )}
-      <Access organization={organization} loading={<Loading what="Loading" />}>
-        {(id) => <Report organization={id} denied={<Denied organization={id} />} />}
+      <Access organization={organization} loading={<UsageLoading label="Loading" />}>
+        {(id) => <UsageReport organization={id} denied={<Denied organization={id} />} />}
       </Access>
     </>
   );

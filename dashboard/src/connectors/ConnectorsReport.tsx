@@ -1,0 +1,93 @@
+// The connectors of an organization: whether messages arrive, and their outcomes.
+
+import { Button, Title } from "@mantine/core";
+import { queryOptions, useQuery } from "@tanstack/react-query";
+import { type ReactNode } from "react";
+import { type Connectors, getConnectors } from "../api/connectors";
+import { hasStatus } from "../api/errors";
+import { formats } from "../formats";
+import { ErrorAlert } from "../shell/ErrorAlert";
+import { RefreshIcon } from "../shell/icons";
+import { ConnectorCard } from "./ConnectorCard";
+import "./connectors.css";
+import { ConnectorsSkeleton } from "./ConnectorsLoading";
+import { NoConnectors } from "./NoConnectors";
+
+interface Props {
+  readonly organization: string;
+  readonly denied: ReactNode;
+}
+
+function connectorsQuery(organization: string) {
+  return queryOptions({
+    queryKey: ["connectors", organization],
+    queryFn: ({ signal }): Promise<Connectors> => getConnectors(organization, signal),
+  });
+}
+
+export default function ConnectorsReport({ organization, denied }: Props) {
+  const query = useQuery(connectorsQuery(organization));
+  const { data, error } = query;
+  if (hasStatus(error, 403)) return denied;
+  const refresh = () => void query.refetch();
+  return (
+    <>
+      <div className="title-row">
+        <Title order={1}>Connectors</Title>
+        <div className="controls">
+          <Button
+            variant="default"
+            leftSection={<RefreshIcon />}
+            loading={query.isFetching}
+            onClick={refresh}
+          >
+            Refresh
+          </Button>
+        </div>
+      </div>
+      <p className="freshness" role="status">
+        {data === undefined ? (
+          <span>Loading…</span>
+        ) : (
+          <>
+            {data.connectors.length > 0 && <span>Messages in the last 7 days (UTC)</span>}
+            <span>Updated {formats.preciseInstant(Date.parse(data.as_of))}</span>
+          </>
+        )}
+      </p>
+      {error !== null && !hasStatus(error, 401) && (
+        <ErrorAlert
+          error={error}
+          retry={refresh}
+          busy={query.isFetching}
+          title={
+            data === undefined
+              ? "Could not load the connectors"
+              : `Could not refresh the connectors. This is from ${formats.time(Date.parse(data.as_of))}`
+          }
+        />
+      )}
+      {data === undefined && query.isPending && <ConnectorsSkeleton />}
+      {data !== undefined && (
+        <ConnectorList organization={organization} health={data} busy={query.isFetching} />
+      )}
+    </>
+  );
+}
+
+interface ConnectorListProps {
+  readonly organization: string;
+  readonly health: Connectors;
+  readonly busy: boolean;
+}
+
+function ConnectorList({ organization, health, busy }: ConnectorListProps) {
+  if (health.connectors.length === 0) return <NoConnectors organization={organization} />;
+  return (
+    <div className="connectors" aria-busy={busy}>
+      {health.connectors.map((connector) => (
+        <ConnectorCard key={connector.id} connector={connector} now={Date.parse(health.as_of)} />
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,113 @@
+// The URL as page state: parses the query string and formats it. Pure functions.
+
+import { type Day } from "../range/days";
+import { DEFAULT_PRESET, type RangeChoice, formatChoice, parseChoice } from "../range/range";
+import {
+  type Listing,
+  type RecordKey,
+  formatListing,
+  formatRecord,
+  parseListing,
+  parseRecord,
+} from "./listing";
+import {
+  COMPARISON_LABELS,
+  DEFAULT_OPTIONS,
+  DIMENSION_LABELS,
+  ORDER_LABELS,
+  type ViewOptions,
+  isKeyOf,
+} from "./options";
+
+/** Everything that the URL stores. */
+export interface PageState extends ViewOptions {
+  readonly organization: string | null;
+  readonly choice: RangeChoice;
+  /** The list of records in the open drawer. */
+  readonly records: Listing | null;
+  /** The record whose history is in the open drawer. */
+  readonly record: RecordKey | null;
+}
+
+export interface PageLocation extends PageState {
+  /** Sentences that say what in the URL is invalid and what is shown instead. */
+  readonly urlError: string | null;
+}
+
+const ORGANIZATION = "organization_id";
+const RANGE = "range";
+const RECORDS = "records";
+const RECORD = "record";
+const OPTIONS = { compare: COMPARISON_LABELS, by: DIMENSION_LABELS, order: ORDER_LABELS } as const;
+const INVALID_OPTION = {
+  compare: "The comparison in the address is invalid. Comparing with the previous period instead.",
+  by: "The tab in the address is invalid. Showing agents instead.",
+  order: "The order in the address is invalid. Showing calls instead.",
+} as const;
+const INVALID_RECORDS = "The list in the address is invalid and was ignored.";
+const INVALID_RECORD = "The record in the address is invalid and was ignored.";
+
+/** Parse a query string. Invalid parameters get their default and a sentence in `urlError`. */
+export function parseUrl(search: string, today: Day): PageLocation {
+  const parameters = new URLSearchParams(search);
+  const errors: string[] = [];
+  const organization = parameters.get(ORGANIZATION) ?? "";
+  const text = parameters.get(RANGE);
+  const range = text === null ? { choice: DEFAULT_PRESET } : parseChoice(text, today);
+  if ("error" in range) errors.push(`${range.error} Showing month to date instead.`);
+  const option = <Name extends keyof ViewOptions>(name: Name): ViewOptions[Name] => {
+    const value = parameters.get(name);
+    if (value === null) return DEFAULT_OPTIONS[name];
+    if (isKeyOf(OPTIONS[name] as Readonly<Record<ViewOptions[Name], string>>, value)) return value;
+    errors.push(INVALID_OPTION[name]);
+    return DEFAULT_OPTIONS[name];
+  };
+  const drawer = <Value>(name: string, parse: (text: string) => Value | null, error: string) => {
+    const text = parameters.get(name);
+    const value = text === null ? null : parse(text);
+    if (text !== null && value === null) errors.push(error);
+    return value;
+  };
+  return {
+    organization: organization === "" ? null : organization,
+    choice: "choice" in range ? range.choice : DEFAULT_PRESET,
+    compare: option("compare"),
+    by: option("by"),
+    order: option("order"),
+    records: drawer(RECORDS, parseListing, INVALID_RECORDS),
+    record: drawer(RECORD, parseRecord, INVALID_RECORD),
+    urlError: errors.length === 0 ? null : errors.join(" "),
+  };
+}
+
+/** Return the query string of a state. Defaults are left out; unrelated parameters of `search` are kept. */
+export function formatUrl(search: string, state: PageState): string {
+  const parameters = new URLSearchParams(search);
+  const set = (name: string, value: string | null) => {
+    if (value === null) parameters.delete(name);
+    else parameters.set(name, value);
+  };
+  set(ORGANIZATION, state.organization);
+  set(RANGE, state.choice === DEFAULT_PRESET ? null : formatChoice(state.choice));
+  for (const name of ["compare", "by", "order"] as const) {
+    set(name, state[name] === DEFAULT_OPTIONS[name] ? null : state[name]);
+  }
+  parameters.delete(RECORDS);
+  parameters.delete(RECORD);
+  const parts = parameters.size === 0 ? [] : [parameters.toString()];
+  if (state.records !== null) parts.push(`${RECORDS}=${encodeReadable(formatListing(state.records))}`);
+  if (state.record !== null) parts.push(`${RECORD}=${encodeReadable(formatRecord(state.record))}`);
+  return parts.length === 0 ? "" : `?${parts.join("&")}`;
+}
+
+/** Return the URL of a screen. Only the organization carries over between screens. */
+export function screenUrl(path: string, organization: string | null): string {
+  return organization === null
+    ? path
+    : `${path}?${new URLSearchParams({ [ORGANIZATION]: organization }).toString()}`;
+}
+
+/** Percent-encode, except for `:`, `=` and `,`, which a query string allows. */
+function encodeReadable(text: string): string {
+  return encodeURIComponent(text).replaceAll("%3A", ":").replaceAll("%3D", "=").replaceAll("%2C", ",");
+}

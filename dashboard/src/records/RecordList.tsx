@@ -1,0 +1,154 @@
+// A list of calls, runs or inventory items, loaded page by page, with the API's totals below.
+
+import { Anchor, Button, Skeleton } from "@mantine/core";
+import { infiniteQueryOptions, useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useRef } from "react";
+import { listExportUrl } from "../api/exports";
+import { type RecordsPage, getRecordsPage } from "../api/records";
+import { formats } from "../formats";
+import {
+  KIND_LABELS,
+  type Listing,
+  type RecordKey,
+  formatListing,
+  formatRecord,
+  isItemKind,
+} from "../location/listing";
+import { type Day } from "../range/days";
+import { type Range } from "../range/range";
+import { ErrorAlert } from "../shell/ErrorAlert";
+import { totalsTexts } from "./labels";
+import { RecordTable } from "./RecordTable";
+
+interface Props {
+  readonly organization: string;
+  readonly range: Range;
+  readonly today: Day;
+  readonly listing: Listing;
+  /** The record whose history is shown on top of the list. */
+  readonly opened: RecordKey | null;
+}
+
+function listQuery(organization: string, range: Range, listing: Listing) {
+  return infiniteQueryOptions({
+    queryKey: ["records", organization, range.from, range.to, formatListing(listing)],
+    queryFn: ({ pageParam, signal }): Promise<RecordsPage> =>
+      getRecordsPage(organization, range, listing, pageParam, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page: RecordsPage) => page.next_cursor,
+    // A list shows the moment it was opened; reopening it fetches it again.
+    staleTime: Infinity,
+    gcTime: 0,
+    refetchOnReconnect: false,
+  });
+}
+
+export function RecordList({ organization, range, today, listing, opened }: Props) {
+  const client = useQueryClient();
+  const options = listQuery(organization, range, listing);
+  const query = useInfiniteQuery(options);
+  const scroller = useRef<HTMLDivElement>(null);
+  const lastOpened = useRef<RecordKey | null>(null);
+  useEffect(() => {
+    // After a history closes, return the focus to its row.
+    if (opened === null && lastOpened.current !== null) {
+      scroller.current
+        ?.querySelector<HTMLElement>(`[data-record="${CSS.escape(formatRecord(lastOpened.current))}"]`)
+        ?.focus();
+    }
+    lastOpened.current = opened;
+  }, [opened]);
+  const reload = () => void client.resetQueries({ queryKey: options.queryKey });
+  const noun = KIND_LABELS[listing.kind][1];
+  const pages = query.data?.pages;
+  if (pages === undefined) {
+    return query.isError ? (
+      <ErrorAlert
+        error={query.error}
+        retry={() => void query.refetch()}
+        busy={query.isFetching}
+        title={`Could not load the ${noun}`}
+      />
+    ) : (
+      <div role="status" aria-label={`Loading ${noun}`} className="records-skeleton">
+        <Skeleton height="100%" />
+      </div>
+    );
+  }
+  const shown = pages.reduce((sum, page) => sum + rowCount(page), 0);
+  return (
+    <>
+      {pages.some(({ changed }) => changed) && (
+        <p className="records-changed" role="status">
+          New events have arrived since the first page. Rows and totals may not match.{" "}
+          <Button variant="default" size="compact-xs" onClick={reload}>
+            Reload
+          </Button>
+        </p>
+      )}
+      <div className="records-box" ref={scroller} tabIndex={0} role="region" aria-label={noun}>
+        {shown === 0 ? (
+          <p className="records-none">Nothing to show.</p>
+        ) : (
+          <RecordTable pages={pages} filter={listing.filter} today={today} />
+        )}
+        {query.isFetchNextPageError && (
+          <p role="alert" className="records-error">
+            {query.error.message}
+          </p>
+        )}
+        {query.hasNextPage && (
+          <Button
+            variant="default"
+            size="xs"
+            className="records-more"
+            loading={query.isFetchingNextPage}
+            onClick={() => void query.fetchNextPage()}
+          >
+            Load more
+          </Button>
+        )}
+      </div>
+      <div className="records-foot">
+        <ListTotals first={pages[0]} shown={shown} listing={listing} />
+        {!isItemKind(listing.kind) && (
+          <Anchor href={listExportUrl(organization, range, listing)} download="">
+            Export as CSV
+          </Anchor>
+        )}
+      </div>
+    </>
+  );
+}
+
+/** The totals of the whole list, and the number of rows shown so far. */
+function ListTotals({
+  first,
+  shown,
+  listing,
+}: {
+  first: RecordsPage | undefined;
+  shown: number;
+  listing: Listing;
+}) {
+  const { count } = formats;
+  const [singular, plural] = KIND_LABELS[listing.kind];
+  const texts =
+    first === undefined
+      ? []
+      : first.kind === "conversation" || first.kind === "workflow_execution"
+        ? first.totals === null
+          ? []
+          : totalsTexts(first.totals, formats)
+        : [`${count(first.total ?? shown)} ${first.total === 1 ? singular : plural}`];
+  return (
+    <p className="records-sum" role="status">
+      <strong>{texts.join(" · ")}</strong>
+      <span> · {shown === 1 ? "1 row shown" : `${count(shown)} rows shown`}</span>
+    </p>
+  );
+}
+
+function rowCount(page: RecordsPage): number {
+  return "records" in page ? page.records.length : page.items.length;
+}

@@ -1,0 +1,121 @@
+// The header and main element of every screen: product name, organization switcher, navigation, plans, sign out.
+
+import { Anchor, Button, NativeSelect } from "@mantine/core";
+import { useMutation } from "@tanstack/react-query";
+import { type ReactNode } from "react";
+import { signOut } from "../api/client";
+import { type Session } from "../api/shapes";
+import { navigate } from "../location/router";
+import { endSession } from "../queries";
+import { Logo } from "./icons";
+import { Navigation } from "./Navigation";
+
+interface Props {
+  readonly children: ReactNode;
+  /** Undefined if the user is signed out. */
+  readonly session?: Session | "pending";
+  readonly organization?: string | null;
+}
+
+export function Layout({ children, session, organization = null }: Props) {
+  return (
+    <>
+      <a className="skip" href="#main">
+        Skip to content
+      </a>
+      <header className="header">
+        <div className="header-inside">
+          <span className="brand">
+            <Logo />
+            Talkmeter
+          </span>
+          {session === "pending" && <PendingHeader />}
+          {typeof session === "object" && <SignedInHeader session={session} organization={organization} />}
+        </div>
+      </header>
+      <main id="main" className="page" tabIndex={-1}>
+        {children}
+      </main>
+    </>
+  );
+}
+
+/** Reserves the space of the signed-in header, to avoid layout shift. */
+function PendingHeader() {
+  return (
+    <>
+      <span className="organization">&nbsp;</span>
+      <Navigation />
+      <div className="header-end pending" aria-hidden="true">
+        <Button variant="default" size="xs" disabled>
+          Sign out
+        </Button>
+      </div>
+    </>
+  );
+}
+
+function SignedInHeader({ session, organization }: { session: Session; organization: string | null }) {
+  const signingOut = useMutation({
+    mutationFn: signOut,
+    onSuccess: () => {
+      endSession("signed-out");
+    },
+  });
+  return (
+    <>
+      <OrganizationSwitcher session={session} organization={organization} />
+      <Navigation />
+      <div className="header-end">
+        {session.plans_url !== null && (
+          <Anchor href={session.plans_url} className="header-link">
+            Plans and billing
+          </Anchor>
+        )}
+        <Button
+          variant="default"
+          size="xs"
+          loading={signingOut.isPending}
+          onClick={() => {
+            signingOut.mutate();
+          }}
+        >
+          Sign out
+        </Button>
+        {signingOut.isError && (
+          <span role="alert" className="header-error">
+            Could not sign out: {signingOut.error.message}
+          </span>
+        )}
+      </div>
+    </>
+  );
+}
+
+/** A name if there is one organization, else a select. The URL stores the choice. */
+function OrganizationSwitcher({ session, organization }: { session: Session; organization: string | null }) {
+  const known = session.organizations.some(({ id }) => id === organization);
+  const only = session.organizations[0];
+  if (known && session.organizations.length === 1 && only !== undefined) {
+    return (
+      <span className="organization" title={only.id}>
+        {only.name}
+      </span>
+    );
+  }
+  return (
+    <NativeSelect
+      aria-label="Organization"
+      className="organization"
+      size="xs"
+      value={known ? (organization ?? "") : ""}
+      data={[
+        ...(known ? [] : [{ value: "", label: organization ?? "No organization", disabled: true }]),
+        ...session.organizations.map(({ id, name }) => ({ value: id, label: name })),
+      ]}
+      onChange={(event) => {
+        navigate({ organization: event.currentTarget.value }, "push");
+      }}
+    />
+  );
+}

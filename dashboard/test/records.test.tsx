@@ -1,0 +1,145 @@
+// Sample responses of breakdown, records, history and inventory are parsed with the page's schemas and rendered.
+
+import { readFileSync } from "node:fs";
+import { MantineProvider } from "@mantine/core";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { render, screen, within } from "@testing-library/react";
+import * as v from "valibot";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { Breakdown } from "../src/api/breakdown";
+import { RecordHistory, RecordsPage } from "../src/api/records";
+import { BreakdownRows } from "../src/breakdown/BreakdownRows";
+import { formats } from "../src/formats";
+import { HistoryView } from "../src/records/HistoryView";
+import { addedText } from "../src/records/labels";
+import { RecordList } from "../src/records/RecordList";
+
+const RANGE = { from: "2026-02-28", to: "2026-03-03" };
+const TODAY = "2026-03-15";
+
+function sample(name: string): unknown {
+  return JSON.parse(readFileSync(`../tests/contract/${name}.json`, "utf8"));
+}
+
+function renderPage(element: React.ReactNode) {
+  return render(
+    <MantineProvider>
+      <QueryClientProvider client={new QueryClient()}>{element}</QueryClientProvider>
+    </MantineProvider>,
+  );
+}
+
+/** Answer every request with a sample, with some fields changed. */
+function mockResponse(name: string, changes: object = {}) {
+  vi.stubGlobal(
+    "fetch",
+    vi.fn(() => Promise.resolve(Response.json({ ...(sample(name) as object), ...changes }))),
+  );
+}
+
+beforeEach(() => {
+  window.history.replaceState(null, "", "/organization/usage?organization_id=acme");
+});
+
+describe("the schemas accept the samples", () => {
+  it.each([
+    ["breakdown", Breakdown],
+    ["records", RecordsPage],
+    ["inventory", RecordsPage],
+    ["history", RecordHistory],
+  ])("%s", (name, shape) => {
+    expect(v.safeParse(shape, sample(name)).issues).toBeUndefined();
+  });
+
+  it("changed samples are invalid", () => {
+    const page = sample("records") as Record<string, unknown>;
+    expect(v.safeParse(RecordsPage, { ...page, kind: "agent" }).success).toBe(false);
+    expect(v.safeParse(RecordsPage, { ...page, records: null }).success).toBe(false);
+    expect(v.safeParse(Breakdown, { ...(sample("breakdown") as object), rows: [{}] }).success).toBe(false);
+  });
+});
+
+describe("rendering the samples", () => {
+  it("each breakdown row links to its calls and has figure and share", () => {
+    const breakdown = v.parse(Breakdown, sample("breakdown"));
+    renderPage(<BreakdownRows by="agent" order="calls" breakdown={breakdown} />);
+    const links = screen.getAllByRole("link");
+    expect(links).toHaveLength(breakdown.rows.length);
+    breakdown.rows.forEach((row, index) => {
+      const text = links[index]?.textContent ?? "";
+      expect(text).toContain(row.value === null ? "Without an agent" : (row.name ?? row.value));
+      expect(text).toContain(formats.share(row.share));
+      expect(text).toContain("total_calls" in row ? formats.count(row.total_calls) : "");
+      expect(links[index]?.getAttribute("href")).toContain(`records=conversation:agent=${row.value ?? ""}`);
+    });
+  });
+
+  it("a list shows the API's rows and totals", async () => {
+    const page = v.parse(RecordsPage, sample("records"));
+    if (page.kind !== "conversation" || page.totals === null) throw new Error("unexpected sample");
+    mockResponse("records");
+    const listing = { kind: "conversation", filter: {} } as const;
+    renderPage(
+      <RecordList organization="acme" range={RANGE} today={TODAY} listing={listing} opened={null} />,
+    );
+    const rows = within(await screen.findByRole("table")).getAllByRole("row");
+    expect(rows).toHaveLength(page.records.length + 1);
+    page.records.forEach((record, index) => {
+      expect(rows[index + 1]?.textContent).toContain(record.id);
+      if (record.duration_ms === null) expect(rows[index + 1]?.textContent).toContain("–");
+    });
+    const totals = screen.getByRole("status").textContent;
+    expect(totals).toContain(`${formats.count(page.totals.total_calls)} calls`);
+    expect(totals).toContain(`exactly ${formats.count(page.totals.voice_duration_ms)} ms`);
+    expect(totals).toContain(`${page.records.length} rows shown`);
+    expect(screen.getByRole("button", { name: "Load more" })).toBeTruthy();
+  });
+
+  it("an inventory list shows the API's total", async () => {
+    mockResponse("inventory");
+    const listing = { kind: "phone_number", filter: {} } as const;
+    renderPage(
+      <RecordList organization="acme" range={RANGE} today={TODAY} listing={listing} opened={null} />,
+    );
+    await screen.findByRole("table");
+    expect(screen.getByRole("status").textContent).toContain("2 phone numbers");
+    expect(screen.queryByRole("link", { name: "Export as CSV" })).toBeNull();
+  });
+
+  it("a history says why each update counts or not, and what the first adds", async () => {
+    const history = v.parse(RecordHistory, sample("history"));
+    mockResponse("history");
+    renderPage(<HistoryView organization="acme" record={{ kind: "conversation", id: history.id }} />);
+    const states = await screen.findAllByRole("article");
+    expect(states).toHaveLength(history.states.length);
+    history.states.forEach(({ why, adds, event }, index) => {
+      const text = states[index]?.textContent ?? "";
+      expect(text).toContain(why);
+      expect(text).toContain(event.id);
+      expect(text.includes("Adds")).toBe(index === 0);
+      if (index === 0) expect(text).toContain(addedText(adds, formats));
+    });
+    expect(screen.queryByRole("link")).toBeNull();
+  });
+
+  it("the history of a call counted elsewhere links there and counts nothing", async () => {
+    mockResponse("history", { linked_to: "vapi:call-9" });
+    renderPage(<HistoryView organization="acme" record={{ kind: "conversation", id: "call-1" }} />);
+    const link = await screen.findByRole("link", { name: "vapi:call-9, show its history" });
+    expect(link.getAttribute("href")).toContain("record=conversation:vapi%253Acall-9");
+    const text = screen.getByRole("region", { name: "History" }).textContent;
+    expect(text).toContain(
+      "This is the other side of call vapi:call-9, which is counted instead. It adds nothing.",
+    );
+    expect(text).toContain("the current one first");
+    expect(text).not.toContain("counts");
+  });
+
+  it("the history of the counted call links to the other sides", async () => {
+    mockResponse("history", { linked: ["twilio:CA1", "twilio:CA2"] });
+    renderPage(<HistoryView organization="acme" record={{ kind: "conversation", id: "call-1" }} />);
+    await screen.findByText("The same call was also reported as:");
+    const links = screen.getAllByRole("link").map((link) => link.textContent);
+    expect(links).toEqual(["twilio:CA1", "twilio:CA2"]);
+  });
+});
