@@ -39,7 +39,7 @@ SCREENSHOTS: Final = (
     ("usage-range-light", 1280, "light", "last-30-days", "calendar"),
     ("usage-phone-light", 360, "light", "last-7-days", "page"),
     ("usage-phone-dark", 360, "dark", "last-7-days", "page"),
-    ("drives-light", 1280, "light", "", "drives"),
+    ("breakdown-light", 1280, "light", "", "breakdown"),
     ("records-light", 1280, "light", "", "records"),
 )
 """File name, width, color scheme, range, and what to capture."""
@@ -100,18 +100,18 @@ def take_screenshot(
     page.get_by_label("Key or token").fill(key)
     page.get_by_role("button", name="Sign in").click()
     page.locator("svg.recharts-surface").last.wait_for()
-    drives = page.get_by_role("region", name="What drives it")
-    drives.get_by_role("listitem").first.wait_for()
+    breakdown = page.get_by_role("region", name="Breakdown")
+    breakdown.get_by_role("listitem").first.wait_for()
     page.mouse.move(0, 0)
     if content == "calendar":
         page.get_by_role("button", name="Date range").click()
         page.get_by_role("dialog").wait_for()
     elif content == "records":
-        drives.get_by_role("link").first.press("Enter")
+        breakdown.get_by_role("link").first.press("Enter")
         page.get_by_role("dialog").get_by_role("row").last.wait_for()
         page.evaluate("document.activeElement.blur()")
-    if content == "drives":
-        drives.screenshot(path=file, animations="disabled", caret="hide")
+    if content == "breakdown":
+        breakdown.screenshot(path=file, animations="disabled", caret="hide")
     else:
         page.screenshot(path=file, full_page=content == "page", animations="disabled", caret="hide")
     context.close()

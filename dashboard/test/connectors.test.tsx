@@ -20,7 +20,7 @@ import { formats } from "../src/formats";
 const NOW = Date.parse("2026-03-15T12:00:00Z");
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
-const NO_MESSAGES = {
+const NO_WEBHOOKS = {
   accepted: 0,
   duplicate: 0,
   conflicting: 0,
@@ -36,7 +36,7 @@ const CONNECTOR: Connector = {
   disabled_at: null,
   last_event_at: "2026-03-15T11:00:00Z",
   last_rejected_at: null,
-  outcomes: NO_MESSAGES,
+  outcomes: NO_WEBHOOKS,
   days: [],
   ignored_types: [],
   open_conversations: 0,
@@ -103,16 +103,16 @@ describe("connectorWarnings", () => {
 
   it("warns of silence, with the hours and a command", () => {
     const [warning] = connectorWarnings({ ...CONNECTOR, silent_hours: 31 });
-    expect(warning?.title).toBe("No messages for 31 hours");
+    expect(warning?.title).toBe("No webhooks for 31 hours");
     expect(warning?.text).toContain("Vapi");
     expect(warning?.command).toBe("talkmeter connectors show c-1");
   });
 
-  it("warns of rejections only if no message was accepted since", () => {
+  it("warns of rejections only if no webhook was accepted since", () => {
     expect(titles({ last_rejected_at: "2026-03-15T10:59:59Z" })).toEqual([]);
-    expect(titles({ last_rejected_at: "2026-03-15T11:00:01Z" })).toEqual(["Messages are being rejected"]);
+    expect(titles({ last_rejected_at: "2026-03-15T11:00:01Z" })).toEqual(["Webhooks are being rejected"]);
     expect(titles({ last_rejected_at: "2026-03-15T10:00:00Z", last_event_at: null })).toEqual([
-      "Messages are being rejected",
+      "Webhooks are being rejected",
     ]);
   });
 
@@ -123,10 +123,10 @@ describe("connectorWarnings", () => {
 });
 
 describe("columnParts", () => {
-  it("counts every message in exactly one part", () => {
+  it("counts every webhook in exactly one part", () => {
     const outcomes = Object.fromEntries(
       OUTCOMES.map((name, index) => [name, 10 ** index]),
-    ) as typeof NO_MESSAGES;
+    ) as typeof NO_WEBHOOKS;
     const { counted, harmless, attention } = columnParts(outcomes);
     expect(counted).toBe(outcomes.accepted);
     expect(attention).toBe(outcomes.conflicting + outcomes.quarantined + outcomes.rejected);

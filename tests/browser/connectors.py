@@ -1,4 +1,4 @@
-"""An organization with connectors, and the signed messages that their providers send."""
+"""An organization with connectors, and the signed webhooks that their providers send."""
 
 import json
 from base64 import b64encode
@@ -29,13 +29,13 @@ class PhoneConnectors(NamedTuple):
     twilio: Hook
     vapi: Hook
     retell: Hook
-    """Messages on seven days in a row, then none for SILENT_HOURS."""
+    """Webhooks on seven days in a row, then none for SILENT_HOURS."""
     n8n: Hook
     """Disabled."""
 
 
 def create_connectors(metering: MeteringServer) -> PhoneConnectors:
-    """Create the connectors and send them messages."""
+    """Create the connectors and send them webhooks."""
     connectors = PhoneConnectors(
         *(metering.connect(provider, _SECRET, org_id=PHONES) for provider in PhoneConnectors._fields)
     )
@@ -92,7 +92,7 @@ def _send_twilio(hook: Hook, call: str, status: str, **fields: str) -> None:
 
 
 def _add_old_outcomes(hook: Hook) -> None:
-    """Record four messages on each of seven days, the last of them SILENT_HOURS and a half ago."""
+    """Record four webhooks on each of seven days, the last of them SILENT_HOURS and a half ago."""
     last = clock.now() - SILENT_HOURS * MICROSECONDS_PER_HOUR - MICROSECONDS_PER_HOUR // 2
     times = [last - days * MICROSECONDS_PER_DAY for days in range(7)]
     with writing(hook.metering.engine) as connection:

@@ -1,4 +1,4 @@
-"""The Connectors page: message outcomes, warnings, and loading, error and empty states."""
+"""The Connectors page: webhook outcomes, warnings, and loading, error and empty states."""
 
 import re
 from collections.abc import Iterator
@@ -81,15 +81,15 @@ def test_each_outcome_has_a_count_and_an_explanation(visitor: Visitor, key: str)
     expect(types).to_have_text([re.compile("^status-update 2, last "), re.compile("^transcript 1, last ")])
 
 
-def test_last_message_and_calls_in_progress_are_shown(visitor: Visitor, key: str) -> None:
+def test_last_webhook_and_calls_in_progress_are_shown(visitor: Visitor, key: str) -> None:
     page = visitor.sign_in(key, CONNECTORS)
     facts = connector(page, "Twilio").locator(".connector-facts")
     expect(facts).to_contain_text(
-        re.compile(r"Last message(just now|\d+ minutes? ago) \w{3} \d+, \d{4}, \d\d:\d\d:\d\d UTC")
+        re.compile(r"Last webhook(just now|\d+ minutes? ago) \w{3} \d+, \d{4}, \d\d:\d\d:\d\d UTC")
     )
     expect(facts).to_contain_text("Calls in progress1")
-    expect(connector(page, "n8n").locator(".connector-facts")).to_contain_text("Last messagenone yet")
-    expect(connector(page, "n8n")).to_contain_text("No messages in the last 7 days.")
+    expect(connector(page, "n8n").locator(".connector-facts")).to_contain_text("Last webhooknone yet")
+    expect(connector(page, "n8n")).to_contain_text("No webhooks in the last 7 days.")
 
 
 def test_silent_and_rejecting_connectors_have_a_warning(
@@ -97,10 +97,10 @@ def test_silent_and_rejecting_connectors_have_a_warning(
 ) -> None:
     page = visitor.sign_in(key, CONNECTORS)
     silent = connector(page, "Retell").get_by_role("note")
-    expect(silent).to_contain_text(f"No messages for {SILENT_HOURS} hours")
-    expect(silent).to_contain_text("Before that, messages arrived every day.")
+    expect(silent).to_contain_text(f"No webhooks for {SILENT_HOURS} hours")
+    expect(silent).to_contain_text("Before that, webhooks arrived every day.")
     rejected = connector(page, "Vapi").get_by_role("note")
-    expect(rejected).to_contain_text("Messages are being rejected")
+    expect(rejected).to_contain_text("Webhooks are being rejected")
     expect(rejected).to_contain_text(f"talkmeter connectors rotate {connectors.vapi.id} --secret-env NAME")
     for healthy in ("Twilio", "n8n"):
         expect(connector(page, healthy)).to_be_visible()

@@ -1,4 +1,4 @@
-// An organization's connectors and the outcomes of their messages: schemas and request.
+// An organization's connectors and the outcomes of their webhooks: schemas and request.
 
 import * as v from "valibot";
 import { request, withParameters } from "./client";

@@ -1,4 +1,4 @@
-// One connector: its provider, last message, message outcomes and warnings.
+// One connector: its provider, last webhook, outcomes and warnings.
 
 import { Alert, Paper, Title } from "@mantine/core";
 import { useId } from "react";
@@ -40,7 +40,7 @@ export function ConnectorCard({ connector, now }: { connector: Connector; now: n
       <div className="connector-body">
         <div>
           <dl className="connector-facts">
-            <Fact name="Last message">
+            <Fact name="Last webhook">
               {last_event_at === null ? "none yet" : <Ago instant={last_event_at} now={now} />}
             </Fact>
             <Fact name="Calls in progress">{formats.count(open_conversations)}</Fact>

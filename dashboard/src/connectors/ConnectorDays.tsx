@@ -16,7 +16,7 @@ export function ConnectorDays({
   const shown = nonZeroOutcomes(outcomes);
   const [first, last] = [days[0], days.at(-1)];
   if (first === undefined || last === undefined || shown.length === 0) {
-    return <p className="connector-nothing">No messages in the last 7 days.</p>;
+    return <p className="connector-nothing">No webhooks in the last 7 days.</p>;
   }
   return (
     <div className="connector-days">

@@ -1,4 +1,4 @@
-// The connectors of an organization: whether messages arrive, and their outcomes.
+// The connectors of an organization: whether webhooks arrive, and their outcomes.
 
 import { Button, Title } from "@mantine/core";
 import { queryOptions, useQuery } from "@tanstack/react-query";
@@ -50,7 +50,7 @@ export default function ConnectorsReport({ organization, denied }: Props) {
           <span>Loading…</span>
         ) : (
           <>
-            {data.connectors.length > 0 && <span>Messages in the last 7 days (UTC)</span>}
+            {data.connectors.length > 0 && <span>Webhooks in the last 7 days (UTC)</span>}
             <span>Updated {formats.preciseInstant(Date.parse(data.as_of))}</span>
           </>
         )}

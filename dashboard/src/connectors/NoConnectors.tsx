@@ -10,7 +10,7 @@ export function NoConnectors({ organization }: { organization: string }) {
         No connectors yet
       </Title>
       <p>
-        A connector receives the messages that Twilio, Vapi, Retell, ElevenLabs, LiveKit, Telnyx, Plivo, n8n
+        A connector receives the webhooks that Twilio, Vapi, Retell, ElevenLabs, LiveKit, Telnyx, Plivo, n8n
         or your own program sends when a call, chat or run ends, and counts them as usage.
       </p>
       <ol>

@@ -18,7 +18,7 @@ const PROVIDER_LABELS: Readonly<Record<string, string>> = {
   signed: "Signed events",
 };
 
-/** Whether messages are counted, harmless, or need attention. */
+/** Whether webhooks with an outcome are counted, harmless, or need attention. */
 export type OutcomeKind = "counted" | "harmless" | "attention";
 
 export interface OutcomeText {
@@ -27,7 +27,7 @@ export interface OutcomeText {
   readonly kind: OutcomeKind;
 }
 
-/** The texts of message outcomes, in display order. */
+/** The texts of webhook outcomes, in display order. */
 export const OUTCOME_TEXTS: Readonly<Record<Outcome, OutcomeText>> = {
   accepted: { name: "Accepted", help: "Stored and counted.", kind: "counted" },
   duplicate: { name: "Duplicates", help: "Already received.", kind: "harmless" },
@@ -36,7 +36,7 @@ export const OUTCOME_TEXTS: Readonly<Record<Outcome, OutcomeText>> = {
     help: "Older than what is stored.",
     kind: "harmless",
   },
-  ignored: { name: "Not metered", help: "Message types that do not affect usage.", kind: "harmless" },
+  ignored: { name: "Not metered", help: "Webhook types that do not affect usage.", kind: "harmless" },
   conflicting: {
     name: "Conflicting",
     help: "Same event id, different content. One of them is counted.",
@@ -89,16 +89,16 @@ export function connectorWarnings(connector: Connector): readonly ConnectorWarni
   const { silent_hours: hours, provider, id } = connector;
   const sender = provider === "signed" ? "the sender" : providerLabel(provider);
   const silent = {
-    title: `No messages for ${hours ?? 0} ${hours === 1 ? "hour" : "hours"}`,
+    title: `No webhooks for ${hours ?? 0} ${hours === 1 ? "hour" : "hours"}`,
     text:
-      "Before that, messages arrived every day. " +
+      "Before that, webhooks arrived every day. " +
       `Check that ${sender} still sends to this connector’s URL, which this command prints:`,
     command: `talkmeter connectors show ${id}`,
   };
   const rejected = {
-    title: "Messages are being rejected",
+    title: "Webhooks are being rejected",
     text:
-      `The latest message could not be verified as coming from ${sender}, and none has been accepted since. ` +
+      `The latest webhook could not be verified as coming from ${sender}, and none has been accepted since. ` +
       "If the secret was changed there, change it here too:",
     command: `talkmeter connectors rotate ${id} --secret-env NAME`,
   };
@@ -109,12 +109,12 @@ function isLatestRejected({ last_event_at: event, last_rejected_at: rejected }: 
   return rejected !== null && (event === null || Date.parse(rejected) > Date.parse(event));
 }
 
-/** Return the outcomes with at least one message. */
+/** Return the outcomes with at least one webhook. */
 export function nonZeroOutcomes(outcomes: Outcomes): readonly Outcome[] {
   return OUTCOMES.filter((name) => outcomes[name] > 0);
 }
 
-/** Return the number of messages of each kind. */
+/** Return the number of webhooks of each kind. */
 export function columnParts(outcomes: Outcomes): Readonly<Record<OutcomeKind, number>> {
   const column = { counted: 0, harmless: 0, attention: 0 };
   for (const name of OUTCOMES) column[OUTCOME_TEXTS[name].kind] += outcomes[name];
