@@ -28,8 +28,8 @@ export function Lines({ chart, points, ticks, open }: PlotProps) {
       data={[...points]}
       dataKey="day"
       series={[
-        { name: "whole", color },
-        { name: "soFar", color, strokeDasharray: "5 4" },
+        { name: "complete" satisfies keyof ChartPoint, color },
+        { name: "soFar" satisfies keyof ChartPoint, color, strokeDasharray: "5 4" },
       ]}
       curveType="linear"
       connectNulls={false}
