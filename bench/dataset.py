@@ -10,7 +10,7 @@ from bench.workload import AGENTS, NUMBERS, START
 from talkmeter.counting import Counters, DayKey, add, call_counts, dimensions_of
 from talkmeter.db.statements import Row
 from talkmeter.period import MICROSECONDS_PER_DAY
-from talkmeter.records import Channel, Conversation, ConversationStatus, Kind, normalised_data
+from talkmeter.records import Channel, Conversation, ConversationStatus, Kind, normalized_data
 
 DAYS: Final = 366
 FIRST_DAY: Final = int(START.timestamp()) // 86_400
@@ -81,7 +81,7 @@ def _template(rng: random.Random, agent: int) -> _Template:
         agent_number=f"+1555010{agent % NUMBERS:04}" if voice else None,
         web_widget_id=None if voice else f"widget-{agent % _WIDGETS:04}",
     )
-    data = normalised_data(record).replace(b"%d" % _CREATED_AT, b"%d").replace(b"%d" % _DURATION_MS, b"%d")
+    data = normalized_data(record).replace(b"%d" % _CREATED_AT, b"%d").replace(b"%d" % _DURATION_MS, b"%d")
     head = (record.channel, record.direction, record.status)
     tail = (record.modality, record.agent_id, record.agent_number, record.web_widget_id, False)
     return _Template(record, head, tail, data, timed)

@@ -20,7 +20,7 @@ from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.timing import interleaved, ratio
 from bench.workload import BATCH, Workload
 from talkmeter.db.tables import conversation
-from talkmeter.ledger.rows import row_of
+from talkmeter.ledger.rows import record_row
 from tests.servers import running_server
 
 CONNECTIONS: Final = 2
@@ -75,7 +75,7 @@ def executemany_rate(
     `pragmas` are additional SQLite settings.
     """
     workload = Workload(batches * BATCH)
-    rows = [row_of(state, 0) for state in workload.states(0, batches * BATCH)]
+    rows = [record_row(state, 0) for state in workload.states(0, batches * BATCH)]
     connection = sqlite3.connect(folder / "executemany.db", isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")

@@ -14,7 +14,7 @@ from talkmeter.db import tables
 from talkmeter.db.engine import transaction
 from talkmeter.db.migrate import migrate
 from talkmeter.db.statements import OnConflict, Row, insert_rows
-from talkmeter.ledger.rows import history_row_of, row_of
+from talkmeter.ledger.rows import history_row, record_row
 from talkmeter.ledger.write import total_rows
 from talkmeter.records import State
 
@@ -22,7 +22,7 @@ from talkmeter.records import State
 def copy_rate(engine: Engine, batches: int) -> float:
     """Return rows per second by COPY into the empty conversation table with its indexes, 1,000 per transaction."""
     migrate(engine)
-    rows = [row_of(state, 0) for state in Workload(batches * BATCH).states(0, batches * BATCH)]
+    rows = [record_row(state, 0) for state in Workload(batches * BATCH).states(0, batches * BATCH)]
     with psycopg.connect(_address(engine)) as connection:
         started = time.perf_counter()
         for begin in range(0, len(rows), BATCH):
@@ -113,8 +113,8 @@ def _inserts(states: Sequence[State]) -> list[_Insert]:
     """Return the inserts for new states of one organization."""
     totals = total_rows(states[0].org_id, fold((None, state.record) for state in states), 0)
     return [
-        _Insert(tables.conversation, sorted(row_of(state, 0) for state in states), OnConflict.REPLACE),
-        _Insert(tables.record_state, sorted(history_row_of(state, 0) for state in states), OnConflict.KEEP),
+        _Insert(tables.conversation, sorted(record_row(state, 0) for state in states), OnConflict.REPLACE),
+        _Insert(tables.record_state, sorted(history_row(state, 0) for state in states), OnConflict.KEEP),
         _Insert(tables.usage_daily, totals, OnConflict.ADD),
     ]
 

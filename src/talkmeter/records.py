@@ -143,19 +143,19 @@ class State(msgspec.Struct, frozen=True, gc=False):
 Rank = tuple[int, int, int, str, str, bytes]
 
 
-def normalised_data(record: Record | None) -> bytes:
+def normalized_data(record: Record | None) -> bytes:
     """The record as compact JSON, the same bytes for the same record; `null` for a deletion."""
     return DELETED_DATA if record is None else _encode(record)
 
 
-def read_normalised(kind: Kind, data: bytes) -> Record | None:
-    """The inverse of `normalised_data`."""
+def decode_normalized(kind: Kind, data: bytes) -> Record | None:
+    """The inverse of `normalized_data`."""
     return _decoders[kind].decode(data)
 
 
 def data_hash(record: Record | None) -> bytes:
     """First 16 bytes of SHA-256 of the normalised data: the last word when two states tie in all else."""
-    return sha256(normalised_data(record)).digest()[:16]
+    return sha256(normalized_data(record)).digest()[:16]
 
 
 def rank_class(record: Record | None) -> int:

@@ -35,7 +35,7 @@ ROUNDS: Final = rounds(2, 40)
 HELD: Final = "held"
 POISON: Final = "poison"
 NASTY_ORG: Final = "nasty"
-REFUSED: Final = "a transaction was refused for its data"
+REFUSED: Final = "transaction rejected for its data"
 
 pytestmark = pytest.mark.timeout(120 + 20 * ROUNDS)
 

@@ -176,9 +176,9 @@ def test_a_stalled_writer_is_a_503_within_bounded_memory_and_all_is_counted_afte
         check_ledger(engine, [event for one in sent if one.org_id == HEAVY_ORG for event in one.events], HEAVY_ORG)
         found = check_ledger(engine, [event for one in sent if one.org_id == ORG for event in one.events])
     said = {answer.json()["detail"] for answer in refused}
-    assert {sentence for sentence in said if "Too many" in sentence} == {
+    assert {sentence for sentence in said if "write queue" in sentence} == {
         "This sender fills its half of the write queue (TALKMETER_QUEUE_BYTES); retry shortly.",
-        "Too many events of this organization wait to be written; send the request again shortly.",
+        "This organization fills its half of the write queue (TALKMETER_QUEUE_EVENTS); retry shortly.",
     }
     assert watched.peak - before < MAX_MORE_MIB * MIB
     memory = f"{len(refused)} x 503, memory {before // MIB} MiB before and {watched.peak // MIB} MiB at most"

@@ -229,7 +229,7 @@ class Ledgers(Protocol):
 
 @contextmanager
 def _written_to(engine: Engine, *, keep_history: bool) -> Iterator[Ledger]:
-    writer = Writer(engine, keep_history=keep_history, most_events=MOST)
+    writer = Writer(engine, keep_history=keep_history, max_events=MOST)
     try:
         yield Ledger(engine, writer)
     finally:

@@ -52,9 +52,9 @@ class Ledger:
         migrate(self.engine)
 
     @contextmanager
-    def writer(self, *, keep_history: bool = True, most_events: int = MAX_EVENTS) -> Iterator[Writer]:
+    def writer(self, *, keep_history: bool = True, max_events: int = MAX_EVENTS) -> Iterator[Writer]:
         """A writer, closed at the end."""
-        writer = Writer(self.engine, keep_history=keep_history, most_events=most_events)
+        writer = Writer(self.engine, keep_history=keep_history, max_events=max_events)
         try:
             yield writer
         finally:

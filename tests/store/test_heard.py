@@ -1,7 +1,7 @@
 """The calls that a connector told of: those of a window, all of them, each once, in pages."""
 
 from talkmeter.ledger.batch import CallReport
-from talkmeter.ledger.connector_calls import READ_AT_ONCE, connector_calls
+from talkmeter.ledger.connector_calls import PAGE_SIZE, connector_calls
 from talkmeter.period import Window
 from talkmeter.records import Conversation, Kind, State, data_hash
 from tests.store.ledger import ORG, Ledger
@@ -30,9 +30,9 @@ def heard(ledger: Ledger, source: str = SOURCE, prefix: str = "twilio:") -> list
 
 
 def test_more_calls_than_a_page_are_each_read_once_in_order_of_their_ids(ledger: Ledger) -> None:
-    ids = [f"twilio:CA{number:04}" for number in range(READ_AT_ONCE + 1)]
+    ids = [f"twilio:CA{number:04}" for number in range(PAGE_SIZE + 1)]
     see(ledger, *map(told, ids))
-    assert heard(ledger) == [ids[:READ_AT_ONCE], ids[READ_AT_ONCE:]]
+    assert heard(ledger) == [ids[:PAGE_SIZE], ids[PAGE_SIZE:]]
 
 
 def test_only_voice_calls_of_the_window_the_stack_and_the_connector_are_read(ledger: Ledger) -> None:

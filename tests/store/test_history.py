@@ -142,7 +142,7 @@ def test_a_writer_prunes_while_nothing_waits(ledger: Ledger) -> None:
             swept.set()
         return more
 
-    writer = Writer(ledger.engine, keep_history=True, most_events=10, idle=keep_house, idle_every_sec=0.001)
+    writer = Writer(ledger.engine, keep_history=True, max_events=10, idle=keep_house, idle_every_sec=0.001)
     try:
         assert swept.wait(10)
     finally:

@@ -8,7 +8,7 @@ import pytest
 
 from talkmeter.db.engine import reading, writing
 from talkmeter.ledger.batch import CallReport, PartialUpdate
-from talkmeter.ledger.call_links import prefer_side
+from talkmeter.ledger.call_links import set_preferred_side
 from talkmeter.records import Conversation, ConversationStatus, Kind, RecordKey
 from talkmeter.usage.history import ConversationFields, read_history
 from tests.events import conversation, event
@@ -23,7 +23,7 @@ def linked(ledger: Ledger) -> dict[str, str | None]:
 ORDERS = [*permutations((AGENT, LINE, LEG))]
 
 
-@pytest.mark.parametrize("order", ORDERS, ids=lambda order: " ".join(one.of.id for one in order))
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: " ".join(one.update.id for one in order))
 @pytest.mark.parametrize("together", [True, False])
 def test_a_call_that_three_tell_of_is_counted_once_by_what_the_agent_stack_says(
     ledger: Ledger, order: tuple[CallReport, ...], together: bool
@@ -62,7 +62,7 @@ def test_of_the_legs_of_a_call_that_no_agent_stack_tells_of_the_one_they_name_is
 
 def test_an_organization_may_count_what_the_line_says(ledger: Ledger) -> None:
     with writing(ledger.engine) as connection:
-        prefer_side(connection, ORG, "carrier")
+        set_preferred_side(connection, ORG, "carrier")
     see(ledger, AGENT)
     see(ledger, LINE)
 
@@ -132,7 +132,7 @@ def test_verify_finds_a_wrong_link_and_repairs_it(ledger: Ledger) -> None:
         "WHERE id = 'twilio:CA1'"
     )
 
-    assert ledger.verify()[0] == "conversation 'twilio:CA1': it is counted, and should be linked to 'vapi:1'."
+    assert ledger.verify()[0] == "conversation 'twilio:CA1': it is counted, but should be linked to 'vapi:1'."
     ledger.verify(repair=True)
     assert ledger.verify() == []
     assert linked(ledger) == {"vapi:1": None, "twilio:CA1": "vapi:1"}
@@ -142,7 +142,7 @@ def test_verify_finds_a_wrong_link_and_repairs_it(ledger: Ledger) -> None:
 def test_where_the_organization_changes_its_mind_its_calls_are_linked_anew(ledger: Ledger) -> None:
     see(ledger, AGENT, LINE, LEG)
     with writing(ledger.engine) as connection:
-        prefer_side(connection, ORG, "carrier")
+        set_preferred_side(connection, ORG, "carrier")
     assert ledger.verify(repair=True)
 
     assert linked(ledger) == {"vapi:1": "twilio:CA1", "twilio:CA1": None, "twilio:CA2": "twilio:CA1"}

@@ -118,9 +118,9 @@ def test_a_database_that_holds_something_else_is_not_copied_into(filled: FileLed
     itself = ran("", "copy", "--from", filled.url, "--to", filled.url)
 
     assert isinstance(refused.exception, Refused)
-    assert refused.exception.detail.startswith("The database to copy to is not empty")
+    assert refused.exception.detail.startswith("The target database is not empty")
     assert isinstance(itself.exception, Refused)
-    assert itself.exception.detail == "Both addresses name the same database."
+    assert itself.exception.detail == "The source and the target are the same database."
 
 
 def test_a_backup_of_a_ledger_in_use_is_whole_has_an_identity_of_its_own_and_passes_verify(

@@ -84,7 +84,7 @@ def test_only_the_sender_of_a_refused_event_hears_of_it(poisoned: Ledger) -> Non
         other.rollback()
         heard = {name: bins(make_receipt(answer.result(TIMEOUT_SEC))) for name, answer in answers.items()}
 
-    assert [entry["requests"] > 1 for entry in logs if "refused for its data" in entry["event"]] == [True]
+    assert [entry["requests"] > 1 for entry in logs if "rejected for its data" in entry["event"]] == [True]
     assert heard == {
         "before": (2, 0, []),
         "other": (1, 0, []),
@@ -188,7 +188,7 @@ def test_a_full_quarantine_keeps_no_more_but_counts_what_it_knows(ledger: Ledger
     assert [one.kept for one in receipt.quarantined] == [True, False, True]
     assert receipt.accepted == 1
     assert [one.kept for one in again.quarantined] == [False, True]
-    assert [entry["events_not_kept"] for entry in logs if entry["event"] == "a quarantine is full"] == [1]
+    assert [entry["events_not_kept"] for entry in logs if entry["event"] == "quarantine full"] == [1]
     assert ledger.rows("SELECT count(*) FROM quarantine") == [(QUARANTINE_LIMIT,)]
     assert ledger.rows("SELECT times_seen FROM quarantine WHERE size = 3") == [(3,)]
 

@@ -96,7 +96,7 @@ def test_records_with_a_history_are_walked_in_order_of_bytes(ledger: Ledger) -> 
     ledger.tell(*(conversation(id_) for id_ in IDS), *(event("agent.updated", {"id": id_}) for id_ in IDS))
     walked: list[RecordKey] = []
     with reading(ledger.engine) as connection:
-        while step := records_with_history(connection, ORG, walked[-1] if walked else None, most=5):
+        while step := records_with_history(connection, ORG, walked[-1] if walked else None, limit=5):
             walked += step
 
     assert walked == [RecordKey(kind, id_) for kind in (Kind.AGENT, Kind.CONVERSATION) for id_ in sorted(IDS)]

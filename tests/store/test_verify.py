@@ -160,7 +160,7 @@ def test_a_damaged_record_without_history_is_told_and_counted_as_it_stands(ledge
 
     first = ledger.verify(repair=True)
 
-    assert first[0] == "conversation 'call-1': its columns are not what was received, and no history can tell."
+    assert first[0] == "conversation 'call-1': its columns do not match its hash, and no history can restore it."
     assert ledger.verify() == first[:1]
     assert ledger.summary().voice_duration_ms == 1
 

@@ -14,7 +14,7 @@ from tests.store.ledger import ORG, Ledger, snapshot_of, works_of, writes_of
 
 def state_of(one: Json) -> State:
     (work,) = works_of(one).values()
-    ((_, arrival),) = work.arrivals
+    ((_, arrival),) = work.events
     assert isinstance(arrival, State)
     return arrival
 

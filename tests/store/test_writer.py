@@ -185,11 +185,9 @@ def some(number: int, org_id: str) -> list[dict[str, object]]:
 
 
 def test_a_full_queue_refuses_and_takes_again_what_comes_after(ledger: Ledger) -> None:
-    with ledger.writer(most_events=10) as writer, ledger.held() as other:
+    with ledger.writer(max_events=10) as writer, ledger.held() as other:
         answers = [writer.submit(works_of(*some(5, org_id), org_id=org_id)) for org_id in ("a", "b")]
-        with pytest.raises(
-            Unavailable, match=r"^Too many events wait to be written; send the request again shortly\.$"
-        ):
+        with pytest.raises(Unavailable, match=r"^The write queue is full \(TALKMETER_QUEUE_EVENTS\); retry shortly\.$"):
             writer.submit(works_of(conversation(), org_id="c"))
         other.rollback()
         for answer in answers:
@@ -206,9 +204,9 @@ def test_a_full_queue_refuses_and_takes_again_what_comes_after(ledger: Ledger) -
 
 
 def test_one_organization_fills_at_most_half_of_the_queue(ledger: Ledger) -> None:
-    with ledger.writer(most_events=10) as writer, ledger.held() as other:
+    with ledger.writer(max_events=10) as writer, ledger.held() as other:
         mine = writer.submit(works_of(*some(5, "a"), org_id="a"))
-        with pytest.raises(Unavailable, match="Too many events of this organization wait to be written"):
+        with pytest.raises(Unavailable, match="This organization fills its half of the write queue"):
             writer.submit(works_of(conversation(), org_id="a"))
         others = writer.submit(works_of(*some(4, "b"), org_id="b"))
         other.rollback()
@@ -217,7 +215,7 @@ def test_one_organization_fills_at_most_half_of_the_queue(ledger: Ledger) -> Non
 
 
 def test_a_request_larger_than_the_queue_is_taken_where_nothing_waits(ledger: Ledger) -> None:
-    with ledger.writer(most_events=10) as writer:
+    with ledger.writer(max_events=10) as writer:
         assert accepted(writer.submit(works_of(*some(50, "a"), org_id="a"))) == 50
 
 
@@ -241,7 +239,7 @@ def test_closing_finishes_what_was_accepted_and_takes_nothing_more(ledger: Ledge
         closing.join(QUICK_SEC)
 
         assert [accepted(answer) for answer in answers] == [1] * 20
-        with pytest.raises(Unavailable, match="The server is stopping"):
+        with pytest.raises(Unavailable, match="The server is shutting down"):
             writer.submit(works_of(conversation()))
     assert ledger.summary(org_id=ORG).total_calls == 20
 

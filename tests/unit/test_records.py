@@ -23,10 +23,10 @@ from talkmeter.records import (
     State,
     WorkflowExecution,
     data_hash,
+    decode_normalized,
     judge,
-    normalised_data,
+    normalized_data,
     rank_class,
-    read_normalised,
 )
 
 CREATED = 1_772_366_340_000_000
@@ -221,18 +221,18 @@ RECORDS: dict[Kind, list[Record]] = {
 )
 def test_the_normalised_form_and_its_hash_never_change(record: Record | None, data: bytes, hash_: str) -> None:
     """They stand in every ledger: another form would make each repeated event a conflict."""
-    assert normalised_data(record) == data
+    assert normalized_data(record) == data
     assert data_hash(record).hex() == hash_
 
 
 @pytest.mark.parametrize(("kind", "record"), [(kind, one) for kind, records in RECORDS.items() for one in records])
 def test_a_record_is_read_back_from_its_normalised_form(kind: Kind, record: Record) -> None:
-    assert read_normalised(kind, normalised_data(record)) == record
+    assert decode_normalized(kind, normalized_data(record)) == record
 
 
 @pytest.mark.parametrize("kind", Kind)
 def test_a_deletion_is_read_back_from_its_normalised_form(kind: Kind) -> None:
-    assert read_normalised(kind, normalised_data(None)) is None
+    assert decode_normalized(kind, normalized_data(None)) is None
 
 
 @pytest.mark.parametrize("field", Conversation.__struct_fields__)

@@ -102,7 +102,7 @@ async def _write(service: Service, connector: Connector, adapter: Provider, mess
         service.outcomes.add_ignored(connector.id, batch.type)
         return
     [result] = await asyncio.wrap_future(service.writer.submit({connector.org_id: batch}))
-    for outcome, events in result.bins().items():
+    for outcome, events in result.counts().items():
         if events:
             service.outcomes.add(connector.id, outcome, events)
 

@@ -45,7 +45,7 @@ class Service:
         self.writer = Writer(
             self.engine,
             keep_history=settings.history_days != 0,
-            most_events=settings.queue_events,
+            max_events=settings.queue_events,
             idle=make_pruner(self.engine, settings.history_days),
         )
 

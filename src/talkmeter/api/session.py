@@ -25,7 +25,7 @@ from talkmeter.api.service import Service
 from talkmeter.db.engine import Connection
 from talkmeter.errors import BadRequest, Forbidden, NotAuthenticated, Unprocessable, UnsupportedMediaType
 from talkmeter.ingest.requests import PLAIN
-from talkmeter.ledger.organizations import names_of
+from talkmeter.ledger.organizations import read_organization_names
 from talkmeter.period import format_instant
 from talkmeter.settings import Settings, public_url
 
@@ -119,7 +119,7 @@ async def _state(request: AnyRequest, session: Session | None, cookie: Cookie | 
         org_ids = sorted(grant.organizations or ())
 
         def read_names(database: Connection) -> dict[str, str]:
-            return names_of(database, org_ids)
+            return read_organization_names(database, org_ids)
 
         names = await service.read(read_names)
         organizations = [NamedOrganization(org_id, names.get(org_id, org_id)) for org_id in org_ids]

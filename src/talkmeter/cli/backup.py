@@ -14,7 +14,7 @@ def backup(file: Path) -> None:
     from talkmeter.cli.database import open_database
     from talkmeter.db.engine import open_engine
     from talkmeter.db.sqlite import file_url, write_copy
-    from talkmeter.ledger.copy import own_identity
+    from talkmeter.ledger.copy import assign_new_identity
 
     if file.exists():
         raise Refused(f"{file} already exists; choose another file.")
@@ -30,7 +30,7 @@ def backup(file: Path) -> None:
                 )
             write_copy(engine, part)
         copy = open_engine(file_url(part))
-        own_identity(copy)
+        assign_new_identity(copy)
         copy.dispose()
         part.replace(file)
     finally:

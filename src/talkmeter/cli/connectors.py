@@ -159,14 +159,14 @@ def prefer(side: str, org: str) -> None:
     from talkmeter.cli.database import open_database, require_organization
     from talkmeter.db.engine import writing
     from talkmeter.ledger.batch import SIDES
-    from talkmeter.ledger.call_links import prefer_side
-    from talkmeter.ledger.verify import link_anew
+    from talkmeter.ledger.call_links import set_preferred_side
+    from talkmeter.ledger.verify import relink_all
 
     with open_database() as engine:
         require_organization(engine, org)
         with writing(engine) as connection:
-            prefer_side(connection, org, SIDES[side])
-        changed = link_anew(engine, org)
+            set_preferred_side(connection, org, SIDES[side])
+        changed = relink_all(engine, org)
     click.echo(f"The {side}'s record counts now; {changed:,} conversations changed.")
 
 

@@ -26,7 +26,7 @@ def verify(org_id: str | None, repair: bool) -> None:
         for id_ in org_ids:
             for difference in verify_organization(engine, id_, repair=repair):
                 found += 1
-                repaired += repair and difference.mendable
+                repaired += repair and difference.repairable
                 click.echo(f"{difference.org_id}: {difference.sentence}")
     checked = f"{len(org_ids)} organization{'' if len(org_ids) == 1 else 's'}"
     if not found:

@@ -27,7 +27,7 @@ from talkmeter.ingest.fields import (
     read_time,
 )
 from talkmeter.ingest.quarantine import keep_known_fields, read_named_organization
-from talkmeter.ledger.batch import Arrival, Reason, Rejection
+from talkmeter.ledger.batch import ParsedEvent, Reason, Rejection
 from talkmeter.records import (
     Record,
     State,
@@ -47,7 +47,7 @@ class Sender(msgspec.Struct, frozen=True):
     org_id: str | None
 
 
-def read_event(raw: bytes, sender: Sender) -> Arrival:
+def read_event(raw: bytes, sender: Sender) -> ParsedEvent:
     """One structured event, undecoded, as a state or as a rejection; never raises for what the sender wrote."""
     try:
         return read_envelope(_decode(_decode_envelope, raw, "", Reason.INVALID_ENVELOPE), sender)

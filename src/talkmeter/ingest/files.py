@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from talkmeter.errors import Refused
 from talkmeter.ingest.cloudevents import Sender, read_event
-from talkmeter.ledger.batch import Arrival
+from talkmeter.ledger.batch import ParsedEvent
 
 LINES_PER_BATCH: Final = 5_000
 """A batch is one transaction. A large one is faster, because each index page that it touches is written once."""
@@ -17,7 +17,7 @@ MAX_LINE_BYTES: Final = 1 << 20
 class Batch(NamedTuple):
     """The events of some lines of a file, and the size of the lines in bytes."""
 
-    arrivals: list[Arrival]
+    arrivals: list[ParsedEvent]
     size: int
 
 
@@ -28,7 +28,7 @@ def read_batches(path: Path, sender: Sender) -> Iterator[Batch]:
     """
     try:
         with path.open("rb") as file:
-            arrivals: list[Arrival] = []
+            arrivals: list[ParsedEvent] = []
             size = number = 0
             while line := file.readline(MAX_LINE_BYTES + 1):
                 number += 1

@@ -11,7 +11,7 @@ import msgspec
 from talkmeter.errors import BadRequest, TooLarge, Unprocessable, shown
 from talkmeter.ingest.event_types import InventoryData
 from talkmeter.ingest.fields import FieldError, read_id, read_time
-from talkmeter.ledger.batch import Arrival, Reason, SnapshotWatermark
+from talkmeter.ledger.batch import ParsedEvent, Reason, SnapshotWatermark
 from talkmeter.records import INVENTORY_KINDS, Kind, State, data_hash
 
 SOURCE: Final = "talkmeter:snapshot"
@@ -34,7 +34,7 @@ def read_kind(text: str) -> Kind:
     return Kind(text)
 
 
-def read_snapshot(kind: Kind, body: bytes, org_id: str, max_items: int) -> tuple[list[Arrival], SnapshotWatermark]:
+def read_snapshot(kind: Kind, body: bytes, org_id: str, max_items: int) -> tuple[list[ParsedEvent], SnapshotWatermark]:
     """Return the states of a snapshot and its watermark.
 
     Raises Unprocessable if any item is invalid: without that item, the snapshot would delete it.
@@ -54,7 +54,7 @@ def read_snapshot(kind: Kind, body: bytes, org_id: str, max_items: int) -> tuple
         time = read_time("time", snapshot.time, Reason.INVALID_ENVELOPE)
     except FieldError as error:
         raise Unprocessable(error.detail) from None
-    states: list[Arrival] = []
+    states: list[ParsedEvent] = []
     for index, item in enumerate(snapshot.items):
         try:
             states.append(_state(kind, item, org_id, time))

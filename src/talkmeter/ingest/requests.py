@@ -13,7 +13,7 @@ from talkmeter.ingest.cloudevents import Sender, read_envelope, read_event, reje
 from talkmeter.ingest.event_types import Envelope
 from talkmeter.ingest.fields import FieldError
 from talkmeter.ingest.split import read_object, split_array
-from talkmeter.ledger.batch import Arrival, OrgBatch, SnapshotWatermark
+from talkmeter.ledger.batch import ParsedEvent, OrgBatch, SnapshotWatermark
 
 STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
@@ -36,7 +36,7 @@ def media_type(content_type: str) -> str:
 
 def read_request(
     headers: Mapping[str, str], body: bytes, sender: Sender, max_events: int, pauses: Pauses | None = None
-) -> list[Arrival]:
+) -> list[ParsedEvent]:
     """Return the events of a request in order, each as a state or a rejection.
 
     A single invalid event becomes a rejection and raises nothing. Raises BadRequest if the body is not JSON, TooLarge
@@ -55,10 +55,10 @@ def read_request(
 
 
 def group_by_organization(
-    arrivals: list[Arrival], sender: Sender, floor: SnapshotWatermark | None = None
+    arrivals: list[ParsedEvent], sender: Sender, floor: SnapshotWatermark | None = None
 ) -> dict[str, OrgBatch]:
     """Group a request's events, with their indexes, by organization. A snapshot's watermark goes to the sender's."""
-    groups: dict[str, list[tuple[int, Arrival]]] = {}
+    groups: dict[str, list[tuple[int, ParsedEvent]]] = {}
     for index, arrival in enumerate(arrivals):
         groups.setdefault(arrival.org_id, []).append((index, arrival))
     if floor is not None and sender.org_id is not None:
@@ -66,7 +66,7 @@ def group_by_organization(
     return {org_id: OrgBatch(sender.credential_id, group, floor) for org_id, group in groups.items()}
 
 
-def _read_binary(headers: Mapping[str, str], body: bytes, sender: Sender) -> Arrival:
+def _read_binary(headers: Mapping[str, str], body: bytes, sender: Sender) -> ParsedEvent:
     """Read a binary CloudEvent: its attributes are percent-encoded `ce-` headers, its data is the body."""
 
     def attribute(name: str) -> str:

@@ -1,1 +1,1 @@
-"""Records and daily totals, kept together: one batch, one transaction."""
+"""Writes records and daily totals together (one batch, one transaction), and verifies and copies them."""

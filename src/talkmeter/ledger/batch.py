@@ -1,4 +1,4 @@
-"""What the ledger is handed and what it answers: states, rejections, and the bins they ended in."""
+"""The ledger's input and output: batches of states and rejections, and the result for each event."""
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -7,11 +7,11 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from talkmeter.records import Conversation, Kind, State, normalised_data
+from talkmeter.records import Conversation, Kind, State, normalized_data
 
 
 class Reason(StrEnum):
-    """Why an event is in quarantine; the set is closed (docs/reference/http-api.md)."""
+    """Why an event is in quarantine. The complete list is in docs/reference/http-api.md."""
 
     MALFORMED = "malformed"
     INVALID_ENVELOPE = "invalid_envelope"
@@ -24,10 +24,10 @@ class Reason(StrEnum):
 
 
 class Rejection(msgspec.Struct, frozen=True):
-    """An event that cannot be counted, and all that is kept of it.
+    """An event that cannot be counted, and what the quarantine keeps of it.
 
-    `org_id` is the caller's organization (of a sender key: the one the event names, "" where it names none).
-    `kept_fields` is JSON of the known fields; `complete` says that nothing a replay needs was cut from them.
+    `org_id` is the caller's organization. For a sender key, it is the organization that the event names, or "".
+    `kept_fields` is JSON of the known fields; `complete` is true if nothing that a replay needs was cut from them.
     """
 
     org_id: str
@@ -40,59 +40,59 @@ class Rejection(msgspec.Struct, frozen=True):
     complete: bool
 
 
-Arrival = State | Rejection
-"""One event of a request: understood, or not."""
+ParsedEvent = State | Rejection
+"""One event of a request: a valid state, or a rejection."""
 Side = Literal["agent", "carrier"]
-"""Which side of a call a stack sees: the agent that talks, or the line it talks on."""
+"""The side of a call that a provider sees: the agent that talks, or the carrier of the phone line."""
 AGENT: Final[Side] = "agent"
 SIDES: Final[dict[str, Side]] = {"agent": "agent", "carrier": "carrier"}
 
 
 class PartialUpdate(NamedTuple):
-    """What a message adds to a conversation: `amend` takes what is known of it, and returns it with this in it.
+    """A message with a part of a conversation's data; `merge` combines it with the stored conversation.
 
-    None where the message alone makes no conversation. It runs in the transaction that holds the organization, so two
-    messages of one conversation never miss each other.
+    `merge` returns None if the data is not enough for a conversation. It runs in the transaction that holds the
+    organization's lock, so that concurrent messages of one conversation cannot overwrite each other.
     """
 
     org_id: str
     id: str
-    amend: Callable[[Conversation | None], Conversation | None]
+    merge: Callable[[Conversation | None], Conversation | None]
     time: int
     source: str
     event_id: str
 
 
 class CallReport(NamedTuple):
-    """What one stack tells of a call, which side it sees, and what the call is called in other stacks."""
+    """A provider's report of a call, the side that the provider sees, and the call's ids at other providers."""
 
-    of: State | PartialUpdate
+    update: State | PartialUpdate
     side: Side
-    elsewhere: tuple[str, ...]
+    linked_ids: tuple[str, ...]
 
     @property
     def org_id(self) -> str:
-        """Whose call it is."""
-        return self.of.org_id
+        """The organization of the call."""
+        return self.update.org_id
 
 
 class SnapshotWatermark(NamedTuple):
-    """A snapshot's word that everything of `kind` older than `time` (microseconds) and not listed is gone."""
+    """The `time` (microseconds) of an inventory snapshot: items of `kind` without a state at or after it are gone."""
 
     kind: Kind
     time: int
 
 
 class OrgBatch(NamedTuple):
-    """What one request brings to one organization; each arrival with its index in the request."""
+    """The events of one request for one organization, each with its index in the request."""
 
     credential_id: str
-    arrivals: Sequence[tuple[int, Arrival | CallReport]]
-    floor: SnapshotWatermark | None = None
+    events: Sequence[tuple[int, ParsedEvent | CallReport]]
+    watermark: SnapshotWatermark | None = None
 
 
 class Quarantined(msgspec.Struct, frozen=True):
-    """One event that went to quarantine; `kept` is false where the quarantine is full."""
+    """One event that went to quarantine; `kept` is false if the quarantine is full."""
 
     index: int
     id: str | None
@@ -101,12 +101,12 @@ class Quarantined(msgspec.Struct, frozen=True):
     kept: bool
 
 
-Bin = Literal["accepted", "duplicate", "conflicting", "stale", "quarantined"]
-"""Where an event ends (docs/reference/http-api.md)."""
+EventResult = Literal["accepted", "duplicate", "conflicting", "stale", "quarantined"]
+"""The result for one event (docs/reference/http-api.md)."""
 
 
 class BatchResult(NamedTuple):
-    """What became of a `OrgBatch`: how many events ended in each bin, and the quarantined ones."""
+    """The result of an `OrgBatch`: the number of events by result, and the quarantined events."""
 
     accepted: int
     duplicate: int
@@ -114,8 +114,8 @@ class BatchResult(NamedTuple):
     stale: int
     quarantined: tuple[Quarantined, ...]
 
-    def bins(self) -> "dict[Bin, int]":
-        """How many events ended in each bin."""
+    def counts(self) -> "dict[EventResult, int]":
+        """Return the number of events by result."""
         return {
             "accepted": self.accepted,
             "duplicate": self.duplicate,
@@ -125,7 +125,7 @@ class BatchResult(NamedTuple):
         }
 
     def plus(self, other: "BatchResult") -> "BatchResult":
-        """What two parts of one work became, together."""
+        """Return the combined result of two parts of a batch."""
         return BatchResult(
             self.accepted + other.accepted,
             self.duplicate + other.duplicate,
@@ -136,14 +136,14 @@ class BatchResult(NamedTuple):
 
 
 def refused_by_database(state: State) -> Rejection:
-    """A state the database cannot hold, as a rejection; it is kept in its normalised form."""
-    data = normalised_data(state.record)
+    """Return the rejection for a state that the database cannot store; its hash and size are of the normalized data."""
+    data = normalized_data(state.record)
     kept = {"id": state.event_id, "source": state.source, "data": {"id": state.id, "organization_id": state.org_id}}
     return Rejection(
         org_id=state.org_id,
         event_id=state.event_id,
         reason=Reason.REFUSED_BY_DATABASE,
-        detail="The database refused this event; its sender may correct it and send it again.",
+        detail="The database rejected the data of this event. Correct the event and send it again.",
         hash=sha256(b"\n".join((state.source.encode(), state.event_id.encode(), state.id.encode(), data))).digest()[
             :16
         ],

@@ -1,9 +1,9 @@
-"""One call that several stacks tell of: which conversations it is, and which one of them is counted.
+"""Linked calls: several providers report one call, and one of its conversations is counted.
 
-Stacks name a call by ids of their own and carry those of others. All conversations that share such a name, directly or
-through another one, are one call. One of them is counted: of the side that the organization prefers (the agent stack,
-unless it says otherwise), among these the one that most name, then the smallest id. The others are kept and point at it
-(docs/reference/counting.md, "Linked calls").
+Each provider has its own id for a call and may report ids of other providers. All conversations that share an id,
+directly or through others, are one call. The counted one is on the organization's preferred side (agent by default).
+Among several on that side, it is the one whose id most conversations report, then the one with the smallest id. The
+others are kept and linked to it (docs/reference/counting.md, "Linked calls").
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,13 +18,13 @@ from talkmeter.ledger.batch import AGENT, SIDES, PartialUpdate, Side
 from talkmeter.ledger.states import read_winning_states
 from talkmeter.records import UNCOUNTED_STATUS, Conversation, Kind, RecordKey, State, data_hash
 
-MAX_OF_ONE_CALL: Final = 200
-"""Conversations of one call that are looked at; a name that more of them share is no name of a call."""
-_PREFERRED: Final = "counted_side"
+MAX_CONVERSATIONS_PER_CALL: Final = 200
+"""The search for a call's conversations stops here: an id that more of them share does not identify one call."""
+_PREFERRED_SIDE: Final = "counted_side"
 
 _link = tables.conversation_link.c
 _setting = tables.organization_setting.c
-# Without the side, which its index does not hold: SQLite would rather read all of an organization's key.
+# Without `side`, which the index does not contain: with it, SQLite would scan the organization's whole primary key.
 _CALLS = Compiled(
     select(_link.call).where(_link.org_id == bindparam("org"), _link.id.in_(bindparam("ids", expanding=True)))
 )
@@ -33,72 +33,72 @@ _MEMBERS = Compiled(
         _link.org_id == bindparam("org"), _link.call.in_(bindparam("calls", expanding=True))
     )
 )
-_LINKED_AFTER = Compiled(
+_REPORTED_AFTER = Compiled(
     select(_link.id)
     .distinct()
     .where(_link.org_id == bindparam("org"), _link.id > bindparam("after"))
     .order_by(_link.id)
-    .limit(bindparam("most"))
+    .limit(bindparam("limit"))
 )
 _SETTING = Compiled(
     select(_setting.value).where(_setting.org_id == bindparam("org"), _setting.name == bindparam("name"))
 )
 
 
-class Names(NamedTuple):
-    """Of one conversation: which side it is of, and what the call is called elsewhere, its own id left out."""
+class CallIds(NamedTuple):
+    """A conversation's side, and the ids of its call at other providers."""
 
     side: Side
-    elsewhere: tuple[str, ...]
+    linked_ids: tuple[str, ...]
 
 
-class Member(NamedTuple):
-    """A conversation of a call; `named` by how many others."""
+class CallMember(NamedTuple):
+    """A conversation of a call; `references` is how many of the call's conversations report its id, itself included."""
 
     id: str
     side: Side
-    named: int
+    references: int
 
 
-def preferred_side(connection: Connection, org_id: str) -> Side:
-    """The side an organization counts where both tell of a call."""
-    rows = _SETTING.run(connection, (org_id, _PREFERRED))
+def read_preferred_side(connection: Connection, org_id: str) -> Side:
+    """Return the side that an organization counts if both report a call."""
+    rows = _SETTING.run(connection, (org_id, _PREFERRED_SIDE))
     return SIDES[str(rows[0][0])] if rows else AGENT
 
 
-def prefer_side(connection: Connection, org_id: str, side: Side) -> None:
-    """Count this side from now on; calls that are known already are linked anew by whoever calls."""
-    insert_rows(connection, tables.organization_setting, [(org_id, _PREFERRED, side)], OnConflict.REPLACE)
+def set_preferred_side(connection: Connection, org_id: str, side: Side) -> None:
+    """Store the side to count. Calls that are already stored change only when the caller relinks them."""
+    insert_rows(connection, tables.organization_setting, [(org_id, _PREFERRED_SIDE, side)], OnConflict.REPLACE)
 
 
-def add_names(connection: Connection, org_id: str, names: Mapping[str, Names]) -> None:
-    """Keep what conversations are called; each is called by its own id too."""
+def add_call_ids(connection: Connection, org_id: str, call_ids: Mapping[str, CallIds]) -> None:
+    """Store the ids of the calls that conversations belong to; a conversation's own id is one of them."""
     rows = {
-        (org_id, call, id_): (org_id, call, id_, known.side)
-        for id_, known in names.items()
-        for call in (id_, *known.elsewhere)
+        (org_id, call, id_): (org_id, call, id_, ids.side)
+        for id_, ids in call_ids.items()
+        for call in (id_, *ids.linked_ids)
     }
     insert_rows(connection, tables.conversation_link, [rows[key] for key in sorted(rows)], OnConflict.KEEP)
 
 
-def read_calls(connection: Connection, org_id: str, ids: Iterable[str]) -> list[list[Member]]:
-    """The calls that some conversations belong to, each with all its conversations."""
-    calls: list[list[Member]] = []
+def read_calls(connection: Connection, org_id: str, ids: Iterable[str]) -> list[list[CallMember]]:
+    """Return the calls that conversations belong to, each with all its conversations."""
+    calls: list[list[CallMember]] = []
     done: set[str] = set()
     for id_ in sorted(ids):
         if id_ not in done:
-            members = _members_of(connection, org_id, id_)
+            members = _read_call(connection, org_id, id_)
             done.update(member.id for member in members)
             calls.append(members)
     return calls
 
 
-def _members_of(connection: Connection, org_id: str, id_: str) -> list[Member]:
-    """Everything that shares a name with a conversation, or with something that does, and so on."""
+def _read_call(connection: Connection, org_id: str, id_: str) -> list[CallMember]:
+    """Return every conversation that shares a call id with this one, directly or through others."""
     sides: dict[str, Side] = {}
-    named_by: dict[str, set[str]] = {}
+    referenced_by: dict[str, set[str]] = {}
     new_ids, calls = {id_}, set[str]()
-    while new_ids and len(sides) <= MAX_OF_ONE_CALL:
+    while new_ids and len(sides) <= MAX_CONVERSATIONS_PER_CALL:
         new_calls = {str(call) for (call,) in _CALLS.run_in(connection, (org_id,), sorted(new_ids))} - calls
         calls |= new_calls
         found = _MEMBERS.run_in(connection, (org_id,), sorted(new_calls))
@@ -106,50 +106,58 @@ def _members_of(connection: Connection, org_id: str, id_: str) -> list[Member]:
         new_ids = {member for _, member, _ in rows} - sides.keys()
         for call, member, side in rows:
             sides[member] = SIDES[side]
-            named_by.setdefault(call, set()).add(member)
-    return [Member(member, side, len(named_by.get(member, ()))) for member, side in sorted(sides.items())]
+            referenced_by.setdefault(call, set()).add(member)
+    return [CallMember(member, side, len(referenced_by.get(member, ()))) for member, side in sorted(sides.items())]
 
 
-def choose_links(members: Iterable[Member], states: Mapping[str, State], preferred: Side) -> dict[str, str | None]:
-    """Of each conversation of one call what it is linked to; None of the counted one, and of those that add nothing."""
-    known = [member for member in members if member.id in states]
-    counting = [member for member in known if adds_to_usage(states[member.id])]
-    first = min(counting, key=lambda one: (one.side != preferred, -one.named, one.id), default=None)
-    return {member.id: first.id if first and member in counting and member != first else None for member in known}
+def choose_links(members: Iterable[CallMember], states: Mapping[str, State], preferred: Side) -> dict[str, str | None]:
+    """Return the conversation that each member of a call is linked to.
+
+    It is None for the counted conversation, and for those that are not countable anyway.
+    """
+    stored = [member for member in members if member.id in states]
+    countable = [member for member in stored if is_countable(states[member.id])]
+    counted = min(countable, key=lambda member: (member.side != preferred, -member.references, member.id), default=None)
+    return {
+        member.id: counted.id if counted and member in countable and member != counted else None for member in stored
+    }
 
 
-def adds_to_usage(state: State) -> bool:
-    """Whether a conversation is one that is counted, linked or not: no deletion, and not one that nobody joined."""
+def is_countable(state: State) -> bool:
+    """Return whether a conversation counts unless it is linked: it is not deleted and not `token_created`."""
     return isinstance(state.record, Conversation) and state.record.status != UNCOUNTED_STATUS
 
 
-def linked_after(connection: Connection, org_id: str, after: str, most: int) -> list[str]:
-    """The next conversations that a connector told of, in order of their ids."""
-    return [str(id_) for (id_,) in _LINKED_AFTER.run(connection, (org_id, after, most))]
+def reported_after(connection: Connection, org_id: str, after: str, limit: int) -> list[str]:
+    """Return the next ids of conversations that connectors reported, in order."""
+    return [str(id_) for (id_,) in _REPORTED_AFTER.run(connection, (org_id, after, limit))]
 
 
-def apply_update(amendment: PartialUpdate, winner: State | None) -> State | None:
-    """The state an amendment makes of the winning one; None where it adds nothing. It outranks the one it amends."""
-    known = winner.record if winner is not None and isinstance(winner.record, Conversation) else None
-    record = amendment.amend(known)
+def apply_update(update: PartialUpdate, winner: State | None) -> State | None:
+    """Return the state that merges an update into the winning state, or None if nothing changes.
+
+    The new state outranks the winning one.
+    """
+    stored = winner.record if winner is not None and isinstance(winner.record, Conversation) else None
+    record = update.merge(stored)
     if record is None or (winner is not None and record == winner.record):
         return None
-    later = winner is None or amendment.time > winner.time
+    later = winner is None or update.time > winner.time
     return State(
-        org_id=amendment.org_id,
+        org_id=update.org_id,
         kind=Kind.CONVERSATION,
-        id=amendment.id,
+        id=update.id,
         record=record,
-        time=amendment.time if winner is None else max(amendment.time, winner.time),
+        time=update.time if winner is None else max(update.time, winner.time),
         sequence=0 if later or winner is None else winner.sequence + 1,
-        source=amendment.source,
-        event_id=amendment.event_id,
+        source=update.source,
+        event_id=update.event_id,
         hash=data_hash(record),
     )
 
 
-def wrong_links(connection: Connection, org_id: str, ids: Iterable[str]) -> dict[str, tuple[State, State]]:
-    """Of some conversations those that are not linked as they should be: as they stand, and as they should."""
+def find_wrong_links(connection: Connection, org_id: str, ids: Iterable[str]) -> dict[str, tuple[State, State]]:
+    """Return the conversations with a wrong link, by id: the stored state and the state with the right link."""
     before: dict[RecordKey, State] = {}
     winners: dict[RecordKey, State] = {}
     relink(connection, org_id, ids, before, winners)
@@ -163,10 +171,10 @@ def relink(
     before: dict[RecordKey, State],
     winners: dict[RecordKey, State],
 ) -> None:
-    """Say of every conversation of the calls of `ids` whether it is counted, or linked to the one that is.
+    """Set or remove the link of every conversation of the calls that `ids` belong to.
 
-    `before` holds the stored winning states that are known, `winners` the present ones; both get those of other
-    conversations that turn out to be of the same calls.
+    `before` holds the stored winning states, `winners` the current ones. The states of further conversations of the
+    same calls are added to both.
     """
     calls = [call for call in read_calls(connection, org_id, ids) if len(call) > 1]
     members = {RecordKey(Kind.CONVERSATION, member.id) for call in calls for member in call}
@@ -174,7 +182,7 @@ def relink(
         before[key] = winners[key] = state
     if not calls:
         return
-    preferred = preferred_side(connection, org_id)
+    preferred = read_preferred_side(connection, org_id)
     states = {key.id: winners[key] for key in members if key in winners}
     for call in calls:
         for id_, linked_to in choose_links(call, states, preferred).items():

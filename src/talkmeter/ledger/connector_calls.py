@@ -1,4 +1,4 @@
-"""The voice calls that a connector told of and that count by what it told: those of a window, read in order of ids."""
+"""Reads a window's voice calls whose winning state came from a connector, in order of their ids."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -8,14 +8,14 @@ from sqlalchemy import BigInteger, Connection, Engine, bindparam, func, literal_
 from talkmeter.db import tables
 from talkmeter.db.engine import reading
 from talkmeter.db.statements import Compiled, after_prefix
-from talkmeter.ledger.rows import state_of
+from talkmeter.ledger.rows import decode_state
 from talkmeter.period import Window
 from talkmeter.records import Kind, State
 
-READ_AT_ONCE: Final = 1_000
+PAGE_SIZE: Final = 1_000
 
 _call = tables.conversation.c
-# A call that is linked to another one is here too: what was told of it is compared, whichever of them is counted.
+# Linked calls are included: their data is compared too, even though another conversation is counted.
 _created_at = func.coalesce(_call.created_at, _call.linked_created_at)
 _PAGE: Final = Compiled(
     select(*_call)
@@ -29,16 +29,16 @@ _PAGE: Final = Compiled(
         or_(_call.source == bindparam("source"), _call.source == bindparam("other")),
     )
     .order_by(_call.id)
-    .limit(bindparam("most", type_=BigInteger))
+    .limit(bindparam("limit", type_=BigInteger))
 )
 
 
 def connector_calls(
     engine: Engine, org_id: str, prefix: str, window: Window, sources: tuple[str, str]
 ) -> Iterator[Sequence[State]]:
-    """The winning states of a window's calls whose ids begin with a prefix and that one of two sources told, in pages.
+    """Yield pages of winning states of a window's voice calls, by id prefix and from one of two sources.
 
-    Each page is a snapshot of its own: whoever reads may take long between two of them.
+    Each page is read in its own snapshot, because the caller may take long between two pages.
     """
     after = prefix
     while True:
@@ -47,12 +47,12 @@ def connector_calls(
         if page:
             yield page
             after = page[-1].id
-        if len(page) < READ_AT_ONCE:
+        if len(page) < PAGE_SIZE:
             return
 
 
 def _read_page(
     connection: Connection, org_id: str, ids: tuple[str, str], window: Window, sources: tuple[str, str]
 ) -> list[State]:
-    rows = _PAGE.run(connection, (org_id, *ids, window.start, window.end, *sources, READ_AT_ONCE))
-    return [state_of(Kind.CONVERSATION, row) for row in rows]
+    rows = _PAGE.run(connection, (org_id, *ids, window.start, window.end, *sources, PAGE_SIZE))
+    return [decode_state(Kind.CONVERSATION, row) for row in rows]

@@ -1,4 +1,4 @@
-"""Counts of what became of each connector's messages, per day; they are shown as the connector's health."""
+"""Daily counts of the outcomes of each connector's messages, shown as the connector's health."""
 
 from typing import Final, Literal, NamedTuple
 
@@ -6,10 +6,12 @@ from sqlalchemy import Connection, bindparam, select
 
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, OnConflict, insert_rows, integer
-from talkmeter.ledger.batch import Bin
+from talkmeter.ledger.batch import EventResult
 
-MessageOutcome = Bin | Literal["ignored", "rejected"]
-"""What became of a connector's message: a bin of the ledger, of a type that is not metered, or not proved."""
+MessageOutcome = EventResult | Literal["ignored", "rejected"]
+"""The outcome of a connector's message: the event's result, ignored (its type is not metered) or rejected (not
+verified).
+"""
 IGNORED: Final = "ignored"
 REJECTED: Final = "rejected"
 _outcome = tables.connector_outcome.c
@@ -21,9 +23,9 @@ _OUTCOMES = Compiled(
 
 
 class DailyOutcome(NamedTuple):
-    """How many messages of a day (since 1970) came to one outcome, and when the last did, in microseconds.
+    """The number of messages with one outcome on a day (since 1970); `last_at` is the last one's time (microseconds).
 
-    `detail` is the type of ignored messages, and empty of all others.
+    `detail` is the type of ignored messages; it is empty for all other outcomes.
     """
 
     day: int
@@ -34,13 +36,13 @@ class DailyOutcome(NamedTuple):
 
 
 def add_daily_outcomes(connection: Connection, tallies: list[tuple[str, DailyOutcome]]) -> None:
-    """Add to what became of connectors' messages."""
+    """Add counts of outcomes, by connector id."""
     rows = sorted((id_, *tally) for id_, tally in tallies)
     insert_rows(connection, tables.connector_outcome, rows, OnConflict.TALLY)
 
 
 def read_daily_outcomes(connection: Connection, id_: str, first: int) -> list[DailyOutcome]:
-    """What became of a connector's messages since a day, in order."""
+    """Return the outcomes of a connector's messages since the day `first`, in order."""
     return [
         DailyOutcome(integer(day), str(outcome), str(detail), integer(messages), integer(last_at))
         for day, outcome, detail, messages, last_at in _OUTCOMES.run(connection, (id_, first))

@@ -1,8 +1,8 @@
-"""Moves a whole ledger into another database, table by table, by key, so that it can go on where it stopped.
+"""Copies a whole ledger into another database, table by table in key order, and can resume an interrupted copy.
 
-Everything travels: records, history, daily totals, floors, quarantine, credentials, sessions, the directory. The other
-database keeps an id of its own, and every organization gets a new revision there, so that no answer of one is taken for
-an answer of the other.
+It copies records, history, daily totals, inventory snapshots, quarantine, credentials, sessions, connectors and the
+directory. The target keeps its own database id, and every organization gets a new revision there, so that an ETag of
+one database is never valid for the other.
 """
 
 from collections.abc import Iterator
@@ -18,31 +18,31 @@ from talkmeter.db.statements import OnConflict, Row, insert_rows
 from talkmeter.errors import Refused
 from talkmeter.ledger.write import new_revision
 
-ROWS_AT_ONCE: Final = 1_000
+ROWS_PER_STEP: Final = 1_000
 _COPYING: Final = "copying_from"
-"""In the other database's meta while a copy is under way: which database it comes from, in which state."""
+"""The target's `meta` entry during a copy: the source's database id and a hash of its revisions."""
 
 
-class Step(NamedTuple):
-    """So many rows of a table are in the other database."""
+class CopyProgress(NamedTuple):
+    """How many rows of a table are in the target."""
 
     table: str
     rows: int
 
 
 def copied_tables() -> list[Table]:
-    """Every table whose rows travel."""
+    """Return every table that is copied."""
     return [table for table in tables.metadata.sorted_tables if table is not tables.meta]
 
 
 def count_rows(engine: Engine) -> dict[str, int]:
-    """How many rows each table that travels has."""
+    """Return the number of rows in each copied table."""
     with reading(engine) as connection:
         return {table.name: _count(connection, table) for table in copied_tables()}
 
 
 def read_revisions(engine: Engine) -> dict[str, str]:
-    """The revision of every organization: they change with every write."""
+    """Return the revision of every organization; a revision changes with every write."""
     organization = tables.organization.c
     with reading(engine) as connection:
         rows = connection.execute(select(organization.org_id, organization.revision))
@@ -50,36 +50,36 @@ def read_revisions(engine: Engine) -> dict[str, str]:
 
 
 def begin_copy(source: Engine, target: Engine, revisions: dict[str, str]) -> None:
-    """Claim the other database for a copy. Refused where it holds anything but a part of the same copy."""
+    """Claim the target for a copy. Raises Refused if it holds anything but a part of the same copy."""
     with reading(source) as connection:
         source_id = database_id(connection)
     state = f"{source_id} {sha256(repr(sorted(revisions.items())).encode()).hexdigest()}"
     with writing(target) as connection:
         if database_id(connection) == source_id:
-            raise Refused("Both addresses name the same database.")
+            raise Refused("The source and the target are the same database.")
         claimed = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.name == _COPYING))
         if claimed == state:
             return
         if claimed is not None and claimed.startswith(source_id):
             raise Refused(
-                "The ledger was written to since this copy began: copy again into an empty database, "
-                "with all servers stopped."
+                "The source was written to since this copy began. Stop all servers and copy again into an empty "
+                "database."
             )
         if claimed is not None or any(_count(connection, table) for table in copied_tables()):
-            raise Refused("The database to copy to is not empty: name one that 'talkmeter migrate' has just made.")
+            raise Refused("The target database is not empty. Use one that 'talkmeter migrate' has just created.")
         insert_rows(connection, tables.meta, [(_COPYING, state)], OnConflict.KEEP)
 
 
-def copy_rows(source: Engine, target: Engine) -> Iterator[Step]:
-    """Copy what the other database does not have yet; a step after every some rows."""
+def copy_rows(source: Engine, target: Engine) -> Iterator[CopyProgress]:
+    """Copy the rows that the target does not have yet; yield the progress after every `ROWS_PER_STEP` rows."""
     for table in copied_tables():
         key = list(table.primary_key.columns)
         with reading(target) as connection:
             done = _count(connection, table)
             last = connection.execute(select(*key).order_by(*(column.desc() for column in key)).limit(1)).first()
-        yield Step(table.name, done)
+        yield CopyProgress(table.name, done)
         while True:
-            query = select(*table.c).order_by(*key).limit(ROWS_AT_ONCE)
+            query = select(*table.c).order_by(*key).limit(ROWS_PER_STEP)
             if last is not None:
                 query = query.where(tuple_(*key) > tuple_(*last))
             with reading(source) as connection:
@@ -88,27 +88,27 @@ def copy_rows(source: Engine, target: Engine) -> Iterator[Step]:
                 break
             with writing(target) as connection:
                 insert_rows(connection, table, rows, OnConflict.KEEP)
-            places = [list(table.c).index(column) for column in key]
-            last = tuple(rows[-1][place] for place in places)  # type: ignore[assignment]  # as a row of the key
+            positions = [list(table.c).index(column) for column in key]
+            last = tuple(rows[-1][position] for position in positions)  # type: ignore[assignment]  # like a key row
             done += len(rows)
-            yield Step(table.name, done)
+            yield CopyProgress(table.name, done)
 
 
 def finish_copy(target: Engine) -> None:
-    """Give every organization a new revision, and let go of the claim."""
+    """Give every organization a new revision, and release the claim on the target."""
     organization = tables.organization.c
     with writing(target) as connection:
         rows = connection.execute(select(organization.org_id, organization.last_event_at)).fetchall()
-        for begin in range(0, len(rows), ROWS_AT_ONCE):
+        for begin in range(0, len(rows), ROWS_PER_STEP):
             part = [
-                (org_id, new_revision(), last_event_at) for org_id, last_event_at in rows[begin : begin + ROWS_AT_ONCE]
+                (org_id, new_revision(), last_event_at) for org_id, last_event_at in rows[begin : begin + ROWS_PER_STEP]
             ]
             insert_rows(connection, tables.organization, sorted(part), OnConflict.REPLACE)
         connection.execute(delete(tables.meta).where(tables.meta.c.name == _COPYING))
 
 
-def own_identity(engine: Engine) -> None:
-    """Give a copy that was made whole an id and revisions of its own."""
+def assign_new_identity(engine: Engine) -> None:
+    """Give a copy of a whole database file its own database id and revisions."""
     with writing(engine) as connection:
         insert_rows(connection, tables.meta, [(DATABASE_ID, new_revision() + new_revision())], OnConflict.REPLACE)
     finish_copy(engine)

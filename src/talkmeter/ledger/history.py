@@ -1,6 +1,6 @@
-"""The states ever received, and their pruning after TALKMETER_HISTORY_DAYS.
+"""The history of received states, and its pruning after TALKMETER_HISTORY_DAYS.
 
-The winning state of a record is never removed, nor the last one that named an inventory item.
+Pruning never removes a record's winning state, nor the latest state that gives an inventory item a name.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +13,7 @@ from talkmeter.db import tables
 from talkmeter.db.engine import reading, writing
 from talkmeter.db.statements import Compiled, integer
 from talkmeter.ledger.organizations import list_organizations
-from talkmeter.ledger.rows import state_of_history
+from talkmeter.ledger.rows import decode_history
 from talkmeter.ledger.states import history_rows, read_winning_states
 from talkmeter.period import MICROSECONDS_PER_DAY
 from talkmeter.records import InventoryItem, Kind, RecordKey, State, rank
@@ -41,36 +41,36 @@ _DELETE = Compiled(
 
 
 def records_with_history(
-    connection: Connection, org_id: str, after: RecordKey | None, most: int = RECORDS_PER_STEP
+    connection: Connection, org_id: str, after: RecordKey | None, limit: int = RECORDS_PER_STEP
 ) -> list[RecordKey]:
-    """The next records that have a history, in order of kind and id."""
+    """Return the next records that have a history, in order of kind and id."""
     begin = ("", "") if after is None else (after.kind.value, after.id)
-    return [RecordKey(Kind(str(kind)), str(id_)) for kind, id_ in _KEYS_AFTER.run(connection, (org_id, *begin, most))]
+    return [RecordKey(Kind(str(kind)), str(id_)) for kind, id_ in _KEYS_AFTER.run(connection, (org_id, *begin, limit))]
 
 
-def greatest_states(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> dict[RecordKey, State]:
-    """The greatest state received of each record, as far as history is kept."""
-    return _greatest(state_of_history(row) for row in history_rows(connection, org_id, keys))
+def read_highest_states(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> dict[RecordKey, State]:
+    """Return the state with the highest rank in each record's history, if it has one."""
+    return _highest(decode_history(row) for row in history_rows(connection, org_id, keys))
 
 
-def last_named(states: Iterable[State]) -> dict[RecordKey, State]:
-    """The greatest state of each inventory item that has a name: breakdowns call a deleted item by it."""
-    return _greatest(state for state in states if isinstance(state.record, InventoryItem) and state.record.name)
+def latest_named(states: Iterable[State]) -> dict[RecordKey, State]:
+    """Return each inventory item's highest state with a name; breakdowns show deleted items by that name."""
+    return _highest(state for state in states if isinstance(state.record, InventoryItem) and state.record.name)
 
 
-def _greatest(states: Iterable[State]) -> dict[RecordKey, State]:
-    greatest: dict[RecordKey, State] = {}
+def _highest(states: Iterable[State]) -> dict[RecordKey, State]:
+    highest: dict[RecordKey, State] = {}
     for state in states:
         key = RecordKey(state.kind, state.id)
-        if key not in greatest or rank(state) > rank(greatest[key]):
-            greatest[key] = state
-    return greatest
+        if key not in highest or rank(state) > rank(highest[key]):
+            highest[key] = state
+    return highest
 
 
 def make_pruner(engine: Engine, history_days: int | None) -> Callable[[], bool] | None:
-    """A step of housekeeping for the writer's idle moments: True while there is more to do; None where all is kept.
+    """Return a function for the writer's idle time that prunes one step and returns whether there is more to do.
 
-    One sweep an hour goes through all records that have a history, a bounded step at a time.
+    Returns None if all history is kept. One sweep per hour visits all records with a history, in bounded steps.
     """
     if not history_days:
         return None
@@ -93,7 +93,7 @@ def make_pruner(engine: Engine, history_days: int | None) -> Callable[[], bool] 
 
 
 def prune(engine: Engine, before: int) -> None:
-    """Remove every state stored before an instant, except the winning ones."""
+    """Delete every state stored before an instant, except those that pruning must keep."""
     for _ in _sweep(engine, before):
         pass
 
@@ -121,10 +121,10 @@ def _prune_records(engine: Engine, org_id: str, keys: list[RecordKey], before: i
     with writing(engine) as connection:
         winners = read_winning_states(connection, org_id, keys)
         rows = list(history_rows(connection, org_id, keys))
-        named = last_named(state_of_history(row) for row in rows)
+        named = latest_named(decode_history(row) for row in rows)
         for row in rows:
-            state = state_of_history(row)
+            state = decode_history(row)
             key = RecordKey(state.kind, state.id)
-            kept = {rank(one) for one in (winners.get(key), named.get(key)) if one is not None}
+            kept = {rank(keep) for keep in (winners.get(key), named.get(key)) if keep is not None}
             if integer(row[_STORED_AT]) < before and key in winners and rank(state) not in kept:
                 _DELETE.change(connection, row[:8])

@@ -1,4 +1,4 @@
-"""The directory of organizations: who exists. It is read where no organization is named."""
+"""The directory of organizations, for queries that are not about a single organization."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -18,32 +18,32 @@ _NAMES = Compiled(
 
 
 class Organization(NamedTuple):
-    """An organization of the directory; `name` is None where nobody gave one."""
+    """A row of the directory; `name` is None if the organization has no name."""
 
     org_id: str
     name: str | None
 
 
 def add_organization(connection: Connection, org_id: str, name: str | None, now: int) -> None:
-    """Add an organization, or give the one that exists another name (None: leave its name as it is)."""
+    """Add an organization, or rename an existing one; None keeps its name."""
     lock_organization(connection, org_id, now)
     on_conflict = OnConflict.KEEP if name is None else OnConflict.REPLACE
     insert_rows(connection, tables.organization_directory, [(org_id, name, now)], on_conflict)
 
 
 def list_organizations(connection: Connection) -> list[Organization]:
-    """All organizations, in order of their ids."""
+    """Return all organizations, in order of their ids."""
     return [
         Organization(str(org_id), None if name is None else str(name)) for org_id, name in _LIST.run(connection, ())
     ]
 
 
 def organization_exists(connection: Connection, org_id: str) -> bool:
-    """Whether the directory knows an organization."""
+    """Return whether the directory contains an organization."""
     return bool(_FIND.run(connection, (org_id,)))
 
 
-def names_of(connection: Connection, org_ids: Iterable[str]) -> dict[str, str]:
-    """The names of organizations, as far as they have one."""
+def read_organization_names(connection: Connection, org_ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of organizations by id; organizations without a name are left out."""
     rows = _NAMES.run_in(connection, (), list(org_ids))
     return {str(org_id): str(name) for org_id, name in rows if name}

@@ -1,4 +1,4 @@
-"""The quarantine as operators see it: list, show, drop, and what a replay hands back to the normal path."""
+"""Reads and deletes quarantined events, for the commands that list, show, drop and replay them."""
 
 from collections.abc import Iterable
 
@@ -14,14 +14,14 @@ _LIST = Compiled(
     select(*_row)
     .where(_row.org_id == bindparam("org"))
     .order_by(_row.first_seen_at, _row.hash)
-    .limit(bindparam("most"))
+    .limit(bindparam("limit"))
 )
 _FIND = Compiled(select(*_row).where(_row.org_id == bindparam("org"), _row.hash == bindparam("hash_")))
 _DROP = Compiled(delete(tables.quarantine).where(_row.org_id == bindparam("org"), _row.hash == bindparam("hash_")))
 
 
 class QuarantinedEvent(msgspec.Struct, frozen=True, array_like=True):
-    """A row of `quarantine`; instants in microseconds, `kept_fields` JSON of the known fields."""
+    """A row of `quarantine`; instants are in microseconds, `kept_fields` is JSON of the known fields."""
 
     org_id: str
     hash: bytes
@@ -37,21 +37,21 @@ class QuarantinedEvent(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def id(self) -> str:
-        """The id that commands take."""
+        """The id that the commands use."""
         return self.hash.hex()
 
 
-def list_quarantine(connection: Connection, org_ids: Iterable[str], most: int) -> list[QuarantinedEvent]:
-    """Quarantined events of organizations, oldest first within each; at most `most` of each."""
+def list_quarantine(connection: Connection, org_ids: Iterable[str], limit: int) -> list[QuarantinedEvent]:
+    """Return up to `limit` quarantined events of each organization, oldest first within each."""
     return [
         msgspec.convert(row, QuarantinedEvent, strict=False)
         for org_id in org_ids
-        for row in _LIST.run(connection, (org_id, most))
+        for row in _LIST.run(connection, (org_id, limit))
     ]
 
 
 def find_quarantined(connection: Connection, org_ids: Iterable[str], id_: str) -> list[QuarantinedEvent]:
-    """The events of an id, of whichever organizations sent it."""
+    """Return the events with an id; several organizations may have sent the same event."""
     try:
         hash_ = bytes.fromhex(id_)
     except ValueError:
@@ -64,5 +64,5 @@ def find_quarantined(connection: Connection, org_ids: Iterable[str], id_: str) -
 
 
 def drop_quarantined(connection: Connection, events: Iterable[QuarantinedEvent]) -> int:
-    """Remove events from quarantine; how many there were."""
+    """Delete events from quarantine; return the number deleted."""
     return sum(_DROP.change(connection, (event.org_id, event.hash)) for event in events)

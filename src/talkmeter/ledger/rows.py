@@ -1,4 +1,4 @@
-"""States as rows of the record tables, and back; the nouns' fields stand in the order of the columns in `tables.py`."""
+"""Converts states to table rows and back. A struct's fields are in the order of its table's columns in `tables.py`."""
 
 from typing import Final, NamedTuple
 
@@ -13,13 +13,13 @@ from talkmeter.records import (
     Kind,
     Record,
     State,
-    normalised_data,
-    read_normalised,
+    decode_normalized,
+    normalized_data,
 )
 
 
-class _Tail(msgspec.Struct, frozen=True, array_like=True):
-    """The columns every record table ends with."""
+class _StateColumns(msgspec.Struct, frozen=True, array_like=True):
+    """The columns that every record table has after the record's fields."""
 
     deleted: bool
     time: int
@@ -30,19 +30,19 @@ class _Tail(msgspec.Struct, frozen=True, array_like=True):
     stored_at: int
 
 
-_TAIL: Final = len(_Tail.__struct_fields__)
-_STORED_AT: Final = _TAIL - 1
+_STATE_COLUMNS: Final = len(_StateColumns.__struct_fields__)
+_STORED_AT: Final = _STATE_COLUMNS - 1
 _CREATED_AT: Final = Conversation.__struct_fields__.index("created_at")
-_WIDTH: Final = {kind: len(type_.__struct_fields__) for kind, type_ in RECORD_TYPES.items()}
+_FIELD_COUNT: Final = {kind: len(type_.__struct_fields__) for kind, type_ in RECORD_TYPES.items()}
 
 
-def row_of(state: State, stored_at: int) -> Row:
-    """The row of a winning state in its record's table."""
+def record_row(state: State, stored_at: int) -> Row:
+    """Return the row of a winning state in its record's table."""
     key = (state.org_id, state.kind.value, state.id) if state.kind in INVENTORY_KINDS else (state.org_id, state.id)
-    columns: Row = (None,) * _WIDTH[state.kind] if state.record is None else astuple(state.record)
+    columns: Row = (None,) * _FIELD_COUNT[state.kind] if state.record is None else astuple(state.record)
     links: Row = ()
     if state.kind is Kind.CONVERSATION:
-        columns, links = _with_links(columns, state.linked_to)
+        columns, links = _link_columns(columns, state.linked_to)
     return (
         *key,
         *columns,
@@ -57,8 +57,8 @@ def row_of(state: State, stored_at: int) -> Row:
     )
 
 
-def _with_links(columns: Row, linked_to: str | None) -> tuple[Row, Row]:
-    """A conversation's columns, and those that say what it is linked to; its creation stands in one of both."""
+def _link_columns(columns: Row, linked_to: str | None) -> tuple[Row, Row]:
+    """Return (columns, link columns) of a conversation; a linked one has its creation time in the link columns."""
     if linked_to is None:
         return columns, (None, None)
     created_at = columns[_CREATED_AT]
@@ -66,55 +66,55 @@ def _with_links(columns: Row, linked_to: str | None) -> tuple[Row, Row]:
 
 
 class StoredState(NamedTuple):
-    """A state, and when it was stored, in microseconds."""
+    """A state and the instant it was stored, in microseconds."""
 
     state: State
     stored_at: int
 
 
-def stored_state_of(kind: Kind, row: Row) -> StoredState:
-    """The winning state that a row of the kind's table holds, and when it was stored."""
-    return StoredState(state_of(kind, row), integer(row[_begin(kind) + _WIDTH[kind] + _STORED_AT]))
+def decode_stored(kind: Kind, row: Row) -> StoredState:
+    """Return the winning state in a row of the kind's table, and when it was stored."""
+    return StoredState(decode_state(kind, row), integer(row[_key_width(kind) + _FIELD_COUNT[kind] + _STORED_AT]))
 
 
-def stored_state_of_history(row: Row) -> StoredState:
-    """The received state that a row of `record_state` holds, and when it was stored."""
-    return StoredState(state_of_history(row), integer(row[-1]))
+def decode_stored_history(row: Row) -> StoredState:
+    """Return the received state in a row of `record_state`, and when it was stored."""
+    return StoredState(decode_history(row), integer(row[-1]))
 
 
-def state_of(kind: Kind, row: Row) -> State:
-    """The winning state that a row of the kind's table holds."""
-    begin = _begin(kind)
-    end = begin + _WIDTH[kind]
-    tail = msgspec.convert(row[end : end + _TAIL], _Tail, strict=False)
+def decode_state(kind: Kind, row: Row) -> State:
+    """Return the winning state in a row of the kind's table."""
+    begin = _key_width(kind)
+    end = begin + _FIELD_COUNT[kind]
+    stored = msgspec.convert(row[end : end + _STATE_COLUMNS], _StateColumns, strict=False)
     record: Record | None = None
     columns = row[begin:end]
-    linked_to = linked_to_of(kind, row)
+    linked_to = decode_link(kind, row)
     if linked_to is not None:
         columns = (*columns[:_CREATED_AT], row[-1], *columns[_CREATED_AT + 1 :])
-    if not tail.deleted:
+    if not stored.deleted:
         record = msgspec.convert(columns, RECORD_TYPES[kind], strict=False)
     return State(
         org_id=str(row[0]),
         kind=kind,
         id=str(row[begin - 1]),
         record=record,
-        time=tail.time,
-        sequence=tail.sequence,
-        source=tail.source,
-        event_id=tail.event_id,
-        hash=tail.hash,
+        time=stored.time,
+        sequence=stored.sequence,
+        source=stored.source,
+        event_id=stored.event_id,
+        hash=stored.hash,
         linked_to=linked_to,
     )
 
 
-def linked_to_of(kind: Kind, row: Row) -> str | None:
-    """The conversation that is counted in place of the one a row holds."""
+def decode_link(kind: Kind, row: Row) -> str | None:
+    """Return the conversation that is counted instead of the row's, or None."""
     return None if kind is not Kind.CONVERSATION or row[-2] is None else str(row[-2])
 
 
-def _begin(kind: Kind) -> int:
-    """Where the columns of the noun begin, after the key."""
+def _key_width(kind: Kind) -> int:
+    """Return the number of key columns, which come before the record's fields."""
     return 3 if kind in INVENTORY_KINDS else 2
 
 
@@ -133,8 +133,8 @@ class _HistoryRow(msgspec.Struct, frozen=True, array_like=True):
     stored_at: int
 
 
-def history_key_of(state: State) -> Row:
-    """The key of a received state in `record_state`."""
+def history_key(state: State) -> Row:
+    """Return the key of a received state in `record_state`."""
     return (
         state.org_id,
         state.kind.value,
@@ -147,22 +147,22 @@ def history_key_of(state: State) -> Row:
     )
 
 
-def history_row_of(state: State, stored_at: int) -> Row:
-    """The row of a received state in `record_state`."""
-    return (*history_key_of(state), normalised_data(state.record), stored_at)
+def history_row(state: State, stored_at: int) -> Row:
+    """Return the row of a received state in `record_state`."""
+    return (*history_key(state), normalized_data(state.record), stored_at)
 
 
-def state_of_history(row: Row) -> State:
-    """The received state that a row of `record_state` holds."""
-    kept = msgspec.convert(row, _HistoryRow)
+def decode_history(row: Row) -> State:
+    """Return the received state in a row of `record_state`."""
+    stored = msgspec.convert(row, _HistoryRow)
     return State(
-        org_id=kept.org_id,
-        kind=kept.kind,
-        id=kept.id,
-        record=read_normalised(kept.kind, kept.data),
-        time=kept.time,
-        sequence=kept.sequence,
-        source=kept.source,
-        event_id=kept.event_id,
-        hash=kept.hash,
+        org_id=stored.org_id,
+        kind=stored.kind,
+        id=stored.id,
+        record=decode_normalized(stored.kind, stored.data),
+        time=stored.time,
+        sequence=stored.sequence,
+        source=stored.source,
+        event_id=stored.event_id,
+        hash=stored.hash,
     )

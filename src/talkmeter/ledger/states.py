@@ -1,4 +1,4 @@
-"""Reads states from the tables: the winning state of each record, and every state received of some records."""
+"""Reads states from the tables: records' winning states, and all their received states."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, select
 from talkmeter.backpressure import Pauses
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, Row
-from talkmeter.ledger.rows import state_of
+from talkmeter.ledger.rows import decode_state
 from talkmeter.records import INVENTORY_KINDS, Kind, RecordKey, State
 
 
@@ -25,14 +25,14 @@ _WINNERS = {kind: _winners_query(kind) for kind in Kind}
 def read_winning_states(
     connection: Connection, org_id: str, keys: Iterable[RecordKey], pauses: Pauses | None = None
 ) -> dict[RecordKey, State]:
-    """The winning states of the records that exist."""
+    """Return the winning states of those records that exist."""
     rows = winning_rows(connection, org_id, keys)
-    states = (state_of(kind, row) for kind, row in (pauses.between(rows) if pauses else rows))
+    states = (decode_state(kind, row) for kind, row in (pauses.between(rows) if pauses else rows))
     return {RecordKey(state.kind, state.id): state for state in states}
 
 
 def winning_rows(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> Iterator[tuple[Kind, Row]]:
-    """The rows of the records that exist, undecoded."""
+    """Yield the undecoded rows of those records that exist."""
     by_kind: dict[Kind, set[str]] = {}
     for key in keys:
         by_kind.setdefault(key.kind, set()).add(key.id)
@@ -43,7 +43,7 @@ def winning_rows(connection: Connection, org_id: str, keys: Iterable[RecordKey])
 
 
 _state = tables.record_state.c
-_OF_RECORDS = Compiled(
+_HISTORY = Compiled(
     select(*_state).where(
         _state.org_id == bindparam("org"),
         _state.kind == bindparam("kind"),
@@ -53,9 +53,9 @@ _OF_RECORDS = Compiled(
 
 
 def history_rows(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> Iterator[Row]:
-    """The rows of `record_state` of some records."""
+    """Yield the undecoded history rows of records."""
     by_kind: dict[Kind, list[str]] = {}
     for key in keys:
         by_kind.setdefault(key.kind, []).append(key.id)
     for kind, ids in by_kind.items():
-        yield from _OF_RECORDS.run_in(connection, (org_id, kind.value), ids)
+        yield from _HISTORY.run_in(connection, (org_id, kind.value), ids)

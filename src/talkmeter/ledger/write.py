@@ -1,8 +1,8 @@
-"""One batch, one transaction: read the old states, decide, write winners, history and daily totals.
+"""Writes batches in one transaction: read the old states, decide, write winners, history and daily totals.
 
-The order is the same on every engine (docs/decisions/0006): an organization's row is locked before anything
-else of it is read, so that two writers of one organization follow each other. A batch that changes nothing writes
-nothing. SQLite joins organizations in one transaction; elsewhere a batch holds one.
+The order is the same on every engine (docs/decisions/0006): an organization's row is locked before anything else of it
+is read, so that two writers of one organization run one after the other. A batch that changes nothing writes nothing.
+On SQLite a transaction may write several organizations, on PostgreSQL one.
 """
 
 import secrets
@@ -18,22 +18,22 @@ from talkmeter.counting import ZERO, Counters, DayKey, fold
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
 from talkmeter.ledger.batch import BatchResult, CallReport, OrgBatch, Quarantined, Rejection
-from talkmeter.ledger.call_links import Names, add_names, adds_to_usage, apply_update, relink
-from talkmeter.ledger.rows import history_key_of, history_row_of, row_of
+from talkmeter.ledger.call_links import CallIds, add_call_ids, apply_update, is_countable, relink
+from talkmeter.ledger.rows import history_key, history_row, record_row
 from talkmeter.ledger.states import history_rows, read_winning_states
 from talkmeter.records import Kind, Outcome, RecordKey, State, judge
 
 QUARANTINE_LIMIT = 10_000
-"""Events kept in one organization's quarantine (docs/reference/http-api.md)."""
+"""Maximum number of events in one organization's quarantine (docs/reference/http-api.md)."""
 
 _org = tables.organization.c
 _LOCK = Compiled(select(_org.last_event_at).where(_org.org_id == bindparam("org")).with_for_update())
-_FLOOR = Compiled(
+_WATERMARK = Compiled(
     select(tables.inventory_snapshot.c.floor).where(
         tables.inventory_snapshot.c.org_id == bindparam("org"), tables.inventory_snapshot.c.kind == bindparam("kind")
     )
 )
-_QUARANTINED = Compiled(
+_QUARANTINE_SIZE = Compiled(
     select(func.count()).select_from(tables.quarantine).where(tables.quarantine.c.org_id == bindparam("org"))
 )
 _IN_QUARANTINE = Compiled(
@@ -45,12 +45,12 @@ _IN_QUARANTINE = Compiled(
 
 
 def new_revision() -> str:
-    """A fresh random revision: it changes with everything that can change an answer."""
+    """Return a new random revision; an organization gets one whenever its answers may change."""
     return secrets.token_hex(8)
 
 
 def lock_organization(connection: Connection, org_id: str, now: int) -> int | None:
-    """Lock the organization's row, made now if it is absent; when its newest event was stored, in microseconds."""
+    """Lock the organization's row, inserting it if absent; return its `last_event_at`, in microseconds."""
     rows = _LOCK.run(connection, (org_id,))
     if not rows:
         insert_rows(connection, tables.organization, [(org_id, new_revision(), None)], OnConflict.KEEP)
@@ -62,64 +62,66 @@ def lock_organization(connection: Connection, org_id: str, now: int) -> int | No
 
 
 def renew_revision(connection: Connection, org_id: str, last_event_at: int | None) -> None:
-    """A new revision, so that no earlier answer is taken for the present one."""
+    """Give an organization a new revision, which invalidates cached answers."""
     insert_rows(connection, tables.organization, [(org_id, new_revision(), last_event_at)], OnConflict.REPLACE)
 
 
-class _Decision(NamedTuple):
-    """What a batch changes in one organization."""
+class _Changes(NamedTuple):
+    """What batches change in one organization, and the number of outcomes of each batch."""
 
     before: dict[RecordKey, State]
     changed: dict[RecordKey, State]
     received: list[State]
-    floors: dict[Kind, int]
-    bins: list[Counter[Outcome]]
+    watermarks: dict[Kind, int]
+    outcomes: list[Counter[Outcome]]
 
     @property
-    def changes_something(self) -> bool:
-        """Whether anything is to be written."""
-        return bool(self.changed or self.received or self.floors)
+    def any(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self.changed or self.received or self.watermarks)
 
 
 def write_batch(
     connection: Connection, by_org: Mapping[str, Sequence[OrgBatch]], now: int, *, keep_history: bool
 ) -> dict[str, list[BatchResult]]:
-    """Write what requests bring to organizations, inside the caller's transaction; one answer a work, in order.
+    """Write batches by organization in the caller's transaction; return the results in the order of the batches.
 
-    `now` is when it is stored, in microseconds. Nothing is committed here.
+    `now` is the time of storage, in microseconds. The caller commits.
     """
     pauses = Pauses()
-    decisions: dict[str, _Decision] = {}
-    answers: dict[str, list[BatchResult]] = {}
-    for org_id in sorted(by_org):
+    changes: dict[str, _Changes] = {}
+    results: dict[str, list[BatchResult]] = {}
+    for org_id, batches in sorted(by_org.items()):
         lock_organization(connection, org_id, now)
-        decision = decisions[org_id] = _decide(connection, org_id, by_org[org_id], pauses, keep_history=keep_history)
-        kept = _quarantine(connection, org_id, by_org[org_id], now)
-        answers[org_id] = [
-            _written(work, counts, kept) for work, counts in zip(by_org[org_id], decision.bins, strict=True)
+        changes[org_id] = _decide(connection, org_id, batches, pauses, keep_history=keep_history)
+        kept = _quarantine(connection, org_id, batches, now)
+        results[org_id] = [
+            _batch_result(batch, outcomes, kept)
+            for batch, outcomes in zip(batches, changes[org_id].outcomes, strict=True)
         ]
-    _store(connection, {org_id: one for org_id, one in decisions.items() if one.changes_something}, now, pauses)
-    return answers
+    _store(connection, {org_id: changed for org_id, changed in changes.items() if changed.any}, now, pauses)
+    return results
 
 
 def _decide(
-    connection: Connection, org_id: str, works: Sequence[OrgBatch], pauses: Pauses, *, keep_history: bool
-) -> _Decision:
-    """Which states win, as if the events had been applied one by one."""
-    before = read_winning_states(connection, org_id, {_key(one) for work in works for one in _told(work)}, pauses)
+    connection: Connection, org_id: str, batches: Sequence[OrgBatch], pauses: Pauses, *, keep_history: bool
+) -> _Changes:
+    """Decide which states win, as if the events had been applied one by one."""
+    keys = {_record_key(event) for batch in batches for event in _valid_events(batch)}
+    before = read_winning_states(connection, org_id, keys, pauses)
     winners = dict(before)
-    names: dict[str, Names] = {}
+    call_ids: dict[str, CallIds] = {}
     received: dict[Row, State] = {}
     losing: dict[Row, State] = {}
-    bins: list[Counter[Outcome]] = []
-    for work in works:
+    outcomes: list[Counter[Outcome]] = []
+    for batch in batches:
         counts: Counter[Outcome] = Counter()
-        for told in pauses.between(_told(work)):
-            key = _key(told)
+        for event in pauses.between(_valid_events(batch)):
+            key = _record_key(event)
             winner = winners.get(key)
-            if isinstance(told, CallReport):
-                names[key.id] = _with(names.get(key.id), told)
-            state = _state_of(told, winner)
+            if isinstance(event, CallReport):
+                call_ids[key.id] = _merge_call_ids(call_ids.get(key.id), event)
+            state = _new_state(event, winner)
             if state is None:
                 counts[Outcome.DUPLICATE] += 1
                 continue
@@ -129,54 +131,56 @@ def _decide(
                 winners[key] = replace(state, linked_to=winner.linked_to) if winner and winner.linked_to else state
             if keep_history and outcome is not Outcome.DUPLICATE:
                 into = received if outcome is Outcome.ACCEPTED else losing
-                into[history_key_of(state)] = state
-        bins.append(counts)
-    if names:
-        add_names(connection, org_id, names)
-    # Where a conversation adds nothing any more, another one of its call may have to.
-    touched = names.keys() | {key.id for key, state in winners.items() if _has_left(state, before.get(key))}
-    if touched:
-        relink(connection, org_id, touched, before, winners)
+                into[history_key(state)] = state
+        outcomes.append(counts)
+    if call_ids:
+        add_call_ids(connection, org_id, call_ids)
+    # If a conversation no longer counts, another one of its call may have to be counted instead.
+    affected = call_ids.keys() | {key.id for key, state in winners.items() if _no_longer_counts(state, before.get(key))}
+    if affected:
+        relink(connection, org_id, affected, before, winners)
     changed = {key: state for key, state in winners.items() if before.get(key) is not state}
-    received |= _not_yet_received(connection, org_id, losing)
-    return _Decision(
+    received |= _not_in_history(connection, org_id, losing)
+    return _Changes(
         before=before,
         changed=changed,
         received=list(received.values()),
-        floors=_raised_floors(connection, org_id, works),
-        bins=bins,
+        watermarks=_raised_watermarks(connection, org_id, batches),
+        outcomes=outcomes,
     )
 
 
-def _store(connection: Connection, decisions: Mapping[str, _Decision], now: int, pauses: Pauses) -> None:
-    """Write winners, history, the difference to the daily totals, floors and revisions; each table's rows together."""
-    changed = [state for one in decisions.values() for state in one.changed.values()]
+def _store(connection: Connection, by_org: Mapping[str, _Changes], now: int, pauses: Pauses) -> None:
+    """Write winners, history, changes to daily totals, watermarks and revisions, table by table."""
+    changed = [state for changes in by_org.values() for state in changes.changed.values()]
     by_table: dict[Table, list[Row]] = {table: [] for table in tables.RECORD_TABLES.values()}
     for state in pauses.between(changed):
-        by_table[tables.RECORD_TABLES[state.kind]].append(row_of(state, now))
+        by_table[tables.RECORD_TABLES[state.kind]].append(record_row(state, now))
     for table, rows in by_table.items():
-        insert_rows(connection, table, sorted(rows, key=_first_three), OnConflict.REPLACE)
-    received = [state for one in decisions.values() for state in one.received]
-    history = [history_row_of(state, now) for state in pauses.between(received)]
+        insert_rows(connection, table, sorted(rows, key=_first_three_columns), OnConflict.REPLACE)
+    received = [state for changes in by_org.values() for state in changes.received]
+    history = [history_row(state, now) for state in pauses.between(received)]
     insert_rows(connection, tables.record_state, sorted(history), OnConflict.KEEP)
     totals: list[Row] = []
-    for org_id, one in decisions.items():
+    for org_id, changes in by_org.items():
         differences = fold(
-            (one.before[key].counted if key in one.before else None, state.counted)
-            for key, state in pauses.between(one.changed.items())
+            (changes.before[key].counted if key in changes.before else None, state.counted)
+            for key, state in pauses.between(changes.changed.items())
         )
         totals += total_rows(org_id, differences, now)
     insert_rows(connection, tables.usage_daily, sorted(totals), OnConflict.ADD)
-    floors = [(org_id, kind.value, floor) for org_id, one in decisions.items() for kind, floor in one.floors.items()]
-    insert_rows(connection, tables.inventory_snapshot, sorted(floors), OnConflict.REPLACE)
-    revisions = [(org_id, new_revision(), now) for org_id in sorted(decisions)]
+    watermarks = [
+        (org_id, kind.value, time) for org_id, changes in by_org.items() for kind, time in changes.watermarks.items()
+    ]
+    insert_rows(connection, tables.inventory_snapshot, sorted(watermarks), OnConflict.REPLACE)
+    revisions = [(org_id, new_revision(), now) for org_id in sorted(by_org)]
     insert_rows(connection, tables.organization, revisions, OnConflict.REPLACE)
 
 
 def total_rows(org_id: str, totals: Mapping[DayKey, Counters], now: int) -> list[Row]:
-    """Rows of `usage_daily`, sorted; the total of each day touched says that the day changed now.
+    """Return sorted rows of `usage_daily`. The `total` row of each affected day gets `now` as its `changed_at`.
 
-    A day whose total stays as it was has such a row too, where another split of the day changed.
+    It is included even if only other dimensions of the day changed.
     """
     days = {DayKey("total", key.day, ""): ZERO for key in totals}
     return sorted(
@@ -185,91 +189,98 @@ def total_rows(org_id: str, totals: Mapping[DayKey, Counters], now: int) -> list
     )
 
 
-def _not_yet_received(connection: Connection, org_id: str, losing: dict[Row, State]) -> dict[Row, State]:
-    """Of states that do not win, those that the history does not hold."""
+def _not_in_history(connection: Connection, org_id: str, losing: dict[Row, State]) -> dict[Row, State]:
+    """Return those of the losing states that the history does not contain yet."""
     if not losing:
         return {}
-    known = {row[:8] for row in history_rows(connection, org_id, {_key(state) for state in losing.values()})}
-    return {key: state for key, state in losing.items() if key not in known}
+    stored = {row[:8] for row in history_rows(connection, org_id, {_record_key(state) for state in losing.values()})}
+    return {key: state for key, state in losing.items() if key not in stored}
 
 
-def _first_three(row: Row) -> Row:
+def _first_three_columns(row: Row) -> Row:
     return row[:3]
 
 
-def _told(work: OrgBatch) -> Iterable[State | CallReport]:
-    return (arrival for _, arrival in work.arrivals if not isinstance(arrival, Rejection))
+def _valid_events(batch: OrgBatch) -> Iterable[State | CallReport]:
+    return (event for _, event in batch.events if not isinstance(event, Rejection))
 
 
-def _rejections(work: OrgBatch) -> Iterable[tuple[int, Rejection]]:
-    return ((index, arrival) for index, arrival in work.arrivals if isinstance(arrival, Rejection))
+def _rejections(batch: OrgBatch) -> Iterable[tuple[int, Rejection]]:
+    return ((index, event) for index, event in batch.events if isinstance(event, Rejection))
 
 
-def _key(told: State | CallReport) -> RecordKey:
-    one = told.of if isinstance(told, CallReport) else told
-    return RecordKey(one.kind if isinstance(one, State) else Kind.CONVERSATION, one.id)
+def _record_key(event: State | CallReport) -> RecordKey:
+    update = event.update if isinstance(event, CallReport) else event
+    return RecordKey(update.kind if isinstance(update, State) else Kind.CONVERSATION, update.id)
 
 
-def _state_of(told: State | CallReport, winner: State | None) -> State | None:
-    """The state that an arrival makes of what is known; None where it adds nothing to that."""
-    one = told.of if isinstance(told, CallReport) else told
-    return one if isinstance(one, State) else apply_update(one, winner)
+def _new_state(event: State | CallReport, winner: State | None) -> State | None:
+    """Return the state that an event brings, or None if a partial update changes nothing."""
+    update = event.update if isinstance(event, CallReport) else event
+    return update if isinstance(update, State) else apply_update(update, winner)
 
 
-def _with(known: Names | None, told: CallReport) -> Names:
-    """The names of a conversation, with those of one more message."""
-    return Names(told.side, tuple(dict.fromkeys((*(known.elsewhere if known else ()), *told.elsewhere))))
+def _merge_call_ids(known: CallIds | None, report: CallReport) -> CallIds:
+    """Return a conversation's call ids including those of one more report."""
+    return CallIds(report.side, tuple(dict.fromkeys((*(known.linked_ids if known else ()), *report.linked_ids))))
 
 
-def _has_left(state: State, before: State | None) -> bool:
-    """Whether a conversation that was counted adds nothing now."""
-    return before is not None and before is not state and adds_to_usage(before) and not adds_to_usage(state)
+def _no_longer_counts(state: State, before: State | None) -> bool:
+    """Return whether a conversation was countable before and is not any more."""
+    return before is not None and before is not state and is_countable(before) and not is_countable(state)
 
 
-def _raised_floors(connection: Connection, org_id: str, works: Sequence[OrgBatch]) -> dict[Kind, int]:
-    """The floors that rise: the greatest time seen of each kind, where it is above the stored one."""
-    floors: dict[Kind, int] = {}
-    for work in works:
-        if work.floor is not None:
-            floors[work.floor.kind] = max(work.floor.time, floors.get(work.floor.kind, -1))
-    for kind in list(floors):
-        known = _FLOOR.run(connection, (org_id, kind.value))
-        if known and integer(known[0][0]) >= floors[kind]:
-            del floors[kind]
-    return floors
+def _raised_watermarks(connection: Connection, org_id: str, batches: Sequence[OrgBatch]) -> dict[Kind, int]:
+    """Return each kind's latest snapshot time in the batches, if it is later than the stored one."""
+    watermarks: dict[Kind, int] = {}
+    for batch in batches:
+        if batch.watermark is not None:
+            kind, time = batch.watermark
+            watermarks[kind] = max(time, watermarks.get(kind, -1))
+    for kind in list(watermarks):
+        stored = _WATERMARK.run(connection, (org_id, kind.value))
+        if stored and integer(stored[0][0]) >= watermarks[kind]:
+            del watermarks[kind]
+    return watermarks
 
 
-def _quarantine(connection: Connection, org_id: str, works: Sequence[OrgBatch], now: int) -> set[bytes]:
-    """Put rejected events into quarantine; the hashes of those that are kept."""
+def _quarantine(connection: Connection, org_id: str, batches: Sequence[OrgBatch], now: int) -> set[bytes]:
+    """Put rejected events into quarantine; return the hashes of those that it keeps."""
     rows: dict[bytes, Row] = {}
     seen: Counter[bytes] = Counter()
-    for work in works:
-        for _, one in _rejections(work):
-            seen[one.hash] += 1
-            rows[one.hash] = (
-                *(org_id, one.hash, one.reason.value, one.detail, work.credential_id, now, now),
-                *(seen[one.hash], one.size, one.kept_fields, one.complete),
+    for batch in batches:
+        for _, rejection in _rejections(batch):
+            hash_ = rejection.hash
+            seen[hash_] += 1
+            rows[hash_] = (
+                *(org_id, hash_, rejection.reason.value, rejection.detail, batch.credential_id, now, now),
+                *(seen[hash_], rejection.size, rejection.kept_fields, rejection.complete),
             )
     if not rows:
         return set()
-    hashes = sorted(rows)
-    found = _IN_QUARANTINE.run_in(connection, (org_id,), hashes)
+    found = _IN_QUARANTINE.run_in(connection, (org_id,), sorted(rows))
     known = {hash_ for (hash_,) in found if isinstance(hash_, bytes)}
-    room = QUARANTINE_LIMIT - integer(_QUARANTINED.run(connection, (org_id,))[0][0])
+    free = QUARANTINE_LIMIT - integer(_QUARANTINE_SIZE.run(connection, (org_id,))[0][0])
     new = [hash_ for hash_ in rows if hash_ not in known]
-    kept = known.union(new[: max(room, 0)])
+    kept = known.union(new[: max(free, 0)])
     insert_rows(connection, tables.quarantine, [rows[hash_] for hash_ in sorted(kept)], OnConflict.SEEN_AGAIN)
     return kept
 
 
-def _written(work: OrgBatch, counts: Counter[Outcome], kept: set[bytes]) -> BatchResult:
+def _batch_result(batch: OrgBatch, outcomes: Counter[Outcome], kept: set[bytes]) -> BatchResult:
     return BatchResult(
-        accepted=counts[Outcome.ACCEPTED],
-        duplicate=counts[Outcome.DUPLICATE],
-        conflicting=counts[Outcome.CONFLICTING],
-        stale=counts[Outcome.STALE],
+        accepted=outcomes[Outcome.ACCEPTED],
+        duplicate=outcomes[Outcome.DUPLICATE],
+        conflicting=outcomes[Outcome.CONFLICTING],
+        stale=outcomes[Outcome.STALE],
         quarantined=tuple(
-            Quarantined(index=index, id=one.event_id, reason=one.reason, detail=one.detail, kept=one.hash in kept)
-            for index, one in _rejections(work)
+            Quarantined(
+                index=index,
+                id=rejection.event_id,
+                reason=rejection.reason,
+                detail=rejection.detail,
+                kept=rejection.hash in kept,
+            )
+            for index, rejection in _rejections(batch)
         ),
     )

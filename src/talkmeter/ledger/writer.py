@@ -1,8 +1,8 @@
-"""Group commit: requests wait in a bounded queue, ONE thread writes all that wait together.
+"""Group commit: requests wait in a bounded queue, and one thread writes all waiting requests together.
 
-On SQLite they share one transaction; on a server's database there is one for each organization, whose row it locks
-first. A request is answered when all of it is on disk. A transaction that the database refuses for its data is undone
-and each request of the group runs alone, so that only the guilty sender hears of it.
+On SQLite they share one transaction; on PostgreSQL there is one per organization, which locks the organization's row
+first. A request's future completes when all of its events are on disk. If the database rejects a transaction because of
+its data, it is rolled back and each request is written alone, so that only the sender of the bad data is affected.
 """
 
 import threading
@@ -25,218 +25,221 @@ from talkmeter.records import State
 
 EVENTS_PER_TRANSACTION: Final = 10_000
 UNBOUNDED_EVENTS: Final = 1_000_000_000
-"""For callers that themselves hand over only so much at a time."""
+"""For callers that limit the number of waiting events themselves."""
 _ATTEMPTS: Final = 6
 _log = structlog.get_logger()
 
 OrgBatches = Mapping[str, OrgBatch]
-"""What one request brings, by organization."""
+"""The batches of one request, by organization."""
 
 
-class _Job:
-    """One request on its way through the queue."""
+class _QueuedRequest:
+    """One request in the queue."""
 
-    def __init__(self, works: OrgBatches) -> None:
-        self.works = works
-        self.sizes = {org_id: max(len(work.arrivals), 1) for org_id, work in works.items()}
+    def __init__(self, batches: OrgBatches) -> None:
+        self.batches = batches
+        self.sizes = {org_id: max(len(batch.events), 1) for org_id, batch in batches.items()}
         self.events = sum(self.sizes.values())
-        self.done: Future[list[BatchResult]] = Future()
-        self.written: dict[str, BatchResult] = {}
-        self.failure: Exception | None = None
-        self._unsettled = set(works)
+        self.future: Future[list[BatchResult]] = Future()
+        self.results: dict[str, BatchResult] = {}
+        self.error: Exception | None = None
+        self._pending = set(batches)
 
-    def settle(self, org_id: str) -> None:
-        """One organization's part is written or has failed; after the last of them the request is answered."""
-        self._unsettled.discard(org_id)
-        if not self._unsettled:
-            self.answer()
+    def finish(self, org_id: str) -> None:
+        """Mark one organization's batch as written or failed; after the last one, complete the future."""
+        self._pending.discard(org_id)
+        if not self._pending:
+            self.complete()
 
-    def answer(self) -> None:
-        """Say what became of all of it."""
-        if self.failure is not None:
-            self.done.set_exception(self.failure)
+    def complete(self) -> None:
+        """Complete the future with the results or the error."""
+        if self.error is not None:
+            self.future.set_exception(self.error)
             return
-        parts = [self.written[org_id] for org_id in self.works]
-        _count(parts)
-        self.done.set_result(parts)
+        results = [self.results[org_id] for org_id in self.batches]
+        _count(results)
+        self.future.set_result(results)
 
 
-class _Part(NamedTuple):
-    """What one request brings to one organization."""
+class _QueuedBatch(NamedTuple):
+    """One organization's batch of a queued request."""
 
-    job: _Job
+    request: _QueuedRequest
     org_id: str
-    work: OrgBatch
+    batch: OrgBatch
 
 
 class Writer:
-    """The queue and its thread. `submit` from any thread; `close` finishes what was accepted."""
+    """The write queue and its thread. Any thread may `submit`; `close` writes everything that was accepted."""
 
     def __init__(
         self,
         engine: Engine,
         *,
         keep_history: bool,
-        most_events: int = UNBOUNDED_EVENTS,
+        max_events: int = UNBOUNDED_EVENTS,
         idle: Callable[[], bool] | None = None,
         idle_every_sec: float = 5.0,
     ) -> None:
-        """Start the thread; `idle` runs on it, now and then, while nothing waits (True: there is more to do)."""
+        """Start the thread. It calls `idle` periodically while the queue is empty; True means there is more to do."""
         self._engine = engine
         self._keep_history = keep_history
-        self._most_events = most_events
+        self._max_events = max_events
         self._idle = idle
         self._idle_every_sec = idle_every_sec
-        self._waiting: deque[_Job] = deque()
-        self._held: Counter[str] = Counter()
+        self._queue: deque[_QueuedRequest] = deque()
+        self._events_by_org: Counter[str] = Counter()
         self._changed = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="talkmeter-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, works: OrgBatches) -> "Future[list[BatchResult]]":
-        """Queue one request; the future holds its answers once they are on disk.
+    def submit(self, batches: OrgBatches) -> "Future[list[BatchResult]]":
+        """Queue one request; the future completes with its results once they are on disk.
 
-        Unavailable where the queue is full or one organization already fills half of it.
+        Raises Unavailable if the queue is full, or if one organization already fills half of it.
         """
-        job = _Job(works)
-        # A request whose client went away is written all the same: from here on nobody can cancel it.
-        job.done.set_running_or_notify_cancel()
+        request = _QueuedRequest(batches)
+        # A running future cannot be cancelled: the request is written even if its client disconnects.
+        request.future.set_running_or_notify_cancel()
         with self._changed:
             if self._closing:
-                raise Unavailable("The server is stopping; send the request again.")
-            self._admit(job)
-            self._waiting.append(job)
+                raise Unavailable("The server is shutting down; retry shortly.")
+            self._admit(request)
+            self._queue.append(request)
             self._changed.notify()
-        return job.done
+        return request.future
 
     @property
     def alive(self) -> bool:
-        """Whether the thread still writes."""
+        """Whether the writer thread is running."""
         return self._thread.is_alive()
 
     def close(self) -> None:
-        """Take nothing more, write all that was accepted, end the thread."""
+        """Accept no more requests, write all that were accepted, and end the thread."""
         with self._changed:
             self._closing = True
             self._changed.notify()
         self._thread.join()
 
-    def _admit(self, job: _Job) -> None:
-        """Count the job in, or refuse it; an empty queue takes any request."""
-        held = self._held.total()
-        if held and held + job.events > self._most_events:
-            raise Unavailable("Too many events wait to be written; send the request again shortly.")
-        half = self._most_events // 2
-        for org_id, size in job.sizes.items():
-            if self._held[org_id] and self._held[org_id] + size > half:
+    def _admit(self, request: _QueuedRequest) -> None:
+        """Reserve room for the request. Raises Unavailable if it does not fit; an empty queue takes any request."""
+        queued = self._events_by_org.total()
+        if queued and queued + request.events > self._max_events:
+            raise Unavailable("The write queue is full (TALKMETER_QUEUE_EVENTS); retry shortly.")
+        half = self._max_events // 2
+        for org_id, size in request.sizes.items():
+            if self._events_by_org[org_id] and self._events_by_org[org_id] + size > half:
                 raise Unavailable(
-                    "Too many events of this organization wait to be written; send the request again shortly."
+                    "This organization fills its half of the write queue (TALKMETER_QUEUE_EVENTS); retry shortly."
                 )
-        self._held.update(job.sizes)
-        metrics.QUEUE_EVENTS.set(held + job.events)
+        self._events_by_org.update(request.sizes)
+        metrics.QUEUE_EVENTS.set(queued + request.events)
 
-    def _release(self, jobs: Sequence[_Job]) -> None:
+    def _release(self, requests: Sequence[_QueuedRequest]) -> None:
         with self._changed:
-            for job in jobs:
-                self._held.subtract(job.sizes)
-            self._held += Counter()
-            metrics.QUEUE_EVENTS.set(self._held.total())
+            for request in requests:
+                self._events_by_org.subtract(request.sizes)
+            # Drop the organizations without events.
+            self._events_by_org += Counter()
+            metrics.QUEUE_EVENTS.set(self._events_by_org.total())
 
     def _run(self) -> None:
-        while (jobs := self._next_group()) is not None:
-            if not jobs:
+        while (requests := self._next_group()) is not None:
+            if not requests:
                 self._run_idle()
                 continue
             try:
-                self._commit(jobs)
+                self._commit(requests)
             finally:
-                self._release(jobs)
+                self._release(requests)
 
-    def _next_group(self) -> list[_Job] | None:
-        """All that waits, up to one transaction's worth; empty when idle, None at the end."""
+    def _next_group(self) -> list[_QueuedRequest] | None:
+        """Return the waiting requests, up to `EVENTS_PER_TRANSACTION`; [] after an idle interval, None at the end."""
         with self._changed:
-            if not self._waiting and not self._closing:
+            if not self._queue and not self._closing:
                 self._changed.wait(self._idle_every_sec)
-            if not self._waiting:
+            if not self._queue:
                 return None if self._closing else []
-            jobs, events = [self._waiting.popleft()], 0
-            events = jobs[0].events
-            while self._waiting and events + self._waiting[0].events <= EVENTS_PER_TRANSACTION:
-                jobs.append(self._waiting.popleft())
-                events += jobs[-1].events
-            return jobs
+            requests = [self._queue.popleft()]
+            events = requests[0].events
+            while self._queue and events + self._queue[0].events <= EVENTS_PER_TRANSACTION:
+                requests.append(self._queue.popleft())
+                events += requests[-1].events
+            return requests
 
     def _run_idle(self) -> None:
         try:
-            while self._idle and self._idle() and not self._waiting and not self._closing:
+            while self._idle and self._idle() and not self._queue and not self._closing:
                 pass
-        except Exception:  # noqa: BLE001  the writer must outlive whatever its housekeeping meets
+        except Exception:  # noqa: BLE001  an error in housekeeping must not stop the writer
             _log.exception("housekeeping failed")
 
-    def _commit(self, jobs: Sequence[_Job]) -> None:
-        """Write a group, and answer each of its requests as soon as all of it is on disk."""
-        parts = [_Part(job, org_id, work) for job in jobs for org_id, work in job.works.items()]
-        for job in jobs:
-            if not job.works:
-                job.answer()
-        for unit in self._units(parts):
-            self._commit_unit(unit)
-            for part in unit:
-                part.job.settle(part.org_id)
+    def _commit(self, requests: Sequence[_QueuedRequest]) -> None:
+        """Write a group of requests; complete each as soon as all of its batches are on disk."""
+        batches = [
+            _QueuedBatch(request, org_id, batch) for request in requests for org_id, batch in request.batches.items()
+        ]
+        for request in requests:
+            if not request.batches:
+                request.complete()
+        for group in self._transactions(batches):
+            self._commit_group(group)
+            for queued in group:
+                queued.request.finish(queued.org_id)
 
-    def _units(self, parts: Sequence[_Part]) -> Iterator[Sequence[_Part]]:
-        """What goes into one transaction each, in order of the organizations."""
+    def _transactions(self, batches: Sequence[_QueuedBatch]) -> Iterator[Sequence[_QueuedBatch]]:
+        """Yield the batches of each transaction, in order of the organizations."""
         if shares_transactions(self._engine):
-            yield parts
+            yield batches
             return
-        for org_id in sorted({part.org_id for part in parts}):
-            yield [part for part in parts if part.org_id == org_id]
+        for org_id in sorted({queued.org_id for queued in batches}):
+            yield [queued for queued in batches if queued.org_id == org_id]
 
-    def _commit_unit(self, unit: Sequence[_Part]) -> None:
+    def _commit_group(self, group: Sequence[_QueuedBatch]) -> None:
         try:
-            answers = self._write(unit)
+            results = self._write(group)
         except TalkmeterError as error:
-            _fail(unit, error)
+            _fail(group, error)
         except (DBAPIError, OverflowError, UnicodeError) as error:
-            _log.warning("a transaction was refused for its data", requests=len(unit), error=type(error).__name__)
-            for part in unit:
-                self._commit_alone(part)
-        except Exception as error:  # noqa: BLE001  the thread must live on and its requests must be answered
-            _log.exception("a transaction failed")
-            _fail(unit, error)
+            _log.warning("transaction rejected for its data", requests=len(group), error=type(error).__name__)
+            for queued in group:
+                self._commit_alone(queued)
+        except Exception as error:  # noqa: BLE001  the thread must go on, and every request needs a result
+            _log.exception("transaction failed")
+            _fail(group, error)
         else:
-            for part, written in zip(unit, answers, strict=True):
-                part.job.written[part.org_id] = written
+            for queued, result in zip(group, results, strict=True):
+                queued.request.results[queued.org_id] = result
 
-    def _commit_alone(self, part: _Part) -> None:
-        """One request of a refused group, by itself."""
+    def _commit_alone(self, queued: _QueuedBatch) -> None:
+        """Write one batch of a rejected group in its own transaction."""
         try:
-            part.job.written[part.org_id] = self._isolate(part)
+            queued.request.results[queued.org_id] = self._isolate(queued)
         except Exception as error:  # noqa: BLE001  as above
             if not isinstance(error, TalkmeterError):
-                _log.exception("a transaction failed")
-            _fail([part], error)
+                _log.exception("transaction failed")
+            _fail([queued], error)
 
-    def _isolate(self, part: _Part) -> BatchResult:
-        """Write one request's events of one organization; halve until the guilty ones stand alone."""
-        work = part.work
+    def _isolate(self, queued: _QueuedBatch) -> BatchResult:
+        """Write one batch; if it is rejected, split it in half until the bad events are alone, and quarantine them."""
+        batch = queued.batch
         try:
-            return self._write([part])[0]
+            return self._write([queued])[0]
         except (DBAPIError, OverflowError, UnicodeError) as error:
-            if len(work.arrivals) > 1:
-                middle = len(work.arrivals) // 2
-                first = work._replace(arrivals=work.arrivals[:middle], floor=None)
-                second = work._replace(arrivals=work.arrivals[middle:])
-                return self._isolate(part._replace(work=first)).plus(self._isolate(part._replace(work=second)))
-            for index, guilty in work.arrivals:
-                if isinstance(guilty, State):
-                    refused = work._replace(arrivals=[(index, refused_by_database(guilty))])
-                    return self._write([part._replace(work=refused)])[0]
-            raise Refused("The database refused this request for its data.") from error
+            if len(batch.events) > 1:
+                middle = len(batch.events) // 2
+                first = batch._replace(events=batch.events[:middle], watermark=None)
+                second = batch._replace(events=batch.events[middle:])
+                return self._isolate(queued._replace(batch=first)).plus(self._isolate(queued._replace(batch=second)))
+            for index, event in batch.events:
+                if isinstance(event, State):
+                    rejected = batch._replace(events=[(index, refused_by_database(event))])
+                    return self._write([queued._replace(batch=rejected)])[0]
+            raise Refused("The database rejected the data of this request.") from error
 
-    def _write(self, unit: Sequence[_Part]) -> list[BatchResult]:
-        """One transaction, run again with jitter while the database is busy (five retries)."""
+    def _write(self, group: Sequence[_QueuedBatch]) -> list[BatchResult]:
+        """Write batches in one transaction; while the database is busy, retry up to five times with jitter."""
         started = clock.monotonic()
         attempts = Retrying(
             retry=retry_if_exception(is_transient),
@@ -245,33 +248,33 @@ class Writer:
             reraise=True,
         )
         with translate_errors():
-            answers = attempts(_write_unit, self._engine, unit, keep_history=self._keep_history)
+            results = attempts(_write_group, self._engine, group, keep_history=self._keep_history)
         metrics.COMMIT_SECONDS.observe(clock.monotonic() - started)
-        metrics.COMMIT_EVENTS.observe(sum(len(part.work.arrivals) for part in unit))
-        return answers
+        metrics.COMMIT_EVENTS.observe(sum(len(queued.batch.events) for queued in group))
+        return results
 
 
-def _write_unit(engine: Engine, unit: Sequence[_Part], *, keep_history: bool) -> list[BatchResult]:
-    """Write parts of requests in one transaction; the answer to each."""
+def _write_group(engine: Engine, group: Sequence[_QueuedBatch], *, keep_history: bool) -> list[BatchResult]:
+    """Write batches in one transaction; return their results in order."""
     by_org: dict[str, list[OrgBatch]] = {}
-    for part in unit:
-        by_org.setdefault(part.org_id, []).append(part.work)
+    for queued in group:
+        by_org.setdefault(queued.org_id, []).append(queued.batch)
     with transaction(engine) as connection:
-        answers = write_batch(connection, by_org, clock.now(), keep_history=keep_history)
-    in_order = {org_id: iter(written) for org_id, written in answers.items()}
-    return [next(in_order[part.org_id]) for part in unit]
+        results = write_batch(connection, by_org, clock.now(), keep_history=keep_history)
+    in_order = {org_id: iter(org_results) for org_id, org_results in results.items()}
+    return [next(in_order[queued.org_id]) for queued in group]
 
 
-def _fail(parts: Sequence[_Part], error: Exception) -> None:
-    for part in parts:
-        part.job.failure = part.job.failure or error
+def _fail(group: Sequence[_QueuedBatch], error: Exception) -> None:
+    for queued in group:
+        queued.request.error = queued.request.error or error
 
 
-def _count(parts: Sequence[BatchResult]) -> None:
-    for part in parts:
-        for outcome, events in part.bins().items():
-            metrics.EVENTS.labels(outcome).inc(events)
-        lost = sum(not one.kept for one in part.quarantined)
-        if lost:
-            metrics.QUARANTINE_OVERFLOW.inc(lost)
-            _log.warning("a quarantine is full", events_not_kept=lost)
+def _count(results: Sequence[BatchResult]) -> None:
+    for result in results:
+        for name, events in result.counts().items():
+            metrics.EVENTS.labels(name).inc(events)
+        not_kept = sum(not event.kept for event in result.quarantined)
+        if not_kept:
+            metrics.QUARANTINE_OVERFLOW.inc(not_kept)
+            _log.warning("quarantine full", events_not_kept=not_kept)

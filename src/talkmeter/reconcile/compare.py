@@ -11,7 +11,7 @@ from talkmeter.accounts.connectors import SOURCE_PREFIX, Connector
 from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.ingest.connectors.provider import RecordUpdate
 from talkmeter.ledger.batch import CallReport, PartialUpdate, Side
-from talkmeter.records import LIVE_STATUSES, Conversation, State, normalised_data
+from talkmeter.records import LIVE_STATUSES, Conversation, State, normalized_data
 
 SETTLED_AFTER: Final = 600 * MICROSECONDS_PER_SECOND
 """A call that ended more recently than this is left for the next run: its message may still arrive."""
@@ -74,7 +74,7 @@ def correction(
     It outranks all earlier states (docs/decisions/0022). The event id is made from the call and its content, so a
     second run repeats it.
     """
-    digest = sha256(normalised_data(listed)).hexdigest()[:32]
+    digest = sha256(normalized_data(listed)).hexdigest()[:32]
     time = max(now, update.time)
     event_id = f"reconcile:{update.id}:{digest}"
     partial = PartialUpdate(connector.org_id, id_, _corrected(listed), time, source_of(connector), event_id)

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from talkmeter.counting import COUNTERS, ZERO, Counters, Dimension, add, call_counts, run_counts
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, Row, Value, integer
-from talkmeter.ledger.rows import StoredState, stored_state_of
+from talkmeter.ledger.rows import StoredState, decode_stored
 from talkmeter.period import MICROSECONDS_PER_DAY, Present, Window
 from talkmeter.records import (
     LIVE_RUN_STATUSES,
@@ -86,7 +86,7 @@ def iterate_records(
             bounds = (min(span.end, begin[0] + 1), *begin)
             parameters = (org_id, span.start, *bounds, *_filter_values(wanted, present), most)
             rows = statement.run(connection, parameters)
-            stored = [stored_state_of(wanted.kind, row) for row in rows]
+            stored = [decode_stored(wanted.kind, row) for row in rows]
             yield from stored
             if len(stored) < most:
                 break

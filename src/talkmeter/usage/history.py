@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from talkmeter.errors import NotFound, shown
 from talkmeter.ledger.call_links import read_calls
-from talkmeter.ledger.rows import StoredState, state_of, stored_state_of, stored_state_of_history
+from talkmeter.ledger.rows import StoredState, decode_state, decode_stored, decode_stored_history
 from talkmeter.ledger.states import history_rows, winning_rows
 from talkmeter.period import format_instant
 from talkmeter.records import (
@@ -109,10 +109,10 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_history(connection: Connection, org_id: str, key: RecordKey, history_days: int | None) -> History:
     """The history of one record of an organization. NotFound where nothing was received for it."""
-    received = {rank(one.state): one for one in map(stored_state_of_history, history_rows(connection, org_id, [key]))}
+    received = {rank(one.state): one for one in map(decode_stored_history, history_rows(connection, org_id, [key]))}
     linked_to = None
     for kind, row in winning_rows(connection, org_id, [key]):
-        winner = stored_state_of(kind, row)
+        winner = decode_stored(kind, row)
         linked_to = winner.state.linked_to
         received.setdefault(rank(winner.state), winner)
     if not received:
@@ -135,7 +135,7 @@ def _linked(connection: Connection, org_id: str, key: RecordKey) -> list[str]:
     [call] = read_calls(connection, org_id, [key.id])
     others = [RecordKey(key.kind, member.id) for member in call if member.id != key.id]
     rows = winning_rows(connection, org_id, others)
-    return sorted(other.id for other in (state_of(kind, row) for kind, row in rows) if other.linked_to == key.id)
+    return sorted(other.id for other in (decode_state(kind, row) for kind, row in rows) if other.linked_to == key.id)
 
 
 def _received(stored: StoredState, place: int, ranked: list[StoredState], linked_to: str | None) -> ReceivedState:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, integer
-from talkmeter.ledger.rows import StoredState, stored_state_of
+from talkmeter.ledger.rows import StoredState, decode_stored
 from talkmeter.period import format_instant
 from talkmeter.records import InventoryItem, Kind
 from talkmeter.usage.cursor import Position, read_cursor, write_cursor
@@ -148,7 +148,7 @@ def read_items(
     page = _ALL if wanted.flag is None else _FLAGGED[wanted.kind, wanted.flag]
     rows = page.run(connection, (org_id, wanted.kind.value, after, limit + 1))
     first_revision = revision.revision if place is None else place.revision
-    found = [stored_state_of(wanted.kind, row) for row in rows[:limit]]
+    found = [decode_stored(wanted.kind, row) for row in rows[:limit]]
     next_cursor = None
     if len(rows) > limit:
         next_cursor = write_cursor(Position(0, found[-1].state.id, first_revision), key, query)

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
-from talkmeter.ledger.history import last_named
-from talkmeter.ledger.rows import state_of_history
+from talkmeter.ledger.history import latest_named
+from talkmeter.ledger.rows import decode_history
 from talkmeter.ledger.states import history_rows, read_winning_states
 from talkmeter.records import InventoryItem, Kind, RecordKey, State
 
@@ -14,7 +14,7 @@ def read_item_names(connection: Connection, org_id: str, kind: Kind, ids: Iterab
     """The names of items, those without one left out; of a deleted item the one its history knows last."""
     winners = read_winning_states(connection, org_id, [RecordKey(kind, id_) for id_ in ids])
     deleted = [key for key, state in winners.items() if state.record is None]
-    named = last_named(state_of_history(row) for row in history_rows(connection, org_id, deleted))
+    named = latest_named(decode_history(row) for row in history_rows(connection, org_id, deleted))
     return {key.id: name for key, state in {**winners, **named}.items() if (name := _name(state))}
 
 

@@ -31,7 +31,7 @@ from talkmeter.ingest.connectors.verification import (
     verify_signature,
 )
 from talkmeter.ingest.requests import read_request
-from talkmeter.ledger.batch import Arrival, Reason, Rejection
+from talkmeter.ledger.batch import ParsedEvent, Reason, Rejection
 
 ID: Final = "webhook-id"
 TIMESTAMP: Final = "webhook-timestamp"
@@ -102,7 +102,7 @@ def read(message: Message) -> ReadResult:
     return tuple(_event_update(arrival, number, len(arrivals)) for number, arrival in enumerate(arrivals, start=1))
 
 
-def _event_update(arrival: Arrival, number: int, total: int) -> RecordUpdate:
+def _event_update(arrival: ParsedEvent, number: int, total: int) -> RecordUpdate:
     if isinstance(arrival, Rejection):
         prefix = f"Event {number} of {total}: " if total > 1 else ""
         raise NotUnderstood(prefix + _error_sentence(arrival))

@@ -23,7 +23,7 @@ from talkmeter.ingest.connectors.provider import (
     Provider,
     RecordUpdate,
 )
-from talkmeter.ledger.batch import Arrival, CallReport, OrgBatch, PartialUpdate, Reason, Rejection
+from talkmeter.ledger.batch import CallReport, OrgBatch, ParsedEvent, PartialUpdate, Reason, Rejection
 from talkmeter.period import LATEST_INSTANT
 from talkmeter.records import State, data_hash
 
@@ -56,7 +56,7 @@ def to_batch(connector: Connector, provider: Provider, message: Message) -> OrgB
     return _batch(connector, [_arrival(connector, provider, update) for update in result])
 
 
-def _batch(connector: Connector, arrivals: Sequence[Arrival | CallReport]) -> OrgBatch:
+def _batch(connector: Connector, arrivals: Sequence[ParsedEvent | CallReport]) -> OrgBatch:
     return OrgBatch(f"connector {connector.id}", list(enumerate(arrivals)))
 
 
