@@ -88,7 +88,7 @@ def calls(name: str, number: int) -> list[Json]:
 def assert_says_come_again(answer: httpx.Response) -> None:
     assert answer.status_code == 503, answer.text
     assert answer.headers["Retry-After"] == "1"
-    assert "; send the request again" in answer.json()["detail"]
+    assert "; retry shortly" in answer.json()["detail"]
 
 
 def send_until_taken(server: Server, key: str, batch: Batch) -> list[httpx.Response]:
