@@ -13,7 +13,7 @@ from talkmeter.ingest.cloudevents import Sender, read_envelope, read_event, reje
 from talkmeter.ingest.event_types import Envelope
 from talkmeter.ingest.fields import FieldError
 from talkmeter.ingest.split import read_object, split_array
-from talkmeter.ledger.batch import ParsedEvent, OrgBatch, SnapshotWatermark
+from talkmeter.ledger.batch import OrgBatch, ParsedEvent, SnapshotWatermark
 
 STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
