@@ -8,7 +8,7 @@ from tests.faults.fault_table import PROPERTY, ReportFault
 
 
 @pytest.fixture
-def tell(record_property: Callable[[str, object], None]) -> ReportFault:
+def report_fault(record_property: Callable[[str, object], None]) -> ReportFault:
     """Puts a row into the table at the end of the run."""
 
     def put(fault: str, where: str, rounds: int, found: str) -> None:

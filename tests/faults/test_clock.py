@@ -73,7 +73,7 @@ def asking(server: Server) -> httpx.Client:
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_numbers_do_not_change_where_the_clock_jumps_by_a_day(
-    database: str, tmp_path: Path, clock: FakeClock, request: pytest.FixtureRequest, tell: ReportFault
+    database: str, tmp_path: Path, clock: FakeClock, request: pytest.FixtureRequest, report_fault: ReportFault
 ) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     if database == "postgresql":
@@ -92,7 +92,7 @@ def test_numbers_do_not_change_where_the_clock_jumps_by_a_day(
                 assert_pages_hold_each_record_once(client, clock)
             assert "Traceback" not in server.log()
         found = check_ledger(engine, senders.journal)
-    tell(
+    report_fault(
         "clock jumps by a day, back and forth",
         database,
         JUMPS,
@@ -149,7 +149,7 @@ def link_of(server: Server) -> str:
 
 
 def test_what_was_revoked_left_or_used_up_stays_so_wherever_the_clock_goes(
-    server: Server, clock: FakeClock, tell: ReportFault
+    server: Server, clock: FakeClock, report_fault: ReportFault
 ) -> None:
     ended: list[Mapping[str, str]] = []
     links: list[str] = []
@@ -175,15 +175,17 @@ def test_what_was_revoked_left_or_used_up_stays_so_wherever_the_clock_goes(
         assert {status_of(server, one) for one in ended} == {401}
         assert {signed_in(server, one).status_code for one in links} == {401}
         asked += 1
-    tell("clock jumps after keys were revoked, sessions signed out, links used", "sqlite", asked, "all stay invalid")
+    report_fault(
+        "clock jumps after keys were revoked, sessions signed out, links used", "sqlite", asked, "all stay invalid"
+    )
 
 
 def test_a_session_left_alone_ends_though_it_was_used_while_the_clock_was_ahead(
-    server: Server, clock: FakeClock, tell: ReportFault
+    server: Server, clock: FakeClock, report_fault: ReportFault
 ) -> None:
     at_the_right_time(server).cli("orgs", "add", ORG)
     cookie = cookie_of(signed_in(server, link_of(server)))
     for hours, expected in ((10, 200), (0, 200), (11, 200), (0, 200), (13, 401)):
         clock.set(hours * HOUR_SEC)
         assert status_of(server, cookie) == expected, f"{hours} hours ahead"
-    tell("clock jumps while a session is used, then idle", "sqlite", 4, "it ends after 12 hours")
+    report_fault("clock jumps while a session is used, then idle", "sqlite", 4, "it ends after 12 hours")

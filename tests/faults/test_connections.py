@@ -74,7 +74,9 @@ def ask_anew(server: Server, key: str, id_: str) -> tuple[list[Json], float]:
     return [call], time.monotonic() - began
 
 
-def test_idle_connections_by_the_thousand_hold_up_nobody_and_are_let_go(tmp_path: Path, tell: ReportFault) -> None:
+def test_idle_connections_by_the_thousand_hold_up_nobody_and_are_let_go(
+    tmp_path: Path, report_fault: ReportFault
+) -> None:
     with running_server(tmp_path) as server, engine_for(server.environment["TALKMETER_DATABASE_URL"]) as engine:
         key = server.key(ORG)
         # Connections of the database are opened with the first questions.
@@ -97,7 +99,7 @@ def test_idle_connections_by_the_thousand_hold_up_nobody_and_are_let_go(tmp_path
         assert settled <= before + 10
         found = check_ledger(engine, senders.journal + told)
         assert "Traceback" not in server.log()
-    tell(
+    report_fault(
         "concurrent idle connections",
         "sqlite",
         CONNECTIONS,
@@ -106,7 +108,9 @@ def test_idle_connections_by_the_thousand_hold_up_nobody_and_are_let_go(tmp_path
     )
 
 
-def test_a_connection_that_says_nothing_or_not_enough_is_closed_in_time(tmp_path: Path, tell: ReportFault) -> None:
+def test_a_connection_that_says_nothing_or_not_enough_is_closed_in_time(
+    tmp_path: Path, report_fault: ReportFault
+) -> None:
     begun = b"GET /health/live HTTP/1.1\r\nHost: talkmeter\r\n"
     said: dict[str, bytes] = {
         "nothing": b"",
@@ -133,12 +137,12 @@ def test_a_connection_that_says_nothing_or_not_enough_is_closed_in_time(tmp_path
         }
         wait_until(lambda: open_files(server) <= before, "the server keeps connections that it has closed")
         assert "Traceback" not in server.log()
-    tell("idle connections, incomplete request headers", "sqlite", len(said), f"all closed within {took:.1f} s")
+    report_fault("idle connections, incomplete request headers", "sqlite", len(said), f"all closed within {took:.1f} s")
 
 
 @pytest.mark.parametrize("bound", ["setting", "file descriptors"])
 def test_connections_beyond_the_bound_wait_their_turn_and_take_nothing_from_the_database(
-    bound: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: ReportFault
+    bound: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report_fault: ReportFault
 ) -> None:
     settings = {"head_timeout_sec": str(HEAD_TIMEOUT_SEC)}
     if bound == "setting":
@@ -166,4 +170,4 @@ def test_connections_beyond_the_bound_wait_their_turn_and_take_nothing_from_the_
         found = check_ledger(engine, senders.journal + told)
         assert "Traceback" not in server.log()
         assert '"level": "error"' not in server.log()
-    tell(f"more connections than the limit ({bound})", "sqlite", 2 * FEW_FILES, found)
+    report_fault(f"more connections than the limit ({bound})", "sqlite", 2 * FEW_FILES, found)

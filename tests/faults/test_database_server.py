@@ -89,7 +89,7 @@ def test_what_was_acknowledged_is_counted_once_whenever_postgresql_ends_and_star
     database_server: "PostgresServer",
     url: str,
     tmp_path: Path,
-    tell: ReportFault,
+    report_fault: ReportFault,
     fault: str,
     end: Callable[["PostgresServer"], None],
     times: int,
@@ -103,11 +103,11 @@ def test_what_was_acknowledged_is_counted_once_whenever_postgresql_ends_and_star
                 database_server.start()
             senders.wait_for_more()
         assert_without_traceback(server)
-    tell(fault, "postgresql", times, prove_in(url, senders.journal))
+    report_fault(fault, "postgresql", times, prove_in(url, senders.journal))
 
 
 def test_connections_that_are_cut_in_the_middle_of_transactions_lose_and_double_nothing(
-    url: str, tmp_path: Path, tell: ReportFault
+    url: str, tmp_path: Path, report_fault: ReportFault
 ) -> None:
     cut = 0
     with (
@@ -125,11 +125,11 @@ def test_connections_that_are_cut_in_the_middle_of_transactions_lose_and_double_
                 threading.Event().wait(0.05)
             senders.wait_for_more()
         assert_without_traceback(server)
-    tell("connection cut during a transaction", "postgresql", cut, prove_in(url, senders.journal))
+    report_fault("connection cut during a transaction", "postgresql", cut, prove_in(url, senders.journal))
 
 
 def test_readers_and_writers_without_a_free_connection_are_told_to_come_again(
-    url: str, tmp_path: Path, tell: ReportFault
+    url: str, tmp_path: Path, report_fault: ReportFault
 ) -> None:
     with running_server(tmp_path, database_url=url) as server:
         reader, sender = server.key(ORG), server.sender_key()
@@ -151,11 +151,11 @@ def test_readers_and_writers_without_a_free_connection_are_told_to_come_again(
         "All database connections are in use; retry shortly.",
         "The database is busy; retry shortly.",
     }
-    tell("every connection of the pool in use", "postgresql", 1, prove_in(url, senders.journal))
+    report_fault("every connection of the pool in use", "postgresql", 1, prove_in(url, senders.journal))
 
 
 def test_a_server_that_gives_no_more_connections_is_a_503_until_it_does(
-    url: str, tmp_path: Path, tell: ReportFault
+    url: str, tmp_path: Path, report_fault: ReportFault
 ) -> None:
     role = f"limited_{make_url(url).database}"
     with psycopg.connect(url, autocommit=True) as admin:
@@ -181,7 +181,7 @@ def test_a_server_that_gives_no_more_connections_is_a_503_until_it_does(
             "The database is unavailable; retry shortly. The reason is in the server's log."
         }
         assert "too many connections for role" in server.log()
-        tell("PostgreSQL accepts no connection", "postgresql", 1, prove_in(url, senders.journal))
+        report_fault("PostgreSQL accepts no connection", "postgresql", 1, prove_in(url, senders.journal))
         admin.execute(f"DROP OWNED BY {role}")
         admin.execute(f"DROP ROLE {role}")
 

@@ -99,7 +99,7 @@ def fill_again_and_again(server: Server, disk: SmallDisk) -> tuple[list[Json], l
 
 
 def test_a_full_disk_of_sqlite_is_told_and_all_goes_on_when_there_is_room(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: ReportFault
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report_fault: ReportFault
 ) -> None:
     with small_disk(tmp_path / "disk", MEBIBYTES) as disk:
         run_inside(monkeypatch, tmp_path, disk.enter)
@@ -109,7 +109,9 @@ def test_a_full_disk_of_sqlite_is_told_and_all_goes_on_when_there_is_room(
         copy = taken_out(disk, tmp_path / "copy")
     with engine_for(f"sqlite:///{copy}") as engine:
         check_ledger(engine, probed, PROBE_ORG)
-        tell("disk full, then free again", "sqlite", ROUNDS, f"{check_ledger(engine, journal)}; {refused} x 507 seen")
+        report_fault(
+            "disk full, then free again", "sqlite", ROUNDS, f"{check_ledger(engine, journal)}; {refused} x 507 seen"
+        )
 
 
 @contextmanager
@@ -127,7 +129,7 @@ def database_on(disk: SmallDisk, server: str) -> Iterator[str]:
 
 @pytest.mark.postgresql
 def test_a_full_disk_of_postgresql_is_told_and_all_goes_on_when_there_is_room(
-    tmp_path: Path, tell: ReportFault
+    tmp_path: Path, report_fault: ReportFault
 ) -> None:
     # A server of this test's own: nobody else's is given a disk that goes away.
     with TemporaryDirectory(prefix="talkmeter-") as place, bundled_server(Path(place)) as postgres:
@@ -144,11 +146,11 @@ def test_a_full_disk_of_postgresql_is_told_and_all_goes_on_when_there_is_room(
                 assert server.cli("verify")
             check_ledger(engine, probed, PROBE_ORG)
             found = f"{check_ledger(engine, journal)}; {refused} x 507 seen"
-    tell("disk full, then free again", "postgresql", ROUNDS, found)
+    report_fault("disk full, then free again", "postgresql", ROUNDS, found)
 
 
 def test_a_disk_that_is_full_where_the_index_of_the_log_must_grow_is_told_as_full(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: ReportFault
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report_fault: ReportFault
 ) -> None:
     with small_disk(tmp_path / "disk", 64) as disk:
         run_inside(monkeypatch, tmp_path, disk.enter)
@@ -177,7 +179,7 @@ def test_a_disk_that_is_full_where_the_index_of_the_log_must_grow_is_told_as_ful
             assert probe.send().status_code == 200
         copy = taken_out(disk, tmp_path / "copy")
     with engine_for(f"sqlite:///{copy}") as engine:
-        tell("disk full while the WAL index grows", "sqlite", 1, check_ledger(engine, probe.journal, PROBE_ORG))
+        report_fault("disk full while the WAL index grows", "sqlite", 1, check_ledger(engine, probe.journal, PROBE_ORG))
 
 
 def test_a_server_does_not_start_on_a_full_disk_without_saying_so(
@@ -196,7 +198,9 @@ def test_a_server_does_not_start_on_a_full_disk_without_saying_so(
             assert server.cli("verify")
 
 
-def test_a_file_that_may_not_grow_is_a_503_and_all_goes_on_when_it_may(tmp_path: Path, tell: ReportFault) -> None:
+def test_a_file_that_may_not_grow_is_a_503_and_all_goes_on_when_it_may(
+    tmp_path: Path, report_fault: ReportFault
+) -> None:
     """SQLite tells a limit of a file's size, or of a quota, in the words of a broken disk; the log has them."""
     file = tmp_path / "talkmeter.db"
     with running_server(tmp_path) as server:
@@ -219,7 +223,7 @@ def test_a_file_that_may_not_grow_is_a_503_and_all_goes_on_when_it_may(tmp_path:
     with engine_for(f"sqlite:///{file}") as engine:
         check_ledger(engine, probe.journal, PROBE_ORG)
         found = f"{check_ledger(engine, senders.journal, ORG)}; {refused} x 503 seen"
-    tell("file size limit reached, then lifted", "sqlite", ROUNDS, found)
+    report_fault("file size limit reached, then lifted", "sqlite", ROUNDS, found)
 
 
 def limit(server: Server, most_bytes: int) -> None:

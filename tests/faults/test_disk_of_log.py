@@ -62,7 +62,7 @@ def wait_until_it_has_stopped(process: psutil.Process) -> None:
 
 
 def test_senders_wait_for_a_postgresql_that_stopped_for_want_of_room_for_its_log(
-    tmp_path: Path, tell: ReportFault
+    tmp_path: Path, report_fault: ReportFault
 ) -> None:
     refused = 0
     with TemporaryDirectory(prefix="talkmeter-") as place, startable_server(Path(place)) as postgres:
@@ -116,4 +116,4 @@ def test_senders_wait_for_a_postgresql_that_stopped_for_want_of_room_for_its_log
             found = f"{check_ledger(engine, senders.journal)}; {refused} requests rejected"
             engine.dispose()
             postgres.stop()
-    tell("no space for the WAL of PostgreSQL, which stops", "postgresql", ROUNDS, found)
+    report_fault("no space for the WAL of PostgreSQL, which stops", "postgresql", ROUNDS, found)

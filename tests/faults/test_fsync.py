@@ -90,7 +90,7 @@ def unsynced_alone(calls: Sequence[SystemCall], sent: Sequence[Sent]) -> list[st
 
 
 def test_every_answer_of_a_server_on_sqlite_waits_for_a_sync_of_its_log(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: ReportFault
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report_fault: ReportFault
 ) -> None:
     trace = tmp_path / "trace"
     traced = strace_command(trace)
@@ -116,7 +116,7 @@ def test_every_answer_of_a_server_on_sqlite_waits_for_a_sync_of_its_log(
     found = (
         f"{len(alone) + len(together):,} answers, each after a sync of the WAL that contains its event; {syncs:,} syncs"
     )
-    tell("strace: responses on disk", "sqlite", 1, found)
+    report_fault("strace: responses on disk", "sqlite", 1, found)
 
 
 class Commit(NamedTuple):
@@ -152,7 +152,7 @@ def uncommitted(calls: Sequence[SystemCall], ids: Sequence[str]) -> list[str]:
 
 
 @pytest.mark.postgresql
-def test_every_commit_of_postgresql_waits_for_a_sync_of_its_log(tmp_path: Path, tell: ReportFault) -> None:
+def test_every_commit_of_postgresql_waits_for_a_sync_of_its_log(tmp_path: Path, report_fault: ReportFault) -> None:
     trace = tmp_path / "trace"
     with (
         TemporaryDirectory(prefix="talkmeter-") as place,
@@ -175,4 +175,4 @@ def test_every_commit_of_postgresql_waits_for_a_sync_of_its_log(tmp_path: Path, 
 
     commits = len({commit_of(calls, id_).told.begins for id_ in ids})
     found = f"{len(ids):,} events in {commits:,} commits, each acknowledged after a sync of the WAL that contains it"
-    tell("strace: commits on disk", "postgresql", 1, found)
+    report_fault("strace: commits on disk", "postgresql", 1, found)

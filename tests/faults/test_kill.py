@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(120 + 20 * max(ROUNDS.values()))
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_what_was_acknowledged_is_counted_once_after_every_kill(
-    database: str, tmp_path: Path, request: pytest.FixtureRequest, tell: ReportFault
+    database: str, tmp_path: Path, request: pytest.FixtureRequest, report_fault: ReportFault
 ) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     if database == "postgresql":
@@ -41,7 +41,7 @@ def test_what_was_acknowledged_is_counted_once_after_every_kill(
                 server = start_server(tmp_path, {"database_url": url})
                 senders.go(server.url)
         stop_server(server)
-        tell(
+        report_fault(
             "kill -9 of the server, all its processes",
             database,
             ROUNDS[database],

@@ -99,7 +99,7 @@ def assert_no_fault_of_its_own(server: Server) -> None:
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_nothing_of_a_torn_request_is_counted_and_it_is_no_fault_of_the_server(
-    database: str, tmp_path: Path, request: pytest.FixtureRequest, tell: ReportFault
+    database: str, tmp_path: Path, request: pytest.FixtureRequest, report_fault: ReportFault
 ) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     if database == "postgresql":
@@ -123,12 +123,12 @@ def test_nothing_of_a_torn_request_is_counted_and_it_is_no_fault_of_the_server(
         found = check_ledger(engine, senders.journal)
     assert answers["400"] > 0
     said = ", ".join(f"{status}: {count}" for status, count in sorted(answers.items()))
-    tell("torn and truncated bodies (JSON, gzip, zstd; length, chunks)", database, TORN, f"{found} ({said})")
+    report_fault("torn and truncated bodies (JSON, gzip, zstd; length, chunks)", database, TORN, f"{found} ({said})")
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_a_sender_cut_off_before_its_answer_sends_again_and_is_counted_once(
-    database: str, tmp_path: Path, request: pytest.FixtureRequest, tell: ReportFault
+    database: str, tmp_path: Path, request: pytest.FixtureRequest, report_fault: ReportFault
 ) -> None:
     """Nobody knows what became of the first request: it may have been stored, half read or never seen."""
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
@@ -158,7 +158,7 @@ def test_a_sender_cut_off_before_its_answer_sends_again_and_is_counted_once(
                 senders.wait_for_more()
             assert_no_fault_of_its_own(server)
         found = check_ledger(engine, senders.journal + again)
-    tell("connection lost before the response", database, RESETS, f"{found}; {repeated} were already stored")
+    report_fault("connection lost before the response", database, RESETS, f"{found}; {repeated} were already stored")
 
 
 def cut_off(server: Server, request: bytes, chance: random.Random) -> None:
@@ -197,7 +197,7 @@ BROKEN: Final = {
 }
 
 
-def test_what_is_no_http_is_refused_and_counts_nothing(tmp_path: Path, tell: ReportFault) -> None:
+def test_what_is_no_http_is_refused_and_counts_nothing(tmp_path: Path, report_fault: ReportFault) -> None:
     head = b"POST /metering/events HTTP/1.1\r\nHost: talkmeter\r\nContent-Type: application/json\r\n"
     answers: dict[str, bytes] = {}
     with running_server(tmp_path) as server, engine_for(server.environment["TALKMETER_DATABASE_URL"]) as engine:
@@ -215,7 +215,7 @@ def test_what_is_no_http_is_refused_and_counts_nothing(tmp_path: Path, tell: Rep
         assert {what: one for what, one in answers.items() if one and not one.startswith(b"HTTP/1.1 4")} == {}
         assert_no_fault_of_its_own(server)
         found = check_ledger(engine, senders.journal)
-    tell("input that is not HTTP", "sqlite", len(BROKEN), found)
+    report_fault("input that is not HTTP", "sqlite", len(BROKEN), found)
 
 
 class Dawdler:
@@ -256,7 +256,7 @@ def dawdlers_of(server: Server, key: str, number: int) -> Dawdler:
     return Dawdler(server, *kinds[number % len(kinds)])
 
 
-def test_clients_that_dawdle_are_given_up_in_time_and_hold_up_nobody(tmp_path: Path, tell: ReportFault) -> None:
+def test_clients_that_dawdle_are_given_up_in_time_and_hold_up_nobody(tmp_path: Path, report_fault: ReportFault) -> None:
     timeouts = {"head_timeout_sec": str(TIMEOUT_SEC), "body_timeout_sec": str(TIMEOUT_SEC)}
     lasted: list[float] = []
     said: Counter[str] = Counter()
@@ -285,7 +285,7 @@ def test_clients_that_dawdle_are_given_up_in_time_and_hold_up_nobody(tmp_path: P
         assert_no_fault_of_its_own(server)
         found = check_ledger(engine, senders.journal)
     assert set(said) <= {"408", "400", "no response"}
-    tell(
+    report_fault(
         f"clients that send one byte at a time (limit {TIMEOUT_SEC} s)",
         "sqlite",
         DAWDLERS,

@@ -131,7 +131,7 @@ def prove_all(place: Place, journals: dict[str, list[Json]]) -> str:
 
 
 def test_an_event_that_the_database_refuses_goes_to_quarantine_and_all_else_is_counted(
-    place: Place, tell: ReportFault
+    place: Place, report_fault: ReportFault
 ) -> None:
     chance, orgs = random.Random(ROUNDS), [f"one-{chr(ord('l') - number)}" for number in range(12)]
     journals: dict[str, list[Json]] = {org_id: [] for org_id in orgs}
@@ -150,11 +150,13 @@ def test_an_event_that_the_database_refuses_goes_to_quarantine_and_all_else_is_c
                     assert refused == []
                 journals[org_id] += events
     assert place.server.log().count(REFUSED) - said_before == ROUNDS
-    tell("one event that the database rejects, 12 organizations", place.database, ROUNDS, prove_all(place, journals))
+    report_fault(
+        "one event that the database rejects, 12 organizations", place.database, ROUNDS, prove_all(place, journals)
+    )
 
 
 def test_a_sender_whose_event_can_be_kept_nowhere_is_told_so_and_no_other_one_is(
-    place: Place, tell: ReportFault
+    place: Place, report_fault: ReportFault
 ) -> None:
     chance, orgs = random.Random(ROUNDS), [f"two-{chr(ord('l') - number)}" for number in range(12)]
     journals: dict[str, list[Json]] = {org_id: [] for org_id in orgs}
@@ -171,11 +173,11 @@ def test_a_sender_whose_event_can_be_kept_nowhere_is_told_so_and_no_other_one_is
             assert (well.status_code, well.json()["quarantined"]) == (200, [])
             journals[org_id] += stored
     found = prove_all(place, journals)
-    tell("one event and its quarantine entry rejected, then accepted", place.database, ROUNDS, found)
+    report_fault("one event and its quarantine entry rejected, then accepted", place.database, ROUNDS, found)
 
 
 def test_a_table_that_is_not_as_it_must_be_is_a_503_and_nothing_goes_to_quarantine_for_it(
-    place: Place, tell: ReportFault
+    place: Place, report_fault: ReportFault
 ) -> None:
     """As where a newer program has migrated the database, and this one still runs: the events are not to blame."""
     batch = random_batch(random.Random(3), "three")
@@ -187,11 +189,11 @@ def test_a_table_that_is_not_as_it_must_be_is_a_503_and_nothing_goes_to_quaranti
     assert (answer.status_code, answer.headers.get("Retry-After")) == (503, "1"), answer.text
     again = send(place, "three", batch)
     assert (again.status_code, again.json()["quarantined"]) == (200, [])
-    tell("a column is renamed for a while", place.database, 1, prove_all(place, {"three": batch}))
+    report_fault("a column is renamed for a while", place.database, 1, prove_all(place, {"three": batch}))
 
 
 @pytest.mark.parametrize("place", ["postgresql"], indirect=True)
-def test_a_standby_is_a_503_and_nothing_goes_to_quarantine_for_it(place: Place, tell: ReportFault) -> None:
+def test_a_standby_is_a_503_and_nothing_goes_to_quarantine_for_it(place: Place, report_fault: ReportFault) -> None:
     """As where the address leads to a standby that nobody has promoted yet."""
     batch, postgres = random_batch(random.Random(4), "four"), place.postgres
     assert postgres is not None
@@ -206,7 +208,7 @@ def test_a_standby_is_a_503_and_nothing_goes_to_quarantine_for_it(place: Place, 
     assert ready.is_success, ready.text
     again = send(place, "four", batch)
     assert (again.status_code, again.json()["quarantined"]) == (200, [])
-    tell("the server is a standby, then promoted", place.database, 1, prove_all(place, {"four": batch}))
+    report_fault("the server is a standby, then promoted", place.database, 1, prove_all(place, {"four": batch}))
 
 
 NASTY: Final[tuple[object, ...]] = (
@@ -261,7 +263,7 @@ def with_each_nasty_value() -> Iterator[Json]:
 
 
 def test_no_event_is_known_that_the_reader_lets_through_and_the_database_refuses(
-    place: Place, tell: ReportFault
+    place: Place, report_fault: ReportFault
 ) -> None:
     events, reasons = list(with_each_nasty_value()), set()
     said_before = place.server.log().count(REFUSED)
@@ -275,4 +277,6 @@ def test_no_event_is_known_that_the_reader_lets_through_and_the_database_refuses
     assert Reason.REFUSED_BY_DATABASE not in reasons
     assert len(reasons) > 3
     assert place.server.cli("verify", "--org", NASTY_ORG)
-    tell("events with extreme values", place.database, 1, f"{len(events):,} events, none rejected by the database")
+    report_fault(
+        "events with extreme values", place.database, 1, f"{len(events):,} events, none rejected by the database"
+    )

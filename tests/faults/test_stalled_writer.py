@@ -148,7 +148,7 @@ def url(kind: str, tmp_path: Path) -> Iterator[str]:
     "kind", ["lock", *(pytest.param(kind, marks=pytest.mark.postgresql) for kind in ("row", "stopped"))]
 )
 def test_a_stalled_writer_is_a_503_within_bounded_memory_and_all_is_counted_afterwards(
-    kind: str, url: str, tmp_path: Path, tell: ReportFault
+    kind: str, url: str, tmp_path: Path, report_fault: ReportFault
 ) -> None:
     first = [run("first", created_at="2024-03-01T12:00:00Z")]
     sent = [Batch(ORG, first, msgspec.json.encode(first)), *batches()]
@@ -182,4 +182,4 @@ def test_a_stalled_writer_is_a_503_within_bounded_memory_and_all_is_counted_afte
     }
     assert watched.peak - before < MAX_MORE_MIB * MIB
     memory = f"{len(refused)} x 503, memory {before // MIB} MiB before and {watched.peak // MIB} MiB at most"
-    tell(f"{KINDS[kind][0]} for {STALL_SEC[kind]} s", KINDS[kind][1], 1, f"{found}; {memory}")
+    report_fault(f"{KINDS[kind][0]} for {STALL_SEC[kind]} s", KINDS[kind][1], 1, f"{found}; {memory}")
