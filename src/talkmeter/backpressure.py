@@ -1,8 +1,8 @@
-"""Answers before intake: whoever works through many events stops now and then while somebody waits for an answer.
+"""Queries go before ingest: a thread that processes many events pauses while a query is being answered.
 
-One thread at a time has Python's interpreter, and an answer needs it a dozen times: beside threads that compute it
-would wait for each of them again and again (docs/explanation/performance-tables.md, "Mixed load"). Pauses are
-bounded, so that what comes in is written even where somebody always asks.
+Only one thread at a time holds the GIL, and answering a query takes it a dozen times. Next to busy threads, it would
+wait for it each time (docs/explanation/performance-tables.md, "Mixed load"). The pauses are bounded, so that ingest
+makes progress under a constant load of queries.
 """
 
 import sys
@@ -18,60 +18,60 @@ Item = TypeVar("Item")
 
 PAUSE_PER_ITEM_SEC: Final = 0.0001
 MAX_PAUSE_SEC: Final = 0.25
-_ITEMS_AT_ONCE: Final = 16
-_HAND_OVER_SEC: Final = 0.0005
-_answers = 0
-_last_answer_ended: Final = threading.Event()
-"""A pause clears it and waits for it; the end of the last answer sets it, where a pause may wait."""
+_ITEMS_BETWEEN_PAUSES: Final = 16
+_SWITCH_INTERVAL_SEC: Final = 0.0005
+_running_queries = 0
+_all_answered: Final = threading.Event()
+"""A pause clears the event and waits for it; the end of the last running query sets it."""
 
 
-def hand_over_often() -> None:
-    """Let a thread that computes keep the interpreter for half a millisecond where others want it, not for five."""
-    sys.setswitchinterval(_HAND_OVER_SEC)
+def shorten_switch_interval() -> None:
+    """Make a busy thread hand over the GIL after 0.5 ms instead of 5 ms if another thread wants it."""
+    sys.setswitchinterval(_SWITCH_INTERVAL_SEC)
 
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """While an answer is being made; in the event loop only, which makes the count safe."""
-    global _answers  # noqa: PLW0603  the interpreter is one for the whole process, too
-    _answers += 1
+    """Mark that a query is being answered. Use it only in the event loop, which makes the counter safe."""
+    global _running_queries  # noqa: PLW0603  one counter per process, as there is one GIL
+    _running_queries += 1
     try:
         yield
     finally:
-        _answers -= 1
-        if not _answers and not _last_answer_ended.is_set():
-            _last_answer_ended.set()
+        _running_queries -= 1
+        if not _running_queries and not _all_answered.is_set():
+            _all_answered.set()
 
 
-class Pauses:
-    """The pauses of one piece of work (a body that is decoded, a transaction), bounded together.
+class Throttle:
+    """Pauses one task (decoding a body, one transaction) while queries are answered, for a bounded total time.
 
-    Never in the event loop, which says when nobody waits any more.
+    Do not use it in the event loop: the loop ends the pauses.
     """
 
     def __init__(self) -> None:
-        """Nothing is done yet."""
-        self._through = 0
-        self._since = 0
+        """Start without a pause."""
+        self._processed = 0
+        self._since_pause = 0
         self._paused_sec = 0.0
 
-    def between(self, items: Iterable[Item]) -> Iterator[Item]:
-        """The items, with pauses between them while answers are being made; a few items are never held up."""
-        left = iter(items)
-        while some := tuple(islice(left, _ITEMS_AT_ONCE)):
-            if self._since >= _ITEMS_AT_ONCE:
+    def iterate(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Yield the items, pausing after every 16 while queries are answered; fewer items are never delayed."""
+        remaining = iter(items)
+        while chunk := tuple(islice(remaining, _ITEMS_BETWEEN_PAUSES)):
+            if self._since_pause >= _ITEMS_BETWEEN_PAUSES:
                 self._pause()
-            yield from some
-            self._since += len(some)
+            yield from chunk
+            self._since_pause += len(chunk)
 
     def _pause(self) -> None:
-        self._through += self._since
-        self._since = 0
-        most_sec = min(self._through * PAUSE_PER_ITEM_SEC, MAX_PAUSE_SEC) - self._paused_sec
-        if most_sec > 0 and _answers:
-            began = clock.monotonic()
-            _last_answer_ended.clear()
-            # The last answer may have ended before this, and sets nothing any more.
-            if _answers:
-                _last_answer_ended.wait(most_sec)
-            self._paused_sec += clock.monotonic() - began
+        self._processed += self._since_pause
+        self._since_pause = 0
+        max_sec = min(self._processed * PAUSE_PER_ITEM_SEC, MAX_PAUSE_SEC) - self._paused_sec
+        if max_sec > 0 and _running_queries:
+            started = clock.monotonic()
+            _all_answered.clear()
+            # The last query may have ended before `clear`; then nothing would set the event.
+            if _running_queries:
+                _all_answered.wait(max_sec)
+            self._paused_sec += clock.monotonic() - started

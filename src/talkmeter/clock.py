@@ -1,4 +1,4 @@
-"""The only clock: every other module is told the time or asks here."""
+"""The only clock: other modules get the time as a parameter or from here."""
 
 import time
 
@@ -6,10 +6,10 @@ MICROSECONDS_PER_SECOND = 1_000_000
 
 
 def now() -> int:
-    """The present instant, in microseconds since 1970 (UTC)."""
+    """Return the current time, in microseconds since 1970 (UTC)."""
     return time.time_ns() // 1_000
 
 
 def monotonic() -> float:
-    """Seconds on a clock that never goes back, for measuring and expiring."""
+    """Return seconds of a clock that never goes back, for durations and timeouts."""
     return time.monotonic()

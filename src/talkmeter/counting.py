@@ -1,7 +1,7 @@
-"""The rules of counting, pure: what a record adds to which day (docs/reference/counting.md; one test for each rule).
+"""The counting rules: what each record adds to which day (docs/reference/counting.md; one test for each rule).
 
-Every figure comes from here: daily totals `fold` the counts of records, and windows that cut a day weigh groups of like
-records with the same `call_counts` and `run_counts`.
+Every figure is computed here, by pure functions: `fold` sums the counts of records to daily totals, and partial days
+apply the same `call_counts` and `run_counts` to groups of equal records.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ from talkmeter.records import (
 
 
 class Counters(NamedTuple):
-    """One row of daily totals: counts and milliseconds, integers all."""
+    """The counters of one daily total: integer counts and milliseconds."""
 
     calls: int = 0
     voice_calls: int = 0
@@ -44,7 +44,7 @@ ZERO: Final = Counters()
 
 
 class DayKey(NamedTuple):
-    """Where a daily total stands: `day` in days since 1970 (UTC), `value` empty for `total` and for "without"."""
+    """The key of a daily total: `day` is in days since 1970 (UTC); `value` is empty for `total` and missing values."""
 
     dimension: str
     day: int
@@ -52,7 +52,7 @@ class DayKey(NamedTuple):
 
 
 def call_counts(modality: str, direction: str, status: str, calls: int, timed_calls: int, duration_ms: int) -> Counters:
-    """What `calls` conversations of one modality, direction and status add; `timed_calls` of them have a duration.
+    """Return what `calls` conversations with one modality, direction and status add; `timed_calls` have a duration.
 
     Every conversation counts except `token_created`: unanswered, failed, cancelled and live ones are calls.
     """
@@ -74,7 +74,7 @@ def call_counts(modality: str, direction: str, status: str, calls: int, timed_ca
 
 
 def run_counts(status: str, runs: int) -> Counters:
-    """What `runs` workflow executions of one status add; running, waiting and cancelled are in the total only."""
+    """Return what `runs` workflow executions with one status add; running, waiting and cancelled ones add to `runs`."""
     return Counters(
         runs=runs,
         runs_success=runs if status == "success" else 0,
@@ -84,7 +84,7 @@ def run_counts(status: str, runs: int) -> Counters:
 
 
 def counts_of(record: Record | None) -> Counters:
-    """What one record adds to its day; nothing for a deletion and for inventory."""
+    """Return what one record adds to its day; deletions (None) and inventory items add nothing."""
     match record:
         case Conversation(modality=modality, direction=direction, status=status, duration_ms=duration_ms):
             return call_counts(modality, direction, status, 1, int(duration_ms is not None), duration_ms or 0)
@@ -116,7 +116,7 @@ _run_values: Final = attrgetter(*RUN_DIMENSIONS.values())
 
 
 def dimensions_of(record: Conversation | WorkflowExecution) -> Iterator[tuple[str, str]]:
-    """Yield every (dimension, value) a record counts under; a missing value is the empty string."""
+    """Yield every (dimension, value) that a record counts under; a missing value is the empty string."""
     yield TOTAL, ""
     is_call = isinstance(record, Conversation)
     names, values = (CALL_DIMENSIONS, _call_values(record)) if is_call else (RUN_DIMENSIONS, _run_values(record))
@@ -125,7 +125,7 @@ def dimensions_of(record: Conversation | WorkflowExecution) -> Iterator[tuple[st
 
 
 def fold(changes: Iterable[tuple[Record | None, Record | None]]) -> dict[DayKey, Counters]:
-    """`counting(new) - counting(old)` of many records, summed for each daily total; unchanged totals are left out."""
+    """Sum `counts_of(new) - counts_of(old)` of (old, new) pairs by daily total; unchanged totals are left out."""
     sums: dict[tuple[str, int, str], list[int]] = {}
     for old, new in changes:
         _contribute(sums, old, -1)
@@ -134,62 +134,67 @@ def fold(changes: Iterable[tuple[Record | None, Record | None]]) -> dict[DayKey,
 
 
 def _contribute(sums: dict[tuple[str, int, str], list[int]], record: Record | None, sign: int) -> None:
-    """Add what one record counts to every daily total it touches."""
+    """Add or subtract one record's counts in every daily total that it belongs to."""
     if record is None or isinstance(record, InventoryItem):
         return
-    ones, milliseconds, duration_ms = _steps(record)
+    ones, milliseconds, duration_ms = _increments(record)
     if not ones:
         return
     day = day_of(record.created_at)
     for dimension, value in dimensions_of(record):
         key = (dimension, day, value)
-        into = sums.get(key)
-        if into is None:
-            into = sums[key] = [0] * len(COUNTERS)
-        for position in ones:
-            into[position] += sign
-        for position in milliseconds:
-            into[position] += sign * duration_ms
+        counters = sums.get(key)
+        if counters is None:
+            counters = sums[key] = [0] * len(COUNTERS)
+        for index in ones:
+            counters[index] += sign
+        for index in milliseconds:
+            counters[index] += sign * duration_ms
 
 
-def _steps(record: Conversation | WorkflowExecution) -> tuple[tuple[int, ...], tuple[int, ...], int]:
-    """The places of the counters a record adds one to, of those it adds its milliseconds to, and these."""
+def _increments(record: Conversation | WorkflowExecution) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+    """Return the indexes of the counters that go up by one, of those that go up by the duration, and the duration."""
     if isinstance(record, WorkflowExecution):
-        return _run_steps(record.status), (), 0
+        return _run_increments(record.status), (), 0
     timed = record.duration_ms is not None
-    return *_call_steps(record.modality, record.direction, record.status, timed), record.duration_ms or 0
+    return *_call_increments(record.modality, record.direction, record.status, timed), record.duration_ms or 0
 
 
 @cache
-def _call_steps(modality: str, direction: str, status: str, timed: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:  # noqa: FBT001  a key of the cache
-    """Of all calls alike in these: the places they add one to, and those they add their milliseconds to."""
+def _call_increments(
+    modality: str,
+    direction: str,
+    status: str,
+    timed: bool,  # noqa: FBT001  a key of the cache
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the indexes of the counters that such a call increases by one, and of those it adds its duration to."""
     ones = call_counts(modality, direction, status, 1, int(timed), 0)
     with_duration = call_counts(modality, direction, status, 1, int(timed), 1)
-    return _places(ones), tuple(place for place in _places(with_duration) if not ones[place])
+    return _nonzero(ones), tuple(index for index in _nonzero(with_duration) if not ones[index])
 
 
 @cache
-def _run_steps(status: str) -> tuple[int, ...]:
-    """The places of the counters one such run adds one to."""
-    return _places(run_counts(status, 1))
+def _run_increments(status: str) -> tuple[int, ...]:
+    """Return the indexes of the counters that a run with this status increases by one."""
+    return _nonzero(run_counts(status, 1))
 
 
-def _places(counts: Counters) -> tuple[int, ...]:
-    return tuple(place for place, amount in enumerate(counts) if amount)
+def _nonzero(counts: Counters) -> tuple[int, ...]:
+    return tuple(index for index, amount in enumerate(counts) if amount)
 
 
 def add(rows: Iterable[Counters]) -> Counters:
-    """The sum of many rows."""
+    """Return the sum of counters."""
     return Counters(*map(sum, zip(*rows, strict=True))) if (rows := list(rows)) else ZERO
 
 
 def minutes(milliseconds: int) -> float:
-    """Minutes of a figure: two decimals, half up, divided once (docs/reference/counting.md, "Minutes")."""
+    """Convert to minutes with two decimals, rounded half up once per figure (docs/reference/counting.md, "Minutes")."""
     return ((milliseconds + 300) // 600) / 100
 
 
 def average_seconds(milliseconds: int, timed_calls: int) -> float:
-    """Mean duration over the conversations that have one, in seconds, one decimal, half up; 0 when there is none."""
+    """Return the mean duration of the timed calls, in seconds with one decimal, rounded half up; 0 without any."""
     if timed_calls == 0:
         return 0.0
     return ((milliseconds * 2 + 100 * timed_calls) // (200 * timed_calls)) / 10

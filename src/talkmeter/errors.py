@@ -1,6 +1,6 @@
-"""The one error root: each error writes its own sentence and knows its HTTP status.
+"""The error classes: each error carries one sentence for people and has an HTTP status.
 
-`api/problems.py` renders them as problem+json, `cli/` prints the sentence; nothing else renders errors.
+`api/problems.py` renders errors as problem+json, `cli/` prints the sentence; nothing else renders errors.
 """
 
 from http import HTTPStatus
@@ -10,12 +10,12 @@ MAX_SHOWN: Final = 60
 
 
 def shown(text: str) -> str:
-    """Somebody's text as it may stand in a sentence: quoted, short, printable."""
+    """Return input as it can be shown in a sentence: quoted, at most 60 characters, printable ASCII."""
     return ascii(text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "...")
 
 
 class TalkmeterError(Exception):
-    """Something a person can act on; `detail` is one plain sentence that says what, where and what is allowed."""
+    """The base class of all errors. `detail` is one plain sentence: what was wrong, where, and what is allowed."""
 
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
 
@@ -26,99 +26,99 @@ class TalkmeterError(Exception):
 
     @property
     def public_detail(self) -> str:
-        """The sentence as a caller over HTTP may read it; the log and the command line have `detail`."""
+        """The sentence for HTTP clients; logs and the command line show `detail`."""
         return self.detail
 
     @property
     def headers(self) -> dict[str, str]:
-        """Headers that an HTTP answer with this error carries."""
+        """The headers of an HTTP response with this error."""
         return {}
 
 
 class BadRequest(TalkmeterError):
-    """The request cannot be read at all."""
+    """The request cannot be parsed."""
 
     status = HTTPStatus.BAD_REQUEST
 
 
 class NotAuthenticated(TalkmeterError):
-    """No credential, an unknown, expired or revoked one, or one that names no organization."""
+    """The credential is missing, unknown, expired or revoked, or it does not name an organization."""
 
     status = HTTPStatus.UNAUTHORIZED
 
     @property
     def headers(self) -> dict[str, str]:
-        """Tell clients which scheme to use (RFC 9110, section 11.6.1)."""
+        """The authentication scheme to use (RFC 9110, section 11.6.1)."""
         return {"WWW-Authenticate": 'Bearer realm="talkmeter"'}
 
 
 class Forbidden(TalkmeterError):
-    """A valid credential that does not allow this."""
+    """The credential is valid but does not allow this."""
 
     status = HTTPStatus.FORBIDDEN
 
 
 class NotFound(TalkmeterError):
-    """What was named does not exist."""
+    """The requested resource does not exist."""
 
     status = HTTPStatus.NOT_FOUND
 
 
 class RequestTimeout(TalkmeterError):
-    """The body did not arrive in time."""
+    """The request body did not arrive in time."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
 
 
 class TooLarge(TalkmeterError):
-    """The body holds more bytes or events than a request may."""
+    """The request body has too many bytes or events."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 class UnsupportedMediaType(TalkmeterError):
-    """A content type or content encoding that is not read here."""
+    """The content type or content encoding is not supported."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
 class Unprocessable(TalkmeterError):
-    """A parameter or body that is well-formed and yet not allowed."""
+    """A parameter or the body is well-formed but not allowed."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 class Unavailable(TalkmeterError):
-    """The service cannot take this now; the same request may be sent again after `retry_after` seconds."""
+    """The service cannot process this now; the client may retry after `retry_after` seconds."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     retry_after: ClassVar[int] = 1
 
     @property
     def headers(self) -> dict[str, str]:
-        """Say when to come back."""
+        """The time after which to retry."""
         return {"Retry-After": str(self.retry_after)}
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database cannot be reached or used now; `detail` has its own words, which may name hosts and roles."""
+    """The database cannot be reached or used now; `detail` has the driver's message, which may name hosts and roles."""
 
     @property
     def public_detail(self) -> str:
-        """Nothing of where the database is."""
+        """A sentence that does not reveal where the database is."""
         return "The database is unavailable; retry shortly. The reason is in the server's log."
 
 
 class DiskFull(Unavailable):
-    """The database has no room; nothing of the request was stored."""
+    """The disk is full; nothing from the request was stored."""
 
     status = HTTPStatus.INSUFFICIENT_STORAGE
     retry_after = 30
 
 
 class Misconfigured(TalkmeterError):
-    """A setting, a file or a database that the program refuses to work with."""
+    """A setting, a file or a database cannot be used."""
 
 
 class Refused(TalkmeterError):
-    """A command that cannot do what was asked, and says why."""
+    """A command or operation cannot be carried out."""

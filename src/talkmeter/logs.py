@@ -1,6 +1,6 @@
-"""Structured logs: one JSON object a line on stderr, from our own code and from libraries alike.
+"""Structured logs: one JSON object per line on stderr, from this program and its libraries.
 
-Callers log ids of routes, counts and times; never a secret, a phone number, a query or a body.
+Log routes, counts and times; never secrets, phone numbers, queries or bodies.
 """
 
 import logging.config
@@ -18,7 +18,7 @@ _SHARED: Final[list[structlog.typing.Processor]] = [
 
 
 def log_config(level: str) -> dict[str, Any]:
-    """The `logging` configuration of a process; the server's own lines take the same form."""
+    """Return the `logging` configuration of a process; Granian's log lines get the same format."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -44,7 +44,7 @@ def configure_logs(level: str) -> None:
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        # What is below the level costs nothing.
+        # Calls below the level return at once.
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )

@@ -1,6 +1,6 @@
-"""What an operator watches: the counters and histograms that `/metrics` shows, without organization labels.
+"""The Prometheus metrics that `/metrics` shows. They have no organization labels.
 
-Several workers of one server share their figures through files in a folder, so that any of them answers for all.
+The workers of one server share their values through files in a folder, so that any worker can report the sum.
 """
 
 import os
@@ -13,7 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""Names the folder through which workers share their figures; `talkmeter serve` sets it before this is imported."""
+"""The variable with the folder that workers share values through; `talkmeter serve` sets it before this import."""
 REGISTRY: Final = CollectorRegistry()
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -49,12 +49,12 @@ _REQUEST_SECONDS: Final = Histogram(
 
 @cache
 def request_seconds(method: str, route: str, status: int) -> Histogram:
-    """Where the times of requests of one kind go; there are few kinds: methods, routes and statuses are our own."""
+    """Return the histogram of one kind of request; the number of kinds is small, since routes are fixed."""
     return _REQUEST_SECONDS.labels(method, route, str(status))
 
 
 def exposition() -> bytes:
-    """All metrics in the text format, of all workers where there are several."""
+    """Return the metrics of all workers in Prometheus text format."""
     if _SHARED_FOLDER not in os.environ:
         return generate_latest(REGISTRY)
     shared = CollectorRegistry()

@@ -1,4 +1,4 @@
-"""Windows, days and instants, pure: from/to -> a half-open UTC window [start, end) in microseconds since 1970.
+"""Parses and formats instants, days and windows: from/to -> a half-open UTC window [start, end) in microseconds.
 
 A window is at most 366 days long; `to` is after `from` (docs/reference/counting.md, "The window").
 """
@@ -35,47 +35,47 @@ _SPACE_FOR_PLUS: Final = re.compile(r" (?=[0-9]{2}:?(?:[0-9]{2})?$)")
 
 
 def day_of(instant: int) -> int:
-    """The UTC day of an instant, in days since 1970; a call is never split over midnight."""
+    """Return the UTC day of an instant, in days since 1970; a call is never split at midnight."""
     return instant // MICROSECONDS_PER_DAY
 
 
 class Window(NamedTuple):
-    """[start, end), in microseconds since 1970."""
+    """A time range [start, end), in microseconds since 1970."""
 
     start: int
     end: int
 
     @property
     def days(self) -> range:
-        """Every UTC day the window touches, in days since 1970."""
+        """Every UTC day that overlaps the window, in days since 1970."""
         return range(day_of(self.start), day_of(self.end - 1) + 1)
 
 
 class Present(NamedTuple):
-    """The clock as an answer sees it, in microseconds."""
+    """The time at which a query is answered, in microseconds."""
 
     now: int
     stale_before: int
-    """Live conversations whose newest event is older have gone silent."""
+    """Live conversations are stale if their latest event is older than this."""
 
     @property
     def stale_hours(self) -> int:
-        """The hours of silence that make a live conversation stale."""
+        """The hours without an event after which a live conversation is stale."""
         return (self.now - self.stale_before) // MICROSECONDS_PER_HOUR
 
     @property
     def today(self) -> int:
-        """The UTC day that is not over, in days since 1970."""
+        """The current UTC day, in days since 1970."""
         return day_of(self.now)
 
 
 def present(now: int, stale_hours: int) -> Present:
-    """The clock at an instant."""
+    """Return the time of a query and its limit for stale conversations."""
     return Present(now, now - stale_hours * MICROSECONDS_PER_HOUR)
 
 
 class Piece(NamedTuple):
-    """A part of one day, to be read from the records and added (sign 1) or taken from the day's total (sign -1)."""
+    """A part of a day to read from records, and to add to (sign 1) or subtract from (sign -1) the daily totals."""
 
     sign: int
     start: int
@@ -83,14 +83,14 @@ class Piece(NamedTuple):
 
 
 def microseconds(instant: datetime) -> int:
-    """An aware datetime as microseconds since 1970."""
+    """Convert an aware datetime to microseconds since 1970."""
     return (instant - _EPOCH) // _MICROSECOND
 
 
 def read_instant(text: str) -> int:
-    """An RFC 3339 instant as microseconds since 1970, finer digits cut; ValueError where it is none.
+    """Parse an RFC 3339 instant to microseconds since 1970, cutting finer digits. Raises ValueError if it is invalid.
 
-    The offset is required: an instant without one could be any of a day's (CloudEvents 1.0, "time").
+    The offset is required, since the instant is ambiguous without it (CloudEvents 1.0, "time").
     """
     if _RFC3339.fullmatch(text) is None:
         message = "not an RFC 3339 date and time with an offset"
@@ -99,25 +99,25 @@ def read_instant(text: str) -> int:
 
 
 def within_range(instant: int) -> bool:
-    """Whether an instant lies between 1970-01-01 and 2099-12-31 (docs/reference/counting.md)."""
+    """Return whether an instant is between 1970-01-01 and 2099-12-31 (docs/reference/counting.md)."""
     return EARLIEST_INSTANT <= instant < LATEST_INSTANT
 
 
 @lru_cache(maxsize=4_096)
 def format_instant(instant: int) -> str:
-    """Microseconds since 1970 as ISO 8601 in UTC with `Z`, the fraction only where there is one."""
-    # A summary says of every day when it changed; a datetime without an offset is written in half the time.
+    """Format microseconds since 1970 as ISO 8601 in UTC with `Z`; the fraction is omitted if it is zero."""
+    # Hot path, once per day of a summary: formatting a naive datetime takes half the time.
     return (_EPOCH_WITHOUT_OFFSET + timedelta(0, 0, instant)).isoformat() + "Z"
 
 
 @lru_cache(maxsize=4_096)
 def format_day(day: int) -> str:
-    """Days since 1970 as YYYY-MM-DD."""
+    """Format days since 1970 as YYYY-MM-DD."""
     return (_EPOCH_DATE + timedelta(days=day)).isoformat()
 
 
 def read_day(name: str, text: str) -> int:
-    """A UTC day written YYYY-MM-DD, in days since 1970. Unprocessable where it is none, or lies out of range."""
+    """Parse a UTC day, YYYY-MM-DD, to days since 1970. Raises Unprocessable if it is invalid or out of range."""
     try:
         day = (date.fromisoformat(text if _DAY.fullmatch(text) else "") - _EPOCH_DATE).days
     except ValueError:
@@ -128,18 +128,18 @@ def read_day(name: str, text: str) -> int:
 
 
 def month_to_date(now: int) -> Window:
-    """The 1st of this month through today, in UTC."""
+    """Return the window from the 1st of this month through today, in UTC."""
     today = day_of(now)
     first = today - (_EPOCH_DATE + timedelta(days=today)).day + 1
     return Window(first * MICROSECONDS_PER_DAY, (today + 1) * MICROSECONDS_PER_DAY)
 
 
 def months_of(start: int, end: int) -> list[Window]:
-    """Every calendar month that [start, end) touches, whole."""
+    """Return every calendar month that overlaps [start, end)."""
     months: list[Window] = []
     first = month_to_date(start).start
     while first < end:
-        # No month is longer than 31 days, and 32 days after its first lie in the next.
+        # A month has at most 31 days, so 32 days after its first is in the next month.
         following = month_to_date(first + 32 * MICROSECONDS_PER_DAY).start
         months.append(Window(first, following))
         first = following
@@ -147,7 +147,7 @@ def months_of(start: int, end: int) -> list[Window]:
 
 
 def read_window(from_: str | None, to: str | None, now: int) -> Window:
-    """The window of a query; both missing: month to date. Unprocessable where the rules refuse it."""
+    """Return the window of a query, month to date if both are missing. Raises Unprocessable if it is not allowed."""
     if from_ is None and to is None:
         return month_to_date(now)
     if from_ is None or to is None:
@@ -170,13 +170,13 @@ def read_window(from_: str | None, to: str | None, now: int) -> Window:
 
 @lru_cache(64)
 def _read_bound(name: str, text: str) -> int:
-    """One of from/to: an ISO 8601 date or date-time; no offset means UTC, a bare date is its midnight.
+    """Parse `from` or `to`: an ISO 8601 date (its midnight) or date-time, in UTC if it has no offset.
 
-    A `+` that a client forgot to escape arrives as a space and is read as the `+` it was.
+    If a client forgot to escape the `+` of an offset, it arrives as a space; it is read as `+`.
     """
     try:
-        known = _ISO_8601.fullmatch(_SPACE_FOR_PLUS.sub("+", text.strip(), count=1))
-        parsed = datetime.fromisoformat(known.group().upper() if known else "")
+        match = _ISO_8601.fullmatch(_SPACE_FOR_PLUS.sub("+", text.strip(), count=1))
+        parsed = datetime.fromisoformat(match.group().upper() if match else "")
         instant = microseconds(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         allowed = "an ISO 8601 date or date-time such as 2026-11-01 or 2026-11-01T00:00:00Z"
@@ -188,25 +188,25 @@ def _read_bound(name: str, text: str) -> int:
 
 
 def pieces_of(window: Window) -> tuple[range, tuple[Piece, ...]]:
-    """How to read a window exactly: the days whose totals to take, and the parts of days to scan.
+    """Return the days whose totals to add, and the parts of days to scan, that together make up a window.
 
-    An end longer than half its day is the day's total minus the shorter rest, so that no scan is longer than half a
-    day (two, where a window lies inside one day and leaves rests on both sides).
+    A partial day longer than 12 hours is the day's total minus the rest. So each scan covers at most 12 hours; a window
+    inside one day may need two scans, before and after it.
     """
     first, last = window.days[0], window.days[-1]
-    cuts = {day: _cut(day, window) for day in {first, last}}
-    whole = [day for day in (first, last) if not any(piece.sign > 0 for piece in cuts[day])]
-    pieces = tuple(piece for day in sorted(cuts) for piece in cuts[day])
+    pieces_by_day = {day: _day_pieces(day, window) for day in {first, last}}
+    full_days = [day for day in (first, last) if not any(piece.sign > 0 for piece in pieces_by_day[day])]
+    pieces = tuple(piece for day in sorted(pieces_by_day) for piece in pieces_by_day[day])
     if first == last:
-        return (range(first, first + 1) if whole else range(first, first)), pieces
-    return range(first if first in whole else first + 1, (last if last in whole else last - 1) + 1), pieces
+        return (range(first, first + 1) if full_days else range(first, first)), pieces
+    return range(first if first in full_days else first + 1, (last if last in full_days else last - 1) + 1), pieces
 
 
-def _cut(day: int, window: Window) -> tuple[Piece, ...]:
-    """The scans that one day of the window needs: none where it is whole."""
+def _day_pieces(day: int, window: Window) -> tuple[Piece, ...]:
+    """Return the scans that one day of the window needs; empty if the window contains the full day."""
     midnight, next_midnight = day * MICROSECONDS_PER_DAY, (day + 1) * MICROSECONDS_PER_DAY
     start, end = max(window.start, midnight), min(window.end, next_midnight)
     if end - start <= MICROSECONDS_PER_DAY // 2:
         return (Piece(1, start, end),)
-    rests = (Piece(-1, midnight, start), Piece(-1, end, next_midnight))
-    return tuple(rest for rest in rests if rest.end > rest.start)
+    excluded = (Piece(-1, midnight, start), Piece(-1, end, next_midnight))
+    return tuple(piece for piece in excluded if piece.end > piece.start)

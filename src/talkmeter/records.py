@@ -1,7 +1,7 @@
-"""The nouns (conversation, workflow execution, inventory item) and which of two states of one record wins.
+"""The record types (conversation, workflow execution, inventory item), and which of two states of a record wins.
 
-A record is known by (organization, kind, id). What a sender tells of it at one moment is a state; the winning state
-is the one of the greatest rank, whatever the order of arrival (docs/reference/counting.md).
+A record is identified by (organization, kind, id). A state is its complete content at one moment. The winning state is
+the one with the highest rank, in any order of arrival (docs/reference/counting.md).
 """
 
 from enum import StrEnum
@@ -35,7 +35,7 @@ TERMINAL_RUN_STATUSES: Final = frozenset(get_args(RunStatus)) - LIVE_RUN_STATUSE
 
 
 class Kind(StrEnum):
-    """What a record is; the values stand in the database and in paths."""
+    """The kind of a record; the values are used in the database and in URLs."""
 
     CONVERSATION = "conversation"
     WORKFLOW_EXECUTION = "workflow_execution"
@@ -49,7 +49,7 @@ INVENTORY_KINDS: Final = (Kind.AGENT, Kind.PHONE_NUMBER, Kind.WEB_WIDGET, Kind.D
 
 
 class Conversation(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One session between a user and an agent; `modality` is the resolved one, `created_at` in microseconds."""
+    """One call or chat between a user and an agent; `modality` is resolved, `created_at` is in microseconds."""
 
     channel: Channel
     direction: Direction
@@ -71,7 +71,7 @@ class WorkflowExecution(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class InventoryItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An agent, phone number, web widget or dataset; `shared` is said of numbers, `active` of datasets."""
+    """An agent, phone number, web widget or dataset; `shared` is for phone numbers, `active` for datasets."""
 
     name: str | None = None
     shared: bool = False
@@ -88,7 +88,7 @@ RECORD_TYPES: Final[dict[Kind, type[Record]]] = {
 
 
 def closed_sets(kind: Kind) -> dict[str, tuple[str, ...]]:
-    """Return the fields of a kind of record that hold one of a closed set of values, each with these values."""
+    """Return the allowed values of each field with a closed set of values, for one kind of record."""
     return {
         field.name: get_args(field.type) for field in fields(RECORD_TYPES[kind]) if get_origin(field.type) is Literal
     }
@@ -102,25 +102,25 @@ _decoders: dict[Kind, msgspec.json.Decoder[Record | None]] = {
 
 
 def resolve_modality(channel: Channel, modality: Modality | None) -> Modality:
-    """Voice or chat: what the sender says, else by the channel (docs/reference/counting.md, "Voice or chat")."""
+    """Return the sender's modality, or the channel's default (docs/reference/counting.md, "Voice or chat")."""
     if modality is not None:
         return modality
     return "voice" if channel == "telephone" else "chat"
 
 
 class RecordKey(msgspec.Struct, frozen=True, gc=False):
-    """What identifies a record inside its organization."""
+    """The key of a record inside its organization."""
 
     kind: Kind
     id: str
 
 
 class State(msgspec.Struct, frozen=True, gc=False):
-    """What a sender told of one record at one moment; `record` is None where it told of a deletion.
+    """The complete content of a record at one moment, as one event reported it; `record` is None for a deletion.
 
-    `time` is the event's, in microseconds; `hash` the first 16 bytes of SHA-256 of the normalised data. `linked_to` is
-    set on winning states only: the conversation that is counted in place of this one (docs/reference/counting.md,
-    "Linked calls").
+    `time` is the event's time, in microseconds; `hash` is the first 16 bytes of the SHA-256 of the normalized data.
+    `linked_to` is set on winning states only: the conversation that is counted instead of this one
+    (docs/reference/counting.md, "Linked calls").
     """
 
     org_id: str
@@ -136,7 +136,7 @@ class State(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def counted(self) -> Record | None:
-        """The record as far as it is counted here."""
+        """The record, or None if a linked conversation is counted instead."""
         return None if self.linked_to else self.record
 
 
@@ -144,22 +144,22 @@ Rank = tuple[int, int, int, str, str, bytes]
 
 
 def normalized_data(record: Record | None) -> bytes:
-    """The record as compact JSON, the same bytes for the same record; `null` for a deletion."""
+    """Encode a record as compact JSON, with the same bytes for equal records; a deletion is `null`."""
     return DELETED_DATA if record is None else _encode(record)
 
 
 def decode_normalized(kind: Kind, data: bytes) -> Record | None:
-    """The inverse of `normalized_data`."""
+    """Decode the result of `normalized_data`."""
     return _decoders[kind].decode(data)
 
 
 def data_hash(record: Record | None) -> bytes:
-    """First 16 bytes of SHA-256 of the normalised data: the last word when two states tie in all else."""
+    """Return the first 16 bytes of the SHA-256 of the normalized data, the last part of a rank."""
     return sha256(normalized_data(record)).digest()[:16]
 
 
 def rank_class(record: Record | None) -> int:
-    """Deleted 2, terminal 1, live 0; always 0 for inventory, which may be deleted and made again."""
+    """Return the first part of a rank: deleted 2, terminal 1, live 0."""
     match record:
         case None:
             return 2
@@ -174,23 +174,26 @@ def rank_class(record: Record | None) -> int:
 
 
 def rank(state: State) -> Rank:
-    """What decides between two states of one record: the greater wins (docs/reference/counting.md)."""
+    """Return a state's rank; the state with the highest rank wins (docs/reference/counting.md).
+
+    The class of inventory items is always 0, because an item can be deleted and created again.
+    """
     class_ = 0 if state.kind in INVENTORY_KINDS else rank_class(state.record)
     return (class_, state.time, state.sequence, state.source, state.event_id, state.hash)
 
 
-RANK_PIECES: Final = ("class", "time", "sequence", "source", "event id", "content")
-"""What a rank is compared by, piece by piece: the first difference decides."""
+RANK_PARTS: Final = ("class", "time", "sequence", "source", "event id", "content")
+"""The parts of a rank, in the order of comparison: the first difference decides."""
 
 
-def deciding_piece(winner: State, loser: State) -> str | None:
-    """The piece of the rank by which one state outranks another of its record; None where they are the same state."""
-    pairs = zip(RANK_PIECES, rank(winner), rank(loser), strict=True)
-    return next((piece for piece, ours, theirs in pairs if ours != theirs), None)
+def deciding_part(winner: State, loser: State) -> str | None:
+    """Return the part of the rank by which one state outranks another, or None if their ranks are equal."""
+    pairs = zip(RANK_PARTS, rank(winner), rank(loser), strict=True)
+    return next((part for part, ours, theirs in pairs if ours != theirs), None)
 
 
 class Outcome(StrEnum):
-    """What became of a valid event: each is in exactly one of these bins (docs/reference/http-api.md)."""
+    """The outcome of a valid event (docs/reference/http-api.md)."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
@@ -198,8 +201,8 @@ class Outcome(StrEnum):
     STALE = "stale"
 
 
-def judge(new: State, winner: State | None) -> Outcome:
-    """What becomes of `new` when `winner` is the record's winning state so far (None: the record is unseen)."""
+def classify(new: State, winner: State | None) -> Outcome:
+    """Return the outcome of a new state if `winner` is the record's winning state so far (None: unknown record)."""
     if winner is None:
         return Outcome.ACCEPTED
     ours, theirs = rank(new), rank(winner)

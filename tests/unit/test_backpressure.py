@@ -1,4 +1,4 @@
-"""Processing many events pauses while a response is being made, up to a limit."""
+"""Processing of many events pauses while a response is being made, up to a limit."""
 
 import threading
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from talkmeter import backpressure, clock
-from talkmeter.backpressure import MAX_PAUSE_SEC, Pauses, answering
+from talkmeter.backpressure import MAX_PAUSE_SEC, Throttle, answering
 
 MANY = 10_000
 
@@ -29,7 +29,7 @@ class FakeEvent(threading.Event):
 @pytest.fixture
 def event(monkeypatch: pytest.MonkeyPatch) -> FakeEvent:
     event = FakeEvent()
-    monkeypatch.setattr(backpressure, "_last_answer_ended", event)
+    monkeypatch.setattr(backpressure, "_all_answered", event)
     monkeypatch.setattr(clock, "monotonic", lambda: event.now_sec)
     return event
 
@@ -37,11 +37,11 @@ def event(monkeypatch: pytest.MonkeyPatch) -> FakeEvent:
 @pytest.fixture(autouse=True)
 def _no_response_stays_open() -> Iterator[None]:
     yield
-    assert backpressure._answers == 0
+    assert backpressure._running_queries == 0
 
 
-def process_batch(pauses: Pauses | None = None) -> None:
-    assert list((pauses or Pauses()).between(range(MANY))) == list(range(MANY))
+def process_batch(throttle: Throttle | None = None) -> None:
+    assert list((throttle or Throttle()).iterate(range(MANY))) == list(range(MANY))
 
 
 def test_batch_pauses_up_to_the_limit_while_a_response_is_made(event: FakeEvent) -> None:
@@ -52,17 +52,17 @@ def test_batch_pauses_up_to_the_limit_while_a_response_is_made(event: FakeEvent)
 
 
 def test_passes_over_one_batch_share_the_limit(event: FakeEvent) -> None:
-    pauses = Pauses()
+    throttle = Throttle()
     with answering():
         for _ in range(100):
-            process_batch(pauses)
+            process_batch(throttle)
     assert event.now_sec == pytest.approx(MAX_PAUSE_SEC)
 
 
 def test_single_events_do_not_pause(event: FakeEvent) -> None:
     with answering():
         for number in range(MANY):
-            assert list(Pauses().between([number])) == [number]
+            assert list(Throttle().iterate([number])) == [number]
     assert event.waits == 0
 
 

@@ -26,7 +26,7 @@ from talkmeter.records import (
     RecordKey,
     State,
     WorkflowExecution,
-    judge,
+    classify,
 )
 
 LAST_DAY = (date(2026, 11, 22) - date(1970, 1, 1)).days
@@ -53,7 +53,7 @@ def winners_of(events: Iterable[Event]) -> dict[RecordKey, State]:
     winners: dict[RecordKey, State] = {}
     for state in map(read, events):
         key = RecordKey(state.kind, state.id)
-        if judge(state, winners.get(key)) is Outcome.ACCEPTED:
+        if classify(state, winners.get(key)) is Outcome.ACCEPTED:
             winners[key] = state
     return winners
 
@@ -168,8 +168,12 @@ def test_the_inventory_has_named_agents_shared_numbers_widgets_and_an_inactive_d
 
 def test_the_inventory_told_again_is_a_duplicate_and_told_later_wins() -> None:
     winners = winners_of(inventory_events(FIRST_DAY))
-    again = {judge(state, winners[RecordKey(state.kind, state.id)]) for state in map(read, inventory_events(FIRST_DAY))}
-    later = {judge(state, winners[RecordKey(state.kind, state.id)]) for state in map(read, inventory_events(LAST_DAY))}
+    again = {
+        classify(state, winners[RecordKey(state.kind, state.id)]) for state in map(read, inventory_events(FIRST_DAY))
+    }
+    later = {
+        classify(state, winners[RecordKey(state.kind, state.id)]) for state in map(read, inventory_events(LAST_DAY))
+    }
     assert again == {Outcome.DUPLICATE}
     assert later == {Outcome.ACCEPTED}
 

@@ -22,9 +22,9 @@ from talkmeter.records import (
     RunStatus,
     State,
     WorkflowExecution,
+    classify,
     data_hash,
     decode_normalized,
-    judge,
     normalized_data,
     rank_class,
 )
@@ -68,7 +68,7 @@ def winner_of(states: tuple[State, ...]) -> State:
     """The winner after states arrived one by one."""
     winner: State | None = None
     for state in states:
-        if judge(state, winner) is Outcome.ACCEPTED:
+        if classify(state, winner) is Outcome.ACCEPTED:
             winner = state
     assert winner is not None
     return winner
@@ -82,8 +82,8 @@ def test_each_component_of_the_rank_decides_where_those_before_it_are_equal(plac
     greater = of_height((*(before,) * place, True, *(False,) * after))
     lesser = of_height((*(before,) * place, False, *(True,) * after))
 
-    assert judge(greater, lesser) is Outcome.ACCEPTED
-    assert judge(lesser, greater) is (Outcome.CONFLICTING if COMPONENTS[place] == "hash" else Outcome.STALE)
+    assert classify(greater, lesser) is Outcome.ACCEPTED
+    assert classify(lesser, greater) is (Outcome.CONFLICTING if COMPONENTS[place] == "hash" else Outcome.STALE)
 
 
 def test_the_winner_does_not_depend_on_the_order_of_arrival() -> None:
@@ -102,36 +102,36 @@ def test_a_late_ringing_never_undoes_completed() -> None:
     completed = told(call("completed"), time=1)
     ringing = told(call("ringing", None), time=2)
 
-    assert judge(ringing, completed) is Outcome.STALE
+    assert classify(ringing, completed) is Outcome.STALE
 
 
 def test_a_correction_is_a_later_terminal_state() -> None:
     corrected = told(call("completed", 61_000), time=2)
 
-    assert judge(corrected, told(call("completed"), time=1)) is Outcome.ACCEPTED
+    assert classify(corrected, told(call("completed"), time=1)) is Outcome.ACCEPTED
 
 
 @pytest.mark.parametrize("status", get_args(ConversationStatus))
 def test_a_deleted_conversation_is_void_for_good(status: ConversationStatus) -> None:
     deleted = told(None, time=1)
 
-    assert judge(told(call(status), time=2, sequence=9, source="/z", event_id="z"), deleted) is Outcome.STALE
-    assert judge(deleted, told(call(status), time=2)) is Outcome.ACCEPTED
+    assert classify(told(call(status), time=2, sequence=9, source="/z", event_id="z"), deleted) is Outcome.STALE
+    assert classify(deleted, told(call(status), time=2)) is Outcome.ACCEPTED
 
 
 def test_a_deleted_run_is_void_for_good() -> None:
     deleted = told(None, kind=Kind.WORKFLOW_EXECUTION, time=1)
     succeeded = told(WorkflowExecution("success", CREATED), kind=Kind.WORKFLOW_EXECUTION, time=2)
 
-    assert judge(succeeded, deleted) is Outcome.STALE
+    assert classify(succeeded, deleted) is Outcome.STALE
 
 
 @pytest.mark.parametrize("kind", INVENTORY_KINDS)
 def test_a_deleted_inventory_item_may_be_made_again_later(kind: Kind) -> None:
     item, deleted = told(InventoryItem("a"), kind=kind, time=2), told(None, kind=kind, time=1)
 
-    assert judge(item, deleted) is Outcome.ACCEPTED
-    assert judge(deleted, item) is Outcome.STALE
+    assert classify(item, deleted) is Outcome.ACCEPTED
+    assert classify(deleted, item) is Outcome.STALE
 
 
 def test_every_status_of_a_conversation_is_live_terminal_or_uncounted() -> None:
@@ -161,34 +161,34 @@ def test_a_deletion_ranks_above_every_status() -> None:
 
 
 def test_the_first_state_of_a_record_is_accepted() -> None:
-    assert judge(told(call()), None) is Outcome.ACCEPTED
+    assert classify(told(call()), None) is Outcome.ACCEPTED
 
 
 def test_the_winner_once_more_is_a_duplicate() -> None:
-    assert judge(told(call()), told(call())) is Outcome.DUPLICATE
+    assert classify(told(call()), told(call())) is Outcome.DUPLICATE
 
 
 def test_a_lower_state_of_another_event_is_stale() -> None:
     winner = told(call("failed"), time=5)
 
-    assert judge(told(call("failed"), time=4), winner) is Outcome.STALE
-    assert judge(told(call("failed"), time=5, event_id="a"), winner) is Outcome.STALE
-    assert judge(told(call("failed"), time=5, source="/a"), winner) is Outcome.STALE
+    assert classify(told(call("failed"), time=4), winner) is Outcome.STALE
+    assert classify(told(call("failed"), time=5, event_id="a"), winner) is Outcome.STALE
+    assert classify(told(call("failed"), time=5, source="/a"), winner) is Outcome.STALE
 
 
 @pytest.mark.parametrize("bytes_", [b"\x00", b"\x7f", b"\xff"])
 def test_other_content_under_the_winners_source_id_and_time_conflicts_or_wins_by_its_hash(bytes_: bytes) -> None:
     winner, other = told(call(), hash_=b"\x80"), told(call("failed"), hash_=bytes_)
 
-    assert judge(other, winner) is (Outcome.ACCEPTED if bytes_ > b"\x80" else Outcome.CONFLICTING)
+    assert classify(other, winner) is (Outcome.ACCEPTED if bytes_ > b"\x80" else Outcome.CONFLICTING)
 
 
 def test_a_live_state_under_the_source_id_and_time_of_a_terminal_one_conflicts() -> None:
-    assert judge(told(call("ringing")), told(call("completed"))) is Outcome.CONFLICTING
+    assert classify(told(call("ringing")), told(call("completed"))) is Outcome.CONFLICTING
 
 
 def test_the_winner_with_a_lower_sequence_is_stale() -> None:
-    assert judge(told(call(), sequence=1), told(call(), sequence=2)) is Outcome.STALE
+    assert classify(told(call(), sequence=1), told(call(), sequence=2)) is Outcome.STALE
 
 
 RECORDS: dict[Kind, list[Record]] = {

@@ -24,7 +24,7 @@ from talkmeter.api.problems import render_http_exception, render_talkmeter_error
 from talkmeter.api.service import Service
 from talkmeter.api.session import scopes_router, session_router
 from talkmeter.api.usage import usage_router
-from talkmeter.backpressure import hand_over_often
+from talkmeter.backpressure import shorten_switch_interval
 from talkmeter.errors import TalkmeterError
 from talkmeter.logs import configure_logs
 from talkmeter.settings import Settings, cors_origins, load_settings
@@ -43,7 +43,7 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
         # Objects made at startup live as long as the process; frozen, they are not scanned by every collection.
         gc.collect()
         gc.freeze()
-        hand_over_often()
+        shorten_switch_interval()
         _log.info("started", database=settings.database_url.split("://")[0])
         try:
             yield

@@ -15,7 +15,7 @@ from talkmeter.api.body import read_body
 from talkmeter.api.openapi import EventsOperation, SnapshotOperation, error_specs, json_spec
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.service import Service
-from talkmeter.backpressure import Pauses
+from talkmeter.backpressure import Throttle
 from talkmeter.errors import UnsupportedMediaType
 from talkmeter.ingest.cloudevents import Sender
 from talkmeter.ingest.inventory import read_kind, read_snapshot
@@ -49,12 +49,12 @@ async def post_events(request: AnyRequest) -> Response[bytes]:
     headers = {name: request.headers[name] for name in request.headers}
     media_type(headers.get("content-type", ""))
 
-    def decode(body: bytes, pauses: Pauses | None = None) -> OrgBatches:
-        return group_by_organization(read_request(headers, body, sender, service.settings.max_events, pauses), sender)
+    def decode(body: bytes, throttle: Throttle | None = None) -> OrgBatches:
+        return group_by_organization(read_request(headers, body, sender, service.settings.max_events, throttle), sender)
 
     with service.intake.reservation(caller.org_id or caller.credential_id) as reserve:
         body = await read_body(request, service.settings, reserve)
-        batches = decode(body) if len(body) < INLINE_BYTES else await service.decode(partial(decode, body, Pauses()))
+        batches = decode(body) if len(body) < INLINE_BYTES else await service.decode(partial(decode, body, Throttle()))
         del body
         return await _write(service, batches)
 

@@ -1,7 +1,7 @@
 """A small pool of autocommit connections for single statements, such as reading an organization's revision.
 
-A single statement sees one snapshot by itself. Without BEGIN, COMMIT and a connection check before it, a query takes
-one round trip to the server instead of four.
+A single statement always sees one snapshot. Without BEGIN, COMMIT and a connection check, a query takes one round trip
+to the server instead of four.
 """
 
 from collections import deque

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from talkmeter.backpressure import Pauses
+from talkmeter.backpressure import Throttle
 from talkmeter.errors import BadRequest, UnsupportedMediaType, shown
 from talkmeter.ingest.cloudevents import Sender, read_envelope, read_event, reject
 from talkmeter.ingest.event_types import Envelope
@@ -35,7 +35,7 @@ def media_type(content_type: str) -> str:
 
 
 def read_request(
-    headers: Mapping[str, str], body: bytes, sender: Sender, max_events: int, pauses: Pauses | None = None
+    headers: Mapping[str, str], body: bytes, sender: Sender, max_events: int, throttle: Throttle | None = None
 ) -> list[ParsedEvent]:
     """Return the events of a request in order, each as a state or a rejection.
 
@@ -51,7 +51,7 @@ def read_request(
     if not stripped.startswith(b"["):
         raise BadRequest(f"A body of type {BATCH} must be a JSON array of CloudEvents.")
     elements = split_array(body, max_events)
-    return [read_event(element, sender) for element in (pauses.between(elements) if pauses else elements)]
+    return [read_event(element, sender) for element in (throttle.iterate(elements) if throttle else elements)]
 
 
 def group_by_organization(

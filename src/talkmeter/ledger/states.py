@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, bindparam, select
 
-from talkmeter.backpressure import Pauses
+from talkmeter.backpressure import Throttle
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, Row
 from talkmeter.ledger.rows import decode_state
@@ -23,16 +23,16 @@ _WINNERS = {kind: _winners_query(kind) for kind in Kind}
 
 
 def read_winning_states(
-    connection: Connection, org_id: str, keys: Iterable[RecordKey], pauses: Pauses | None = None
+    connection: Connection, org_id: str, keys: Iterable[RecordKey], throttle: Throttle | None = None
 ) -> dict[RecordKey, State]:
-    """Return the winning states of those records that exist."""
+    """Return the winning states of existing records; unknown keys are left out."""
     rows = winning_rows(connection, org_id, keys)
-    states = (decode_state(kind, row) for kind, row in (pauses.between(rows) if pauses else rows))
+    states = (decode_state(kind, row) for kind, row in (throttle.iterate(rows) if throttle else rows))
     return {RecordKey(state.kind, state.id): state for state in states}
 
 
 def winning_rows(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> Iterator[tuple[Kind, Row]]:
-    """Yield the undecoded rows of those records that exist."""
+    """Yield the undecoded rows of existing records."""
     by_kind: dict[Kind, set[str]] = {}
     for key in keys:
         by_kind.setdefault(key.kind, set()).add(key.id)

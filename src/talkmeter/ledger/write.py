@@ -13,7 +13,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 from sqlalchemy import Connection, Table, bindparam, func, select
 
-from talkmeter.backpressure import Pauses
+from talkmeter.backpressure import Throttle
 from talkmeter.counting import ZERO, Counters, DayKey, fold
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
@@ -21,7 +21,7 @@ from talkmeter.ledger.batch import BatchResult, CallReport, OrgBatch, Quarantine
 from talkmeter.ledger.call_links import CallIds, add_call_ids, apply_update, is_countable, relink
 from talkmeter.ledger.rows import history_key, history_row, record_row
 from talkmeter.ledger.states import history_rows, read_winning_states
-from talkmeter.records import Kind, Outcome, RecordKey, State, judge
+from talkmeter.records import Kind, Outcome, RecordKey, State, classify
 
 QUARANTINE_LIMIT = 10_000
 """Maximum number of events in one organization's quarantine (docs/reference/http-api.md)."""
@@ -88,27 +88,27 @@ def write_batch(
 
     `now` is the time of storage, in microseconds. The caller commits.
     """
-    pauses = Pauses()
+    throttle = Throttle()
     changes: dict[str, _Changes] = {}
     results: dict[str, list[BatchResult]] = {}
     for org_id, batches in sorted(by_org.items()):
         lock_organization(connection, org_id, now)
-        changes[org_id] = _decide(connection, org_id, batches, pauses, keep_history=keep_history)
+        changes[org_id] = _decide(connection, org_id, batches, throttle, keep_history=keep_history)
         kept = _quarantine(connection, org_id, batches, now)
         results[org_id] = [
             _batch_result(batch, outcomes, kept)
             for batch, outcomes in zip(batches, changes[org_id].outcomes, strict=True)
         ]
-    _store(connection, {org_id: changed for org_id, changed in changes.items() if changed.any}, now, pauses)
+    _store(connection, {org_id: changed for org_id, changed in changes.items() if changed.any}, now, throttle)
     return results
 
 
 def _decide(
-    connection: Connection, org_id: str, batches: Sequence[OrgBatch], pauses: Pauses, *, keep_history: bool
+    connection: Connection, org_id: str, batches: Sequence[OrgBatch], throttle: Throttle, *, keep_history: bool
 ) -> _Changes:
     """Decide which states win, as if the events had been applied one by one."""
     keys = {_record_key(event) for batch in batches for event in _valid_events(batch)}
-    before = read_winning_states(connection, org_id, keys, pauses)
+    before = read_winning_states(connection, org_id, keys, throttle)
     winners = dict(before)
     call_ids: dict[str, CallIds] = {}
     received: dict[Row, State] = {}
@@ -116,7 +116,7 @@ def _decide(
     outcomes: list[Counter[Outcome]] = []
     for batch in batches:
         counts: Counter[Outcome] = Counter()
-        for event in pauses.between(_valid_events(batch)):
+        for event in throttle.iterate(_valid_events(batch)):
             key = _record_key(event)
             winner = winners.get(key)
             if isinstance(event, CallReport):
@@ -125,7 +125,7 @@ def _decide(
             if state is None:
                 counts[Outcome.DUPLICATE] += 1
                 continue
-            outcome = judge(state, winner)
+            outcome = classify(state, winner)
             counts[outcome] += 1
             if outcome is Outcome.ACCEPTED:
                 winners[key] = replace(state, linked_to=winner.linked_to) if winner and winner.linked_to else state
@@ -150,22 +150,22 @@ def _decide(
     )
 
 
-def _store(connection: Connection, by_org: Mapping[str, _Changes], now: int, pauses: Pauses) -> None:
+def _store(connection: Connection, by_org: Mapping[str, _Changes], now: int, throttle: Throttle) -> None:
     """Write winners, history, changes to daily totals, watermarks and revisions, table by table."""
     changed = [state for changes in by_org.values() for state in changes.changed.values()]
     by_table: dict[Table, list[Row]] = {table: [] for table in tables.RECORD_TABLES.values()}
-    for state in pauses.between(changed):
+    for state in throttle.iterate(changed):
         by_table[tables.RECORD_TABLES[state.kind]].append(record_row(state, now))
     for table, rows in by_table.items():
         insert_rows(connection, table, sorted(rows, key=_first_three_columns), OnConflict.REPLACE)
     received = [state for changes in by_org.values() for state in changes.received]
-    history = [history_row(state, now) for state in pauses.between(received)]
+    history = [history_row(state, now) for state in throttle.iterate(received)]
     insert_rows(connection, tables.record_state, sorted(history), OnConflict.KEEP)
     totals: list[Row] = []
     for org_id, changes in by_org.items():
         differences = fold(
             (changes.before[key].counted if key in changes.before else None, state.counted)
-            for key, state in pauses.between(changes.changed.items())
+            for key, state in throttle.iterate(changes.changed.items())
         )
         totals += total_rows(org_id, differences, now)
     insert_rows(connection, tables.usage_daily, sorted(totals), OnConflict.ADD)
@@ -190,7 +190,7 @@ def total_rows(org_id: str, totals: Mapping[DayKey, Counters], now: int) -> list
 
 
 def _not_in_history(connection: Connection, org_id: str, losing: dict[Row, State]) -> dict[Row, State]:
-    """Return those of the losing states that the history does not contain yet."""
+    """Return the losing states that the history does not contain yet."""
     if not losing:
         return {}
     stored = {row[:8] for row in history_rows(connection, org_id, {_record_key(state) for state in losing.values()})}
@@ -245,7 +245,7 @@ def _raised_watermarks(connection: Connection, org_id: str, batches: Sequence[Or
 
 
 def _quarantine(connection: Connection, org_id: str, batches: Sequence[OrgBatch], now: int) -> set[bytes]:
-    """Put rejected events into quarantine; return the hashes of those that it keeps."""
+    """Put rejected events into quarantine; return the hashes of the kept ones."""
     rows: dict[bytes, Row] = {}
     seen: Counter[bytes] = Counter()
     for batch in batches:

@@ -20,7 +20,7 @@ from talkmeter.records import (
     RecordKey,
     State,
     WorkflowExecution,
-    deciding_piece,
+    deciding_part,
     rank,
     rank_class,
 )
@@ -155,12 +155,12 @@ def _received(stored: StoredState, place: int, ranked: list[StoredState], linked
 def _why_it_wins(ranked: list[State]) -> str:
     if len(ranked) == 1:
         return _ONLY_ONE
-    piece = deciding_piece(ranked[0], ranked[1]) or ""
+    piece = deciding_part(ranked[0], ranked[1]) or ""
     return _LARGER.get(piece, f"It is {_class_of(ranked[0])}, which goes before every other state of the record.")
 
 
 def _why_it_loses(state: State, winner: State) -> str:
-    piece = deciding_piece(winner, state) or ""
+    piece = deciding_part(winner, state) or ""
     return _SMALLER.get(piece, f"It is {_class_of(state)}, and a {_class_of(winner)} state goes before it.")
 
 
