@@ -1,4 +1,4 @@
-"""Every statement that a test sends to PostgreSQL by the product's code is held against the rules of Citus."""
+"""A pytest plugin that checks every statement sent to PostgreSQL against the rules of Citus."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -10,23 +10,23 @@ from sqlalchemy.engine.interfaces import ExecutionContext
 from tests.citus_rules import unsorted_rows, violations
 
 TEST_STATEMENT: Final = {"talkmeter_test_statement": True}
-"""Execution options of what a test itself does to a database."""
-_wrong: Final[list[str]] = []
+"""Execution options of a statement of the test itself, which is not checked."""
+_violations: Final[list[str]] = []
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _watched_statements() -> None:
-    event.listen(Engine, "before_cursor_execute", _watch)
+def _statement_listener() -> None:
+    event.listen(Engine, "before_cursor_execute", _check)
 
 
 @pytest.fixture(autouse=True)
-def _statements_that_citus_runs(_watched_statements: None) -> Iterator[None]:
-    _wrong.clear()
+def _citus_violations(_statement_listener: None) -> Iterator[None]:
+    _violations.clear()
     yield
-    assert _wrong == []
+    assert _violations == []
 
 
-def _watch(
+def _check(
     connection: Connection, _cursor: object, statement: str, parameters: object, context: ExecutionContext, many: object
 ) -> None:
     if connection.dialect.name != "postgresql" or "talkmeter_test_statement" in context.execution_options or many:
@@ -34,4 +34,4 @@ def _watch(
     found = list(violations(statement))
     if isinstance(parameters, Sequence) and (unsorted := unsorted_rows(statement, parameters)):
         found.append(unsorted)
-    _wrong.extend(f"{sentence} {statement[:300]}" for sentence in found)
+    _violations.extend(f"{sentence} {statement[:300]}" for sentence in found)

@@ -1,4 +1,4 @@
-"""The command line in this process, by its own entrance: starting another process takes longer than most tests."""
+"""Run commands in this process through their entry point: a new process takes longer than most tests."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ from talkmeter.cli import main
 def invoke_in_process(
     folder: Path, environment: Mapping[str, str], *arguments: str
 ) -> "subprocess.CompletedProcess[str]":
-    """Run `talkmeter ...` to its end, whatever it is; for commands that leave the process as they found it."""
+    """Run `talkmeter ...` and return its output and exit status. The command must not change the process."""
     # Another thread would see the changed folder, environment and output too.
     assert threading.current_thread() is threading.main_thread()
     others = {name: None for name in os.environ if name.startswith("TALKMETER_")}
@@ -34,13 +34,13 @@ def invoke_in_process(
             status = stop.code
         sys.stdout.flush()
         sys.stderr.flush()
-        said, complained = stdout.getvalue().decode(), stderr.getvalue().decode()
+        output, errors = stdout.getvalue().decode(), stderr.getvalue().decode()
     assert status is None or isinstance(status, int), status
-    return subprocess.CompletedProcess(["talkmeter", *arguments], status or 0, said, complained)
+    return subprocess.CompletedProcess(["talkmeter", *arguments], status or 0, output, errors)
 
 
 def run_cli_in_process(folder: Path, environment: Mapping[str, str], *arguments: str) -> str:
-    """Run a command to its end; its stdout, stripped. CalledProcessError where it fails."""
+    """Run a command and return its stdout, stripped. Raises CalledProcessError if it fails."""
     done = invoke_in_process(folder, environment, *arguments)
     done.check_returncode()
     return done.stdout.strip()

@@ -1,4 +1,4 @@
-"""Runs a coroutine to its end in a thread of its own: the thread of the tests may have a loop, the browser's."""
+"""Run coroutines in their own thread: the main thread may have a running event loop, Playwright's."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -9,6 +9,6 @@ Result = TypeVar("Result")
 
 
 def run_coroutine(coroutine: Coroutine[Any, Any, Result]) -> Result:
-    """The result of a coroutine, in a loop that nobody else has."""
+    """Run a coroutine in a new event loop and return its result."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, coroutine).result()

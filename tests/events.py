@@ -1,4 +1,4 @@
-"""CloudEvents for tests: a valid one of each noun, to be altered."""
+"""Valid CloudEvents, to be changed by tests."""
 
 from itertools import count
 
@@ -7,7 +7,7 @@ _numbers = count(1)
 
 
 def event(type_: str, data: Json, **envelope: object) -> Json:
-    """A CloudEvent; `envelope` replaces attributes (None: leaves one out)."""
+    """Return a CloudEvent; `envelope` replaces attributes (None removes one)."""
     attributes = {
         "specversion": "1.0",
         "id": f"event-{next(_numbers)}",
@@ -21,7 +21,7 @@ def event(type_: str, data: Json, **envelope: object) -> Json:
 
 
 def conversation(id_: str = "call-1", **fields: object) -> Json:
-    """`conversation.updated`: an inbound telephone call of a minute; `fields` replace fields of its data."""
+    """Return `conversation.updated`: an inbound telephone call of a minute; `fields` replace fields of its data."""
     data: Json = {
         "id": id_,
         "channel": "telephone",
@@ -34,6 +34,6 @@ def conversation(id_: str = "call-1", **fields: object) -> Json:
 
 
 def run(id_: str = "run-1", **fields: object) -> Json:
-    """`workflow_execution.updated`: a run that succeeded."""
+    """Return `workflow_execution.updated`: a successful run; `fields` replace fields of its data."""
     data: Json = {"id": id_, "status": "success", "created_at": "2026-03-01T11:59:00Z"}
     return event("workflow_execution.updated", {**data, **fields})

@@ -1,4 +1,4 @@
-"""A made-up identity provider: real keys, and a real server that publishes them."""
+"""A fake identity provider: real keys, and a server that publishes them."""
 
 import base64
 import json
@@ -19,15 +19,15 @@ OTHER_RSA_KEY = rsa.generate_private_key(65_537, 2_048)
 WEAK_RSA_KEY = rsa.generate_private_key(65_537, 1_024)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 ED_KEY = ed25519.Ed25519PrivateKey.generate()
-SECRET = b"a symmetric key that stands in the key set" * 2
+SECRET = b"a symmetric key in the key set, as none is" * 2
 
 
 def public_jwk(key: PrivateKey, kid: str, **more: str) -> dict[str, Any]:
-    """A key of the provider as its key set shows it."""
-    return {**_of_public(key), "kid": kid, "use": "sig", **more}
+    """Return a public key as the key set contains it."""
+    return {**_public_numbers(key), "kid": kid, "use": "sig", **more}
 
 
-def _of_public(key: PrivateKey) -> dict[str, Any]:
+def _public_numbers(key: PrivateKey) -> dict[str, Any]:
     match key:
         case rsa.RSAPrivateKey():
             return RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
@@ -38,7 +38,7 @@ def _of_public(key: PrivateKey) -> dict[str, Any]:
 
 
 def base64url(content: bytes) -> str:
-    """Base64url without padding, as in a JWT."""
+    """Return base64url without padding, as in a JWT."""
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
@@ -55,14 +55,14 @@ KEYS: list[dict[str, Any]] = [
 
 
 class JwksHandler(BaseHTTPRequestHandler):
-    """Answers with the key set, and counts how often it was asked."""
+    """Responds with the key set, and counts requests."""
 
     keys: ClassVar[list[dict[str, Any]]] = KEYS
     body: ClassVar[bytes | None] = None
-    asked: ClassVar[int] = 0
+    request_count: ClassVar[int] = 0
 
     def do_GET(self) -> None:
-        type(self).asked += 1
+        type(self).request_count += 1
         body = self.body if self.body is not None else json.dumps({"keys": self.keys}).encode()
         self.send_response(302 if self.path == "/moved" else 200)
         if self.path == "/moved":
@@ -83,12 +83,12 @@ class JwksHandler(BaseHTTPRequestHandler):
             return
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  the library's name
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def jwks_server() -> Iterator[str]:
-    """The address of a server of the keys."""
+    """Run a server of the keys; yield its URL."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), JwksHandler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()

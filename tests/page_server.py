@@ -1,4 +1,4 @@
-"""A server of a made-up page: the application of `talkmeter serve`, told another folder to serve the page from."""
+"""A server of another page: the application of `talkmeter serve` with another page folder."""
 
 import os
 import subprocess
@@ -26,16 +26,16 @@ FOLDER = "TEST_PAGE_FOLDER"
 
 
 def serve_app() -> ASGIApp:
-    """What the server runs."""
+    """Return the application."""
     return add_middleware(make_app(load_settings(), Path(os.environ[FOLDER])))
 
 
 @contextmanager
-def running_page_server(folder: Path, place: Path) -> Iterator[str]:
-    """The address of a server of the page in `folder`; its database is in `place`."""
+def running_page_server(folder: Path, database_folder: Path) -> Iterator[str]:
+    """Run a server of the page in `folder`, with a database in `database_folder`; yield its URL."""
     port = free_port()
-    environment = {**environment_for(place, {"port": str(port)}), FOLDER: str(folder)}
-    with (place / "server.log").open("wb") as log:
+    environment = {**environment_for(database_folder, {"port": str(port)}), FOLDER: str(folder)}
+    with (database_folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.page_server"], cwd=ROOT, env=environment, stdout=log, stderr=log
         )
@@ -44,7 +44,7 @@ def running_page_server(folder: Path, place: Path) -> Iterator[str]:
         deadline = time.monotonic() + START_TIMEOUT_SEC
         while not _is_live(url):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"the server did not start: {(place / 'server.log').read_text()}")
+                raise AssertionError(f"the server did not start: {(database_folder / 'server.log').read_text()}")
             time.sleep(0.05)
         yield url
     finally:
@@ -60,7 +60,7 @@ def _is_live(url: str) -> bool:
 
 
 def main() -> None:
-    """Serve until a signal."""
+    """Serve until a signal stops it."""
     settings = load_settings()
     engine = open_engine(settings.database_url)
     migrate(engine)

@@ -19,8 +19,8 @@ from tests import local_http
 from tests.cli_runner import run_cli_in_process
 from tests.sqlite_template import copy_ledger_template
 
-_OWN = Path(sys.executable).with_name("talkmeter")
-TALKMETER = _OWN
+_INSTALLED = Path(sys.executable).with_name("talkmeter")
+TALKMETER = _INSTALLED
 START_TIMEOUT_SEC = 60
 PORTS = range(16_384, 32_768)
 WORKERS = 16
@@ -29,47 +29,47 @@ WORKERS = 16
 
 @dataclass(frozen=True)
 class Server:
-    """A server that runs, and its command line."""
+    """A running server, and its command line."""
 
     url: str
     folder: Path
     environment: dict[str, str]
     process: subprocess.Popen[bytes]
-    apart: bool = False
-    """Whether it meets another clock or another disk than the tests do."""
+    isolated: bool = False
+    """Whether it has another clock or disk than the tests."""
 
     def cli(self, *arguments: str) -> str:
-        """Run `talkmeter ...` against the server's database; what it prints, stripped.
+        """Run `talkmeter ...` on the server's database and return its stdout, stripped.
 
-        In this process, as starting another one takes longer than most tests; unless the server is apart.
+        It runs in this process, which is faster, unless the server is isolated.
         """
-        run = run_cli if self.apart else run_cli_in_process
+        run = run_cli if self.isolated else run_cli_in_process
         return run(self.folder, self.environment, *arguments)
 
     def key(self, org_id: str, *options: str) -> str:
-        """A key of an organization, made if it is absent; admin unless `options` say otherwise."""
+        """Create a key of an organization, and the organization if absent; by default an admin key."""
         self.cli("orgs", "add", org_id)
         return self.cli("keys", "add", "--org", org_id, *(options or ("--role", "admin")))
 
     def sender_key(self) -> str:
-        """A key that sends events of any organization."""
+        """Create a key that sends events of any organization."""
         return self.cli("keys", "add", "--sender")
 
     def log(self) -> str:
-        """What the server has written to stderr so far."""
+        """Return what the server has written to stdout and stderr so far."""
         return (self.folder / "server.log").read_text()
 
 
 def environment_for(folder: Path, settings: dict[str, str]) -> dict[str, str]:
-    """The environment of a talkmeter command: nothing of ours but PATH and HOME."""
+    """Return the environment of a command: only PATH and HOME of this process, and the settings."""
     database = f"sqlite:///{folder / 'talkmeter.db'}"
-    given = {f"TALKMETER_{name.upper()}": value for name, value in settings.items()}
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return {**kept, "TALKMETER_DATABASE_URL": database, **given}
+    variables = {f"TALKMETER_{name.upper()}": value for name, value in settings.items()}
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return {**inherited, "TALKMETER_DATABASE_URL": database, **variables}
 
 
 def run_cli(folder: Path, environment: dict[str, str], *arguments: str) -> str:
-    """Run a command to its end; its stdout, stripped. CalledProcessError where it fails."""
+    """Run a command and return its stdout, stripped. Raises CalledProcessError if it fails."""
     done = subprocess.run(
         [str(TALKMETER), *arguments],
         cwd=folder,
@@ -108,12 +108,12 @@ def _candidate_ports() -> Iterator[int]:
 _ports = _candidate_ports()
 
 
-def launch_server(folder: Path, settings: dict[str, str], beside: Mapping[str, str] | None = None) -> Server:
-    """A server that has begun to start; `beside` are further variables of its environment."""
-    environment = {**environment_for(folder, settings), **(beside or {})}
-    # What tests put before the command leads it to another disk, or takes something from it.
-    apart = bool(beside) or TALKMETER != _OWN
-    if TALKMETER == _OWN:
+def launch_server(folder: Path, settings: dict[str, str], extra: Mapping[str, str] | None = None) -> Server:
+    """Start a server without waiting until it is ready; `extra` are more environment variables."""
+    environment = {**environment_for(folder, settings), **(extra or {})}
+    # Tests replace the command to give the server another disk or fewer resources.
+    isolated = bool(extra) or TALKMETER != _INSTALLED
+    if TALKMETER == _INSTALLED:
         copy_ledger_template(environment["TALKMETER_DATABASE_URL"])
     port = free_port()
     with (folder / "server.log").open("ab") as log:
@@ -125,17 +125,17 @@ def launch_server(folder: Path, settings: dict[str, str], beside: Mapping[str, s
             stderr=log,
             start_new_session=True,
         )
-    return Server(f"http://127.0.0.1:{port}", folder, environment, process, apart)
+    return Server(f"http://127.0.0.1:{port}", folder, environment, process, isolated)
 
 
-def start_server(folder: Path, settings: dict[str, str], beside: Mapping[str, str] | None = None) -> Server:
-    """Start a server and wait until it is ready; `beside` are further variables of its environment."""
-    server = launch_server(folder, settings, beside)
+def start_server(folder: Path, settings: dict[str, str], extra: Mapping[str, str] | None = None) -> Server:
+    """Start a server and wait until it is ready; `extra` are more environment variables."""
+    server = launch_server(folder, settings, extra)
     deadline = time.monotonic() + START_TIMEOUT_SEC
     with local_http.client() as client:
         while time.monotonic() < deadline:
             if server.process.poll() is not None:
-                raise AssertionError(f"the server ended at its start: {server.log()}")
+                raise AssertionError(f"the server stopped while starting: {server.log()}")
             try:
                 if client.get(f"{server.url}/health/ready").is_success:
                     return server
@@ -145,20 +145,20 @@ def start_server(folder: Path, settings: dict[str, str], beside: Mapping[str, st
     raise AssertionError(f"the server was not ready within {START_TIMEOUT_SEC} s: {server.log()}")
 
 
-def stop_server(server: Server, how: signal.Signals = signal.SIGTERM) -> int:
-    """Stop a server and all its processes; its exit code."""
+def stop_server(server: Server, stop_signal: signal.Signals = signal.SIGTERM) -> int:
+    """Stop a server and all its processes; return its exit code."""
     if server.process.poll() is None:
-        if how is signal.SIGKILL:
-            os.killpg(server.process.pid, how)
+        if stop_signal is signal.SIGKILL:
+            os.killpg(server.process.pid, stop_signal)
         else:
-            server.process.send_signal(how)
+            server.process.send_signal(stop_signal)
     return server.process.wait(timeout=60)
 
 
 @contextmanager
-def running_server(folder: Path, beside: Mapping[str, str] | None = None, /, **settings: str) -> Iterator[Server]:
-    """A server with a new database in `folder`; `settings` as in TALKMETER_*, in lower case."""
-    server = start_server(folder, settings, beside)
+def running_server(folder: Path, extra: Mapping[str, str] | None = None, /, **settings: str) -> Iterator[Server]:
+    """Run a server with a new database in `folder`; `settings` are TALKMETER_* in lower case."""
+    server = start_server(folder, settings, extra)
     try:
         yield server
     finally:

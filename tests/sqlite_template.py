@@ -1,4 +1,4 @@
-"""Fresh ledgers in files, copied from one that was made once: making the tables takes longer than most tests."""
+"""New SQLite databases, copied from one that is migrated once: migrations take longer than most tests."""
 
 import secrets
 import sqlite3
@@ -15,25 +15,25 @@ from talkmeter.db.engine import open_engine
 from talkmeter.db.migrate import DATABASE_ID, migrate
 
 _FOLDER: Final = TemporaryDirectory(prefix="talkmeter-")
-"""For as long as the process lives."""
+"""Deleted when the process ends."""
 
 
 def copy_ledger_template(url: str) -> None:
-    """Put a ledger of this version, with an id of its own, where a SQLite file is not there yet; else do nothing."""
+    """Create the SQLite file of a URL, with its own database id. Do nothing if it exists or the URL is another one."""
     address = make_url(url)
     if address.drivername != "sqlite" or not address.database:
         return
     file = Path(address.database)
     if not file.is_absolute() or file.exists() or not file.parent.is_dir():
         return
-    copyfile(_made(), file)
+    copyfile(_template(), file)
     with closing(sqlite3.connect(file)) as connection, connection:
         changed = connection.execute("UPDATE meta SET value = ? WHERE name = ?", (secrets.token_hex(16), DATABASE_ID))
         assert changed.rowcount == 1
 
 
 @cache
-def _made() -> Path:
+def _template() -> Path:
     file = Path(_FOLDER.name) / "fresh.db"
     engine = open_engine(f"sqlite:///{file}")
     migrate(engine)

@@ -24,11 +24,11 @@ def test_keys_are_kept_and_fetched_anew_when_they_are_old(provider: str, monkeyp
     monkeypatch.setattr(jwks, "CACHE_TTL_SEC", 0.0)
 
     async def use() -> list[int]:
-        source, before, counts = KeySource(f"{provider}/jwks.json"), JwksHandler.asked, []
+        source, before, counts = KeySource(f"{provider}/jwks.json"), JwksHandler.request_count, []
         for interval_sec in (3_600.0, 3_600.0, 0.0):
             monkeypatch.setattr(jwks, "MIN_FETCH_INTERVAL_SEC", interval_sec)
             assert await source.find("rsa-1") is not None
-            counts.append(JwksHandler.asked - before)
+            counts.append(JwksHandler.request_count - before)
         return counts
 
     assert run_coroutine(use()) == [1, 1, 2]
@@ -52,9 +52,9 @@ def test_many_at_once_fetch_the_keys_once(provider: str) -> None:
         source = KeySource(f"{provider}/jwks.json")
         assert all(await asyncio.gather(*(source.find("rsa-1") for _ in range(20))))
 
-    before = JwksHandler.asked
+    before = JwksHandler.request_count
     run_coroutine(use())
-    assert JwksHandler.asked - before == 1
+    assert JwksHandler.request_count - before == 1
 
 
 def test_while_the_provider_is_away_the_keys_at_hand_are_used(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ def test_the_clock_of_the_server_is_the_one_that_is_set(server: Server, clock: F
 
 def at_the_right_time(server: Server) -> Server:
     """The same, with a command line whose clock never jumps: for keys, which may have been made at any time."""
-    return replace(server, apart=False)
+    return replace(server, isolated=False)
 
 
 def asking(server: Server) -> httpx.Client:

@@ -141,12 +141,12 @@ BROKEN = {
     "WITH one AS (SELECT 1) SELECT day FROM usage_daily WHERE org_id = $1": "A WITH may see its own writes.",
     "DELETE FROM usage_daily WHERE day = $1": "An UPDATE or DELETE is not pinned to one organization.",
     "UPDATE usage_daily SET day = $1 WHERE day = $1": "An UPDATE or DELETE is not pinned to one organization.",
-    "TRUNCATE usage_daily": "A TRUNCATETABLE of a distributed table is not known to work.",
+    "TRUNCATE usage_daily": "A TRUNCATETABLE of a distributed table may not work.",
     "INSERT INTO organization (org_id) SELECT org_id FROM organization_directory": (
-        "An INSERT takes its rows from something else than VALUES."
+        "An INSERT takes its rows from something other than VALUES."
     ),
     "INSERT INTO organization (org_id, revision) VALUES ($1, (SELECT 1))": (
-        "The rows of an INSERT hold something else than parameters."
+        "The rows of an INSERT contain something other than parameters."
     ),
     "INSERT INTO organization (org_id) VALUES ($1) ON CONFLICT (revision) DO NOTHING": (
         "ON CONFLICT names a key without org_id."
@@ -154,10 +154,10 @@ BROKEN = {
     "INSERT INTO organization (org_id) VALUES ($1) ON CONFLICT (org_id) DO UPDATE SET revision = now()": (
         "DO UPDATE uses CURRENT_TIMESTAMP, which may not be immutable."
     ),
-    "INSERT INTO organization (org_id) VALUES ($1) RETURNING (SELECT 1)": "RETURNING holds a subquery.",
-    "ALTER TABLE conversation ADD COLUMN a bigint, ADD CONSTRAINT b CHECK (a > 0)": "One ALTER does several things.",
-    "ALTER TABLE conversation ADD COLUMN a bigserial": "A column is added that makes its own values.",
-    "ALTER TABLE conversation ADD COLUMN a bigint UNIQUE": ("A column is added with a constraint that has no name."),
+    "INSERT INTO organization (org_id) VALUES ($1) RETURNING (SELECT 1)": "RETURNING contains a subquery.",
+    "ALTER TABLE conversation ADD COLUMN a bigint, ADD CONSTRAINT b CHECK (a > 0)": "An ALTER has several actions.",
+    "ALTER TABLE conversation ADD COLUMN a bigserial": "A column is added that generates its own values.",
+    "ALTER TABLE conversation ADD COLUMN a bigint UNIQUE": ("A column is added with an unnamed constraint."),
 }
 
 
