@@ -25,14 +25,14 @@ from talkmeter.usage.summary import read_summary
 from tests import local_http
 from tests.events import Json, conversation, run
 from tests.laws.ledgers import NOW, plain_json
-from tests.laws.model import ASKED_AT, Model
+from tests.laws.model import QUERIED_AT, Model
 
 ORG: Final = "acme"
 SENDERS: Final = 4
 RECORDS: Final = 10
 WAIT_TIMEOUT_SEC: Final = 60
 DAY: Final = Window(read_instant("2024-03-01T00:00:00Z"), read_instant("2024-03-02T00:00:00Z"))
-assert DAY.end <= ASKED_AT
+assert DAY.end <= QUERIED_AT
 
 
 class Sender(threading.Thread):
@@ -150,7 +150,7 @@ def check_ledger(engine: Engine, journal: list[Json], org_id: str = ORG) -> str:
     """Every acknowledged event is counted exactly once, and nothing else: a sentence that says how much that was."""
     model = Model()
     for event in journal:
-        model.tell_event(msgspec.json.encode(event))
+        model.apply_event(msgspec.json.encode(event))
     with reading(engine) as connection:
         revision = read_revision(connection, org_id, NOW)
         summary = plain_json(read_summary(connection, org_id, DAY, revision, NOW))

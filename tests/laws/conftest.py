@@ -1,4 +1,4 @@
-"""Where the laws keep their ledgers: in memory where there is such a place, for they make thousands."""
+"""Fixtures with empty ledgers, in memory if the system has a folder there: the laws create thousands."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.postgres import new_database
 
 @pytest.fixture(scope="session")
 def file_ledgers(memory: Path) -> FileLedgers:
-    """Ledgers in files, for laws that damage them."""
+    """Return ledgers in SQLite files, for laws that damage them."""
     folder = memory / "laws"
     folder.mkdir()
     return FileLedgers(folder)
@@ -20,13 +20,13 @@ def file_ledgers(memory: Path) -> FileLedgers:
 @pytest.fixture(scope="session")
 def server_ledgers(postgres: str) -> Iterator[ServerLedgers]:
     with new_database(postgres) as url:
-        made = ServerLedgers(url)
-        yield made
-        made.close()
+        ledgers = ServerLedgers(url)
+        yield ledgers
+        ledgers.close()
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def ledgers(request: pytest.FixtureRequest) -> Ledgers:
-    """Every law holds on every database."""
-    found: Ledgers = request.getfixturevalue("file_ledgers" if request.param == "sqlite" else "server_ledgers")
-    return found
+    """Return ledgers in each database: every law holds in both."""
+    ledgers: Ledgers = request.getfixturevalue("file_ledgers" if request.param == "sqlite" else "server_ledgers")
+    return ledgers

@@ -1,4 +1,4 @@
-"""How organizations are told: whole histories, how they are cut into requests, and what is asked of them."""
+"""Strategies for histories of events, how they are cut into requests, and query windows."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,8 +7,18 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
 from tests.hypothesis_profiles import examples
-from tests.laws.model import DAY, Item
-from tests.laws.strategies import DAYS, FIRST_DAY, OWN, broken_events, events, lists_of, moments, often, snapshots
+from tests.laws.model import DAY, HistoryItem
+from tests.laws.strategies import (
+    DAYS,
+    FIRST_DAY,
+    OWN_NAMES,
+    broken_events,
+    events,
+    moments,
+    short_and_long_lists,
+    snapshots,
+    weighted,
+)
 
 laws = settings(
     max_examples=examples(40),
@@ -17,45 +27,49 @@ laws = settings(
 )
 
 
-def items_of(org_ids: Sequence[str | None] = OWN) -> st.SearchStrategy[Item]:
-    """One thing that an organization's own key may bring."""
-    return often(event=(8, events(org_ids)), snapshot=(1, snapshots(org_ids)), broken=(1, broken_events(org_ids)))
+def history_items(org_ids: Sequence[str | None] = OWN_NAMES) -> st.SearchStrategy[HistoryItem]:
+    """Generate what an organization's own key can send: an event, a snapshot or a broken event."""
+    return weighted(event=(8, events(org_ids)), snapshot=(1, snapshots(org_ids)), broken=(1, broken_events(org_ids)))
 
 
-def _echo(item: Item) -> Item:
-    """The same sender, id and time with other content, where there is something to turn round."""
+def _conflicting_copy(item: HistoryItem) -> HistoryItem:
+    """Return the item with the same sender, id and time but other content, if it has a value that can be swapped."""
     raw = item.raw
-    for one, other in ((b"inbound", b"outbound"), (b"success", b"failed"), (b"true", b"false")):
-        raw = raw.replace(one, other)
+    for old, new in ((b"inbound", b"outbound"), (b"success", b"failed"), (b"true", b"false")):
+        raw = raw.replace(old, new)
     return item._replace(raw=raw)
 
 
 @st.composite
-def _with_echoes(draw: st.DrawFn, items: st.SearchStrategy[Item]) -> list[Item]:
-    told = draw(lists_of(items))
-    echoes = draw(st.lists(st.sampled_from(told), max_size=3)) if told else []
-    return [*told, *map(_echo, echoes)]
+def _with_conflicts(draw: st.DrawFn, items: st.SearchStrategy[HistoryItem]) -> list[HistoryItem]:
+    history = draw(short_and_long_lists(items))
+    copied = draw(st.lists(st.sampled_from(history), max_size=3)) if history else []
+    return [*history, *map(_conflicting_copy, copied)]
 
 
-histories = _with_echoes(items_of())
-"""What one organization is told, in the order of arrival."""
+histories = _with_conflicts(history_items())
+"""What one organization receives, in the order of arrival."""
 
 _KINDS = ("phone_number", "dataset")
-inventories = _with_echoes(
-    often(event=(3, events(calls=0, runs=0, kinds=_KINDS)), snapshot=(2, snapshots(kinds=_KINDS)))
+inventories = _with_conflicts(
+    weighted(event=(3, events(calls=0, runs=0, kinds=_KINDS)), snapshot=(2, snapshots(kinds=_KINDS)))
 )
-"""Little but snapshots and what happens between them."""
+"""Histories of inventory items only: snapshots and the events between them."""
 
 
 class Cuts(NamedTuple):
-    """How a history becomes requests: at most `sizes` events each, in turn; `together`: all wait in one queue."""
+    """How to cut a history into requests.
+
+    Request n has at most `sizes[n]` events and the form `forms[n]`; both lists repeat.
+    With `together`, all requests are queued before the first result is read.
+    """
 
     sizes: tuple[int, ...]
     forms: tuple[str, ...]
     together: bool
 
 
-PLAINLY = Cuts((7,), ("batch",), together=False)
+DEFAULT_CUTS = Cuts((7,), ("batch",), together=False)
 
 
 cuts = st.builds(
@@ -66,7 +80,7 @@ cuts = st.builds(
 )
 
 windows = st.lists(moments, min_size=2, max_size=2, unique=True).map(lambda ends: (min(ends), max(ends)))
-"""[start, end) with ragged bounds."""
+"""Windows [start, end) that can start and end at any instant."""
 
 EVERYTHING = ((FIRST_DAY - 1) * DAY, (FIRST_DAY + DAYS + 1) * DAY)
-"""A window that holds all that is told."""
+"""A window that contains every generated record."""

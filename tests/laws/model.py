@@ -1,4 +1,4 @@
-"""The reference model: metering in a few lines that share nothing with talkmeter but docs/reference/counting.md."""
+"""The reference model: metering in a few lines, from docs/reference/counting.md and without importing talkmeter."""
 
 import json
 import re
@@ -15,32 +15,32 @@ Json = dict[str, Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY = 86_400_000_000
 TERMINAL = {"completed", "failed", "cancelled", "transferred", "unanswered", "success"}
-ASKED_AT = 19_784 * DAY
-"""When the laws ask unless they say: after the days of theirs."""
-SILENT_BEFORE = 19_782 * DAY + DAY // 2
-"""Live conversations of which nothing was heard since then are stale, unless a law says another instant."""
+QUERIED_AT = 19_784 * DAY
+"""The default time of a query: after all generated days."""
+STALE_BEFORE = 19_782 * DAY + DAY // 2
+"""The default threshold: a live conversation whose newest event is older is stale."""
 BINS = ("accepted", "duplicate", "conflicting", "stale")
 
 
-class Event(NamedTuple):
-    """One event of a request, as it is sent; a broken one is to be quarantined."""
+class RawEvent(NamedTuple):
+    """One event of a request, encoded; a broken event belongs in quarantine."""
 
     raw: bytes
     broken: bool = False
 
 
-class Snapshot(NamedTuple):
-    """The full list of one kind, as it is sent."""
+class RawSnapshot(NamedTuple):
+    """The full list of one kind, encoded."""
 
     kind: str
     raw: bytes
 
 
-Item = Event | Snapshot
+HistoryItem = RawEvent | RawSnapshot
 
 
-class Told(NamedTuple):
-    """What one event, or one item of a snapshot, says of one record; `fields` is None where it says: deleted."""
+class Update(NamedTuple):
+    """The state of one record in an event or a snapshot item; `fields` is None if it is a deletion."""
 
     kind: str
     id: str
@@ -51,7 +51,7 @@ class Told(NamedTuple):
     event_id: str
 
     def rank(self) -> tuple[object, ...]:
-        """The greatest wins."""
+        """Return the rank: of two states of a record, the one with the greater rank wins."""
         normal = None if self.fields is None else list(self.fields.values())
         content = json.dumps(normal, separators=(",", ":"), ensure_ascii=False)
         class_ = 0
@@ -61,83 +61,83 @@ class Told(NamedTuple):
 
 
 class Model:
-    """What one organization has been told, and what follows from it."""
+    """The expected state of one organization, computed from its history."""
 
     def __init__(self) -> None:
-        self.winners: dict[tuple[str, str], Told] = {}
+        self.winners: dict[tuple[str, str], Update] = {}
         self.floors: dict[str, int] = {}
 
-    def tell(self, told: Told) -> str:
-        """Take one state; the bin it ends in."""
-        winner = self.winners.get((told.kind, told.id))
-        if winner is None or told.rank() > winner.rank():
-            self.winners[told.kind, told.id] = told
+    def apply(self, update: Update) -> str:
+        """Apply one state and return its bin."""
+        winner = self.winners.get((update.kind, update.id))
+        if winner is None or update.rank() > winner.rank():
+            self.winners[update.kind, update.id] = update
             return "accepted"
-        if told == winner:
+        if update == winner:
             return "duplicate"
-        same_event = (told.source, told.event_id, told.time) == (winner.source, winner.event_id, winner.time)
-        return "conflicting" if same_event and told.fields != winner.fields else "stale"
+        same_event = (update.source, update.event_id, update.time) == (winner.source, winner.event_id, winner.time)
+        return "conflicting" if same_event and update.fields != winner.fields else "stale"
 
-    def tell_event(self, raw: bytes) -> str:
-        """Take one event, as it was sent."""
+    def apply_event(self, raw: bytes) -> str:
+        """Apply one encoded event and return its bin."""
         event = json.loads(raw, parse_float=Decimal)
         kind, verb = event["type"].split(".")
         data, sequence = event["data"], str(event.get("sequence"))
-        return self.tell(
-            Told(
+        return self.apply(
+            Update(
                 kind,
                 data["id"],
-                None if verb == "deleted" else fields_of(kind, data),
-                instant(event["time"]),
+                None if verb == "deleted" else normalize(kind, data),
+                parse_instant(event["time"]),
                 int(sequence) if re.fullmatch("-?[0-9]{1,18}", sequence) else 0,
                 event["source"],
                 event["id"],
             )
         )
 
-    def tell_snapshot(self, kind: str, raw: bytes) -> Counter[str]:
-        """Take the full list of one kind; how many of its items ended in each bin."""
+    def apply_snapshot(self, kind: str, raw: bytes) -> Counter[str]:
+        """Apply the full list of one kind and return how many of its items are in each bin."""
         snapshot = json.loads(raw)
-        time = instant(snapshot["time"])
+        time = parse_instant(snapshot["time"])
         self.floors[kind] = max(time, self.floors.get(kind, 0))
         source = "talkmeter:snapshot"
         return Counter(
-            self.tell(Told(kind, item["id"], fields_of(kind, item), time, 0, source, source))
+            self.apply(Update(kind, item["id"], normalize(kind, item), time, 0, source, source))
             for item in snapshot["items"]
         )
 
-    def tell_all(self, history: Iterable[Item]) -> Counter[str]:
-        """Take events and snapshots, the broken events left out; how many ended in each bin."""
+    def apply_all(self, history: Iterable[HistoryItem]) -> Counter[str]:
+        """Apply events and snapshots, except broken events, and return how many are in each bin."""
         bins: Counter[str] = Counter()
         for item in history:
-            if isinstance(item, Snapshot):
-                bins += self.tell_snapshot(item.kind, item.raw)
+            if isinstance(item, RawSnapshot):
+                bins += self.apply_snapshot(item.kind, item.raw)
             elif not item.broken:
-                bins[self.tell_event(item.raw)] += 1
+                bins[self.apply_event(item.raw)] += 1
         return bins
 
     def calls(self, start: int, end: int) -> list[Json]:
-        """The counted conversations of a window; each with its `id` and the `time` of its newest event."""
-        return [one for one in self._created("conversation", start, end) if one["status"] != "token_created"]
+        """Return the counted conversations of a window, with their `id` and the `time` of the winning event."""
+        return [call for call in self._created("conversation", start, end) if call["status"] != "token_created"]
 
     def runs(self, start: int, end: int) -> list[Json]:
-        """The runs of a window; each with its `id` and the `time` of its newest event."""
+        """Return the runs of a window, with their `id` and the `time` of the winning event."""
         return self._created("workflow_execution", start, end)
 
-    def summary(self, start: int, end: int, now: int = ASKED_AT, stale_before: int = SILENT_BEFORE) -> Json:
-        """The answer of `GET /admin/usage/summary`, without what tells of arrival."""
+    def summary(self, start: int, end: int, now: int = QUERIED_AT, stale_before: int = STALE_BEFORE) -> Json:
+        """Return the answer of `GET /admin/usage/summary` without the fields that depend on arrival time."""
         calls, runs = self.calls(start, end), self.runs(start, end)
         return {
-            "from": shown(start),
-            "to": shown(end),
+            "from": format_instant(start),
+            "to": format_instant(end),
             "total_calls": len(calls),
             "voice_calls": count(calls, modality="voice"),
             "chat_calls": count(calls, modality="chat"),
             "inbound_calls": count(calls, direction="inbound"),
             "outbound_calls": count(calls, direction="outbound"),
             **durations(calls),
-            "avg_call_duration_sec": average([one["duration"] for one in calls if one["duration"] is not None]),
-            "timed_calls": sum(one["duration"] is not None for one in calls),
+            "avg_call_duration_sec": average([call["duration"] for call in calls if call["duration"] is not None]),
+            "timed_calls": sum(call["duration"] is not None for call in calls),
             "live_calls": len(live(calls)),
             "stale_calls": len(stale(calls, stale_before)),
             "stale_hours": (now - stale_before) // 3_600_000_000,
@@ -149,10 +149,10 @@ class Model:
             **self._inventory(),
             "daily": [
                 {
-                    "day": shown(day * DAY)[:10],
-                    "calls": len(of_day := [one for one in calls if one["created_at"] // DAY == day]),
-                    **durations(of_day),
-                    "workflow_runs": sum(one["created_at"] // DAY == day for one in runs),
+                    "day": format_instant(day * DAY)[:10],
+                    "calls": len(day_calls := [call for call in calls if call["created_at"] // DAY == day]),
+                    **durations(day_calls),
+                    "workflow_runs": sum(run["created_at"] // DAY == day for run in runs),
                     "state": self._state(day, now // DAY, stale_before),
                 }
                 for day in range(start // DAY, (end - 1) // DAY + 1)
@@ -160,14 +160,14 @@ class Model:
         }
 
     def _created(self, kind: str, start: int, end: int) -> list[Json]:
-        told = [one for one in self.winners.values() if one.kind == kind and one.fields]
-        records = [{**(one.fields or {}), "id": one.id, "time": one.time} for one in told]
-        return [one for one in records if start <= one["created_at"] < end]
+        winners = [winner for winner in self.winners.values() if winner.kind == kind and winner.fields]
+        records = [{**(winner.fields or {}), "id": winner.id, "time": winner.time} for winner in winners]
+        return [record for record in records if start <= record["created_at"] < end]
 
     def _state(self, day: int, today: int, stale_before: int) -> str:
-        """How complete a day is."""
-        ever = 0, 2**62
-        used = {one["created_at"] // DAY for one in [*self.calls(*ever), *self.runs(*ever)]}
+        """Return the `state` of a day: how complete its figures are."""
+        all_time = 0, 2**62
+        used = {record["created_at"] // DAY for record in [*self.calls(*all_time), *self.runs(*all_time)]}
         calls = self.calls(day * DAY, (day + 1) * DAY)
         if day > today:
             return "future"
@@ -179,9 +179,8 @@ class Model:
     def _inventory(self) -> Json:
         def existing(kind: str) -> list[Json]:
             floor_ = self.floors.get(kind, 0)
-            return [
-                one.fields for one in self.winners.values() if one.kind == kind and one.fields and one.time >= floor_
-            ]
+            winners = [winner for winner in self.winners.values() if winner.kind == kind]
+            return [winner.fields for winner in winners if winner.fields and winner.time >= floor_]
 
         return {
             "total_agents": len(existing("agent")),
@@ -193,78 +192,78 @@ class Model:
         }
 
 
-def fields_of(kind: str, data: Json) -> Json:
-    """The metered fields in the order of the normal form; the empty string is null."""
+def normalize(kind: str, data: Json) -> Json:
+    """Return the metered fields in the order of the normalized data; the empty string becomes None."""
     known = {name: None if value == "" else value for name, value in data.items()}
     match kind:
         case "conversation":
-            by_channel = "voice" if data["channel"] == "telephone" else "chat"
+            default_modality = "voice" if data["channel"] == "telephone" else "chat"
             return {
                 "channel": data["channel"],
                 "direction": data["direction"],
                 "status": data["status"],
-                "created_at": instant(data["created_at"]),
+                "created_at": parse_instant(data["created_at"]),
                 "duration": milliseconds(known.get("duration")),
-                "modality": known.get("modality") or by_channel,
+                "modality": known.get("modality") or default_modality,
                 **{name: known.get(name) for name in ("agent_id", "agent_number", "web_widget_id")},
             }
         case "workflow_execution":
-            created_at, workflow_id = instant(data["created_at"]), known.get("workflow_id")
+            created_at, workflow_id = parse_instant(data["created_at"]), known.get("workflow_id")
             return {"status": data["status"], "created_at": created_at, "workflow_id": workflow_id}
         case _:
             shared, active = bool(known.get("shared")), bool(known.get("active"))
             return {"name": known.get("name"), "shared": shared, "active": active}
 
 
-def instant(text: str) -> int:
-    """Microseconds since 1970, finer digits cut."""
+def parse_instant(text: str) -> int:
+    """Return the microseconds since 1970; finer digits are cut."""
     fraction, offset = re.fullmatch(r"(?:\.([0-9]+))?(Z|[+-].{5})", text[19:].upper()).groups("")  # type: ignore[union-attr]
-    whole = datetime.strptime(text[:19].upper() + offset, "%Y-%m-%dT%H:%M:%S%z")
-    return (whole - EPOCH) // timedelta(seconds=1) * 1_000_000 + int(fraction[:6].ljust(6, "0"))
+    second = datetime.strptime(text[:19].upper() + offset, "%Y-%m-%dT%H:%M:%S%z")
+    return (second - EPOCH) // timedelta(seconds=1) * 1_000_000 + int(fraction[:6].ljust(6, "0"))
 
 
-def shown(moment: int) -> str:
-    """An instant as answers show it."""
+def format_instant(moment: int) -> str:
+    """Format an instant as in answers."""
     return (EPOCH + timedelta(microseconds=moment)).isoformat().replace("+00:00", "Z")
 
 
 def milliseconds(seconds: Decimal | int | None) -> int | None:
-    """Half up."""
+    """Convert seconds to milliseconds, rounded half up."""
     return None if seconds is None else floor(Fraction(seconds) * 1000 + Fraction(1, 2))
 
 
 def minutes(total_ms: int) -> float:
-    """Two decimals, half up."""
+    """Convert milliseconds to minutes, rounded half up to two decimals."""
     return float((Decimal(total_ms) / 60_000).quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
 def average(durations_ms: list[int]) -> float:
-    """The mean in seconds: one decimal, half up; 0 where there is none."""
+    """Return the mean in seconds, rounded half up to one decimal; 0 for an empty list."""
     return floor(Fraction(sum(durations_ms), 100 * len(durations_ms)) + Fraction(1, 2)) / 10 if durations_ms else 0.0
 
 
 def durations(calls: Iterable[Json]) -> Json:
-    """The sums of voice and of chat, exact and in minutes."""
+    """Return the voice and chat durations, exact and in minutes."""
     total: Counter[str] = Counter()
-    for one in calls:
-        total[one["modality"]] += one["duration"] or 0
+    for call in calls:
+        total[call["modality"]] += call["duration"] or 0
     voice, chat = total["voice"], total["chat"]
     exact = {"voice_duration_ms": voice, "chat_duration_ms": chat}
     return {"voice_minutes": minutes(voice), "chat_minutes": minutes(chat), **exact}
 
 
 def live(records: Iterable[Json]) -> list[Json]:
-    """The conversations or runs that have not ended."""
-    return [one for one in records if one["status"] not in TERMINAL and one["status"] != "token_created"]
+    """Return the conversations or runs that have not ended."""
+    return [record for record in records if record["status"] not in TERMINAL | {"token_created"}]
 
 
 def stale(calls: Iterable[Json], before: int) -> list[Json]:
-    """The live conversations, email apart, of which nothing was heard since."""
-    return [one for one in live(calls) if one["channel"] != "email" and one["time"] < before]
+    """Return the live conversations, except emails, whose newest event is older than `before`."""
+    return [call for call in live(calls) if call["channel"] != "email" and call["time"] < before]
 
 
-def sums_of_calls(calls: list[Json]) -> dict[str, int]:
-    """The exact figures of conversations."""
+def sum_calls(calls: list[Json]) -> dict[str, int]:
+    """Return the exact figures of conversations."""
     exact = {name: ms for name, ms in durations(calls).items() if name.endswith("_ms")}
     return {
         "total_calls": len(calls),
@@ -272,14 +271,14 @@ def sums_of_calls(calls: list[Json]) -> dict[str, int]:
         "chat_calls": count(calls, modality="chat"),
         "inbound_calls": count(calls, direction="inbound"),
         "outbound_calls": count(calls, direction="outbound"),
-        "timed_calls": sum(one["duration"] is not None for one in calls),
+        "timed_calls": sum(call["duration"] is not None for call in calls),
         "live_calls": len(live(calls)),
         **exact,
     }
 
 
-def sums_of_runs(runs: list[Json]) -> dict[str, int]:
-    """The exact figures of runs."""
+def sum_runs(runs: list[Json]) -> dict[str, int]:
+    """Return the exact figures of runs."""
     return {
         "workflow_runs_total": len(runs),
         "workflow_runs_success": count(runs, status="success"),
@@ -288,6 +287,6 @@ def sums_of_runs(runs: list[Json]) -> dict[str, int]:
     }
 
 
-def count(records: Iterable[Json], **wanted: object) -> int:
-    """How many records have these values."""
-    return sum(all(one[name] == value for name, value in wanted.items()) for one in records)
+def count(records: Iterable[Json], **values: object) -> int:
+    """Return how many records have these values."""
+    return sum(all(record[name] == value for name, value in values.items()) for record in records)

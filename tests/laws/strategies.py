@@ -1,4 +1,4 @@
-"""What organizations are told: events, broken events and snapshots, made to collide as often as they can."""
+"""Strategies for events, broken events and snapshots, drawn from few values so that they often collide."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -7,34 +7,34 @@ from typing import Any, TypeVar
 import msgspec
 from hypothesis import strategies as st
 
-from tests.laws.model import DAY, EPOCH, Event, Json, Snapshot
+from tests.laws.model import DAY, EPOCH, Json, RawEvent, RawSnapshot
 
 ORG = "acme"
-OWN = (None, "", ORG)
-"""How an event names the organization of the key that sends it."""
+OWN_NAMES = (None, "", ORG)
+"""Values of `organization_id` that mean the organization of the sending key."""
 FIRST_DAY = 19_781
-"""2024-02-28: the days of the laws go over a leap day and the end of a month."""
+"""2024-02-28: the generated days include a leap day and the end of a month."""
 DAYS = 3
 INVENTORY = ("agent", "phone_number", "web_widget", "dataset")
 
-Events = st.SearchStrategy[Event]
+Events = st.SearchStrategy[RawEvent]
 Fields = dict[str, st.SearchStrategy[Any]]
 T = TypeVar("T")
 
 
-def often(**weights: tuple[int, st.SearchStrategy[T]]) -> st.SearchStrategy[T]:
-    """One of several strategies, each as often as its weight says (`one_of` looks inside and counts differently)."""
+def weighted(**weights: tuple[int, st.SearchStrategy[T]]) -> st.SearchStrategy[T]:
+    """Draw from one of several strategies, each as often as its weight (`one_of` flattens nested ones)."""
     names = [name for name, (weight, _) in weights.items() for _ in range(weight)]
     return st.sampled_from(names).flatmap(lambda name: weights[name][1])
 
 
-def lists_of(element: st.SearchStrategy[T], most: int = 20) -> st.SearchStrategy[list[T]]:
-    """Short lists and long ones (left alone, Hypothesis would make hardly any of more than five)."""
-    return st.lists(element, max_size=5) | st.lists(element, min_size=most // 2, max_size=most)
+def short_and_long_lists(element: st.SearchStrategy[T], max_size: int = 20) -> st.SearchStrategy[list[T]]:
+    """Generate short and long lists (by default Hypothesis hardly ever draws more than five elements)."""
+    return st.lists(element, max_size=5) | st.lists(element, min_size=max_size // 2, max_size=max_size)
 
 
-def _spell(moment: int, offset_minutes: int, finer: str) -> str:
-    """An instant as a sender may write it: at some offset, with digits finer than a microsecond."""
+def _format(moment: int, offset_minutes: int, finer: str) -> str:
+    """Format an instant as a sender can: with a UTC offset and digits finer than a microsecond."""
     local = EPOCH + timedelta(microseconds=moment, minutes=offset_minutes)
     fraction = f".{moment % 1_000_000:06}{finer}" if finer or moment % 1_000_000 else ""
     hours, minutes = divmod(abs(offset_minutes), 60)
@@ -49,15 +49,15 @@ _EDGES = sorted(
     for step in (-1_000_000, -1, 0, 1)
 )
 moments = st.sampled_from(_EDGES) | st.integers(FIRST_DAY * DAY, (FIRST_DAY + DAYS) * DAY)
-"""Microseconds since 1970, often just beside a midnight or a noon."""
+"""Instants in microseconds since 1970, often next to a midnight or a noon."""
 
 _offsets = st.sampled_from((0, 0, 0, 330, -720, 840))
 _finer = st.sampled_from(("", "", "0", "4999", "999999999"))
-_created_at = st.builds(_spell, moments, _offsets, _finer)
+_created_at = st.builds(_format, moments, _offsets, _finer)
 _NOON = (FIRST_DAY + 1) * DAY + DAY // 2
 _times = st.sampled_from(
     [
-        _spell(_NOON + step, offset, finer)
+        _format(_NOON + step, offset, finer)
         for step in (0, 0, 0, -1, 1, 1_000_000)
         for offset, finer in ((0, ""), (-60, "9"))
     ]
@@ -72,7 +72,7 @@ _durations = (
 ).map(lambda text: msgspec.Raw(text.encode()))
 IDS = ("a", "b", 'ü"\\ \U0001f4de')
 _ids = st.sampled_from(("a", *IDS))
-_others = st.sampled_from((None, "", "a", "b", "ü"))
+_references = st.sampled_from((None, "", "a", "b", "ü"))
 _sequences = st.sampled_from(("1", "2", "10", "007", "-3", 2, 10, 10**18, "9" * 19, "1.5", 1.5, "", "abc", None, True))
 
 
@@ -87,12 +87,12 @@ _CALL: Fields = {
     "status": st.sampled_from(CALL_STATUSES),
     "created_at": _created_at,
 }
-_CALL_MAY: Fields = {
+_CALL_OPTIONAL: Fields = {
     "duration": _durations,
     "modality": st.sampled_from((None, "", "voice", "chat")),
-    "agent_id": _others,
-    "agent_number": _others,
-    "web_widget_id": _others,
+    "agent_id": _references,
+    "agent_number": _references,
+    "web_widget_id": _references,
     "transcript": st.just("never metered"),
 }
 _RUN: Fields = {
@@ -101,31 +101,31 @@ _RUN: Fields = {
     "created_at": _created_at,
 }
 _flag = st.sampled_from((True, True, False, None))
-_ITEM_MAY: Fields = {"name": st.sampled_from((None, "", "front desk")), "shared": _flag, "active": _flag}
+_ITEM_OPTIONAL: Fields = {"name": st.sampled_from((None, "", "front desk")), "shared": _flag, "active": _flag}
 _UPDATED = ("updated",)
 _SOMETIMES_DELETED = _UPDATED * 9 + ("deleted",)
 
 
-def _told(
+def _payload(
     noun: str, organizations: st.SearchStrategy[str | None], verbs: tuple[str, ...] = _SOMETIMES_DELETED
 ) -> st.SearchStrategy[Json]:
-    """Type and data of an event."""
-    whose: Fields = {"organization_id": organizations}
+    """Generate the type and data of an event."""
+    organization: Fields = {"organization_id": organizations}
     match noun:
         case "conversation":
-            data = st.fixed_dictionaries(_CALL | whose, optional=_CALL_MAY)
+            data = st.fixed_dictionaries(_CALL | organization, optional=_CALL_OPTIONAL)
         case "workflow_execution":
-            data = st.fixed_dictionaries(_RUN | whose, optional={"workflow_id": _others})
+            data = st.fixed_dictionaries(_RUN | organization, optional={"workflow_id": _references})
         case _:
             data = _item(organizations)
     return st.builds(lambda verb, data: {"type": f"{noun}.{verb}", "data": data}, st.sampled_from(verbs), data)
 
 
 def _item(organizations: st.SearchStrategy[str | None]) -> st.SearchStrategy[Json]:
-    return st.fixed_dictionaries({"id": _ids, "organization_id": organizations}, optional=_ITEM_MAY)
+    return st.fixed_dictionaries({"id": _ids, "organization_id": organizations}, optional=_ITEM_OPTIONAL)
 
 
-def _in_envelope(told: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
+def _in_envelope(payloads: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
     envelope = st.fixed_dictionaries(
         {
             "specversion": st.just("1.0"),
@@ -135,7 +135,7 @@ def _in_envelope(told: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
         },
         optional={"sequence": _sequences},
     )
-    return st.builds(lambda outer, inner: {**outer, **inner}, envelope, told)
+    return st.builds(lambda outer, inner: {**outer, **inner}, envelope, payloads)
 
 
 _NOT_AN_EVENT = (
@@ -177,42 +177,44 @@ _BROKEN_DATA: tuple[Json, ...] = (
 
 
 def events(
-    org_ids: Sequence[str | None] = OWN,
+    org_ids: Sequence[str | None] = OWN_NAMES,
     *,
     calls: int = 5,
     runs: int = 2,
     items: int = 4,
     kinds: Sequence[str] = INVENTORY,
 ) -> Events:
-    """Events that can be counted, of organizations named like this and of nouns as often as this."""
+    """Generate valid events. `calls`, `runs` and `items` are relative frequencies; `kinds` are those of the items."""
     organizations = st.sampled_from(org_ids)
-    told = often(
-        call=(calls, _told("conversation", organizations)),
-        run=(runs, _told("workflow_execution", organizations)),
-        item=(items, st.sampled_from(kinds).flatmap(lambda noun: _told(noun, organizations))),
+    payloads = weighted(
+        call=(calls, _payload("conversation", organizations)),
+        run=(runs, _payload("workflow_execution", organizations)),
+        item=(items, st.sampled_from(kinds).flatmap(lambda noun: _payload(noun, organizations))),
     )
-    return _in_envelope(told).map(lambda event: Event(msgspec.json.encode(event)))
+    return _in_envelope(payloads).map(lambda event: RawEvent(msgspec.json.encode(event)))
 
 
 def deletion(noun: str, id_: str) -> Events:
-    """`<noun>.deleted` of one record, at any time, from anyone."""
-    told = {"type": f"{noun}.deleted", "data": {"id": id_}}
-    return _in_envelope(st.just(told)).map(lambda event: Event(msgspec.json.encode(event)))
+    """Generate `<noun>.deleted` events of one record, with any time and source."""
+    payload = {"type": f"{noun}.deleted", "data": {"id": id_}}
+    return _in_envelope(st.just(payload)).map(lambda event: RawEvent(msgspec.json.encode(event)))
 
 
-def broken_events(org_ids: Sequence[str | None] = OWN) -> Events:
-    """Events of which not one can be counted."""
-    calls = _in_envelope(_told("conversation", st.sampled_from(org_ids), _UPDATED))
-    whole = st.builds(lambda event, wrong: {**event, **wrong}, calls, st.sampled_from(_BROKEN_ENVELOPE))
-    inner = st.builds(
+def broken_events(org_ids: Sequence[str | None] = OWN_NAMES) -> Events:
+    """Generate events that belong in quarantine."""
+    calls = _in_envelope(_payload("conversation", st.sampled_from(org_ids), _UPDATED))
+    envelopes = st.builds(lambda event, wrong: {**event, **wrong}, calls, st.sampled_from(_BROKEN_ENVELOPE))
+    data = st.builds(
         lambda event, wrong: {**event, "data": event["data"] | wrong}, calls, st.sampled_from(_BROKEN_DATA)
     )
-    texts = st.sampled_from(_NOT_AN_EVENT) | (whole | inner).map(msgspec.json.encode)
-    return texts.map(lambda raw: Event(raw, broken=True))
+    texts = st.sampled_from(_NOT_AN_EVENT) | (envelopes | data).map(msgspec.json.encode)
+    return texts.map(lambda raw: RawEvent(raw, broken=True))
 
 
 @st.composite
-def snapshots(draw: st.DrawFn, org_ids: Sequence[str | None] = OWN, kinds: Sequence[str] = INVENTORY) -> Snapshot:
-    """The full list of one kind, its time before, at or after those of events; an item may stand there twice."""
+def snapshots(
+    draw: st.DrawFn, org_ids: Sequence[str | None] = OWN_NAMES, kinds: Sequence[str] = INVENTORY
+) -> RawSnapshot:
+    """Generate full lists of one kind, with a time before, at or after those of events; items can repeat."""
     items = draw(st.lists(_item(st.sampled_from(org_ids)), max_size=3))
-    return Snapshot(draw(st.sampled_from(kinds)), msgspec.json.encode({"time": draw(_times), "items": items}))
+    return RawSnapshot(draw(st.sampled_from(kinds)), msgspec.json.encode({"time": draw(_times), "items": items}))

@@ -1,4 +1,4 @@
-"""Any order, any number of times, the same numbers (README.md, "What it promises"); and what is voided is gone."""
+"""Any order and any repetition of events gives the same numbers; a deleted record is not counted."""
 
 import pytest
 from hypothesis import given
@@ -6,78 +6,80 @@ from hypothesis import strategies as st
 
 from tests.laws.histories import EVERYTHING, Cuts, cuts, histories, inventories, laws, windows
 from tests.laws.ledgers import Ledgers
-from tests.laws.model import Item, Model
-from tests.laws.strategies import IDS, deletion, events, lists_of
+from tests.laws.model import HistoryItem, Model
+from tests.laws.strategies import IDS, deletion, events, short_and_long_lists
 
-pytestmark = pytest.mark.timeout(600)  # a law that fails takes its time to find the smallest example
+pytestmark = pytest.mark.timeout(600)  # Hypothesis needs long to shrink a failing example
 
 
 @st.composite
-def repeated(draw: st.DrawFn, told: st.SearchStrategy[list[Item]]) -> tuple[list[Item], list[Item]]:
-    """A history, and the same told in another order with some of it told again."""
-    history = draw(told)
+def shuffled_copies(
+    draw: st.DrawFn, histories: st.SearchStrategy[list[HistoryItem]]
+) -> tuple[list[HistoryItem], list[HistoryItem]]:
+    """Generate a history and a shuffled copy in which some items are repeated."""
+    history = draw(histories)
     again = draw(st.lists(st.sampled_from(history), max_size=5)) if history else []
     return history, draw(st.permutations(history + again))
 
 
 @laws
-@given(repeated(histories | inventories), cuts, cuts, st.booleans(), windows)
-def test_any_order_and_any_repetition_of_what_was_told_gives_the_same_summary(
+@given(shuffled_copies(histories | inventories), cuts, cuts, st.booleans(), windows)
+def test_any_order_and_repetition_gives_the_same_summary(
     ledgers: Ledgers,
-    histories: tuple[list[Item], list[Item]],
-    one_way: Cuts,
-    another_way: Cuts,
+    histories: tuple[list[HistoryItem], list[HistoryItem]],
+    first_cuts: Cuts,
+    second_cuts: Cuts,
     keep_history: bool,
     window: tuple[int, int],
 ) -> None:
     history, shuffled = histories
     with ledgers.empty() as ledger:
-        ledger.tell(history, one_way)
-        first = [ledger.summary(*asked) for asked in (window, EVERYTHING)]
+        ledger.ingest(history, first_cuts)
+        first = [ledger.summary(*bounds) for bounds in (window, EVERYTHING)]
     with ledgers.empty(keep_history=keep_history) as ledger:
-        ledger.tell(shuffled, another_way)
-        second = [ledger.summary(*asked) for asked in (window, EVERYTHING)]
+        ledger.ingest(shuffled, second_cuts)
+        second = [ledger.summary(*bounds) for bounds in (window, EVERYTHING)]
     assert second == first
 
 
 @laws
 @given(inventories, cuts)
-def test_snapshots_and_what_happens_between_them_give_the_inventory_of_the_model(
-    ledgers: Ledgers, history: list[Item], cuts: Cuts
+def test_snapshots_mixed_with_events_give_the_inventory_of_the_model(
+    ledgers: Ledgers, history: list[HistoryItem], cuts: Cuts
 ) -> None:
     model = Model()
-    model.tell_all(history)
+    model.apply_all(history)
     with ledgers.empty() as ledger:
-        ledger.tell(history, cuts)
+        ledger.ingest(history, cuts)
         assert ledger.summary(*EVERYTHING) == model.summary(*EVERYTHING)
 
 
 @laws
 @given(histories, cuts, windows)
-def test_however_events_are_cut_into_requests_the_summary_is_that_of_the_model(
-    ledgers: Ledgers, history: list[Item], cuts: Cuts, window: tuple[int, int]
+def test_summary_equals_the_model_for_any_division_into_requests(
+    ledgers: Ledgers, history: list[HistoryItem], cuts: Cuts, window: tuple[int, int]
 ) -> None:
     model = Model()
-    model.tell_all(history)
+    model.apply_all(history)
     with ledgers.empty() as ledger:
-        ledger.tell(history, cuts)
+        ledger.ingest(history, cuts)
         assert ledger.summary(*window) == model.summary(*window)
         assert ledger.summary(*EVERYTHING) == model.summary(*EVERYTHING)
 
 
 @st.composite
-def voided(draw: st.DrawFn) -> list[Item]:
-    """Conversations and runs, with a deletion of every one of them somewhere."""
-    told: list[Item] = [*draw(lists_of(events(items=0)))]
+def deleted_records(draw: st.DrawFn) -> list[HistoryItem]:
+    """Generate events of conversations and runs, shuffled with a deletion of every record."""
+    updates: list[HistoryItem] = [*draw(short_and_long_lists(events(items=0)))]
     deletions = [deletion(noun, id_) for noun in ("conversation", "workflow_execution") for id_ in IDS]
-    return draw(st.permutations(told + [draw(one) for one in deletions]))
+    return draw(st.permutations(updates + [draw(event) for event in deletions]))
 
 
 @laws
-@given(voided(), cuts)
-def test_what_is_applied_and_voided_leaves_nothing(ledgers: Ledgers, history: list[Item], cuts: Cuts) -> None:
+@given(deleted_records(), cuts)
+def test_deleted_records_leave_no_totals(ledgers: Ledgers, history: list[HistoryItem], cuts: Cuts) -> None:
     with ledgers.empty() as ledger:
-        ledger.tell(history, cuts)
+        ledger.ingest(history, cuts)
         assert ledger.totals() == {}
         assert ledger.summary(*EVERYTHING) == Model().summary(*EVERYTHING)
         assert ledger.verify() == []

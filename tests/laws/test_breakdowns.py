@@ -1,4 +1,4 @@
-"""What drives the usage: rows and others are the summary, however a window is split, cut, ordered and compared."""
+"""The rows and the others of a breakdown add up to the summary, for any split, order, interval and comparison."""
 
 from collections import defaultdict
 from typing import Any, get_args
@@ -12,7 +12,7 @@ from talkmeter.period import Present
 from talkmeter.usage.breakdown import Interval, Order, Split
 from tests.laws.histories import histories, laws, windows
 from tests.laws.ledgers import NOW, Ledgers
-from tests.laws.model import DAY, Item, Json, Model, instant, sums_of_calls, sums_of_runs
+from tests.laws.model import DAY, HistoryItem, Json, Model, parse_instant, sum_calls, sum_runs
 from tests.laws.strategies import DAYS, FIRST_DAY, moments
 
 pytestmark = pytest.mark.timeout(600)
@@ -28,7 +28,7 @@ FIELDS: dict[str, str] = {
     "workflow": "workflow_id",
     "run_status": "status",
 }
-OF_RUNS = ("workflow", "run_status")
+RUN_DIMENSIONS = ("workflow", "run_status")
 FIGURE = {
     "calls": "total_calls",
     "voice": "voice_duration_ms",
@@ -38,7 +38,7 @@ FIGURE = {
 
 
 def orders(by: str) -> tuple[Order, ...]:
-    return ("runs",) if by in OF_RUNS else ("calls", "voice", "chat")
+    return ("runs",) if by in RUN_DIMENSIONS else ("calls", "voice", "chat")
 
 
 splits = st.sampled_from(get_args(Dimension)).flatmap(
@@ -52,40 +52,40 @@ splits = st.sampled_from(get_args(Dimension)).flatmap(
 )
 
 
-def told(history: list[Item]) -> Model:
+def model_of(history: list[HistoryItem]) -> Model:
     model = Model()
-    model.tell_all(history)
+    model.apply_all(history)
     return model
 
 
 def groups(model: Model, by: str, start: int, end: int) -> dict[str | None, dict[str, int]]:
-    """The exact figures of each value, as the model has them."""
+    """Return the exact figures of each value, according to the model."""
     grouped: defaultdict[str | None, list[Json]] = defaultdict(list)
-    for one in model.runs(start, end) if by in OF_RUNS else model.calls(start, end):
-        grouped[one[FIELDS[by]]].append(one)
-    sums = sums_of_runs if by in OF_RUNS else sums_of_calls
+    for record in model.runs(start, end) if by in RUN_DIMENSIONS else model.calls(start, end):
+        grouped[record[FIELDS[by]]].append(record)
+    sums = sum_runs if by in RUN_DIMENSIONS else sum_calls
     return {value: sums(records) for value, records in grouped.items()}
 
 
-def exact(row: Json, like: dict[str, int]) -> dict[str, int]:
-    return {name: row[name] for name in like}
+def exact(row: Json, names: dict[str, int]) -> dict[str, int]:
+    return {name: row[name] for name in names}
 
 
 @laws
 @given(histories, windows, splits)
-def test_rows_are_the_records_grouped_by_value_and_with_the_others_they_are_the_summary(
-    ledgers: Ledgers, history: list[Item], window: tuple[int, int], split: Split
+def test_rows_group_records_by_value_and_add_up_to_the_summary_with_the_others(
+    ledgers: Ledgers, history: list[HistoryItem], window: tuple[int, int], split: Split
 ) -> None:
-    expected = groups(told(history), split.by, *window)
+    expected = groups(model_of(history), split.by, *window)
     with ledgers.empty() as ledger:
-        ledger.tell(history)
+        ledger.ingest(history)
         answer, summary = ledger.breakdown(*window, split), ledger.summary(*window)
     figure = FIGURE[split.order]
     ranked = sorted(expected, key=lambda value: (-expected[value][figure], value or ""))
     rows, others = answer["rows"], answer["others"]
     assert [row["value"] for row in rows] == ranked[: split.limit]
     assert others["values"] == len(ranked) - len(rows)
-    empty = (sums_of_runs if split.by in OF_RUNS else sums_of_calls)([])
+    empty = (sum_runs if split.by in RUN_DIMENSIONS else sum_calls)([])
     for row in rows:
         assert exact(row, empty) == expected[row["value"]]
     assert {name: others[name] + sum(row[name] for row in rows) for name in empty} == exact(summary, empty)
@@ -95,74 +95,74 @@ def test_rows_are_the_records_grouped_by_value_and_with_the_others_they_are_the_
 
 @laws
 @given(histories, windows, splits.filter(lambda split: split.interval is not None))
-def test_a_series_is_the_rows_figure_in_each_interval(
-    ledgers: Ledgers, history: list[Item], window: tuple[int, int], split: Split
+def test_series_contains_the_figure_of_the_row_for_each_interval(
+    ledgers: Ledgers, history: list[HistoryItem], window: tuple[int, int], split: Split
 ) -> None:
     with ledgers.empty() as ledger:
-        ledger.tell(history)
+        ledger.ingest(history)
         answer = ledger.breakdown(*window, split)
-        starts = [instant(f"{start}T00:00:00Z") for start in answer["starts"]]
+        starts = [parse_instant(f"{start}T00:00:00Z") for start in answer["starts"]]
         ends = [*starts[1:], max(window[1], starts[-1] + 1)]
-        cut = split._replace(interval=None, limit=None)
-        each = [
-            ledger.breakdown(max(start, window[0]), min(end, window[1]), cut)
+        all_values = split._replace(interval=None, limit=None)
+        breakdowns = [
+            ledger.breakdown(max(start, window[0]), min(end, window[1]), all_values)
             for start, end in zip(starts, ends, strict=True)
         ]
     figure = FIGURE[split.order]
     for row in answer["rows"]:
-        amounts = [[one[figure] for one in part["rows"] if one["value"] == row["value"]] for part in each]
+        amounts = [[each[figure] for each in part["rows"] if each["value"] == row["value"]] for part in breakdowns]
         assert row["series"] == [sum(amount) for amount in amounts]
     parts = (*answer["rows"], answer["others"])
-    whole = [sum(one[figure] for one in part["rows"]) for part in each]
-    assert [sum(column) for column in zip(*(part["series"] for part in parts), strict=True)] == whole
+    totals = [sum(row[figure] for row in part["rows"]) for part in breakdowns]
+    assert [sum(column) for column in zip(*(part["series"] for part in parts), strict=True)] == totals
 
 
 @laws
 @given(histories, windows, st.sampled_from(("previous", "year")), moments)
-def test_a_comparison_is_of_the_figures_that_both_windows_have(
-    ledgers: Ledgers, history: list[Item], window: tuple[int, int], mode: Any, now: int
+def test_comparison_contains_the_figures_of_both_windows(
+    ledgers: Ledgers, history: list[HistoryItem], window: tuple[int, int], mode: Any, now: int
 ) -> None:
     present = Present(now, NOW.stale_before)
-    model = told(history)
+    model = model_of(history)
     with ledgers.empty() as ledger:
-        ledger.tell(history)
-        compared = ledger.compared(*window, mode, present)
+        ledger.ingest(history)
+        compared = ledger.comparison(*window, mode, present)
         if compared is None:
             assert now < window[1]
             assert now // 3_600_000_000 * 3_600_000_000 <= window[0]
             return
         split = Split("agent", "calls", limit=1, mode=mode)
         answer = ledger.breakdown(*window, split, present)
-    both = {name: tuple(map(instant, compared[name].values())) for name in ("now", "then")}
-    for name, bounds in both.items():
-        expected = {**sums_of_calls(model.calls(*bounds)), **sums_of_runs(model.runs(*bounds))}
+    windows = {name: tuple(map(parse_instant, compared[name].values())) for name in ("now", "then")}
+    for name, bounds in windows.items():
+        expected = {**sum_calls(model.calls(*bounds)), **sum_runs(model.runs(*bounds))}
         figures = {figure: delta[name] for figure, delta in compared["figures"].items() if figure in expected}
         assert len(figures) == 10
         assert figures == {figure: expected[figure] for figure in figures}
     parts = [part["comparison"] for part in (*answer["rows"], answer["others"])]
     for figure in ("total_calls", "voice_duration_ms"):
-        for name in both:
+        for name in windows:
             assert sum(part[figure][name] for part in parts) == compared["figures"][figure][name]
 
 
 @laws
 @given(histories, windows)
-def test_the_days_of_an_export_and_the_values_of_an_export_are_the_summary(
-    ledgers: Ledgers, history: list[Item], window: tuple[int, int]
+def test_exports_of_days_and_of_values_add_up_to_the_summary(
+    ledgers: Ledgers, history: list[HistoryItem], window: tuple[int, int]
 ) -> None:
     with ledgers.empty() as ledger:
-        ledger.tell(history)
+        ledger.ingest(history)
         summary = ledger.summary(*window)
-        days = ledger.exported(*window, "daily")
-        agents = ledger.exported(*window, "breakdown", Split("agent", "calls", limit=None))
-    calls, runs = sums_of_calls([]), sums_of_runs([])
+        days = ledger.export(*window, "daily")
+        agents = ledger.export(*window, "breakdown", Split("agent", "calls", limit=None))
+    calls, runs = sum_calls([]), sum_runs([])
     assert {name: sum(day[name] for day in days) for name in calls | runs} == exact(summary, calls | runs)
     assert {name: sum(agent[name] for agent in agents) for name in calls} == exact(summary, calls)
     assert [(day["day"], day["state"]) for day in days] == [(day["day"], day["state"]) for day in summary["daily"]]
 
 
-def test_the_days_of_the_laws_hold_a_month_and_a_year_to_compare_with() -> None:
+def test_generated_days_go_from_28_february_to_1_march_of_a_leap_year() -> None:
     assert (
-        instant("2024-02-28T00:00:00Z"),
-        instant("2024-03-02T00:00:00Z"),
+        parse_instant("2024-02-28T00:00:00Z"),
+        parse_instant("2024-03-02T00:00:00Z"),
     ) == (FIRST_DAY * DAY, (FIRST_DAY + DAYS) * DAY)

@@ -1,4 +1,4 @@
-"""The earlier window of a comparison: never overlapping, never empty, and the one that the rules say."""
+"""The earlier window of a comparison does not overlap the window, is not empty and follows the rules."""
 
 from calendar import monthrange
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ def micros(at: datetime) -> int:
     return (at - EPOCH) // timedelta(microseconds=1)
 
 
-def when(instant: int) -> datetime:
+def to_datetime(instant: int) -> datetime:
     return EPOCH + timedelta(microseconds=instant)
 
 
@@ -38,16 +38,16 @@ _lengths = st.integers(1, 366).map(lambda days: days * DAY) | st.integers(1, 366
 
 
 @st.composite
-def asked(draw: st.DrawFn) -> tuple[Window, int]:
-    """A window, and a now that lies before it, in it or after it."""
+def queries(draw: st.DrawFn) -> tuple[Window, int]:
+    """Generate a window and a now before, in or after it."""
     start = draw(_starts)
     end = draw(st.just(start + draw(_lengths)) | _months | _leap_days)
     assume(start < end <= start + 366 * DAY)
     return Window(start, end), draw(st.integers(start - DAY, end + DAY))
 
 
-def found(window: Window, mode: Mode, now: int) -> Windows | str | None:
-    """The windows of a comparison, or the sentence that refuses it."""
+def compare(window: Window, mode: Mode, now: int) -> Windows | str | None:
+    """Return the windows of a comparison, or the error message if it is rejected."""
     try:
         return compared_windows(window, mode, now)
     except Unprocessable as error:
@@ -55,12 +55,10 @@ def found(window: Window, mode: Mode, now: int) -> Windows | str | None:
 
 
 @laws
-@given(asked(), st.sampled_from(MODES))
-def test_the_earlier_window_never_overlaps_the_window_and_neither_is_empty(
-    question: tuple[Window, int], mode: Mode
-) -> None:
-    window, now = question
-    windows = found(window, mode, now)
+@given(queries(), st.sampled_from(MODES))
+def test_earlier_window_does_not_overlap_the_window_and_neither_is_empty(query: tuple[Window, int], mode: Mode) -> None:
+    window, now = query
+    windows = compare(window, mode, now)
     if isinstance(windows, str):
         assert (mode, "longer than a year" in windows) == ("year", True)
         assert window.end - window.start > 365 * DAY
@@ -75,30 +73,30 @@ def test_the_earlier_window_never_overlaps_the_window_and_neither_is_empty(
 
 
 @laws
-@given(asked())
-def test_a_part_of_a_month_is_held_against_the_same_part_of_the_month_before_and_anything_else_against_as_long(
-    question: tuple[Window, int],
+@given(queries())
+def test_part_of_a_month_compares_with_its_previous_part_else_with_equal_length(
+    query: tuple[Window, int],
 ) -> None:
-    window, _ = question
+    window, _ = query
     windows = compared_windows(window, "previous", now=window.end)
     assert windows is not None
-    start = when(window.start)
+    start = to_datetime(window.start)
     next_month = start + timedelta(days=monthrange(start.year, start.month)[1])
-    if start != start.replace(day=1, hour=0, minute=0, second=0, microsecond=0) or when(window.end) > next_month:
+    if start != start.replace(day=1, hour=0, minute=0, second=0, microsecond=0) or to_datetime(window.end) > next_month:
         assert windows.then == (window.start - (window.end - window.start), window.start)
         return
     before = (start - timedelta(days=1)).replace(day=1)
     same_part = window.end - window.start
-    if when(window.end) == next_month:
+    if to_datetime(window.end) == next_month:
         same_part = window.start - micros(before)
     assert windows.then == (micros(before), min(micros(before) + same_part, window.start))
 
 
 @laws
-@given(asked())
-def test_a_year_earlier_are_the_same_dates_and_times(question: tuple[Window, int]) -> None:
-    window, _ = question
-    windows = found(window, "year", now=window.end)
+@given(queries())
+def test_window_a_year_earlier_has_the_same_dates_and_times(query: tuple[Window, int]) -> None:
+    window, _ = query
+    windows = compare(window, "year", now=window.end)
     if isinstance(windows, str):
         return
     assert windows is not None
@@ -107,7 +105,7 @@ def test_a_year_earlier_are_the_same_dates_and_times(question: tuple[Window, int
     end_of_leap_day = (2, 28) if window.start // DAY == window.end // DAY else (3, 1)
     bounds = ((window.start, windows.then.start, (2, 28)), (window.end, windows.then.end, end_of_leap_day))
     for bound, then, leap in bounds:
-        now, was = when(bound), when(then)
+        now, was = to_datetime(bound), to_datetime(then)
         assert was.year == now.year - 1
         assert was.time() == now.time()
         assert (was.month, was.day) == (leap if (now.month, now.day) == (2, 29) else (now.month, now.day))

@@ -1,37 +1,39 @@
-"""A receipt answers for every event, as if the events had been applied one by one."""
+"""A receipt counts every event in one bin, as if the events had been applied one by one."""
 
 import pytest
 from hypothesis import given
 
 from tests.laws.histories import EVERYTHING, Cuts, cuts, histories, laws
-from tests.laws.ledgers import Ledgers, bins_of
-from tests.laws.model import Event, Item, Model, Snapshot
+from tests.laws.ledgers import Ledgers, count_bins
+from tests.laws.model import HistoryItem, Model, RawEvent, RawSnapshot
 
 pytestmark = pytest.mark.timeout(600)
 
 
 @laws
 @given(histories, cuts)
-def test_receipts_add_up_to_what_was_sent_and_are_those_of_one_by_one(
-    ledgers: Ledgers, history: list[Item], cuts: Cuts
+def test_receipts_count_every_event_as_if_applied_one_by_one(
+    ledgers: Ledgers, history: list[HistoryItem], cuts: Cuts
 ) -> None:
     model = Model()
     with ledgers.empty() as ledger:
-        for request, receipt in ledger.tell(history, cuts):
-            bins = bins_of(receipt)
-            assert bins == model.tell_all(request.items)
-            broken = [place for place, item in enumerate(request.items) if isinstance(item, Event) and item.broken]
-            assert [one.index for one in receipt.quarantined] == broken
-            if not isinstance(request.items[0], Snapshot):
+        for request, receipt in ledger.ingest(history, cuts):
+            bins = count_bins(receipt)
+            assert bins == model.apply_all(request.items)
+            broken = [i for i, item in enumerate(request.items) if isinstance(item, RawEvent) and item.broken]
+            assert [entry.index for entry in receipt.quarantined] == broken
+            if not isinstance(request.items[0], RawSnapshot):
                 assert bins.total() + len(receipt.quarantined) == len(request.items)
 
 
 @laws
 @given(histories, cuts, cuts)
-def test_what_is_told_again_changes_nothing(ledgers: Ledgers, history: list[Item], one_way: Cuts, again: Cuts) -> None:
+def test_ingesting_a_history_again_changes_nothing(
+    ledgers: Ledgers, history: list[HistoryItem], first_cuts: Cuts, second_cuts: Cuts
+) -> None:
     with ledgers.empty() as ledger:
-        ledger.tell(history, one_way)
+        ledger.ingest(history, first_cuts)
         before, totals = ledger.etag(*EVERYTHING), ledger.totals()
-        receipts = [receipt for _, receipt in ledger.tell(history, again)]
+        receipts = [receipt for _, receipt in ledger.ingest(history, second_cuts)]
         assert [receipt.accepted for receipt in receipts] == [0] * len(receipts)
         assert (ledger.etag(*EVERYTHING), ledger.totals()) == (before, totals)

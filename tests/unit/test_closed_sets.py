@@ -1,4 +1,4 @@
-"""Each closed set is spelled once: what is derived from the event structs follows when a field or a value is added."""
+"""Each closed set is spelled once: the sets derived from the event structs follow a new field or value."""
 
 from typing import Final, get_args
 
@@ -33,7 +33,7 @@ def data_of(content: Json) -> Json:
 
 
 @pytest.mark.parametrize("struct", COMPLETE_EVENTS, ids=lambda struct: struct.__name__)
-def test_the_events_tried_here_have_every_field(struct: type[msgspec.Struct]) -> None:
+def test_events_of_these_tests_have_every_field(struct: type[msgspec.Struct]) -> None:
     complete = {**COMPLETE_EVENTS[struct], "sequence": "7"}
 
     assert set(data_of(complete)) == set(struct.__struct_fields__)
@@ -41,7 +41,7 @@ def test_the_events_tried_here_have_every_field(struct: type[msgspec.Struct]) ->
 
 
 @pytest.mark.parametrize("struct", COMPLETE_EVENTS, ids=lambda struct: struct.__name__)
-def test_a_replay_from_quarantine_reads_the_same_state(struct: type[msgspec.Struct]) -> None:
+def test_replay_from_quarantine_reads_the_same_state(struct: type[msgspec.Struct]) -> None:
     raw = msgspec.json.encode({**COMPLETE_EVENTS[struct], "sequence": "7"})
     kept = keep_known_fields(raw)
 
@@ -50,7 +50,7 @@ def test_a_replay_from_quarantine_reads_the_same_state(struct: type[msgspec.Stru
     assert read_event(kept.json, SENDER) == read_event(raw, SENDER)
 
 
-def test_the_api_description_lists_every_data_field() -> None:
+def test_openapi_lists_every_data_field() -> None:
     assert set(_DATA.properties or {}) == set(KNOWN_DATA)
 
 

@@ -1,4 +1,4 @@
-"""Comparison: the windows of named cases, and how a figure differs."""
+"""Comparison: the earlier window of typical cases, and the change of a figure."""
 
 import pytest
 
@@ -11,11 +11,11 @@ LATER = "2030-01-01T00:00:00Z"
 
 
 def windows_of(from_: str, to: str, mode: Mode, now: str = LATER) -> list[str] | None:
-    """Both windows, as texts."""
+    """Return the bounds of both windows as text."""
     windows = compared_windows(read_window(from_, to, 0), mode, read_instant(now))
     if windows is None:
         return None
-    return [format_instant(instant).removesuffix("T00:00:00Z") for one in windows[1:] for instant in one]
+    return [format_instant(instant).removesuffix("T00:00:00Z") for window in windows[1:] for instant in window]
 
 
 @pytest.mark.parametrize(
@@ -32,11 +32,11 @@ def windows_of(from_: str, to: str, mode: Mode, now: str = LATER) -> list[str] |
         ("2026-11-01T01:00", "2026-11-01T03:00", ["2026-10-31T23:00:00Z", "2026-11-01T01:00:00Z"]),
     ],
 )
-def test_the_window_before(from_: str, to: str, then: list[str]) -> None:
-    both = windows_of(from_, to, "previous")
+def test_previous_window(from_: str, to: str, then: list[str]) -> None:
+    bounds = windows_of(from_, to, "previous")
 
-    assert both is not None
-    assert both[2:] == then
+    assert bounds is not None
+    assert bounds[2:] == then
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,14 @@ def test_the_window_before(from_: str, to: str, then: list[str]) -> None:
         ("2025-01-01", "2026-01-01", ["2024-01-01", "2025-01-01"]),
     ],
 )
-def test_the_same_dates_a_year_earlier(from_: str, to: str, then: list[str]) -> None:
-    both = windows_of(from_, to, "year")
+def test_window_a_year_earlier_has_the_same_dates(from_: str, to: str, then: list[str]) -> None:
+    bounds = windows_of(from_, to, "year")
 
-    assert both is not None
-    assert both[2:] == then
+    assert bounds is not None
+    assert bounds[2:] == then
 
 
-def test_a_window_that_is_not_over_is_cut_at_the_last_full_hour_on_both_sides() -> None:
+def test_current_window_and_its_previous_window_end_at_the_last_full_hour() -> None:
     now = "2026-11-25T06:59:59.999999Z"
 
     assert windows_of("2026-11-01", "2026-11-26", "previous", now) == [
@@ -70,30 +70,30 @@ def test_a_window_that_is_not_over_is_cut_at_the_last_full_hour_on_both_sides() 
     ]
 
 
-def test_there_is_nothing_to_compare_before_the_first_hour_has_passed() -> None:
+def test_window_has_no_comparison_before_its_first_hour_has_passed() -> None:
     assert windows_of("2026-11-25", "2026-11-26", "previous", "2026-11-25T00:59:59Z") is None
     assert windows_of("2026-11-25", "2026-11-26", "previous", "2026-11-25T01:00:00Z") is not None
     assert windows_of("2026-11-25", "2026-11-26", "none") is None
 
 
-def test_a_window_that_has_not_begun_is_compared_with_nothing() -> None:
+def test_future_window_has_no_comparison() -> None:
     assert windows_of("2026-12-01", "2027-01-01", "previous", "2026-11-25T06:00:00Z") is None
     assert windows_of("2026-12-01", "2027-01-01", "year", "2026-11-30T23:59:59Z") is None
 
 
-def test_a_part_of_29_february_is_held_against_the_same_part_of_the_28th() -> None:
+def test_part_of_29_february_compares_with_same_part_of_the_28th() -> None:
     assert windows_of("2028-02-29", "2028-03-01", "year", "2028-02-29T12:30:00Z") == [
         *("2028-02-29", "2028-02-29T12:00:00Z"),
         *("2027-02-28", "2027-02-28T12:00:00Z"),
     ]
 
 
-def test_what_is_longer_than_a_year_has_no_year_before() -> None:
+def test_window_longer_than_a_year_cannot_be_compared_with_the_year_before() -> None:
     with pytest.raises(Unprocessable, match=r"from 2025-01-01T00:00:00Z to 2026-01-02T00:00:00Z is longer than a year"):
         windows_of("2025-01-01", "2026-01-02", "year")
 
 
-def test_there_is_nothing_before_1970() -> None:
+def test_window_whose_earlier_window_begins_before_1970_is_rejected() -> None:
     with pytest.raises(Unprocessable, match="begin before 1970"):
         windows_of("1970-01-01", "1970-01-02", "previous")
 
@@ -102,7 +102,7 @@ def delta_of(name: str, now: Counters, then: Counters) -> Delta:
     return deltas(now, then, [name])[name]
 
 
-def test_a_change_is_that_of_the_figures_shown() -> None:
+def test_change_is_computed_from_the_displayed_figures() -> None:
     now, then = ZERO._replace(voice_ms=94_800), ZERO._replace(voice_ms=25_800)
 
     assert delta_of("voice_minutes", now, then) == Delta(1.58, 0.43, 1.15, 267.4)
@@ -113,7 +113,7 @@ def test_a_change_is_that_of_the_figures_shown() -> None:
     ("now", "then", "percent"),
     [(3, 2, 50.0), (2, 3, -33.3), (0, 3, -100.0), (0, 0, None), (7, 0, None), (2001, 2000, 0.1), (1999, 2000, -0.1)],
 )
-def test_a_percentage_has_one_decimal_half_away_from_zero_and_none_where_there_was_nothing(
+def test_percentage_is_rounded_to_one_decimal_and_null_if_the_earlier_figure_is_0(
     now: int, then: int, percent: float | None
 ) -> None:
     change = delta_of("total_calls", ZERO._replace(calls=now), ZERO._replace(calls=then))

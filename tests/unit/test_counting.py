@@ -1,6 +1,6 @@
-"""The rules of counting (docs/reference/counting.md), each from an event to the counters it adds.
+"""The rules of counting (docs/reference/counting.md): which counters an event adds to.
 
-The rows that need tables (window, inventory, shared numbers) are in tests/store/test_counted.py.
+The rules that need tables (window, inventory, shared numbers) are tested in tests/store/test_counted.py.
 """
 
 from itertools import product
@@ -22,29 +22,29 @@ STATUSES: tuple[ConversationStatus, ...] = get_args(ConversationStatus)
 RUN_STATUSES: tuple[RunStatus, ...] = get_args(RunStatus)
 
 
-def record_of(one: Json) -> Record | None:
-    state = read_event(msgspec.json.encode(one), Sender("test", "acme"))
+def record_of(event: Json) -> Record | None:
+    state = read_event(msgspec.json.encode(event), Sender("test", "acme"))
     assert isinstance(state, State), state
     return state.record
 
 
 def total_of(*events: Json) -> Counters:
-    """What events of different records add to the totals, all days together."""
-    folded = fold((None, record_of(one)) for one in events)
+    """Return what events of different records add to the totals, summed over all days."""
+    folded = fold((None, record_of(event)) for event in events)
     return add(counters for key, counters in folded.items() if key.dimension == "total")
 
 
-def named(counters: Counters) -> dict[str, int]:
-    """The counters that are not zero."""
+def nonzero(counters: Counters) -> dict[str, int]:
+    """Return the counters that are not zero, by name."""
     return {name: amount for name, amount in counters._asdict().items() if amount}
 
 
 @pytest.mark.parametrize("status", [status for status in STATUSES if status != "token_created"])
-def test_a_conversation_of_every_status_is_a_call(status: str) -> None:
+def test_conversation_of_any_counted_status_is_a_call(status: str) -> None:
     assert total_of(conversation(status=status)).calls == 1
 
 
-def test_a_conversation_whose_token_was_only_created_is_not_counted_at_all() -> None:
+def test_token_created_conversation_is_not_counted() -> None:
     assert fold([(None, record_of(conversation(status="token_created", duration=60)))]) == {}
 
 
@@ -53,8 +53,8 @@ def test_triggered_ringing_and_in_progress_calls_are_live(status: str) -> None:
     assert total_of(conversation(status=status)).live_calls == (status in {"triggered", "ringing", "in_progress"})
 
 
-def test_a_completed_call_adds_to_these_counters_and_no_others() -> None:
-    assert named(total_of(conversation(duration=12.345))) == {
+def test_completed_call_adds_to_exactly_these_counters() -> None:
+    assert nonzero(total_of(conversation(duration=12.345))) == {
         "calls": 1,
         "voice_calls": 1,
         "inbound_calls": 1,
@@ -64,12 +64,12 @@ def test_a_completed_call_adds_to_these_counters_and_no_others() -> None:
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_a_deletion_counts_nothing(kind: Kind) -> None:
+def test_deletion_adds_to_no_counter(kind: Kind) -> None:
     assert fold([(None, record_of(event(f"{kind}.deleted", {"id": "x"})))]) == {}
 
 
 @pytest.mark.parametrize("noun", ["agent", "phone_number", "web_widget", "dataset"])
-def test_an_inventory_item_is_no_activity(noun: str) -> None:
+def test_inventory_item_adds_to_no_counter(noun: str) -> None:
     assert fold([(None, record_of(event(f"{noun}.updated", {"id": "x"})))]) == {}
 
 
@@ -77,7 +77,7 @@ def test_an_inventory_item_is_no_activity(noun: str) -> None:
 @pytest.mark.parametrize(
     ("channel", "modality"), [("telephone", "voice"), ("webrtc", "chat"), ("text", "chat"), ("email", "chat")]
 )
-def test_without_a_modality_the_channel_says_voice_or_chat(channel: str, modality: str, unknown: str | None) -> None:
+def test_channel_decides_voice_or_chat_without_a_modality(channel: str, modality: str, unknown: str | None) -> None:
     counted = total_of(conversation(channel=channel, modality=unknown, duration=1))
 
     assert (counted.voice_calls, counted.chat_calls) == ((1, 0) if modality == "voice" else (0, 1))
@@ -85,7 +85,7 @@ def test_without_a_modality_the_channel_says_voice_or_chat(channel: str, modalit
 
 
 @pytest.mark.parametrize(("channel", "modality"), [*product(CHANNELS, MODALITIES)])
-def test_a_senders_modality_says_voice_or_chat_on_every_channel(channel: str, modality: str) -> None:
+def test_modality_decides_voice_or_chat_on_every_channel(channel: str, modality: str) -> None:
     counted = total_of(conversation(channel=channel, modality=modality, duration=1))
 
     assert (counted.voice_calls, counted.chat_calls) == ((1, 0) if modality == "voice" else (0, 1))
@@ -104,7 +104,7 @@ def test_voice_calls_and_chat_calls_add_up_to_all_calls() -> None:
 
 
 @pytest.mark.parametrize(("channel", "direction"), [*product(CHANNELS, DIRECTIONS)])
-def test_the_direction_is_what_the_field_says_on_every_channel(channel: str, direction: str) -> None:
+def test_direction_comes_from_its_field_on_every_channel(channel: str, direction: str) -> None:
     counted = total_of(conversation(channel=channel, direction=direction))
 
     assert (counted.inbound_calls, counted.outbound_calls) == ((1, 0) if direction == "inbound" else (0, 1))
@@ -134,13 +134,13 @@ def test_inbound_and_outbound_calls_add_up_to_all_calls() -> None:
         ("2024-02-29T12:00:00Z", "2024-02-29"),
     ],
 )
-def test_a_call_counts_on_the_utc_date_of_its_creation(created_at: str, day: str) -> None:
+def test_call_counts_on_the_utc_date_of_its_creation(created_at: str, day: str) -> None:
     days = {format_day(key.day) for key in fold([(None, record_of(conversation(created_at=created_at)))])}
 
     assert days == {day}
 
 
-def test_a_call_is_never_split_over_midnight() -> None:
+def test_call_is_never_split_at_midnight() -> None:
     folded = fold([(None, record_of(conversation(created_at="2026-03-01T23:59:59Z", duration=7200)))])
 
     assert {(format_day(key.day), counters.voice_ms) for key, counters in folded.items()} == {("2026-03-01", 7_200_000)}
@@ -165,21 +165,21 @@ def test_minutes_have_two_decimals_rounded_half_up(milliseconds: int, expected: 
     assert minutes(milliseconds) == expected
 
 
-def test_minutes_are_rounded_once_for_a_figure_and_not_for_each_call() -> None:
+def test_minutes_are_rounded_once_per_figure_and_not_per_call() -> None:
     counted = total_of(*(conversation(f"call-{number}", duration=0.2) for number in range(3)))
 
     assert minutes(200) == 0.0
     assert minutes(counted.voice_ms) == 0.01
 
 
-@pytest.mark.parametrize("nothing", [None, ""])
-def test_a_call_without_a_duration_counts_and_lasts_no_time(nothing: str | None) -> None:
-    counted = total_of(conversation(duration=nothing))
+@pytest.mark.parametrize("duration", [None, ""])
+def test_call_without_a_duration_counts_with_zero_milliseconds(duration: str | None) -> None:
+    counted = total_of(conversation(duration=duration))
 
     assert (counted.calls, counted.timed_calls, counted.voice_ms) == (1, 0, 0)
 
 
-def test_the_exact_milliseconds_are_kept_beside_the_minutes() -> None:
+def test_counters_hold_exact_milliseconds() -> None:
     counted = total_of(conversation(duration=0.001), conversation(channel="text", duration=31_622_400))
 
     assert (counted.voice_ms, counted.chat_ms) == (1, 31_622_400_000)
@@ -199,11 +199,11 @@ def test_the_exact_milliseconds_are_kept_beside_the_minutes() -> None:
         (200_000, 3, 66.7),
     ],
 )
-def test_the_average_has_one_decimal_rounded_half_up(milliseconds: int, calls: int, expected: float) -> None:
+def test_average_is_rounded_half_up_to_one_decimal(milliseconds: int, calls: int, expected: float) -> None:
     assert average_seconds(milliseconds, calls) == expected
 
 
-def test_the_average_is_over_the_counted_conversations_that_have_a_duration() -> None:
+def test_average_covers_counted_conversations_with_a_duration() -> None:
     counted = total_of(
         conversation(duration=10),
         conversation(channel="text", duration=0),
@@ -214,7 +214,7 @@ def test_the_average_is_over_the_counted_conversations_that_have_a_duration() ->
     assert average_seconds(counted.voice_ms + counted.chat_ms, counted.timed_calls) == 5.0
 
 
-def test_the_average_of_no_durations_is_zero() -> None:
+def test_average_without_durations_is_zero() -> None:
     assert average_seconds(0, 0) == 0.0
 
 
@@ -228,26 +228,26 @@ def test_the_average_of_no_durations_is_zero() -> None:
         ("cancelled", {"runs": 1}),
     ],
 )
-def test_a_run_counts_once_and_as_succeeded_or_failed_only_by_its_status(status: str, expected: dict[str, int]) -> None:
-    assert named(total_of(run(status=status))) == expected
+def test_run_counts_once_and_its_status_decides_success_or_failure(status: str, expected: dict[str, int]) -> None:
+    assert nonzero(total_of(run(status=status))) == expected
 
 
 def test_every_status_of_a_run_is_in_the_total() -> None:
     assert total_of(*(run(status=status) for status in RUN_STATUSES)).runs == len(RUN_STATUSES) == 5
 
 
-def test_a_run_counts_on_the_utc_date_of_its_creation() -> None:
+def test_run_counts_on_the_utc_date_of_its_creation() -> None:
     days = {format_day(key.day) for key in fold([(None, record_of(run(created_at="2026-03-01T23:30:00-05:00")))])}
 
     assert days == {"2026-03-02"}
 
 
-def test_a_counter_exists_for_everything_that_is_counted_and_for_nothing_else() -> None:
+def test_events_of_every_sort_touch_all_counters() -> None:
     touched = total_of(
         conversation(status="ringing"),
         conversation(channel="text", direction="outbound"),
         *(run(status=status) for status in RUN_STATUSES),
     )
 
-    assert list(named(touched)) == list(COUNTERS)
+    assert list(nonzero(touched)) == list(COUNTERS)
     assert len(COUNTERS) == 13

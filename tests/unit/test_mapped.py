@@ -1,4 +1,4 @@
-"""Laws of tables: what is written from records is read as those records, and whatever bytes there are, no traceback."""
+"""Reading CSV and Parquet by a map: written records are read back, and no bytes cause a traceback."""
 
 import csv
 import json
@@ -22,8 +22,6 @@ from talkmeter.ingest.mapping import Map, Unit, read_map
 from talkmeter.ingest.tables import MAX_ROW, ROWS_PER_PART, TableRow
 from talkmeter.period import LATEST_INSTANT, format_instant
 from talkmeter.records import Channel, Conversation, ConversationStatus, Direction, InventoryItem, Modality, Record
-
-"""The first example that reads Parquet loads pyarrow, and that takes its time."""
 
 SENDER = Sender("tests", None)
 COLUMNS = (
@@ -66,32 +64,30 @@ _tables = st.lists(st.tuples(_ids, _calls), max_size=8)
 Calls = list[tuple[str, Conversation]]
 
 
-def write(folder: Path, name: str, content: str | bytes) -> Path:
+def write_file(folder: Path, name: str, content: str | bytes) -> Path:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
 
 
 def states(path: Path, map_: Map) -> list[tuple[str, Record | None]]:
-    """The records of a file, of which no row may be rejected."""
+    """Return the records of a file; no row may be rejected."""
     parts = list(read_mapped(path, map_, SENDER))
     assert [row for part in parts for row in part.rejected] == []
-    return [(one.state.id, one.state.record) for part in parts for one in part.accepted]
+    return [(row.state.id, row.state.record) for part in parts for row in part.accepted]
 
 
-def refusal_of(read: Callable[[], object]) -> str | None:
-    """What a reading is refused with; whatever else it raises is a fault."""
+def error_of(read: Callable[[], object]) -> str | None:
+    """Return the message of the `Refused` error that `read` raises, if it does; other errors propagate."""
     try:
         read()
-    except Refused as refused:
-        return refused.detail
+    except Refused as error:
+        return error.detail
     return None
 
 
 @given(calls=_tables, delimiter=st.sampled_from(",;\t|"), quote=st.sampled_from("\"'"))
-def test_a_csv_written_from_records_is_read_as_those_records(
-    memory: Path, calls: Calls, delimiter: str, quote: str
-) -> None:
+def test_records_written_as_csv_are_read_back(memory: Path, calls: Calls, delimiter: str, quote: str) -> None:
     out = StringIO()
     writer = csv.writer(out, delimiter=delimiter, quotechar=quote)
     writer.writerow(COLUMNS)
@@ -104,18 +100,18 @@ def test_a_csv_written_from_records_is_read_as_those_records(
             )
         )
     form = f"[file]\ndelimiter = {json.dumps(delimiter)}\nquote = {json.dumps(quote)}\n"
-    map_ = read_map(write(memory, "map.toml", form + CALLS), "acme")
+    map_ = read_map(write_file(memory, "map.toml", form + CALLS), "acme")
 
-    assert states(write(memory, "calls.csv", out.getvalue()), map_) == calls
+    assert states(write_file(memory, "calls.csv", out.getvalue()), map_) == calls
 
 
 @given(calls=_tables)
-def test_a_parquet_written_from_records_is_read_as_those_records(memory: Path, calls: Calls) -> None:
+def test_records_written_as_parquet_are_read_back(memory: Path, calls: Calls) -> None:
     types = {"created_at": pa.timestamp("us", tz="UTC"), "duration_ms": pa.int64()}
     schema = pa.schema([(name, types.get(name, pa.string())) for name in COLUMNS])
     rows = [{"id": id_} | {name: getattr(call, name) for name in COLUMNS[1:]} for id_, call in calls]
     pq.write_table(pa.Table.from_pylist(rows, schema), memory / "calls.parquet")
-    map_ = read_map(write(memory, "map.toml", CALLS), "acme")
+    map_ = read_map(write_file(memory, "map.toml", CALLS), "acme")
 
     assert states(memory / "calls.parquet", map_) == calls
 
@@ -124,33 +120,31 @@ def test_a_parquet_written_from_records_is_read_as_those_records(memory: Path, c
     content=st.binary(max_size=300) | st.text(max_size=300).map(str.encode), map_=st.sampled_from(["csv", "parquet"])
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "utf-16", "cp1252", "shift_jis"])
-def test_whatever_bytes_a_file_holds_each_row_is_understood_or_rejected(
+def test_any_bytes_in_a_file_are_read_or_give_an_error_message(
     memory: Path, content: bytes, map_: str, encoding: str
 ) -> None:
     form = f'[file]\nformat = "{map_}"\nencoding = "{encoding}"\n'
-    read = read_map(write(memory, "map.toml", form + CALLS), "acme")
+    read = read_map(write_file(memory, "map.toml", form + CALLS), "acme")
     head = ",".join(COLUMNS).encode(encoding) + "\n".encode(encoding) if map_ == "csv" else b"PAR1"
-    path = write(memory, "calls", head + content)
+    path = write_file(memory, "calls", head + content)
 
-    refused = refusal_of(lambda: list(read_mapped(path, read, SENDER)))
+    error = error_of(lambda: list(read_mapped(path, read, SENDER)))
 
-    assert refused is None or (refused.startswith(str(path)) and "\n" not in refused)
-
-
-@given(content=st.binary(max_size=200) | st.text(max_size=200).map(str.encode), where=st.integers(0, len(CALLS)))
-def test_whatever_bytes_a_map_holds_it_is_right_or_refused_with_a_sentence(
-    memory: Path, content: bytes, where: int
-) -> None:
-    spoiled = CALLS.encode()[:where] + content + CALLS.encode()[where:]
-
-    refused = refusal_of(lambda: read_map(write(memory, "map.toml", spoiled), "acme"))
-
-    assert refused is None or (refused.startswith("The map ") and "\n" not in refused)
+    assert error is None or (error.startswith(str(path)) and "\n" not in error)
 
 
-def read_one(folder: Path, map_text: str, cells: dict[str, str]) -> AcceptedRow | RejectedRow:
-    """One row of text by a map of the calls with some lines replaced."""
-    map_ = read_map(write(folder, "map.toml", map_text), "acme")
+@given(content=st.binary(max_size=200) | st.text(max_size=200).map(str.encode), position=st.integers(0, len(CALLS)))
+def test_any_bytes_in_a_map_are_valid_or_give_an_error_message(memory: Path, content: bytes, position: int) -> None:
+    corrupted = CALLS.encode()[:position] + content + CALLS.encode()[position:]
+
+    error = error_of(lambda: read_map(write_file(memory, "map.toml", corrupted), "acme"))
+
+    assert error is None or (error.startswith("The map ") and "\n" not in error)
+
+
+def read_row(folder: Path, map_text: str, cells: dict[str, str]) -> AcceptedRow | RejectedRow:
+    """Read one row of text cells by a map."""
+    map_ = read_map(write_file(folder, "map.toml", map_text), "acme")
     return row_reader(map_, SENDER)(TableRow(2, [cells[name] for name in map_.columns]))
 
 
@@ -164,12 +158,12 @@ CELLS = {
 }
 
 
-def changed(line: str, table: str = "") -> str:
-    """The map of the calls with another line for the same key of `[data]`, and a table before it."""
+def replace_line(line: str, table: str = "") -> str:
+    """Return the map of the calls with this line for its key of `[data]`, and a table at the top."""
     key = line.partition(" = ")[0]
     head, data = CALLS.split("[data]")
-    kept = [one for one in data.splitlines() if one.partition(" = ")[0] != key]
-    return "\n".join((table, head, "[data]", *kept, line))
+    others = [other for other in data.splitlines() if other.partition(" = ")[0] != key]
+    return "\n".join((table, head, "[data]", *others, line))
 
 
 def call_of(read: AcceptedRow | RejectedRow) -> Conversation:
@@ -199,17 +193,17 @@ def reason_of(read: AcceptedRow | RejectedRow) -> str:
 def test_durations_are_read_in_their_unit_and_rounded_once(
     tmp_path: Path, unit: Unit, text: str, milliseconds: int | None
 ) -> None:
-    line = changed(f'duration = {{ column = "duration_ms", unit = "{unit}" }}')
+    line = replace_line(f'duration = {{ column = "duration_ms", unit = "{unit}" }}')
 
-    assert call_of(read_one(tmp_path, line, CELLS | {"duration_ms": text})).duration_ms == milliseconds
+    assert call_of(read_row(tmp_path, line, CELLS | {"duration_ms": text})).duration_ms == milliseconds
 
 
 @given(milliseconds=st.integers(0, 31_622_400_000))
-def test_a_duration_in_minutes_is_exact(memory: Path, milliseconds: int) -> None:
-    line = changed('duration = { column = "duration_ms", unit = "minutes" }')
+def test_duration_in_minutes_is_exact(memory: Path, milliseconds: int) -> None:
+    line = replace_line('duration = { column = "duration_ms", unit = "minutes" }')
     minutes = f"{Decimal(milliseconds * 3) / 180_000:.18f}"
 
-    assert call_of(read_one(memory, line, CELLS | {"duration_ms": minutes})).duration_ms == milliseconds
+    assert call_of(read_row(memory, line, CELLS | {"duration_ms": minutes})).duration_ms == milliseconds
 
 
 @pytest.mark.parametrize(
@@ -222,7 +216,7 @@ def test_a_duration_in_minutes_is_exact(memory: Path, milliseconds: int) -> None
         ("unix seconds", None, "1772366400.5", "2026-03-01T12:00:00.500000Z"),
         ("unix milliseconds", None, "1772366400001", "2026-03-01T12:00:00.001000Z"),
         ("unix microseconds", None, "1772366400000001.9", "2026-03-01T12:00:00.000001Z"),
-        # An hour that comes twice is the first of the two; one that is skipped is read as before the change.
+        # An hour that occurs twice is the first one; an hour that the change skips has the offset before it.
         (None, "Europe/Berlin", "2026-10-25 02:30:00", "2026-10-25T00:30:00Z"),
         (None, "Europe/Berlin", "2026-03-29 02:30:00", "2026-03-29T01:30:00Z"),
     ],
@@ -230,18 +224,18 @@ def test_a_duration_in_minutes_is_exact(memory: Path, milliseconds: int) -> None
 def test_instants_are_read_in_their_format_and_zone(
     tmp_path: Path, format_: str | None, zone: str | None, text: str, instant: str
 ) -> None:
-    said = f', format = "{format_}"' if format_ else ""
+    format_key = f', format = "{format_}"' if format_ else ""
     table = f'[file]\nzone = "{zone}"' if zone else ""
-    line = changed(f'created_at = {{ column = "began"{said} }}', table)
+    line = replace_line(f'created_at = {{ column = "began"{format_key} }}', table)
 
-    assert format_instant(call_of(read_one(tmp_path, line, CELLS | {"began": text})).created_at) == instant
+    assert format_instant(call_of(read_row(tmp_path, line, CELLS | {"began": text})).created_at) == instant
 
 
 @given(wait=st.integers(-86_400, 86_400), served=st.integers(0, 86_400_000))
-def test_columns_of_plus_are_added_to_the_instant(memory: Path, wait: int, served: int) -> None:
+def test_plus_columns_are_added_to_the_instant(memory: Path, wait: int, served: int) -> None:
     line = CALLS.replace('time = "created_at"', 'time = { column = "created_at", plus = ["wait", "served"] }')
     cells = CELLS | {"wait": str(wait), "served": f"{served / 1000:.3f}"}
-    read = read_one(memory, line, cells)
+    read = read_row(memory, line, cells)
 
     assert isinstance(read, AcceptedRow)
     began = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -296,24 +290,24 @@ def test_columns_of_plus_are_added_to_the_instant(memory: Path, wait: int, serve
         ('duration = "long"', {"long": "1,5"}, "data.duration: '1,5' is not a number of seconds."),
     ],
 )
-def test_a_row_that_cannot_be_counted_is_rejected_with_the_field_and_why(
+def test_rejected_row_has_a_reason_that_names_the_field(
     tmp_path: Path, line: str, cells: dict[str, str], reason: str
 ) -> None:
-    assert reason_of(read_one(tmp_path, changed(line), CELLS | cells)) == reason
+    assert reason_of(read_row(tmp_path, replace_line(line), CELLS | cells)) == reason
 
 
 def test_flags_names_and_deletions_are_read(tmp_path: Path) -> None:
     number = '[event]\ntype = "phone_number.{}"\nsource = "/n"\ntime = "t"\nsequence = "n"\n[data]\nid = "id"\n'
     cells = {"t": "2026-03-01T12:00:00Z", "n": "7", "id": "+13125550110", "name": "Front desk", "both": "TRUE"}
-    made = read_one(tmp_path, number.format("updated") + 'name = "name"\nshared = "both"\n', cells)
-    gone = read_one(tmp_path, number.format("deleted"), cells)
-    wrong = read_one(tmp_path, number.format("updated") + 'shared = "name"\n', cells)
+    updated = read_row(tmp_path, number.format("updated") + 'name = "name"\nshared = "both"\n', cells)
+    deleted = read_row(tmp_path, number.format("deleted"), cells)
+    rejected = read_row(tmp_path, number.format("updated") + 'shared = "name"\n', cells)
 
-    assert isinstance(made, AcceptedRow)
-    assert isinstance(gone, AcceptedRow)
-    assert (made.state.record, made.state.sequence) == (InventoryItem("Front desk", shared=True), 7)
-    assert gone.state.record is None
-    assert reason_of(wrong) == "data.shared: 'Front desk' is neither true nor false; translate it with values."
+    assert isinstance(updated, AcceptedRow)
+    assert isinstance(deleted, AcceptedRow)
+    assert (updated.state.record, updated.state.sequence) == (InventoryItem("Front desk", shared=True), 7)
+    assert deleted.state.record is None
+    assert reason_of(rejected) == "data.shared: 'Front desk' is neither true nor false; translate it with values."
 
 
 @pytest.mark.parametrize(
@@ -339,30 +333,30 @@ def test_flags_names_and_deletions_are_read(tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_cells_of_parquet_are_read_by_their_type(
+def test_parquet_cells_are_read_by_their_type(
     tmp_path: Path, column: str, array: "pa.Array", read: str | int | None
 ) -> None:
     cells = {name: pa.array([text or None], pa.string()) for name, text in CELLS.items()}
     pq.write_table(pa.table(cells | {column: array}), tmp_path / "calls.parquet")
-    [part] = read_mapped(tmp_path / "calls.parquet", read_map(write(tmp_path, "map.toml", CALLS), "acme"), SENDER)
+    [part] = read_mapped(tmp_path / "calls.parquet", read_map(write_file(tmp_path, "map.toml", CALLS), "acme"), SENDER)
 
     if part.rejected:
         assert [row.reason for row in part.rejected] == [read]
         return
-    [one] = part.accepted
-    call = call_of(one)
-    found = {"id": one.state.id, "duration_ms": call.duration_ms, "created_at": format_instant(call.created_at)}
-    assert found[column] == read
+    [row] = part.accepted
+    call = call_of(row)
+    values = {"id": row.state.id, "duration_ms": call.duration_ms, "created_at": format_instant(call.created_at)}
+    assert values[column] == read
 
 
-def test_rows_come_in_parts_and_no_row_is_longer_than_a_megabyte(tmp_path: Path) -> None:
-    map_ = read_map(write(tmp_path, "map.toml", CALLS), "acme")
+def test_rows_are_read_in_parts_and_a_row_over_a_megabyte_is_rejected(tmp_path: Path) -> None:
+    map_ = read_map(write_file(tmp_path, "map.toml", CALLS), "acme")
     line = ",".join(CELLS[name] for name in COLUMNS) + "\n"
-    path = write(tmp_path, "calls.csv", ",".join(COLUMNS) + "\n" + line * (2 * ROWS_PER_PART + 1))
+    path = write_file(tmp_path, "calls.csv", ",".join(COLUMNS) + "\n" + line * (2 * ROWS_PER_PART + 1))
     parts = list(read_mapped(path, map_, SENDER))
 
     assert [len(part.accepted) for part in parts] == [ROWS_PER_PART, ROWS_PER_PART, 1]
     assert sum(part.size for part in parts) == path.stat().st_size
-    long = write(tmp_path, "long.csv", ",".join(COLUMNS) + "\n" + "x" * (MAX_ROW + 1))
+    long = write_file(tmp_path, "long.csv", ",".join(COLUMNS) + "\n" + "x" * (MAX_ROW + 1))
     with pytest.raises(Refused, match=r"long\.csv, line 2: the row is longer than 1048576 characters"):
         list(read_mapped(long, map_, SENDER))

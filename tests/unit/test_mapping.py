@@ -1,4 +1,4 @@
-"""Maps: what is wrong with one is a sentence that names the key and says what is allowed."""
+"""Maps of columns: the error message for an invalid map names the key and the allowed values."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from talkmeter.errors import Refused
 from talkmeter.ingest.mapping import MAX_MAP_BYTES, Map, read_map
 
-RIGHT = """
+VALID = """
 [file]
 zone = "UTC"
 [event]
@@ -29,32 +29,32 @@ def map_of(folder: Path, text: str | bytes, org_id: str | None = "acme") -> Map:
     return read_map(path, org_id)
 
 
-def refusal(folder: Path, text: str | bytes, org_id: str | None = "acme") -> str:
-    """What a map is refused with, without the name of its file."""
+def error_of(folder: Path, text: str | bytes, org_id: str | None = "acme") -> str:
+    """Return the error message for a map, without the name of its file."""
     with pytest.raises(Refused) as caught:
         map_of(folder, text, org_id)
     return caught.value.detail.removeprefix(f"The map {folder / 'map.toml'}: ")
 
 
 def without(line: str) -> str:
-    return "\n".join(one for one in RIGHT.splitlines() if not one.startswith(line))
+    return "\n".join(other for other in VALID.splitlines() if not other.startswith(line))
 
 
 def with_line(table: str, line: str) -> str:
-    """The right map with a line more, in place of the one that gives the same key."""
-    kept = without(line.partition("=")[0].strip() + " =")
-    return kept.replace(f"[{table}]", f"[{table}]\n{line}")
+    """Return the valid map with this line in a table; it replaces the line with the same key."""
+    others = without(line.partition("=")[0].strip() + " =")
+    return others.replace(f"[{table}]", f"[{table}]\n{line}")
 
 
-def test_a_map_reads_the_columns_that_it_names_and_no_other(tmp_path: Path) -> None:
-    text = RIGHT.replace('time = "began"', 'time = { template = "{day} {{{clock}}}", plus = ["wait"] }')
+def test_map_reads_exactly_the_columns_that_it_names(tmp_path: Path) -> None:
+    text = VALID.replace('time = "began"', 'time = { template = "{day} {{{clock}}}", plus = ["wait"] }')
 
     assert map_of(tmp_path, text).columns == ("id", "way", "end", "began", "day", "clock", "wait")
 
 
-def test_the_format_is_what_the_map_says_and_else_by_the_ending(tmp_path: Path) -> None:
-    silent = map_of(tmp_path, RIGHT)
-    assert [silent.format_of(Path(name)) for name in ("a.csv", "a.tsv", "a", "a.parquet", "A.PQ")] == [
+def test_format_is_that_of_the_map_or_follows_the_file_extension(tmp_path: Path) -> None:
+    without_format = map_of(tmp_path, VALID)
+    assert [without_format.format_of(Path(name)) for name in ("a.csv", "a.tsv", "a", "a.parquet", "A.PQ")] == [
         *("csv", "csv", "csv"),
         *("parquet", "parquet"),
     ]
@@ -62,9 +62,9 @@ def test_the_format_is_what_the_map_says_and_else_by_the_ending(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"),
+    ("text", "message"),
     [
-        (RIGHT + "[calls]", "unknown table 'calls'; the tables are [file], [event] and [data]."),
+        (VALID + "[calls]", "unknown table 'calls'; the tables are [file], [event] and [data]."),
         (
             with_line("file", 'delimeter = ";"'),
             "file.delimeter is not a key of a map; allowed in file: format, encoding, delimiter, quote, columns, zone.",
@@ -185,12 +185,12 @@ def test_the_format_is_what_the_map_says_and_else_by_the_ending(tmp_path: Path) 
         ),
     ],
 )
-def test_a_wrong_map_is_refused_with_the_key_and_what_is_allowed(tmp_path: Path, text: str, sentence: str) -> None:
-    assert refusal(tmp_path, text) == sentence
+def test_error_of_an_invalid_map_names_the_key_and_the_allowed_values(tmp_path: Path, text: str, message: str) -> None:
+    assert error_of(tmp_path, text) == message
 
 
-def test_a_map_must_say_whose_records_they_are_where_the_command_does_not(tmp_path: Path) -> None:
-    assert refusal(tmp_path, RIGHT, None) == (
+def test_map_needs_an_organization_if_the_command_has_none(tmp_path: Path) -> None:
+    assert error_of(tmp_path, VALID, None) == (
         "the organization is missing; give --org, or data.organization_id in the map."
     )
     assert map_of(tmp_path, with_line("data", 'organization_id = "whose"'), None).columns[0] == "whose"
@@ -211,13 +211,13 @@ def test_a_map_must_say_whose_records_they_are_where_the_command_does_not(tmp_pa
     ],
     ids=["broken", "not UTF-8", "too long", "too deep", "too many digits", "a group twice"],
 )
-def test_a_map_that_cannot_be_read_is_refused_with_a_sentence(tmp_path: Path, raw: bytes) -> None:
-    sentence = refusal(tmp_path, raw)
+def test_unreadable_map_gives_an_error_message_of_one_line(tmp_path: Path, raw: bytes) -> None:
+    message = error_of(tmp_path, raw)
 
-    assert sentence.endswith(".")
-    assert "\n" not in sentence
+    assert message.endswith(".")
+    assert "\n" not in message
 
 
-def test_a_map_that_is_a_folder_is_refused(tmp_path: Path) -> None:
+def test_map_that_is_a_folder_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="cannot be read: Is a directory"):
         read_map(tmp_path, "acme")

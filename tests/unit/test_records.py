@@ -1,4 +1,4 @@
-"""Which of two states of one record wins, whatever the order of arrival (docs/reference/counting.md)."""
+"""The rank decides which of two states of a record wins, in any order of arrival (docs/reference/counting.md)."""
 
 from itertools import permutations
 from typing import get_args
@@ -37,7 +37,7 @@ def call(status: ConversationStatus = "completed", duration_ms: int | None = 60_
     return Conversation("telephone", "inbound", status, CREATED, duration_ms, "voice")
 
 
-def told(
+def make_state(
     record: Record | None,
     *,
     kind: Kind = Kind.CONVERSATION,
@@ -51,10 +51,10 @@ def told(
     return State("acme", kind, "x", record, time, sequence, source, event_id, hashed)
 
 
-def of_height(high: tuple[bool, ...]) -> State:
-    """A state whose components are each high or low, in the order of the rank."""
+def state_of_rank(high: tuple[bool, ...]) -> State:
+    """Return a state; each component of its rank is high or low."""
     class_, time, sequence, source, event_id, hash_ = high
-    return told(
+    return make_state(
         call("completed" if class_ else "ringing"),
         time=2 if time else 1,
         sequence=1 if sequence else -1,
@@ -65,7 +65,7 @@ def of_height(high: tuple[bool, ...]) -> State:
 
 
 def winner_of(states: tuple[State, ...]) -> State:
-    """The winner after states arrived one by one."""
+    """Return the winner after the states have arrived one by one."""
     winner: State | None = None
     for state in states:
         if classify(state, winner) is Outcome.ACCEPTED:
@@ -74,61 +74,61 @@ def winner_of(states: tuple[State, ...]) -> State:
     return winner
 
 
-@pytest.mark.parametrize("place", range(6), ids=COMPONENTS)
+@pytest.mark.parametrize("position", range(6), ids=COMPONENTS)
 @pytest.mark.parametrize("before", [False, True], ids=["low before", "high before"])
-def test_each_component_of_the_rank_decides_where_those_before_it_are_equal(place: int, before: bool) -> None:
-    """Even against all that come after it."""
-    after = 5 - place
-    greater = of_height((*(before,) * place, True, *(False,) * after))
-    lesser = of_height((*(before,) * place, False, *(True,) * after))
+def test_each_component_of_the_rank_decides_if_the_ones_before_are_equal(position: int, before: bool) -> None:
+    """It decides even if all later components are lower."""
+    after = 5 - position
+    greater = state_of_rank((*(before,) * position, True, *(False,) * after))
+    lesser = state_of_rank((*(before,) * position, False, *(True,) * after))
 
     assert classify(greater, lesser) is Outcome.ACCEPTED
-    assert classify(lesser, greater) is (Outcome.CONFLICTING if COMPONENTS[place] == "hash" else Outcome.STALE)
+    assert classify(lesser, greater) is (Outcome.CONFLICTING if COMPONENTS[position] == "hash" else Outcome.STALE)
 
 
-def test_the_winner_does_not_depend_on_the_order_of_arrival() -> None:
+def test_winner_does_not_depend_on_the_order_of_arrival() -> None:
     states = (
-        told(call("ringing"), time=9),
-        told(call("completed"), time=5),
-        told(call("completed", 61_000), time=5),
-        told(call("failed"), time=5, sequence=1),
-        told(call("completed"), time=4, sequence=7),
+        make_state(call("ringing"), time=9),
+        make_state(call("completed"), time=5),
+        make_state(call("completed", 61_000), time=5),
+        make_state(call("failed"), time=5, sequence=1),
+        make_state(call("completed"), time=4, sequence=7),
     )
 
     assert {winner_of(order) for order in permutations(states)} == {states[3]}
 
 
-def test_a_late_ringing_never_undoes_completed() -> None:
-    completed = told(call("completed"), time=1)
-    ringing = told(call("ringing", None), time=2)
+def test_late_ringing_never_replaces_completed() -> None:
+    completed = make_state(call("completed"), time=1)
+    ringing = make_state(call("ringing", None), time=2)
 
     assert classify(ringing, completed) is Outcome.STALE
 
 
-def test_a_correction_is_a_later_terminal_state() -> None:
-    corrected = told(call("completed", 61_000), time=2)
+def test_later_terminal_state_is_a_correction() -> None:
+    corrected = make_state(call("completed", 61_000), time=2)
 
-    assert classify(corrected, told(call("completed"), time=1)) is Outcome.ACCEPTED
+    assert classify(corrected, make_state(call("completed"), time=1)) is Outcome.ACCEPTED
 
 
 @pytest.mark.parametrize("status", get_args(ConversationStatus))
-def test_a_deleted_conversation_is_void_for_good(status: ConversationStatus) -> None:
-    deleted = told(None, time=1)
+def test_deleted_conversation_stays_deleted(status: ConversationStatus) -> None:
+    deleted = make_state(None, time=1)
 
-    assert classify(told(call(status), time=2, sequence=9, source="/z", event_id="z"), deleted) is Outcome.STALE
-    assert classify(deleted, told(call(status), time=2)) is Outcome.ACCEPTED
+    assert classify(make_state(call(status), time=2, sequence=9, source="/z", event_id="z"), deleted) is Outcome.STALE
+    assert classify(deleted, make_state(call(status), time=2)) is Outcome.ACCEPTED
 
 
-def test_a_deleted_run_is_void_for_good() -> None:
-    deleted = told(None, kind=Kind.WORKFLOW_EXECUTION, time=1)
-    succeeded = told(WorkflowExecution("success", CREATED), kind=Kind.WORKFLOW_EXECUTION, time=2)
+def test_deleted_run_stays_deleted() -> None:
+    deleted = make_state(None, kind=Kind.WORKFLOW_EXECUTION, time=1)
+    succeeded = make_state(WorkflowExecution("success", CREATED), kind=Kind.WORKFLOW_EXECUTION, time=2)
 
     assert classify(succeeded, deleted) is Outcome.STALE
 
 
 @pytest.mark.parametrize("kind", INVENTORY_KINDS)
-def test_a_deleted_inventory_item_may_be_made_again_later(kind: Kind) -> None:
-    item, deleted = told(InventoryItem("a"), kind=kind, time=2), told(None, kind=kind, time=1)
+def test_deleted_inventory_item_can_be_created_again_later(kind: Kind) -> None:
+    item, deleted = make_state(InventoryItem("a"), kind=kind, time=2), make_state(None, kind=kind, time=1)
 
     assert classify(item, deleted) is Outcome.ACCEPTED
     assert classify(deleted, item) is Outcome.STALE
@@ -145,50 +145,50 @@ def test_every_status_of_a_run_is_live_or_terminal() -> None:
 
 
 @pytest.mark.parametrize("status", get_args(ConversationStatus))
-def test_the_terminal_statuses_of_a_conversation_rank_above_the_others(status: ConversationStatus) -> None:
+def test_terminal_statuses_of_a_conversation_rank_above_the_others(status: ConversationStatus) -> None:
     terminal = {"completed", "failed", "cancelled", "transferred", "unanswered"}
 
     assert rank_class(call(status)) == (1 if status in terminal else 0)
 
 
 @pytest.mark.parametrize("status", get_args(RunStatus))
-def test_the_terminal_statuses_of_a_run_rank_above_the_others(status: RunStatus) -> None:
+def test_terminal_statuses_of_a_run_rank_above_the_others(status: RunStatus) -> None:
     assert rank_class(WorkflowExecution(status, CREATED)) == (1 if status in {"success", "failed", "cancelled"} else 0)
 
 
-def test_a_deletion_ranks_above_every_status() -> None:
+def test_deletion_ranks_above_every_status() -> None:
     assert rank_class(None) == 2
 
 
-def test_the_first_state_of_a_record_is_accepted() -> None:
-    assert classify(told(call()), None) is Outcome.ACCEPTED
+def test_first_state_of_a_record_is_accepted() -> None:
+    assert classify(make_state(call()), None) is Outcome.ACCEPTED
 
 
-def test_the_winner_once_more_is_a_duplicate() -> None:
-    assert classify(told(call()), told(call())) is Outcome.DUPLICATE
+def test_repeated_winner_is_a_duplicate() -> None:
+    assert classify(make_state(call()), make_state(call())) is Outcome.DUPLICATE
 
 
-def test_a_lower_state_of_another_event_is_stale() -> None:
-    winner = told(call("failed"), time=5)
+def test_lower_state_of_another_event_is_stale() -> None:
+    winner = make_state(call("failed"), time=5)
 
-    assert classify(told(call("failed"), time=4), winner) is Outcome.STALE
-    assert classify(told(call("failed"), time=5, event_id="a"), winner) is Outcome.STALE
-    assert classify(told(call("failed"), time=5, source="/a"), winner) is Outcome.STALE
+    assert classify(make_state(call("failed"), time=4), winner) is Outcome.STALE
+    assert classify(make_state(call("failed"), time=5, event_id="a"), winner) is Outcome.STALE
+    assert classify(make_state(call("failed"), time=5, source="/a"), winner) is Outcome.STALE
 
 
 @pytest.mark.parametrize("bytes_", [b"\x00", b"\x7f", b"\xff"])
-def test_other_content_under_the_winners_source_id_and_time_conflicts_or_wins_by_its_hash(bytes_: bytes) -> None:
-    winner, other = told(call(), hash_=b"\x80"), told(call("failed"), hash_=bytes_)
+def test_other_content_with_the_winners_source_id_and_time_wins_or_conflicts(bytes_: bytes) -> None:
+    winner, other = make_state(call(), hash_=b"\x80"), make_state(call("failed"), hash_=bytes_)
 
     assert classify(other, winner) is (Outcome.ACCEPTED if bytes_ > b"\x80" else Outcome.CONFLICTING)
 
 
-def test_a_live_state_under_the_source_id_and_time_of_a_terminal_one_conflicts() -> None:
-    assert classify(told(call("ringing")), told(call("completed"))) is Outcome.CONFLICTING
+def test_live_state_with_source_id_and_time_of_a_terminal_one_conflicts() -> None:
+    assert classify(make_state(call("ringing")), make_state(call("completed"))) is Outcome.CONFLICTING
 
 
-def test_the_winner_with_a_lower_sequence_is_stale() -> None:
-    assert classify(told(call(), sequence=1), told(call(), sequence=2)) is Outcome.STALE
+def test_winner_with_a_lower_sequence_is_stale() -> None:
+    assert classify(make_state(call(), sequence=1), make_state(call(), sequence=2)) is Outcome.STALE
 
 
 RECORDS: dict[Kind, list[Record]] = {
@@ -219,24 +219,26 @@ RECORDS: dict[Kind, list[Record]] = {
     ],
     ids=["conversation", "run", "item", "deletion"],
 )
-def test_the_normalised_form_and_its_hash_never_change(record: Record | None, data: bytes, hash_: str) -> None:
-    """They stand in every ledger: another form would make each repeated event a conflict."""
+def test_normalized_data_and_its_hash_never_change(record: Record | None, data: bytes, hash_: str) -> None:
+    """Every ledger stores them: with another form, each repeated event would be a conflict."""
     assert normalized_data(record) == data
     assert data_hash(record).hex() == hash_
 
 
-@pytest.mark.parametrize(("kind", "record"), [(kind, one) for kind, records in RECORDS.items() for one in records])
-def test_a_record_is_read_back_from_its_normalised_form(kind: Kind, record: Record) -> None:
+@pytest.mark.parametrize(
+    ("kind", "record"), [(kind, record) for kind, records in RECORDS.items() for record in records]
+)
+def test_record_is_read_back_from_its_normalized_data(kind: Kind, record: Record) -> None:
     assert decode_normalized(kind, normalized_data(record)) == record
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_a_deletion_is_read_back_from_its_normalised_form(kind: Kind) -> None:
+def test_deletion_is_read_back_from_its_normalized_data(kind: Kind) -> None:
     assert decode_normalized(kind, normalized_data(None)) is None
 
 
 @pytest.mark.parametrize("field", Conversation.__struct_fields__)
-def test_a_record_that_differs_in_one_field_has_another_hash(field: str) -> None:
-    one = Conversation("telephone", "inbound", "completed", CREATED, 60_000, "voice", "a", "b", "c")
+def test_record_that_differs_in_one_field_has_another_hash(field: str) -> None:
+    record = Conversation("telephone", "inbound", "completed", CREATED, 60_000, "voice", "a", "b", "c")
 
-    assert data_hash(replace(one, **{field: "other"})) != data_hash(one)
+    assert data_hash(replace(record, **{field: "other"})) != data_hash(record)

@@ -1,4 +1,4 @@
-"""Settings: flags over environment over `.env` over defaults; each bad value is refused in a sentence."""
+"""Settings: flags override the environment, `.env` and the defaults, in this order; errors name the variable."""
 
 import os
 from pathlib import Path
@@ -11,14 +11,14 @@ from talkmeter.settings import PREFIX, SETTINGS, Settings, load_settings
 
 @pytest.fixture(autouse=True)
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An empty working folder, and an environment without settings."""
+    """Work in an empty folder, with an environment without settings."""
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_the_defaults_are_those_of_the_design() -> None:
+def test_defaults_are_those_of_the_documentation() -> None:
     assert load_settings() == Settings(
         database_url="sqlite:///talkmeter.db",
         host="127.0.0.1",
@@ -53,30 +53,30 @@ def test_the_defaults_are_those_of_the_design() -> None:
     )
 
 
-def test_every_field_has_one_row_in_the_table_and_a_sentence_of_help() -> None:
+def test_every_field_has_one_row_in_the_table_and_a_help_sentence() -> None:
     assert [setting.name for setting in SETTINGS] == list(Settings.__struct_fields__)
     assert all(setting.help.endswith(".") for setting in SETTINGS)
 
 
-def test_a_variable_has_the_name_of_its_flag() -> None:
+def test_variable_has_the_name_of_its_flag() -> None:
     assert [setting.variable for setting in SETTINGS if setting.name == "database_url"] == ["TALKMETER_DATABASE_URL"]
 
 
-def test_a_flag_goes_before_the_environment_before_the_file_before_the_default(
+def test_flag_overrides_environment_overrides_file_overrides_default(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = [load_settings().port]
+    ports = [load_settings().port]
     (folder / ".env").write_text("TALKMETER_PORT=8001\n")
-    seen.append(load_settings().port)
+    ports.append(load_settings().port)
     monkeypatch.setenv("TALKMETER_PORT", "8002")
-    seen.append(load_settings().port)
-    seen.append(load_settings(port="8003").port)
-    seen.append(load_settings(port=None).port)
+    ports.append(load_settings().port)
+    ports.append(load_settings(port="8003").port)
+    ports.append(load_settings(port=None).port)
 
-    assert seen == [8000, 8001, 8002, 8003, 8002]
+    assert ports == [8000, 8001, 8002, 8003, 8002]
 
 
-def test_settings_are_mixed_from_all_places(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_merged_from_all_sources(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / ".env").write_text("# a comment\nTALKMETER_HOST='0.0.0.0'\nOTHER=1\nTALKMETER_WORKERS\n")
     monkeypatch.setenv("TALKMETER_LOG_LEVEL", " warning ")
 
@@ -86,7 +86,7 @@ def test_settings_are_mixed_from_all_places(folder: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(("text", "days"), [("", None), ("0", 0), ("30", 30), ("36500", 36_500)])
-def test_history_is_kept_for_ever_for_days_or_not_at_all(text: str, days: int | None) -> None:
+def test_history_is_kept_forever_for_some_days_or_not_at_all(text: str, days: int | None) -> None:
     assert load_settings(history_days=text).history_days == days
 
 
@@ -94,23 +94,23 @@ def test_history_is_kept_for_ever_for_days_or_not_at_all(text: str, days: int | 
     ("text", "value"),
     [("true", True), ("TRUE", True), ("1", True), ("yes", True), ("false", False), ("No", False), ("0", False)],
 )
-def test_a_switch_is_true_or_false(text: str, value: bool) -> None:
+def test_switch_is_true_or_false(text: str, value: bool) -> None:
     assert load_settings(metrics_open=text).metrics_open is value
 
 
-NUMBERS = [(one.name, one.least, one.most) for one in SETTINGS if one.least is not None and one.most is not None]
+NUMBERS = [(row.name, row.least, row.most) for row in SETTINGS if row.least is not None and row.most is not None]
 
 
-@pytest.mark.parametrize(("name", "least", "most"), NUMBERS)
-def test_a_number_may_be_its_least_and_its_most_and_nothing_beyond(name: str, least: int, most: int) -> None:
-    assert [getattr(load_settings(**{name: number}), name) for number in (least, most)] == [least, most]
-    for beyond in (least - 1, most + 1):
-        with pytest.raises(Misconfigured, match=rf"^TALKMETER_{name.upper()} must be .*, not '{beyond}'\.$"):
-            load_settings(**{name: beyond})
+@pytest.mark.parametrize(("name", "minimum", "maximum"), NUMBERS)
+def test_number_must_be_between_its_minimum_and_maximum(name: str, minimum: int, maximum: int) -> None:
+    assert [getattr(load_settings(**{name: number}), name) for number in (minimum, maximum)] == [minimum, maximum]
+    for outside in (minimum - 1, maximum + 1):
+        with pytest.raises(Misconfigured, match=rf"^TALKMETER_{name.upper()} must be .*, not '{outside}'\.$"):
+            load_settings(**{name: outside})
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "sentence"),
+    ("name", "text", "message"),
     [
         ("port", "0", "TALKMETER_PORT must be a whole number from 1 to 65535, not '0'."),
         ("port", "http", "TALKMETER_PORT must be a whole number from 1 to 65535, not 'http'."),
@@ -129,13 +129,13 @@ def test_a_number_may_be_its_least_and_its_most_and_nothing_beyond(name: str, le
         ("metrics_open", "", "TALKMETER_METRICS_OPEN must be true or false, not ''."),
     ],
 )
-def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(
-    monkeypatch: pytest.MonkeyPatch, name: str, text: str, sentence: str
+def test_error_of_an_invalid_value_names_the_variable_and_the_allowed_values(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, message: str
 ) -> None:
-    with pytest.raises(Misconfigured) as of_flag:
+    with pytest.raises(Misconfigured) as flag_error:
         load_settings(**{name: text})
     monkeypatch.setenv(PREFIX + name.upper(), text)
-    with pytest.raises(Misconfigured) as of_environment:
+    with pytest.raises(Misconfigured) as environment_error:
         load_settings()
 
-    assert of_flag.value.detail == of_environment.value.detail == sentence
+    assert flag_error.value.detail == environment_error.value.detail == message

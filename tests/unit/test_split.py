@@ -1,4 +1,4 @@
-"""A body into its elements: one bad element never spoils its batch (docs/reference/http-api.md)."""
+"""Splitting a body into its elements: one invalid element never fails its batch (docs/reference/http-api.md)."""
 
 import json
 from itertools import permutations
@@ -8,7 +8,7 @@ import pytest
 from talkmeter.errors import BadRequest
 from talkmeter.ingest.split import read_object, split_array
 
-GOOD = (
+VALID = (
     b'{"a":1}',
     b'"]"',
     b'"}, {"',
@@ -22,7 +22,7 @@ GOOD = (
     b"null",
     '"\u00e9 \u2028"'.encode(),
 )
-BAD = (
+INVALID = (
     b"NaN",
     b"-Infinity",
     b'{"a": NaN}',
@@ -38,7 +38,7 @@ BAD = (
 )
 
 
-def in_elements(body: bytes) -> list[bytes]:
+def split(body: bytes) -> list[bytes]:
     return split_array(body, 10_000)
 
 
@@ -46,35 +46,35 @@ def array(*elements: bytes, comma: bytes = b" ,\n") -> bytes:
     return b"[" + comma.join(elements) + b"]"
 
 
-def test_the_elements_of_an_array_are_handed_on_undecoded() -> None:
-    assert in_elements(array(*GOOD)) == list(GOOD)
+def test_elements_of_an_array_are_returned_undecoded() -> None:
+    assert split(array(*VALID)) == list(VALID)
 
 
-@pytest.mark.parametrize("bad", BAD, ids=range(len(BAD)))
-@pytest.mark.parametrize("place", [0, 1, len(GOOD)])
-def test_a_bad_element_is_split_off_and_spoils_no_other(bad: bytes, place: int) -> None:
-    elements = [*GOOD[:place], bad, *GOOD[place:]]
+@pytest.mark.parametrize("invalid", INVALID, ids=range(len(INVALID)))
+@pytest.mark.parametrize("position", [0, 1, len(VALID)])
+def test_invalid_element_is_split_off_without_affecting_others(invalid: bytes, position: int) -> None:
+    elements = [*VALID[:position], invalid, *VALID[position:]]
 
-    assert in_elements(array(*elements)) == elements
-
-
-@pytest.mark.parametrize("bad", BAD, ids=range(len(BAD)))
-def test_a_bad_element_may_be_the_only_one(bad: bytes) -> None:
-    assert in_elements(array(bad)) == [bad]
+    assert split(array(*elements)) == elements
 
 
-def test_bad_elements_next_to_each_other_are_split() -> None:
-    for order in permutations(BAD[:5], 3):
-        assert in_elements(array(*order, comma=b",")) == list(order)
+@pytest.mark.parametrize("invalid", INVALID, ids=range(len(INVALID)))
+def test_invalid_element_can_be_the_only_one(invalid: bytes) -> None:
+    assert split(array(invalid)) == [invalid]
+
+
+def test_adjacent_invalid_elements_are_split() -> None:
+    for order in permutations(INVALID[:5], 3):
+        assert split(array(*order, comma=b",")) == list(order)
 
 
 @pytest.mark.parametrize("body", [b"[]", b"[ ]", b" \r\n[\t]\n "])
-def test_an_empty_array_has_no_elements(body: bytes) -> None:
-    assert in_elements(body) == []
+def test_empty_array_has_no_elements(body: bytes) -> None:
+    assert split(body) == []
 
 
-def test_white_space_around_an_array_and_its_elements_is_left_out() -> None:
-    assert in_elements(b'\n [ 1 ,\t"a" , NaN\r\n] \n') == [b"1", b'"a"', b"NaN"]
+def test_white_space_around_an_array_and_its_elements_is_removed() -> None:
+    assert split(b'\n [ 1 ,\t"a" , NaN\r\n] \n') == [b"1", b'"a"', b"NaN"]
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_white_space_around_an_array_and_its_elements_is_left_out() -> None:
         (b"[NaN,]", [b"NaN", b""]),
     ],
 )
-def test_a_comma_too_many_stands_for_an_empty_element_which_is_bad_itself(body: bytes, elements: list[bytes]) -> None:
-    assert in_elements(body) == elements
+def test_extra_comma_gives_an_empty_element(body: bytes, elements: list[bytes]) -> None:
+    assert split(body) == elements
 
 
 @pytest.mark.parametrize(
@@ -114,44 +114,44 @@ def test_a_comma_too_many_stands_for_an_empty_element_which_is_bad_itself(body: 
         b'[{"a": 1}, {"b": "]',
     ],
 )
-def test_what_is_no_array_as_a_whole_is_refused(body: bytes) -> None:
+def test_body_that_is_not_an_array_is_rejected(body: bytes) -> None:
     with pytest.raises(BadRequest, match=r"^The body is not a JSON array: its brackets or quotes do not match\.$"):
-        in_elements(body)
+        split(body)
 
 
 @pytest.mark.parametrize("body", [b'[{"a": "x}]', b'[{"a": "x}, {"b": "y"}]', b'[1, "]'])
-def test_an_array_whose_quotes_do_not_match_is_refused(body: bytes) -> None:
+def test_array_with_unbalanced_quotes_is_rejected(body: bytes) -> None:
     with pytest.raises(BadRequest, match="quotes do not match"):
-        in_elements(body)
+        split(body)
 
 
-def test_splitting_a_large_array_with_a_bad_element_takes_time_in_proportion() -> None:
-    """16 MiB of brackets, quotes and backslashes are read once; a test of seconds would hang instead."""
-    tricky = json.dumps({"text": '\\"]},' * 200}).encode()
-    elements = [tricky] * 8_000 + [b"NaN"]
+def test_splitting_a_large_array_with_an_invalid_element_takes_linear_time() -> None:
+    """16 MiB of brackets, quotes and backslashes are read once; in quadratic time the test would hang."""
+    element = json.dumps({"text": '\\"]},' * 200}).encode()
+    elements = [element] * 8_000 + [b"NaN"]
 
-    assert len(in_elements(array(*elements))) == 8_001
+    assert len(split(array(*elements))) == 8_001
 
 
 @pytest.mark.parametrize("body", [b'{"a":1}', b' {"a": [1, "}"]}\n', b"{}"])
-def test_one_object_is_handed_on_undecoded(body: bytes) -> None:
+def test_single_object_is_returned_undecoded(body: bytes) -> None:
     assert read_object(body) == body.strip()
 
 
 @pytest.mark.parametrize(
     "body", [b'{"a": NaN}', b'{"a": "\\ud800"}', b'{"a": "\xff"}', b'{"a": ' + b"[" * 9999 + b"]" * 9999 + b"}"]
 )
-def test_an_object_that_only_strict_readers_refuse_is_handed_on(body: bytes) -> None:
+def test_object_that_only_strict_decoders_reject_is_returned(body: bytes) -> None:
     assert read_object(body) == body
 
 
 @pytest.mark.parametrize("body", [b"", b"x", b"{", b'{"a": 1', b'{"a": 1} {"b": 2}', b"{'a': 1}", b'{"a": "x}'])
-def test_what_is_no_json_is_refused(body: bytes) -> None:
+def test_body_that_is_not_json_is_rejected(body: bytes) -> None:
     with pytest.raises(BadRequest, match=r"^The body is not JSON\.$"):
         read_object(body)
 
 
 @pytest.mark.parametrize("body", [b"1", b'"a"', b"null", b"[1]", b"NaN"])
-def test_json_that_is_no_object_is_refused(body: bytes) -> None:
+def test_json_that_is_not_an_object_is_rejected(body: bytes) -> None:
     with pytest.raises(BadRequest, match=r"^The body must be a JSON object: one CloudEvent\.$"):
         read_object(body)

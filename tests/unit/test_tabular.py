@@ -1,4 +1,4 @@
-"""Cells of exports: which texts a spreadsheet would take for a formula, and which only look like it."""
+"""Cells of exports: text that a spreadsheet could run as a formula is escaped, other text is not."""
 
 import pytest
 
@@ -24,7 +24,7 @@ from talkmeter.usage.formats import guarded
     ],
     ids=ascii,
 )
-def test_a_text_that_may_be_a_formula_has_an_apostrophe_before_it(text: str) -> None:
+def test_possible_formula_gets_an_apostrophe_as_prefix(text: str) -> None:
     assert guarded(text) == f"'{text}"
 
 
@@ -33,5 +33,5 @@ def test_a_text_that_may_be_a_formula_has_an_apostrophe_before_it(text: str) -> 
     ["", "a", "1", "1-1", "a=1", "'=1", " =1", "+15550001", "+12", "+123456789012345", "\N{FULLWIDTH EQUALS SIGN}1"],
     ids=ascii,
 )
-def test_a_phone_number_and_every_other_text_stays_as_it_is(text: str) -> None:
+def test_phone_number_and_other_text_is_unchanged(text: str) -> None:
     assert guarded(text) == text
