@@ -1,4 +1,4 @@
-"""Questions to threads from an event loop: each gets its own answer or error, whatever becomes of who asked."""
+"""Running functions in reader threads from an event loop: each caller gets its own result or error."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,50 +11,50 @@ from talkmeter.api.readers import Readers
 from tests.event_loop import run_coroutine
 
 THREADS = 4
-QUESTIONS = 1_000
+CALLS = 1_000
 
 pytestmark = pytest.mark.timeout(30)
 
 
 @pytest.fixture
 def readers() -> Iterator[Readers]:
-    """Some threads."""
+    """Return readers with four threads."""
     readers = Readers(THREADS)
     yield readers
     readers.close()
 
 
-def test_each_question_gets_its_own_answer_from_one_of_the_threads(readers: Readers) -> None:
-    async def ask(number: int) -> tuple[int, str]:
+def test_each_call_gets_its_own_result_from_a_reader_thread(readers: Readers) -> None:
+    async def call(number: int) -> tuple[int, str]:
         return await readers.run(lambda: (number, current_thread().name))
 
-    async def ask_all() -> list[tuple[int, str]]:
-        return await asyncio.gather(*(ask(number) for number in range(QUESTIONS)))
+    async def call_all() -> list[tuple[int, str]]:
+        return await asyncio.gather(*(call(number) for number in range(CALLS)))
 
-    answers = run_coroutine(ask_all())
-    assert [number for number, _ in answers] == list(range(QUESTIONS))
-    assert {name.rpartition("-")[0] for _, name in answers} == {"talkmeter-reader"}
+    results = run_coroutine(call_all())
+    assert [number for number, _ in results] == list(range(CALLS))
+    assert {name.rpartition("-")[0] for _, name in results} == {"talkmeter-reader"}
 
 
-def test_the_error_of_a_question_reaches_who_asked_and_the_thread_goes_on(readers: Readers) -> None:
+def test_error_is_raised_in_the_caller_and_the_thread_keeps_running(readers: Readers) -> None:
     def fail() -> int:
-        raise ZeroDivisionError("a question that fails")
+        raise ZeroDivisionError("a call that fails")
 
-    async def ask() -> int:
+    async def call() -> int:
         for _ in range(2 * THREADS):
-            with pytest.raises(ZeroDivisionError, match="a question that fails"):
+            with pytest.raises(ZeroDivisionError, match="a call that fails"):
                 await readers.run(fail)
         return await readers.run(lambda: 7)
 
-    assert run_coroutine(ask()) == 7
+    assert run_coroutine(call()) == 7
 
 
-def test_a_question_whose_asker_is_gone_before_a_thread_is_free_is_not_asked(readers: Readers) -> None:
-    released, asked = Event(), Event()
+def test_call_cancelled_before_a_thread_is_free_does_not_run(readers: Readers) -> None:
+    released, executed = Event(), Event()
 
-    async def ask() -> None:
+    async def call() -> None:
         busy = [readers.run(released.wait) for _ in range(THREADS)]
-        waiting = readers.run(asked.set)
+        waiting = readers.run(executed.set)
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.wait([waiting])
@@ -63,30 +63,30 @@ def test_a_question_whose_asker_is_gone_before_a_thread_is_free_is_not_asked(rea
         await asyncio.gather(*busy)
         assert await readers.run(lambda: 7) == 7
 
-    run_coroutine(ask())
-    assert not asked.is_set()
+    run_coroutine(call())
+    assert not executed.is_set()
 
 
-def test_an_answer_for_an_asker_who_is_gone_harms_nobody(readers: Readers) -> None:
-    released, begun = Event(), Event()
+def test_result_of_a_cancelled_call_is_discarded(readers: Readers) -> None:
+    released, started = Event(), Event()
 
     def slow() -> bool:
-        begun.set()
+        started.set()
         return released.wait()
 
-    async def ask() -> int:
-        gone = readers.run(slow)
-        await readers.run(begun.wait)
-        gone.cancel()
+    async def call() -> int:
+        cancelled = readers.run(slow)
+        await readers.run(started.wait)
+        cancelled.cancel()
         released.set()
-        await asyncio.wait([gone])
-        assert gone.cancelled()
+        await asyncio.wait([cancelled])
+        assert cancelled.cancelled()
         return await readers.run(lambda: 7)
 
-    assert run_coroutine(ask()) == 7
+    assert run_coroutine(call()) == 7
 
 
-def test_closing_ends_the_threads() -> None:
+def test_close_stops_the_threads() -> None:
     before = set(enumerate_threads())
     readers = Readers(THREADS)
     started = set(enumerate_threads()) - before
