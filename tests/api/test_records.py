@@ -1,4 +1,4 @@
-"""The records behind a number: every filter, every page, and that they add up to what they stand behind."""
+"""The records of a figure: every filter and page, and that the records add up to the figure."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -30,14 +30,14 @@ def sums_of(records: Iterable[Answer]) -> Counter[str]:
 
 
 def pages_of(org: Organization, query: Query) -> list[Answer]:
-    """Every page of a query."""
+    """Return every page of a query."""
     pages = [answer_to(org, "records", query)]
     while pages[-1]["next_cursor"] is not None:
         pages.append(answer_to(org, "records", {**query, "cursor": pages[-1]["next_cursor"]}))
     return pages
 
 
-def test_every_field_of_a_known_conversation_is_right(org: Organization) -> None:
+def test_conversation_has_every_field(org: Organization) -> None:
     org.send(
         event(
             "conversation.updated",
@@ -113,7 +113,7 @@ def test_every_field_of_a_known_conversation_is_right(org: Organization) -> None
     }
 
 
-def test_every_field_of_a_known_run_is_right(org: Organization) -> None:
+def test_run_has_every_field(org: Organization) -> None:
     sent = run(status="waiting", workflow_id="workflow-1")
     org.send(sent)
     answer = answer_to(org, "records", {**FIRST_OF_MARCH, "kind": "workflow_execution"})
@@ -142,11 +142,11 @@ ADDS: dict[str, tuple[Json, Answer]] = {
         conversation(status="ringing", duration=None),
         {"total_calls": 1, "voice_calls": 1, "inbound_calls": 1, "live_calls": 1},
     ),
-    "a call of no length": (
+    "a call with a duration of zero": (
         conversation(duration=0),
         {"total_calls": 1, "voice_calls": 1, "inbound_calls": 1, "timed_calls": 1},
     ),
-    "a mail": (
+    "an email": (
         conversation(channel="email", duration=None, direction="outbound"),
         {"total_calls": 1, "chat_calls": 1, "outbound_calls": 1},
     ),
@@ -158,7 +158,7 @@ ADDS: dict[str, tuple[Json, Answer]] = {
 
 
 @pytest.mark.parametrize(("sent", "adds"), ADDS.values(), ids=ADDS)
-def test_a_record_says_which_figures_it_adds_to(org: Organization, sent: Json, adds: Answer) -> None:
+def test_record_lists_the_figures_it_adds_to(org: Organization, sent: Json, adds: Answer) -> None:
     org.send(sent)
     [record] = answer_to(org, "records", FIRST_OF_MARCH)["records"]
     assert record["adds"] == adds
@@ -169,18 +169,18 @@ EVERY_FILTER = (
     "agent=agent-1&number=+15550001&widget=&channel=telephone&modality=voice&direction=outbound&status=completed"
     "&has_duration=true&live=false&stale=false&day=2026-03-04"
 )
-KEPT: dict[str, tuple[Query, str]] = {
+FILTERS: dict[str, tuple[Query, str]] = {
     "everything": (CALLS, "n2 a3 n1 b2 b1 a2 a1"),
     "an agent": ({**CALLS, "agent": "agent-1"}, "a3 a2 a1"),
     "no agent": ({**CALLS, "agent": ""}, "n2 n1"),
-    "an agent of nothing that is counted": ({**CALLS, "agent": "agent-9"}, ""),
-    "an agent nobody heard of": ({**CALLS, "agent": "AGENT-1"}, ""),
+    "an agent without counted calls": ({**CALLS, "agent": "agent-9"}, ""),
+    "an unknown agent": ({**CALLS, "agent": "AGENT-1"}, ""),
     "a number": ({**CALLS, "number": "+15550001"}, "a2 a1"),
     "no number": ({**CALLS, "number": ""}, "n1 b2 b1"),
     "a widget": ({**CALLS, "widget": "widget-1"}, "b2 b1"),
     "no widget": ({**CALLS, "widget": ""}, "n2 a3 n1 a2 a1"),
     "a channel": ({**CALLS, "channel": "webrtc"}, "b2 b1"),
-    "a channel without any": ({**CALLS, "channel": "text"}, ""),
+    "a channel without calls": ({**CALLS, "channel": "text"}, ""),
     "voice": ({**CALLS, "modality": "voice"}, "n2 a3 b2 a2 a1"),
     "chat": ({**CALLS, "modality": "chat"}, "n1 b1"),
     "a direction": ({**CALLS, "direction": "outbound"}, "a2"),
@@ -193,28 +193,28 @@ KEPT: dict[str, tuple[Query, str]] = {
     "not stale": ({**CALLS, "stale": "false"}, "n2 n1 b2 b1 a2 a1"),
     "live and not stale": ({**CALLS, "live": "true", "stale": "false"}, ""),
     "a day": ({**CALLS, "day": "2026-03-04"}, "b1 a2"),
-    "a day without any": ({**CALLS, "day": "2026-03-15"}, ""),
-    "all at once": (
-        {**CALLS, **dict(one.split("=") for one in EVERY_FILTER.split("&"))},
+    "a day without calls": ({**CALLS, "day": "2026-03-15"}, ""),
+    "all filters at once": (
+        {**CALLS, **dict(pair.split("=") for pair in EVERY_FILTER.split("&"))},
         "a2",
     ),
-    "a window that cuts days": (
+    "a window that starts and ends within a day": (
         {**CALLS, "from": "2026-03-03T11:59:00.000001Z", "to": "2026-03-05T11:59:00Z"},
         "b1 a2",
     ),
-    "a day that the window cuts": ({**CALLS, "from": "2026-03-04T12:00:00Z", "day": "2026-03-04"}, ""),
+    "a day that is partly in the window": ({**CALLS, "from": "2026-03-04T12:00:00Z", "day": "2026-03-04"}, ""),
     "runs": (RUNS, "r4 r3 r2 r1"),
     "a workflow": ({**RUNS, "workflow": "workflow-1"}, "r2 r1"),
     "no workflow": ({**RUNS, "workflow": ""}, "r3"),
-    "a status of runs": ({**RUNS, "status": "cancelled"}, "r4"),
+    "a run status": ({**RUNS, "status": "cancelled"}, "r4"),
     "live runs": ({**RUNS, "live": "true"}, "r3"),
     "runs that have ended": ({**RUNS, "live": "false"}, "r4 r2 r1"),
     "runs of a day and a workflow": ({**RUNS, "workflow": "workflow-1", "day": "2026-03-04"}, "r2"),
 }
 
 
-@pytest.mark.parametrize(("query", "ids"), KEPT.values(), ids=KEPT)
-def test_a_filter_keeps_what_it_says_newest_first_and_the_totals_are_what_it_kept(
+@pytest.mark.parametrize(("query", "ids"), FILTERS.values(), ids=FILTERS)
+def test_filter_returns_matching_records_newest_first_and_their_totals(
     known: Organization, query: Query, ids: str
 ) -> None:
     answer = answer_to(known, "records", query)
@@ -226,37 +226,37 @@ def test_a_filter_keeps_what_it_says_newest_first_and_the_totals_are_what_it_kep
     assert [id_ for page in pages for id_ in ids_of(page)] == ids.split()
 
 
-def test_a_day_is_told_as_the_part_of_the_window_that_it_is(known: Organization) -> None:
+def test_from_and_to_are_the_part_of_the_day_within_the_window(known: Organization) -> None:
     answer = answer_to(known, "records", {**CALLS, "from": "2026-03-04T06:00:00Z", "day": "2026-03-04"})
     assert (answer["from"], answer["to"]) == ("2026-03-04T06:00:00Z", "2026-03-05T00:00:00Z")
 
 
 @pytest.mark.parametrize("id_", ["a b", "50%", "a+b", "a&agent=b", "ü/../ö", "\N{TELEPHONE RECEIVER}", "'; --", "null"])
-def test_an_id_of_any_characters_is_filtered_by(org: Organization, id_: str) -> None:
+def test_filter_accepts_an_id_with_any_characters(org: Organization, id_: str) -> None:
     org.send(conversation("mine", agent_id=id_), conversation("other", agent_id="other"))
     answer = answer_to(org, "records", {**FIRST_OF_MARCH, "agent": id_})
-    assert [(one["id"], one["agent_id"]) for one in answer["records"]] == [("mine", id_)]
+    assert [(record["id"], record["agent_id"]) for record in answer["records"]] == [("mine", id_)]
 
 
-def test_a_live_call_is_stale_once_nothing_was_heard_of_it_for_a_day_and_a_mail_never_is(org: Organization) -> None:
+def test_live_call_is_stale_after_a_day_without_events_but_an_email_never_is(org: Organization) -> None:
     now = clock.now()
-    silent, heard = (format_instant(now - hours * MICROSECONDS_PER_HOUR) for hours in (25, 1))
+    old, recent = (format_instant(now - hours * MICROSECONDS_PER_HOUR) for hours in (25, 1))
     org.send(
-        {**conversation("silent", status="in_progress"), "time": silent},
-        {**conversation("heard", status="in_progress"), "time": heard},
-        {**conversation("mail", status="in_progress", channel="email"), "time": silent},
-        {**conversation("ended"), "time": silent},
+        {**conversation("old", status="in_progress"), "time": old},
+        {**conversation("recent", status="in_progress"), "time": recent},
+        {**conversation("email", status="in_progress", channel="email"), "time": old},
+        {**conversation("ended"), "time": old},
     )
-    stale = {one["id"]: one["stale"] for one in answer_to(org, "records", FIRST_OF_MARCH)["records"]}
-    assert stale == {"silent": True, "heard": False, "mail": False, "ended": False}
-    assert ids_of(answer_to(org, "records", {**FIRST_OF_MARCH, "stale": "true"})) == ["silent"]
-    assert ids_of(answer_to(org, "records", {**FIRST_OF_MARCH, "stale": "false"})) == ["mail", "heard", "ended"]
+    stale = {record["id"]: record["stale"] for record in answer_to(org, "records", FIRST_OF_MARCH)["records"]}
+    assert stale == {"old": True, "recent": False, "email": False, "ended": False}
+    assert ids_of(answer_to(org, "records", {**FIRST_OF_MARCH, "stale": "true"})) == ["old"]
+    assert ids_of(answer_to(org, "records", {**FIRST_OF_MARCH, "stale": "false"})) == ["recent", "ended", "email"]
     assert (org.summary()["live_calls"], org.summary()["stale_calls"]) == (3, 1)
 
 
-def test_what_is_not_counted_is_not_listed(org: Organization) -> None:
+def test_uncounted_conversations_are_not_listed(org: Organization) -> None:
     org.send(
-        conversation("nobody came", status="token_created", channel="webrtc"),
+        conversation("not joined", status="token_created", channel="webrtc"),
         conversation("deleted"),
         event("conversation.deleted", {"id": "deleted"}, time="2026-03-01T13:00:00Z"),
         event("conversation.deleted", {"id": "never seen"}),
@@ -265,7 +265,7 @@ def test_what_is_not_counted_is_not_listed(org: Organization) -> None:
     assert (ids_of(answer), set(answer["totals"].values())) == ([], {0})
 
 
-def test_a_correction_moves_a_record_from_one_filter_to_another(org: Organization) -> None:
+def test_correction_moves_a_record_from_one_filter_to_another(org: Organization) -> None:
     org.send({**conversation(agent_id="agent-1", status="ringing"), "time": "2026-03-01T12:00:00Z"})
     org.send({**conversation(agent_id="agent-2", duration=5), "time": "2026-03-01T12:01:00Z"})
     assert ids_of(answer_to(org, "records", {**FIRST_OF_MARCH, "agent": "agent-1"})) == []
@@ -273,30 +273,31 @@ def test_a_correction_moves_a_record_from_one_filter_to_another(org: Organizatio
     assert (record["status"], record["duration_ms"]) == ("completed", 5_000)
 
 
-def test_records_of_a_breakdowns_row_add_up_to_it(known: Organization) -> None:
+def test_records_of_a_breakdown_row_add_up_to_it(known: Organization) -> None:
     for by, field in (("agent", "agent"), ("number", "number"), ("widget", "widget"), ("status", "status")):
         for row in answer_to(known, "breakdown", {**WINDOW, "by": by})["rows"]:
             answer = answer_to(known, "records", {**CALLS, field: row["value"] or ""})
             assert answer["totals"] == {name: row[name] for name in answer["totals"]}
 
 
-def test_the_records_of_a_window_add_up_to_its_summary(known: Organization) -> None:
+def test_records_of_a_window_add_up_to_its_summary(known: Organization) -> None:
     summary = known.summary(WINDOW["from"], WINDOW["to"])
     for query in (CALLS, RUNS):
         totals = answer_to(known, "records", query)["totals"]
         assert totals == {name: summary[name] for name in totals}
 
 
-def test_without_a_window_the_records_are_of_the_month_to_date(org: Organization) -> None:
+def test_default_window_of_records_is_the_month_to_date(org: Organization) -> None:
     now = format_instant(clock.now())
     org.send(conversation("now", created_at=now), conversation("long ago"))
     assert ids_of(answer_to(org, "records", {"kind": "conversation"})) == ["now"]
 
 
-def test_no_organization_sees_the_records_of_another_one(known: Organization, org: Organization) -> None:
+def test_records_of_other_organizations_are_not_visible(known: Organization, org: Organization) -> None:
     org.send(call("03-03", "a1", agent_id="mine", duration=1))
     answer = answer_to(org, "records", CALLS)
-    assert [(one["id"], one["agent_id"], one["duration_ms"]) for one in answer["records"]] == [("a1", "mine", 1_000)]
+    [record] = answer["records"]
+    assert (record["id"], record["agent_id"], record["duration_ms"]) == ("a1", "mine", 1_000)
     assert len(answer_to(known, "records", CALLS)["records"]) == 7
     with new_organization(org.server) as other:
         assert ids_of(answer_to(other, "records", CALLS)) == []

@@ -1,4 +1,4 @@
-"""Pages of records: their order, their cursors, which questions are refused and why."""
+"""Pages of records: their order, their cursors, and the error messages for invalid queries."""
 
 import pytest
 from itsdangerous import URLSafeSerializer
@@ -23,7 +23,7 @@ def ids_of(answer: Answer) -> list[str]:
 
 
 def pages_of(org: Organization, query: Query) -> list[Answer]:
-    """Every page of a query."""
+    """Return every page of a query."""
     pages = [answer_to(org, "records", query)]
     while pages[-1]["next_cursor"] is not None:
         pages.append(answer_to(org, "records", {**query, "cursor": pages[-1]["next_cursor"]}))
@@ -31,21 +31,21 @@ def pages_of(org: Organization, query: Query) -> list[Answer]:
 
 
 def cursor_of(org: Organization, query: Query) -> str:
-    """The cursor after the first record of a query."""
+    """Return the cursor after the first record of a query."""
     cursor: str = answer_to(org, "records", {**query, "limit": "1"})["next_cursor"]
     assert cursor
     return cursor
 
 
-def many(number: int) -> list[Json]:
-    """Calls of which several were created at the same microsecond, some at its edge of a day."""
+def make_calls(number: int) -> list[Json]:
+    """Return calls that were created at only three instants, two of them at the start and end of a day."""
     instants = ("2026-03-01T00:00:00Z", "2026-03-01T12:00:00.000001Z", "2026-03-01T23:59:59.999999Z")
-    return [conversation(f"call-{place:03}", created_at=instants[place % 3]) for place in range(number)]
+    return [conversation(f"call-{i:03}", created_at=instants[i % 3]) for i in range(number)]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7, 50, 59, 60, 61])
-def test_the_pages_of_any_size_are_all_records_once_in_one_order(org: Organization, limit: int) -> None:
-    org.send(*many(60), conversation("before", created_at="2026-02-28T23:59:59.999999Z"))
+def test_pages_of_any_size_have_every_record_once_in_the_same_order(org: Organization, limit: int) -> None:
+    org.send(*make_calls(60), conversation("before", created_at="2026-02-28T23:59:59.999999Z"))
     pages = pages_of(org, {**FIRST_OF_MARCH, "limit": str(limit)})
     ids = [id_ for page in pages for id_ in ids_of(page)]
     assert ids == sorted(ids, key=lambda id_: (int(id_[5:]) % 3, id_), reverse=True)
@@ -55,24 +55,24 @@ def test_the_pages_of_any_size_are_all_records_once_in_one_order(org: Organizati
     assert pages[0]["totals"]["total_calls"] == 60
 
 
-def test_fifty_records_are_the_default_and_a_thousand_the_most(org: Organization) -> None:
-    org.send(*many(1_001))
+def test_limit_is_50_by_default_and_at_most_1000(org: Organization) -> None:
+    org.send(*make_calls(1_001))
     first = answer_to(org, "records", FIRST_OF_MARCH)
-    most = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "1000"})
-    assert (len(first["records"]), len(most["records"])) == (50, 1_000)
-    assert first["totals"] == most["totals"]
-    last = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "1000", "cursor": most["next_cursor"]})
+    largest = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "1000"})
+    assert (len(first["records"]), len(largest["records"])) == (50, 1_000)
+    assert first["totals"] == largest["totals"]
+    last = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "1000", "cursor": largest["next_cursor"]})
     assert (len(last["records"]), last["next_cursor"]) == (1, None)
 
 
-def test_a_later_page_may_have_another_size(org: Organization) -> None:
-    org.send(*many(10))
+def test_later_page_can_have_another_size(org: Organization) -> None:
+    org.send(*make_calls(10))
     cursor = cursor_of(org, FIRST_OF_MARCH)
     rest = answer_to(org, "records", {**FIRST_OF_MARCH, "cursor": cursor, "limit": "9"})
     assert (len(rest["records"]), rest["next_cursor"]) == (9, None)
 
 
-def test_a_page_goes_over_days_without_a_record(org: Organization) -> None:
+def test_page_skips_days_without_records(org: Organization) -> None:
     days = ("2026-03-01", "2026-03-03", "2026-07-01", "2027-02-28")
     org.send(*(conversation(day, created_at=f"{day}T12:00:00Z") for day in days))
     for query in ({}, {"agent": ""}, {"channel": "telephone"}, {"live": "false"}):
@@ -80,15 +80,15 @@ def test_a_page_goes_over_days_without_a_record(org: Organization) -> None:
         assert [id_ for page in pages for id_ in ids_of(page)] == sorted(days, reverse=True)
 
 
-def test_the_bounds_of_a_window_may_be_written_in_another_way_on_a_later_page(org: Organization) -> None:
-    org.send(*many(3))
+def test_later_page_accepts_the_same_window_in_another_notation(org: Organization) -> None:
+    org.send(*make_calls(3))
     cursor = cursor_of(org, FIRST_OF_MARCH)
     same = {"kind": "conversation", "from": "2026-03-01T01:00:00+01:00", "to": "2026-03-02T00:00:00Z"}
     assert len(answer_to(org, "records", {**same, "cursor": cursor})["records"]) == 2
 
 
-def test_a_later_page_says_that_something_has_changed_since_the_first(org: Organization) -> None:
-    org.send(*many(6))
+def test_later_page_reports_a_change_since_the_first_page(org: Organization) -> None:
+    org.send(*make_calls(6))
     first = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "2"})
     second = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "2", "cursor": first["next_cursor"]})
     assert (first["changed"], second["changed"]) == (False, False)
@@ -96,14 +96,14 @@ def test_a_later_page_says_that_something_has_changed_since_the_first(org: Organ
     again = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "2", "cursor": first["next_cursor"]})
     assert again["changed"]
     assert ids_of(again) == ids_of(second)
-    # The page after it is measured by the first one too.
+    # The next page is compared with the first one too.
     third = answer_to(org, "records", {**FIRST_OF_MARCH, "cursor": again["next_cursor"]})
     assert third["changed"]
     assert not answer_to(org, "records", FIRST_OF_MARCH)["changed"]
 
 
-def test_what_changes_nothing_or_another_organization_is_no_change(org: Organization) -> None:
-    sent = many(3)
+def test_duplicates_and_events_of_other_organizations_are_not_a_change(org: Organization) -> None:
+    sent = make_calls(3)
     org.send(*sent)
     cursor = cursor_of(org, FIRST_OF_MARCH)
     org.send(*sent)
@@ -112,7 +112,7 @@ def test_what_changes_nothing_or_another_organization_is_no_change(org: Organiza
     assert not answer_to(org, "records", {**FIRST_OF_MARCH, "cursor": cursor})["changed"]
 
 
-def test_a_cursor_holds_when_the_record_it_ended_with_is_gone_and_newer_ones_came(org: Organization) -> None:
+def test_cursor_is_valid_after_its_record_is_deleted_and_newer_ones_are_added(org: Organization) -> None:
     org.send(*(conversation(id_, created_at=f"2026-03-01T0{id_}:00:00Z") for id_ in "12345"))
     cursor = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "2"})["next_cursor"]
     org.send(
@@ -123,11 +123,11 @@ def test_a_cursor_holds_when_the_record_it_ended_with_is_gone_and_newer_ones_cam
     assert (ids_of(page), page["changed"]) == (["3", "2", "1"], True)
 
 
-def test_a_cursor_that_was_changed_in_any_character_is_refused(known: Organization) -> None:
+def test_cursor_with_any_changed_character_is_rejected(known: Organization) -> None:
     cursor = cursor_of(known, CALLS)
-    for place in range(0, len(cursor), 3):
-        other = "A" if cursor[place] != "A" else "B"
-        changed = f"{cursor[:place]}{other}{cursor[place + 1 :]}"
+    for position in range(0, len(cursor), 3):
+        other = "A" if cursor[position] != "A" else "B"
+        changed = f"{cursor[:position]}{other}{cursor[position + 1 :]}"
         assert refusal_to(known, "records", {**CALLS, "cursor": changed}) == WRONG_CURSOR
 
 
@@ -136,11 +136,11 @@ def test_a_cursor_that_was_changed_in_any_character_is_refused(known: Organizati
     ["", "x", "null", "2026-03-04", "AAAA", "A" * 43, "A" * 999, "A" * 5_000, "é", "%", "a b"],
     ids=lambda cursor: f"{cursor[:12]!a} of {len(cursor)}",
 )
-def test_what_is_no_cursor_is_refused(known: Organization, cursor: str) -> None:
+def test_text_that_is_not_a_cursor_is_rejected(known: Organization, cursor: str) -> None:
     assert refusal_to(known, "records", {**CALLS, "cursor": cursor}) == WRONG_CURSOR
 
 
-def test_a_cursor_that_is_cut_or_has_more_at_its_end_is_refused(known: Organization) -> None:
+def test_truncated_or_extended_cursor_is_rejected(known: Organization) -> None:
     cursor = cursor_of(known, CALLS)
     for changed in (cursor[:-1], cursor[:-4], cursor[4:], cursor + "AAAA", cursor.swapcase()):
         assert refusal_to(known, "records", {**CALLS, "cursor": changed}) == WRONG_CURSOR
@@ -162,23 +162,21 @@ def test_a_cursor_that_is_cut_or_has_more_at_its_end_is_refused(known: Organizat
     ],
     ids=str,
 )
-def test_a_cursor_of_another_query_is_refused(known: Organization, other: Query) -> None:
+def test_cursor_of_another_query_is_rejected(known: Organization, other: Query) -> None:
     query = {**CALLS, **other}
     assert refusal_to(known, "records", {**query, "cursor": cursor_of(known, CALLS)}) == WRONG_CURSOR
     if len(answer_to(known, "records", query)["records"]) > 1:
         assert refusal_to(known, "records", {**CALLS, "cursor": cursor_of(known, query)}) == WRONG_CURSOR
 
 
-def test_a_cursor_of_another_organization_or_of_the_inventory_is_refused(
-    known: Organization, org: Organization
-) -> None:
-    org.send(*many(3), *(event("agent.updated", {"id": id_}) for id_ in "ab"))
+def test_cursor_of_another_organization_or_of_the_inventory_is_rejected(known: Organization, org: Organization) -> None:
+    org.send(*make_calls(3), *(event("agent.updated", {"id": id_}) for id_ in "ab"))
     assert refusal_to(known, "records", {**FIRST_OF_MARCH, "cursor": cursor_of(org, FIRST_OF_MARCH)}) == WRONG_CURSOR
     items = answer_to(org, "inventory", {"kind": "agent", "limit": "1"})["next_cursor"]
     assert refusal_to(org, "records", {**FIRST_OF_MARCH, "cursor": items}) == WRONG_CURSOR
 
 
-def test_a_cursor_contains_neither_the_organization_nor_a_key(known: Organization) -> None:
+def test_cursor_contains_neither_the_organization_nor_a_key(known: Organization) -> None:
     _, position = URLSafeSerializer("another key").loads_unsafe(cursor_of(known, CALLS))
     content = repr(position)
     assert len(content) > 16
@@ -186,10 +184,10 @@ def test_a_cursor_contains_neither_the_organization_nor_a_key(known: Organizatio
     assert known.key.partition(".")[2] not in content
 
 
-def test_only_one_spelling_of_a_cursor_is_accepted(known: Organization) -> None:
+def test_only_one_encoding_of_a_cursor_is_accepted(known: Organization) -> None:
     cursor = cursor_of(known, CALLS)
-    for respelled in (f"{cursor}=", f"{cursor}!", f"{cursor[:-1]}{chr(ord(cursor[-1]) + 1)}"):
-        assert refusal_to(known, "records", {**CALLS, "cursor": respelled}) == WRONG_CURSOR
+    for changed in (f"{cursor}=", f"{cursor}!", f"{cursor[:-1]}{chr(ord(cursor[-1]) + 1)}"):
+        assert refusal_to(known, "records", {**CALLS, "cursor": changed}) == WRONG_CURSOR
 
 
 KNOWN = (
@@ -197,14 +195,14 @@ KNOWN = (
     "stale, limit, cursor"
 )
 STATUSES = "cancelled, completed, failed, in_progress, ringing, transferred, triggered, unanswered"
-REFUSED: dict[str, tuple[Query, str]] = {
+INVALID_QUERIES: dict[str, tuple[Query, str]] = {
     "no kind": (WINDOW, "'kind' is missing: it must be one of conversation, workflow_execution."),
     "an empty kind": ({**WINDOW, "kind": ""}, "'kind' must be one of conversation, workflow_execution, not ''."),
     "a kind of the inventory": (
         {**WINDOW, "kind": "agent"},
         "'kind' must be one of conversation, workflow_execution, not 'agent'.",
     ),
-    "calls of a workflow": (
+    "calls by workflow": (
         {**CALLS, "workflow": "workflow-1"},
         "'workflow' goes with kind=workflow_execution only, not with conversation.",
     ),
@@ -243,7 +241,7 @@ REFUSED: dict[str, tuple[Query, str]] = {
         {**RUNS, "status": "completed"},
         "'status' must be one of cancelled, failed, running, success, waiting, not 'completed'.",
     ),
-    "a flag of another word": ({**CALLS, "live": "yes"}, "'live' must be true or false, not 'yes'."),
+    "a flag that is not true or false": ({**CALLS, "live": "yes"}, "'live' must be true or false, not 'yes'."),
     "a flag in capitals": ({**CALLS, "stale": "True"}, "'stale' must be true or false, not 'True'."),
     "an empty flag": ({**CALLS, "has_duration": ""}, "'has_duration' must be true or false, not ''."),
     **{
@@ -267,9 +265,9 @@ REFUSED: dict[str, tuple[Query, str]] = {
         "'day' must be a day of the window from 2026-03-02T00:00:00Z to 2026-03-16T00:00:00Z, not 2026-03-01.",
     ),
     "a parameter of breakdowns": ({**CALLS, "by": "agent"}, f"Unknown parameter 'by'. Allowed: {KNOWN}."),
-    "a slip in a name": ({**CALLS, "agents": "agent-1"}, f"Unknown parameter 'agents'. Allowed: {KNOWN}."),
+    "a misspelled parameter": ({**CALLS, "agents": "agent-1"}, f"Unknown parameter 'agents'. Allowed: {KNOWN}."),
     "a control character": ({**CALLS, "agent": "agent\n1"}, r"'agent' contains a control character: 'agent\n1'."),
-    "a window without a beginning": (
+    "a window without a start": (
         {"kind": "conversation", "to": "2026-03-01"},
         "'from' is missing: give both 'from' and 'to', or neither for month to date ('to' was given).",
     ),
@@ -279,15 +277,13 @@ REFUSED: dict[str, tuple[Query, str]] = {
 }
 
 
-@pytest.mark.parametrize(("query", "sentence"), REFUSED.values(), ids=REFUSED)
-def test_a_question_for_records_that_breaks_a_rule_is_refused_and_the_rule_is_told(
-    known: Organization, query: Query, sentence: str
-) -> None:
-    assert refusal_to(known, "records", query) == sentence
+@pytest.mark.parametrize(("query", "message"), INVALID_QUERIES.values(), ids=INVALID_QUERIES)
+def test_error_of_an_invalid_query_states_the_rule(known: Organization, query: Query, message: str) -> None:
+    assert refusal_to(known, "records", query) == message
 
 
 @pytest.mark.parametrize("again", [{"kind": "conversation"}, {"agent": "x"}, {"day": "2026-03-04"}, {"cursor": ""}])
-def test_a_parameter_that_is_given_twice_is_refused(known: Organization, again: Query) -> None:
+def test_repeated_parameter_is_rejected(known: Organization, again: Query) -> None:
     query = twice({**CALLS, "agent": "", "day": "2026-03-04", "cursor": ""}, **again)
     assert refusal_of(known.client.get(f"{RECORDS}?{query}"), 422) == f"'{next(iter(again))}' is given more than once."
 
@@ -304,8 +300,8 @@ def test_records_are_private_and_head_has_no_body(known: Organization) -> None:
     assert (head.status_code, head.content) == (200, b"")
 
 
-def test_the_history_of_a_record_takes_no_parameter(org: Organization) -> None:
-    refused = org.client.get("/admin/usage/records/conversation/one", params={"limit": "5"})
+def test_history_of_a_record_takes_no_parameters(org: Organization) -> None:
+    response = org.client.get("/admin/usage/records/conversation/one", params={"limit": "5"})
 
-    assert refused.status_code == 422
-    assert refused.json()["detail"] == "Unknown parameter 'limit'. Allowed: none."
+    assert response.status_code == 422
+    assert response.json()["detail"] == "Unknown parameter 'limit'. Allowed: none."

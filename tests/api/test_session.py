@@ -1,4 +1,4 @@
-"""A browser's session: what begins it, what its cookie may do, what ends it; each attack is tried."""
+"""Browser sessions: how they start and end, what their cookie allows, and attempted attacks."""
 
 import hashlib
 import sqlite3
@@ -36,12 +36,12 @@ def bearer(secret: str) -> dict[str, str]:
 
 
 def make_link(server: Server, *options: str) -> str:
-    """The secret of a new link."""
+    """Return the secret of a new link."""
     return server.cli("link", "--org", "acme", *options).partition("#sign-in=")[2]
 
 
 def sign_in(server: Server, credential: str) -> dict[str, str]:
-    """The headers of a browser that signed in by pasting a credential."""
+    """Return the headers of a browser that has signed in with a pasted credential."""
     return cookie_of(
         local_http.post(f"{server.url}/session", headers={**PAGE, **bearer(credential)}).raise_for_status()
     )
@@ -62,7 +62,7 @@ def change_database(server: Server, statement: str, *parameters: object) -> None
 
 
 def parts_of(header: str) -> tuple[str, str, set[str]]:
-    """Return the name, the value and the attributes of a Set-Cookie header; case does not matter in attributes."""
+    """Return the name, the value and the lower-cased attributes of a Set-Cookie header."""
     pair, *attributes = header.split("; ")
     name, _, value = pair.partition("=")
     return name, value.strip('"'), {attribute.lower() for attribute in attributes}
@@ -74,16 +74,16 @@ def hash_of(cookie: dict[str, str]) -> bytes:
 
 @pytest.fixture(scope="module")
 def ended(server: Server, key: str) -> dict[str, dict[str, str]]:
-    """The cookies of sessions that ended in different ways, longer ago than the database's word is believed."""
+    """Return the cookies of sessions that ended in different ways, after the session cache has expired."""
     revoked, expired = (
         server.key("acme"),
         server.cli("keys", "add", "--org", "acme", "--role", "admin", "--name", "short"),
     )
     cookies = {
-        "its key was revoked": sign_in(server, revoked),
-        "its key expired": sign_in(server, expired),
-        "its days are over": sign_in(server, key),
-        "it was left alone": sign_in(server, key),
+        "revoked key": sign_in(server, revoked),
+        "expired key": sign_in(server, expired),
+        "expired session": sign_in(server, key),
+        "idle session": sign_in(server, key),
     }
     for cookie in cookies.values():
         assert get(server, SUMMARY, cookie).status_code == 200
@@ -91,14 +91,14 @@ def ended(server: Server, key: str) -> dict[str, dict[str, str]]:
     server.cli("keys", "revoke", revoked)
     change_database(server, "UPDATE credential SET expires_at = ? WHERE name = 'short'", now)
     update = "UPDATE session SET {} = ? WHERE secret_hash = ?"
-    change_database(server, update.format("expires_at"), now, hash_of(cookies["its days are over"]))
+    change_database(server, update.format("expires_at"), now, hash_of(cookies["expired session"]))
     idle_since = now - 12 * 3_600_000_000
-    change_database(server, update.format("used_at"), idle_since, hash_of(cookies["it was left alone"]))
+    change_database(server, update.format("used_at"), idle_since, hash_of(cookies["idle session"]))
     time.sleep(CACHE_TTL_SEC + 0.5)
     return cookies
 
 
-def test_a_link_signs_in(server: Server) -> None:
+def test_link_signs_in(server: Server) -> None:
     answer = local_http.post(f"{server.url}/session", json={"link": make_link(server)}, headers=PAGE)
     assert answer.status_code == 200
     state = answer.json()
@@ -109,7 +109,7 @@ def test_a_link_signs_in(server: Server) -> None:
     assert get(server, SUMMARY, cookie_of(answer)).status_code == 200
 
 
-def test_the_cookie_of_loopback_is_a_secure_host_cookie(server: Server) -> None:
+def test_cookie_on_loopback_is_a_secure_host_cookie(server: Server) -> None:
     answer = local_http.post(f"{server.url}/session", json={"link": make_link(server)}, headers=PAGE)
     name, secret, attributes = parts_of(answer.headers["set-cookie"])
     assert name == COOKIE
@@ -118,13 +118,13 @@ def test_the_cookie_of_loopback_is_a_secure_host_cookie(server: Server) -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_the_session_is_stored_as_a_hash_only(server: Server, key: str) -> None:
+def test_session_is_stored_as_a_hash_only(server: Server, key: str) -> None:
     cookie = sign_in(server, key)["Cookie"].partition("=")[2]
     content = b"".join(file.read_bytes() for file in server.folder.glob("talkmeter.db*"))
     assert cookie.encode() not in content
 
 
-def test_a_viewers_link_has_no_access_to_usage(server: Server) -> None:
+def test_viewer_link_gives_no_access_to_usage(server: Server) -> None:
     answer = local_http.post(
         f"{server.url}/session", json={"link": make_link(server, "--role", "viewer")}, headers=PAGE
     )
@@ -135,7 +135,7 @@ def test_a_viewers_link_has_no_access_to_usage(server: Server) -> None:
     assert "members:read" in scopes
 
 
-def test_a_used_link_does_not_sign_in(server: Server) -> None:
+def test_used_link_does_not_sign_in(server: Server) -> None:
     link = make_link(server)
     assert local_http.post(f"{server.url}/session", json={"link": link}, headers=PAGE).status_code == 200
     again = local_http.post(f"{server.url}/session", json={"link": link}, headers=PAGE)
@@ -144,7 +144,7 @@ def test_a_used_link_does_not_sign_in(server: Server) -> None:
     assert "set-cookie" not in again.headers
 
 
-def test_an_expired_link_does_not_sign_in(server: Server) -> None:
+def test_expired_link_does_not_sign_in(server: Server) -> None:
     link = make_link(server)
     change_database(server, "UPDATE sign_in_link SET expires_at = ?", time.time_ns() // 1000 - 1)
     answer = local_http.post(f"{server.url}/session", json={"link": link}, headers=PAGE)
@@ -152,21 +152,21 @@ def test_an_expired_link_does_not_sign_in(server: Server) -> None:
     assert "10 minutes" in answer.json()["detail"]
 
 
-def test_a_link_that_never_was_does_not_sign_in(server: Server) -> None:
+def test_unknown_link_does_not_sign_in(server: Server) -> None:
     assert local_http.post(f"{server.url}/session", json={"link": "x" * 43}, headers=PAGE).status_code == 401
 
 
-def test_a_pasted_key_signs_in(server: Server, key: str) -> None:
+def test_pasted_key_signs_in(server: Server, key: str) -> None:
     assert get(server, SUMMARY, sign_in(server, key)).status_code == 200
 
 
-def test_a_wrong_key_does_not_sign_in(server: Server, key: str) -> None:
+def test_wrong_key_does_not_sign_in(server: Server, key: str) -> None:
     answer = local_http.post(f"{server.url}/session", headers={**PAGE, **bearer(key[:-3] + "abc")})
     assert answer.status_code == 401
     assert "set-cookie" not in answer.headers
 
 
-def test_a_senders_key_does_not_sign_in(server: Server) -> None:
+def test_sender_key_does_not_sign_in(server: Server) -> None:
     sender = server.sender_key()
     assert local_http.post(f"{server.url}/session", headers={**PAGE, **bearer(sender)}).status_code == 403
 
@@ -185,14 +185,16 @@ def test_a_senders_key_does_not_sign_in(server: Server) -> None:
         (b'{"link": "' + b"a" * 5000 + b'"}', "application/json", 413),
     ],
 )
-def test_other_bodies_are_refused_in_a_sentence(server: Server, content: bytes, content_type: str, status: int) -> None:
+def test_invalid_body_is_rejected_with_an_error_message(
+    server: Server, content: bytes, content_type: str, status: int
+) -> None:
     headers = {**PAGE, "Content-Type": content_type}
     answer = local_http.post(f"{server.url}/session", content=content, headers=headers)
     assert answer.status_code == status
     assert answer.json()["detail"].endswith(".")
 
 
-def test_a_link_and_a_credential_together_are_refused_and_leave_the_link_unused(server: Server, key: str) -> None:
+def test_link_with_a_credential_is_rejected_and_stays_unused(server: Server, key: str) -> None:
     link = make_link(server)
     both = local_http.post(f"{server.url}/session", json={"link": link}, headers={**PAGE, **bearer(key)})
     assert both.status_code == 422
@@ -200,7 +202,7 @@ def test_a_link_and_a_credential_together_are_refused_and_leave_the_link_unused(
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
-def test_another_site_cannot_sign_a_browser_in(server: Server, key: str, site: str) -> None:
+def test_other_site_cannot_sign_a_browser_in(server: Server, key: str, site: str) -> None:
     link = make_link(server)
     headers = {"Sec-Fetch-Site": site, "Origin": server.url}
     by_link = local_http.post(f"{server.url}/session", json={"link": link}, headers=headers)
@@ -212,7 +214,7 @@ def test_another_site_cannot_sign_a_browser_in(server: Server, key: str, site: s
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
-def test_another_site_cannot_sign_a_browser_out(server: Server, key: str, site: str) -> None:
+def test_other_site_cannot_sign_a_browser_out(server: Server, key: str, site: str) -> None:
     cookie = sign_in(server, key)
     answer = local_http.delete(f"{server.url}/session", headers={**cookie, "Sec-Fetch-Site": site})
     assert answer.status_code == 403
@@ -220,24 +222,22 @@ def test_another_site_cannot_sign_a_browser_out(server: Server, key: str, site: 
 
 
 @pytest.mark.parametrize("origin", [None, "https://evil.example", "null", "http://127.0.0.1", "http://127.0.0.1:1"])
-def test_a_browser_that_sends_no_fetch_metadata_is_known_by_its_origin(
-    server: Server, key: str, origin: str | None
-) -> None:
+def test_origin_is_checked_if_the_browser_sends_no_fetch_metadata(server: Server, key: str, origin: str | None) -> None:
     headers = {**bearer(key), **({} if origin is None else {"Origin": origin})}
-    refused = local_http.post(f"{server.url}/session", headers=headers)
-    assert refused.status_code == 403
-    assert "TALKMETER_PUBLIC_URL" in refused.json()["detail"]
+    rejected = local_http.post(f"{server.url}/session", headers=headers)
+    assert rejected.status_code == 403
+    assert "TALKMETER_PUBLIC_URL" in rejected.json()["detail"]
     assert local_http.post(f"{server.url}/session", headers={**bearer(key), "Origin": server.url}).status_code == 200
 
 
-def test_other_sites_hear_nothing_of_a_session(server: Server, key: str) -> None:
+def test_other_sites_get_no_cors_headers_for_a_session(server: Server, key: str) -> None:
     headers = {**sign_in(server, key), "Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
     for path in ("/session", SUMMARY):
         answer = get(server, path, headers)
         assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-def test_a_cookie_does_not_authorize_metering(server: Server, key: str) -> None:
+def test_cookie_does_not_authorize_metering(server: Server, key: str) -> None:
     cookie = {**sign_in(server, key), **PAGE}
     posted = local_http.post(f"{server.url}/metering/events", json=conversation("forged"), headers=cookie)
     put = local_http.put(
@@ -247,7 +247,7 @@ def test_a_cookie_does_not_authorize_metering(server: Server, key: str) -> None:
     assert get(server, SUMMARY, bearer(key), **{"from": "2026-03-01", "to": "2026-03-02"}).json()["total_calls"] == 0
 
 
-def test_a_cookie_authorizes_get_and_head_below_admin(server: Server, key: str) -> None:
+def test_cookie_authorizes_get_and_head_below_admin(server: Server, key: str) -> None:
     cookie = sign_in(server, key)
     assert get(server, "/admin/members/me/scopes", cookie).status_code == 200
     head = local_http.head(f"{server.url}{SUMMARY}", headers=cookie)
@@ -256,36 +256,36 @@ def test_a_cookie_authorizes_get_and_head_below_admin(server: Server, key: str) 
     assert local_http.post(f"{server.url}{SUMMARY}", headers=cookie).status_code in (401, 405)
 
 
-def test_a_header_goes_before_the_cookie(server: Server, key: str) -> None:
+def test_authorization_header_overrides_the_cookie(server: Server, key: str) -> None:
     cookie = sign_in(server, key)
     assert get(server, SUMMARY, {**cookie, **bearer("ak_no.thing")}).status_code == 401
     assert get(server, SUMMARY, {**cookie, "Authorization": ""}).status_code == 401
 
 
-def test_a_cookie_without_the_host_prefix_is_not_looked_at(server: Server, key: str) -> None:
+def test_cookie_without_the_host_prefix_is_ignored(server: Server, key: str) -> None:
     secret = sign_in(server, key)["Cookie"].partition("=")[2]
     assert get(server, SUMMARY, {"Cookie": f"talkmeter={secret}"}).status_code == 401
 
 
-def test_a_made_up_cookie_is_no_session(server: Server) -> None:
-    made_up = {"Cookie": f"{COOKIE}={'A' * 43}"}
-    assert get(server, SUMMARY, made_up).status_code == 401
-    assert get(server, "/session", made_up).json()["signed_in"] is False
+def test_unknown_cookie_is_not_a_session(server: Server) -> None:
+    unknown = {"Cookie": f"{COOKIE}={'A' * 43}"}
+    assert get(server, SUMMARY, unknown).status_code == 401
+    assert get(server, "/session", unknown).json()["signed_in"] is False
 
 
-def test_a_key_reaches_its_organization_only(server: Server, key: str) -> None:
+def test_key_gives_access_to_its_organization_only(server: Server, key: str) -> None:
     cookie = sign_in(server, key)
     assert get(server, SUMMARY, cookie, organization_id="acme").status_code == 200
     assert get(server, SUMMARY, cookie, organization_id="globex").status_code == 403
-    assert get(server, SUMMARY, cookie, organization_id="unheard-of").status_code == 403
+    assert get(server, SUMMARY, cookie, organization_id="unknown").status_code == 403
 
 
-def test_two_tabs_show_two_organizations_by_one_session(server: Server) -> None:
+def test_two_tabs_of_one_session_show_two_organizations(server: Server) -> None:
     for org_id, calls in (("acme-tabs", 1), ("globex-tabs", 2)):
         headers = bearer(server.key(org_id))
         events = [conversation(f"{org_id}-{number}") for number in range(calls)]
         local_http.post(f"{server.url}/metering/events", json=events, headers=headers).raise_for_status()
-    token = server.cli("tokens", "add", "--name", "somebody", "--org", "acme-tabs", "--org", "globex-tabs")
+    token = server.cli("tokens", "add", "--name", "someone", "--org", "acme-tabs", "--org", "globex-tabs")
     cookie = sign_in(server, token)
     window = {"from": "2026-03-01", "to": "2026-03-02"}
 
@@ -297,14 +297,14 @@ def test_two_tabs_show_two_organizations_by_one_session(server: Server) -> None:
     assert "Cookie" in first.headers["vary"]
 
     state = get(server, "/session", cookie).json()
-    assert [one["id"] for one in state["organizations"]] == ["acme-tabs", "globex-tabs"]
+    assert [organization["id"] for organization in state["organizations"]] == ["acme-tabs", "globex-tabs"]
     assert get(server, "/session", cookie, organization_id="globex-tabs").json()["organization"] == "globex-tabs"
     assert get(server, "/session", cookie, organization_id="acme").json()["organization"] is None
 
 
-def test_a_session_of_several_organizations_must_name_one(server: Server) -> None:
+def test_request_with_several_organizations_must_name_one(server: Server) -> None:
     server.cli("orgs", "add", "initech")
-    token = server.cli("tokens", "add", "--name", "somebody", "--org", "acme", "--org", "initech")
+    token = server.cli("tokens", "add", "--name", "someone", "--org", "acme", "--org", "initech")
     cookie = sign_in(server, token)
     unnamed = get(server, SUMMARY, cookie)
     assert unnamed.status_code == 422
@@ -315,7 +315,7 @@ def test_a_session_of_several_organizations_must_name_one(server: Server) -> Non
     assert get(server, SUMMARY, {**cookie, "X-Anyreach-Org": "acme"}, organization_id="globex").status_code == 403
 
 
-def test_signing_out_ends_the_session_at_once(server: Server, key: str) -> None:
+def test_sign_out_ends_the_session_immediately(server: Server, key: str) -> None:
     cookie = sign_in(server, key)
     answer = local_http.delete(f"{server.url}/session", headers={**cookie, **PAGE})
     assert answer.status_code == 200
@@ -328,49 +328,49 @@ def test_signing_out_ends_the_session_at_once(server: Server, key: str) -> None:
     assert "sign in again" in ended.json()["detail"]
 
 
-def test_signing_out_twice_is_no_error(server: Server) -> None:
+def test_second_sign_out_is_not_an_error(server: Server) -> None:
     assert local_http.delete(f"{server.url}/session", headers=PAGE).status_code == 200
 
 
-def test_signing_in_again_ends_the_session_before(server: Server, key: str) -> None:
+def test_new_sign_in_ends_the_previous_session(server: Server, key: str) -> None:
     before = sign_in(server, key)
     after = cookie_of(local_http.post(f"{server.url}/session", headers={**PAGE, **bearer(key), **before}))
     assert get(server, SUMMARY, before).status_code == 401
     assert get(server, SUMMARY, after).status_code == 200
 
 
-@pytest.mark.parametrize("how", ["its key was revoked", "its key expired", "its days are over", "it was left alone"])
-def test_a_session_is_refused_because(server: Server, ended: dict[str, dict[str, str]], how: str) -> None:
-    assert get(server, SUMMARY, ended[how]).status_code == 401
-    state = get(server, "/session", ended[how])
+@pytest.mark.parametrize("reason", ["revoked key", "expired key", "expired session", "idle session"])
+def test_ended_session_is_rejected(server: Server, ended: dict[str, dict[str, str]], reason: str) -> None:
+    assert get(server, SUMMARY, ended[reason]).status_code == 401
+    state = get(server, "/session", ended[reason])
     assert state.status_code == 200
     assert state.json()["signed_in"] is False
     assert state.json()["organizations"] == []
 
 
-def test_a_session_ends_with_its_key_at_the_latest(server: Server) -> None:
+def test_session_expires_no_later_than_its_key(server: Server) -> None:
     key = server.cli("keys", "add", "--org", "acme", "--role", "admin", "--expires", "1")
     answer = local_http.post(f"{server.url}/session", headers={**PAGE, **bearer(key)})
     assert int(answer.headers["set-cookie"].partition("Max-Age=")[2].partition(";")[0]) <= 86_400
 
 
-def test_a_session_in_use_stays(server: Server, key: str) -> None:
+def test_session_in_use_does_not_become_idle(server: Server, key: str) -> None:
     cookie = sign_in(server, key)
-    almost = time.time_ns() // 1000 - 11 * 3_600_000_000
-    change_database(server, "UPDATE session SET used_at = ? WHERE secret_hash = ?", almost, hash_of(cookie))
+    eleven_hours_ago = time.time_ns() // 1000 - 11 * 3_600_000_000
+    change_database(server, "UPDATE session SET used_at = ? WHERE secret_hash = ?", eleven_hours_ago, hash_of(cookie))
     deadline = time.monotonic() + CACHE_TTL_SEC + 60
-    used_at = almost
-    while used_at == almost and time.monotonic() < deadline:
+    used_at = eleven_hours_ago
+    while used_at == eleven_hours_ago and time.monotonic() < deadline:
         assert get(server, SUMMARY, cookie).status_code == 200
         time.sleep(0.2)
         with sqlite3.connect(server.folder / "talkmeter.db", timeout=10) as database:
-            found = database.execute("SELECT used_at FROM session WHERE secret_hash = ?", (hash_of(cookie),))
-            used_at = found.fetchone()[0]
+            rows = database.execute("SELECT used_at FROM session WHERE secret_hash = ?", (hash_of(cookie),))
+            used_at = rows.fetchone()[0]
         database.close()
-    assert used_at > almost
+    assert used_at > eleven_hours_ago
 
 
-def test_nobody_is_signed_in_without_a_cookie(server: Server) -> None:
+def test_request_without_a_cookie_is_not_signed_in(server: Server) -> None:
     answer = get(server, "/session", {})
     assert answer.status_code == 200
     assert answer.json() == {

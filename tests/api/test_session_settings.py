@@ -1,4 +1,4 @@
-"""Sessions under the addresses and settings that an operator may choose: cookies, origins, other sites."""
+"""Sessions with an operator's settings: cookies by public URL, allowed origins, CORS."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def get(server: Server, path: str, headers: dict[str, str]) -> httpx.Response:
     return local_http.get(f"{server.url}{path}", headers=headers)
 
 
-def test_https_has_a_secure_cookie_and_only_its_own_origin(tmp_path: Path) -> None:
+def test_https_url_has_a_secure_cookie_and_allows_only_its_own_origin(tmp_path: Path) -> None:
     with running_server(tmp_path, public_url="HTTPS://Usage.Example.com:443/") as server:
         key = server.key("acme")
         local = local_http.post(f"{server.url}/session", headers={**bearer(key), "Origin": server.url})
@@ -37,7 +37,7 @@ def test_https_has_a_secure_cookie_and_only_its_own_origin(tmp_path: Path) -> No
         assert server.cli("link", "--org", "acme").startswith("https://usage.example.com/organization/usage#sign-in=")
 
 
-def test_plain_http_has_a_cookie_that_a_browser_keeps_and_a_warning(tmp_path: Path) -> None:
+def test_plain_http_url_has_a_cookie_without_secure_and_logs_a_warning(tmp_path: Path) -> None:
     with running_server(tmp_path, public_url="http://usage.example.com:8000") as server:
         headers = {**bearer(server.key("acme")), "Origin": "http://usage.example.com:8000"}
         answer = local_http.post(f"{server.url}/session", headers=headers)
@@ -48,12 +48,12 @@ def test_plain_http_has_a_cookie_that_a_browser_keeps_and_a_warning(tmp_path: Pa
         assert server.log().count("plain http") == 1
 
 
-def test_other_origins_read_with_a_bearer_token_and_never_with_a_cookie(tmp_path: Path) -> None:
+def test_allowed_origins_read_with_a_bearer_token_and_never_with_a_cookie(tmp_path: Path) -> None:
     origin = "https://reports.example.com"
     with running_server(tmp_path, cors_origins=f"{origin}, http://localhost:3000") as server:
         key = server.key("acme")
-        asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
-        preflight = local_http.options(f"{server.url}{SUMMARY}", headers=asked)
+        requested = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+        preflight = local_http.options(f"{server.url}{SUMMARY}", headers=requested)
         assert preflight.status_code == 204
         assert preflight.headers["access-control-allow-origin"] == origin
         assert preflight.headers["access-control-allow-headers"] == "Authorization, If-None-Match, X-Anyreach-Org"
@@ -62,17 +62,18 @@ def test_other_origins_read_with_a_bearer_token_and_never_with_a_cookie(tmp_path
         assert answer.headers["access-control-allow-origin"] == origin
         assert answer.headers["access-control-expose-headers"] == "ETag"
         assert "Origin" in answer.headers.get_list("vary")[-1]
-        refused = get(server, SUMMARY, {"Origin": origin})
-        assert refused.status_code == 401
-        assert refused.headers["access-control-allow-origin"] == origin
+        rejected = get(server, SUMMARY, {"Origin": origin})
+        assert rejected.status_code == 401
+        assert rejected.headers["access-control-allow-origin"] == origin
 
-        for response in (preflight, answer, refused):
+        for response in (preflight, answer, rejected):
             assert "access-control-allow-credentials" not in response.headers
         for other in ("https://reports.example.com.evil.example", "https://evil.example", "null"):
-            heard = get(server, SUMMARY, {**bearer(key), "Origin": other})
-            assert "access-control-allow-origin" not in heard.headers
+            foreign = get(server, SUMMARY, {**bearer(key), "Origin": other})
+            assert "access-control-allow-origin" not in foreign.headers
         for path in ("/session", "/metering/events"):
-            assert "access-control-allow-origin" not in local_http.options(f"{server.url}{path}", headers=asked).headers
+            answer = local_http.options(f"{server.url}{path}", headers=requested)
+            assert "access-control-allow-origin" not in answer.headers
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_other_origins_read_with_a_bearer_token_and_never_with_a_cookie(tmp_path
         ("session_days", "8"),
     ],
 )
-def test_a_setting_that_makes_no_sense_is_refused_in_a_sentence(tmp_path: Path, setting: str, value: str) -> None:
+def test_invalid_setting_is_rejected_with_an_error_message(tmp_path: Path, setting: str, value: str) -> None:
     settings = {setting: value, "port": str(free_port())}
     with pytest.raises(AssertionError, match=f"TALKMETER_{setting.upper()} must"), running_server(tmp_path, **settings):
         pass

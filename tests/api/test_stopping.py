@@ -1,4 +1,4 @@
-"""Whatever ends the server or its disk, what it acknowledged is stored: a polite stop, a kill, a disk without room."""
+"""Acknowledged events are stored if the server is stopped or killed or its disk is full."""
 
 import json
 import os
@@ -37,36 +37,36 @@ from tests.servers import Server, launch_server, start_server, stop_server
 
 ORG_ID = "org-1"
 SENDERS = 8
-CALLS_OF_A_REQUEST = 3
-REQUESTS_BEFORE_THE_END = 100
-MAX_FILE = 300_000
+CALLS_PER_REQUEST = 3
+MIN_REQUESTS = 100
+MAX_FILE_BYTES = 300_000
 WAIT_TIMEOUT_SEC = 60
 
 
 class Load:
-    """Senders that go on sending calls until the server is gone, and remember what was acknowledged."""
+    """Senders that send calls until the server is gone, and record which ones it acknowledged."""
 
     def __init__(self, server: Server, key: str) -> None:
         self._server = server
         self._key = key
-        self._enough = threading.Semaphore(0)
+        self._acknowledged_requests = threading.Semaphore(0)
         self._senders = ThreadPoolExecutor(SENDERS)
-        self._sending = [self._senders.submit(self._send, number) for number in range(SENDERS)]
+        self._futures = [self._senders.submit(self._send, number) for number in range(SENDERS)]
 
-    def wait_until_it_flows(self) -> None:
-        for _ in range(REQUESTS_BEFORE_THE_END):
-            assert self._enough.acquire(timeout=60)
+    def wait_for_requests(self) -> None:
+        for _ in range(MIN_REQUESTS):
+            assert self._acknowledged_requests.acquire(timeout=60)
 
     def acknowledged(self) -> set[str]:
-        """The ids of the calls of every request that was answered with a receipt, once the server is gone."""
+        """Wait until the server is gone and return the ids of all acknowledged calls."""
         self._senders.shutdown()
-        return {call for sending in self._sending for call in sending.result()}
+        return {call for future in self._futures for call in future.result()}
 
     def _send(self, sender: int) -> set[str]:
         acknowledged: set[str] = set()
         with client_of(self._server, self._key) as client:
             for number in count():
-                calls = [f"call-{sender}-{number}-{one}" for one in range(CALLS_OF_A_REQUEST)]
+                calls = [f"call-{sender}-{number}-{i}" for i in range(CALLS_PER_REQUEST)]
                 try:
                     answer = client.post(EVENTS, json=[conversation(call, duration=1) for call in calls])
                 except httpx.TransportError:
@@ -74,9 +74,9 @@ class Load:
                 if answer.status_code == 503:
                     assert "again" in refusal_of(answer, 503)
                     continue
-                assert bins(receipt_of(answer)) == (CALLS_OF_A_REQUEST, 0, 0, 0, 0)
+                assert bins(receipt_of(answer)) == (CALLS_PER_REQUEST, 0, 0, 0, 0)
                 acknowledged.update(calls)
-                self._enough.release()
+                self._acknowledged_requests.release()
         raise AssertionError("unreachable")
 
 
@@ -91,20 +91,20 @@ def stored_calls(server: Server) -> set[str]:
         return {id_ for (id_,) in connection.execute("SELECT id FROM conversation")}
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
-def test_what_was_acknowledged_is_counted_when_the_server_ends_under_load(tmp_path: Path, how: signal.Signals) -> None:
+@pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+def test_acknowledged_events_are_counted_if_the_server_ends_under_load(tmp_path: Path, signal_: signal.Signals) -> None:
     server = start_server(tmp_path, {})
     try:
         key = make_credential(server, org_id=ORG_ID, role="admin")
         load = Load(server, key)
-        load.wait_until_it_flows()
+        load.wait_for_requests()
     finally:
-        exit_code = stop_server(server, how)
+        exit_code = stop_server(server, signal_)
     acknowledged = load.acknowledged()
-    assert len(acknowledged) >= REQUESTS_BEFORE_THE_END * CALLS_OF_A_REQUEST
+    assert len(acknowledged) >= MIN_REQUESTS * CALLS_PER_REQUEST
 
     stored = stored_calls(server)
-    if how is signal.SIGKILL:
+    if signal_ is signal.SIGKILL:
         assert exit_code == -signal.SIGKILL
         assert acknowledged <= stored
     else:
@@ -117,7 +117,7 @@ def test_what_was_acknowledged_is_counted_when_the_server_ends_under_load(tmp_pa
     assert summary["voice_duration_ms"] == 1_000 * len(stored)
 
 
-def test_a_server_that_was_killed_starts_again_and_takes_the_same_events_as_duplicates(tmp_path: Path) -> None:
+def test_killed_server_restarts_and_reports_the_same_events_as_duplicates(tmp_path: Path) -> None:
     server = start_server(tmp_path, {})
     key = make_credential(server, org_id=ORG_ID, role="admin")
     calls = [conversation(f"call-{number}") for number in range(100)]
@@ -134,8 +134,8 @@ def test_a_server_that_was_killed_starts_again_and_takes_the_same_events_as_dupl
     assert summary_of(again)["total_calls"] == 100
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="a server's workers are looked up in /proc")
-def test_a_worker_that_is_told_again_and_again_to_stop_stops(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+def test_worker_that_gets_repeated_stop_signals_stops(tmp_path: Path) -> None:
     server = start_server(tmp_path, {})
     (worker,) = workers_of(server)
     server.process.send_signal(signal.SIGTERM)
@@ -151,10 +151,12 @@ def test_a_worker_that_is_told_again_and_again_to_stop_stops(tmp_path: Path) -> 
     assert "all accepted events are on disk" in server.log()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="a server's workers are looked up in /proc")
-@pytest.mark.parametrize(("how", "exit_code"), [(signal.SIGTERM, 0), (signal.SIGKILL, 1)], ids=["finished", "killed"])
-def test_the_exit_code_says_whether_a_worker_finished_that_heard_of_the_stop_first(
-    tmp_path: Path, how: signal.Signals, exit_code: int
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+@pytest.mark.parametrize(
+    ("signal_", "exit_code"), [(signal.SIGTERM, 0), (signal.SIGKILL, 1)], ids=["finished", "killed"]
+)
+def test_exit_code_shows_whether_a_worker_that_stopped_first_had_finished(
+    tmp_path: Path, signal_: signal.Signals, exit_code: int
 ) -> None:
     server = start_server(tmp_path, {})
     (worker,) = workers_of(server)
@@ -162,7 +164,7 @@ def test_the_exit_code_says_whether_a_worker_finished_that_heard_of_the_stop_fir
         server.process.send_signal(signal.SIGSTOP)
         wait_until(lambda: state_of(server.process.pid) == "T")
         server.process.send_signal(signal.SIGTERM)
-        os.kill(worker, how)
+        os.kill(worker, signal_)
         wait_until(lambda: state_of(worker) in {"Z", ""})
         server.process.send_signal(signal.SIGCONT)
         assert server.process.wait(timeout=WAIT_TIMEOUT_SEC) == exit_code
@@ -171,76 +173,76 @@ def test_the_exit_code_says_whether_a_worker_finished_that_heard_of_the_stop_fir
     assert ("all accepted events are on disk" in server.log()) is (exit_code == 0)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="a server's workers are looked up in /proc")
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_a_server_that_is_told_to_stop_while_it_starts_stops(tmp_path: Path, how: signal.Signals) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+@pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGINT])
+def test_server_that_gets_a_stop_signal_while_starting_stops(tmp_path: Path, signal_: signal.Signals) -> None:
     server = launch_server(tmp_path, {})
     try:
         wait_until(lambda: workers_of(server))
-        server.process.send_signal(how)
+        server.process.send_signal(signal_)
         assert server.process.wait(timeout=WAIT_TIMEOUT_SEC) == 0
     finally:
         stop_server(server, signal.SIGKILL)
 
 
-BETWEEN_TWO_RUNS = """
+SIGNAL_BETWEEN_RUNS = """
 import os, signal, threading
 from talkmeter.cli.worker import make_loop
 
 loop = make_loop()
-heard = loop.create_future()
-loop.add_signal_handler(signal.SIGTERM, heard.set_result, "heard")
-enough = threading.Event()
+received = loop.create_future()
+loop.add_signal_handler(signal.SIGTERM, received.set_result, "received")
+timeout = threading.Event()
 
 async def start() -> None:
-    threading.Thread(target=enough.wait, daemon=True).start()
+    threading.Thread(target=timeout.wait, daemon=True).start()
 
 loop.run_until_complete(start())
 os.kill(os.getpid(), signal.SIGTERM)
-loop.call_later(60, enough.set)
-print(loop.run_until_complete(heard))
+loop.call_later(60, timeout.set)
+print(loop.run_until_complete(received))
 """
 
 
-def test_a_stop_that_a_worker_is_told_while_its_loop_does_not_run_is_heard() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", BETWEEN_TWO_RUNS],
+def test_stop_signal_that_arrives_while_the_loop_is_not_running_is_handled() -> None:
+    completed = subprocess.run(
+        [sys.executable, "-c", SIGNAL_BETWEEN_RUNS],
         capture_output=True,
         text=True,
         timeout=2 * WAIT_TIMEOUT_SEC,
         check=False,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "heard\n", "")
+    assert (completed.returncode, completed.stdout, completed.stderr) == (0, "received\n", "")
 
 
-def test_a_server_that_cannot_write_what_is_left_at_its_end_says_so(tmp_path: Path) -> None:
+def test_server_that_cannot_write_its_last_changes_exits_with_an_error(tmp_path: Path) -> None:
     with metering_server(tmp_path) as running:
-        hook, server = running.connect("signed", "a secret that nobody signs with"), running.server
+        hook, server = running.connect("signed", "an unused secret"), running.server
         with write_lock(server.environment["TALKMETER_DATABASE_URL"], hook.org_id):
-            # That a message was refused is counted, but cannot be written while somebody else holds the file.
+            # The rejected message is counted, but the count cannot be stored while the database is locked.
             assert local_http.post(hook.url, content=b"{}").status_code == 503
             assert stop_server(server) == 1
         assert "The database is busy" in server.log()
         assert "all accepted events are on disk" not in server.log()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the limit of a file's size is set from outside")
-def test_a_disk_that_takes_nothing_more_is_told_and_the_same_request_is_taken_later(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="uses prlimit to limit the size of files")
+def test_full_disk_is_reported_and_the_same_request_succeeds_later(tmp_path: Path) -> None:
     server = start_server(tmp_path, {})
     try:
         key = make_credential(server, org_id=ORG_ID, role="admin")
         calls = [conversation(f"call-{number}") for number in range(3_000)]
         with client_of(server, key) as client:
-            limit_files(server, MAX_FILE)
-            refused = client.post(EVENTS, json=calls)
-            assert refused.status_code in {503, 507}
-            assert_error(refused, refused.status_code)
+            limit_files(server, MAX_FILE_BYTES)
+            rejected = client.post(EVENTS, json=calls)
+            assert rejected.status_code in {503, 507}
+            assert_error(rejected, rejected.status_code)
             window = {"from": "2026-03-01", "to": "2026-03-02"}
             assert client.get(SUMMARY, params=window).json()["total_calls"] == 0
             limit_files(server, resource.RLIM_INFINITY)
             assert bins(receipt_of(client.post(EVENTS, json=calls))) == (3_000, 0, 0, 0, 0)
     finally:
-        os.killpg(server.process.pid, signal.SIGINT)  # as Ctrl-C in a terminal: to all its processes
+        os.killpg(server.process.pid, signal.SIGINT)  # to all its processes, as Ctrl-C in a terminal does
         exit_code = server.process.wait(timeout=60)
     assert exit_code == 0
     assert "Traceback" not in server.log()
@@ -248,13 +250,13 @@ def test_a_disk_that_takes_nothing_more_is_told_and_the_same_request_is_taken_la
 
 
 def workers_of(server: Server) -> list[int]:
-    """The process ids of a server's workers."""
+    """Return the process ids of a server's workers."""
     pid = server.process.pid
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def state_of(process: int) -> str:
-    """What the system says of a process: T, it is stopped; Z, it has ended and its exit code is left; empty, gone."""
+    """Return the state of a process: T (stopped), Z (ended, but not yet reaped), or an empty string (gone)."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
@@ -262,7 +264,7 @@ def state_of(process: int) -> str:
 
 
 def wait_until(condition: Callable[[], object]) -> None:
-    """Check again and again until it holds, for a minute at most."""
+    """Wait until the condition is true, for at most a minute."""
     deadline = time.monotonic() + WAIT_TIMEOUT_SEC
     while not condition():
         assert time.monotonic() < deadline
@@ -270,6 +272,6 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 def limit_files(server: Server, size: int) -> None:
-    """Let no file that the server writes grow beyond `size` bytes."""
+    """Limit the size of every file that the server writes to `size` bytes."""
     for worker in workers_of(server):
         resource.prlimit(worker, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))

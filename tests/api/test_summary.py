@@ -1,4 +1,4 @@
-"""The summary: every figure by its name and type, for made-up usage of which each figure is known."""
+"""The summary: name, type and value of every figure, for sample usage with known figures."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ INVENTORY = {
     "active_datasets": int,
 }
 EXACT = {"voice_duration_ms": int, "chat_duration_ms": int}
-BESIDE = {
+ADDITIONAL = {
     "timed_calls": int,
     "live_calls": int,
     "stale_calls": int,
@@ -47,7 +47,7 @@ def types_of(fields: dict[str, Any]) -> dict[str, type]:
 
 
 def on(day: int, id_: str, **fields: object) -> Json:
-    """A conversation on a day of March 2026."""
+    """Return a conversation on a day of March 2026."""
     return conversation(id_, created_at=f"2026-03-{day:02}T11:59:00Z", **fields)
 
 
@@ -58,10 +58,10 @@ USAGE = (
     on(1, "failed", status="failed", duration=0),
     on(3, "live", status="in_progress", duration=None),
     on(3, "chat", channel="webrtc", duration=100),
-    on(3, "spoken in the browser", channel="webrtc", modality="voice", duration=20),
-    on(3, "mail", channel="email", duration=None),
+    on(3, "voice in the browser", channel="webrtc", modality="voice", duration=20),
+    on(3, "email", channel="email", duration=None),
     on(3, "text", channel="text", direction="outbound", status="transferred", duration=0.25),
-    on(3, "nobody came", status="token_created", channel="webrtc", duration=999),
+    on(3, "not joined", status="token_created", channel="webrtc", duration=999),
     run("run-1"),
     run("run-2", status="failed"),
     run("run-3", status="running", created_at="2026-03-03T00:00:00Z"),
@@ -78,7 +78,7 @@ USAGE = (
 )
 
 
-def test_every_figure_of_a_known_usage_is_right(org: Organization) -> None:
+def test_summary_has_every_figure_of_sample_usage(org: Organization) -> None:
     assert bins(org.send(*USAGE)) == (len(USAGE), 0, 0, 0, 0)
     summary = org.summary("2026-03-01", "2026-03-04")
     stored_at = summary.pop("last_event_at")
@@ -140,19 +140,19 @@ def test_every_figure_of_a_known_usage_is_right(org: Organization) -> None:
     }
 
 
-@pytest.mark.parametrize("usage", [USAGE, ()], ids=["of much usage", "of nothing"])
-def test_every_field_has_its_name_and_its_type(org: Organization, usage: tuple[Json, ...]) -> None:
+@pytest.mark.parametrize("usage", [USAGE, ()], ids=["sample usage", "no usage"])
+def test_every_field_has_its_name_and_type(org: Organization, usage: tuple[Json, ...]) -> None:
     org.send(*usage)
     summary = org.summary("2026-03-01", "2026-03-04")
     daily = summary.pop("daily")
     assert isinstance(summary.pop("last_event_at"), str if usage else type(None))
-    assert types_of(summary) == WINDOW | ACTIVITY | INVENTORY | EXACT | BESIDE
+    assert types_of(summary) == WINDOW | ACTIVITY | INVENTORY | EXACT | ADDITIONAL
     changed = [point.pop("changed_at") for point in daily]
     assert [types_of(point) for point in daily] == [DAY | {"state": str}] * 3
     assert [isinstance(instant, str) for instant in changed] == ([True, False, True] if usage else [False] * 3)
 
 
-def test_numbers_never_come_as_text_or_with_an_exponent(org: Organization) -> None:
+def test_numbers_are_never_strings_and_have_no_exponent(org: Organization) -> None:
     org.send(*(conversation(f"call-{number}", duration=31_622_400) for number in range(200)))
     answer = org.ask(from_="2026-03-01", to="2026-03-02")
     assert '"voice_minutes":105408000.0' in answer.text
@@ -172,40 +172,40 @@ DURATIONS = {
 }
 
 
-@pytest.mark.parametrize(("written", "milliseconds"), DURATIONS.items())
-def test_a_duration_is_read_as_it_is_written_and_rounded_half_up_to_milliseconds(
-    org: Organization, written: str, milliseconds: int
+@pytest.mark.parametrize(("text", "milliseconds"), DURATIONS.items())
+def test_duration_is_read_exactly_and_rounded_half_up_to_milliseconds(
+    org: Organization, text: str, milliseconds: int
 ) -> None:
-    body = json.dumps(conversation(duration="<raw>")).replace('"<raw>"', written)
+    body = json.dumps(conversation(duration="<raw>")).replace('"<raw>"', text)
     assert receipt_of(org.post(body.encode()))["accepted"] == 1
     assert org.summary()["voice_duration_ms"] == milliseconds
 
 
-def test_an_organization_never_heard_of_has_zeros_and_no_last_event(org: Organization) -> None:
+def test_organization_without_events_has_zeros_and_no_last_event(org: Organization) -> None:
     summary = org.summary()
     assert summary["last_event_at"] is None
     assert not any(summary[name] for name in ACTIVITY | INVENTORY | EXACT)
     assert [point["day"] for point in summary["daily"]] == ["2026-03-01"]
 
 
-def test_only_what_is_stored_is_a_sign_of_life(org: Organization) -> None:
+def test_only_stored_events_change_last_event_at(org: Organization) -> None:
     org.send({**conversation(), "type": "call.ended"})
     assert org.summary()["last_event_at"] is None
     org.send(conversation())
-    heard = org.summary()["last_event_at"]
-    assert heard.endswith("Z")
+    first = org.summary()["last_event_at"]
+    assert first.endswith("Z")
     org.send(run())
-    assert org.summary()["last_event_at"] > heard
+    assert org.summary()["last_event_at"] > first
 
 
-def test_a_year_is_one_point_for_each_day_in_order(org: Organization) -> None:
+def test_year_has_one_point_per_day_in_order(org: Organization) -> None:
     days = [point["day"] for point in org.summary("2027-03-01", "2028-03-01")["daily"]]
     assert len(days) == 366
     assert days == sorted(days)
     assert (days[0], days[-2], days[-1]) == ("2027-03-01", "2028-02-28", "2028-02-29")
 
 
-def test_a_summary_right_after_each_acknowledged_event_shows_it(org: Organization) -> None:
+def test_summary_includes_an_event_as_soon_as_it_is_acknowledged(org: Organization) -> None:
     for number in range(1, 41):
         assert bins(org.send(conversation(f"call-{number}", duration=number))) == (1, 0, 0, 0, 0)
         summary = org.summary()
@@ -213,7 +213,7 @@ def test_a_summary_right_after_each_acknowledged_event_shows_it(org: Organizatio
         assert summary["voice_duration_ms"] == 500 * number * (number + 1)
 
 
-def test_a_correction_a_deletion_and_a_late_event_show_at_once(org: Organization) -> None:
+def test_summary_reflects_corrections_deletions_and_late_events_immediately(org: Organization) -> None:
     completed = {**conversation(duration=60), "time": "2026-03-01T12:05:00Z"}
     org.send(completed)
     org.send({**conversation(duration=90), "time": "2026-03-01T12:10:00Z"})
@@ -226,13 +226,13 @@ def test_a_correction_a_deletion_and_a_late_event_show_at_once(org: Organization
     assert org.calls() == 0
 
 
-def test_a_call_that_moves_to_another_day_leaves_the_first_one(org: Organization) -> None:
+def test_call_moved_to_another_day_is_counted_on_the_new_day_only(org: Organization) -> None:
     org.send({**on(1, "call-1", status="in_progress"), "time": "2026-03-01T12:00:00Z"})
     org.send({**on(2, "call-1"), "time": "2026-03-02T12:00:00Z"})
     assert [point["calls"] for point in org.summary("2026-03-01", "2026-03-03")["daily"]] == [0, 1]
 
 
-def test_no_organization_sees_what_another_one_used(org: Organization) -> None:
+def test_usage_of_other_organizations_is_not_visible(org: Organization) -> None:
     with new_organization(org.server) as other:
         assert bins(other.send(*USAGE)) == (len(USAGE), 0, 0, 0, 0)
     assert org.calls() == 0

@@ -1,4 +1,4 @@
-"""The window of a summary: how `from` and `to` are read, what is refused, and that ragged ends are exact."""
+"""The window of a summary: how `from` and `to` are read, what is rejected, and that partial days are exact."""
 
 from itertools import pairwise
 
@@ -8,9 +8,9 @@ from tests.api.organizations import Organization, refusal_of
 from tests.events import conversation, run
 
 JUST_BEFORE_MIDNIGHT = "23:59:59.999999Z"
-READ = {
+VALID = {
     "bare dates": ("2026-03-01", "2026-03-02", "2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z"),
-    "UTC by Z": ("2026-03-01T00:00:00Z", "2026-03-01T12:30:00z", "2026-03-01T00:00:00Z", "2026-03-01T12:30:00Z"),
+    "UTC as Z": ("2026-03-01T00:00:00Z", "2026-03-01T12:30:00z", "2026-03-01T00:00:00Z", "2026-03-01T12:30:00Z"),
     "no offset": ("2026-03-01T00:00:00", "2026-03-01T12:30", "2026-03-01T00:00:00Z", "2026-03-01T12:30:00Z"),
     "offsets": (
         "2026-03-01T00:00:00+05:30",
@@ -43,14 +43,14 @@ READ = {
         "2026-03-01T12:00:00.000001Z",
     ),
 }
-REFUSED = {
+INVALID = {
     "from missing": ({"to": "2026-03-01"}, "'from'"),
     "to missing": ({"from_": "2026-03-01"}, "'to'"),
     "both empty": ({"from_": "", "to": ""}, "'from'"),
     "one empty": ({"from_": "2026-03-01", "to": ""}, "'to'"),
-    "to is from": ({"from_": "2026-03-01", "to": "2026-03-01"}, "after"),
-    "to is from in another zone": ({"from_": "2026-03-01T01:00:00+01:00", "to": "2026-03-01"}, "after"),
-    "to is from once microseconds are cut": (
+    "to equals from": ({"from_": "2026-03-01", "to": "2026-03-01"}, "after"),
+    "to equals from in another time zone": ({"from_": "2026-03-01T01:00:00+01:00", "to": "2026-03-01"}, "after"),
+    "to equals from in microseconds": (
         {"from_": "2026-03-01T00:00:00.0000001Z", "to": "2026-03-01T00:00:00.0000009Z"},
         "after",
     ),
@@ -63,7 +63,7 @@ REFUSED = {
     "seconds since 1970": ({"from_": "1772323200", "to": "1772409600"}, "'from'"),
     "before 1970": ({"from_": "1969-12-31", "to": "1970-01-02"}, "1970-01-01"),
     "after 2099": ({"from_": "2099-12-31", "to": "2100-01-02"}, "2100-01-01"),
-    "five digits of a year": ({"from_": "20000-01-01", "to": "20000-01-02"}, "'from'"),
+    "a year of five digits": ({"from_": "20000-01-01", "to": "20000-01-02"}, "'from'"),
     "a date with an offset": ({"from_": "2026-03-01-05:00", "to": "2026-03-02"}, "'from'"),
     "another letter than T": ({"from_": "2026-03-01x10:00", "to": "2026-03-02"}, "'from'"),
     "10 kB": ({"from_": "2026-03-01" + "0" * 10_000, "to": "2026-03-02"}, "'from'"),
@@ -71,33 +71,31 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("from_", "to", "understood_from", "understood_to"), READ.values(), ids=READ)
-def test_a_window_is_read_as_the_standard_says_and_told_as_understood(
-    org: Organization, from_: str, to: str, understood_from: str, understood_to: str
+@pytest.mark.parametrize(("from_", "to", "parsed_from", "parsed_to"), VALID.values(), ids=VALID)
+def test_window_is_read_as_iso_8601_and_returned_in_utc(
+    org: Organization, from_: str, to: str, parsed_from: str, parsed_to: str
 ) -> None:
     summary = org.summary(from_, to)
-    assert (summary["from"], summary["to"]) == (understood_from, understood_to)
+    assert (summary["from"], summary["to"]) == (parsed_from, parsed_to)
     days = [point["day"] for point in summary["daily"]]
     assert days == sorted(set(days))
-    assert days[0] == understood_from[:10]
+    assert days[0] == parsed_from[:10]
 
 
-@pytest.mark.parametrize(("parameters", "named"), REFUSED.values(), ids=REFUSED)
-def test_a_window_that_breaks_a_rule_is_refused_and_the_rule_is_told(
-    org: Organization, parameters: dict[str, str], named: str
-) -> None:
-    sentence = refusal_of(org.ask(**parameters), 422)
-    assert named in sentence
-    assert len(sentence) < 300
+@pytest.mark.parametrize(("parameters", "text"), INVALID.values(), ids=INVALID)
+def test_error_of_an_invalid_window_states_the_rule(org: Organization, parameters: dict[str, str], text: str) -> None:
+    message = refusal_of(org.ask(**parameters), 422)
+    assert text in message
+    assert len(message) < 300
 
 
 @pytest.mark.parametrize("query", ["from=2026-03-01&from=2026-03-01", "to=2026-03-01&to=2026-03-03"])
-def test_a_bound_given_twice_is_refused_even_when_both_say_the_same(org: Organization, query: str) -> None:
+def test_repeated_bound_is_rejected_even_with_the_same_value(org: Organization, query: str) -> None:
     answer = org.client.get(f"/admin/usage/summary?from=2026-03-01&to=2026-03-02&{query}")
     assert "more than once" in refusal_of(answer, 422)
 
 
-def test_without_a_window_the_summary_is_the_month_to_date(org: Organization) -> None:
+def test_default_window_of_the_summary_is_the_month_to_date(org: Organization) -> None:
     summary = org.ask().json()
     days = [point["day"] for point in summary["daily"]]
     assert summary["from"].endswith("-01T00:00:00Z")
@@ -109,14 +107,14 @@ def test_without_a_window_the_summary_is_the_month_to_date(org: Organization) ->
 
 
 @pytest.mark.parametrize("plus", ["+", " ", "%2B", "%20"])
-def test_a_plus_that_arrives_as_a_space_is_read_as_the_plus_it_was(org: Organization, plus: str) -> None:
-    """`+` in a query stands for a space; clients that do not escape it mean an offset."""
+def test_space_in_an_offset_is_read_as_a_plus(org: Organization, plus: str) -> None:
+    """An unescaped `+` in a query decodes to a space, but in an offset it can only be a plus."""
     query = f"from=2026-03-01T02:00:00{plus}02:00&to=2026-03-02T05:30:00{plus}05:30"
     summary = org.client.get(f"/admin/usage/summary?{query}").json()
     assert (summary["from"], summary["to"]) == ("2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z")
 
 
-def test_a_call_of_the_first_instant_is_inside_and_of_the_last_one_outside(org: Organization) -> None:
+def test_window_includes_its_start_and_excludes_its_end(org: Organization) -> None:
     org.send(
         conversation("last of February", created_at=f"2026-02-28T{JUST_BEFORE_MIDNIGHT}"),
         conversation("first of March", created_at="2026-03-01T00:00:00Z"),
@@ -128,7 +126,7 @@ def test_a_call_of_the_first_instant_is_inside_and_of_the_last_one_outside(org: 
     assert org.summary("2026-03-02", "2026-03-03")["total_calls"] == 2
 
 
-RAGGED = {
+PARTIAL_DAYS = {
     "the morning": ("2026-03-02T00:00:00Z", "2026-03-02T12:00:00Z"),
     "the evening": ("2026-03-02T18:00:00Z", "2026-03-03T00:00:00Z"),
     "most of a day": ("2026-03-02T01:00:00Z", "2026-03-02T23:00:00Z"),
@@ -137,17 +135,17 @@ RAGGED = {
     "the microsecond after it": ("2026-03-02T07:00:00.000001Z", "2026-03-02T07:00:00.000002Z"),
     "over one midnight": ("2026-03-01T22:00:00Z", "2026-03-02T02:00:00Z"),
     "from noon to noon": ("2026-03-01T12:00:00Z", "2026-03-03T12:00:00Z"),
-    "two long ends": ("2026-03-01T01:00:00Z", "2026-03-03T23:00:00Z"),
-    "two short ends": ("2026-03-01T23:00:00Z", "2026-03-03T01:00:00Z"),
-    "all of it": ("2026-03-01", "2026-03-04"),
+    "two long partial days": ("2026-03-01T01:00:00Z", "2026-03-03T23:00:00Z"),
+    "two short partial days": ("2026-03-01T23:00:00Z", "2026-03-03T01:00:00Z"),
+    "whole days": ("2026-03-01", "2026-03-04"),
 }
 
 
-@pytest.mark.parametrize(("from_", "to"), RAGGED.values(), ids=RAGGED)
-def test_ends_inside_a_day_are_exact(org: Organization, from_: str, to: str) -> None:
+@pytest.mark.parametrize(("from_", "to"), PARTIAL_DAYS.values(), ids=PARTIAL_DAYS)
+def test_windows_with_partial_days_are_exact(org: Organization, from_: str, to: str) -> None:
     hours = [f"2026-03-{day:02}T{hour:02}:00:00Z" for day in (1, 2, 3) for hour in range(24)]
     calls = [conversation(at, created_at=at, duration=number + 1) for number, at in enumerate(hours)]
-    uncounted = [conversation(f"{at} joined by nobody", created_at=at, status="token_created") for at in hours[::5]]
+    uncounted = [conversation(f"{at} not joined", created_at=at, status="token_created") for at in hours[::5]]
     runs = [run(at, created_at=at, status="failed" if at[12] == "1" else "success") for at in hours[::2]]
     org.send(*calls, *uncounted, *runs)
     start, end = (bound if "T" in bound else f"{bound}T00:00:00Z" for bound in (from_, to))
@@ -161,7 +159,7 @@ def test_ends_inside_a_day_are_exact(org: Organization, from_: str, to: str) -> 
         assert point["calls"] == len([at for at in inside if at.startswith(point["day"])])
 
 
-def test_windows_side_by_side_add_up_to_the_window_over_both(org: Organization) -> None:
+def test_adjacent_windows_add_up_to_the_window_that_spans_them(org: Organization) -> None:
     org.send(
         *(
             conversation(f"call-{n}", created_at=f"2026-03-0{1 + n % 3}T{n % 24:02}:{n % 60:02}:00Z", duration=n / 7)
@@ -170,7 +168,7 @@ def test_windows_side_by_side_add_up_to_the_window_over_both(org: Organization) 
     )
     bounds = ["2026-03-01", "2026-03-01T09:09:09.000009Z", "2026-03-02T21:00:00Z", "2026-03-04"]
     parts = [org.summary(*pair) for pair in pairwise(bounds)]
-    whole = org.summary(bounds[0], bounds[-1])
+    total = org.summary(bounds[0], bounds[-1])
     for name in ("total_calls", "inbound_calls", "voice_duration_ms"):
-        assert sum(part[name] for part in parts) == whole[name]
-    assert whole["total_calls"] == 120
+        assert sum(part[name] for part in parts) == total[name]
+    assert total["total_calls"] == 120

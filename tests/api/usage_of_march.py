@@ -1,8 +1,8 @@
-"""Made-up usage of two weeks of March 2026 of which every figure is known, and a little before them."""
+"""Sample usage with known figures: two weeks of March 2026, and a few calls before them."""
 
 from tests.events import Json, conversation, event, run
 
-# Two weeks from a Monday on.
+# Two weeks that start on a Monday.
 WINDOW = {"from": "2026-03-02", "to": "2026-03-16"}
 
 

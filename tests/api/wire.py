@@ -1,4 +1,4 @@
-"""HTTP by hand, for what no polite client does: bodies that come slowly, stop half way, never end or are not read."""
+"""Raw HTTP requests for bodies that arrive slowly, stop halfway, never end, or are not read."""
 
 import http.client
 import socket
@@ -15,7 +15,7 @@ from tests.servers import Server
 
 @dataclass(frozen=True)
 class Upload:
-    """A POST whose head is sent; its body follows in pieces."""
+    """A POST request whose headers are sent; its body follows in pieces."""
 
     connection: http.client.HTTPConnection
     chunked: bool
@@ -25,7 +25,7 @@ class Upload:
         self.connection.send(b"%x\r\n%s\r\n" % (len(piece), piece) if self.chunked else piece)
 
     def end(self) -> None:
-        """Say that nothing more will come, though more was announced."""
+        """Stop sending, even if the announced length has not been reached."""
         self.connection.sock.shutdown(socket.SHUT_WR)
 
     def answer(self) -> httpx.Response:
@@ -36,7 +36,7 @@ class Upload:
 
 @contextmanager
 def upload(server: Server, key: str, size: int | None) -> Iterator[Upload]:
-    """Begin to send events in a body that is announced to have `size` bytes (None: in chunks, without end)."""
+    """Start to send events in a body of `size` announced bytes (None: chunked, without an end)."""
     connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
     try:
         connection.putrequest("POST", EVENTS)
@@ -51,24 +51,24 @@ def upload(server: Server, key: str, size: int | None) -> Iterator[Upload]:
 
 @dataclass(frozen=True)
 class Download:
-    """An answer of which the head was read; the body waits until it is asked for."""
+    """A response whose headers have been read, but not its body."""
 
     response: http.client.HTTPResponse
     connection: http.client.HTTPConnection
 
     def read(self, size: int | None = None) -> bytes:
-        """Read so many bytes of the body, or all that are left."""
+        """Read `size` bytes of the body, or all remaining ones."""
         return self.response.read(size)
 
     def leave(self) -> None:
-        """Go away without reading the rest."""
+        """Close the connection without reading the rest."""
         self.response.close()
         self.connection.close()
 
 
 @contextmanager
 def download(server: Server, key: str, path: str) -> Iterator[Download]:
-    """Ask for a path and read no more than the head of the answer; little of the rest fits on the way."""
+    """Request a path and read only the headers of the response; the receive buffer has room for 4 KiB of its body."""
     address = urlsplit(server.url)
     connection = http.client.HTTPConnection(address.netloc, timeout=60)
     connection.sock = socket.socket()
