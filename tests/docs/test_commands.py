@@ -7,7 +7,7 @@ import click
 import pytest
 
 from talkmeter.cli import cli
-from tests.docs.documents import DOCUMENTS, Document
+from tests.docs.documents import DOCUMENTS, ROOT, Document
 
 _USER = re.compile(r"sudo -u \w+ ")
 _COMMAND = re.compile(r"(?<![\w.-])talkmeter((?: [\w./:-]+| \"[^\"]*\")+)")
@@ -62,3 +62,16 @@ def test_every_command_is_in_a_document() -> None:
     shown = {words[0] for text in texts for line in text.splitlines() for words in commands(line)}
 
     assert set(cli.commands) <= shown
+
+
+def test_make_targets_in_the_documents_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    texts = [text for page in DOCUMENTS for text in (*page.code(), *page.blocks(""), *page.blocks("sh"))]
+    named = {
+        target
+        for text in texts
+        for words in re.findall(r"^make ([a-z -]+)", text, re.MULTILINE)
+        for target in words.split()
+    }
+
+    assert named - targets == set()
