@@ -1,4 +1,4 @@
-// The rules of the page's code: typescript-eslint at its strictest, and React's own rules for hooks.
+// Lint rules: typescript-eslint's strictest set and the rules for React hooks.
 
 import js from "@eslint/js";
 import hooks from "eslint-plugin-react-hooks";

@@ -1,4 +1,4 @@
-// How the page is built: into the Python package, hashed, without source maps; and how it is tested.
+// Builds the page into the Python package, with hashed file names and without source maps; configures Vitest.
 
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
@@ -8,14 +8,14 @@ const SERVER = process.env["TALKMETER_PUBLIC_URL"] ?? "http://127.0.0.1:8000";
 export default defineConfig({
   plugins: [react()],
   base: "/",
-  // The server replaces this with a value that is new for every answer.
+  // The server replaces this with a new nonce in each response.
   html: { cspNonce: "__TALKMETER_NONCE__" },
   build: {
     outDir: process.env["TALKMETER_PAGE_DIR"] ?? "../src/talkmeter/page",
     emptyOutDir: true,
-    // Next to index.html, where the server and the weight test read it.
+    // The server and tests/browser/test_weight.py read it.
     manifest: "manifest.json",
-    // A data: address would need an exception in the content security policy.
+    // data: URLs would need an exception in the content security policy.
     assetsInlineLimit: 0,
     target: "es2023",
     chunkSizeWarningLimit: 600,

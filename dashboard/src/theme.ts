@@ -1,8 +1,8 @@
-// Colours and type: Mantine's own, darkened or lightened where they would be hard to read.
+// The Mantine theme and the page's color variables.
 
 import { type CSSVariablesResolver, createTheme } from "@mantine/core";
 
-/** Every chart is as high as its skeleton and its table. */
+/** The height in pixels of a chart, its skeleton and its table. */
 export const CHART_HEIGHT = 240;
 
 export const theme = createTheme({
@@ -15,7 +15,7 @@ export const theme = createTheme({
   cursorType: "pointer",
 });
 
-/** Contrasts that pass WCAG AA on the page and on cards; the charts' colours are from 3 to 1 on both. */
+/** Text colors meet WCAG AA on page and cards; chart colors have a contrast of at least 3:1. */
 export const cssVariables: CSSVariablesResolver = () => ({
   variables: { "--page-width": "100rem", "--chart-height": `${CHART_HEIGHT}px` },
   light: {

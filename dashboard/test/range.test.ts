@@ -121,10 +121,10 @@ describe("the URL", () => {
     ["2026-11-01..2026-11-23", "ends after today"],
     ["1969-12-31..1970-01-03", "before 1970"],
   ])("'%s' falls back to the default and says why", (range, sentence) => {
-    const place = parseUrl(`?range=${range}&other=1`, TODAY);
-    expect(place.choice).toBe("this-month");
-    expect(place.urlError).toContain(sentence);
-    expect(formatUrl(`?range=${range}&other=1`, place)).toBe("?other=1");
+    const location = parseUrl(`?range=${range}&other=1`, TODAY);
+    expect(location.choice).toBe("this-month");
+    expect(location.urlError).toContain(sentence);
+    expect(formatUrl(`?range=${range}&other=1`, location)).toBe("?other=1");
   });
 
   it("allows exactly 366 days", () => {

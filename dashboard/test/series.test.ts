@@ -22,7 +22,7 @@ function days(first: string, values: readonly number[]): DayPoint[] {
 
 it("the line to today is dashed and all other days are solid", () => {
   const points = chartPoints(days("2026-11-20", [3, 4, 1]), "calls", "2026-11-22");
-  expect(points.map(({ complete: whole }) => whole)).toEqual([3, 4, null]);
+  expect(points.map(({ complete }) => complete)).toEqual([3, 4, null]);
   expect(points.map(({ soFar }) => soFar)).toEqual([null, 4, 1]);
   expect(points.map(({ partial }) => partial)).toEqual([false, false, true]);
 });
@@ -47,7 +47,7 @@ it("unfinished days and days without data are marked, and today is always so far
     " (so far)",
     " (not started)",
   ]);
-  expect(points.map(({ complete: whole }) => whole)).toEqual([1, 2, 0, null, null]);
+  expect(points.map(({ complete }) => complete)).toEqual([1, 2, 0, null, null]);
 });
 
 it("a day links to the list behind its chart's figure", () => {

@@ -1,4 +1,4 @@
-// A decorative line of a row's series. Drawn by hand, because a Recharts chart per row would be too slow.
+// A decorative line of a row's series. Drawn by hand, because a Recharts chart per row would be too heavy.
 
 const WIDTH = 120;
 const HEIGHT = 28;

@@ -69,6 +69,7 @@ export function HistoryView({ organization, record }: { organization: string; re
               state={state}
               kind={record.kind}
               counted={!isItemKind(record.kind) && linked_to === null}
+              only={states.length === 1}
             />
           </li>
         ))}
@@ -134,9 +135,11 @@ interface HistoryEntryProps {
   readonly kind: RecordKey["kind"];
   /** The record adds to the usage: it is a call or run, and no linked call is counted instead. */
   readonly counted: boolean;
+  /** It is the only update, so there is no reason to give why it counts. */
+  readonly only: boolean;
 }
 
-function HistoryEntry({ state, kind, counted }: HistoryEntryProps) {
+function HistoryEntry({ state, kind, counted, only }: HistoryEntryProps) {
   const { record, event, wins, why, adds } = state;
   const fields = Object.entries(record ?? {}).filter(([name]) => isVisibleField(name, kind));
   return (
@@ -145,7 +148,7 @@ function HistoryEntry({ state, kind, counted }: HistoryEntryProps) {
         {entryTitle(state)}
         {wins && <span className="state-wins">{counted ? "counted" : "current"}</span>}
       </h3>
-      <p>{why}</p>
+      {!only && <p>{why}</p>}
       <dl>
         {wins && !isItemKind(kind) && (
           <DetailPair name="Adds" text={addedText(adds, formats)} className="adds" />

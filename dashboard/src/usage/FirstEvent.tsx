@@ -9,7 +9,7 @@ export default function FirstEvent({ organization }: { organization: string }) {
       <Title order={2} size="h4">
         Waiting for the first event
       </Title>
-      <p>No events received yet. Figures appear here as soon as the first event is stored.</p>
+      <p>Figures appear here as soon as the first event is stored.</p>
       <ol>
         <li>
           Create a key that can send events:
