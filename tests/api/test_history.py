@@ -15,7 +15,7 @@ from tests.servers import running_server
 
 RECORDS = f"{USAGE}/records"
 KINDS = ("conversation", "workflow_execution", "agent", "phone_number", "web_widget", "dataset")
-ONLY_ONE = "It is the only state that was received."
+ONLY_ONE = "It is the only state received."
 
 
 def at(time: str, told: Json, **envelope: object) -> Json:
@@ -67,7 +67,7 @@ def test_every_field_of_a_known_history_is_right(org: Organization) -> None:
         "states": [
             {
                 "wins": True,
-                "why": "It is terminal, which goes before every other state of the record.",
+                "why": "It is terminal, which outranks every other state.",
                 "state": "terminal",
                 "record": {
                     "kind": "conversation",
@@ -91,7 +91,7 @@ def test_every_field_of_a_known_history_is_right(org: Organization) -> None:
             },
             {
                 "wins": False,
-                "why": "It is live, and a terminal state goes before it.",
+                "why": "It is live; a terminal state outranks it.",
                 "state": "live",
                 "record": {
                     **live,
@@ -105,7 +105,7 @@ def test_every_field_of_a_known_history_is_right(org: Organization) -> None:
             },
             {
                 "wins": False,
-                "why": "It is live, and a terminal state goes before it.",
+                "why": "It is live; a terminal state outranks it.",
                 "state": "live",
                 "record": {**live, "status": "ringing", "channel": "telephone", "modality": "voice"},
                 "adds": {},
@@ -187,18 +187,18 @@ WHY: dict[str, tuple[Json, str, str]] = {
     ),
     "source": (
         {**BASE, "source": "/n"},
-        "Its event has the same time and sequence, and the source that comes later in order.",
-        "Its event has the winner's time and sequence, and a source that comes earlier in order.",
+        "Its event has the same time and sequence, and a source that sorts later.",
+        "Its event has the winner's time and sequence, and a source that sorts earlier.",
     ),
     "event id": (
         {**BASE, "id": "n"},
-        "Its event has the same time, sequence and source, and the id that comes later in order.",
-        "Its event has the winner's time, sequence and source, and an id that comes earlier in order.",
+        "Its event has the same time, sequence and source, and an id that sorts later.",
+        "Its event has the winner's time, sequence and source, and an id that sorts earlier.",
     ),
     "class": (
         at("01:00:00", event("conversation.deleted", {"id": "call-1"})),
-        "It is deleted, which goes before every other state of the record.",
-        "It is terminal, and a deleted state goes before it.",
+        "It is deleted, which outranks every other state.",
+        "It is terminal; a deleted state outranks it.",
     ),
 }
 
@@ -239,7 +239,7 @@ def test_a_state_is_measured_by_the_winner_and_the_winner_by_the_next(org: Organ
                 "Its event has the same time and the greater sequence.",
                 "Its event has the winner's time and a smaller sequence.",
                 "Its event has an earlier time than the winner's.",
-                "It is live, and a terminal state goes before it.",
+                "It is live; a terminal state outranks it.",
             ]
 
 

@@ -147,7 +147,7 @@ def test_history_explains_why_one_state_counts_and_the_others_do_not(metered: Me
         f"  event    event-4 of /tests, 2026-03-01T10:01:31Z, sequence 7; received {received}\n"
         "  terminal status completed, channel telephone, direction inbound, modality voice, "
         "created_at 2026-03-01T10:00:00Z, duration_ms 91000, agent_id ann\n\n"
-        "does not count: It is live, and a terminal state goes before it.\n"
+        "does not count: It is live; a terminal state outranks it.\n"
         f"  event    event-3 of /tests, 2026-03-01T10:00:00Z; received {received}\n"
         "  live     status ringing, channel telephone, direction inbound, modality voice, "
         "created_at 2026-03-01T10:00:00Z, agent_id ann"
@@ -157,9 +157,9 @@ def test_history_explains_why_one_state_counts_and_the_others_do_not(metered: Me
 def test_deleted_record_adds_nothing_even_after_later_events(metered: Metered) -> None:
     lines = metered.run("records", "--id", "call-9")
 
-    assert lines[2] == "counts: It is deleted, which goes before every other state of the record."
+    assert lines[2] == "counts: It is deleted, which outranks every other state."
     assert lines[4] == "  deleted  the record is deleted"
-    assert lines[6] == "does not count: It is terminal, and a deleted state goes before it."
+    assert lines[6] == "does not count: It is terminal; a deleted state outranks it."
     assert [line for line in lines if "adds" in line] == []
 
 

@@ -28,19 +28,19 @@ from talkmeter.usage.records import Adds, Event, adds_of, event_of
 
 StateClass = Literal["live", "terminal", "deleted"]
 _CLASSES: Final[tuple[StateClass, ...]] = ("live", "terminal", "deleted")
-_ONLY_ONE: Final = "It is the only state that was received."
+_ONLY_ONE: Final = "It is the only state received."
 _LARGER: Final = {
     "time": "Its event has the later time.",
     "sequence": "Its event has the same time and the greater sequence.",
-    "source": "Its event has the same time and sequence, and the source that comes later in order.",
-    "event id": "Its event has the same time, sequence and source, and the id that comes later in order.",
+    "source": "Its event has the same time and sequence, and a source that sorts later.",
+    "event id": "Its event has the same time, sequence and source, and an id that sorts later.",
     "content": "Its event has the same time, sequence, source and id; the hash of its content is greater.",
 }
 _SMALLER: Final = {
     "time": "Its event has an earlier time than the winner's.",
     "sequence": "Its event has the winner's time and a smaller sequence.",
-    "source": "Its event has the winner's time and sequence, and a source that comes earlier in order.",
-    "event id": "Its event has the winner's time, sequence and source, and an id that comes earlier in order.",
+    "source": "Its event has the winner's time and sequence, and a source that sorts earlier.",
+    "event id": "Its event has the winner's time, sequence and source, and an id that sorts earlier.",
     "content": "Its event has the winner's time, sequence, source and id, and other content with a smaller hash.",
 }
 
@@ -156,12 +156,12 @@ def _why_it_wins(ranked: list[State]) -> str:
     if len(ranked) == 1:
         return _ONLY_ONE
     piece = deciding_part(ranked[0], ranked[1]) or ""
-    return _LARGER.get(piece, f"It is {_class_of(ranked[0])}, which goes before every other state of the record.")
+    return _LARGER.get(piece, f"It is {_class_of(ranked[0])}, which outranks every other state.")
 
 
 def _why_it_loses(state: State, winner: State) -> str:
     piece = deciding_part(winner, state) or ""
-    return _SMALLER.get(piece, f"It is {_class_of(state)}, and a {_class_of(winner)} state goes before it.")
+    return _SMALLER.get(piece, f"It is {_class_of(state)}; a {_class_of(winner)} state outranks it.")
 
 
 def _class_of(state: State) -> StateClass:
