@@ -30,8 +30,9 @@ CHOICES = {"log_level": "`debug`, `info`, `warning`, `error`", "metrics_open": "
 def settings_row(setting: Setting) -> list[str]:
     """Return the row of a setting in the table."""
     allowed = CHOICES.get(setting.name, "")
-    if setting.least is not None:
-        allowed = str(setting.least) if setting.least == setting.most else f"{setting.least} to {setting.most}"
+    minimum, maximum = setting.minimum, setting.maximum
+    if minimum is not None:
+        allowed = str(minimum) if minimum == maximum else f"{minimum} to {maximum}"
     default = f"`{setting.default}`" if setting.default else "empty"
     return [f"`{setting.variable}`", default, allowed, setting.help]
 
