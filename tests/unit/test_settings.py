@@ -98,7 +98,9 @@ def test_switch_is_true_or_false(text: str, value: bool) -> None:
     assert load_settings(metrics_open=text).metrics_open is value
 
 
-NUMBERS = [(row.name, row.least, row.most) for row in SETTINGS if row.least is not None and row.most is not None]
+NUMBERS = [
+    (row.name, row.minimum, row.maximum) for row in SETTINGS if row.minimum is not None and row.maximum is not None
+]
 
 
 @pytest.mark.parametrize(("name", "minimum", "maximum"), NUMBERS)
