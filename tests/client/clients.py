@@ -1,4 +1,4 @@
-"""Both clients behind one face, so that every test runs with each; and the calls that they tell of."""
+"""A common interface of both clients, so that every test runs with each, and the events that they send."""
 
 import asyncio
 import json
@@ -21,8 +21,8 @@ QUICK: Final = Limits(batch_seconds=0.05, first_pause_sec=0.02, longest_pause_se
 KEY: Final = "ak_0123456789abcdef.secret"
 
 
-class Sends(Protocol):
-    """What both clients do."""
+class AnyClient(Protocol):
+    """The methods of both clients."""
 
     def send(self, *events: Event) -> None: ...
     def flush(self, timeout: float) -> bool: ...
@@ -33,15 +33,15 @@ class Sends(Protocol):
     def close(self, timeout: float | None = None) -> int: ...
 
 
-class InALoop:
-    """An AsyncClient in an event loop of its own, called from outside."""
+class BlockingAsyncClient:
+    """An AsyncClient in its own event loop and thread, with blocking methods."""
 
-    def __init__(self, make: "Make") -> None:
+    def __init__(self, factory: "Factory") -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         try:
-            self._client = self._do(self._open(make))
+            self._client = self._do(self._open(factory))
         except BaseException:
             self._end()
             raise
@@ -69,8 +69,8 @@ class InALoop:
         self._end()
         return left
 
-    async def _open(self, make: "Make") -> AsyncClient:
-        return await make.asynchronous().open()
+    async def _open(self, factory: "Factory") -> AsyncClient:
+        return await factory.asynchronous().open()
 
     def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -81,8 +81,8 @@ class InALoop:
         return asyncio.run_coroutine_threadsafe(call, self._loop).result(60)
 
 
-class Make:
-    """How to make a client."""
+class Factory:
+    """Creates clients with the same arguments."""
 
     def __init__(
         self,
@@ -93,13 +93,13 @@ class Make:
         on_quarantined: OnQuarantined | None = None,
         organization: str | None = None,
     ) -> None:
-        self._place = (url, key)
+        self._arguments = (url, key)
         self._spool, self._limits = spool, limits
         self._on_quarantined, self._organization = on_quarantined, organization
 
     def synchronous(self) -> Client:
         return Client(
-            *self._place,
+            *self._arguments,
             spool=self._spool,
             limits=self._limits,
             on_quarantined=self._on_quarantined,
@@ -108,21 +108,21 @@ class Make:
 
     def asynchronous(self) -> AsyncClient:
         return AsyncClient(
-            *self._place,
+            *self._arguments,
             spool=self._spool,
             limits=self._limits,
             on_quarantined=self._on_quarantined,
             organization=self._organization,
         )
 
-    def of(self, kind: str) -> Sends:
-        """A client, open."""
-        return self.synchronous() if kind == "Client" else InALoop(self)
+    def open(self, kind: str) -> AnyClient:
+        """Return an open client."""
+        return self.synchronous() if kind == "Client" else BlockingAsyncClient(self)
 
     @contextmanager
-    def opened(self, kind: str, close_sec: float | None = None) -> Iterator[Sends]:
-        """A client that is closed at the end; what it could not send stays in its spool."""
-        client = self.of(kind)
+    def opened(self, kind: str, close_sec: float | None = None) -> Iterator[AnyClient]:
+        """Open a client and close it at the end; events that were not sent stay in its spool."""
+        client = self.open(kind)
         try:
             yield client
         finally:
@@ -130,22 +130,22 @@ class Make:
 
 
 def call(number: int, **fields: str) -> Event:
-    """A call of a minute that has ended; each number another one."""
-    at = NOON + timedelta(seconds=number % 3_600)
+    """Return the event of a completed call of one minute; each number is another call."""
+    start = NOON + timedelta(seconds=number % 3_600)
     return conversation(
         f"call-{number}",
         channel="telephone",
         direction="inbound",
         status="completed",
-        created_at=at,
+        created_at=start,
         duration=60,
-        time=at + timedelta(seconds=60),
+        time=start + timedelta(seconds=60),
         agent_id=fields.get("agent_id"),
         organization_id=fields.get("organization_id"),
     )
 
 
 def as_json(event: Event) -> Json:
-    """An event as it is sent."""
-    sent: Json = json.loads(encode_event(event))
-    return sent
+    """Return an event as it is sent."""
+    decoded: Json = json.loads(encode_event(event))
+    return decoded

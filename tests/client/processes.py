@@ -1,4 +1,4 @@
-"""Starts programs that send, reads what they say, and kills them."""
+"""Start processes that send events, read their output, and kill them."""
 
 import signal
 import subprocess
@@ -11,8 +11,8 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[2]
 
 
-class Sending:
-    """One program that sends."""
+class SendingProcess:
+    """A process that sends events."""
 
     def __init__(self, url: str, key: str, spool: Path, numbers: range, kind: str) -> None:
         arguments = [url, key, str(spool), str(numbers.start), str(numbers.stop), kind]
@@ -26,28 +26,28 @@ class Sending:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._in, self._out = self._process.stdin, self._process.stdout
-        self.begun: list[int] = []
+        self.started: list[int] = []
 
     def wait_for(self, line: str) -> None:
-        """Read what it says up to a line."""
-        for said in self._out:
-            word = said.strip()
+        """Read its output up to a line."""
+        for text in self._out:
+            word = text.strip()
             if word.isdigit():
-                self.begun.append(int(word))
+                self.started.append(int(word))
             if word == line:
                 return
-        raise AssertionError(f"the sender ended before it said {line}")
+        raise AssertionError(f"the sender ended before it printed {line}")
 
     def kill(self) -> list[int]:
-        """Kill -9; the numbers of the events it had begun to send. Of the last one `send` may not have returned."""
+        """Kill it with -9; return the numbers of the events it started to send, the last perhaps without finishing."""
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(30)
-        self.begun += [int(word) for word in self._out.read().split() if word.isdigit()]
+        self.started += [int(word) for word in self._out.read().split() if word.isdigit()]
         self._close()
-        return self.begun
+        return self.started
 
     def end(self) -> None:
-        """Let it end by itself."""
+        """Let it end normally."""
         self._in.close()
         assert self._process.wait(90) == 0
         self._close()
@@ -58,11 +58,11 @@ class Sending:
 
 
 @contextmanager
-def sending(url: str, key: str, spool: Path, numbers: range, kind: str) -> Iterator[Sending]:
-    """A program that sends, and ends at the end if it was not killed."""
-    program = Sending(url, key, spool, numbers, kind)
+def sending(url: str, key: str, spool: Path, numbers: range, kind: str) -> Iterator[SendingProcess]:
+    """Start a process that sends; end it at the end if it was not killed."""
+    process = SendingProcess(url, key, spool, numbers, kind)
     try:
-        yield program
+        yield process
     finally:
-        if program._process.poll() is None:
-            program.end()
+        if process._process.poll() is None:
+            process.end()

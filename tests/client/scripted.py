@@ -1,4 +1,4 @@
-"""A small real HTTP server that answers by a script, and remembers what it was sent and when."""
+"""A small real HTTP server that gives scripted responses and records the requests it receives."""
 
 import json
 import socket
@@ -13,12 +13,12 @@ from typing import Final
 
 from tests.events import Json
 
-PATIENCE_SEC: Final = 30
+TIMEOUT_SEC: Final = 30
 
 
 @dataclass
-class Posted:
-    """One request."""
+class ReceivedRequest:
+    """One request; `at` is when it arrived, in seconds of the monotonic clock."""
 
     at: float
     events: list[Json]
@@ -32,123 +32,121 @@ class Posted:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers one connection."""
+    """Handles one connection."""
 
     protocol_version = "HTTP/1.1"
 
     @property
-    def script(self) -> "Scripted":
-        """What the server goes by."""
-        assert isinstance(self.server, Listening)
-        return self.server.scripted
+    def scripted_server(self) -> "ScriptedServer":
+        """The server with the script."""
+        assert isinstance(self.server, _HttpServer)
+        return self.server.scripted_server
 
     def do_POST(self) -> None:
-        """Remember the request and play the next answer of the script; the last one again and again."""
+        """Record the request and give the next response."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        posted = Posted(time.monotonic(), json.loads(body), len(body), dict(self.headers))
-        self.script.play(self, posted)
+        request = ReceivedRequest(time.monotonic(), json.loads(body), len(body), dict(self.headers))
+        self.scripted_server.respond(self, request)
 
-    def answer(self, status: int, body: bytes, **headers: str) -> None:
-        """A whole answer."""
+    def send(self, status: int, body: bytes, **headers: str) -> None:
+        """Send a complete response."""
         self.send_response(status)
         for name, value in {"content_length": str(len(body)), **headers}.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  it is called that
-        """Say nothing."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name in the base class
+        """Log nothing."""
 
 
-Play = Callable[[Handler, Posted], None]
+Response = Callable[[Handler, ReceivedRequest], None]
 
 
-class Listening(ThreadingHTTPServer):
-    """The server under it all."""
-
+class _HttpServer(ThreadingHTTPServer):
     daemon_threads = True
-    scripted: "Scripted"
+    scripted_server: "ScriptedServer"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away is part of the script."""
+        """Ignore errors: clients disconnect as part of the tests."""
 
 
 @dataclass
-class Scripted:
-    """A server with a script."""
+class ScriptedServer:
+    """A server that gives its responses in order, and the last one again and again."""
 
     url: str
-    plays: list[Play]
-    posted: list[Posted] = field(default_factory=list)
-    moved: threading.Condition = field(default_factory=threading.Condition)
-    over: threading.Event = field(default_factory=threading.Event)
+    responses: list[Response]
+    requests: list[ReceivedRequest] = field(default_factory=list)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    stopped: threading.Event = field(default_factory=threading.Event)
 
-    def play(self, handler: Handler, posted: Posted) -> None:
-        """Answer a request."""
-        with self.moved:
-            play = self.plays[min(len(self.posted), len(self.plays) - 1)]
-            self.posted.append(posted)
-            self.moved.notify_all()
-        play(handler, posted)
+    def respond(self, handler: Handler, request: ReceivedRequest) -> None:
+        """Give the next response."""
+        with self.changed:
+            response = self.responses[min(len(self.requests), len(self.responses) - 1)]
+            self.requests.append(request)
+            self.changed.notify_all()
+        response(handler, request)
 
-    def wait_for(self, number: int) -> list[Posted]:
-        """The requests, when there are so many."""
-        with self.moved:
-            assert self.moved.wait_for(lambda: len(self.posted) >= number, PATIENCE_SEC), "no such request came"
-            return list(self.posted)
+    def wait_for(self, number: int) -> list[ReceivedRequest]:
+        """Wait for this number of requests and return them."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.requests) >= number, TIMEOUT_SEC), "no such request came"
+            return list(self.requests)
 
 
 @contextmanager
-def scripted(*plays: Play) -> Iterator[Scripted]:
-    """A server that answers the first request by the first play, and so on."""
-    server = Listening(("127.0.0.1", 0), Handler)
-    server.scripted = Scripted(f"http://127.0.0.1:{server.server_address[1]}", list(plays))
+def scripted(*responses: Response) -> Iterator[ScriptedServer]:
+    """Run a server with these responses."""
+    server = _HttpServer(("127.0.0.1", 0), Handler)
+    server.scripted_server = ScriptedServer(f"http://127.0.0.1:{server.server_address[1]}", list(responses))
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        yield server.scripted
+        yield server.scripted_server
     finally:
-        server.scripted.over.set()
+        server.scripted_server.stopped.set()
         server.shutdown()
         server.server_close()
         thread.join()
 
 
-def receipt(handler: Handler, posted: Posted) -> None:
-    """All accepted."""
-    bins = {"accepted": len(posted.events), "duplicate": 0, "conflicting": 0, "stale": 0, "quarantined": []}
-    handler.answer(200, json.dumps(bins).encode(), content_type="application/json")
+def receipt(handler: Handler, request: ReceivedRequest) -> None:
+    """Accept all events."""
+    bins = {"accepted": len(request.events), "duplicate": 0, "conflicting": 0, "stale": 0, "quarantined": []}
+    handler.send(200, json.dumps(bins).encode(), content_type="application/json")
 
 
-def status(code: int, detail: str = "Not now.", **headers: str) -> Play:
-    """A problem in Talkmeter's shape."""
+def http_error(code: int, detail: str = "Not now.", **headers: str) -> Response:
+    """Return an error in Talkmeter's format."""
 
-    def play(handler: Handler, posted: Posted) -> None:
-        handler.answer(code, json.dumps({"detail": detail, "status": code}).encode(), **headers)
+    def response(handler: Handler, request: ReceivedRequest) -> None:
+        handler.send(code, json.dumps({"detail": detail, "status": code}).encode(), **headers)
 
-    return play
-
-
-def said(code: int, body: bytes) -> Play:
-    """Any bytes."""
-    return lambda handler, posted: handler.answer(code, body)
+    return response
 
 
-def reset(handler: Handler, posted: Posted) -> None:
-    """The connection breaks off without an answer."""
+def raw_response(code: int, body: bytes) -> Response:
+    """Return a response with any body."""
+    return lambda handler, request: handler.send(code, body)
+
+
+def connection_reset(handler: Handler, request: ReceivedRequest) -> None:
+    """Reset the connection without a response."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.connection.close()
     handler.close_connection = True
 
 
-def no_http(handler: Handler, posted: Posted) -> None:
-    """An answer that is none."""
+def invalid_http(handler: Handler, request: ReceivedRequest) -> None:
+    """Send bytes that are not HTTP."""
     handler.wfile.write(b"\x00\xff garbage\r\n\r\n")
     handler.close_connection = True
 
 
-def broken_off(handler: Handler, posted: Posted) -> None:
-    """An answer that ends before its end."""
+def truncated(handler: Handler, request: ReceivedRequest) -> None:
+    """Close the connection in the middle of the body."""
     handler.send_response(200)
     handler.send_header("Content-Length", "1000")
     handler.end_headers()
@@ -156,15 +154,15 @@ def broken_off(handler: Handler, posted: Posted) -> None:
     handler.close_connection = True
 
 
-def endless(handler: Handler, posted: Posted) -> None:
-    """An answer without an end."""
+def endless(handler: Handler, request: ReceivedRequest) -> None:
+    """Send a body that never ends."""
     handler.send_response(200)
     handler.end_headers()
     while True:
         handler.wfile.write(b" " * 65_536)
 
 
-def silent(handler: Handler, posted: Posted) -> None:
-    """No answer as long as the server lives."""
-    handler.script.over.wait()
+def no_response(handler: Handler, request: ReceivedRequest) -> None:
+    """Send nothing while the server runs."""
+    handler.scripted_server.stopped.wait()
     handler.close_connection = True

@@ -1,30 +1,30 @@
-"""A program that sends: `python -m tests.client.sending_process URL KEY SPOOL FIRST LAST [call]`.
+"""A program that sends events: `python -m tests.client.sending_process URL KEY SPOOL FIRST LAST KIND`.
 
-It says on stdout which events it is about to send, a line each, and keeps its client open until it is killed or told
-to end by the end of its stdin.
+It prints the number of each event before it sends it, one per line, and keeps its client open until it is killed or its
+stdin is closed.
 """
 
 import sys
 from pathlib import Path
 
-from tests.client.clients import QUICK, Make, call
+from tests.client.clients import QUICK, Factory, call
 
 
 def main() -> None:
-    """Send events of the numbers FIRST to LAST, one by one."""
+    """Send the events FIRST to LAST - 1, one by one."""
     url, key, spool, first, last = sys.argv[1:6]
-    client = Make(url, Path(spool), key=key, limits=QUICK).of(sys.argv[6])
-    say("open")
+    client = Factory(url, Path(spool), key=key, limits=QUICK).open(sys.argv[6])
+    print_line("open")
     for number in range(int(first), int(last)):
-        say(str(number))
+        print_line(str(number))
         client.send(call(number))
-    say("sent")
+    print_line("sent")
     sys.stdin.read()
     client.close(60)
 
 
-def say(line: str) -> None:
-    """Tell whoever started the program."""
+def print_line(line: str) -> None:
+    """Print a line at once."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""With a real server: all that was sent is counted once, whoever is killed; what cannot be counted is reported."""
+"""With a real server: every event is counted once, even after kills; quarantined events are reported."""
 
 import random
 import signal
@@ -10,9 +10,9 @@ import pytest
 
 from talkmeter.client import Event, Quarantined, conversation, event, workflow_execution
 from tests import local_http
-from tests.client.clients import NOON, QUICK, Make, as_json, call
+from tests.client.clients import NOON, QUICK, Factory, as_json, call
 from tests.client.processes import sending
-from tests.client.scripted import scripted, silent
+from tests.client.scripted import no_response, scripted
 from tests.events import Json
 from tests.faults.rounds import rounds
 from tests.faults.senders import ORG, check_ledger
@@ -23,93 +23,94 @@ KILLS = rounds(4, 40)
 
 
 def summary(server: Server, key: str, day: str | None = "2024-03-01") -> Json:
-    """What the organization used on a day of UTC; without one, this month."""
+    """Return the usage summary of a UTC day, by default of this month."""
     window = f"?from={day}&to={date.fromisoformat(day) + timedelta(days=1)}" if day else ""
-    asked = local_http.get(f"{server.url}/admin/usage/summary{window}", headers={"Authorization": f"Bearer {key}"})
-    answer: Json = asked.raise_for_status().json()
-    return answer
+    response = local_http.get(f"{server.url}/admin/usage/summary{window}", headers={"Authorization": f"Bearer {key}"})
+    figures: Json = response.raise_for_status().json()
+    return figures
 
 
-def proved(server: Server, journal: list[Event], org_id: str = ORG) -> str:
-    """The proof over the ledger of a server."""
+def verify_ledger(server: Server, sent: list[Event], org_id: str = ORG) -> str:
+    """Compare a server's ledger with the events that were sent."""
     with engine_for(server.environment["TALKMETER_DATABASE_URL"]) as engine:
-        return check_ledger(engine, [as_json(one) for one in journal], org_id)
+        return check_ledger(engine, [as_json(each) for each in sent], org_id)
 
 
-def test_what_was_sent_is_counted_once(kind: str, spool: Path, ample_server: Server) -> None:
+def test_sent_events_are_counted_once(kind: str, spool: Path, ample_server: Server) -> None:
     org_id = f"once-{kind}"
     runs = [
         workflow_execution(f"run-{number}", status="success", created_at=NOON, workflow_id="follow-up")
         for number in range(50)
     ]
-    with Make(ample_server.url, spool, key=ample_server.key(org_id)).opened(kind) as client:
+    with Factory(ample_server.url, spool, key=ample_server.key(org_id)).opened(kind) as client:
         for number in range(200):
             client.send(call(number, agent_id="ann"))
         client.send(*runs)
         client.send(*(call(number, agent_id="ann") for number in range(100)))
         assert client.flush(30)
-    said = proved(ample_server, [call(number, agent_id="ann") for number in range(200)] + runs, org_id)
+    result = verify_ledger(ample_server, [call(number, agent_id="ann") for number in range(200)] + runs, org_id)
 
-    assert said == "250 events acknowledged, 250 records: none lost, none twice"
+    assert result == "250 events acknowledged, 250 records: none lost, none counted twice"
 
 
 @pytest.mark.timeout(120 + 10 * KILLS)
-def test_after_every_kill_of_the_sender_the_next_start_sends_all_that_was_in_the_spool(
+def test_events_in_the_spool_of_a_killed_sender_are_sent_after_a_restart(
     kind: str, spool: Path, ample_server: Server
 ) -> None:
     org_id = f"killed-{kind}"
     url, key = ample_server.url, ample_server.key(org_id)
-    chance = random.Random(KILLS)
-    begun: list[int] = []
+    randomness = random.Random(KILLS)
+    started: list[int] = []
     for round_ in range(KILLS):
         numbers = range(1_000 * round_, 1_000 * round_ + 1_000)
-        with sending(url, key, spool, numbers, kind) as program:
-            program.wait_for(str(numbers.start + chance.randrange(300)))
-            begun += program.kill()
-        # A sender that does not know whether `send` returned sends the event again.
-        with Make(url, spool, key=key).opened(kind) as client:
-            client.send(call(begun[-1]))
-    with Make(url, spool, key=key).opened(kind) as client:
+        with sending(url, key, spool, numbers, kind) as process:
+            process.wait_for(str(numbers.start + randomness.randrange(300)))
+            started += process.kill()
+        # The killed sender does not know whether `send` returned, so it sends the event again.
+        with Factory(url, spool, key=key).opened(kind) as client:
+            client.send(call(started[-1]))
+    with Factory(url, spool, key=key).opened(kind) as client:
         assert client.flush(60)
-    said = proved(ample_server, [call(number) for number in begun], org_id)
+    result = verify_ledger(ample_server, [call(number) for number in started], org_id)
 
-    assert said == f"{len(begun):,} events acknowledged, {len(begun):,} records: none lost, none twice"
+    assert result == f"{len(started):,} events acknowledged, {len(started):,} records: none lost, none counted twice"
 
 
-def test_what_a_killed_sender_had_only_in_its_spool_is_sent_by_the_next_start(
-    kind: str, spool: Path, ample_server: Server
-) -> None:
+def test_events_that_only_the_spool_has_are_sent_after_a_restart(kind: str, spool: Path, ample_server: Server) -> None:
     org_id = f"spooled-{kind}"
-    with scripted(silent) as nobody, sending(nobody.url, "ak_none.none", spool, range(300), kind) as program:
-        program.wait_for("sent")
-        program.kill()
-    with Make(ample_server.url, spool, key=ample_server.key(org_id)).opened(kind) as client:
+    with (
+        scripted(no_response) as unresponsive,
+        sending(unresponsive.url, "ak_none.none", spool, range(300), kind) as process,
+    ):
+        process.wait_for("sent")
+        process.kill()
+    with Factory(ample_server.url, spool, key=ample_server.key(org_id)).opened(kind) as client:
         assert client.waiting().events <= 300
         assert client.flush(30)
         assert client.waiting() == (0, 0, 0)
-    said = proved(ample_server, [call(number) for number in range(300)], org_id)
+    result = verify_ledger(ample_server, [call(number) for number in range(300)], org_id)
 
-    assert said == "300 events acknowledged, 300 records: none lost, none twice"
+    assert result == "300 events acknowledged, 300 records: none lost, none counted twice"
 
 
-def test_a_server_that_is_killed_in_between_has_all_of_it_in_the_end(kind: str, spool: Path, tmp_path: Path) -> None:
+def test_killed_server_has_all_events_after_its_restart(kind: str, spool: Path, tmp_path: Path) -> None:
     database = {"database_url": f"sqlite:///{tmp_path / 'talkmeter.db'}"}
     server = start_server(tmp_path, database)
     key = server.key(ORG)
     limits = msgspec.structs.replace(QUICK, batch_events=20)
     for round_ in range(3):
-        with Make(server.url, spool, key=key, limits=limits).opened(kind, 0) as client:
+        with Factory(server.url, spool, key=key, limits=limits).opened(kind, 0) as client:
             for number in range(200):
                 client.send(call(200 * round_ + number))
                 if number == 150:
                     stop_server(server, signal.SIGKILL)
         server = start_server(tmp_path, database)
-    with Make(server.url, spool, key=key).opened(kind) as client:
+    with Factory(server.url, spool, key=key).opened(kind) as client:
         assert client.flush(30)
     stop_server(server)
 
-    said = proved(server, [call(number) for number in range(600)])
-    assert said == "600 events acknowledged, 600 records: none lost, none twice"
+    result = verify_ledger(server, [call(number) for number in range(600)])
+    assert result == "600 events acknowledged, 600 records: none lost, none counted twice"
 
 
 def test_several_processes_share_a_spool(spool: Path, ample_server: Server) -> None:
@@ -120,72 +121,76 @@ def test_several_processes_share_a_spool(spool: Path, ample_server: Server) -> N
         sending(url, key, spool, range(400, 600), "Client") as third,
     ):
         third.wait_for("sent")
-        begun = third.kill()
+        started = third.kill()
         first.wait_for("sent")
         second.wait_for("sent")
-    with Make(url, spool, key=key).opened("Client") as client:
+    with Factory(url, spool, key=key).opened("Client") as client:
         assert client.waiting().events == 0
-    said = proved(ample_server, [call(number) for number in [*range(400), *begun]], "sharing")
+    result = verify_ledger(ample_server, [call(number) for number in [*range(400), *started]], "sharing")
 
-    assert said == "600 events acknowledged, 600 records: none lost, none twice"
+    assert result == "600 events acknowledged, 600 records: none lost, none counted twice"
 
 
-def test_an_event_that_cannot_be_counted_is_reported_and_not_sent_again(kind: str, spool: Path, server: Server) -> None:
+def test_quarantined_event_is_reported_and_not_sent_again(kind: str, spool: Path, server: Server) -> None:
     key = server.key(f"quarantine-{kind}")
-    told: list[tuple[Event, Quarantined]] = []
+    reports: list[tuple[Event, Quarantined]] = []
     bad = event("conversation.updated", {"id": "call-bad", "channel": "smoke"}, time=NOON)
-    with Make(server.url, spool, key=key, on_quarantined=lambda *one: told.append(one)).opened(kind) as client:
+    with Factory(server.url, spool, key=key, on_quarantined=lambda *report: reports.append(report)).opened(
+        kind
+    ) as client:
         client.send(call(1), bad, call(2))
         assert client.flush(20)
         client.send(call(3))
         assert client.flush(20)
         assert client.waiting() == (0, 0, 0)
 
-    [(reported, why)] = told
+    [(reported, quarantined)] = reports
     assert reported == bad
-    assert (why.reason, why.kept) == ("invalid_data", True)
-    assert "smoke" in why.detail
+    assert (quarantined.reason, quarantined.kept) == ("invalid_data", True)
+    assert "smoke" in quarantined.detail
     assert summary(server, key)["total_calls"] == 3
 
 
-def test_a_callback_that_fails_holds_nothing_up(kind: str, spool: Path, server: Server) -> None:
+def test_failing_callback_does_not_stop_sending(kind: str, spool: Path, server: Server) -> None:
     def fail(*_: object) -> None:
         raise ValueError("Not today.")
 
     key = server.key(f"failing-{kind}")
-    with Make(server.url, spool, key=key, on_quarantined=fail).opened(kind) as client:
+    with Factory(server.url, spool, key=key, on_quarantined=fail).opened(kind) as client:
         client.send(event("conversation.updated", {"id": "call-bad"}), call(1))
         assert client.flush(20)
         assert client.waiting() == (0, 0, 0)
     assert summary(server, key)["total_calls"] == 1
 
 
-def test_a_server_that_takes_less_at_a_time_gets_less(kind: str, spool: Path, server: Server) -> None:
+def test_batches_shrink_to_the_limit_of_the_server(kind: str, spool: Path, server: Server) -> None:
     key = server.key(f"small-{kind}")
-    with Make(server.url, spool, key=key).opened(kind) as client:
+    with Factory(server.url, spool, key=key).opened(kind) as client:
         client.send(*(call(number) for number in range(300)))
         assert client.flush(30)
         assert client.waiting() == (0, 0, 0)
     assert summary(server, key)["total_calls"] == 300
 
 
-def test_a_key_that_is_not_known_sets_aside_and_the_right_one_sends(kind: str, spool: Path, server: Server) -> None:
-    with Make(server.url, spool, key="ak_0000000000000000.wrong").opened(kind) as client:
+def test_unknown_key_sets_events_aside_and_a_valid_key_sends_them(kind: str, spool: Path, server: Server) -> None:
+    with Factory(server.url, spool, key="ak_0000000000000000.wrong").opened(kind) as client:
         client.send(call(1))
         assert client.flush(20)
-        [aside] = client.set_aside()
-        assert aside.status == 401
+        [rejected] = client.set_aside()
+        assert rejected.status == 401
     key = server.key(f"right-{kind}")
-    with Make(server.url, spool, key=key).opened(kind) as client:
+    with Factory(server.url, spool, key=key).opened(kind) as client:
         assert client.send_set_aside() == 1
         assert client.flush(20)
     assert summary(server, key)["total_calls"] == 1
 
 
-def test_a_state_of_every_kind_and_field_is_taken(kind: str, spool: Path, server: Server) -> None:
+def test_states_with_every_field_are_accepted(kind: str, spool: Path, server: Server) -> None:
     key = server.key(f"fields-{kind}")
-    told: list[Quarantined] = []
-    with Make(server.url, spool, key=key, on_quarantined=lambda _, why: told.append(why)).opened(kind) as client:
+    quarantined: list[Quarantined] = []
+    with Factory(server.url, spool, key=key, on_quarantined=lambda _, event: quarantined.append(event)).opened(
+        kind
+    ) as client:
         client.send(
             conversation(
                 "call-1",
@@ -207,5 +212,5 @@ def test_a_state_of_every_kind_and_field_is_taken(kind: str, spool: Path, server
         assert client.flush(20)
     figures = summary(server, key)
 
-    assert told == []
+    assert quarantined == []
     assert (figures["voice_duration_ms"], figures["live_runs"], figures["shared_phone_numbers"]) == (1_001, 1, 1)

@@ -1,4 +1,4 @@
-"""Events and their ids: the same state has the same id, another state another, and the fields are the server's."""
+"""Events and their ids: equal states have equal ids, and the fields are the server's."""
 
 import inspect
 from datetime import UTC, datetime, timedelta, timezone
@@ -34,25 +34,25 @@ states = st.builds(
 )
 
 
-def understood(one: Event) -> State:
-    """An event as the server reads it."""
-    state = read_event(encode_event(one), Sender("test", "acme"))
+def read_by_server(event_: Event) -> State:
+    """Return an event as the server reads it."""
+    state = read_event(encode_event(event_), Sender("test", "acme"))
     assert isinstance(state, State), state
     return state
 
 
 @given(states, states)
-def test_two_states_have_the_same_id_exactly_if_they_are_the_same(one: Event, other: Event) -> None:
-    assert (one.id == other.id) == (one.data == other.data)
+def test_ids_are_equal_if_and_only_if_the_states_are_equal(first: Event, other: Event) -> None:
+    assert (first.id == other.id) == (first.data == other.data)
 
 
 @given(states)
-def test_the_server_understands_every_state(one: Event) -> None:
-    understood(one)
+def test_server_accepts_every_state(state: Event) -> None:
+    read_by_server(state)
 
 
 @pytest.mark.parametrize("duration", [95, 95.0, 95.0004, timedelta(seconds=95)])
-def test_the_same_duration_written_otherwise_is_the_same_state(duration: float | timedelta) -> None:
+def test_equal_durations_of_other_types_are_the_same_state(duration: float | timedelta) -> None:
     assert ended(duration=duration).id == ended().id
 
 
@@ -64,7 +64,7 @@ def ended(
     agent_id: str | None = None,
     time: datetime | None = None,
 ) -> Event:
-    """A call."""
+    """Return the event of an ended call."""
     return conversation(
         "call-1",
         channel="telephone",
@@ -77,18 +77,18 @@ def ended(
     )
 
 
-def test_the_same_instant_with_another_offset_is_the_same_state() -> None:
-    elsewhere = NOON.astimezone(timezone(timedelta(hours=5, minutes=30)))
+def test_equal_instants_with_other_offsets_are_the_same_state() -> None:
+    other_offset = NOON.astimezone(timezone(timedelta(hours=5, minutes=30)))
 
-    assert ended(created_at=elsewhere).data == ended().data
-    assert ended(created_at=elsewhere).id == ended().id
+    assert ended(created_at=other_offset).data == ended().data
+    assert ended(created_at=other_offset).id == ended().id
 
 
-def test_an_empty_field_is_an_absent_one() -> None:
+def test_empty_field_is_the_same_as_an_absent_one() -> None:
     assert ended(agent_id="").id == ended(agent_id=None).id
 
 
-def test_the_time_of_telling_is_not_part_of_the_state() -> None:
+def test_event_time_is_not_part_of_the_id() -> None:
     assert ended(time=NOON).id == ended(time=NOON + timedelta(hours=1)).id
 
 
@@ -103,53 +103,53 @@ def test_the_time_of_telling_is_not_part_of_the_state() -> None:
         workflow_execution("call-1", status="success", created_at=NOON),
     ],
 )
-def test_another_state_has_another_id(other: Event) -> None:
+def test_different_states_have_different_ids(other: Event) -> None:
     assert other.id != ended().id
 
 
-def test_milliseconds_are_those_that_the_server_would_count() -> None:
-    record = understood(ended(duration=1.0005)).record
+def test_durations_are_rounded_as_on_the_server() -> None:
+    record = read_by_server(ended(duration=1.0005)).record
 
     assert isinstance(record, Conversation)
     assert record.duration_ms == 1_001
 
 
-def test_ids_stay_what_they_are_from_version_to_version() -> None:
+def test_ids_are_stable_across_versions() -> None:
     assert ended(time=NOON).id == "2394d820977ae45b6df16d3e154d38a9"
 
 
 @pytest.mark.parametrize(
     ("build", "data"), [(conversation, ConversationData), (workflow_execution, WorkflowExecutionData)]
 )
-def test_the_fields_are_those_of_the_server(build: object, data: type[ConversationData]) -> None:
+def test_fields_match_the_server(build: object, data: type[ConversationData]) -> None:
     assert callable(build)
     parameters = set(inspect.signature(build).parameters)
-    hints, theirs = get_type_hints(build), get_type_hints(data)
+    hints, server_hints = get_type_hints(build), get_type_hints(data)
 
     assert parameters - {"time", "source"} == set(data.__struct_fields__)
     assert {
-        name for name in ("status", "channel", "direction") if name in hints and hints[name] != theirs[name]
+        name for name in ("status", "channel", "direction") if name in hints and hints[name] != server_hints[name]
     } == set()
 
 
 @pytest.mark.parametrize("duration", [-1, float("nan"), float("inf")])
-def test_a_duration_that_is_none_is_refused(duration: float) -> None:
-    with pytest.raises(BadEvent, match="duration must be a number of seconds from 0 up"):
+def test_invalid_duration_is_rejected(duration: float) -> None:
+    with pytest.raises(BadEvent, match="duration must be a number of seconds, 0 or more"):
         ended(duration=duration)
 
 
-def test_an_instant_without_an_offset_is_refused() -> None:
+def test_instant_without_an_offset_is_rejected() -> None:
     with pytest.raises(BadEvent, match="created_at needs an offset"):
         ended(created_at=NOON.replace(tzinfo=None))
     with pytest.raises(BadEvent, match="time needs an offset"):
         ended(time=NOON.replace(tzinfo=None))
 
 
-def test_an_event_without_a_record_is_refused() -> None:
+def test_event_without_a_record_id_is_rejected() -> None:
     with pytest.raises(BadEvent, match="needs the id of its record"):
         event("agent.updated", {"name": "Ann"})
 
 
-def test_what_is_no_text_is_refused() -> None:
-    with pytest.raises(BadEvent, match="cannot be written as JSON"):
+def test_invalid_unicode_is_rejected() -> None:
+    with pytest.raises(BadEvent, match="cannot be encoded as JSON"):
         event("agent.updated", {"id": "ann", "name": "\ud800"})

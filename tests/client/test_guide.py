@@ -1,4 +1,4 @@
-"""docs/how-to/python-client.md: its programs run as they stand, its tables are those of the code."""
+"""docs/how-to/python-client.md: its programs run unchanged, and its tables match the code."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ Ended = Callable[[], Awaitable[None]]
 
 
 def run_program(program: str, server: Server, key: str, folder: Path) -> str:
-    """What a program of the guide prints."""
+    """Run a program of the guide and return its output."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         cwd=folder,
@@ -39,13 +39,13 @@ def run_program(program: str, server: Server, key: str, folder: Path) -> str:
 
 
 def names_of(program: str) -> dict[str, Any]:
-    """What a program of the guide defines."""
+    """Return the names that a program of the guide defines."""
     names: dict[str, Any] = {}
     exec(program, names)
     return names
 
 
-def test_the_first_programs_send_what_they_say(server: Server, tmp_path: Path) -> None:
+def test_first_programs_send_their_events(server: Server, tmp_path: Path) -> None:
     key = server.key("guide")
     programs = GUIDE.section("Send an event").blocks("python")
     for program in programs:
@@ -57,17 +57,17 @@ def test_the_first_programs_send_what_they_say(server: Server, tmp_path: Path) -
     assert (figures["workflow_runs_total"], figures["workflow_runs_success"]) == (1, 1)
 
 
-def test_what_was_set_aside_is_shown_and_sent(server: Server, tmp_path: Path) -> None:
+def test_program_lists_and_sends_events_set_aside(server: Server, tmp_path: Path) -> None:
     [first, _] = GUIDE.section("Send an event").blocks("python")
-    [mend] = GUIDE.section("Handle rejected events").blocks("python")
+    [program] = GUIDE.section("Handle rejected events").blocks("python")
     run_program(first, server, "ak_0000000000000000.revoked", tmp_path)
     key = server.key("guide-mended")
 
-    assert " 401: " in run_program(mend, server, key, tmp_path)
+    assert " 401: " in run_program(program, server, key, tmp_path)
     assert summary(server, key, "2026-11-22")["total_calls"] == 1
 
 
-def test_a_job_of_livekit_is_metered(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_livekit_job_is_metered(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = server.key("guide-livekit")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TALKMETER_URL", server.url)
@@ -89,17 +89,17 @@ def test_a_job_of_livekit_is_metered(server: Server, tmp_path: Path, monkeypatch
 
 
 class Transport:
-    """What Pipecat's transports do with handlers of events."""
+    """A Pipecat transport: it registers event handlers."""
 
     def __init__(self) -> None:
         self.handlers: dict[str, Callable[[object, object], Awaitable[None]]] = {}
 
     def event_handler(self, name: str) -> Callable[[Callable[[object, object], Awaitable[None]]], object]:
-        """A decorator that registers."""
+        """Return a decorator that registers a handler."""
         return lambda handler: self.handlers.setdefault(name, handler)
 
 
-def test_a_call_of_pipecat_is_metered(server: Server, spool: Path) -> None:
+def test_pipecat_call_is_metered(server: Server, spool: Path) -> None:
     key = server.key("guide-pipecat")
     [program] = GUIDE.section("Pipecat").blocks("python")
     meter = names_of(program)["meter"]
@@ -118,13 +118,13 @@ def test_a_call_of_pipecat_is_metered(server: Server, spool: Path) -> None:
     assert (figures["total_calls"], figures["voice_calls"], figures["live_calls"]) == (1, 1, 0)
 
 
-def test_the_limits_are_those_of_the_code() -> None:
+def test_limits_match_the_code() -> None:
     rows = {row[0].strip("`"): row[1] for row in GUIDE.section("Limits").rows()}
 
     assert rows == {name: str(value) for name, value in msgspec.structs.asdict(Limits()).items()}
 
 
-def test_the_functions_that_build_events_exist() -> None:
+def test_functions_that_build_events_exist() -> None:
     functions = {cell.split("(")[0] for cell in GUIDE.section("Build events").column()}
 
     assert functions == {"conversation", "workflow_execution", "event"}

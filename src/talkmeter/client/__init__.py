@@ -1,6 +1,6 @@
-"""Sends events to a Talkmeter server, and loses none: docs/how-to/python-client.md.
+"""The client library: sends events to a Talkmeter server without losing any (docs/how-to/python-client.md).
 
-Importing it loads httpx, msgspec and the standard library, nothing of the server.
+Importing it loads httpx, msgspec and the standard library, but nothing of the server.
 """
 
 from talkmeter.client.asynchronous import AsyncClient

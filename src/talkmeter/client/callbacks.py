@@ -1,4 +1,4 @@
-"""Tells whoever wants to know of events that the server cannot count."""
+"""Call the caller's function for quarantined events."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -11,12 +11,12 @@ OnQuarantined = Callable[[Event, Quarantined], None]
 _log: Final = logging.getLogger("talkmeter.client")
 
 
-def report(on_quarantined: OnQuarantined | None, quarantined: Sequence[tuple[bytes, Quarantined]]) -> None:
-    """Tell of each event; what is told is done with, even where the telling fails."""
+def report_quarantined(on_quarantined: OnQuarantined | None, events: Sequence[tuple[bytes, Quarantined]]) -> None:
+    """Call `on_quarantined` for each event; an exception is logged and the next event follows."""
     if on_quarantined is None:
         return
-    for body, one in quarantined:
+    for body, quarantined in events:
         try:
-            on_quarantined(read_event(body), one)
-        except Exception:  # noqa: BLE001  a fault of theirs must not hold up all that waits
+            on_quarantined(read_event(body), quarantined)
+        except Exception:  # noqa: BLE001  an error in the caller's function must not stop sending
             _log.exception("on_quarantined failed.")

@@ -1,7 +1,7 @@
-"""How a spool is emptied: when a batch is due, what becomes of it, how long to wait; it neither sends nor sleeps.
+"""Decide when a batch is due, what its response means and how long to wait, without sending or sleeping.
 
-`deliver` is a generator of steps. `Client` takes them in a thread and `AsyncClient` in a task; what is decided here
-holds for both.
+`deliver` is a generator of steps, which `Client` executes in a thread and `AsyncClient` in a task. So both share this
+logic.
 """
 
 import logging
@@ -12,58 +12,58 @@ from typing import Final, NamedTuple
 from talkmeter.client.errors import SpoolUnusable
 from talkmeter.client.limits import Limits
 from talkmeter.client.responses import (
-    Again,
-    Answer,
-    Counted,
-    NoAnswer,
+    BatchAccepted,
+    BatchReceipt,
+    BatchRejected,
+    NoResponse,
     Quarantined,
-    Receipt,
-    Refused,
-    Smaller,
-    judge_answer,
+    Retry,
+    ServerResponse,
+    SplitBatch,
+    decide,
 )
-from talkmeter.client.send_lock import Turn
-from talkmeter.client.spool import Row, Spool
+from talkmeter.client.send_lock import SendLock
+from talkmeter.client.spool import Spool, SpoolRow
 from talkmeter.clock import monotonic
 from talkmeter.errors import TalkmeterError
 
-LOOK_AROUND_SEC: Final = 60.0
-"""An idle client looks this often for events that another process left in the spool when it died."""
-LOOK_AGAIN_SEC: Final = 1.0
-"""While another client of the spool sends, one that has something to send looks this often, or more often."""
+IDLE_POLL_SEC: Final = 60.0
+"""How often an idle client checks the spool for events that a killed process left in it."""
+LOCK_POLL_SEC: Final = 1.0
+"""How often, at least, a client with waiting events tries to get the send lock from another client."""
 _log: Final = logging.getLogger("talkmeter.client")
-_chance: Final = random.SystemRandom()
+_random: Final = random.SystemRandom()
 
 
-class Rest(NamedTuple):
-    """Do nothing for so long; news from `send` or `flush` ends it sooner where `wakeable`, the end always."""
+class Sleep(NamedTuple):
+    """Sleep for some seconds. `close` ends it early; if it is `wakeable`, `send` and `flush` do too."""
 
     seconds: float
     wakeable: bool
 
 
 class Post(NamedTuple):
-    """Post this body; the step is answered with what came back."""
+    """POST this body; the outcome of the step is the response."""
 
     body: bytes
 
 
-class Report(NamedTuple):
-    """Tell whoever wants to know of events that cannot be counted, each as it was sent."""
+class ReportQuarantined(NamedTuple):
+    """Report quarantined events to the caller, each with its body."""
 
     quarantined: list[tuple[bytes, Quarantined]]
 
 
-class Progress(NamedTuple):
-    """Something may have left the spool: whoever waits for a flush looks again."""
+class NotifyFlush(NamedTuple):
+    """Events may have left the spool: let waiting `flush` calls check again."""
 
 
-Step = Rest | Post | Report | Progress
-Steps = Generator[Step, Answer | NoAnswer | None, None]
+Step = Sleep | Post | ReportQuarantined | NotifyFlush
+Steps = Generator[Step, ServerResponse | NoResponse | None, None]
 
 
-def advance(steps: Steps, outcome: Answer | NoAnswer | Exception | None) -> Step | None:
-    """Tell what became of the last step (None of the first), and have the next; None after the last."""
+def advance(steps: Steps, outcome: ServerResponse | NoResponse | Exception | None) -> Step | None:
+    """Pass the outcome of the last step (None before the first) and return the next step, None after the last."""
     try:
         return steps.throw(outcome) if isinstance(outcome, Exception) else steps.send(outcome)
     except StopIteration:
@@ -71,120 +71,120 @@ def advance(steps: Steps, outcome: Answer | NoAnswer | Exception | None) -> Step
 
 
 class Delivery:
-    """What one client has to deliver; other threads set `stopping` and `flush_to`, and read `asleep`."""
+    """The delivery of one client's spool. Other threads set `stopping` and `flush_to`, and read `asleep`."""
 
-    def __init__(self, spool: Spool, turn: Turn, limits: Limits) -> None:
+    def __init__(self, spool: Spool, send_lock: SendLock, limits: Limits) -> None:
         self.stopping = False
         self.flush_to = 0
         self.asleep = False
         self._spool = spool
-        self._turn = turn
+        self._send_lock = send_lock
         self._limits = limits
-        self._most_events = limits.batch_events
-        self._since: float | None = float("-inf")
+        self._max_events = limits.batch_events
+        self._waiting_since: float | None = float("-inf")
         self._failures = 0
 
-    def is_news(self, events: int, size: int) -> bool:
-        """Whether a sender that rests must be woken for what the spool holds now."""
+    def should_wake(self, events: int, size: int) -> bool:
+        """Return whether a sleeping sender must be woken, now that the spool holds this many events and bytes."""
         return self.asleep or events >= self._limits.batch_events or size >= self._limits.batch_bytes
 
     def deliver(self) -> Steps:
-        """Empty the spool again and again, until told to stop. No fault of a moment ends it."""
+        """Yield the steps that empty the spool, until `stopping` is set. Errors are logged and retried."""
         while not self.stopping:
             try:
-                yield from self._deliver_what_is_due()
+                yield from self._deliver_due()
                 self._failures = 0
             except TalkmeterError as error:
                 _log.warning("%s", error.detail)
-                yield from self._pause(None)
-            except Exception:  # noqa: BLE001  nobody else would send what waits
-                _log.exception("The sender met an error that it does not know, and goes on.")
-                yield from self._pause(None)
+                yield from self._back_off(None)
+            except Exception:  # noqa: BLE001  without this generator, nothing would be sent any more
+                _log.exception("Unexpected error while sending; it will be retried.")
+                yield from self._back_off(None)
 
-    def _deliver_what_is_due(self) -> Steps:
-        pause = self._until_due()
-        if pause > 0:
-            yield Progress()
-            yield Rest(pause, wakeable=True)
-        elif not self._turn.take():
-            yield Rest(min(self._limits.batch_seconds, LOOK_AGAIN_SEC), wakeable=False)
+    def _deliver_due(self) -> Steps:
+        delay = self._until_due()
+        if delay > 0:
+            yield NotifyFlush()
+            yield Sleep(delay, wakeable=True)
+        elif not self._send_lock.acquire():
+            yield Sleep(min(self._limits.batch_seconds, LOCK_POLL_SEC), wakeable=False)
         else:
             try:
                 while not self.stopping and self._until_due() <= 0:
                     yield from self._deliver_batch()
             finally:
-                self._turn.leave()
+                self._send_lock.release()
 
     def _until_due(self) -> float:
-        """Seconds until a batch is due; 0 or less: now."""
-        self.asleep = True  # before looking, so that whoever puts something in afterwards knows
+        """Return the seconds until a batch is due; 0 or less means now."""
+        self.asleep = True  # set before reading, so that a later `send` wakes this client
         waiting = self._spool.waiting()
         if not waiting.events:
-            self._since = None
-            return LOOK_AROUND_SEC
+            self._waiting_since = None
+            return IDLE_POLL_SEC
         self.asleep = False
         if waiting.events >= self._limits.batch_events or waiting.bytes >= self._limits.batch_bytes:
             return 0.0
         if self.flush_to and (self._spool.first() or 0) <= self.flush_to:
             return 0.0
         at = monotonic()
-        if self._since is None:
-            self._since = at
-        return self._since + self._limits.batch_seconds - at
+        if self._waiting_since is None:
+            self._waiting_since = at
+        return self._waiting_since + self._limits.batch_seconds - at
 
     def _deliver_batch(self) -> Steps:
-        """Send the oldest events until the server has answered for them."""
+        """Send the oldest events until the server has accepted or rejected them."""
         read_at = monotonic()
-        rows = self._spool.read(self._most_events, self._limits.batch_bytes)
+        rows = self._spool.read(self._max_events, self._limits.batch_bytes)
         if not rows:
-            raise SpoolUnusable("The spool counts events that it does not hold; something else has written into it.")
+            raise SpoolUnusable("The spool counts events that it does not hold; another program has changed it.")
         while rows and not self.stopping:
-            answer = yield Post(b"[" + b",".join(row.body for row in rows) + b"]")
-            match judge_answer(answer or NoAnswer("Nothing was sent."), len(rows)):
-                case Counted(receipt):
+            response = yield Post(b"[" + b",".join(row.body for row in rows) + b"]")
+            match decide(response or NoResponse("Nothing was sent."), len(rows)):
+                case BatchAccepted(receipt):
                     yield from self._report(rows, receipt)
                     self._spool.remove(rows)
                     break
-                case Smaller(_) if len(rows) > 1:
+                case SplitBatch(_) if len(rows) > 1:
                     rows = rows[: len(rows) // 2]
-                    self._most_events = len(rows)
-                case Smaller(sentence):
+                    self._max_events = len(rows)
+                case SplitBatch(sentence):
                     self._set_aside(rows, 413, sentence)
-                    self._most_events = self._limits.batch_events
+                    self._max_events = self._limits.batch_events
                     break
-                case Refused(status, sentence):
+                case BatchRejected(status, sentence):
                     self._set_aside(rows, status, sentence)
                     break
-                case Again(sentence, retry_after):
-                    _log.warning("%d events wait: the server did not take them. %s", len(rows), sentence)
-                    yield Progress()
-                    yield from self._pause(retry_after)
+                case Retry(sentence, retry_after):
+                    _log.warning("%d events were not accepted and will be sent again. %s", len(rows), sentence)
+                    yield NotifyFlush()
+                    yield from self._back_off(retry_after)
         else:
             return
         self._failures = 0
-        self._since = read_at
-        yield Progress()
+        self._waiting_since = read_at
+        yield NotifyFlush()
 
-    def _report(self, rows: list[Row], receipt: Receipt) -> Steps:
-        """Tell of what was not counted, before it leaves the spool: told twice after a crash rather than never."""
+    def _report(self, rows: list[SpoolRow], receipt: BatchReceipt) -> Steps:
+        """Report what was not counted, before it leaves the spool: after a crash it is reported again, never lost."""
         if receipt.conflicting:
-            _log.warning("%d events have the id of another event with other content.", receipt.conflicting)
-        for one in receipt.quarantined:
-            _log.warning("An event is quarantined and not counted (%s): %s", one.reason, one.detail)
+            _log.warning("%d events have the id of another event with different content.", receipt.conflicting)
+        for event in receipt.quarantined:
+            _log.warning("An event was quarantined and is not counted (%s): %s", event.reason, event.detail)
         if receipt.quarantined:
-            yield Report([(rows[one.index].body, one) for one in receipt.quarantined])
+            yield ReportQuarantined([(rows[event.index].body, event) for event in receipt.quarantined])
 
-    def _set_aside(self, rows: list[Row], status: int, sentence: str) -> None:
+    def _set_aside(self, rows: list[SpoolRow], status: int, sentence: str) -> None:
         self._spool.set_aside(rows, status, sentence)
-        _log.error("%d events are set aside: the server refuses them. %s", len(rows), sentence)
+        _log.error("The server rejected %d events; they are set aside. %s", len(rows), sentence)
 
-    def _pause(self, retry_after: float | None) -> Steps:
-        """Wait before the next attempt: longer each time, never at the same moment as others."""
+    def _back_off(self, retry_after: float | None) -> Steps:
+        """Sleep before the next attempt, with exponential backoff and jitter."""
         limits = self._limits
         doubled = min(limits.first_pause_sec * 2.0 ** min(self._failures, 60), limits.longest_pause_sec)
         self._failures += 1
         if retry_after is None:
-            pause = doubled * _chance.uniform(0.5, 1.0)
+            delay = doubled * _random.uniform(0.5, 1.0)
         else:
-            pause = min(retry_after, limits.longest_retry_after_sec) + doubled * _chance.uniform(0.0, 0.5)
-        yield Rest(pause, wakeable=False)
+            delay = min(retry_after, limits.longest_retry_after_sec) + doubled * _random.uniform(0.0, 0.5)
+        yield Sleep(delay, wakeable=False)

@@ -1,19 +1,19 @@
-"""What a client raises: each a sentence for whoever sends."""
+"""The exceptions of the client; each text is a sentence."""
 
 from talkmeter.errors import TalkmeterError
 
 
 class BadEvent(TalkmeterError):
-    """An event that the server would not understand, or that cannot be written down."""
+    """The event is invalid for any server, or cannot be encoded as JSON."""
 
 
 class SpoolFull(TalkmeterError):
-    """The spool holds all the bytes it may; nothing of the call was written."""
+    """The spool is full; none of the events was written."""
 
 
 class SpoolUnusable(TalkmeterError):
-    """The spool's file cannot be opened, read or written; nothing of the call was written."""
+    """The spool's file cannot be opened, read or written; none of the events was written."""
 
 
 class WrongUse(TalkmeterError):
-    """A client that is closed, that another process has made, or that was made with what cannot work."""
+    """The client is closed, belongs to another process, or was given an invalid argument."""

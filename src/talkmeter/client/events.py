@@ -1,6 +1,7 @@
-"""Events to send: whole states of records, with ids that the state itself determines.
+"""Build events: the whole state of a record, with an id that is a hash of the state.
 
-The same record in the same state has the same id, however often and wherever it is built; another state has another.
+So the same state always gets the same id, wherever and however often the event is built, and another state gets
+another id.
 """
 
 import math
@@ -25,7 +26,7 @@ _encode_event: Final = msgspec.json.Encoder().encode
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A CloudEvent as `POST /metering/events` takes it (docs/reference/http-api.md); `data` in the platform's names."""
+    """A CloudEvent for `POST /metering/events` (docs/reference/http-api.md); `data` has the platform's field names."""
 
     id: str
     source: str
@@ -42,19 +43,19 @@ _decode_event: Final = msgspec.json.Decoder(Event).decode
 def event(
     type_: str, data: Mapping[str, Field], *, time: datetime | None = None, source: str = SOURCE, sequence: int = 0
 ) -> Event:
-    """An event of any type that the server knows; `time`, when the record came into this state, is now by default.
+    """Build an event of any type. `time` is when the record entered this state, by default now.
 
-    The id is a hash of source, type and data. It leaves out `time`, so a state that is told again keeps its id.
+    The id is a hash of source, type and data. It does not include `time`, so a state that is sent again keeps its id.
     """
-    whole: dict[str, Field] = {name: value for name, value in data.items() if value is not None and value != ""}
-    if not whole.get("id"):
+    fields: dict[str, Field] = {name: value for name, value in data.items() if value is not None and value != ""}
+    if not fields.get("id"):
         raise BadEvent(f"An event of type {shown(type_)} needs the id of its record in data.id.")
     try:
-        digest = sha256(_encode([source, type_, whole])).hexdigest()
+        digest = sha256(_encode([source, type_, fields])).hexdigest()
     except (TypeError, msgspec.MsgspecError, UnicodeEncodeError) as error:
-        raise BadEvent(f"An event of type {shown(type_)} cannot be written as JSON: {error}.") from None
-    at = _instant("time", time) if time is not None else _written(_EPOCH + timedelta(microseconds=now()))
-    return Event(id=digest[:32], source=source, type=type_, time=at, data=whole, sequence=sequence or None)
+        raise BadEvent(f"An event of type {shown(type_)} cannot be encoded as JSON: {error}.") from None
+    at = _instant("time", time) if time is not None else _format(_EPOCH + timedelta(microseconds=now()))
+    return Event(id=digest[:32], source=source, type=type_, time=at, data=fields, sequence=sequence or None)
 
 
 def conversation(  # noqa: PLR0913  these are the fields of a conversation
@@ -73,7 +74,7 @@ def conversation(  # noqa: PLR0913  these are the fields of a conversation
     time: datetime | None = None,
     source: str = SOURCE,
 ) -> Event:
-    """`conversation.updated`: the whole state of a conversation; `duration` is in seconds."""
+    """Build `conversation.updated` with the whole state of a conversation; `duration` is in seconds."""
     data: dict[str, Field] = {
         "id": id,
         "channel": channel,
@@ -100,7 +101,7 @@ def workflow_execution(
     time: datetime | None = None,
     source: str = SOURCE,
 ) -> Event:
-    """`workflow_execution.updated`: the whole state of a run of a workflow."""
+    """Build `workflow_execution.updated` with the whole state of a workflow run."""
     data: dict[str, Field] = {
         "id": id,
         "status": status,
@@ -111,35 +112,35 @@ def workflow_execution(
     return event("workflow_execution.updated", data, time=time, source=source)
 
 
-def encode_event(one: Event) -> bytes:
-    """An event as JSON, one line."""
+def encode_event(event: Event) -> bytes:
+    """Encode an event as one line of JSON."""
     try:
-        return _encode_event(one)
+        return _encode_event(event)
     except (TypeError, msgspec.MsgspecError, UnicodeEncodeError) as error:
-        raise BadEvent(f"The event {shown(one.id)} cannot be written as JSON: {error}.") from None
+        raise BadEvent(f"The event {shown(event.id)} cannot be encoded as JSON: {error}.") from None
 
 
 def read_event(body: bytes) -> Event:
-    """The inverse of `encode_event`."""
+    """Decode what `encode_event` returned."""
     return _decode_event(body)
 
 
 def _instant(name: str, instant: datetime) -> str:
-    """An instant in UTC, the same text for the same instant."""
+    """Return an instant as text in UTC, so equal instants have equal texts."""
     if instant.utcoffset() is None:
         raise BadEvent(f"{name} needs an offset, as in datetime.now(UTC), but {instant.isoformat()} has none.")
-    return _written(instant.astimezone(UTC))
+    return _format(instant.astimezone(UTC))
 
 
-def _written(instant: datetime) -> str:
+def _format(instant: datetime) -> str:
     return instant.isoformat().replace("+00:00", "Z")
 
 
 def _seconds(duration: float | timedelta | None) -> float | None:
-    """A duration in whole milliseconds, half up as the server rounds, so that equal durations are equal texts."""
+    """Return seconds rounded half up to milliseconds, as the server rounds, so equal durations have equal texts."""
     if duration is None:
         return None
     seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
     if not math.isfinite(seconds) or seconds < 0:
-        raise BadEvent(f"duration must be a number of seconds from 0 up, not {seconds}.")
+        raise BadEvent(f"duration must be a number of seconds, 0 or more, not {seconds}.")
     return float(Decimal(str(seconds)).quantize(Decimal("0.001"), ROUND_HALF_UP))

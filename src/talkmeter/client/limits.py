@@ -1,4 +1,4 @@
-"""How much a client takes at once, how much it keeps, and how long it waits."""
+"""The limits of a client: batch sizes, spool size, timeouts and retry delays."""
 
 import math
 from typing import Final
@@ -13,11 +13,10 @@ MIB: Final = 1 << 20
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """A batch is sent when it has `batch_events` or `batch_bytes`, or when its first event is `batch_seconds` old.
 
-    `spool_bytes` bounds what waits and what is set aside; the file is somewhat larger. One request may take
-    `timeout_sec`, and the flush at the end of a `with` block `close_sec`. Pauses between attempts double from
-    `first_pause_sec` to `longest_pause_sec`; what Retry-After says is waited for at least, up to
-    `longest_retry_after_sec`. `fsync` False writes faster, and then a power failure may lose the last events; kill -9
-    loses nothing either way.
+    `spool_bytes` limits the events that wait or are set aside; the file is slightly larger. `timeout_sec` is for one
+    request, `close_sec` for the flush in `close` and at the end of a `with` block. The delay between attempts doubles
+    from `first_pause_sec` to `longest_pause_sec`, and is at least the Retry-After up to `longest_retry_after_sec`.
+    `fsync=False` is faster, but a power failure may lose the last events; kill -9 never does.
     """
 
     batch_events: int = 1_000
@@ -32,8 +31,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     fsync: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse what no client could work with."""
+        """Raise WrongUse if a limit is not a positive number."""
         numbers = {name: getattr(self, name) for name in self.__struct_fields__ if name != "fsync"}
-        bad = [name for name, value in numbers.items() if not (math.isfinite(value) and value > 0)]
-        if bad:
-            raise WrongUse(f"Limits must be greater than 0, but {bad[0]} is {numbers[bad[0]]}.")
+        invalid = [name for name, value in numbers.items() if not (math.isfinite(value) and value > 0)]
+        if invalid:
+            raise WrongUse(f"Limits must be greater than 0, but {invalid[0]} is {numbers[invalid[0]]}.")

@@ -1,16 +1,16 @@
-"""Events that the server refused, as their sender sees them."""
+"""Events that the server rejected, as the caller sees them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from talkmeter.client.events import Event, read_event
-from talkmeter.client.spool import AsideRow
+from talkmeter.client.spool import SetAsideRow
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SetAside(NamedTuple):
-    """One event that is kept in the spool and no longer sent; `sentence` is the server's, `at` when it said so."""
+    """An event in the spool that is not sent again, with the server's status and sentence, and when it answered."""
 
     event: Event
     status: int
@@ -18,6 +18,6 @@ class SetAside(NamedTuple):
     at: datetime
 
 
-def read_aside(row: AsideRow) -> SetAside:
-    """A row of the spool."""
+def read_set_aside_row(row: SetAsideRow) -> SetAside:
+    """Decode a row of the spool."""
     return SetAside(read_event(row.body), row.status, row.sentence, _EPOCH + timedelta(microseconds=row.at))

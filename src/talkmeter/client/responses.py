@@ -1,4 +1,4 @@
-"""What an answer of the server means for the batch that was sent: counted, again later, smaller, or never so."""
+"""Decide what the server's response means for a batch: accepted, retry, split, or rejected."""
 
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -9,14 +9,14 @@ import msgspec
 from talkmeter.clock import MICROSECONDS_PER_SECOND, now
 from talkmeter.errors import shown
 
-MAX_ANSWER_BYTES: Final = 16 << 20
-"""More is no receipt: of 10,000 events, each quarantined, it is a third of that."""
+MAX_RESPONSE_BYTES: Final = 16 << 20
+"""Larger than any receipt: that of 10,000 quarantined events is a third of this."""
 _RETRIED: Final = frozenset({408, 429})
 _TOO_LARGE: Final = 413
 
 
 class Quarantined(msgspec.Struct, frozen=True):
-    """An event that the server cannot count, and why; it is not sent again (docs/reference/http-api.md)."""
+    """An event that the server could not count, and why. It is not sent again (docs/reference/http-api.md)."""
 
     index: int
     id: str | None
@@ -25,8 +25,8 @@ class Quarantined(msgspec.Struct, frozen=True):
     kept: bool
 
 
-class Receipt(msgspec.Struct, frozen=True):
-    """How many events of a request ended in each bin."""
+class BatchReceipt(msgspec.Struct, frozen=True):
+    """The server's receipt: the number of events in each bin."""
 
     accepted: int
     duplicate: int
@@ -35,77 +35,77 @@ class Receipt(msgspec.Struct, frozen=True):
     quarantined: list[Quarantined]
 
 
-class Answer(NamedTuple):
-    """What came back."""
+class ServerResponse(NamedTuple):
+    """The server's response to a batch."""
 
     status: int
     body: bytes
     retry_after: str | None = None
 
 
-class NoAnswer(NamedTuple):
-    """Nothing came back, or nothing that can be read; whether the batch was counted is unknown."""
+class NoResponse(NamedTuple):
+    """No readable response; whether the batch was counted is unknown."""
 
     sentence: str
 
 
-class Counted(NamedTuple):
-    """The server has the batch on disk."""
+class BatchAccepted(NamedTuple):
+    """The server has stored the batch on disk."""
 
-    receipt: Receipt
+    receipt: BatchReceipt
 
 
-class Again(NamedTuple):
-    """The same batch may be counted later; `retry_after` is what the server asks for, in seconds."""
+class Retry(NamedTuple):
+    """Send the same batch again later; `retry_after` is the server's delay in seconds."""
 
     sentence: str
     retry_after: float | None = None
 
 
-class Smaller(NamedTuple):
-    """The batch is too large; a part of it may not be."""
+class SplitBatch(NamedTuple):
+    """The batch is too large; send smaller parts."""
 
     sentence: str
 
 
-class Refused(NamedTuple):
-    """The batch will not be taken as it is."""
+class BatchRejected(NamedTuple):
+    """The server rejects the batch; do not send it again."""
 
     status: int
     sentence: str
 
 
-Verdict = Counted | Again | Smaller | Refused
+Decision = BatchAccepted | Retry | SplitBatch | BatchRejected
 
 
 class _Problem(msgspec.Struct, frozen=True):
     detail: str
 
 
-_read_receipt: Final = msgspec.json.Decoder(Receipt).decode
+_read_receipt: Final = msgspec.json.Decoder(BatchReceipt).decode
 _read_problem: Final = msgspec.json.Decoder(_Problem).decode
 
 
-def judge_answer(answer: Answer | NoAnswer, sent: int) -> Verdict:
-    """What to do with a batch of `sent` events after this answer."""
-    if isinstance(answer, NoAnswer):
-        return Again(answer.sentence)
-    status = answer.status
+def decide(response: ServerResponse | NoResponse, sent: int) -> Decision:
+    """Return what to do with a batch of `sent` events after this response."""
+    if isinstance(response, NoResponse):
+        return Retry(response.sentence)
+    status = response.status
     if status == 200:
-        receipt = _receipt_for(answer.body, sent)
+        receipt = _receipt_for(response.body, sent)
         if receipt is None:
-            return Again("It answered 200, but not with a receipt of these events, so it may not be Talkmeter.")
-        return Counted(receipt)
-    sentence = _sentence(answer)
+            return Retry("The server answered 200 without a receipt of these events, so it may not be Talkmeter.")
+        return BatchAccepted(receipt)
+    sentence = _sentence(response)
     if status == _TOO_LARGE:
-        return Smaller(sentence)
+        return SplitBatch(sentence)
     if 400 <= status < 500 and status not in _RETRIED:
-        return Refused(status, sentence)
-    return Again(sentence, read_retry_after(answer.retry_after))
+        return BatchRejected(status, sentence)
+    return Retry(sentence, read_retry_after(response.retry_after))
 
 
 def read_retry_after(text: str | None) -> float | None:
-    """Seconds until the server wants to be asked again: a number of them, or a date; None where it says neither."""
+    """Return the seconds of a Retry-After header, which holds seconds or a date; None if it is missing or invalid."""
     if text is None:
         return None
     if text.strip().isascii() and text.strip().isdigit():
@@ -118,22 +118,22 @@ def read_retry_after(text: str | None) -> float | None:
     return max(0.0, at.timestamp() - now() / MICROSECONDS_PER_SECOND)
 
 
-def _receipt_for(body: bytes, sent: int) -> Receipt | None:
-    """The receipt, if it is one of so many events."""
+def _receipt_for(body: bytes, sent: int) -> BatchReceipt | None:
+    """Return the receipt in the body, None if it is not a valid receipt of `sent` events."""
     try:
         receipt = _read_receipt(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     bins = (receipt.accepted, receipt.duplicate, receipt.conflicting, receipt.stale, len(receipt.quarantined))
-    places = {one.index for one in receipt.quarantined}
-    whole = min(bins) >= 0 and sum(bins) == sent
-    return receipt if whole and len(places) == bins[-1] and places <= set(range(sent)) else None
+    indexes = {quarantined.index for quarantined in receipt.quarantined}
+    is_complete = min(bins) >= 0 and sum(bins) == sent
+    return receipt if is_complete and len(indexes) == bins[-1] and indexes <= set(range(sent)) else None
 
 
-def _sentence(answer: Answer) -> str:
-    """The server's own words, where it has some."""
+def _sentence(response: ServerResponse) -> str:
+    """Return the status and the server's error sentence, or the beginning of the body if it has none."""
     try:
-        return f"{answer.status}: {_read_problem(answer.body).detail[:1_000]}"
+        return f"{response.status}: {_read_problem(response.body).detail[:1_000]}"
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        said = shown(answer.body[:200].decode(errors="replace"))
-        return f"{answer.status}, without a sentence of Talkmeter: {said}"
+        body = shown(response.body[:200].decode(errors="replace"))
+        return f"{response.status}, which is not an error of Talkmeter: {body}"

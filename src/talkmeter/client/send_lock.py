@@ -1,7 +1,7 @@
-"""Whose turn it is to send: of the clients that share a spool, in one process or several, one at a time.
+"""The send lock: of all clients that share a spool, in one process or several, only one sends at a time.
 
-The turn is the write lock of an empty SQLite file beside the spool. The system frees it when its holder dies, also at
-kill -9, so nobody has to find out who is alive; and SQLite keeps it apart between threads and across forks.
+It is the write lock of an empty SQLite file beside the spool. The operating system releases it when its holder dies,
+also by kill -9, and SQLite makes it exclusive between threads and forks too.
 """
 
 import sqlite3
@@ -13,8 +13,8 @@ from talkmeter.client.errors import SpoolUnusable
 SUFFIX: Final = ".turn"
 
 
-class Turn:
-    """The right to send what is in a spool."""
+class SendLock:
+    """The lock to send from one spool."""
 
     def __init__(self, spool: Path) -> None:
         self._path = spool.with_name(spool.name + SUFFIX)
@@ -23,8 +23,8 @@ class Turn:
         except sqlite3.Error as error:
             raise SpoolUnusable(f"{self._path} cannot be opened: {error}.") from None
 
-    def take(self) -> bool:
-        """Have the turn; False where another client has it."""
+    def acquire(self) -> bool:
+        """Try to take the lock; return False if another client has it."""
         if self._file.in_transaction:
             return True
         try:
@@ -35,11 +35,11 @@ class Turn:
             raise SpoolUnusable(f"{self._path} cannot be locked: {error}.") from None
         return True
 
-    def leave(self) -> None:
-        """Let others have it."""
+    def release(self) -> None:
+        """Release the lock if this client has it."""
         if self._file.in_transaction:
             self._file.execute("ROLLBACK")
 
     def close(self) -> None:
-        """Leave it for good."""
+        """Release the lock and close its file."""
         self._file.close()

@@ -1,6 +1,6 @@
-"""The spool: a SQLite file that holds every event from before `send` returns until the server has answered for it.
+"""The spool: a SQLite file with all events that were passed to `send` and that the server has not acknowledged.
 
-Any number of clients, in one process or several, may write into one file; `turn.py` says which of them sends from it.
+Any number of clients, in one process or several, may write to one file; `send_lock.py` chooses the one that sends.
 """
 
 import sqlite3
@@ -19,7 +19,7 @@ VERSION: Final = 1
 BUSY_SEC: Final = 30.0
 WAL_BYTES: Final = 4 << 20
 _ROW_BYTES: Final = 32
-"""What a row takes beside its event."""
+"""The size of a row without its event."""
 _TABLES: Final = """
 CREATE TABLE waiting (number INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL);
 CREATE TABLE set_aside (
@@ -35,22 +35,22 @@ PRAGMA user_version = 1
 
 
 class Waiting(NamedTuple):
-    """What a spool holds: events that wait to be sent, their bytes, and events that are set aside."""
+    """The content of a spool: the number of waiting events, their bytes, and the number of events set aside."""
 
     events: int
     bytes: int
     set_aside: int
 
 
-class Row(NamedTuple):
-    """One event of the spool, as it will be sent."""
+class SpoolRow(NamedTuple):
+    """A waiting event, encoded as it will be sent."""
 
     number: int
     body: bytes
 
 
-class AsideRow(NamedTuple):
-    """One event that the server refused, when (in microseconds), and its sentence."""
+class SetAsideRow(NamedTuple):
+    """An event that the server rejected, with its status and sentence, and when (in microseconds)."""
 
     number: int
     body: bytes
@@ -60,11 +60,11 @@ class AsideRow(NamedTuple):
 
 
 class Spool:
-    """One spool, opened by one client; all of it may be called from any thread."""
+    """A spool, opened by one client. All methods are thread-safe."""
 
-    def __init__(self, path: Path, most_bytes: int, *, fsync: bool, organization: str) -> None:
+    def __init__(self, path: Path, max_bytes: int, *, fsync: bool, organization: str) -> None:
         self._path = path
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._lock = threading.Lock()
         with self._errors("opened"):
             self._file = sqlite3.connect(path, timeout=BUSY_SEC, isolation_level=None, check_same_thread=False)
@@ -75,15 +75,15 @@ class Spool:
             raise
 
     def put(self, bodies: Sequence[bytes]) -> Waiting:
-        """Write events down, all or none. SpoolFull where they have no room."""
+        """Store all the events or none. Raises SpoolFull if they do not fit."""
         size = sum(len(body) + _ROW_BYTES for body in bodies)
         with self._writing() as file:
-            before, held = _counts(file)
-            if held + size > self._most_bytes:
+            before, used = _counts(file)
+            if used + size > self._max_bytes:
                 sentence = (
-                    f"The spool {shown(str(self._path))} holds {held} bytes of at most {self._most_bytes} "
-                    f"({before.events} events wait, {before.set_aside} are set aside), and {len(bodies)} events of "
-                    f"{size} bytes have no room; see the log for why the server does not take them."
+                    f"The spool {shown(str(self._path))} holds {used} bytes of at most {self._max_bytes} "
+                    f"({before.events} events wait, {before.set_aside} are set aside), so {len(bodies)} events of "
+                    f"{size} bytes do not fit; the log says why the server does not accept events."
                 )
                 raise SpoolFull(sentence)
             file.executemany("INSERT INTO waiting (body) VALUES (?)", [(body,) for body in bodies])
@@ -91,62 +91,62 @@ class Spool:
         return Waiting(before.events + len(bodies), before.bytes + size, before.set_aside)
 
     def waiting(self) -> Waiting:
-        """What it holds now."""
+        """Return the current content."""
         with self._reading() as file:
             return _counts(file)[0]
 
     def first(self) -> int | None:
-        """The number of the oldest event that waits."""
+        """Return the number of the oldest waiting event, None if there is none."""
         with self._reading() as file:
             number: int | None = file.execute("SELECT min(number) FROM waiting").fetchone()[0]
             return number
 
     def last(self) -> int:
-        """The number of the newest event that waits; 0 where none does."""
+        """Return the number of the newest waiting event, 0 if there is none."""
         with self._reading() as file:
             number: int = file.execute("SELECT coalesce(max(number), 0) FROM waiting").fetchone()[0]
             return number
 
-    def read(self, most_events: int, most_bytes: int) -> list[Row]:
-        """The oldest events up to both limits; at least one, where there is any."""
-        rows: list[Row] = []
+    def read(self, max_events: int, max_bytes: int) -> list[SpoolRow]:
+        """Return the oldest waiting events within both limits; at least one, if there is one."""
+        rows: list[SpoolRow] = []
         size = 0
         with self._reading() as file:
-            found = file.execute("SELECT number, body FROM waiting ORDER BY number LIMIT ?", (most_events,))
-            for number, body in found:
+            cursor = file.execute("SELECT number, body FROM waiting ORDER BY number LIMIT ?", (max_events,))
+            for number, body in cursor:
                 size += len(body) + 1
-                if rows and size > most_bytes:
+                if rows and size > max_bytes:
                     break
-                rows.append(Row(number, body))
-            found.close()
+                rows.append(SpoolRow(number, body))
+            cursor.close()
         return rows
 
-    def remove(self, rows: Sequence[Row]) -> None:
-        """Forget events that the server has answered for."""
+    def remove(self, rows: Sequence[SpoolRow]) -> None:
+        """Delete events that the server has acknowledged."""
         with self._writing() as file:
-            _take_out(file, rows)
+            _remove_waiting(file, rows)
 
-    def set_aside(self, rows: Sequence[Row], status: int, sentence: str) -> None:
-        """Keep events that the server refused, and no longer send them."""
+    def set_aside(self, rows: Sequence[SpoolRow], status: int, sentence: str) -> None:
+        """Keep events that the server rejected, without sending them again."""
         with self._writing() as file:
-            gone, size = _take_out(file, rows)
+            removed, size = _remove_waiting(file, rows)
             at = now()
             file.executemany(
                 "INSERT INTO set_aside VALUES (?, ?, ?, ?, ?)",
-                [(number, body, status, sentence, at) for number, body in gone],
+                [(number, body, status, sentence, at) for number, body in removed],
             )
             file.execute(
-                "UPDATE spool SET aside_events = aside_events + ?, aside_bytes = aside_bytes + ?", (len(gone), size)
+                "UPDATE spool SET aside_events = aside_events + ?, aside_bytes = aside_bytes + ?", (len(removed), size)
             )
 
-    def read_aside(self, most: int) -> list[AsideRow]:
-        """The oldest events that are set aside."""
+    def read_set_aside(self, limit: int) -> list[SetAsideRow]:
+        """Return the oldest events that are set aside."""
         with self._reading() as file:
-            found = file.execute("SELECT * FROM set_aside ORDER BY number LIMIT ?", (most,)).fetchall()
-            return [AsideRow(*row) for row in found]
+            rows = file.execute("SELECT * FROM set_aside ORDER BY number LIMIT ?", (limit,)).fetchall()
+            return [SetAsideRow(*row) for row in rows]
 
-    def wait_again(self) -> int:
-        """Let all events that are set aside wait to be sent again; how many they are."""
+    def requeue_set_aside(self) -> int:
+        """Move all events that are set aside back to the waiting ones; return their number."""
         with self._writing() as file:
             counts, _ = _counts(file)
             file.execute("INSERT INTO waiting (body) SELECT body FROM set_aside ORDER BY number")
@@ -157,8 +157,8 @@ class Spool:
             )
         return counts.set_aside
 
-    def drop_aside(self) -> int:
-        """Forget all events that are set aside; how many they were."""
+    def drop_set_aside(self) -> int:
+        """Delete all events that are set aside; return their number."""
         with self._writing() as file:
             counts, _ = _counts(file)
             file.execute("DELETE FROM set_aside")
@@ -166,7 +166,7 @@ class Spool:
         return counts.set_aside
 
     def close(self) -> None:
-        """Close the file; what it holds stays."""
+        """Close the file; the events stay in it."""
         with self._lock, self._errors("closed"):
             self._file.close()
 
@@ -182,18 +182,18 @@ class Spool:
                     file.execute(statement)
             elif version != VERSION:
                 raise SpoolUnusable(
-                    f"{shown(str(self._path))} is no spool of this version of the client; name another file."
+                    f"{shown(str(self._path))} is not a spool of this version of the client; choose another file."
                 )
-            self._belong_to(file, organization)
+            self._set_organization(file, organization)
 
-    def _belong_to(self, file: sqlite3.Connection, organization: str) -> None:
-        """Events of one organization are never sent in the name of another."""
+    def _set_organization(self, file: sqlite3.Connection, organization: str) -> None:
+        """Set the spool's organization. Raises WrongUse if it holds events of another one, which must not mix."""
         counts, _ = _counts(file)
-        whose = file.execute("SELECT organization FROM spool").fetchone()[0]
-        if whose != organization and (counts.events or counts.set_aside):
+        owner = file.execute("SELECT organization FROM spool").fetchone()[0]
+        if owner != organization and (counts.events or counts.set_aside):
             raise WrongUse(
                 f"The spool {shown(str(self._path))} holds {counts.events + counts.set_aside} events of organization "
-                f"{shown(whose)} and cannot be opened for {shown(organization)}; give each organization its own."
+                f"{shown(owner)} and cannot be opened for {shown(organization)}; use one spool for each organization."
             )
         file.execute("UPDATE spool SET organization = ?", (organization,))
 
@@ -204,7 +204,7 @@ class Spool:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, on disk when it is left."""
+        """Run one transaction, which is on disk at the end of the block."""
         with self._lock, self._errors("written"):
             self._file.execute("BEGIN IMMEDIATE")
             try:
@@ -216,30 +216,30 @@ class Spool:
                 raise
 
     @contextmanager
-    def _errors(self, done: str) -> Iterator[None]:
+    def _errors(self, action: str) -> Iterator[None]:
         try:
             yield
         except sqlite3.ProgrammingError:
-            raise WrongUse("The client is closed; make a new one.") from None
+            raise WrongUse("The client is closed; create a new one.") from None
         except sqlite3.Error as error:
-            raise SpoolUnusable(f"The spool {shown(str(self._path))} cannot be {done}: {error}.") from error
+            raise SpoolUnusable(f"The spool {shown(str(self._path))} cannot be {action}: {error}.") from error
 
 
 def open_spool(path: Path, limits: Limits, organization: str | None) -> Spool:
-    """The spool of a client."""
+    """Open the spool of a client; create the file if it does not exist."""
     return Spool(path, limits.spool_bytes, fsync=limits.fsync, organization=organization or "")
 
 
 def _counts(file: sqlite3.Connection) -> tuple[Waiting, int]:
-    """What waits and what is set aside, and the bytes of both."""
-    found = file.execute("SELECT events, bytes, aside_events, aside_bytes FROM spool").fetchone()
-    events, size, aside_events, aside_bytes = found
+    """Return the content of the spool, and the bytes of all events in it."""
+    counts = file.execute("SELECT events, bytes, aside_events, aside_bytes FROM spool").fetchone()
+    events, size, aside_events, aside_bytes = counts
     return Waiting(events, size, aside_events), size + aside_bytes
 
 
-def _take_out(file: sqlite3.Connection, rows: Sequence[Row]) -> tuple[list[Row], int]:
-    """Remove those of the rows that still wait; which they were, and their bytes."""
-    gone = [row for row in rows if file.execute("DELETE FROM waiting WHERE number = ?", (row.number,)).rowcount]
-    size = sum(len(row.body) + _ROW_BYTES for row in gone)
-    file.execute("UPDATE spool SET events = events - ?, bytes = bytes - ?", (len(gone), size))
-    return gone, size
+def _remove_waiting(file: sqlite3.Connection, rows: Sequence[SpoolRow]) -> tuple[list[SpoolRow], int]:
+    """Delete the rows that are still waiting; return them and their bytes."""
+    removed = [row for row in rows if file.execute("DELETE FROM waiting WHERE number = ?", (row.number,)).rowcount]
+    size = sum(len(row.body) + _ROW_BYTES for row in removed)
+    file.execute("UPDATE spool SET events = events - ?, bytes = bytes - ?", (len(removed), size))
+    return removed, size

@@ -1,4 +1,4 @@
-"""Where events go, and what of an answer is read: the same for both clients."""
+"""The HTTP details that both clients share: the server's address, and bounded reading of responses."""
 
 import os
 from typing import Final, NamedTuple
@@ -7,7 +7,7 @@ import httpx
 
 from talkmeter import __version__
 from talkmeter.client.errors import WrongUse
-from talkmeter.client.responses import MAX_ANSWER_BYTES, Answer, NoAnswer
+from talkmeter.client.responses import MAX_RESPONSE_BYTES, NoResponse, ServerResponse
 from talkmeter.clock import monotonic
 from talkmeter.errors import shown
 
@@ -15,24 +15,26 @@ _PATH: Final = "/metering/events"
 
 
 class Destination(NamedTuple):
-    """The address that events are posted to, and the headers they are posted with."""
+    """The address and the headers for posting events."""
 
     url: str
     headers: dict[str, str]
 
 
 def destination(url: str, key: str, organization: str | None) -> Destination:
-    """Where and as whom to send. WrongUse where it cannot work with any server."""
+    """Return where and with which headers to send. Raises WrongUse if an argument is invalid."""
     try:
         address = httpx.URL(url.rstrip("/") + _PATH)
     except httpx.InvalidURL:
         address = httpx.URL()
     if address.scheme not in ("http", "https") or not address.host:
-        raise WrongUse(f"The address of the server must look like https://usage.example.com, not {shown(url)}.")
+        raise WrongUse(f"The server's URL must look like https://usage.example.com, not {shown(url)}.")
     if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise WrongUse("The key must be the secret as it was shown: printable ASCII without spaces.")
+        raise WrongUse("The key must be the secret that was shown once: printable ASCII without spaces.")
     if organization is not None and not (organization.isascii() and organization.isprintable() and organization):
-        raise WrongUse(f"The organization must be printable ASCII to stand in a header, not {shown(organization)}.")
+        raise WrongUse(
+            f"The organization is sent in a header, so it must be printable ASCII, not {shown(organization)}."
+        )
     headers = {
         "Authorization": f"Bearer {key}",
         "Content-Type": "application/cloudevents-batch+json",
@@ -42,43 +44,43 @@ def destination(url: str, key: str, organization: str | None) -> Destination:
     return Destination(str(address), headers | ({"X-Anyreach-Org": organization} if organization else {}))
 
 
-class Reading:
-    """An answer while it arrives: bounded in bytes and in time."""
+class ResponseReader:
+    """Collects a response as it arrives, bounded in bytes and time."""
 
     def __init__(self, timeout_sec: float) -> None:
-        self._until = monotonic() + timeout_sec
+        self._deadline = monotonic() + timeout_sec
         self._timeout_sec = timeout_sec
         self._body = bytearray()
-        self._broken = ""
+        self._error = ""
 
-    def goes_on(self, chunk: bytes) -> bool:
-        """Take what arrived; False where the rest is of no use."""
+    def add(self, chunk: bytes) -> bool:
+        """Add a chunk; return False if the response exceeds a limit and reading must stop."""
         self._body += chunk
-        if len(self._body) > MAX_ANSWER_BYTES:
-            self._broken = f"Its answer is larger than {MAX_ANSWER_BYTES} bytes, so it may not be Talkmeter."
-        elif monotonic() > self._until:
-            self._broken = f"Its answer did not arrive within {self._timeout_sec} seconds."
-        return not self._broken
+        if len(self._body) > MAX_RESPONSE_BYTES:
+            self._error = f"The response is larger than {MAX_RESPONSE_BYTES} bytes, so it may not be from Talkmeter."
+        elif monotonic() > self._deadline:
+            self._error = f"The response did not arrive within {self._timeout_sec} seconds."
+        return not self._error
 
-    def answer(self, response: httpx.Response) -> Answer | NoAnswer:
-        """What came back."""
-        if self._broken:
-            return NoAnswer(self._broken)
-        return Answer(response.status_code, bytes(self._body), response.headers.get("Retry-After"))
-
-
-def no_answer(error: Exception) -> NoAnswer:
-    """A connection that could not be made, broke off or spoke no HTTP, as a sentence."""
-    return NoAnswer(f"It cannot be reached ({type(error).__name__}: {error}).")
+    def finish(self, response: httpx.Response) -> ServerResponse | NoResponse:
+        """Return the response that was read, or why it was not read to its end."""
+        if self._error:
+            return NoResponse(self._error)
+        return ServerResponse(response.status_code, bytes(self._body), response.headers.get("Retry-After"))
 
 
-class Owner:
-    """The process that made a client: after a fork, the child has no thread that would send."""
+def no_response(error: Exception) -> NoResponse:
+    """Return an error of the connection or of the HTTP protocol as a sentence."""
+    return NoResponse(f"The server cannot be reached ({type(error).__name__}: {error}).")
+
+
+class ProcessGuard:
+    """Remembers the process that created a client: after a fork, the child has no thread that sends."""
 
     def __init__(self) -> None:
         self._process = os.getpid()
 
     def check(self) -> None:
-        """WrongUse in any other process."""
+        """Raise WrongUse in any other process."""
         if os.getpid() != self._process:
-            raise WrongUse("This client was made before a fork; make one in the process that sends.")
+            raise WrongUse("This client was created before a fork; create one in the process that sends.")
