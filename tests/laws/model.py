@@ -39,7 +39,7 @@ class RawSnapshot(NamedTuple):
 HistoryItem = RawEvent | RawSnapshot
 
 
-class Update(NamedTuple):
+class ModelState(NamedTuple):
     """The state of one record in an event or a snapshot item; `fields` is None if it is a deletion."""
 
     kind: str
@@ -64,10 +64,10 @@ class Model:
     """The expected state of one organization, computed from its history."""
 
     def __init__(self) -> None:
-        self.winners: dict[tuple[str, str], Update] = {}
+        self.winners: dict[tuple[str, str], ModelState] = {}
         self.floors: dict[str, int] = {}
 
-    def apply(self, update: Update) -> str:
+    def apply(self, update: ModelState) -> str:
         """Apply one state and return its bin."""
         winner = self.winners.get((update.kind, update.id))
         if winner is None or update.rank() > winner.rank():
@@ -84,7 +84,7 @@ class Model:
         kind, verb = event["type"].split(".")
         data, sequence = event["data"], str(event.get("sequence"))
         return self.apply(
-            Update(
+            ModelState(
                 kind,
                 data["id"],
                 None if verb == "deleted" else normalize(kind, data),
@@ -102,7 +102,7 @@ class Model:
         self.floors[kind] = max(time, self.floors.get(kind, 0))
         source = "talkmeter:snapshot"
         return Counter(
-            self.apply(Update(kind, item["id"], normalize(kind, item), time, 0, source, source))
+            self.apply(ModelState(kind, item["id"], normalize(kind, item), time, 0, source, source))
             for item in snapshot["items"]
         )
 
