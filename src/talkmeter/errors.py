@@ -6,12 +6,12 @@
 from http import HTTPStatus
 from typing import ClassVar, Final
 
-MAX_SHOWN: Final = 60
+MAX_QUOTED: Final = 60
 
 
-def shown(text: str) -> str:
+def quoted(text: str) -> str:
     """Return input as it can be shown in a sentence: quoted, at most 60 characters, printable ASCII."""
-    return ascii(text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "...")
+    return ascii(text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + "...")
 
 
 class TalkmeterError(Exception):
@@ -120,5 +120,5 @@ class Misconfigured(TalkmeterError):
     """A setting, a file or a database cannot be used."""
 
 
-class Refused(TalkmeterError):
+class OperationFailed(TalkmeterError):
     """A command or operation cannot be carried out."""

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from talkmeter.errors import Unprocessable, shown
+from talkmeter.errors import Unprocessable, quoted
 
 MICROSECONDS_PER_HOUR: Final = 3_600_000_000
 MICROSECONDS_PER_DAY: Final = 86_400_000_000
@@ -121,9 +121,9 @@ def read_day(name: str, text: str) -> int:
     try:
         day = (date.fromisoformat(text if _DAY.fullmatch(text) else "") - _EPOCH_DATE).days
     except ValueError:
-        raise Unprocessable(f"'{name}' must be a day such as 2026-11-01, not {shown(text)}.") from None
+        raise Unprocessable(f"'{name}' must be a day such as 2026-11-01, not {quoted(text)}.") from None
     if not within_range(day * MICROSECONDS_PER_DAY):
-        raise Unprocessable(f"'{name}' must be between 1970-01-01 and 2099-12-31, not {shown(text)}.")
+        raise Unprocessable(f"'{name}' must be between 1970-01-01 and 2099-12-31, not {quoted(text)}.")
     return day
 
 
@@ -180,9 +180,9 @@ def _read_bound(name: str, text: str) -> int:
         instant = microseconds(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         allowed = "an ISO 8601 date or date-time such as 2026-11-01 or 2026-11-01T00:00:00Z"
-        raise Unprocessable(f"'{name}' must be {allowed}, not {shown(text)}.") from None
+        raise Unprocessable(f"'{name}' must be {allowed}, not {quoted(text)}.") from None
     if not EARLIEST_INSTANT <= instant <= LATEST_INSTANT:
-        message = f"'{name}' must be between 1970-01-01 and 2100-01-01, not {shown(text)}."
+        message = f"'{name}' must be between 1970-01-01 and 2100-01-01, not {quoted(text)}."
         raise Unprocessable(message)
     return instant
 

@@ -12,7 +12,7 @@ from talkmeter.accounts.connectors import Connector, disable_connector, find_con
 from talkmeter.cli import connector_check
 from talkmeter.cli.connector_check import check_connector
 from talkmeter.db.engine import reading, writing
-from talkmeter.errors import Refused
+from talkmeter.errors import OperationFailed
 from tests.connectors.front import Answer, Front, Handing, front, handed_on_to
 from tests.connectors.metering_server import Hook, MeteringServer, metering_server
 from tests.connectors.signing import SIGNERS
@@ -76,7 +76,7 @@ def test_another_secret_is_not_accepted(reached: Reached, name: str) -> None:
     hook = reached.meter.connect(name, SIGNERS[name].secret)
     another = "whsec_YW5vdGhlciBzZWNyZXQ=" if name == "signed" else "a wrong one"
 
-    with pytest.raises(Refused, match=r"answered 401 in \d+ ms: the signature is not accepted\.") as refused:
+    with pytest.raises(OperationFailed, match=r"answered 401 in \d+ ms: the signature is not accepted\.") as refused:
         reached.tried(hook, secret=another)
     assert f"Could not verify that this message came from {name}: " in refused.value.detail
     assert another not in refused.value.detail
@@ -113,7 +113,7 @@ def test_a_connector_that_is_disabled_is_not_tried(reached: Reached) -> None:
     hook = reached.meter.connect("n8n", SIGNERS["n8n"].secret)
     with writing(reached.meter.engine) as connection:
         disable_connector(connection, hook.id, clock.now())
-    with pytest.raises(Refused, match=r"is disabled and accepts no webhooks\."):
+    with pytest.raises(OperationFailed, match=r"is disabled and accepts no webhooks\."):
         reached.tried(hook)
 
 
@@ -121,7 +121,9 @@ def test_a_server_of_another_database_says_so(reached: Reached, tmp_path_factory
     hook = reached.meter.connect("vapi", SIGNERS["vapi"].secret)
     with metering_server(tmp_path_factory.mktemp("another")) as another:
         reached.through(handed_on_to(another.server.url))
-        with pytest.raises(Refused, match=r"answered 404 .*it uses another TALKMETER_DATABASE_URL than this command"):
+        with pytest.raises(
+            OperationFailed, match=r"answered 404 .*it uses another TALKMETER_DATABASE_URL than this command"
+        ):
             reached.tried(hook)
 
 
@@ -169,14 +171,14 @@ WRONG: Final[dict[str, tuple[Handing, str]]] = {
 def test_what_stands_in_the_way_is_told(reached: Reached, name: str, wrong: str) -> None:
     handing, sentence = WRONG[wrong]
     hook = reached.through(handing).meter.connect(name, SIGNERS[name].secret)
-    with pytest.raises(Refused, match=sentence) as refused:
+    with pytest.raises(OperationFailed, match=sentence) as refused:
         reached.tried(hook)
     assert refused.value.detail.endswith(".")
 
 
 def test_a_proxy_that_changes_bodies_is_told(reached: Reached) -> None:
     hook = reached.through(body_rewritten(reached)).meter.connect("elevenlabs", SIGNERS["elevenlabs"].secret)
-    with pytest.raises(Refused, match="proxies must not change the body or headers"):
+    with pytest.raises(OperationFailed, match="proxies must not change the body or headers"):
         reached.tried(hook)
 
 
@@ -187,20 +189,22 @@ def hanging(*_: object) -> Answer:
 def test_an_address_that_does_not_answer_in_time_is_told(reached: Reached, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connector_check, "TIMEOUT_SEC", 0.2)
     hook = reached.through(hanging).meter.connect("vapi", SIGNERS["vapi"].secret)
-    with pytest.raises(Refused, match=r"did not answer within 0\.2 seconds: .* firewalls and proxies"):
+    with pytest.raises(OperationFailed, match=r"did not answer within 0\.2 seconds: .* firewalls and proxies"):
         reached.tried(hook)
 
 
 def test_a_name_that_nobody_has_is_told(reached: Reached) -> None:
     hook = reached.meter.connect("vapi", SIGNERS["vapi"].secret)
-    with pytest.raises(Refused, match=r"^Cannot reach http://nobody\.invalid/metering/.* \(.*TALKMETER_PUBLIC_URL"):
+    with pytest.raises(
+        OperationFailed, match=r"^Cannot reach http://nobody\.invalid/metering/.* \(.*TALKMETER_PUBLIC_URL"
+    ):
         reached.tried(hook, url="http://nobody.invalid")
 
 
 @pytest.mark.parametrize("secret", ["with a line\nbreak", "blank at its end ", "смысл", "\x00"])
 def test_a_secret_that_no_header_can_carry_is_refused_without_showing_it(reached: Reached, secret: str) -> None:
     hook = reached.meter.connect("n8n", secret)
-    with pytest.raises(Refused, match="cannot be sent in a header") as refused:
+    with pytest.raises(OperationFailed, match="cannot be sent in a header") as refused:
         reached.tried(hook, secret=secret)
     assert secret not in refused.value.detail
 

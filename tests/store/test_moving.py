@@ -11,7 +11,7 @@ from talkmeter.cli import cli
 from talkmeter.db import tables
 from talkmeter.db.engine import reading, writing
 from talkmeter.db.migrate import migrate
-from talkmeter.errors import Refused
+from talkmeter.errors import OperationFailed
 from talkmeter.ledger.connector_outcomes import DailyOutcome, add_daily_outcomes
 from talkmeter.ledger.copy import begin_copy, copied_tables, copy_rows, read_revisions
 from talkmeter.period import day_of, format_instant, months_of, read_instant
@@ -106,7 +106,7 @@ def test_a_copy_does_not_go_on_after_the_ledger_was_written_to(filled: FileLedge
     with engine_for(target) as engine:
         begin_copy(filled.engine, engine, read_revisions(filled.engine))
         filled.tell(conversation("later"))
-        with pytest.raises(Refused, match="was written to since this copy began"):
+        with pytest.raises(OperationFailed, match="was written to since this copy began"):
             begin_copy(filled.engine, engine, read_revisions(filled.engine))
 
 
@@ -117,9 +117,9 @@ def test_a_database_that_holds_something_else_is_not_copied_into(filled: FileLed
     refused = ran("", "copy", "--from", filled.url, "--to", other.url)
     itself = ran("", "copy", "--from", filled.url, "--to", filled.url)
 
-    assert isinstance(refused.exception, Refused)
+    assert isinstance(refused.exception, OperationFailed)
     assert refused.exception.detail.startswith("The target database is not empty")
-    assert isinstance(itself.exception, Refused)
+    assert isinstance(itself.exception, OperationFailed)
     assert itself.exception.detail == "The source and the target are the same database."
 
 
@@ -158,7 +158,7 @@ def test_a_backup_overwrites_nothing(filled: FileLedger, tmp_path: Path) -> None
     (tmp_path / "notes.txt").write_text("mine")
     refused = ran(filled.url, "backup", str(tmp_path / "notes.txt"))
 
-    assert isinstance(refused.exception, Refused)
+    assert isinstance(refused.exception, OperationFailed)
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 

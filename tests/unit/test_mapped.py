@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talkmeter.errors import Refused
+from talkmeter.errors import OperationFailed
 from talkmeter.ingest.cloudevents import Sender
 from talkmeter.ingest.mapped import AcceptedRow, RejectedRow, read_mapped, row_reader
 from talkmeter.ingest.mapping import Map, Unit, read_map
@@ -78,10 +78,10 @@ def states(path: Path, map_: Map) -> list[tuple[str, Record | None]]:
 
 
 def error_of(read: Callable[[], object]) -> str | None:
-    """Return the message of the `Refused` error that `read` raises, if it does; other errors propagate."""
+    """Return the message of the `OperationFailed` error that `read` raises, if it does; other errors propagate."""
     try:
         read()
-    except Refused as error:
+    except OperationFailed as error:
         return error.detail
     return None
 
@@ -358,5 +358,5 @@ def test_rows_are_read_in_parts_and_a_row_over_a_megabyte_is_rejected(tmp_path: 
     assert [len(part.accepted) for part in parts] == [ROWS_PER_PART, ROWS_PER_PART, 1]
     assert sum(part.size for part in parts) == path.stat().st_size
     long = write_file(tmp_path, "long.csv", ",".join(COLUMNS) + "\n" + "x" * (MAX_ROW + 1))
-    with pytest.raises(Refused, match=r"long\.csv, line 2: the row is longer than 1048576 characters"):
+    with pytest.raises(OperationFailed, match=r"long\.csv, line 2: the row is longer than 1048576 characters"):
         list(read_mapped(long, map_, SENDER))

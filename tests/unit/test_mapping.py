@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from talkmeter.errors import Refused
+from talkmeter.errors import OperationFailed
 from talkmeter.ingest.mapping import MAX_MAP_BYTES, Map, read_map
 
 VALID = """
@@ -31,7 +31,7 @@ def map_of(folder: Path, text: str | bytes, org_id: str | None = "acme") -> Map:
 
 def error_of(folder: Path, text: str | bytes, org_id: str | None = "acme") -> str:
     """Return the error message for a map, without the name of its file."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(OperationFailed) as caught:
         map_of(folder, text, org_id)
     return caught.value.detail.removeprefix(f"The map {folder / 'map.toml'}: ")
 
@@ -219,5 +219,5 @@ def test_unreadable_map_gives_an_error_message_of_one_line(tmp_path: Path, raw: 
 
 
 def test_map_that_is_a_folder_is_rejected(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="cannot be read: Is a directory"):
+    with pytest.raises(OperationFailed, match="cannot be read: Is a directory"):
         read_map(tmp_path, "acme")

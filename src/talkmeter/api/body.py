@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from talkmeter.api.problems import AnyRequest
-from talkmeter.errors import BadRequest, RequestTimeout, TooLarge, UnsupportedMediaType, shown
+from talkmeter.errors import BadRequest, RequestTimeout, TooLarge, UnsupportedMediaType, quoted
 from talkmeter.settings import Settings
 
 if sys.version_info >= (3, 14):
@@ -159,7 +159,7 @@ def _decoder(encoding: str, max_bytes: int, reserve: Callable[[int], None]) -> _
         case "zstd":
             return _DecompressingDecoder("zstd", _zstd_decompressor, max_bytes, reserve)
         case other:
-            raise UnsupportedMediaType(f"Content-Encoding must be gzip, zstd or absent, not {shown(other)}.")
+            raise UnsupportedMediaType(f"Content-Encoding must be gzip, zstd or absent, not {quoted(other)}.")
 
 
 def _gzip_decompressor() -> _Decompressor:

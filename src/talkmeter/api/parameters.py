@@ -11,7 +11,7 @@ from talkmeter.api.auth.callers import NOT_UTF8, ORGANIZATION_HEADER, ORGANIZATI
 from talkmeter.api.openapi import QueryOperation
 from talkmeter.api.problems import AnyRequest
 from talkmeter.counting import DIMENSIONS
-from talkmeter.errors import Unprocessable, shown
+from talkmeter.errors import Unprocessable, quoted
 from talkmeter.ingest.fields import CONTROL
 from talkmeter.records import INVENTORY_KINDS
 from talkmeter.usage.breakdown import INTERVALS, MAX_ROWS, ORDERS, ROWS
@@ -136,12 +136,12 @@ def read_parameters(request: AnyRequest, *allowed: QueryParameter, strict: bool 
             raise Unprocessable(f"'{name}' is given more than once.")
         if name in names:
             if NOT_UTF8 in value:
-                raise Unprocessable(f"'{name}' is not UTF-8: {shown(value)}.")
+                raise Unprocessable(f"'{name}' is not UTF-8: {quoted(value)}.")
             if CONTROL.search(value):
-                raise Unprocessable(f"'{name}' contains a control character: {shown(value)}.")
+                raise Unprocessable(f"'{name}' contains a control character: {quoted(value)}.")
             values[name] = value
         elif strict and name != ORGANIZATION_PARAMETER:
-            raise Unprocessable(f"Unknown parameter {shown(name)}. Allowed: {', '.join(names) or 'none'}.")
+            raise Unprocessable(f"Unknown parameter {quoted(name)}. Allowed: {', '.join(names) or 'none'}.")
     return values
 
 

@@ -34,7 +34,7 @@ from talkmeter.api.parameters import (
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.service import Service
 from talkmeter.db.engine import Connection
-from talkmeter.errors import NotFound, shown
+from talkmeter.errors import NotFound, quoted
 from talkmeter.ingest.fields import FieldError, read_id
 from talkmeter.period import Present, read_window
 from talkmeter.records import RecordKey
@@ -250,7 +250,7 @@ def _record_id(request: AnyRequest, kind: str) -> str:
     try:
         return read_id("The id", unquote_to_bytes(encoded).decode())
     except (UnicodeDecodeError, FieldError):
-        raise NotFound(f"No event was received for {kind} {shown(encoded.decode('ascii', 'replace'))}.") from None
+        raise NotFound(f"No event was received for {kind} {quoted(encoded.decode('ascii', 'replace'))}.") from None
 
 
 usage_router = Router(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from talkmeter.errors import Refused
+from talkmeter.errors import OperationFailed
 
 
 @click.command()
@@ -17,15 +17,15 @@ def backup(file: Path) -> None:
     from talkmeter.ledger.copy import assign_new_identity
 
     if file.exists():
-        raise Refused(f"{file} already exists; choose another file.")
+        raise OperationFailed(f"{file} already exists; choose another file.")
     if not file.absolute().parent.is_dir():
-        raise Refused(f"The folder {file.absolute().parent} does not exist; create it first.")
+        raise OperationFailed(f"The folder {file.absolute().parent} does not exist; create it first.")
     part = file.with_name(f".{file.name}.part")
     part.unlink(missing_ok=True)
     try:
         with open_database() as engine:
             if engine.dialect.name != "sqlite":
-                raise Refused(
+                raise OperationFailed(
                     "This command only copies SQLite ledgers; back up PostgreSQL with pg_dump or a base backup."
                 )
             write_copy(engine, part)

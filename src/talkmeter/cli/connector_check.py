@@ -8,7 +8,7 @@ import msgspec
 from talkmeter import clock
 from talkmeter.accounts.connectors import Connector
 from talkmeter.api.hooks import HOOKS_PATH, not_verified
-from talkmeter.errors import Refused, shown
+from talkmeter.errors import OperationFailed, quoted
 from talkmeter.ingest.connectors.provider import Message, build_message
 from talkmeter.ingest.connectors.registry import PROVIDERS
 
@@ -36,9 +36,9 @@ class _Response:
 
 
 def check_connector(connector: Connector, public_url: str, secret: str) -> str:
-    """Return a sentence that says that the connector works. Raises Refused, naming the problem and what to check."""
+    """Return a sentence that says that the connector works. Raises OperationFailed with the problem and what to check."""
     if connector.disabled_at is not None:
-        raise Refused(f"Connector {connector.id} is disabled and accepts no webhooks.")
+        raise OperationFailed(f"Connector {connector.id} is disabled and accepts no webhooks.")
     provider = PROVIDERS[connector.provider]
     url = f"{public_url}{HOOKS_PATH}/{connector.provider}/{connector.id}"
     now = clock.now()
@@ -53,11 +53,11 @@ def check_connector(connector: Connector, public_url: str, secret: str) -> str:
     if provider.make_test_message is None and response.not_verified:
         name = provider.name.capitalize()
         return f"{response.summary}: the address is reached. The signature cannot be tested: only {name} can sign."
-    raise Refused(f"{response.summary}: {_problem(response)}")
+    raise OperationFailed(f"{response.summary}: {_problem(response)}")
 
 
 def _send(message: Message) -> tuple[httpx.Response, bytes]:
-    """Send the webhook and read at most 64 KiB of the response. Raises Refused if nothing answers."""
+    """Send the webhook and read at most 64 KiB of the response. Raises OperationFailed if nothing answers."""
     try:
         with (
             httpx.Client(timeout=TIMEOUT_SEC, follow_redirects=False) as client,
@@ -69,26 +69,26 @@ def _send(message: Message) -> tuple[httpx.Response, bytes]:
                 if len(content) > _MAX_READ or clock.monotonic() > deadline:
                     break
     except httpx.TimeoutException:
-        raise Refused(
+        raise OperationFailed(
             f"{message.url} did not answer within {TIMEOUT_SEC} seconds: {_CHECK}, "
             "and firewalls and proxies must let the provider through."
         ) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise Refused(
+        raise OperationFailed(
             f"Cannot reach {message.url} ({_reason(error)}): {_CHECK}, and the server must be running."
         ) from None
     return response, content
 
 
 def _headers(message: Message) -> httpx.Headers:
-    """Return the headers to send. Raises Refused if HTTP cannot carry one of them.
+    """Return the headers to send. Raises OperationFailed if HTTP cannot carry one of them.
 
     The error does not contain the value, because a header may be the connector's secret.
     """
     headers = {"user-agent": "talkmeter", "accept-encoding": "identity", **message.headers}
     for value in headers.values():
         if value != value.strip() or not value.isprintable() or max(value, default="") > "\xff":
-            raise Refused(
+            raise OperationFailed(
                 "The connector's secret cannot be sent in a header: it starts or ends with a space, or contains a "
                 "control character or one outside Latin-1. Set another one with 'talkmeter connectors rotate'."
             )
@@ -135,7 +135,7 @@ def _problem_elsewhere(response: _Response) -> str:
     match response.status // 100:
         case 3:
             return (
-                f"a proxy in front of the server redirects to {shown(response.location)}, and providers do not follow "
+                f"a proxy in front of the server redirects to {quoted(response.location)}, and providers do not follow "
                 f"redirects. {_CHECK}, with scheme and host."
             )
         case 5:

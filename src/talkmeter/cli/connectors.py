@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from talkmeter import clock
-from talkmeter.errors import Refused
+from talkmeter.errors import OperationFailed
 from talkmeter.settings import load_settings, public_url
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def add(org: str, provider: str, secret_env: str) -> None:
     from talkmeter.ingest.connectors.registry import PROVIDERS
 
     if provider not in PROVIDERS:
-        raise Refused(f"Unknown provider '{provider}'. Providers: {', '.join(PROVIDERS)}.")
+        raise OperationFailed(f"Unknown provider '{provider}'. Providers: {', '.join(PROVIDERS)}.")
     settings = load_settings()
     encrypted = SecretBox(settings.secret_key).encrypt([_secret(secret_env)])
     with open_database(settings) as engine:
@@ -130,7 +130,7 @@ def rotate(connector_id: str, secret_env: str) -> None:
         connector = require_connector(engine, connector_id)
         previous = box.decrypt(connector)[0]
         if previous == secret:
-            raise Refused(f"{secret_env} holds the connector's current secret; set it to the new one.")
+            raise OperationFailed(f"{secret_env} holds the connector's current secret; set it to the new one.")
         with writing(engine) as connection:
             update_secrets(connection, connector.id, box.encrypt([secret, previous]))
     click.echo("The new and the previous secret are both valid until the next rotation.")
@@ -173,19 +173,19 @@ def prefer(side: str, org: str) -> None:
 def _secret(variable: str) -> str:
     secret = os.environ.get(variable, "")
     if not secret:
-        raise Refused(
+        raise OperationFailed(
             f"The environment variable {variable} is not set; set it to the secret that the provider signs with."
         )
     return secret
 
 
 def require_connector(engine: "Engine", connector_id: str) -> "Connector":
-    """Return a connector. Raises Refused if it does not exist."""
+    """Return a connector. Raises OperationFailed if it does not exist."""
     from talkmeter.accounts.connectors import find_connector
     from talkmeter.db.engine import reading
 
     with reading(engine) as connection:
         found = find_connector(connection, connector_id)
     if found is None:
-        raise Refused(f"Connector '{connector_id}' does not exist; 'talkmeter connectors list' lists all.")
+        raise OperationFailed(f"Connector '{connector_id}' does not exist; 'talkmeter connectors list' lists all.")
     return found

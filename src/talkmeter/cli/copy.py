@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from talkmeter import clock
-from talkmeter.errors import Refused
+from talkmeter.errors import OperationFailed
 
 if TYPE_CHECKING:
     from talkmeter.db.engine import Engine
@@ -40,7 +40,7 @@ def copy(source_url: str, target_url: str) -> None:
                 if step.table in tasks:
                     progress.update(tasks[step.table], completed=step.rows)
         if copy.read_revisions(source) != before or copy.count_rows(source) != counts:
-            raise Refused(
+            raise OperationFailed(
                 "The ledger changed while it was copied: stop all servers and senders, and copy again "
                 "to an empty database."
             )
@@ -54,7 +54,7 @@ def copy(source_url: str, target_url: str) -> None:
 def _compare_counts(source: dict[str, int], target: dict[str, int]) -> None:
     for name, number in source.items():
         if target[name] != number:
-            raise Refused(
+            raise OperationFailed(
                 f"The table {name} has {number:,} rows in the ledger and {target[name]:,} in the copy: copy again "
                 "to an empty database."
             )
@@ -74,7 +74,9 @@ def _compare_summaries(source: "Engine", target: "Engine", org_ids: list[str]) -
             with reading(source) as old, reading(target) as new:
                 expected, copied = (read_summary(side, org_id, month, Revision("", None), now) for side in (old, new))
             if expected != copied:
-                raise Refused(f"The summary of {org_id} from {format_instant(month.start)} differs in the copy.")
+                raise OperationFailed(
+                    f"The summary of {org_id} from {format_instant(month.start)} differs in the copy."
+                )
             compared += 1
     return compared
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from talkmeter.db.engine import Engine, migrates_automatically, open_engine, reading
 from talkmeter.db.migrate import migrate, require_current
-from talkmeter.errors import Refused, shown
+from talkmeter.errors import OperationFailed, quoted
 from talkmeter.ledger.organizations import organization_exists
 from talkmeter.settings import Settings, load_settings
 
@@ -29,11 +29,11 @@ def open_database(settings: Settings | None = None, *, bulk: bool = False) -> It
 
 
 def require_organization(engine: Engine, org_id: str) -> None:
-    """Raise Refused if the organization does not exist."""
+    """Raise OperationFailed if the organization does not exist."""
     try:
         org_id.encode()
     except UnicodeEncodeError:
-        raise Refused(f"The organization's id is not UTF-8: {shown(org_id)}.") from None
+        raise OperationFailed(f"The organization's id is not UTF-8: {quoted(org_id)}.") from None
     with reading(engine) as connection:
         if not organization_exists(connection, org_id):
-            raise Refused(f"Organization '{org_id}' does not exist; 'talkmeter orgs add {org_id}' creates it.")
+            raise OperationFailed(f"Organization '{org_id}' does not exist; 'talkmeter orgs add {org_id}' creates it.")

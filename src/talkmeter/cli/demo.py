@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from talkmeter import clock
-from talkmeter.errors import Refused
+from talkmeter.errors import OperationFailed
 from talkmeter.settings import SETTINGS, Settings, load_settings, public_url
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _check_other_organizations(engine: "Engine") -> None:
         org_ids = {organization.org_id for organization in list_organizations(connection)}
     others = sorted(org_ids - {ORGANIZATION_ID})
     if others:
-        raise Refused(
+        raise OperationFailed(
             f"This database contains the organization '{others[0]}', and demo data is not mixed with real data. "
             "Choose another file with --database."
         )

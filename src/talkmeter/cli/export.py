@@ -12,7 +12,7 @@ from typing import IO, Final
 import click
 
 from talkmeter.cli.query import FILTER, SPLIT, WINDOW, open_snapshot, option_of, options, parameters_of
-from talkmeter.errors import Refused
+from talkmeter.errors import OperationFailed
 
 _OF: Final = {
     "of": "What to export: daily, records or breakdown.",
@@ -38,7 +38,7 @@ def export(org_id: str, output: Path | None, **flags: str | None) -> None:
     parameters = parameters_of(flags)
     _check_options(parameters)
     if output is None and parameters.get("format") == "parquet" and sys.stdout.isatty():
-        raise Refused("Parquet is binary and not printed to a terminal; use --output or redirect stdout.")
+        raise OperationFailed("Parquet is binary and not printed to a terminal; use --output or redirect stdout.")
     if output is None:
         with _temporary_export(org_id, parameters) as content, _translate_errors("stdout"):
             shutil.copyfileobj(content, sys.stdout.buffer)
@@ -59,25 +59,25 @@ def export(org_id: str, output: Path | None, **flags: str | None) -> None:
 
 
 def _check_options(parameters: Mapping[str, str]) -> None:
-    """Raise Refused for an option that --of does not take; ignoring a filter would export too much."""
+    """Raise OperationFailed for an option that --of does not take; ignoring a filter would export too much."""
     of = parameters.get("of", "")
     if of not in _OPTIONS_OF:
         return
     allowed = {option_of(name) for name in (*_OF, *WINDOW, *_OPTIONS_OF[of])}
     extra = [option for option in map(option_of, parameters) if option not in allowed]
     if extra:
-        raise Refused(f"{', '.join(extra)} cannot be used with --of {of}.")
+        raise OperationFailed(f"{', '.join(extra)} cannot be used with --of {of}.")
 
 
 @contextmanager
 def _translate_errors(where: str) -> Iterator[None]:
-    """Raise Refused for an OSError, naming `where`; let BrokenPipeError pass, because the reader just stopped."""
+    """Raise OperationFailed for an OSError, naming `where`; let BrokenPipeError pass: the reader has just stopped."""
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise Refused(f"Cannot write the export to {where}: {error.strerror or error}.") from error
+        raise OperationFailed(f"Cannot write the export to {where}: {error.strerror or error}.") from error
 
 
 @contextmanager
@@ -93,7 +93,7 @@ def _temporary_export(org_id: str, parameters: Mapping[str, str]) -> Iterator[IO
 def _write_file(org_id: str, parameters: Mapping[str, str], output: Path) -> None:
     """Write a temporary file next to `output` and rename it, so that a failure leaves `output` unchanged."""
     if not output.parent.is_dir():
-        raise Refused(f"The folder {output.parent} does not exist; create it first.")
+        raise OperationFailed(f"The folder {output.parent} does not exist; create it first.")
     part = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
         with part.open("xb") as out:

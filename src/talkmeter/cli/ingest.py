@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from talkmeter.cli.progress import count_rows, progress_bar
-from talkmeter.errors import Refused
+from talkmeter.errors import OperationFailed
 from talkmeter.settings import load_settings
 
 if TYPE_CHECKING:
@@ -68,12 +68,12 @@ def ingest(
 
 def _check_options_without_map(files: tuple[Path, ...], org_id: str | None, rejected: Path | None) -> None:
     if rejected is not None:
-        raise Refused("--rejected needs --map; events that cannot be counted go to quarantine.")
+        raise OperationFailed("--rejected needs --map; events that cannot be counted go to quarantine.")
     if org_id is not None:
-        raise Refused("--org needs --map; each event in a JSON lines file names its organization.")
+        raise OperationFailed("--org needs --map; each event in a JSON lines file names its organization.")
     for path in files:
         if path.suffix.lower() in TABLES:
-            raise Refused(f"{path} is a table; map its columns with --map (docs/how-to/import-files.md).")
+            raise OperationFailed(f"{path} is a table; map its columns with --map (docs/how-to/import-files.md).")
 
 
 class Tally:

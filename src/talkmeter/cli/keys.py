@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from talkmeter import clock
-from talkmeter.errors import Refused
+from talkmeter.errors import OperationFailed
 from talkmeter.period import MICROSECONDS_PER_DAY
 
 if TYPE_CHECKING:
@@ -44,13 +44,13 @@ def add(
     from talkmeter.db.engine import writing
 
     if sender == (org is not None):
-        raise Refused("Give either --org ORG_ID or --sender.")
+        raise OperationFailed("Give either --org ORG_ID or --sender.")
     if sender and (role or scopes):
-        raise Refused("A sender key only has the scope events:write; leave out --role and --scope.")
+        raise OperationFailed("A sender key only has the scope events:write; leave out --role and --scope.")
     if not sender and (role is None) == (not scopes):
-        raise Refused("Give either --role admin|viewer or at least one --scope.")
+        raise OperationFailed("Give either --role admin|viewer or at least one --scope.")
     if unknown := sorted(set(scopes) - set(SCOPES)):
-        raise Refused(f"Unknown scope {', '.join(unknown)}. Scopes: {', '.join(SCOPES)}.")
+        raise OperationFailed(f"Unknown scope {', '.join(unknown)}. Scopes: {', '.join(SCOPES)}.")
     with open_database() as engine:
         if org is not None:
             require_organization(engine, org)
@@ -127,5 +127,5 @@ def revoke_credential(prefix: str, given_id: str) -> None:
     credential_id = given_id.removeprefix(prefix).partition(".")[0]
     with open_database() as engine, writing(engine) as connection:
         if not revoke_stored(connection, credential_id, clock.now()):
-            raise Refused(f"Cannot revoke {prefix}{credential_id}: it does not exist or is already revoked.")
+            raise OperationFailed(f"Cannot revoke {prefix}{credential_id}: it does not exist or is already revoked.")
     click.echo(f"{prefix}{credential_id} is revoked.")

@@ -17,14 +17,14 @@ def add(org_id: str, name: str | None) -> None:
     """Add an organization, or rename it if it exists."""
     from talkmeter.cli.database import open_database
     from talkmeter.db.engine import writing
-    from talkmeter.errors import Refused
+    from talkmeter.errors import OperationFailed
     from talkmeter.ingest.fields import FieldError, read_id, read_name
     from talkmeter.ledger.organizations import add_organization
 
     try:
         read_id("The organization's id", org_id)
     except FieldError as error:
-        raise Refused(error.detail) from None
+        raise OperationFailed(error.detail) from None
     with open_database() as engine, writing(engine) as connection:
         add_organization(connection, org_id, read_name(name), clock.now())
     click.echo(f"Organization {org_id} is ready.")

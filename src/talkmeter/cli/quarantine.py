@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from talkmeter.errors import Refused
+from talkmeter.errors import OperationFailed
 
 if TYPE_CHECKING:
     from talkmeter.db.engine import Engine
@@ -140,6 +140,8 @@ def _find(engine: "Engine", event_ids: tuple[str, ...]) -> "list[QuarantinedEven
         for event_id in event_ids:
             found = find_quarantined(connection, org_ids, event_id)
             if not found:
-                raise Refused(f"No event '{event_id}' in quarantine; 'talkmeter quarantine list' shows the ids.")
+                raise OperationFailed(
+                    f"No event '{event_id}' in quarantine; 'talkmeter quarantine list' shows the ids."
+                )
             events += found
     return events

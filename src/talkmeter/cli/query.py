@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import click
 
 from talkmeter import clock
-from talkmeter.errors import Refused, shown
+from talkmeter.errors import OperationFailed, quoted
 
 if TYPE_CHECKING:
     from talkmeter.db.engine import Connection
@@ -53,13 +53,13 @@ def options(*groups: Mapping[str, str]) -> Callable[[Command], Command]:
 
 
 def parameters_of(flags: Mapping[str, str | None]) -> dict[str, str]:
-    """Return the options that were given as query parameters of the API. Raises Refused if one is not UTF-8."""
+    """Return the options that were given as query parameters of the API. Raises OperationFailed if one is not UTF-8."""
     parameters = {name.removeprefix("the_"): value for name, value in flags.items() if value is not None}
     for name, value in parameters.items():
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise Refused(f"{option_of(name)} is not UTF-8: {shown(value)}.") from None
+            raise OperationFailed(f"{option_of(name)} is not UTF-8: {quoted(value)}.") from None
     return parameters
 
 
@@ -80,7 +80,7 @@ class Snapshot(NamedTuple):
 
 @contextmanager
 def open_snapshot(org_id: str) -> Iterator[Snapshot]:
-    """Open a snapshot of the ledger. Raises Refused if the organization does not exist."""
+    """Open a snapshot of the ledger. Raises OperationFailed if the organization does not exist."""
     from talkmeter.cli.database import open_database, require_organization
     from talkmeter.db.engine import reading
     from talkmeter.db.migrate import database_id

@@ -11,7 +11,7 @@ import click
 from talkmeter import clock
 from talkmeter.cli.query import WINDOW, options, parameters_of, print_json
 from talkmeter.cli.tables import print_table
-from talkmeter.errors import Refused
+from talkmeter.errors import OperationFailed
 from talkmeter.settings import load_settings
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def twilio(account: str, key_env: str | None, **flags: Unpack[Options]) -> None:
     from talkmeter.reconcile.twilio import LIST
 
     if _ACCOUNT.fullmatch(account) is None:
-        raise Refused("--account must be an Account SID: AC and 32 hexadecimal digits.")
+        raise OperationFailed("--account must be an Account SID: AC and 32 hexadecimal digits.")
     _reconcile(LIST, account, key_env, flags)
 
 
@@ -123,7 +123,7 @@ def _reconcile(calls: "CallList", account: str, key_env: str | None, flags: Opti
     with open_database(settings) as engine:
         connector = require_connector(engine, flags["connector_id"])
         if connector.provider != calls.provider:
-            raise Refused(f"Connector {connector.id} belongs to {connector.provider}, not to {calls.provider}.")
+            raise OperationFailed(f"Connector {connector.id} belongs to {connector.provider}, not to {calls.provider}.")
         side = PROVIDERS[calls.provider].side or AGENT
         job = Job(connector, side, calls, query, now, None if flags["show_all"] else MAX_SHOWN)
         with ProviderApi(calls, flags["base_url"] or calls.url, account, _key(settings, connector, key_env)) as api:
@@ -144,7 +144,7 @@ def _key(settings: "Settings", connector: "Connector", key_env: str | None) -> s
         return SecretBox(settings.secret_key).decrypt(connector)[0]
     key = os.environ.get(key_env, "")
     if not key:
-        raise Refused(f"The environment variable {key_env} is not set; set it to the API key.")
+        raise OperationFailed(f"The environment variable {key_env} is not set; set it to the API key.")
     return key
 
 

@@ -16,7 +16,7 @@ from talkmeter.cli.query import (
     window_of,
 )
 from talkmeter.cli.tables import print_table
-from talkmeter.errors import Refused
+from talkmeter.errors import OperationFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,20 +122,20 @@ def _print_next_page(answer: "Records") -> None:
 
 
 def _key_of(record_id: str, parameters: "Mapping[str, str]") -> "RecordKey":
-    """Return the key of a record. Raises Refused if the id is invalid or options for lists are given too."""
+    """Return the key of a record. Raises OperationFailed if the id is invalid or options for lists are given too."""
     from talkmeter.ingest.fields import FieldError, read_id
     from talkmeter.records import RecordKey
     from talkmeter.usage.parameters import read_record_kind
 
     list_options = [option_of(name) for name in parameters if name != "kind"]
     if list_options:
-        raise Refused(
+        raise OperationFailed(
             f"--id shows one record and cannot be combined with {', '.join(list_options)}; leave out one or the other."
         )
     try:
         return RecordKey(read_record_kind(parameters["kind"]), read_id("The id", record_id))
     except FieldError as error:
-        raise Refused(error.detail) from None
+        raise OperationFailed(error.detail) from None
 
 
 def _show_history(org_id: str, key: "RecordKey", *, as_json: bool) -> None:

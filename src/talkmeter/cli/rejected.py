@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from talkmeter.errors import Refused
+from talkmeter.errors import OperationFailed
 from talkmeter.ingest.mapping import FileSection, Map
 from talkmeter.ingest.tables import row_name
 
@@ -57,20 +57,20 @@ def _writer_of(out: "_RejectedFile", form: FileSection) -> Callable[[Sequence[st
 
 @contextmanager
 def rejected_rows(path: Path | None, map_: Map, map_file: Path, files: Sequence[Path]) -> Iterator[RejectedRows]:
-    """Collect rejected rows while files are read. Raises Refused if their file cannot be written."""
+    """Collect rejected rows while files are read. Raises OperationFailed if their file cannot be written."""
     form = map_.file if any(map_.format_of(file) == "csv" for file in files) else FileSection()
     if path is None:
         yield RejectedRows(map_, None, form)
         return
     for file in (*files, map_file):
         if path.exists() and path.samefile(file):
-            raise Refused(f"--rejected {path} is one of the input files; choose another file.")
+            raise OperationFailed(f"--rejected {path} is one of the input files; choose another file.")
     with closing(_RejectedFile(path, form)) as out:
         yield RejectedRows(map_, out, form)
 
 
 class _RejectedFile:
-    """The file of rejected rows; raises Refused if it cannot be written."""
+    """The file of rejected rows; raises OperationFailed if it cannot be written."""
 
     def __init__(self, path: Path, form: FileSection) -> None:
         """Create or overwrite the file."""
@@ -93,6 +93,8 @@ class _RejectedFile:
         try:
             yield
         except OSError as error:
-            raise Refused(f"Cannot write the rejected rows to {self._path}: {error.strerror}.") from None
+            raise OperationFailed(f"Cannot write the rejected rows to {self._path}: {error.strerror}.") from None
         except UnicodeError:
-            raise Refused(f"Cannot write the rejected rows to {self._path} in the encoding of the map.") from None
+            raise OperationFailed(
+                f"Cannot write the rejected rows to {self._path} in the encoding of the map."
+            ) from None

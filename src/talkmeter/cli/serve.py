@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import click
 
-from talkmeter.errors import Refused
+from talkmeter.errors import OperationFailed
 from talkmeter.settings import SETTINGS, Settings, load_settings, public_url, public_url_is_private
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -72,7 +72,7 @@ def warn_about_plain_http(settings: Settings) -> None:
 
 
 def check_port(host: str, port: int) -> None:
-    """Raise Refused if the port cannot be open_database."""
+    """Raise OperationFailed if the port cannot be open_database."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
@@ -80,7 +80,7 @@ def check_port(host: str, port: int) -> None:
             probe.bind(address)
     except OSError as error:
         message = f"Cannot listen on {host}, port {port} ({error.strerror or error}); choose another port with --port."
-        raise Refused(message) from None
+        raise OperationFailed(message) from None
 
 
 def max_connections(settings: Settings) -> int:

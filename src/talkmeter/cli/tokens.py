@@ -4,7 +4,7 @@ import click
 
 from talkmeter import clock
 from talkmeter.cli.keys import Expires, expiry, print_credentials, revoke_credential
-from talkmeter.errors import Refused
+from talkmeter.errors import OperationFailed
 
 
 @click.group()
@@ -70,5 +70,5 @@ def read_grant(text: str) -> tuple[str, str]:
     if colon and role in ("admin", "viewer"):
         return org_id, role
     if not text:
-        raise Refused("--org must be ORG_ID or ORG_ID:ROLE.")
+        raise OperationFailed("--org must be ORG_ID or ORG_ID:ROLE.")
     return text, "admin"

@@ -15,7 +15,7 @@ import msgspec
 
 from talkmeter.client.errors import BadEvent
 from talkmeter.clock import now
-from talkmeter.errors import shown
+from talkmeter.errors import quoted
 from talkmeter.records import Channel, ConversationStatus, Direction, Modality, RunStatus
 
 SOURCE: Final = "/talkmeter/client"
@@ -49,11 +49,11 @@ def event(
     """
     fields: dict[str, Field] = {name: value for name, value in data.items() if value is not None and value != ""}
     if not fields.get("id"):
-        raise BadEvent(f"An event of type {shown(type_)} needs the id of its record in data.id.")
+        raise BadEvent(f"An event of type {quoted(type_)} needs the id of its record in data.id.")
     try:
         digest = sha256(_encode([source, type_, fields])).hexdigest()
     except (TypeError, msgspec.MsgspecError, UnicodeEncodeError) as error:
-        raise BadEvent(f"An event of type {shown(type_)} cannot be encoded as JSON: {error}.") from None
+        raise BadEvent(f"An event of type {quoted(type_)} cannot be encoded as JSON: {error}.") from None
     at = _instant("time", time) if time is not None else _format(_EPOCH + timedelta(microseconds=now()))
     return Event(id=digest[:32], source=source, type=type_, time=at, data=fields, sequence=sequence or None)
 
@@ -117,7 +117,7 @@ def encode_event(event: Event) -> bytes:
     try:
         return _encode_event(event)
     except (TypeError, msgspec.MsgspecError, UnicodeEncodeError) as error:
-        raise BadEvent(f"The event {shown(event.id)} cannot be encoded as JSON: {error}.") from None
+        raise BadEvent(f"The event {quoted(event.id)} cannot be encoded as JSON: {error}.") from None
 
 
 def read_event(body: bytes) -> Event:

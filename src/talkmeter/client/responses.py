@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from talkmeter.clock import MICROSECONDS_PER_SECOND, now
-from talkmeter.errors import shown
+from talkmeter.errors import quoted
 
 MAX_RESPONSE_BYTES: Final = 16 << 20
 """Larger than any receipt: that of 10,000 quarantined events is a third of this."""
@@ -135,5 +135,5 @@ def _sentence(response: ServerResponse) -> str:
     try:
         return f"{response.status}: {_read_problem(response.body).detail[:1_000]}"
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        body = shown(response.body[:200].decode(errors="replace"))
+        body = quoted(response.body[:200].decode(errors="replace"))
         return f"{response.status}, which is not an error of Talkmeter: {body}"

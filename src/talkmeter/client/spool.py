@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from talkmeter.client.errors import SpoolFull, SpoolUnusable, WrongUse
 from talkmeter.client.limits import Limits
 from talkmeter.clock import now
-from talkmeter.errors import shown
+from talkmeter.errors import quoted
 
 VERSION: Final = 1
 BUSY_SEC: Final = 30.0
@@ -81,7 +81,7 @@ class Spool:
             before, used = _counts(file)
             if used + size > self._max_bytes:
                 sentence = (
-                    f"The spool {shown(str(self._path))} holds {used} bytes of at most {self._max_bytes} "
+                    f"The spool {quoted(str(self._path))} holds {used} bytes of at most {self._max_bytes} "
                     f"({before.events} events wait, {before.set_aside} are set aside), so {len(bodies)} events of "
                     f"{size} bytes do not fit; the log says why the server does not accept events."
                 )
@@ -182,7 +182,7 @@ class Spool:
                     file.execute(statement)
             elif version != VERSION:
                 raise SpoolUnusable(
-                    f"{shown(str(self._path))} is not a spool of this version of the client; choose another file."
+                    f"{quoted(str(self._path))} is not a spool of this version of the client; choose another file."
                 )
             self._set_organization(file, organization)
 
@@ -192,8 +192,8 @@ class Spool:
         owner = file.execute("SELECT organization FROM spool").fetchone()[0]
         if owner != organization and (counts.events or counts.set_aside):
             raise WrongUse(
-                f"The spool {shown(str(self._path))} holds {counts.events + counts.set_aside} events of organization "
-                f"{shown(owner)} and cannot be opened for {shown(organization)}; use one spool for each organization."
+                f"The spool {quoted(str(self._path))} holds {counts.events + counts.set_aside} events of organization "
+                f"{quoted(owner)} and cannot be opened for {quoted(organization)}; use one spool for each organization."
             )
         file.execute("UPDATE spool SET organization = ?", (organization,))
 
@@ -222,7 +222,7 @@ class Spool:
         except sqlite3.ProgrammingError:
             raise WrongUse("The client is closed; create a new one.") from None
         except sqlite3.Error as error:
-            raise SpoolUnusable(f"The spool {shown(str(self._path))} cannot be {action}: {error}.") from error
+            raise SpoolUnusable(f"The spool {quoted(str(self._path))} cannot be {action}: {error}.") from error
 
 
 def open_spool(path: Path, limits: Limits, organization: str | None) -> Spool:

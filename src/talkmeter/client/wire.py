@@ -9,7 +9,7 @@ from talkmeter import __version__
 from talkmeter.client.errors import WrongUse
 from talkmeter.client.responses import MAX_RESPONSE_BYTES, NoResponse, ServerResponse
 from talkmeter.clock import monotonic
-from talkmeter.errors import shown
+from talkmeter.errors import quoted
 
 _PATH: Final = "/metering/events"
 
@@ -28,12 +28,12 @@ def destination(url: str, key: str, organization: str | None) -> Destination:
     except httpx.InvalidURL:
         address = httpx.URL()
     if address.scheme not in ("http", "https") or not address.host:
-        raise WrongUse(f"The server's URL must look like https://usage.example.com, not {shown(url)}.")
+        raise WrongUse(f"The server's URL must look like https://usage.example.com, not {quoted(url)}.")
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise WrongUse("The key must be the secret that was shown once: printable ASCII without spaces.")
     if organization is not None and not (organization.isascii() and organization.isprintable() and organization):
         raise WrongUse(
-            f"The organization is sent in a header, so it must be printable ASCII, not {shown(organization)}."
+            f"The organization is sent in a header, so it must be printable ASCII, not {quoted(organization)}."
         )
     headers = {
         "Authorization": f"Bearer {key}",

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from talkmeter.errors import shown
+from talkmeter.errors import quoted
 from talkmeter.ingest.fields import FieldError
 from talkmeter.ingest.mapping import (
     UNIX_FORMATS,
@@ -95,8 +95,8 @@ def _translate(
         return translation
     if text in empty or not text or keep:
         return "" if text in empty else text
-    known = ", ".join(shown(key) for key in list(translations)[:10])
-    raise _invalid(name, f"column {shown(column)} is {shown(text)}, which values does not translate; it has {known}")
+    known = ", ".join(quoted(key) for key in list(translations)[:10])
+    raise _invalid(name, f"column {quoted(column)} is {quoted(text)}, which values does not translate; it has {known}")
 
 
 def _template_reader(name: str, template: str, indexes: dict[str, int], empty: frozenset[str]) -> ReadText:
@@ -115,7 +115,7 @@ def _template_reader(name: str, template: str, indexes: dict[str, int], empty: f
             return percent_format % parts
         if len(missing) == len(parts):
             return ""
-        raise _invalid(name, f"column {shown(missing[0])} is empty, but the template needs it")
+        raise _invalid(name, f"column {quoted(missing[0])} is empty, but the template needs it")
 
     return fill
 
@@ -123,7 +123,7 @@ def _template_reader(name: str, template: str, indexes: dict[str, int], empty: f
 def _choice(name: str, text: str, choices: frozenset[str]) -> str | None:
     if text in choices or not text:
         return text or None
-    raise _invalid(name, f"{shown(text)} is not one of {', '.join(sorted(choices))}; translate it with values")
+    raise _invalid(name, f"{quoted(text)} is not one of {', '.join(sorted(choices))}; translate it with values")
 
 
 def _flag(name: str, text: str) -> bool | None:
@@ -131,14 +131,14 @@ def _flag(name: str, text: str) -> bool | None:
         return None
     flag = _FLAGS.get(text.strip().lower())
     if flag is None:
-        raise _invalid(name, f"{shown(text)} is neither true nor false; translate it with values")
+        raise _invalid(name, f"{quoted(text)} is neither true nor false; translate it with values")
     return flag
 
 
 def _integer(name: str, text: str) -> str | None:
     stripped = text.strip()
     if stripped and not _INTEGER.fullmatch(stripped):
-        raise _invalid(name, f"{shown(text)} is not an integer of at most 18 digits")
+        raise _invalid(name, f"{quoted(text)} is not an integer of at most 18 digits")
     return stripped or None
 
 
@@ -155,17 +155,17 @@ def _seconds(name: str, text: str, unit: Unit) -> Decimal | None:
     if unit == "h:mm:ss":
         clock = _CLOCK.fullmatch(stripped)
         if clock is None:
-            raise _invalid(name, f"{shown(text)} is not a duration such as 0:01:30 (h:mm:ss)")
+            raise _invalid(name, f"{quoted(text)} is not a duration such as 0:01:30 (h:mm:ss)")
         return Decimal(int(clock[1]) * 3_600 + int(clock[2]) * 60) + Decimal(clock[3])
     if not _NUMBER.fullmatch(stripped):
-        raise _invalid(name, f"{shown(text)} is not a number of {unit}")
+        raise _invalid(name, f"{quoted(text)} is not a number of {unit}")
     return _EXACT.multiply(Decimal(stripped), _PER_SECOND[unit])
 
 
 def _instant_reader(name: str, field: FieldMap, read_text: ReadText, map_: Map) -> ReadField:
     indexes = {column: index for index, column in enumerate(map_.columns)}
     zone = ZoneInfo(map_.file.zone) if map_.file.zone is not None else None
-    plus = [(f"{name}, column {shown(column)} of plus", indexes[column]) for column in field.plus]
+    plus = [(f"{name}, column {quoted(column)} of plus", indexes[column]) for column in field.plus]
     plus_unit = field.plus_unit or "seconds"
     empty = frozenset(field.empty)
 
@@ -184,7 +184,7 @@ def _instant_reader(name: str, field: FieldMap, read_text: ReadText, map_: Map) 
         try:
             return format_instant(instant)
         except OverflowError:
-            detail = f"{name} must be between 1970-01-01 and 2099-12-31, not {shown(text)}."
+            detail = f"{name} must be between 1970-01-01 and 2099-12-31, not {quoted(text)}."
             raise FieldError(Reason.OUT_OF_RANGE, detail) from None
 
     return read
@@ -211,19 +211,19 @@ def _parse_iso(text: str, zone: tzinfo | None) -> int:
     except (ValueError, OverflowError):
         pass
     if _is_bare_date(text):
-        raise ValueError(f"{shown(text)} is a date without a time")
+        raise ValueError(f"{quoted(text)} is a date without a time")
     try:
         local = datetime.fromisoformat(text.strip())
     except (ValueError, OverflowError):
-        raise ValueError(f"{shown(text)} is not an ISO 8601 date and time; set format to its format") from None
+        raise ValueError(f"{quoted(text)} is not an ISO 8601 date and time; set format to its format") from None
     if local.tzinfo is None and zone is None:
-        raise ValueError(f"{shown(text)} has no offset; set file.zone to its time zone")
+        raise ValueError(f"{quoted(text)} has no offset; set file.zone to its time zone")
     return _with_zone(local, zone)
 
 
 def _parse_unix(text: str, format_: str) -> int:
     if not _NUMBER.fullmatch(text.strip()):
-        raise ValueError(f"{shown(text)} is not a number of {format_}")
+        raise ValueError(f"{quoted(text)} is not a number of {format_}")
     exact = _EXACT.multiply(Decimal(text.strip()), Decimal(UNIX_FORMATS[format_]))
     return int(exact.to_integral_value(ROUND_FLOOR))
 
@@ -233,7 +233,7 @@ def _parse_format(text: str, format_: str, zone: tzinfo | None) -> int:
         instant = datetime.strptime(text.strip(), format_)  # noqa: DTZ007  the next line sets its zone
         return _with_zone(instant, zone)
     except (ValueError, OverflowError):
-        raise ValueError(f"{shown(text)} does not have the format {shown(format_)}") from None
+        raise ValueError(f"{quoted(text)} does not have the format {quoted(format_)}") from None
 
 
 def _with_zone(instant: datetime, zone: tzinfo | None) -> int:

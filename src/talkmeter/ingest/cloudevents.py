@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from talkmeter.errors import shown
+from talkmeter.errors import quoted
 from talkmeter.ingest.event_types import (
     EVENT_TYPES,
     ConversationData,
@@ -58,13 +58,13 @@ def read_event(raw: bytes, sender: Sender) -> ParsedEvent:
 def read_envelope(envelope: Envelope, sender: Sender) -> State:
     """A decoded envelope as a state. FieldError where envelope or data cannot be counted with."""
     if envelope.specversion != "1.0":
-        raise FieldError(Reason.INVALID_ENVELOPE, f"specversion must be '1.0', not {shown(envelope.specversion)}.")
+        raise FieldError(Reason.INVALID_ENVELOPE, f"specversion must be '1.0', not {quoted(envelope.specversion)}.")
     event_id = read_id("id", envelope.id, reason=Reason.INVALID_ENVELOPE)
     source = read_repeated_id("source", envelope.source, MAX_SOURCE_BYTES, Reason.INVALID_ENVELOPE)
     event_type = EVENT_TYPES.get(envelope.type)
     if event_type is None:
         known = ", ".join(sorted(EVENT_TYPES))
-        raise FieldError(Reason.UNKNOWN_TYPE, f"type {shown(envelope.type)} is not metered; known types: {known}.")
+        raise FieldError(Reason.UNKNOWN_TYPE, f"type {quoted(envelope.type)} is not metered; known types: {known}.")
     time = read_time("time", envelope.time, Reason.INVALID_ENVELOPE)
     sequence, raw_data = bytes(envelope.sequence), bytes(envelope.data)
     if raw_data in (b"", b"null"):
@@ -115,7 +115,7 @@ def _organization(named: str | None, sender: Sender) -> str:
             raise FieldError(Reason.MISSING_ORGANIZATION, sentence)
         return read_repeated_id("data.organization_id", named)
     if named and named != sender.org_id:
-        sentence = f"data.organization_id is {shown(named)}, but this credential sends for another organization."
+        sentence = f"data.organization_id is {quoted(named)}, but this credential sends for another organization."
         raise FieldError(Reason.FOREIGN_ORGANIZATION, sentence)
     if not sender.org_id:
         raise FieldError(Reason.MISSING_ORGANIZATION, "data.organization_id is missing, so the event is nobody's.")

@@ -5,7 +5,7 @@ from typing import Final, Literal, NamedTuple, get_args
 
 import msgspec
 
-from talkmeter.errors import shown
+from talkmeter.errors import quoted
 from talkmeter.ingest.fields import FieldError, read_duration, read_name, read_optional_id, read_time
 from talkmeter.ledger.batch import Reason
 from talkmeter.records import (
@@ -127,4 +127,4 @@ def _read_modality(text: str | None) -> Modality | None:
     for modality in allowed:
         if text == modality:
             return modality
-    raise FieldError(Reason.INVALID_DATA, f"data.modality must be {', '.join(allowed)} or null, not {shown(text)}.")
+    raise FieldError(Reason.INVALID_DATA, f"data.modality must be {', '.join(allowed)} or null, not {quoted(text)}.")

@@ -5,7 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final
 
-from talkmeter.errors import shown
+from talkmeter.errors import quoted
 from talkmeter.ledger.batch import Reason
 from talkmeter.period import read_instant, within_range
 
@@ -39,11 +39,11 @@ def read_id(name: str, text: str, max_bytes: int = MAX_ID_BYTES, reason: Reason 
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
-        raise FieldError(reason, f"{name} is not UTF-8: {shown(text)}.") from None
+        raise FieldError(reason, f"{name} is not UTF-8: {quoted(text)}.") from None
     if size > max_bytes:
         raise FieldError(reason, f"{name} is {size} bytes long; at most {max_bytes} are allowed.")
     if CONTROL.search(text):
-        raise FieldError(reason, f"{name} contains a control character: {shown(text)}.")
+        raise FieldError(reason, f"{name} contains a control character: {quoted(text)}.")
     return text
 
 
@@ -75,11 +75,12 @@ def read_time(name: str, text: str | None, reason: Reason) -> int:
         instant = read_instant(text)
     except (ValueError, OverflowError):
         sentence = (
-            f"{name} must be an RFC 3339 date and time with an offset, such as 2026-11-01T09:30:00Z, not {shown(text)}."
+            f"{name} must be an RFC 3339 date and time with an offset, such as 2026-11-01T09:30:00Z, "
+            f"not {quoted(text)}."
         )
         raise FieldError(reason, sentence) from None
     if not within_range(instant):
-        raise FieldError(Reason.OUT_OF_RANGE, f"{name} must be between 1970-01-01 and 2099-12-31, not {shown(text)}.")
+        raise FieldError(Reason.OUT_OF_RANGE, f"{name} must be between 1970-01-01 and 2099-12-31, not {quoted(text)}.")
     return instant
 
 
@@ -102,6 +103,6 @@ def read_duration(raw: bytes) -> int | None:
     except InvalidOperation:
         raise FieldError(Reason.OUT_OF_RANGE, "The exponent of data.duration is out of range.") from None
     if not 0 <= seconds <= MAX_DURATION_SEC:
-        sentence = f"data.duration must be between 0 and {MAX_DURATION_SEC} seconds, not {shown(raw.decode())}."
+        sentence = f"data.duration must be between 0 and {MAX_DURATION_SEC} seconds, not {quoted(raw.decode())}."
         raise FieldError(Reason.OUT_OF_RANGE, sentence)
     return int(seconds.quantize(_MILLISECOND, ROUND_HALF_UP) * 1000)

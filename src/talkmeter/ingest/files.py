@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from talkmeter.errors import Refused
+from talkmeter.errors import OperationFailed
 from talkmeter.ingest.cloudevents import Sender, read_event
 from talkmeter.ledger.batch import ParsedEvent
 
@@ -24,7 +24,7 @@ class Batch(NamedTuple):
 def read_batches(path: Path, sender: Sender) -> Iterator[Batch]:
     """Yield the events of a file in batches of bounded size. Empty lines are skipped.
 
-    Raises Refused if the file cannot be read or a line is longer than MAX_LINE_BYTES.
+    Raises OperationFailed if the file cannot be read or a line is longer than MAX_LINE_BYTES.
     """
     try:
         with path.open("rb") as file:
@@ -33,7 +33,9 @@ def read_batches(path: Path, sender: Sender) -> Iterator[Batch]:
             while line := file.readline(MAX_LINE_BYTES + 1):
                 number += 1
                 if len(line) > MAX_LINE_BYTES:
-                    raise Refused(f"{path}, line {number}: longer than {MAX_LINE_BYTES} bytes; is it JSON lines?")
+                    raise OperationFailed(
+                        f"{path}, line {number}: longer than {MAX_LINE_BYTES} bytes; is it JSON lines?"
+                    )
                 size += len(line)
                 if event := line.strip():
                     arrivals.append(read_event(event, sender))
@@ -43,4 +45,4 @@ def read_batches(path: Path, sender: Sender) -> Iterator[Batch]:
             if size:
                 yield Batch(arrivals, size)
     except OSError as error:
-        raise Refused(f"{path} cannot be read: {error.strerror}.") from None
+        raise OperationFailed(f"{path} cannot be read: {error.strerror}.") from None

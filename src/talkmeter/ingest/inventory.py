@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from talkmeter.errors import BadRequest, TooLarge, Unprocessable, shown
+from talkmeter.errors import BadRequest, TooLarge, Unprocessable, quoted
 from talkmeter.ingest.event_types import InventoryData
 from talkmeter.ingest.fields import FieldError, read_id, read_time
 from talkmeter.ledger.batch import ParsedEvent, Reason, SnapshotWatermark
@@ -30,7 +30,7 @@ _decode = msgspec.json.Decoder(Snapshot).decode
 def read_kind(text: str) -> Kind:
     """Return the inventory kind in a path. Raises Unprocessable if it is unknown."""
     if text not in INVENTORY_KINDS:
-        raise Unprocessable(f"The kind must be one of {', '.join(INVENTORY_KINDS)}, not {shown(text)}.")
+        raise Unprocessable(f"The kind must be one of {', '.join(INVENTORY_KINDS)}, not {quoted(text)}.")
     return Kind(text)
 
 

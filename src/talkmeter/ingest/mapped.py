@@ -43,7 +43,7 @@ class MappedPart(NamedTuple):
 
 
 def read_mapped(path: Path, map_: Map, sender: Sender) -> Iterator[MappedPart]:
-    """Yield the rows of a file in parts of bounded size. Raises Refused if the map does not fit the file."""
+    """Yield the rows of a file in parts of bounded size. Raises OperationFailed if the map does not fit the file."""
     read_row = row_reader(map_, sender)
     for part in read_table(path, map_):
         mapped = MappedPart([], [], part.size)

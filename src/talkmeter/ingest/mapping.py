@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec.structs import fields as fields_of
 
-from talkmeter.errors import Refused, shown
+from talkmeter.errors import OperationFailed, quoted
 from talkmeter.ingest.event_types import EVENT_TYPES, ConversationData, InventoryData, RecordData, WorkflowExecutionData
 from talkmeter.ingest.fields import MAX_SOURCE_BYTES, FieldError, read_id
 from talkmeter.ledger.batch import Reason
@@ -102,22 +102,22 @@ class _MapError(Exception):
 def read_map(path: Path, org_id: str | None) -> Map:
     """Read a map file. `org_id` is the organization of the records; None if the map must name it.
 
-    Raises Refused if the map is invalid.
+    Raises OperationFailed if the map is invalid.
     """
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_MAP_BYTES + 1)
         return _checked(_tables(raw), org_id)
     except OSError as error:
-        raise Refused(f"The map {path} cannot be read: {error.strerror}.") from None
+        raise OperationFailed(f"The map {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
-        raise Refused(f"The map {path} is not TOML: it is not UTF-8.") from None
+        raise OperationFailed(f"The map {path} is not TOML: it is not UTF-8.") from None
     except RecursionError:
-        raise Refused(f"The map {path} cannot be read: its TOML is nested too deeply.") from None
+        raise OperationFailed(f"The map {path} cannot be read: its TOML is nested too deeply.") from None
     except _MapError as error:
-        raise Refused(f"The map {path}: {error}") from None
+        raise OperationFailed(f"The map {path}: {error}") from None
     except ValueError as error:
-        raise Refused(f"The map {path} is not TOML: {error_text(error)}.") from None
+        raise OperationFailed(f"The map {path} is not TOML: {error_text(error)}.") from None
 
 
 def _tables(raw: bytes) -> dict[str, object]:
@@ -178,14 +178,14 @@ def choices_of(type_: str, name: str) -> tuple[str, ...]:
 def _checked(tables: dict[str, object], org_id: str | None) -> Map:
     for name in tables:
         if name not in ("file", "event", "data"):
-            raise _MapError(f"unknown table {shown(name)}; the tables are [file], [event] and [data].")
+            raise _MapError(f"unknown table {quoted(name)}; the tables are [file], [event] and [data].")
     file = _convert(tables.get("file", {}), FileSection, "file")
     _check_file(file)
     if "event" not in tables:
         raise _MapError("the table [event] is missing; it must have type, source and time.")
     event = _convert(tables["event"], EventSection, "event")
     if event.type not in EVENT_TYPES:
-        raise _MapError(f"event.type is {shown(event.type)}; it must be one of {', '.join(sorted(EVENT_TYPES))}.")
+        raise _MapError(f"event.type is {quoted(event.type)}; it must be one of {', '.join(sorted(EVENT_TYPES))}.")
     try:
         read_id("event.source", event.source, MAX_SOURCE_BYTES, Reason.INVALID_ENVELOPE)
     except FieldError as error:
@@ -253,13 +253,13 @@ def _check_file(file: FileSection) -> None:
         "".encode(file.encoding)
         codecs.lookup(file.encoding)
     except (LookupError, ValueError):
-        raise _MapError(f"file.encoding is {shown(file.encoding)}, which is unknown; try utf-8.") from None
+        raise _MapError(f"file.encoding is {quoted(file.encoding)}, which is unknown; try utf-8.") from None
     if len(file.delimiter) != 1 or file.delimiter in "\r\n\0":
-        raise _MapError(f"file.delimiter must be one character, not {shown(file.delimiter)}.")
+        raise _MapError(f"file.delimiter must be one character, not {quoted(file.delimiter)}.")
     if len(file.quote) > 1 or file.quote in tuple("\r\n\0" + file.delimiter):
         raise _MapError(
             f"file.quote must be one character other than the delimiter, or '' if nothing is quoted, "
-            f"not {shown(file.quote)}."
+            f"not {quoted(file.quote)}."
         )
     try:
         csv.reader((), delimiter=file.delimiter, quotechar=file.quote or None, quoting=quoting_of(file))
@@ -270,7 +270,7 @@ def _check_file(file: FileSection) -> None:
             ZoneInfo(file.zone)
         except (KeyError, ValueError, OSError):
             raise _MapError(
-                f"file.zone is {shown(file.zone)}, which is an unknown time zone; use a name such as Europe/Berlin or "
+                f"file.zone is {quoted(file.zone)}, which is an unknown time zone; use a name such as Europe/Berlin or "
                 "UTC. If the system has no time zones, run pip install tzdata."
             ) from None
 
@@ -290,14 +290,14 @@ def _check_field(name: str, field: FieldMap, type_: str, file: FileSection) -> N
         try:
             pieces = template_pieces(field.template)
         except ValueError as error:
-            raise _MapError(f"{name}.template is {shown(field.template)}: {error}; write {{{{ for a brace.") from None
+            raise _MapError(f"{name}.template is {quoted(field.template)}: {error}; write {{{{ for a brace.") from None
         if not any(is_column for is_column, _ in pieces):
             raise _MapError(f"{name}.template names no column; write columns in braces, such as {{call_id}}.")
     if choices := choices_of(type_, name):
         for key, constants in (("value", [field.value]), ("values", (field.values or {}).values())):
             for constant in constants:
                 if constant is not None and constant not in ("", *choices):
-                    raise _MapError(f"{name}.{key} has {shown(str(constant))}; allowed: {', '.join(choices)}.")
+                    raise _MapError(f"{name}.{key} has {quoted(str(constant))}; allowed: {', '.join(choices)}.")
     if content_of_field(name) == "instant":
         _check_instant(name, field, file)
 
@@ -337,7 +337,7 @@ def _check_instant(name: str, field: FieldMap, file: FileSection) -> None:
         others = ", ".join(f"'{format_}'" for format_ in UNIX_FORMATS)
         raise _MapError(
             f"{name}.format must be a format of Python's strptime such as '%Y-%m-%d %H:%M:%S', or one of {others}, "
-            f"not {shown(field.format)}."
+            f"not {quoted(field.format)}."
         ) from None
     if "%z" not in field.format.replace("%%", "") and file.zone is None:
         raise _MapError(f"{name}.format has no offset (%z), so file.zone is required, such as 'UTC'.")
@@ -376,7 +376,7 @@ def _literals(type_: object) -> Iterator[str]:
 
 def _key(name: str) -> str:
     """Return a key as error sentences show it."""
-    return name if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", name) else shown(name)
+    return name if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", name) else quoted(name)
 
 
 def error_text(error: Exception) -> str:

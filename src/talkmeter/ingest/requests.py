@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import msgspec
 
 from talkmeter.backpressure import Throttle
-from talkmeter.errors import BadRequest, UnsupportedMediaType, shown
+from talkmeter.errors import BadRequest, UnsupportedMediaType, quoted
 from talkmeter.ingest.cloudevents import Sender, read_envelope, read_event, reject
 from talkmeter.ingest.event_types import Envelope
 from talkmeter.ingest.fields import FieldError
@@ -26,11 +26,11 @@ def media_type(content_type: str) -> str:
     """Return the media type of a Content-Type header. Raises UnsupportedMediaType if it is not accepted."""
     type_, *parameters = (part.strip().lower() for part in content_type.split(";"))
     if type_ not in CONTENT_TYPES:
-        raise UnsupportedMediaType(f"Content-Type must be one of {', '.join(CONTENT_TYPES)}, not {shown(type_)}.")
+        raise UnsupportedMediaType(f"Content-Type must be one of {', '.join(CONTENT_TYPES)}, not {quoted(type_)}.")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "charset" and value.strip().strip('"') not in _UTF8:
-            raise UnsupportedMediaType(f"The body must be UTF-8, not {shown(value)}.")
+            raise UnsupportedMediaType(f"The body must be UTF-8, not {quoted(value)}.")
     return type_
 
 

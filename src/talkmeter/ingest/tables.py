@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from talkmeter.errors import Refused, shown
+from talkmeter.errors import OperationFailed, quoted
 from talkmeter.ingest.mapping import FileSection, Map, error_text, quoting_of
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ class TablePart(NamedTuple):
 
 
 def read_table(path: Path, map_: Map) -> Iterator[TablePart]:
-    """Yield the rows of a file. Raises Refused if it cannot be read or lacks a column that the map reads."""
+    """Yield the rows of a file. Raises OperationFailed if it cannot be read or lacks a column that the map reads."""
     read = _read_parquet if map_.format_of(path) == "parquet" else _read_csv
     try:
         yield from read(path, map_)
     except OSError as error:
-        raise Refused(f"{path} cannot be read: {error.strerror or error_text(error)}.") from None
+        raise OperationFailed(f"{path} cannot be read: {error.strerror or error_text(error)}.") from None
 
 
 def row_name(path: Path, map_: Map, number: int) -> str:
@@ -51,15 +51,19 @@ def row_name(path: Path, map_: Map, number: int) -> str:
 
 
 def column_indexes(path: Path, columns: Sequence[str], wanted: Sequence[str]) -> list[int]:
-    """Return the indexes of the wanted columns. Raises Refused if one is missing or occurs twice."""
+    """Return the indexes of the wanted columns. Raises OperationFailed if one is missing or occurs twice."""
     for name in wanted:
         if name not in columns:
-            names = ", ".join(map(shown, columns[:_MAX_COLUMNS_SHOWN])) + (
+            names = ", ".join(map(quoted, columns[:_MAX_COLUMNS_SHOWN])) + (
                 ", ..." if len(columns) > _MAX_COLUMNS_SHOWN else ""
             )
-            raise Refused(f"{path} has no column {shown(name)}, which the map reads; it has {names or 'none'}.")
+            raise OperationFailed(
+                f"{path} has no column {quoted(name)}, which the map reads; it has {names or 'none'}."
+            )
         if columns.count(name) > 1:
-            raise Refused(f"{path} has {columns.count(name)} columns {shown(name)}; the map needs unique names.")
+            raise OperationFailed(
+                f"{path} has {columns.count(name)} columns {quoted(name)}; the map needs unique names."
+            )
     return [columns.index(name) for name in wanted]
 
 
@@ -76,7 +80,7 @@ class _CountedFile(io.FileIO):
 
 
 class _Lines:
-    """The lines of a text. Raises Refused if one row, which may have several lines, exceeds MAX_ROW."""
+    """The lines of a text. Raises OperationFailed if one row, which may have several lines, exceeds MAX_ROW."""
 
     def __init__(self, text: io.TextIOWrapper, path: Path) -> None:
         """Start before the first line."""
@@ -95,7 +99,7 @@ class _Lines:
         self._number += 1
         self.row_length += len(line)
         if self.row_length > MAX_ROW:
-            raise Refused(
+            raise OperationFailed(
                 f"{self._path}, line {self._number}: the row is longer than {MAX_ROW} characters; "
                 "check delimiter and quote in the map."
             )
@@ -121,7 +125,7 @@ def _read_csv(path: Path, map_: Map) -> Iterator[TablePart]:
         try:
             header = list(file.columns) or next(filter(None, reader), [])
             if not header:
-                raise Refused(f"{path} is empty; the first line must name the columns.")
+                raise OperationFailed(f"{path} is empty; the first line must name the columns.")
             indexes = column_indexes(path, header, map_.columns)
             lines.row_length = 0
             number = reader.line_num + 1
@@ -133,11 +137,11 @@ def _read_csv(path: Path, map_: Map) -> Iterator[TablePart]:
                     yield TablePart(rows, raw.bytes_read - yielded)
                     rows, yielded = [], raw.bytes_read
         except csv.Error as error:
-            raise Refused(
+            raise OperationFailed(
                 f"{path}, line {reader.line_num}: {error_text(error)}; check delimiter and quote in the map."
             ) from None
         except UnicodeError:
-            raise Refused(f"{path}, after line {reader.line_num}: this is not {file.encoding}.") from None
+            raise OperationFailed(f"{path}, after line {reader.line_num}: this is not {file.encoding}.") from None
         yield TablePart(rows, raw.bytes_read - yielded)
 
 
@@ -170,7 +174,7 @@ def _require_parquet() -> None:
     try:
         import pyarrow.parquet  # noqa: F401, PLC0415  an optional dependency
     except ImportError:
-        raise Refused(
+        raise OperationFailed(
             "Parquet needs an optional dependency: pip install 'talkmeter[parquet]'. CSV works without it."
         ) from None
 
@@ -198,7 +202,7 @@ def _read_parquet(path: Path, map_: Map) -> Iterator[TablePart]:
                 yield TablePart(rows, size * done // max(total, 1) - size * number // max(total, 1))
                 number = done
     except (pa.ArrowException, ValueError, OverflowError, KeyError) as error:
-        raise Refused(f"{path} is not a readable Parquet file: {error_text(error)}.") from None
+        raise OperationFailed(f"{path} is not a readable Parquet file: {error_text(error)}.") from None
 
 
 class _ReadColumn(Protocol):
@@ -209,7 +213,7 @@ class _ReadColumn(Protocol):
 
 
 def _column_reader(path: Path, name: str, type_: "pa.DataType") -> _ReadColumn:
-    """Return the function that reads a column of this type. Raises Refused if the type is not supported."""
+    """Return the function that reads a column of this type. Raises OperationFailed if the type is not supported."""
     import pyarrow as pa  # noqa: PLC0415  an optional dependency
 
     types = pa.types
@@ -233,8 +237,8 @@ def _column_reader(path: Path, name: str, type_: "pa.DataType") -> _ReadColumn:
     for is_type, write in simple:
         if is_type(type_):
             return lambda array: _texts(array, write)
-    raise Refused(
-        f"{path}: the column {shown(name)} is {shown(str(type_))[1:-1]}; "
+    raise OperationFailed(
+        f"{path}: the column {quoted(name)} is {quoted(str(type_))[1:-1]}; "
         "only strings, numbers, booleans, dates and times are supported."
     )
 

@@ -15,7 +15,7 @@ from talkmeter.db import tables
 from talkmeter.db.engine import reading, writing
 from talkmeter.db.migrate import DATABASE_ID, database_id
 from talkmeter.db.statements import OnConflict, Row, insert_rows
-from talkmeter.errors import Refused
+from talkmeter.errors import OperationFailed
 from talkmeter.ledger.write import new_revision
 
 ROWS_PER_STEP: Final = 1_000
@@ -50,23 +50,25 @@ def read_revisions(engine: Engine) -> dict[str, str]:
 
 
 def begin_copy(source: Engine, target: Engine, revisions: dict[str, str]) -> None:
-    """Claim the target for a copy. Raises Refused if it holds anything but a part of the same copy."""
+    """Claim the target for a copy. Raises OperationFailed if it holds anything but a part of the same copy."""
     with reading(source) as connection:
         source_id = database_id(connection)
     state = f"{source_id} {sha256(repr(sorted(revisions.items())).encode()).hexdigest()}"
     with writing(target) as connection:
         if database_id(connection) == source_id:
-            raise Refused("The source and the target are the same database.")
+            raise OperationFailed("The source and the target are the same database.")
         claimed = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.name == _COPYING))
         if claimed == state:
             return
         if claimed is not None and claimed.startswith(source_id):
-            raise Refused(
+            raise OperationFailed(
                 "The source was written to since this copy began. Stop all servers and copy again into an empty "
                 "database."
             )
         if claimed is not None or any(_count(connection, table) for table in copied_tables()):
-            raise Refused("The target database is not empty. Use one that 'talkmeter migrate' has just created.")
+            raise OperationFailed(
+                "The target database is not empty. Use one that 'talkmeter migrate' has just created."
+            )
         insert_rows(connection, tables.meta, [(_COPYING, state)], OnConflict.KEEP)
 
 

@@ -18,7 +18,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 
 from talkmeter import clock, metrics
 from talkmeter.db.engine import is_transient, shares_transactions, transaction, translate_errors
-from talkmeter.errors import Refused, TalkmeterError, Unavailable
+from talkmeter.errors import OperationFailed, TalkmeterError, Unavailable
 from talkmeter.ledger.batch import BatchResult, OrgBatch, refused_by_database
 from talkmeter.ledger.write import write_batch
 from talkmeter.records import State
@@ -236,7 +236,7 @@ class Writer:
                 if isinstance(event, State):
                     rejected = batch._replace(events=[(index, refused_by_database(event))])
                     return self._write([queued._replace(batch=rejected)])[0]
-            raise Refused("The database rejected the data of this request.") from error
+            raise OperationFailed("The database rejected the data of this request.") from error
 
     def _write(self, group: Sequence[_QueuedBatch]) -> list[BatchResult]:
         """Write batches in one transaction; while the database is busy, retry up to five times with jitter."""

@@ -16,7 +16,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from talkmeter import __version__, clock
 from talkmeter.client.responses import read_retry_after
-from talkmeter.errors import Refused, Unavailable, shown
+from talkmeter.errors import OperationFailed, Unavailable, quoted
 from talkmeter.reconcile.lists import CallList, Request
 
 MAX_RESPONSE_BYTES: Final = 32 * 1024 * 1024
@@ -29,7 +29,7 @@ _backoff = wait_random_exponential(multiplier=0.5, max=MAX_WAIT_SEC)
 _jitter = wait_random_exponential(multiplier=0.25, max=5.0)
 
 
-class ResponseTooLarge(Refused):
+class ResponseTooLarge(OperationFailed):
     """The response exceeds MAX_RESPONSE_BYTES; a smaller page may fit."""
 
 
@@ -45,7 +45,7 @@ class _Busy(Exception):
 def check_address(url: str) -> str:
     """Return a provider's address without a final slash.
 
-    Raises Refused if it is invalid, or if the key would be sent over the network unencrypted.
+    Raises OperationFailed if it is invalid, or if the key would be sent over the network unencrypted.
     """
     try:
         parts = urlsplit(url)
@@ -54,9 +54,11 @@ def check_address(url: str) -> str:
         usable = False
         parts = urlsplit("")
     if not usable or parts.path.strip("/") or parts.fragment or not (url.isascii() and url.isprintable()):
-        raise Refused(f"The provider's address must look like https://api.example.com, not {shown(url)}.")
+        raise OperationFailed(f"The provider's address must look like https://api.example.com, not {quoted(url)}.")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
-        raise Refused(f"The provider's address must begin with https://, not {shown(url)}: the API key is sent to it.")
+        raise OperationFailed(
+            f"The provider's address must begin with https://, not {quoted(url)}: the API key is sent to it."
+        )
     return f"{parts.scheme}://{parts.netloc}"
 
 
@@ -64,11 +66,11 @@ class ProviderApi:
     """A connection to a provider's API; `with` closes it."""
 
     def __init__(self, calls: CallList, url: str, account: str, key: str) -> None:
-        """Prepare the connection. Raises Refused if the address or the key is unusable."""
+        """Prepare the connection. Raises OperationFailed if the address or the key is unusable."""
         self._title = calls.title
         self._url = check_address(url)
         if not (key and key.isascii() and key.isprintable()):
-            raise Refused(f"The key for {self._title} must be printable ASCII.")
+            raise OperationFailed(f"The key for {self._title} must be printable ASCII.")
         basic = calls.auth == "basic"
         self._client = httpx.Client(
             auth=httpx.BasicAuth(account, key) if basic else None,
@@ -101,7 +103,7 @@ class ProviderApi:
     def send(self, request: Request) -> bytes | None:
         """Return the body of the response; None if it is a 404.
 
-        Raises Refused if the provider rejects the request, Unavailable if it stays busy.
+        Raises OperationFailed if the provider rejects the request, Unavailable if it stays busy.
         """
         address = self._address(request.target)
         try:
@@ -112,7 +114,7 @@ class ProviderApi:
             ) from None
 
     def _address(self, target: str) -> str:
-        """Return the address of a request. Raises Refused if it is not the provider's, so the key goes nowhere else."""
+        """Return the address of a request. Raises OperationFailed if it is not the provider's: it would get the key."""
         try:
             address = urljoin(self._url + "/", target)
             parts, own = urlsplit(address), urlsplit(self._url)
@@ -120,7 +122,9 @@ class ProviderApi:
         except ValueError:
             address, same = "", False
         if not same:
-            raise Refused(f"{self._title} named a next page at another address than {self._url}; it is not followed.")
+            raise OperationFailed(
+                f"{self._title} named a next page at another address than {self._url}; it is not followed."
+            )
         return address
 
     def _send_once(self, request: Request, address: str) -> bytes | None:
@@ -139,13 +143,13 @@ class ProviderApi:
         if status in _BUSY:
             raise _Busy(f"it answered {status}", read_retry_after(response.headers.get("Retry-After")))
         if status in (401, 403):
-            raise Refused(f"{self._title} rejected the API key ({status}): check the key and its account.")
+            raise OperationFailed(f"{self._title} rejected the API key ({status}): check the key and its account.")
         if response.is_redirect:
-            raise Refused(f"{self._title} answered with a redirect ({status}); it is not followed.")
+            raise OperationFailed(f"{self._title} answered with a redirect ({status}); it is not followed.")
         if status not in (200, 404):
-            raise Refused(f"{self._title} rejected the request ({status}).")
+            raise OperationFailed(f"{self._title} rejected the request ({status}).")
         if response.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
-            raise Refused(f"{self._title} compressed its response although the request forbids it.")
+            raise OperationFailed(f"{self._title} compressed its response although the request forbids it.")
 
     def _read(self, response: httpx.Response) -> bytes:
         deadline = clock.monotonic() + RESPONSE_TIMEOUT_SEC
@@ -169,7 +173,7 @@ def _transport_errors() -> Iterator[None]:
     except httpx.TransportError as error:
         raise _Busy(f"the connection failed ({type(error).__name__})") from None
     except httpx.InvalidURL:
-        raise Refused("The provider named a next page with an invalid address.") from None
+        raise OperationFailed("The provider named a next page with an invalid address.") from None
 
 
 def _delay_sec(state: RetryCallState) -> float:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from talkmeter.accounts.connectors import SOURCE_PREFIX, Connector
 from talkmeter.db.engine import Engine, reading
-from talkmeter.errors import Refused
+from talkmeter.errors import OperationFailed
 from talkmeter.ingest.connectors.listed_call import ListedCall, read_listed
 from talkmeter.ingest.connectors.provider import NotUnderstood, RecordUpdate
 from talkmeter.ledger.batch import CallReport, OrgBatch, Side
@@ -76,7 +76,7 @@ class ReconcileReport:
 
 
 def reconcile(engine: Engine, api: ProviderApi, job: Job, writer: Writer | None) -> ReconcileReport:
-    """Compare the calls and, if there is a writer, record corrections. Raises Refused and Unavailable."""
+    """Compare the calls and, if there is a writer, record corrections. Raises OperationFailed and Unavailable."""
     return _Reconciliation(engine, api, job, writer).run()
 
 
@@ -97,7 +97,7 @@ class _Reconciliation:
         for calls in self._pages():
             self._process(list(self._unseen(calls)))
             if len(self._seen) > MAX_CALLS:
-                raise Refused(f"There are more than {MAX_CALLS:,} calls: reconcile a shorter window.")
+                raise OperationFailed(f"There are more than {MAX_CALLS:,} calls: reconcile a shorter window.")
         job = self._job
         sources = (SOURCE_PREFIX + job.connector.id, source_of(job.connector))
         window = job.query.window
@@ -121,19 +121,19 @@ class _Reconciliation:
             if page.next is None:
                 return
             if page.next == cursor:
-                raise Refused(f"{self._job.calls.title} names the same next page again and again.")
+                raise OperationFailed(f"{self._job.calls.title} names the same next page again and again.")
             cursor = page.next
-        raise Refused(f"There are more than {MAX_PAGES:,} pages: reconcile a shorter window.")
+        raise OperationFailed(f"There are more than {MAX_PAGES:,} pages: reconcile a shorter window.")
 
     def _page(self, cursor: str | None) -> CallPage:
         calls = self._job.calls
         body, size = self._fetch(cursor)
         if body is None:
-            raise Refused(f"{calls.title} has no list of calls there (404): check the address and the account.")
+            raise OperationFailed(f"{calls.title} has no list of calls there (404): check the address and the account.")
         try:
             return calls.read_page(body, cursor, size)
         except NotUnderstood as error:
-            raise Refused(f"The list of {calls.title} cannot be read: {error}") from None
+            raise OperationFailed(f"The list of {calls.title} cannot be read: {error}") from None
 
     def _fetch(self, cursor: str | None) -> tuple[bytes | None, int]:
         """Return a page's response and its page size, which is halved while the response is too large."""

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import Connection
 
-from talkmeter.errors import NotFound, shown
+from talkmeter.errors import NotFound, quoted
 from talkmeter.ledger.call_links import read_calls
 from talkmeter.ledger.rows import StoredState, decode_state, decode_stored, decode_stored_history
 from talkmeter.ledger.states import history_rows, winning_rows
@@ -116,7 +116,7 @@ def read_history(connection: Connection, org_id: str, key: RecordKey, history_da
         linked_to = winner.state.linked_to
         received.setdefault(rank(winner.state), winner)
     if not received:
-        raise NotFound(f"Nothing was received for the {key.kind} {shown(key.id)}.")
+        raise NotFound(f"Nothing was received for the {key.kind} {quoted(key.id)}.")
     ranked = [received[one] for one in sorted(received, reverse=True)]
     return History(
         kind=key.kind,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
 
 from talkmeter.counting import DIMENSIONS, Dimension
-from talkmeter.errors import Unprocessable, shown
+from talkmeter.errors import Unprocessable, quoted
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, format_day, format_instant, read_day
 from talkmeter.records import INVENTORY_KINDS, UNCOUNTED_STATUS, Kind, closed_sets
 from talkmeter.usage.breakdown import INTERVALS, MAX_ROWS, ORDERS, ROWS, Split, check_order, default_order
@@ -49,7 +49,7 @@ def read_choice(name: str, text: str | None, allowed: Sequence[Choice], default:
     for one in allowed:
         if text == one:
             return one
-    raise Unprocessable(f"'{name}' must be one of {', '.join(allowed)}, not {shown(text)}.")
+    raise Unprocessable(f"'{name}' must be one of {', '.join(allowed)}, not {quoted(text)}.")
 
 
 def read_mode(parameters: Parameters) -> Mode:
@@ -129,7 +129,7 @@ def read_limit(parameters: Parameters, default: int = RECORDS, most: int = MAX_R
         return default
     limit = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(most)) else 0
     if not 1 <= limit <= most:
-        raise Unprocessable(f"'limit' must be a whole number from 1 to {most}, not {shown(text)}.")
+        raise Unprocessable(f"'limit' must be a whole number from 1 to {most}, not {quoted(text)}.")
     return limit
 
 
@@ -143,7 +143,7 @@ def _flag(name: str, parameters: Parameters) -> bool | None:
     if text is None:
         return None
     if text not in _FLAGS:
-        raise Unprocessable(f"'{name}' must be true or false, not {shown(text)}.")
+        raise Unprocessable(f"'{name}' must be true or false, not {quoted(text)}.")
     return _FLAGS[text]
 
 

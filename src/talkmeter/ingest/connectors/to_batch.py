@@ -14,7 +14,7 @@ import msgspec
 
 from talkmeter.accounts.connectors import SOURCE_PREFIX, Connector
 from talkmeter.clock import MICROSECONDS_PER_SECOND
-from talkmeter.errors import shown
+from talkmeter.errors import quoted
 from talkmeter.ingest.connectors.provider import (
     Ignored,
     Message,
@@ -124,7 +124,7 @@ def _collect(value: object, path: str, kept: dict[str, object], depth: int) -> N
         return
     name = _WORD_BREAK.sub("_", path.rpartition(".")[2]).lower()
     if _KEPT_NAMES.search(name) and _is_safe(name, value):
-        kept[shown(path).strip("'")] = value
+        kept[quoted(path).strip("'")] = value
 
 
 def _is_safe(name: str, value: object) -> bool:
