@@ -36,7 +36,7 @@ class _Response:
 
 
 def check_connector(connector: Connector, public_url: str, secret: str) -> str:
-    """Return a sentence that says that the connector works. Raises OperationFailed with the problem and what to check."""
+    """Return a sentence that the connector works. Raises OperationFailed with the problem and what to check."""
     if connector.disabled_at is not None:
         raise OperationFailed(f"Connector {connector.id} is disabled and accepts no webhooks.")
     provider = PROVIDERS[connector.provider]
