@@ -1,1 +1,1 @@
-"""Bytes in, records out: decode, validate, normalise."""
+"""Turn received bytes into records: decode, validate, normalize."""

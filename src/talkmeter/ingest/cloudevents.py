@@ -1,6 +1,6 @@
-"""CloudEvents 1.0 into states of records: one undecoded event -> a State, or a Rejection that says why not.
+"""Read CloudEvents 1.0: each undecoded event becomes a State, or a Rejection with the reason.
 
-Types and fields: docs/reference/http-api.md. Unknown fields are ignored; "" is null.
+Types and fields: docs/reference/http-api.md. Unknown fields are ignored; "" means null.
 """
 
 import re
@@ -26,7 +26,7 @@ from talkmeter.ingest.fields import (
     read_sequence,
     read_time,
 )
-from talkmeter.ingest.quarantine import keep_known_fields, read_named_organization
+from talkmeter.ingest.quarantine import keep_known_fields, kept_organization
 from talkmeter.ledger.batch import ParsedEvent, Reason, Rejection
 from talkmeter.records import (
     Record,
@@ -41,14 +41,14 @@ _PATH: Final = re.compile(r" - at `\$\.?(.*)`$")
 
 
 class Sender(msgspec.Struct, frozen=True):
-    """Who sends: events of one organization (`org_id`), or of any (None: a sender key, the command line)."""
+    """The sender of events: of one organization (`org_id`), or of any (None: a sender key, the command line)."""
 
     credential_id: str
     org_id: str | None
 
 
 def read_event(raw: bytes, sender: Sender) -> ParsedEvent:
-    """One structured event, undecoded, as a state or as a rejection; never raises for what the sender wrote."""
+    """Read one undecoded structured event. An invalid event becomes a rejection and raises nothing."""
     try:
         return read_envelope(_decode(_decode_envelope, raw, "", Reason.INVALID_ENVELOPE), sender)
     except FieldError as error:
@@ -56,7 +56,7 @@ def read_event(raw: bytes, sender: Sender) -> ParsedEvent:
 
 
 def read_envelope(envelope: Envelope, sender: Sender) -> State:
-    """A decoded envelope as a state. FieldError where envelope or data cannot be counted with."""
+    """Return the state that a decoded envelope reports. Raises FieldError if the envelope or its data is invalid."""
     if envelope.specversion != "1.0":
         raise FieldError(Reason.INVALID_ENVELOPE, f"specversion must be '1.0', not {quoted(envelope.specversion)}.")
     event_id = read_id("id", envelope.id, reason=Reason.INVALID_ENVELOPE)
@@ -68,7 +68,9 @@ def read_envelope(envelope: Envelope, sender: Sender) -> State:
     time = read_time("time", envelope.time, Reason.INVALID_ENVELOPE)
     sequence, raw_data = bytes(envelope.sequence), bytes(envelope.data)
     if raw_data in (b"", b"null"):
-        raise FieldError(Reason.INVALID_DATA, "data is missing; it must be a JSON object (data_base64 is not read).")
+        raise FieldError(
+            Reason.INVALID_DATA, "data is missing; it must be a JSON object (data_base64 is not supported)."
+        )
     data = _decode(event_type.decode, raw_data, "data", Reason.INVALID_DATA)
     record: Record | None = None
     match data:
@@ -90,9 +92,9 @@ def read_envelope(envelope: Envelope, sender: Sender) -> State:
 
 
 def reject(raw: bytes, sender: Sender, reason: Reason, detail: str) -> Rejection:
-    """What is kept of an event that cannot be counted: known fields, cut; of the rest size and hash."""
+    """Return the rejection of an invalid event, with its known fields, its size and its hash."""
     kept = keep_known_fields(raw)
-    org_id = sender.org_id if sender.org_id is not None else read_named_organization(kept)
+    org_id = sender.org_id if sender.org_id is not None else kept_organization(kept)
     return Rejection(
         org_id=org_id,
         event_id=kept.event_id,
@@ -105,29 +107,29 @@ def reject(raw: bytes, sender: Sender, reason: Reason, detail: str) -> Rejection
     )
 
 
-def _organization(named: str | None, sender: Sender) -> str:
-    """Whose record it is: the caller's, or for a sender of any organization the one the event names."""
+def _organization(organization_id: str | None, sender: Sender) -> str:
+    """Return the sender's organization, or the event's if the sender may send for any."""
     if sender.org_id is None:
-        if not named:
-            sentence = (
-                "data.organization_id is missing; a sender key sends for any organization, so each event names its own."
-            )
+        if not organization_id:
+            sentence = "data.organization_id is missing; with a sender key, every event must name its organization."
             raise FieldError(Reason.MISSING_ORGANIZATION, sentence)
-        return read_repeated_id("data.organization_id", named)
-    if named and named != sender.org_id:
-        sentence = f"data.organization_id is {quoted(named)}, but this credential sends for another organization."
+        return read_repeated_id("data.organization_id", organization_id)
+    if organization_id and organization_id != sender.org_id:
+        sentence = (
+            f"data.organization_id is {quoted(organization_id)}, but this credential sends for another organization."
+        )
         raise FieldError(Reason.FOREIGN_ORGANIZATION, sentence)
     if not sender.org_id:
-        raise FieldError(Reason.MISSING_ORGANIZATION, "data.organization_id is missing, so the event is nobody's.")
+        raise FieldError(Reason.MISSING_ORGANIZATION, "data.organization_id is missing.")
     return sender.org_id
 
 
-def _decode(decode: Callable[[bytes], Decoded], raw: bytes, where: str, reason: Reason) -> Decoded:
-    """Decode JSON; FieldError with a sentence that names the field."""
+def _decode(decode: Callable[[bytes], Decoded], raw: bytes, path: str, reason: Reason) -> Decoded:
+    """Decode JSON. Raises FieldError with a sentence that names the field; `path` is the path of the whole value."""
     try:
         return decode(raw)
     except msgspec.ValidationError as error:
-        raise FieldError(reason, _explain(str(error), where)) from None
+        raise FieldError(reason, _explain(str(error), path)) from None
     except RecursionError:
         raise FieldError(Reason.MALFORMED, "The event is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -135,10 +137,10 @@ def _decode(decode: Callable[[bytes], Decoded], raw: bytes, where: str, reason: 
         raise FieldError(Reason.MALFORMED, sentence) from None
 
 
-def _explain(message: str, where: str) -> str:
-    """The message of msgspec as a sentence about a field of the event."""
-    path = _PATH.search(message)
-    inner = path.group(1) if path else ""
-    field = ".".join(part for part in (where, inner) if part) or "The event"
-    said = _PATH.sub("", message).replace("Object missing required field", "misses the required field")
-    return f"{field}: {said[:1].lower()}{said[1:120]}."
+def _explain(message: str, path: str) -> str:
+    """Turn msgspec's error message into a sentence that begins with the field's path."""
+    inner_path = _PATH.search(message)
+    inner = inner_path.group(1) if inner_path else ""
+    field = ".".join(part for part in (path, inner) if part) or "The event"
+    problem = _PATH.sub("", message).replace("Object missing required field", "misses the required field")
+    return f"{field}: {problem[:1].lower()}{problem[1:120]}."

@@ -1,4 +1,4 @@
-"""The event types: which record each updates or deletes, and the msgspec struct of its data."""
+"""The event types: the kind of record that each one updates or deletes, and the msgspec struct of its data."""
 
 from collections.abc import Callable
 from typing import Final, Literal, NamedTuple, get_args
@@ -36,7 +36,7 @@ class Envelope(msgspec.Struct):
 
 
 class RecordData(msgspec.Struct):
-    """What every event's `data` has; alone, the data of a deletion."""
+    """The fields that `data` has in every event. A deletion has only these."""
 
     id: str
     organization_id: str | None = None
@@ -56,7 +56,7 @@ class ConversationData(RecordData, kw_only=True):
     modality: str | None = None
 
     def record(self) -> Conversation:
-        """The normalised conversation."""
+        """Return the normalized conversation."""
         return Conversation(
             channel=self.channel,
             direction=self.direction,
@@ -78,7 +78,7 @@ class WorkflowExecutionData(RecordData, kw_only=True):
     workflow_id: str | None = None
 
     def record(self) -> WorkflowExecution:
-        """The normalised workflow execution."""
+        """Return the normalized workflow execution."""
         return WorkflowExecution(
             status=self.status,
             created_at=read_time("data.created_at", self.created_at, Reason.INVALID_DATA),
@@ -94,12 +94,12 @@ class InventoryData(RecordData, kw_only=True):
     active: Literal[""] | bool | None = None
 
     def record(self) -> InventoryItem:
-        """The normalised item."""
+        """Return the normalized item."""
         return InventoryItem(name=read_name(self.name), shared=bool(self.shared), active=bool(self.active))
 
 
 class EventType(NamedTuple):
-    """How the data of one event type is read."""
+    """The kind of record of an event type, and the decoder of its data."""
 
     kind: Kind
     decode: Callable[[bytes], RecordData]

@@ -1,7 +1,7 @@
-"""What is kept of an event that cannot be understood: the known fields, each cut at 256 characters, nothing else.
+"""Extract what the quarantine keeps of an invalid event: the known fields, each cut at 256 characters.
 
-Transcripts, summaries and caller numbers stand in fields that are not metered; of those only size and hash of the
-whole event remain (docs/how-to/troubleshooting.md, "Events in quarantine").
+Transcripts, summaries and callers' numbers are in other fields, so they are not stored. Of the whole event, only size
+and hash are stored (docs/how-to/troubleshooting.md, "Events in quarantine").
 """
 
 import json
@@ -13,8 +13,8 @@ from talkmeter.ingest.event_types import ConversationData, Envelope, InventoryDa
 from talkmeter.ingest.fields import MAX_ID_BYTES, FieldError, read_id
 from talkmeter.ingest.split import MAX_LENIENT_BYTES
 
-MAX_KEPT: Final = 256
-MAX_INTEGER: Final = 18
+MAX_KEPT_LENGTH: Final = 256
+MAX_INTEGER_DIGITS: Final = 18
 KNOWN_ENVELOPE: Final = tuple(name for name in Envelope.__struct_fields__ if name != "data")
 KNOWN_DATA: Final = tuple(
     dict.fromkeys(
@@ -27,7 +27,7 @@ Scalar = str | int | float | bool | None
 
 
 class KeptFields(NamedTuple):
-    """The known fields of an event, as JSON; `complete` where none of them was cut or dropped."""
+    """The known fields of an event as JSON; `complete` is true if none was cut or dropped."""
 
     event_id: str | None
     organization_id: str | None
@@ -36,23 +36,23 @@ class KeptFields(NamedTuple):
 
 
 def keep_known_fields(raw: bytes) -> KeptFields:
-    """The known fields of one undecoded event, read leniently; nothing where it is no JSON object."""
+    """Return the known fields of one undecoded event. If it is not a JSON object, nothing is kept."""
     event = _read_leniently(raw)
     data = event.get("data")
-    envelope, whole_envelope = _keep(event, KNOWN_ENVELOPE)
-    known, whole_data = _keep(data, KNOWN_DATA) if isinstance(data, dict) else ({}, False)
+    envelope, envelope_complete = _keep(event, KNOWN_ENVELOPE)
+    known, data_complete = _keep(data, KNOWN_DATA) if isinstance(data, dict) else ({}, False)
     event_id = envelope.get("id")
-    named = data.get("organization_id") if isinstance(data, dict) else None
+    org_id = data.get("organization_id") if isinstance(data, dict) else None
     return KeptFields(
         event_id=event_id[:MAX_ID_BYTES] if isinstance(event_id, str) else None,
-        organization_id=named if isinstance(named, str) and named == known.get("organization_id") else None,
+        organization_id=org_id if isinstance(org_id, str) and org_id == known.get("organization_id") else None,
         json=msgspec.json.encode({**envelope, "data": known}),
-        complete=whole_envelope and whole_data,
+        complete=envelope_complete and data_complete,
     )
 
 
-def read_named_organization(kept: KeptFields) -> str:
-    """The organization an event of a sender key names; "" where it names none that could exist."""
+def kept_organization(kept: KeptFields) -> str:
+    """Return the organization that an event names, "" if it is missing or invalid."""
     try:
         return read_id("data.organization_id", kept.organization_id or "")
     except FieldError:
@@ -60,7 +60,7 @@ def read_named_organization(kept: KeptFields) -> str:
 
 
 def _read_leniently(raw: bytes) -> dict[str, object]:
-    """As JSON with NaN, lone surrogates and broken UTF-8 let through; {} where even that fails or costs too much."""
+    """Parse JSON, accepting NaN, lone surrogates and invalid UTF-8; return {} if that fails or the event is large."""
     if len(raw) > MAX_LENIENT_BYTES:
         return {}
     try:
@@ -71,7 +71,7 @@ def _read_leniently(raw: bytes) -> dict[str, object]:
 
 
 def _read_integer(digits: str) -> int | str:
-    return int(digits) if len(digits) <= MAX_INTEGER else digits
+    return int(digits) if len(digits) <= MAX_INTEGER_DIGITS else digits
 
 
 def _keep(fields: dict[str, object], names: tuple[str, ...]) -> tuple[dict[str, Scalar], bool]:
@@ -80,24 +80,24 @@ def _keep(fields: dict[str, object], names: tuple[str, ...]) -> tuple[dict[str, 
     for name in names:
         if name not in fields:
             continue
-        value, whole = _cut(fields[name])
-        complete = complete and whole
-        if whole or value is not None:
+        value, is_whole = _cut(fields[name])
+        complete = complete and is_whole
+        if is_whole or value is not None:
             kept[name] = value
     return kept, complete
 
 
 def _cut(value: object) -> tuple[Scalar, bool]:
-    """A scalar as it may be stored and whether it is whole; of lists and objects nothing."""
+    """Return the part of a scalar that may be stored, and whether that is all of it. Lists and objects become None."""
     match value:
         case str():
             text = value.encode("utf-8", "replace").decode().replace("\x00", "?")
-            return text[:MAX_KEPT], text == value and len(text) <= MAX_KEPT
+            return text[:MAX_KEPT_LENGTH], text == value and len(text) <= MAX_KEPT_LENGTH
         case None | bool():
             return value, True
         case int() | float():
             text = str(value)
-            whole = len(text) < 18 and text not in ("nan", "inf", "-inf")
-            return (value if whole else text[:MAX_KEPT]), whole
+            is_whole = len(text) < 18 and text not in ("nan", "inf", "-inf")
+            return (value if is_whole else text[:MAX_KEPT_LENGTH]), is_whole
         case _:
             return None, False
