@@ -59,7 +59,7 @@ class AsyncClient:
     async def open(self) -> Self:
         """Open the spool and start sending the events in it."""
         if self._closed or self._task is not None:
-            raise WrongUse("The client was opened before; create a new one.")
+            raise WrongUse("The client was opened or closed before; create a new one.")
         self._spool = await self._in_thread(open_spool, self._path, self._limits, self._organization)
         self._send_lock = await self._in_thread(SendLock, self._path)
         self._http = httpx.AsyncClient(headers=self._destination.headers, timeout=self._limits.timeout_sec)
@@ -68,7 +68,7 @@ class AsyncClient:
         return self
 
     async def send(self, *events: Event) -> None:
-        """Store all the events in the spool, or none; they are sent soon after.
+        """Store the events in the spool, all or none. They are in its file when this returns, and sent soon after.
 
         Raises SpoolFull if they do not fit, SpoolUnusable if the file cannot be written. If the call is cancelled, the
         events may or may not be in the spool.

@@ -10,7 +10,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SetAside(NamedTuple):
-    """An event in the spool that is not sent again, with the server's status and sentence, and when it answered."""
+    """An event in the spool that is not sent, because the server rejected it with this status and sentence."""
 
     event: Event
     status: int

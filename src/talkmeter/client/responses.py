@@ -78,12 +78,12 @@ class BatchRejected(NamedTuple):
 Decision = BatchAccepted | Retry | SplitBatch | BatchRejected
 
 
-class _Problem(msgspec.Struct, frozen=True):
+class _ErrorBody(msgspec.Struct, frozen=True):
     detail: str
 
 
 _read_receipt: Final = msgspec.json.Decoder(BatchReceipt).decode
-_read_problem: Final = msgspec.json.Decoder(_Problem).decode
+_read_problem: Final = msgspec.json.Decoder(_ErrorBody).decode
 
 
 def decide(response: ServerResponse | NoResponse, sent: int) -> Decision:

@@ -59,7 +59,7 @@ class Client:
         self._thread.start()
 
     def send(self, *events: Event) -> None:
-        """Store all the events in the spool, or none; they are sent soon after.
+        """Store the events in the spool, all or none. They are in its file when this returns, and sent soon after.
 
         Raises SpoolFull if they do not fit, SpoolUnusable if the file cannot be written.
         """

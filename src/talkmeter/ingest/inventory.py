@@ -17,14 +17,14 @@ from talkmeter.records import INVENTORY_KINDS, Kind, State, data_hash
 SOURCE: Final = "talkmeter:snapshot"
 
 
-class Snapshot(msgspec.Struct):
+class InventorySnapshot(msgspec.Struct):
     """The body of `PUT /metering/inventory/{kind}`."""
 
     time: str
     items: list[InventoryData]
 
 
-_decode = msgspec.json.Decoder(Snapshot).decode
+_decode = msgspec.json.Decoder(InventorySnapshot).decode
 
 
 def read_kind(text: str) -> Kind:

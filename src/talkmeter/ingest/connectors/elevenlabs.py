@@ -1,4 +1,4 @@
-"""ElevenLabs Agents: conversations that are over, and calls that never started (docs/connectors/elevenlabs.md)."""
+"""ElevenLabs Agents: ended conversations, and calls that never started (docs/connectors/elevenlabs.md)."""
 
 import re
 from collections.abc import Sequence
@@ -124,7 +124,7 @@ def make_test_message(secret: str, url: str, now: int) -> Message:
 
 
 def read(message: Message) -> ReadResult:
-    """Return a conversation that is over or never started. Audio and all other events are not metered."""
+    """Return a conversation that ended or never started. Audio and all other events are not metered."""
     match read_json(message.body, _ElevenLabsEvent).type:
         case "post_call_transcription":
             return (_conversation_update(read_json(message.body, _ConversationEvent)),)

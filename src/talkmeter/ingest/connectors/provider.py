@@ -63,9 +63,9 @@ class RecordUpdate(NamedTuple):
 class PartialRecordUpdate(NamedTuple):
     """The part of a conversation that one message reports.
 
-    `merge` takes the conversation as stored so far and returns it with this part added; None if there is no
-    conversation yet. Messages may arrive in any order and any number of times, so `merge` must be commutative and
-    idempotent.
+    `merge` takes the stored conversation (None if there is none yet) and returns it with this part added, or None if
+    this part alone is not a conversation. Messages may arrive in any order and any number of times, so the result must
+    depend on neither.
     """
 
     id: str

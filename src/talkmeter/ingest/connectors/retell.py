@@ -1,4 +1,4 @@
-"""Retell AI: calls and chats that are over, and its list of calls (docs/connectors/retell.md)."""
+"""Retell AI: ended calls and chats, and its list of calls (docs/connectors/retell.md)."""
 
 import hmac
 import re
@@ -64,7 +64,7 @@ _NEVER_CONNECTED: Final = frozenset(
 )
 _TRANSFERRED: Final = frozenset({"call_transfer", "transfer_bridged"})
 _OVER: Final = frozenset({"ended", "error", "not_connected"})
-"""The statuses of listed calls that are over. Webhooks' `call_status` is not used."""
+"""The statuses of listed calls that have ended. Webhooks' `call_status` is not used."""
 
 
 class _Telephony(msgspec.Struct):
@@ -132,7 +132,7 @@ def make_test_message(secret: str, url: str, now: int) -> Message:
 
 
 def read(message: Message) -> ReadResult:
-    """Return a call or chat that is over; any other event is not metered."""
+    """Return an ended call or chat; any other event is not metered."""
     event = read_json(message.body, _RetellEvent).event
     if event in _CALLS:
         return (_call_update(read_json(message.body, _CallEvent).call, event, message.received_at),)
@@ -224,7 +224,7 @@ def _medium(call: _RetellCall) -> tuple[bool, Direction]:
 
 
 def _status(reason: str) -> ConversationStatus:
-    """Return the status by the disconnection reason: call_status may be "registered" for a call that is over."""
+    """Return the status by the disconnection reason: call_status may be "registered" for an ended call."""
     if reason in _UNANSWERED:
         return "unanswered"
     if reason in _TRANSFERRED:

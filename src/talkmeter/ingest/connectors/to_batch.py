@@ -46,7 +46,7 @@ _WORD_BREAK: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[\s.-]+")
 
 
 def to_batch(connector: Connector, provider: Provider, message: Message) -> OrgBatch | Ignored:
-    """Return the batch for the connector's organization that a verified message makes, or that it is ignored."""
+    """Return a verified message as a batch for the connector's organization, or Ignored if its type is not metered."""
     try:
         result = provider.read(message)
     except NotUnderstood as error:

@@ -44,9 +44,9 @@ def verify_with_secrets(secrets: Sequence[str], given: str | bytes, expected: Ca
 def verify_signature(expected: Iterable[bytes], given: Sequence[bytes]) -> None:
     """Raise NotVerified unless a given signature is an expected one. Compare all pairs, so timing reveals nothing."""
     verified = False
-    for ours in expected:
-        for theirs in given:
-            verified |= compare_digest(ours, theirs)
+    for correct in expected:
+        for received in given:
+            verified |= compare_digest(correct, received)
     if not verified:
         raise NotVerified("The signature is invalid: it was made with another secret, or the message was changed.")
 
