@@ -1,8 +1,8 @@
-"""A year in the life of a made-up company, as CloudEvents: the same seed and day always give the same events.
+"""Generates a year of CloudEvents for a fictional company; the same seed and day always give the same events.
 
-A day is always drawn as a whole; only then is it told how far it has come by `until`. So a later `until` adds to what
-an earlier one told and never contradicts it: a record that was live is told again when it has ended, with a later
-event time. Inside, instants are milliseconds since 1970; at the door, `until` is in microseconds.
+A whole day is generated at once, and then cut at `until`. So a later `until` adds events and never contradicts an
+earlier one: a record that was live gets another event with a later time when it has ended. Internally, instants are
+milliseconds since 1970; `until` is in microseconds.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ ORGANIZATION_NAME: Final = "Fernhill Home Services"
 SOURCE: Final = "/talkmeter/demo"
 SEED: Final = "fernhill"
 SETTLED_AFTER_DAYS: Final = 1
-"""A day's records have all ended by the end of the next: a top-up makes the last one's day and the day before anew."""
+"""All records of a day have ended by the end of the next one, so a top-up redoes the last day and the one before."""
 
 Event = dict[str, object]
 
@@ -28,7 +28,7 @@ _HOURS: Final = range(24)
 _EPOCH: Final = date(1970, 1, 1)
 _MAX_SEC: Final = 72_000
 _UTC_TO_LOCAL_HOURS: Final = 6
-"""The company works by US Central time; its evening is the next UTC day."""
+"""The company is in the US Central time zone; its evening is on the next UTC day."""
 
 _GROWTH_ANCHOR: Final = 20_597  # 2026-05-24
 _GROWTH: Final = 0.14
@@ -71,7 +71,7 @@ _DATASETS: Final = {
 
 
 def inventory_events(first_day: int) -> list[Event]:
-    """What the company has: agents, phone numbers, widgets and datasets, told at the beginning of `first_day`."""
+    """Return events for the company's agents, phone numbers, widgets and datasets, at the start of `first_day`."""
     pool = {id: f"Shared pool {place}" for place, id in enumerate(_SHARED_NUMBERS, start=1)}
     return [
         *(_item_event(first_day, "agent", id, name) for id, name in _AGENT_NAMES.items()),
@@ -82,8 +82,8 @@ def inventory_events(first_day: int) -> list[Event]:
     ]
 
 
-class _Door(NamedTuple):
-    """Where conversations come in or go out, and how often compared with the other doors."""
+class _Route(NamedTuple):
+    """The agent, number and widget of conversations, and the route's weight among the others."""
 
     share: float
     agent_id: str
@@ -92,15 +92,15 @@ class _Door(NamedTuple):
 
 
 class _Ending(NamedTuple):
-    """How records end, and how often compared with the other endings; half of them last longer than `median_sec`."""
+    """A final status with its weight among the others; half of these records last longer than `median_sec`."""
 
     share: float
     status: str
     median_sec: float
 
 
-class _Pace(NamedTuple):
-    """How many a day when all factors are 1, and how they spread over the local hours and over Monday to Sunday."""
+class _Volume(NamedTuple):
+    """The number per day if all factors are 1, and its weights by local hour and by weekday from Monday on."""
 
     per_day: float
     hours: tuple[float, ...]
@@ -109,23 +109,23 @@ class _Pace(NamedTuple):
 
 
 class _Traffic(NamedTuple):
-    """Conversations of one kind; `digits` of the seconds their durations are told in, `spread` of their lengths."""
+    """Conversations of one kind; `spread` is the sigma of their durations, `digits` the decimals of the seconds."""
 
     channel: str
     direction: str
     modality: str | None
-    pace: _Pace
+    volume: _Volume
     spread: float
     digits: int | None
-    doors: tuple[_Door, ...]
+    routes: tuple[_Route, ...]
     endings: tuple[_Ending, ...]
 
 
 class _Workflow(NamedTuple):
-    """Runs of one workflow; those that `waits` stand in a wait step for most of their time."""
+    """Runs of one workflow; if `waits`, they spend most of their time in a wait step."""
 
     id: str
-    pace: _Pace
+    volume: _Volume
     endings: tuple[_Ending, ...]
     waits: bool = False
 
@@ -139,18 +139,18 @@ _OFFICE_WEEK = (1.14, 1.06, 1.0, 0.97, 0.92, 0.36, 0.2)
 _DIALING_WEEK = (0.9, 1.2, 1.2, 1.15, 0.65, 0.12, 0.0)
 _ONLINE_WEEK = (1.06, 1.02, 1.0, 1.0, 0.94, 0.6, 0.52)
 
-_WIDGET_DOORS = (
-    _Door(52, "agent_sales", None, "widget_website"), _Door(32, "agent_support", None, "widget_portal"),
-    _Door(16, "agent_scheduling", None, "widget_booking"),
+_WIDGET_ROUTES = (
+    _Route(52, "agent_sales", None, "widget_website"), _Route(32, "agent_support", None, "widget_portal"),
+    _Route(16, "agent_scheduling", None, "widget_booking"),
 )
 _TRAFFIC: Final = (
     _Traffic(
-        "telephone", "inbound", None, _Pace(159, _OFFICE, _OFFICE_WEEK), spread=0.72, digits=None,
-        doors=(
-            _Door(30, "agent_reception", "+13125550110"), _Door(17, "agent_scheduling", "+13125550124"),
-            _Door(13, "agent_support", "+13125550148"), _Door(11, "agent_billing", "+13125550137"),
-            _Door(10, "agent_reception", "+14145550116"), _Door(8, "agent_reception", "+13175550152"),
-            _Door(7, "agent_scheduling", "+16145550163"), _Door(4, "agent_sales", "+16125550129"),
+        "telephone", "inbound", None, _Volume(159, _OFFICE, _OFFICE_WEEK), spread=0.72, digits=None,
+        routes=(
+            _Route(30, "agent_reception", "+13125550110"), _Route(17, "agent_scheduling", "+13125550124"),
+            _Route(13, "agent_support", "+13125550148"), _Route(11, "agent_billing", "+13125550137"),
+            _Route(10, "agent_reception", "+14145550116"), _Route(8, "agent_reception", "+13175550152"),
+            _Route(7, "agent_scheduling", "+16145550163"), _Route(4, "agent_sales", "+16125550129"),
         ),
         endings=(
             _Ending(77, "completed", 148), _Ending(13, "transferred", 71), _Ending(5, "unanswered", 17),
@@ -158,11 +158,11 @@ _TRAFFIC: Final = (
         ),
     ),
     _Traffic(
-        "telephone", "outbound", None, _Pace(82, _DIALING, _DIALING_WEEK, campaign=True), spread=0.85, digits=None,
-        doors=(
-            _Door(38, "agent_renewals", _SHARED_NUMBERS[0]), _Door(27, "agent_renewals", _SHARED_NUMBERS[1]),
-            _Door(18, "agent_scheduling", _SHARED_NUMBERS[2]), _Door(12, "agent_sales", _SHARED_NUMBERS[3]),
-            _Door(5, "agent_billing", "+13125550137"),
+        "telephone", "outbound", None, _Volume(82, _DIALING, _DIALING_WEEK, campaign=True), spread=0.85, digits=None,
+        routes=(
+            _Route(38, "agent_renewals", _SHARED_NUMBERS[0]), _Route(27, "agent_renewals", _SHARED_NUMBERS[1]),
+            _Route(18, "agent_scheduling", _SHARED_NUMBERS[2]), _Route(12, "agent_sales", _SHARED_NUMBERS[3]),
+            _Route(5, "agent_billing", "+13125550137"),
         ),
         endings=(
             _Ending(46, "completed", 58), _Ending(41, "unanswered", 28), _Ending(6, "failed", 3),
@@ -170,54 +170,56 @@ _TRAFFIC: Final = (
         ),
     ),
     _Traffic(
-        "webrtc", "inbound", "chat", _Pace(51, _ONLINE, _ONLINE_WEEK), spread=0.8, digits=3, doors=_WIDGET_DOORS,
+        "webrtc", "inbound", "chat", _Volume(51, _ONLINE, _ONLINE_WEEK), spread=0.8, digits=3, routes=_WIDGET_ROUTES,
         endings=(
             _Ending(90, "completed", 204), _Ending(5, "cancelled", 6), _Ending(3, "failed", 35),
             _Ending(2, "transferred", 160),
         ),
     ),
     _Traffic(
-        "webrtc", "inbound", "voice", _Pace(19, _ONLINE, _ONLINE_WEEK), spread=0.75, digits=3, doors=_WIDGET_DOORS,
+        "webrtc", "inbound", "voice", _Volume(19, _ONLINE, _ONLINE_WEEK), spread=0.75, digits=3, routes=_WIDGET_ROUTES,
         endings=(
             _Ending(84, "completed", 117), _Ending(7, "transferred", 66), _Ending(5, "cancelled", 5),
             _Ending(4, "failed", 14),
         ),
     ),
     _Traffic(
-        "text", "inbound", None, _Pace(12, _ONLINE, _ONLINE_WEEK), spread=0.9, digits=1,
-        doors=(_Door(60, "agent_scheduling", "+13125550124"), _Door(40, "agent_support", "+13125550148")),
+        "text", "inbound", None, _Volume(12, _ONLINE, _ONLINE_WEEK), spread=0.9, digits=1,
+        routes=(_Route(60, "agent_scheduling", "+13125550124"), _Route(40, "agent_support", "+13125550148")),
         endings=(_Ending(95, "completed", 540), _Ending(3, "transferred", 400), _Ending(2, "failed", 2)),
     ),
     _Traffic(
-        "text", "outbound", None, _Pace(9, _NINE_SHARP, _OFFICE_WEEK), spread=0.9, digits=1,
-        doors=(_Door(70, "agent_scheduling", "+13125550124"), _Door(30, "agent_renewals", _SHARED_NUMBERS[0])),
+        "text", "outbound", None, _Volume(9, _NINE_SHARP, _OFFICE_WEEK), spread=0.9, digits=1,
+        routes=(_Route(70, "agent_scheduling", "+13125550124"), _Route(30, "agent_renewals", _SHARED_NUMBERS[0])),
         endings=(_Ending(62, "completed", 410), _Ending(34, "unanswered", 3_600), _Ending(4, "failed", 2)),
     ),
     _Traffic(
-        "email", "inbound", None, _Pace(13, _ONLINE, _OFFICE_WEEK), spread=0.9, digits=None,
-        doors=(_Door(1, "agent_mail"),),
+        "email", "inbound", None, _Volume(13, _ONLINE, _OFFICE_WEEK), spread=0.9, digits=None,
+        routes=(_Route(1, "agent_mail"),),
         endings=(_Ending(93, "completed", 9_000), _Ending(5, "transferred", 2_400), _Ending(2, "failed", 40)),
     ),
 )
 
 _WORKFLOWS: Final = (
     _Workflow(
-        "wf_call_summary", _Pace(84, _OFFICE, _OFFICE_WEEK),
+        "wf_call_summary", _Volume(84, _OFFICE, _OFFICE_WEEK),
         (_Ending(97.5, "success", 7), _Ending(2, "failed", 21), _Ending(0.5, "cancelled", 3)),
     ),
     _Workflow(
-        "wf_customer_lookup", _Pace(46, _ONLINE, _ONLINE_WEEK),
+        "wf_customer_lookup", _Volume(46, _ONLINE, _ONLINE_WEEK),
         (_Ending(96, "success", 1.1), _Ending(4, "failed", 9)),
     ),
     _Workflow(
-        "wf_booking_confirmation", _Pace(26, _OFFICE, _OFFICE_WEEK), waits=True,
+        "wf_booking_confirmation", _Volume(26, _OFFICE, _OFFICE_WEEK), waits=True,
         endings=(_Ending(86, "success", 2_700), _Ending(9, "cancelled", 5_400), _Ending(5, "failed", 1_800)),
     ),
     _Workflow(
-        "wf_overdue_reminder", _Pace(17, _NINE_SHARP, _DIALING_WEEK),
+        "wf_overdue_reminder", _Volume(17, _NINE_SHARP, _DIALING_WEEK),
         (_Ending(93, "success", 4), _Ending(7, "failed", 12)),
     ),
-    _Workflow("wf_stock_sync", _Pace(24, (1,) * 24, (1,) * 7), (_Ending(99, "success", 38), _Ending(1, "failed", 60))),
+    _Workflow(
+        "wf_stock_sync", _Volume(24, (1,) * 24, (1,) * 7), (_Ending(99, "success", 38), _Ending(1, "failed", 60)),
+    ),
 )
 # fmt: on
 _OUTAGE_ENDING: Final = _Ending(1, "failed", 4)
@@ -227,9 +229,9 @@ _WAIT_BEGINS_MS: Final = 2_400
 
 
 def events_of_day(day: int, until: int, seed: str = SEED) -> list[Event]:
-    """The calls and runs created on a UTC day (days since 1970) before `until` (microseconds since 1970).
+    """Return the events of the calls and runs created on a UTC day (days since 1970) before `until` (microseconds).
 
-    Each gives one event: how it ended, or, where it has not ended by `until`, what it is doing.
+    Each gives one event, with its final status if it has ended by `until`, otherwise with its current one.
     """
     until_ms = until // 1_000
     if day * _MS_PER_DAY >= until_ms:
@@ -240,17 +242,17 @@ def events_of_day(day: int, until: int, seed: str = SEED) -> list[Event]:
     return calls + runs
 
 
-class _Call(NamedTuple):
+class _DemoCall(NamedTuple):
     id: str
     traffic: _Traffic
-    door: _Door
+    route: _Route
     status: str
     created: int
     ended: int
     duration: float | None
 
 
-class _Run(NamedTuple):
+class _DemoRun(NamedTuple):
     id: str
     workflow_id: str
     waits: bool
@@ -259,24 +261,24 @@ class _Run(NamedTuple):
     ended: int
 
 
-def _calls(random: Random, day: int) -> Iterator[_Call]:
-    """Every conversation created on a day; what is drawn depends on nothing else."""
-    outage, mood = _is_outage(day), random.gauss(1, 0.04)
+def _calls(random: Random, day: int) -> Iterator[_DemoCall]:
+    """Yield every conversation created on a day; they depend on `random` and the day only."""
+    outage, noise = _is_outage(day), random.gauss(1, 0.04)
     for traffic in _TRAFFIC:
-        hours = _hours(random, traffic.pace, day, mood)
-        doors = random.choices(traffic.doors, [door.share for door in traffic.doors], k=len(hours))
+        hours = _hours(random, traffic.volume, day, noise)
+        routes = random.choices(traffic.routes, [route.share for route in traffic.routes], k=len(hours))
         endings = random.choices(traffic.endings, [ending.share for ending in traffic.endings], k=len(hours))
-        for hour, door, drawn in zip(hours, doors, endings, strict=True):
-            ending = drawn
+        for hour, route, chosen in zip(hours, routes, endings, strict=True):
+            ending = chosen
             if outage and hour in _OUTAGE_HOURS and traffic.channel in ("telephone", "webrtc"):
-                ending = _OUTAGE_ENDING if random.random() < _OUTAGE_SHARE else drawn
+                ending = _OUTAGE_ENDING if random.random() < _OUTAGE_SHARE else chosen
             created = day * _MS_PER_DAY + hour * _MS_PER_HOUR + int(random.random() * _MS_PER_HOUR)
             setup = 1_000 + int(random.random() * 7_000)
             seconds = round(_length(random, ending.median_sec, traffic.spread), traffic.digits)
-            yield _Call(
+            yield _DemoCall(
                 id=f"conv_{random.getrandbits(64):016x}",
                 traffic=traffic,
-                door=door,
+                route=route,
                 status=ending.status,
                 created=created,
                 ended=created + setup + int(seconds * 1_000),
@@ -284,12 +286,12 @@ def _calls(random: Random, day: int) -> Iterator[_Call]:
             )
 
 
-def _runs(random: Random, day: int) -> Iterator[_Run]:
-    """Every workflow run created on a day; what is drawn depends on nothing else."""
-    outage, mood = _is_outage(day), random.gauss(1, 0.05)
+def _runs(random: Random, day: int) -> Iterator[_DemoRun]:
+    """Yield every workflow run created on a day; they depend on `random` and the day only."""
+    outage, noise = _is_outage(day), random.gauss(1, 0.05)
     midnight = day * _MS_PER_DAY
     for workflow in _WORKFLOWS:
-        hours = _hours(random, workflow.pace, day, mood)
+        hours = _hours(random, workflow.volume, day, noise)
         endings = random.choices(workflow.endings, [ending.share for ending in workflow.endings], k=len(hours))
         for hour, ending in zip(hours, endings, strict=True):
             status = ending.status
@@ -298,23 +300,23 @@ def _runs(random: Random, day: int) -> Iterator[_Run]:
             created = midnight + hour * _MS_PER_HOUR + int(random.random() * _MS_PER_HOUR)
             ended = created + 100 + int(_length(random, ending.median_sec, _RUN_SPREAD) * 1_000)
             id = f"exec_{random.getrandbits(64):016x}"
-            yield _Run(id, workflow.id, workflow.waits, status, created, ended)
+            yield _DemoRun(id, workflow.id, workflow.waits, status, created, ended)
 
 
-def _hours(random: Random, pace: _Pace, day: int, mood: float) -> list[int]:
-    """The UTC hour of each record of a day."""
-    weights = [_weight(pace, day, hour) for hour in _HOURS]
+def _hours(random: Random, volume: _Volume, day: int, noise: float) -> list[int]:
+    """Return the UTC hour of each record of a day."""
+    weights = [_weight(volume, day, hour) for hour in _HOURS]
     growth = 1 + _GROWTH * tanh((day - _GROWTH_ANCHOR) / _GROWTH_DAYS)
-    expected = mood * growth * pace.per_day * sum(weights) / sum(pace.hours)
+    expected = noise * growth * volume.per_day * sum(weights) / sum(volume.hours)
     number = round(random.gauss(expected, sqrt(max(expected, 0))))
     return random.choices(_HOURS, cum_weights=list(accumulate(weights)), k=number) if number > 0 else []
 
 
-def _weight(pace: _Pace, day: int, hour: int) -> float:
-    """How busy a UTC hour is: the hours before local midnight still belong to the local day before."""
+def _weight(volume: _Volume, day: int, hour: int) -> float:
+    """Return the weight of a UTC hour; the hours before local midnight belong to the previous local day."""
     local_day = day if hour >= _UTC_TO_LOCAL_HOURS else day - 1
-    weight = pace.hours[hour - _UTC_TO_LOCAL_HOURS] * pace.weekdays[(local_day + 3) % 7] * _holiday(local_day)
-    return weight * _CAMPAIGN_WEEKS[(local_day + 3) // 7 % 4] if pace.campaign else weight
+    weight = volume.hours[hour - _UTC_TO_LOCAL_HOURS] * volume.weekdays[(local_day + 3) % 7] * _holiday(local_day)
+    return weight * _CAMPAIGN_WEEKS[(local_day + 3) // 7 % 4] if volume.campaign else weight
 
 
 def _length(random: Random, median_sec: float, spread: float) -> float:
@@ -323,27 +325,27 @@ def _length(random: Random, median_sec: float, spread: float) -> float:
 
 @lru_cache(maxsize=1_000)
 def _holiday(day: int) -> float:
-    """What is left of a local day's work: US holidays are quiet, the days around them half so."""
-    that = _EPOCH + timedelta(days=day)
-    match (that.month, that.day, that.weekday()):
+    """Return the share of normal activity on a local day; it is low on US holidays and half on days around them."""
+    date_ = _EPOCH + timedelta(days=day)
+    match (date_.month, date_.day, date_.weekday()):
         case (1, 1, _) | (7, 4, _) | (12, 25, _) | (11, 22 | 23 | 24 | 25 | 26 | 27 | 28, 3):  # Thanksgiving
-            left = 0.12
+            share = 0.12
         case (5, 25 | 26 | 27 | 28 | 29 | 30 | 31, 0) | (9, 1 | 2 | 3 | 4 | 5 | 6 | 7, 0):  # Memorial Day, Labor Day
-            left = 0.2
+            share = 0.2
         case (12, 24 | 31, _) | (11, 23 | 24 | 25 | 26 | 27 | 28 | 29, 4):
-            left = 0.5
+            share = 0.5
         case _:
-            left = 1.0
-    return left
+            share = 1.0
+    return share
 
 
 def _is_outage(day: int) -> bool:
-    """The third Wednesday of October is the company's bad day."""
-    that = _EPOCH + timedelta(days=day)
-    return that.month == 10 and that.weekday() == 2 and 15 <= that.day <= 21
+    """Return whether a day is the third Wednesday of October, when most calls and runs fail."""
+    date_ = _EPOCH + timedelta(days=day)
+    return date_.month == 10 and date_.weekday() == 2 and 15 <= date_.day <= 21
 
 
-def _call_event(call: _Call, until: int) -> Event:
+def _call_event(call: _DemoCall, until: int) -> Event:
     ended = call.ended <= until
     status = call.status if ended else "in_progress"
     data: Event = {
@@ -353,15 +355,15 @@ def _call_event(call: _Call, until: int) -> Event:
         "status": status,
         "created_at": _instant(call.created),
         "duration": call.duration if ended else None,
-        "agent_id": call.door.agent_id,
-        "agent_number": call.door.number,
-        "web_widget_id": call.door.widget_id,
+        "agent_id": call.route.agent_id,
+        "agent_number": call.route.number,
+        "web_widget_id": call.route.widget_id,
         "modality": call.traffic.modality,
     }
     return _event("conversation.updated", f"{call.id}:{status}", call.ended if ended else call.created, data)
 
 
-def _run_event(run: _Run, until: int) -> Event:
+def _run_event(run: _DemoRun, until: int) -> Event:
     status, time = run.status, run.ended
     if run.ended > until:
         status, time = "running", run.created
