@@ -24,7 +24,7 @@ from talkmeter.ledger.batch import OrgBatch
 from talkmeter.ledger.write import write_batch
 from talkmeter.period import Window, present
 from talkmeter.records import Conversation, Kind, State, data_hash
-from talkmeter.usage.breakdown import Split, read_breakdown
+from talkmeter.usage.breakdown import BreakdownQuery, read_breakdown
 from talkmeter.usage.filters import Filter
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
@@ -120,7 +120,7 @@ def compare_breakdowns(folder: Path, conversations: int) -> list[TimingCompariso
     start = int(START.timestamp()) * _MICROSECONDS
     year = Window(start, start + YEAR_SEC * _MICROSECONDS)
     week = Window(start + 30 * 86_400 * _MICROSECONDS, start + 37 * 86_400 * _MICROSECONDS)
-    split = Split("agent", "calls")
+    split = BreakdownQuery("agent", "calls")
     with reading(engine) as one, reading(five_year_engine) as five:
         group_by, breakdown = _median_times(
             lambda: one.execute(_GROUP_BY, {"org": org_id, "start": year.start, "end": year.end}).fetchall(),

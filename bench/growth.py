@@ -23,7 +23,7 @@ from talkmeter.ledger.batch import OrgBatch
 from talkmeter.ledger.write import write_batch
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, present
 from talkmeter.records import Kind, State
-from talkmeter.usage.breakdown import Split, read_breakdown
+from talkmeter.usage.breakdown import BreakdownQuery, read_breakdown
 from talkmeter.usage.filters import Filter
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
@@ -38,7 +38,7 @@ BATCHES_PER_WRITE: Final = 5
 WRITE_ROUNDS: Final = 3
 _NOW: Final = present((FIRST_DAY + DAYS) * MICROSECONDS_PER_DAY, 24)
 _NOON: Final = MICROSECONDS_PER_DAY // 2
-_BY_AGENT: Final = Split("agent", "calls")
+_BY_AGENT: Final = BreakdownQuery("agent", "calls")
 _FIRST_WRITTEN_DAY: Final = 300
 
 

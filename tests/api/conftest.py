@@ -1,11 +1,11 @@
-"""One real server for all files of tests that need no other one, and a new organization on it for each test."""
+"""One server for all test files that do not start their own, and a new organization for each test."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.api.organizations import Organization, new_organization
-from tests.api.usage_of_march import USAGE_OF_MARCH
+from tests.api.march_usage import MARCH_EVENTS
+from tests.api.organizations import OrganizationClient, new_organization
 from tests.servers import Server, running_server
 
 
@@ -16,14 +16,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def org(server: Server) -> Iterator[Organization]:
+def org(server: Server) -> Iterator[OrganizationClient]:
     with new_organization(server) as organization:
         yield organization
 
 
 @pytest.fixture(scope="module")
-def known(server: Server) -> Iterator[Organization]:
-    """An organization whose usage is known; tests only ask it."""
+def known(server: Server) -> Iterator[OrganizationClient]:
+    """An organization with the events of `march_usage`; tests only read it."""
     with new_organization(server) as organization:
-        assert organization.send(*USAGE_OF_MARCH)["accepted"] == len(USAGE_OF_MARCH)
+        assert organization.send(*MARCH_EVENTS)["accepted"] == len(MARCH_EVENTS)
         yield organization

@@ -1,4 +1,4 @@
-"""Exports as tests read them: a file of any format becomes the same rows, typed as JSON types them."""
+"""Read exports: files of all formats become the same rows, with the types of JSON."""
 
 import csv
 import json
@@ -10,39 +10,39 @@ import httpx
 import pyarrow.parquet as pq
 
 from talkmeter.period import format_instant, microseconds
-from tests.api.organizations import Answer, Organization
-from tests.api.questions import USAGE, Query
+from tests.api.organizations import Answer, OrganizationClient
+from tests.api.queries import USAGE, Query
 
 EXPORT = f"{USAGE}/export"
 BOM = b"\xef\xbb\xbf"
 
 
-def export(org: Organization, query: Query) -> httpx.Response:
-    """Export something; the answer is a file."""
+def export(org: OrganizationClient, query: Query) -> httpx.Response:
+    """Request an export and return the response with the file."""
     answer = org.client.get(EXPORT, params=query)
     assert answer.status_code == 200, answer.text
     return answer
 
 
 def csv_rows(content: bytes) -> list[dict[str, str]]:
-    """The rows of a CSV file, every cell a text."""
+    """Return the rows of a CSV file, with strings as cells."""
     assert content.startswith(BOM)
     return list(csv.DictReader(StringIO(content[len(BOM) :].decode(), newline=""), strict=True))
 
 
 def json_rows(content: bytes) -> list[Answer]:
-    """The rows of a file of JSON lines."""
+    """Return the rows of a JSON Lines file."""
     assert not content or content.endswith(b"\n")
     return [json.loads(line) for line in content.splitlines()]
 
 
 def parquet_rows(content: bytes) -> list[Answer]:
-    """The rows of a Parquet file, instants and days written as the API writes them."""
+    """Return the rows of a Parquet file, with instants and days formatted like those of the API."""
     rows: list[Answer] = pq.read_table(BytesIO(content)).to_pylist()
-    return [{name: _written(cell) for name, cell in row.items()} for row in rows]
+    return [{name: _json_value(cell) for name, cell in row.items()} for row in rows]
 
 
-def _written(cell: Any) -> Any:
+def _json_value(cell: Any) -> Any:
     match cell:
         case datetime():
             assert cell.utcoffset() == datetime.now(UTC).utcoffset()
@@ -53,8 +53,8 @@ def _written(cell: Any) -> Any:
             return cell
 
 
-def as_texts(rows: list[Answer]) -> list[dict[str, str]]:
-    """Rows as CSV has them, where no text needs a guard."""
+def as_csv_rows(rows: list[Answer]) -> list[dict[str, str]]:
+    """Return rows as they are in a CSV file, if no text looks like a formula."""
     return [{name: _text(cell) for name, cell in row.items()} for row in rows]
 
 

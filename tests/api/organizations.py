@@ -1,4 +1,4 @@
-"""An organization of a running server, as its senders and its readers meet it."""
+"""Organizations of a running server, with clients for their senders and readers."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -29,8 +29,8 @@ _numbers = count(1)
 
 
 @dataclass(frozen=True)
-class Organization:
-    """An organization with an admin key, which `client` sends along."""
+class OrganizationClient:
+    """An organization with an admin key and an HTTP client that uses it."""
 
     id: str
     key: str
@@ -38,31 +38,31 @@ class Organization:
     client: httpx.Client
 
     def post(self, body: bytes, content_type: str = PLAIN, **headers: str) -> httpx.Response:
-        """Send a body as it is to the events endpoint; `_` in a header's name stands for `-`."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.client.post(EVENTS, content=body, headers={"Content-Type": content_type, **named})
+        """Send a raw body to the events endpoint; `_` in a header name means `-`."""
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.post(EVENTS, content=body, headers={"Content-Type": content_type, **more})
 
     def send(self, *events: Json) -> Answer:
-        """Send events as one batch; the receipt."""
+        """Send events as one batch and return the receipt."""
         return receipt_of(self.post(json.dumps(events).encode(), BATCH))
 
     def put_inventory(self, kind: str, time: str, *items: Json) -> httpx.Response:
         """Send the full list of one kind."""
         return self.client.put(f"/metering/inventory/{kind}", json={"time": time, "items": items})
 
-    def ask(self, **parameters: str) -> httpx.Response:
-        """Ask for the summary; `from_` stands for `from`."""
+    def get_summary(self, **parameters: str) -> httpx.Response:
+        """Request the summary; `from_` means `from`."""
         return self.client.get(SUMMARY, params={name.rstrip("_"): value for name, value in parameters.items()})
 
     def summary(self, from_: str = "2026-03-01", to: str = "2026-03-02") -> Answer:
-        """The summary of a window; by default of the day on which `tests.events` happen."""
-        response = self.ask(from_=from_, to=to)
+        """Return the summary of a window; by default, of the day of the events in `tests.events`."""
+        response = self.get_summary(from_=from_, to=to)
         assert response.status_code == 200, response.text
         answer: Answer = response.json()
         return answer
 
     def calls(self) -> int:
-        """How many conversations are counted on the day on which `tests.events` happen."""
+        """Return the number of conversations on the day of the events in `tests.events`."""
         calls: int = self.summary()["total_calls"]
         return calls
 
@@ -76,12 +76,12 @@ def make_credential(
     grants: Mapping[str, str] | None = None,
     kind: CredentialKind = CredentialKind.ORGANIZATION,
 ) -> str:
-    """A credential as the command line makes it, without the second that a command takes; organizations are added."""
+    """Make a credential like the command line does, but without the second that a command takes; add organizations."""
     engine = open_engine(server.environment["TALKMETER_DATABASE_URL"])
     try:
         with writing(engine) as connection:
-            for one in filter(None, (org_id, *(grants or {}))):
-                add_organization(connection, one, None, clock.now())
+            for new_org in filter(None, (org_id, *(grants or {}))):
+                add_organization(connection, new_org, None, clock.now())
             issued = issue(
                 connection,
                 kind,
@@ -99,44 +99,44 @@ def make_credential(
 
 
 def make_sender_key(server: Server) -> str:
-    """A key that sends events of any organization."""
+    """Make a key that sends events for any organization."""
     return make_credential(server, scopes=("events:write",), kind=CredentialKind.SENDER)
 
 
 def make_token(server: Server, **grants: str) -> str:
-    """A personal token with a role in each organization of `grants`."""
+    """Make a personal token with a role in each organization of `grants`."""
     return make_credential(server, grants=grants, kind=CredentialKind.PERSONAL)
 
 
 @contextmanager
 def client_of(server: Server, key: str | None, **headers: str) -> Iterator[httpx.Client]:
-    """A client that sends a credential (None: none); `_` in a header's name stands for `-`.
+    """Yield a client that sends a credential (None: no credential); `_` in a header name means `-`.
 
-    The server speaks plain HTTP; not loading certificates saves most of the time that making a client takes.
+    The server uses plain HTTP, so the client skips loading certificates, which would take most of its startup time.
     """
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    default_headers = {name.replace("_", "-"): value for name, value in headers.items()}
     if key is not None:
-        sent["Authorization"] = f"Bearer {key}"
-    with local_http.client(base_url=server.url, headers=sent, timeout=60) as client:
+        default_headers["Authorization"] = f"Bearer {key}"
+    with local_http.client(base_url=server.url, headers=default_headers, timeout=60) as client:
         yield client
 
 
 def new_org_id() -> str:
-    """An id that no other test of this process uses."""
+    """Return an id that no other test of this process uses."""
     return f"org-{next(_numbers)}"
 
 
 @contextmanager
-def new_organization(server: Server) -> Iterator[Organization]:
-    """An organization nobody has sent events for, with an admin key."""
+def new_organization(server: Server) -> Iterator[OrganizationClient]:
+    """Yield an organization without events, with an admin key."""
     org_id = new_org_id()
     key = make_credential(server, org_id=org_id, role="admin")
     with client_of(server, key) as client:
-        yield Organization(org_id, key, server, client)
+        yield OrganizationClient(org_id, key, server, client)
 
 
 def receipt_of(response: httpx.Response) -> Answer:
-    """The receipt of an accepted request."""
+    """Return the receipt of an accepted request."""
     assert response.status_code == 200, response.text
     receipt: Answer = response.json()
     assert set(receipt) == {"accepted", "duplicate", "conflicting", "stale", "quarantined"}
@@ -144,7 +144,7 @@ def receipt_of(response: httpx.Response) -> Answer:
 
 
 def bins(receipt: Answer) -> tuple[int, int, int, int, int]:
-    """How many events ended as accepted, duplicate, conflicting, stale and quarantined."""
+    """Return the number of accepted, duplicate, conflicting, stale and quarantined events."""
     return (
         receipt["accepted"],
         receipt["duplicate"],
@@ -154,21 +154,21 @@ def bins(receipt: Answer) -> tuple[int, int, int, int, int]:
     )
 
 
-def refusal_of(response: httpx.Response, status: int) -> str:
-    """The sentence of a refused request, in the one shape that every error has."""
+def error_of(response: httpx.Response, status: int) -> str:
+    """Check the status and format of an error response, and return its sentence."""
     assert response.status_code == status, response.text
     assert response.headers["Content-Type"] == "application/problem+json"
     problem: Answer = response.json()
     assert set(problem) == {"title", "status", "detail", "type"}
     assert problem["status"] == status
     detail: str = problem["detail"]
-    assert_plain_sentence(detail)
+    assert_sentence(detail)
     return detail
 
 
 def assert_error(response: httpx.Response, status: int) -> None:
-    """An error in its one shape, under the headers that every answer has and those that its status asks for."""
-    refusal_of(response, status)
+    """Check the format of an error and its headers: those of every response and those of its status."""
+    error_of(response, status)
     problem = response.json()
     assert problem["title"] == HTTPStatus(status).phrase
     assert problem["type"] == "about:blank"
@@ -180,8 +180,8 @@ def assert_error(response: httpx.Response, status: int) -> None:
     assert ("Allow" in response.headers) == (status == 405)
 
 
-def assert_plain_sentence(text: str) -> None:
-    """One line that begins like a sentence, or with the name of a field, and ends with a full stop."""
+def assert_sentence(text: str) -> None:
+    """Check that a text is one line that starts like a sentence or with a field name, and ends with a full stop."""
     assert text.endswith(".")
     assert not text.endswith("..")
     assert text.isprintable()

@@ -1,4 +1,4 @@
-"""Single events that cannot be counted: each is quarantined with a clear sentence, and its neighbours are counted."""
+"""Bad events are quarantined with a clear sentence; the other events of the batch are counted."""
 
 import json
 
@@ -9,8 +9,8 @@ from tests.api.organizations import (
     PLAIN,
     STRUCTURED,
     Answer,
-    Organization,
-    assert_plain_sentence,
+    OrganizationClient,
+    assert_sentence,
     client_of,
     make_sender_key,
     new_organization,
@@ -23,20 +23,20 @@ LONG = "x" * 10_000
 
 
 def data(**fields: object) -> Json:
-    """An event whose data is wrong in one field (None: without the field)."""
+    """Return an event with changed data fields (None: without the field)."""
     sample = conversation()
-    given = sample["data"]
-    assert isinstance(given, dict)
-    return {**sample, "data": {name: value for name, value in (given | fields).items() if value is not None}}
+    fields_ = sample["data"]
+    assert isinstance(fields_, dict)
+    return {**sample, "data": {name: value for name, value in (fields_ | fields).items() if value is not None}}
 
 
 def envelope(**attributes: object) -> Json:
-    """An event of which one attribute is wrong (None: without it)."""
+    """Return an event with changed attributes (None: without the attribute)."""
     return {name: value for name, value in (conversation() | attributes).items() if value is not None}
 
 
-def written(event_: Json, raw: str = "") -> bytes:
-    """An event as JSON; `raw` stands where the event holds "<raw>"."""
+def encode(event_: Json, raw: str = "") -> bytes:
+    """Return an event as JSON, with "<raw>" replaced by `raw`."""
     return json.dumps(event_).replace('"<raw>"', raw).encode("utf-8", "surrogateescape")
 
 
@@ -126,8 +126,8 @@ BAD = {
 }
 
 
-def quarantined_among_good_ones(org: Organization, bad: bytes) -> Answer:
-    """Send a bad element between two good ones; what the receipt says of the bad one."""
+def quarantine_between_good_events(org: OrganizationClient, bad: bytes) -> Answer:
+    """Send a bad element between two good events, and return its entry in the receipt."""
     good = [json.dumps(conversation(f"good-{number}")).encode() for number in (1, 2)]
     receipt = receipt_of(org.post(b"[%s,%s,%s]" % (good[0], bad, good[1])))
     [quarantined] = receipt["quarantined"]
@@ -135,38 +135,36 @@ def quarantined_among_good_ones(org: Organization, bad: bytes) -> Answer:
     assert org.calls() == 2
     assert quarantined["index"] == 1
     assert quarantined["kept"] is True
-    assert_plain_sentence(quarantined["detail"])
+    assert_sentence(quarantined["detail"])
     assert len(quarantined["detail"]) < 500
     answer: Answer = quarantined
     return answer
 
 
 @pytest.mark.parametrize(("bad", "reason"), BAD.values(), ids=BAD)
-def test_an_event_that_cannot_be_counted_is_quarantined_and_its_neighbours_are_counted(
-    org: Organization, bad: Json, reason: str
-) -> None:
-    quarantined = quarantined_among_good_ones(org, written(bad))
+def test_bad_event_is_quarantined_and_other_events_are_counted(org: OrganizationClient, bad: Json, reason: str) -> None:
+    quarantined = quarantine_between_good_events(org, encode(bad))
     assert quarantined["reason"] == reason
     named = bad.get("id")
     assert quarantined["id"] == (named[:200].replace("\0", "?") if isinstance(named, str) else None)
 
 
 @pytest.mark.parametrize(("duration", "reason"), DURATIONS.values(), ids=DURATIONS)
-def test_a_duration_that_none_can_have_is_quarantined_and_its_neighbours_are_counted(
-    org: Organization, duration: str, reason: str
+def test_impossible_duration_is_quarantined_and_other_events_are_counted(
+    org: OrganizationClient, duration: str, reason: str
 ) -> None:
     bad = data(duration="<raw>")
-    quarantined = quarantined_among_good_ones(org, written(bad, duration))
+    quarantined = quarantine_between_good_events(org, encode(bad, duration))
     assert (quarantined["reason"], quarantined["id"]) == (reason, bad["id"])
     assert reason == "malformed" or quarantined["detail"].startswith("data.duration ")
 
 
-NO_EVENTS = [b"1", b"null", b'"text"', b"[]", b"[[1,2],{}]", b"true", b"NaN", b"{}", b'{"is": NaN}', b'{"id": {}}']
+NOT_EVENTS = [b"1", b"null", b'"text"', b"[]", b"[[1,2],{}]", b"true", b"NaN", b"{}", b'{"is": NaN}', b'{"id": {}}']
 
 
-@pytest.mark.parametrize("element", NO_EVENTS, ids=bytes.decode)
-def test_an_element_that_is_no_event_is_quarantined_under_its_index(org: Organization, element: bytes) -> None:
-    quarantined = quarantined_among_good_ones(org, element)
+@pytest.mark.parametrize("element", NOT_EVENTS, ids=bytes.decode)
+def test_element_that_is_not_an_event_is_quarantined_with_its_index(org: OrganizationClient, element: bytes) -> None:
+    quarantined = quarantine_between_good_events(org, element)
     assert quarantined["reason"] in {"malformed", "invalid_envelope"}
     assert quarantined["id"] is None
 
@@ -180,11 +178,11 @@ SURROGATES = {
 
 @pytest.mark.parametrize("raw", [r'"\ud800"', r'"call\udfff1"', '"\udcff"'], ids=["high", "low", "no UTF-8"])
 @pytest.mark.parametrize("bad", SURROGATES.values(), ids=SURROGATES)
-def test_letters_that_do_not_exist_spoil_only_their_own_event(org: Organization, bad: Json, raw: str) -> None:
-    assert quarantined_among_good_ones(org, written(bad, raw))["reason"] == "malformed"
+def test_lone_surrogates_affect_only_their_own_event(org: OrganizationClient, bad: Json, raw: str) -> None:
+    assert quarantine_between_good_events(org, encode(bad, raw))["reason"] == "malformed"
 
 
-def test_the_same_bad_event_again_is_quarantined_again_and_kept_once(org: Organization) -> None:
+def test_repeated_bad_event_is_kept_once(org: OrganizationClient) -> None:
     bad = data(channel="sms")
     first, again = org.send(bad), org.send(bad)
     assert first["quarantined"] == again["quarantined"]
@@ -192,7 +190,7 @@ def test_the_same_bad_event_again_is_quarantined_again_and_kept_once(org: Organi
     assert "\t2x\t" in line
 
 
-def test_a_corrected_event_is_counted_under_the_id_of_the_bad_one(org: Organization) -> None:
+def test_corrected_event_with_the_id_of_the_bad_event_is_counted(org: OrganizationClient) -> None:
     bad = data(channel="sms")
     org.send(bad)
     corrected = conversation()
@@ -200,24 +198,24 @@ def test_a_corrected_event_is_counted_under_the_id_of_the_bad_one(org: Organizat
     assert org.calls() == 1
 
 
-def test_a_foreign_event_changes_nothing_for_the_foreign_organization(org: Organization) -> None:
+def test_event_for_another_organization_changes_nothing_there(org: OrganizationClient) -> None:
     with new_organization(org.server) as foreign:
-        before = foreign.ask(from_="2026-03-01", to="2026-03-02")
-        quarantined_among_good_ones(org, written(data(organization_id=foreign.id)))
-        after = foreign.ask(from_="2026-03-01", to="2026-03-02")
+        before = foreign.get_summary(from_="2026-03-01", to="2026-03-02")
+        quarantine_between_good_events(org, encode(data(organization_id=foreign.id)))
+        after = foreign.get_summary(from_="2026-03-01", to="2026-03-02")
     assert after.headers["ETag"] == before.headers["ETag"]
     assert after.content == before.content
 
 
-def test_a_sender_cannot_bring_an_organization_whose_id_no_record_could_have(server: Server) -> None:
-    known = server.cli("orgs", "list")
+def test_sender_cannot_create_an_organization_with_an_invalid_id(server: Server) -> None:
+    before = server.cli("orgs", "list")
     events = [conversation(organization_id=org_id) for org_id in ("", "x" * 201, "org\0", "org\n1", "\ud800")]
     with client_of(server, make_sender_key(server)) as sender:
         receipt = receipt_of(sender.post(EVENTS, content=json.dumps(events), headers={"Content-Type": PLAIN}))
-    assert [one["index"] for one in receipt["quarantined"]] == [0, 1, 2, 3, 4]
-    assert server.cli("orgs", "list") == known
+    assert [entry["index"] for entry in receipt["quarantined"]] == [0, 1, 2, 3, 4]
+    assert server.cli("orgs", "list") == before
 
 
-def test_one_bad_structured_event_is_quarantined_too(org: Organization) -> None:
-    [quarantined] = receipt_of(org.post(written(data(status="done")), STRUCTURED))["quarantined"]
+def test_bad_structured_event_is_quarantined(org: OrganizationClient) -> None:
+    [quarantined] = receipt_of(org.post(encode(data(status="done")), STRUCTURED))["quarantined"]
     assert (quarantined["index"], quarantined["reason"]) == (0, "invalid_data")

@@ -1,4 +1,4 @@
-"""Bodies that no request should have: each is refused with a sentence, costs little and leaves the server well."""
+"""Malformed and oversized bodies are rejected with a sentence, at low cost and without harming the server."""
 
 import gzip
 import json
@@ -15,11 +15,11 @@ from tests.api.organizations import (
     EVENTS,
     PLAIN,
     STRUCTURED,
-    Organization,
+    OrganizationClient,
     bins,
     client_of,
+    error_of,
     receipt_of,
-    refusal_of,
 )
 from tests.events import conversation
 from tests.servers import Server
@@ -32,19 +32,19 @@ else:
 MEBIBYTE = 1 << 20
 MAX_BODY = 16 * MEBIBYTE
 MAX_GROWTH_KIB = 100 * 1024
-"""What a body may cost at its peak: the limit twice, decompressed and joined, and room for the allocator."""
+"""The maximum memory growth: twice the body limit (chunks and joined body), and overhead of the allocator."""
 MAX_PROCESSOR_SEC = 3
 
 reads_proc = pytest.mark.skipif(sys.platform != "linux", reason="memory and processor time are measured in /proc")
 
 
 @pytest.fixture(autouse=True)
-def _well_and_without_a_fault_afterwards(server: Server) -> Iterator[None]:
-    written_before = len(server.log())
+def _no_server_errors(server: Server) -> Iterator[None]:
+    log_size = len(server.log())
     yield
-    with client_of(server, None) as anybody:
-        assert anybody.get("/health/ready").status_code == 200
-    log = server.log()[written_before:]
+    with client_of(server, None) as anonymous:
+        assert anonymous.get("/health/ready").status_code == 200
+    log = server.log()[log_size:]
     assert "Traceback" not in log
     assert '"level": "error"' not in log
 
@@ -54,14 +54,14 @@ def good_batch(events: int) -> bytes:
 
 
 class Memory:
-    """The most memory that the processes of a server hold, from when this is made."""
+    """The peak memory of a server's processes since this object was made."""
 
     def __init__(self, server: Server) -> None:
         pid = server.process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        self._processes = [Path(f"/proc/{one}") for one in (str(pid), *children)]
+        self._processes = [Path(f"/proc/{process_id}") for process_id in (str(pid), *children)]
         for process in self._processes:
-            (process / "clear_refs").write_text("5")  # the peak is from now on
+            (process / "clear_refs").write_text("5")  # resets the peak
         self._before = self._peak_kib()
 
     def growth_kib(self) -> int:
@@ -72,7 +72,7 @@ class Memory:
         return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
 
-NO_JSON = {
+NOT_AN_EVENT = {
     "nothing": b"",
     "white space": b" \n ",
     "text": b"hello",
@@ -93,14 +93,14 @@ NO_JSON = {
 
 
 @pytest.mark.parametrize("content_type", [PLAIN, STRUCTURED, BATCH])
-@pytest.mark.parametrize("body", NO_JSON.values(), ids=NO_JSON)
-def test_a_body_without_an_event_is_refused(org: Organization, body: bytes, content_type: str) -> None:
-    refusal_of(org.post(body, content_type), 400)
+@pytest.mark.parametrize("body", NOT_AN_EVENT.values(), ids=NOT_AN_EVENT)
+def test_body_without_an_event_is_rejected(org: OrganizationClient, body: bytes, content_type: str) -> None:
+    error_of(org.post(body, content_type), 400)
 
 
 @pytest.mark.parametrize("body", [b"[]", b'[{"id": "1"}]'], ids=["empty", "of one"])
-def test_an_array_is_not_one_structured_event(org: Organization, body: bytes) -> None:
-    refusal_of(org.post(body, STRUCTURED), 400)
+def test_array_is_not_a_structured_event(org: OrganizationClient, body: bytes) -> None:
+    error_of(org.post(body, STRUCTURED), 400)
 
 
 @pytest.mark.parametrize(
@@ -116,15 +116,15 @@ def test_an_array_is_not_one_structured_event(org: Organization, body: bytes) ->
         "a" * 5_000,
     ],
 )
-def test_another_content_type_is_refused_and_the_right_ones_are_named(org: Organization, content_type: str) -> None:
-    sentence = refusal_of(org.post(good_batch(1), content_type), 415)
+def test_unsupported_content_type_is_rejected_with_the_allowed_ones(org: OrganizationClient, content_type: str) -> None:
+    sentence = error_of(org.post(good_batch(1), content_type), 415)
     assert all(allowed in sentence for allowed in (PLAIN, STRUCTURED, BATCH))
     assert len(sentence) < 300
 
 
 @pytest.mark.parametrize("encoding", ["br", "deflate", "compress", "gzip, gzip", "gzip, zstd", "utf-8", "x" * 5_000])
-def test_another_content_encoding_is_refused_and_the_right_ones_are_named(org: Organization, encoding: str) -> None:
-    sentence = refusal_of(org.post(good_batch(1), Content_Encoding=encoding), 415)
+def test_unsupported_content_encoding_is_rejected_with_the_allowed_ones(org: OrganizationClient, encoding: str) -> None:
+    sentence = error_of(org.post(good_batch(1), Content_Encoding=encoding), 415)
     assert "gzip" in sentence
     assert "zstd" in sentence
     assert len(sentence) < 300
@@ -144,24 +144,22 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("encoding", "body"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_compression_is_refused_and_nothing_of_it_is_counted(
-    org: Organization, encoding: str, body: bytes
-) -> None:
-    assert encoding in refusal_of(org.post(body, BATCH, Content_Encoding=encoding), 400)
+def test_broken_compression_is_rejected_and_counts_nothing(org: OrganizationClient, encoding: str, body: bytes) -> None:
+    assert encoding in error_of(org.post(body, BATCH, Content_Encoding=encoding), 400)
     assert org.calls() == 0
 
 
-def in_pieces(body: bytes) -> Iterator[bytes]:
+def in_chunks(body: bytes) -> Iterator[bytes]:
     return (body[begin : begin + 65_536] for begin in range(0, len(body), 65_536))
 
 
-def test_a_body_of_exactly_the_limit_is_read_and_one_more_byte_is_refused(org: Organization) -> None:
+def test_body_at_the_limit_is_accepted_and_one_more_byte_is_rejected(org: OrganizationClient) -> None:
     batch = good_batch(2)
     fits = batch + b" " * (MAX_BODY - len(batch))
     assert receipt_of(org.post(fits, BATCH))["accepted"] == 2
-    for content in (fits + b" ", in_pieces(fits + b" ")):
+    for content in (fits + b" ", in_chunks(fits + b" ")):
         refused = org.client.post(EVENTS, content=content, headers={"Content-Type": BATCH})
-        assert str(MAX_BODY) in refusal_of(refused, 413)
+        assert str(MAX_BODY) in error_of(refused, 413)
 
 
 ZEROS = bytes(64 * MEBIBYTE)
@@ -175,59 +173,59 @@ BOMBS = {
 
 @reads_proc
 @pytest.mark.parametrize(("encoding", "bomb"), BOMBS.values(), ids=BOMBS)
-def test_a_bomb_is_refused_before_it_takes_the_memory(org: Organization, encoding: str, bomb: bytes) -> None:
+def test_compression_bomb_is_rejected_before_it_fills_memory(
+    org: OrganizationClient, encoding: str, bomb: bytes
+) -> None:
     assert len(bomb) < 2 * MEBIBYTE
     memory = Memory(org.server)
-    assert "decoded" in refusal_of(org.post(bomb, BATCH, Content_Encoding=encoding), 413)
+    assert "decoded" in error_of(org.post(bomb, BATCH, Content_Encoding=encoding), 413)
     assert memory.growth_kib() < MAX_GROWTH_KIB
 
 
 @reads_proc
-def test_ten_bombs_one_after_the_other_take_no_more_memory_than_one(org: Organization) -> None:
+def test_ten_compression_bombs_use_no_more_memory_than_one(org: OrganizationClient) -> None:
     memory = Memory(org.server)
     for _ in range(10):
-        refusal_of(org.post(BOMBS["gzip"][1], BATCH, Content_Encoding="gzip"), 413)
+        error_of(org.post(BOMBS["gzip"][1], BATCH, Content_Encoding="gzip"), 413)
     assert memory.growth_kib() < MAX_GROWTH_KIB
 
 
 @reads_proc
 @pytest.mark.parametrize("first", [b"1", b"NaN"])
-def test_an_array_of_millions_of_elements_is_refused_before_it_takes_the_memory(
-    org: Organization, first: bytes
-) -> None:
+def test_array_of_millions_is_rejected_before_it_fills_memory(org: OrganizationClient, first: bytes) -> None:
     body = gzip.compress(b"[" + first + b",1" * (8 * MEBIBYTE - 4) + b"]")
     memory = Memory(org.server)
-    assert "events" in refusal_of(org.post(body, BATCH, Content_Encoding="gzip"), 413)
+    assert "events" in error_of(org.post(body, BATCH, Content_Encoding="gzip"), 413)
     assert memory.growth_kib() < MAX_GROWTH_KIB
 
 
-def test_ten_thousand_events_are_taken_and_one_more_is_refused_whole(org: Organization) -> None:
+def test_ten_thousand_events_are_accepted_and_one_more_is_rejected(org: OrganizationClient) -> None:
     small = b'{"specversion":"1.0","id":"1","source":"s","type":"t"}'
     refused = org.post(b"[" + b",".join([small] * 10_001) + b"]")
-    assert "10000" in refusal_of(refused, 413)
+    assert "10000" in error_of(refused, 413)
     assert bins(receipt_of(org.post(b"[" + b",".join([small] * 10_000) + b"]"))) == (0, 0, 0, 0, 10_000)
 
 
-def test_a_hundred_thousand_brackets_in_one_element_do_not_spoil_the_others(org: Organization) -> None:
+def test_deeply_nested_element_does_not_affect_the_others(org: OrganizationClient) -> None:
     good = [json.dumps(conversation(f"call-{number}")).encode() for number in range(2)]
     for deep in (b"[" * 100_000 + b"]" * 100_000, b'{"a":' * 100_000 + b"1" + b"}" * 100_000):
         bad = b'{"specversion":"1.0","id":"deep","data":%s}' % deep
         receipt = receipt_of(org.post(b"[%s,%s,%s]" % (good[0], bad, good[1])))
-        assert [one["index"] for one in receipt["quarantined"]] == [1]
+        assert [entry["index"] for entry in receipt["quarantined"]] == [1]
         assert receipt["quarantined"][0]["detail"] == "The event is nested too deeply."
     assert org.calls() == 2
 
 
 @pytest.mark.parametrize("body", [b"[" * 200_000, b"[" * 100_000 + b"]" * 99_999, b'{"a":' * 200_000])
-def test_brackets_without_end_are_refused(org: Organization, body: bytes) -> None:
-    refusal_of(org.post(body), 400)
+def test_unclosed_brackets_are_rejected(org: OrganizationClient, body: bytes) -> None:
+    error_of(org.post(body), 400)
 
 
-def test_a_long_string_that_never_ends_is_refused_at_once(org: Organization) -> None:
-    """Looked for from each of its quotes, its end would take minutes; the client waits 10 seconds."""
+def test_unterminated_long_string_is_rejected_quickly(org: OrganizationClient) -> None:
+    """Searching for its end from each quote would take minutes; the client waits 10 seconds."""
     body = b'[NaN,"' + b'\\"' * 40_000 + b"]"
     answer = org.client.post(EVENTS, content=body, headers={"Content-Type": PLAIN}, timeout=10)
-    refusal_of(answer, 400)
+    error_of(answer, 400)
 
 
 MANY_LISTS = b'[{"id":"1","data":[' + b"[1]," * (4 * MEBIBYTE - 20) + b"NaN]}]"
@@ -240,16 +238,16 @@ EXPENSIVE = {
 
 @reads_proc
 @pytest.mark.parametrize("body", EXPENSIVE.values(), ids=EXPENSIVE)
-def test_no_body_buys_much_of_the_processor(org: Organization, body: bytes) -> None:
-    """There is one processor for all senders; ten thousand good events cost less than half a second of it."""
+def test_no_body_uses_much_processor_time(org: OrganizationClient, body: bytes) -> None:
+    """All senders share one processor; ten thousand good events use less than half a second of it."""
     before = processor_sec(org.server)
     assert org.post(body, Content_Encoding="gzip").status_code in {200, 400, 413}
     assert processor_sec(org.server) - before < MAX_PROCESSOR_SEC
 
 
 def processor_sec(server: Server) -> float:
-    """The processor time that the server has used so far."""
+    """Return the processor time that the server has used."""
     pid = server.process.pid
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    fields = [Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split() for one in children]
-    return sum(int(ticks) for one in fields for ticks in one[11:13]) / os.sysconf("SC_CLK_TCK")
+    fields = [Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split() for child in children]
+    return sum(int(ticks) for values in fields for ticks in values[11:13]) / os.sysconf("SC_CLK_TCK")

@@ -1,12 +1,12 @@
-"""The breakdown: figures by every dimension, in every order, with series and comparison, for usage that is known."""
+"""Breakdowns of known usage by every dimension, in every order, with series and comparison."""
 
 from typing import Any
 
 import pytest
 
-from tests.api.organizations import Answer, Organization, new_organization
-from tests.api.questions import Query, answer_to
-from tests.api.usage_of_march import WINDOW, call
+from tests.api.march_usage import WINDOW, call
+from tests.api.organizations import Answer, OrganizationClient, new_organization
+from tests.api.queries import Query, get_answer
 from tests.events import conversation, event
 from tests.servers import running_server
 
@@ -21,9 +21,9 @@ def delta(now: float, then: float, change: float, percent: float | None) -> Answ
     return {"now": now, "then": then, "change": change, "change_percent": percent}
 
 
-def test_every_field_of_a_known_breakdown_is_right(known: Organization) -> None:
+def test_every_field_of_a_call_breakdown_is_correct(known: OrganizationClient) -> None:
     query = {**BY_AGENT, "limit": "1", "interval": "week", "compare": "previous"}
-    assert answer_to(known, "breakdown", query) == {
+    assert get_answer(known, "breakdown", query) == {
         "from": "2026-03-02T00:00:00Z",
         "to": "2026-03-16T00:00:00Z",
         "by": "agent",
@@ -98,11 +98,11 @@ def test_every_field_of_a_known_breakdown_is_right(known: Organization) -> None:
     }
 
 
-def test_every_field_of_a_breakdown_of_runs_is_right(known: Organization) -> None:
+def test_every_field_of_a_run_breakdown_is_correct(known: OrganizationClient) -> None:
     query = {**WINDOW, "by": "workflow", "limit": "1", "interval": "month", "compare": "year"}
     nothing_before = {"workflow_runs_total": 2, "workflow_runs_success": 1, "workflow_runs_failed": 1}
     others_before = {"workflow_runs_total": 2, "workflow_runs_success": 0, "workflow_runs_failed": 0}
-    assert answer_to(known, "breakdown", query) == {
+    assert get_answer(known, "breakdown", query) == {
         "from": "2026-03-02T00:00:00Z",
         "to": "2026-03-16T00:00:00Z",
         "by": "workflow",
@@ -149,10 +149,10 @@ SPLITS: dict[str, list[tuple[str | None, int]]] = {
 
 
 @pytest.mark.parametrize(("by", "expected"), SPLITS.items())
-def test_the_greatest_stands_first_and_of_equals_the_value_decides(
-    known: Organization, by: str, expected: list[tuple[str | None, int]]
+def test_rows_are_sorted_by_figure_then_value(
+    known: OrganizationClient, by: str, expected: list[tuple[str | None, int]]
 ) -> None:
-    answer = answer_to(known, "breakdown", {**WINDOW, "by": by})
+    answer = get_answer(known, "breakdown", {**WINDOW, "by": by})
     runs = by in {"workflow", "run_status"}
     assert values_of(answer, "workflow_runs_total" if runs else "total_calls") == expected
     assert answer["order"] == ("runs" if runs else "calls")
@@ -169,10 +169,10 @@ def test_the_greatest_stands_first_and_of_equals_the_value_decides(
         ("chat", "chat_duration_ms", [("agent-2", 100_000, 1.0), (None, 0, 0.0), ("agent-1", 0, 0.0)]),
     ],
 )
-def test_an_order_is_of_its_figure_and_so_are_shares_and_series(
-    known: Organization, order: str, figure: str, expected: list[tuple[str | None, int, float]]
+def test_order_decides_rows_shares_and_series(
+    known: OrganizationClient, order: str, figure: str, expected: list[tuple[str | None, int, float]]
 ) -> None:
-    answer = answer_to(known, "breakdown", {**BY_AGENT, "order": order, "interval": "month"})
+    answer = get_answer(known, "breakdown", {**BY_AGENT, "order": order, "interval": "month"})
     assert [(row["value"], row[figure], row["share"]) for row in answer["rows"]] == expected
     assert [row["series"] for row in answer["rows"]] == [[amount] for _, amount, _ in expected]
 
@@ -196,19 +196,19 @@ def test_an_order_is_of_its_figure_and_so_are_shares_and_series(
     ],
     ids=["days", "weeks from a Wednesday on", "months", "days that are cut", "a week that is cut"],
 )
-def test_a_series_has_one_amount_for_each_interval_that_the_window_touches(
-    known: Organization, query: Query, starts: list[str], series: list[int]
+def test_series_has_one_value_per_interval_of_the_window(
+    known: OrganizationClient, query: Query, starts: list[str], series: list[int]
 ) -> None:
-    answer = answer_to(known, "breakdown", {**query, "by": "agent"})
+    answer = get_answer(known, "breakdown", {**query, "by": "agent"})
     assert answer["starts"] == [f"2026-{start}" for start in starts]
     assert [row["series"] for row in answer["rows"] if row["value"] == "agent-1"] == [series]
 
 
-def test_rows_and_others_add_up_to_the_summary_however_few_rows_there_are(known: Organization) -> None:
+def test_rows_and_others_add_up_to_the_summary_at_any_limit(known: OrganizationClient) -> None:
     summary = known.summary(WINDOW["from"], WINDOW["to"])
     for by, values in SPLITS.items():
         for limit in ("1", "2", "1000"):
-            answer = answer_to(known, "breakdown", {**WINDOW, "by": by, "limit": limit})
+            answer = get_answer(known, "breakdown", {**WINDOW, "by": by, "limit": limit})
             parts = [*answer["rows"], answer["others"]]
             exact = [name for name, figure in parts[0].items() if isinstance(figure, int) and name in summary]
             assert len(exact) in {4, 9}
@@ -218,23 +218,23 @@ def test_rows_and_others_add_up_to_the_summary_however_few_rows_there_are(known:
             assert len(answer["rows"]) + answer["others"]["values"] == len(values)
 
 
-def test_fifty_rows_are_the_default_and_the_limit_is_a_thousand(org: Organization) -> None:
+def test_row_limit_defaults_to_50_and_is_at_most_1000(org: OrganizationClient) -> None:
     org.send(*(conversation(f"call-{number}", agent_id=f"agent-{number:03}") for number in range(60)))
     query = {"from": "2026-03-01", "to": "2026-03-02", "by": "agent"}
     for limit, rows in (({}, 50), ({"limit": "1"}, 1), ({"limit": "60"}, 60), ({"limit": "1000"}, 60)):
-        answer = answer_to(org, "breakdown", {**query, **limit})
+        answer = get_answer(org, "breakdown", {**query, **limit})
         assert len(answer["rows"]) == rows
         assert answer["others"]["values"] == answer["others"]["total_calls"] == 60 - rows
         assert answer["rows"][0]["value"] == "agent-000"
 
 
-def test_without_a_window_a_breakdown_is_of_the_month_to_date(known: Organization) -> None:
-    answer, summary = answer_to(known, "breakdown", {"by": "agent"}), known.ask().json()
+def test_breakdown_without_a_window_is_month_to_date(known: OrganizationClient) -> None:
+    answer, summary = get_answer(known, "breakdown", {"by": "agent"}), known.get_summary().json()
     assert (answer["from"], answer["to"]) == (summary["from"], summary["to"])
 
 
-def test_an_organization_never_heard_of_has_no_rows_and_others_of_nothing(org: Organization) -> None:
-    answer = answer_to(org, "breakdown", {**BY_AGENT, "interval": "week", "compare": "previous"})
+def test_new_organization_has_no_rows_and_zero_others(org: OrganizationClient) -> None:
+    answer = get_answer(org, "breakdown", {**BY_AGENT, "interval": "week", "compare": "previous"})
     assert answer["rows"] == []
     others = answer["others"]
     assert others.pop("series") == [0, 0]
@@ -242,13 +242,13 @@ def test_an_organization_never_heard_of_has_no_rows_and_others_of_nothing(org: O
     assert set(others.values()) == {0}
 
 
-def test_no_organization_sees_the_values_of_another_one(known: Organization, org: Organization) -> None:
+def test_breakdown_contains_only_the_own_organization(known: OrganizationClient, org: OrganizationClient) -> None:
     org.send(call("03-03", "a1", agent_id="mine"))
-    assert values_of(answer_to(org, "breakdown", BY_AGENT)) == [("mine", 1)]
-    # An agent of the same id has the name that its own organization gave it.
+    assert values_of(get_answer(org, "breakdown", BY_AGENT)) == [("mine", 1)]
+    # An agent with the same id has the name from its own organization.
     org.send(call("03-03", "a2", agent_id="agent-1"))
-    assert [row["name"] for row in answer_to(org, "breakdown", BY_AGENT)["rows"]] == [None, None]
-    assert len(answer_to(known, "breakdown", BY_AGENT)["rows"]) == 3
+    assert [row["name"] for row in get_answer(org, "breakdown", BY_AGENT)["rows"]] == [None, None]
+    assert len(get_answer(known, "breakdown", BY_AGENT)["rows"]) == 3
 
 
 @pytest.mark.parametrize(
@@ -260,20 +260,20 @@ def test_no_organization_sees_the_values_of_another_one(known: Organization, org
         ("channel", {"telephone": None, "webrtc": None, "email": None}),
     ],
 )
-def test_a_row_has_the_name_that_the_inventory_has_for_its_value(
-    known: Organization, by: str, names: dict[str | None, str | None]
+def test_row_has_the_inventory_name_of_its_value(
+    known: OrganizationClient, by: str, names: dict[str | None, str | None]
 ) -> None:
-    rows = answer_to(known, "breakdown", {**WINDOW, "by": by})["rows"]
+    rows = get_answer(known, "breakdown", {**WINDOW, "by": by})["rows"]
     assert {row["value"]: row["name"] for row in rows} == names
 
 
-def names_of_agents(org: Organization) -> dict[str, str | None]:
-    rows = answer_to(org, "breakdown", {"from": "2026-03-01", "to": "2026-03-02", "by": "agent"})["rows"]
+def agent_names(org: OrganizationClient) -> dict[str, str | None]:
+    rows = get_answer(org, "breakdown", {"from": "2026-03-01", "to": "2026-03-02", "by": "agent"})["rows"]
     return {row["value"]: row["name"] for row in rows}
 
 
-def rename_and_delete(org: Organization) -> None:
-    """An agent of two names, deleted; one that is deleted and made again; one that was never named."""
+def rename_and_delete(org: OrganizationClient) -> None:
+    """Send a deleted agent with two names, a deleted and recreated agent, and a deleted agent without a name."""
     org.send(*(conversation(id_, agent_id=id_) for id_ in ("gone", "back", "nameless")))
     for id_, name, time in (
         ("gone", "Ada", "10:00"),
@@ -288,15 +288,15 @@ def rename_and_delete(org: Organization) -> None:
         org.send(event("agent.deleted", {"id": id_}, time="2026-03-01T13:00:00Z"))
 
 
-def test_a_deleted_agent_has_the_name_that_was_known_last(org: Organization) -> None:
+def test_deleted_agent_keeps_its_last_known_name(org: OrganizationClient) -> None:
     rename_and_delete(org)
-    assert names_of_agents(org) == {"gone": "Grace", "back": "New", "nameless": None}
+    assert agent_names(org) == {"gone": "Grace", "back": "New", "nameless": None}
 
 
-def test_a_deleted_agent_has_no_name_where_no_history_is_kept(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_deleted_agent_has_no_name_without_history(tmp_path_factory: pytest.TempPathFactory) -> None:
     with (
-        running_server(tmp_path_factory.mktemp("forgetful"), history_days="0") as server,
+        running_server(tmp_path_factory.mktemp("no-history"), history_days="0") as server,
         new_organization(server) as org,
     ):
         rename_and_delete(org)
-        assert names_of_agents(org) == {"gone": None, "back": "New", "nameless": None}
+        assert agent_names(org) == {"gone": None, "back": "New", "nameless": None}

@@ -1,6 +1,6 @@
-"""The answers that the page is tested with: written here from a real server, parsed and rendered by Vitest.
+"""The contract between server and page: real responses in tests/contract, with which Vitest tests the page.
 
-`make contract` writes them; this test fails where the server answers otherwise than they say.
+`make contract` writes the files; these tests fail if the server's responses differ from them.
 """
 
 import json
@@ -28,16 +28,16 @@ CONTRACT = Path(__file__).parent.parent / "contract"
 WRITES = "TALKMETER_WRITE_CONTRACT" in os.environ
 WINDOW = {"from": "2026-02-28", "to": "2026-03-04"}
 PAGE = {"Sec-Fetch-Site": "same-origin"}
-AT_A_TIME = "2026-03-03T09:30:00.123456Z"
+FIXED_TIME = "2026-03-03T09:30:00.123456Z"
 NOW = "2026-11-20T09:30:00Z"
-"""What the server's clock says."""
-CHANGING = {
-    **dict.fromkeys(("last_event_at", "expires_at", "changed_at", "stored_at"), AT_A_TIME),
+"""The time of the server's clock."""
+PLACEHOLDERS = {
+    **dict.fromkeys(("last_event_at", "expires_at", "changed_at", "stored_at"), FIXED_TIME),
     "next_cursor": "the-cursor-of-the-next-page",
 }
-"""What differs at each run, and what stands for it in the files."""
+"""Fields that differ in each run, with their placeholders in the files."""
 
-_TOLD: list[Json] = [
+_EVENTS: list[Json] = [
     conversation("call-0", created_at="2026-02-25T09:00:00Z", duration=45, agent_id="agent-1"),
     conversation("call-1", created_at="2026-03-01T10:00:00Z", duration=None, status="ringing")
     | {"time": "2026-03-01T10:00:00Z"},
@@ -60,22 +60,22 @@ _TOLD: list[Json] = [
     event("dataset.updated", {"id": "dataset-1", "name": "Prices", "active": True}),
     event("dataset.updated", {"id": "dataset-2", "name": "Old prices"}),
 ]
-LEDGER: list[Json] = [told | {"id": f"event-{number}"} for number, told in enumerate(_TOLD, 1)]
+EVENTS: list[Json] = [event_ | {"id": f"event-{number}"} for number, event_ in enumerate(_EVENTS, 1)]
 
 
 _LIVE = {"status": "in_progress", "duration": None, "created_at": "2026-11-20T09:00:00Z"}
-OF_CONNECTORS: list[Json] = [
+CONNECTOR_EVENTS: list[Json] = [
     conversation(f"twilio:{number}", **_LIVE)
     | {"id": f"event-of-twilio-{number}", "source": "/connectors/1a", "time": "2026-11-20T09:00:00Z"}
     for number in range(2)
 ]
-"""Outside the window of every other question."""
+"""Live conversations of a connector, outside the window of the other queries."""
 
 
-def _told(
+def _outcomes(
     connector: str, day: str, types: Mapping[str, int] | None = None, **outcomes: int
 ) -> list[tuple[str, DailyOutcome]]:
-    """What became of a connector's messages on a day; `types` are those of the ignored ones."""
+    """Return the outcomes of a connector's messages on a day; `types` counts ignored messages by type."""
     at = read_instant(f"{day}T08:15:00Z")
     counts = {(outcome, ""): messages for outcome, messages in outcomes.items()}
     counts |= {("ignored", type_): messages for type_, messages in (types or {}).items()}
@@ -83,20 +83,20 @@ def _told(
 
 
 def _connect(server: Server) -> None:
-    """One connector in use, one that is silent, one that nothing came from and one that is disabled."""
+    """Add an active connector, a silent one, one without messages and a disabled one."""
     made = read_instant("2026-10-01T12:00:00Z")
     rows = [("1a", "twilio", None), ("2b", "retell", None), ("3c", "n8n", None), ("4d", "vapi", read_instant(NOW))]
-    told = [
-        *_told("1a", "2026-11-14", accepted=12, duplicate=1),
-        *_told("1a", "2026-11-17", {"usage-trigger": 4, "recording": 1}, accepted=9, rejected=2),
-        *_told("1a", "2026-11-20", {"usage-trigger": 1}, accepted=3, conflicting=1, stale=2, quarantined=1),
-        *(one for day in range(12, 19) for one in _told("2b", f"2026-11-{day}", accepted=day)),
-        *_told("4d", "2026-11-01", accepted=7),
+    outcomes = [
+        *_outcomes("1a", "2026-11-14", accepted=12, duplicate=1),
+        *_outcomes("1a", "2026-11-17", {"usage-trigger": 4, "recording": 1}, accepted=9, rejected=2),
+        *_outcomes("1a", "2026-11-20", {"usage-trigger": 1}, accepted=3, conflicting=1, stale=2, quarantined=1),
+        *(outcome for day in range(12, 19) for outcome in _outcomes("2b", f"2026-11-{day}", accepted=day)),
+        *_outcomes("4d", "2026-11-01", accepted=7),
     ]
     with engine_for(server.environment["TALKMETER_DATABASE_URL"]) as engine, writing(engine) as connection:
         connectors = [(id_, "acme", provider, b"locked", made, until) for id_, provider, until in rows]
         insert_rows(connection, tables.connector, connectors, OnConflict.KEEP)
-        add_daily_outcomes(connection, told)
+        add_daily_outcomes(connection, outcomes)
 
 
 @pytest.fixture(scope="module")
@@ -112,10 +112,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def client(server: Server) -> Iterator[httpx.Client]:
-    """A browser that is signed in with a token for both organizations; the ledger is in `acme`."""
+    """A browser signed in with a token for both organizations; the usage is in `acme`."""
     key = server.cli("keys", "add", "--org", "acme", "--role", "admin")
-    token = server.cli("tokens", "add", "--name", "somebody", "--org", "acme", "--org", "empty:viewer")
-    events = LEDGER + OF_CONNECTORS
+    token = server.cli("tokens", "add", "--name", "Ada", "--org", "acme", "--org", "empty:viewer")
+    events = EVENTS + CONNECTOR_EVENTS
     local_http.post(f"{server.url}/metering/events", json=events, headers=bearer(key)).raise_for_status()
     _connect(server)
     with local_http.client(base_url=server.url) as client:
@@ -128,86 +128,89 @@ def bearer(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
 
-def agree(name: str, answer: httpx.Response, changing: Mapping[str, str] = CHANGING) -> None:
-    """The answer is what the file says; what differs at each run stands there as something fixed."""
-    text = json.dumps(steady(answer.json(), changing), indent=2, ensure_ascii=False) + "\n"
+def assert_matches(name: str, answer: httpx.Response, placeholders: Mapping[str, str] = PLACEHOLDERS) -> None:
+    """Check that a response equals its file, or write the file; changing fields become placeholders."""
+    text = json.dumps(with_placeholders(answer.json(), placeholders), indent=2, ensure_ascii=False) + "\n"
     if WRITES:
         CONTRACT.mkdir(exist_ok=True)
         (CONTRACT / name).write_text(text, encoding="utf-8")
-    assert (CONTRACT / name).read_text(encoding="utf-8") == text, f"run 'make contract' if {name} is meant to change"
+    assert (CONTRACT / name).read_text(encoding="utf-8") == text, f"run 'make contract' if {name} should change"
 
 
-def steady(content: object, changing: Mapping[str, str]) -> object:
-    """An answer without what differs at each run; what is null stays so."""
+def with_placeholders(content: object, placeholders: Mapping[str, str]) -> object:
+    """Return a response with placeholders for changing fields; null stays null."""
     if isinstance(content, list):
-        return [steady(one, changing) for one in content]
+        return [with_placeholders(item, placeholders) for item in content]
     if isinstance(content, dict):
         return {
-            name: changing.get(name, one) if isinstance(one, str) else steady(one, changing)
-            for name, one in content.items()
+            name: placeholders.get(name, value) if isinstance(value, str) else with_placeholders(value, placeholders)
+            for name, value in content.items()
         }
     return content
 
 
-def test_the_summary_of_a_small_ledger(client: httpx.Client) -> None:
-    agree("summary.json", client.get("/admin/usage/summary", params={**WINDOW, "organization_id": "acme"}))
+def test_contract_summary(client: httpx.Client) -> None:
+    assert_matches("summary.json", client.get("/admin/usage/summary", params={**WINDOW, "organization_id": "acme"}))
 
 
-def test_the_summary_of_an_organization_never_heard_of(server: Server) -> None:
+def test_contract_summary_of_a_new_organization(server: Server) -> None:
     key = server.cli("keys", "add", "--org", "empty", "--role", "admin")
     answer = local_http.get(f"{server.url}/admin/usage/summary", params=WINDOW, headers=bearer(key))
-    agree("summary-empty.json", answer)
+    assert_matches("summary-empty.json", answer)
 
 
-def test_what_drives_the_usage_by_agent(client: httpx.Client) -> None:
-    split = {"by": "agent", "interval": "day", "compare": "previous"}
-    agree("breakdown.json", client.get("/admin/usage/breakdown", params={**WINDOW, **split, "organization_id": "acme"}))
+def test_contract_breakdown_by_agent(client: httpx.Client) -> None:
+    parameters = {"by": "agent", "interval": "day", "compare": "previous"}
+    assert_matches(
+        "breakdown.json",
+        client.get("/admin/usage/breakdown", params={**WINDOW, **parameters, "organization_id": "acme"}),
+    )
 
 
-def test_the_first_page_of_the_records_behind_a_figure(client: httpx.Client) -> None:
+def test_contract_records(client: httpx.Client) -> None:
     page = {**WINDOW, "kind": "conversation", "limit": "3", "organization_id": "acme"}
-    agree("records.json", client.get("/admin/usage/records", params=page))
+    assert_matches("records.json", client.get("/admin/usage/records", params=page))
 
 
-def test_the_history_of_a_call_that_was_told_three_times(client: httpx.Client) -> None:
+def test_contract_history(client: httpx.Client) -> None:
     path = "/admin/usage/records/conversation/call-1"
-    agree("history.json", client.get(path, params={"organization_id": "acme"}))
+    assert_matches("history.json", client.get(path, params={"organization_id": "acme"}))
 
 
-def test_the_items_behind_an_inventory_card(client: httpx.Client) -> None:
+def test_contract_inventory(client: httpx.Client) -> None:
     card = {"kind": "phone_number", "organization_id": "acme"}
-    agree("inventory.json", client.get("/admin/usage/inventory", params=card))
+    assert_matches("inventory.json", client.get("/admin/usage/inventory", params=card))
 
 
-def test_how_the_connectors_are_doing(client: httpx.Client) -> None:
+def test_contract_connectors(client: httpx.Client) -> None:
     answer = client.get("/admin/usage/connectors", params={"organization_id": "acme"})
-    agree("connectors.json", answer, {"as_of": NOW})
+    assert_matches("connectors.json", answer, {"as_of": NOW})
 
 
-def test_a_problem(client: httpx.Client) -> None:
+def test_contract_problem(client: httpx.Client) -> None:
     reversed_window = {"from": "2026-03-04", "to": "2026-03-01", "organization_id": "acme"}
-    agree("problem.json", client.get("/admin/usage/summary", params=reversed_window))
+    assert_matches("problem.json", client.get("/admin/usage/summary", params=reversed_window))
 
 
-def test_the_problem_of_somebody_without_access(client: httpx.Client) -> None:
-    agree("problem-forbidden.json", client.get("/admin/usage/summary", params={"organization_id": "empty"}))
+def test_contract_problem_forbidden(client: httpx.Client) -> None:
+    assert_matches("problem-forbidden.json", client.get("/admin/usage/summary", params={"organization_id": "empty"}))
 
 
-def test_the_scopes_of_an_admin(client: httpx.Client) -> None:
-    agree("scopes.json", client.get("/admin/members/me/scopes", params={"organization_id": "acme"}))
+def test_contract_scopes_of_an_admin(client: httpx.Client) -> None:
+    assert_matches("scopes.json", client.get("/admin/members/me/scopes", params={"organization_id": "acme"}))
 
 
-def test_the_scopes_of_a_viewer(client: httpx.Client) -> None:
-    agree("scopes-viewer.json", client.get("/admin/members/me/scopes", params={"organization_id": "empty"}))
+def test_contract_scopes_of_a_viewer(client: httpx.Client) -> None:
+    assert_matches("scopes-viewer.json", client.get("/admin/members/me/scopes", params={"organization_id": "empty"}))
 
 
-def test_the_session_of_somebody_signed_in(client: httpx.Client) -> None:
-    agree("session.json", client.get("/session"))
+def test_contract_session_signed_in(client: httpx.Client) -> None:
+    assert_matches("session.json", client.get("/session"))
 
 
-def test_the_session_of_nobody(server: Server) -> None:
-    agree("session-signed-out.json", local_http.get(f"{server.url}/session"))
+def test_contract_session_signed_out(server: Server) -> None:
+    assert_matches("session-signed-out.json", local_http.get(f"{server.url}/session"))
 
 
-def test_the_description_that_the_pages_types_are_made_from() -> None:
+def test_committed_openapi_file_is_current() -> None:
     assert OPENAPI.read_text(encoding="utf-8") == description(), "run 'make openapi'"

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from tests.api.exports import BOM, EXPORT, as_texts, csv_rows, export, json_rows, parquet_rows
-from tests.api.organizations import Answer, Organization, client_of, make_credential, new_organization
-from tests.api.questions import Query, answer_to
-from tests.api.usage_of_march import WINDOW
+from tests.api.exports import BOM, EXPORT, as_csv_rows, csv_rows, export, json_rows, parquet_rows
+from tests.api.march_usage import WINDOW
+from tests.api.organizations import Answer, OrganizationClient, client_of, make_credential, new_organization
+from tests.api.queries import Query, get_answer
 from tests.events import conversation, event, run
 
 DAILY: Query = {**WINDOW, "of": "daily"}
@@ -54,12 +54,14 @@ QUERIES: dict[str, Query] = {
 }
 
 
-def rows_of(org: Organization, query: Query) -> list[Answer]:
+def rows_of(org: OrganizationClient, query: Query) -> list[Answer]:
     return json_rows(export(org, {**query, "format": "jsonl"}).content)
 
 
 @pytest.mark.parametrize(("query", "columns"), COLUMNS.values(), ids=COLUMNS)
-def test_a_file_has_its_columns_in_their_order(known: Organization, query: Query, columns: tuple[str, ...]) -> None:
+def test_file_has_the_documented_columns_in_order(
+    known: OrganizationClient, query: Query, columns: tuple[str, ...]
+) -> None:
     header, *_ = export(known, query).content.removeprefix(BOM).decode().split("\r\n")
     assert header.split(",") == list(columns)
     assert all(tuple(row) == columns for row in rows_of(known, query))
@@ -67,13 +69,13 @@ def test_a_file_has_its_columns_in_their_order(known: Organization, query: Query
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
-def test_the_three_formats_hold_the_same_rows(known: Organization, query: Query) -> None:
+def test_all_formats_have_the_same_rows(known: OrganizationClient, query: Query) -> None:
     rows = rows_of(known, query)
-    assert csv_rows(export(known, query).content) == as_texts(rows)
+    assert csv_rows(export(known, query).content) == as_csv_rows(rows)
     assert parquet_rows(export(known, {**query, "format": "parquet"}).content) == rows
 
 
-def test_a_row_of_days_is_the_day_of_the_summary(known: Organization) -> None:
+def test_daily_export_equals_the_summary_days(known: OrganizationClient) -> None:
     summary = known.summary(WINDOW["from"], WINDOW["to"])
     rows = rows_of(known, DAILY)
     assert [
@@ -95,8 +97,10 @@ def test_a_row_of_days_is_the_day_of_the_summary(known: Organization) -> None:
 
 
 @pytest.mark.parametrize(("query", "kind"), [(CALLS, "conversation"), (RUNS, "workflow_execution")])
-def test_a_row_of_records_is_the_record_with_what_it_adds(known: Organization, query: Query, kind: str) -> None:
-    records = answer_to(known, "records", {**WINDOW, "kind": kind})["records"]
+def test_record_export_equals_the_record_with_its_contributions(
+    known: OrganizationClient, query: Query, kind: str
+) -> None:
+    records = get_answer(known, "records", {**WINDOW, "kind": kind})["records"]
     exact = EXACT_OF_CALLS if kind == "conversation" else EXACT_OF_RUNS
     rows = rows_of(known, query)
     assert rows == [
@@ -113,10 +117,8 @@ def test_a_row_of_records_is_the_record_with_what_it_adds(known: Organization, q
 
 
 @pytest.mark.parametrize("by", DIMENSIONS)
-def test_a_row_of_a_breakdown_is_the_row_of_the_answer_and_all_add_up_to_the_summary(
-    known: Organization, by: str
-) -> None:
-    answered = answer_to(known, "breakdown", {**WINDOW, "by": by})["rows"]
+def test_breakdown_export_equals_the_answer_and_adds_up_to_the_summary(known: OrganizationClient, by: str) -> None:
+    answered = get_answer(known, "breakdown", {**WINDOW, "by": by})["rows"]
     rows = rows_of(known, {**BY_AGENT, "by": by})
     exact = EXACT_OF_RUNS if by in {"workflow", "run_status"} else EXACT_OF_CALLS
     assert [{name.removesuffix("_rounded"): cell for name, cell in row.items()} for row in rows] == [
@@ -130,13 +132,13 @@ def test_a_row_of_a_breakdown_is_the_row_of_the_answer_and_all_add_up_to_the_sum
     assert {name: sum(row[name] for row in rows) for name in exact} == {name: summary[name] for name in exact}
 
 
-def test_every_value_is_exported_however_many_there_are(org: Organization) -> None:
+def test_every_value_is_exported(org: OrganizationClient) -> None:
     org.send(*(conversation(f"call-{number}", agent_id=f"agent-{number:04}") for number in range(1_100)))
     rows = rows_of(org, {**BY_AGENT, "from": "2026-03-01", "to": "2026-03-02"})
     assert [row["agent"] for row in rows] == [f"agent-{number:04}" for number in range(1_100)]
 
 
-def test_every_record_is_exported_once_and_newest_first_however_many_there_are(org: Organization) -> None:
+def test_every_record_is_exported_once_and_newest_first(org: OrganizationClient) -> None:
     """More than are read, and more than are written, at once; many created at the same instant."""
     days = ("2026-03-01", "2026-03-02", "2026-03-05")
     org.send(*(conversation(f"{number:04}", created_at=f"{days[number % 3]}T12:00:00Z") for number in range(4_500)))
@@ -147,7 +149,7 @@ def test_every_record_is_exported_once_and_newest_first_however_many_there_are(o
     assert [row["id"] for row in parquet_rows(export(org, {**query, "format": "parquet"}).content)] == ids
 
 
-def test_an_organization_without_usage_exports_days_of_zeros_and_headers_of_the_rest(org: Organization) -> None:
+def test_organization_without_usage_exports_zero_days_and_headers(org: OrganizationClient) -> None:
     assert [
         (row["day"], row["total_calls"]) for row in csv_rows(export(org, {**DAILY, "to": "2026-03-04"}).content)
     ] == [
@@ -161,7 +163,7 @@ def test_an_organization_without_usage_exports_days_of_zeros_and_headers_of_the_
         assert parquet_rows(export(org, {**query, "format": "parquet"}).content) == []
 
 
-def test_no_organization_exports_what_another_one_used(known: Organization, org: Organization) -> None:
+def test_export_contains_only_the_own_organization(known: OrganizationClient, org: OrganizationClient) -> None:
     assert rows_of(org, CALLS) == []
     foreign = {"X-Anyreach-Org": known.id}
     assert org.client.get(EXPORT, params=CALLS, headers=foreign).status_code == 403
@@ -191,9 +193,7 @@ GUARDED = {
 
 
 @pytest.mark.parametrize(("text", "cell"), GUARDED.items(), ids=ascii)
-def test_a_text_that_begins_like_a_formula_is_guarded_in_csv_and_nowhere_else(
-    org: Organization, text: str, cell: str
-) -> None:
+def test_formulas_are_escaped_in_csv_only(org: OrganizationClient, text: str, cell: str) -> None:
     org.send(
         event(
             "conversation.updated",
@@ -221,13 +221,13 @@ def _data(told: dict[str, object]) -> dict[str, object]:
     return data
 
 
-def test_a_number_below_zero_is_no_formula(org: Organization) -> None:
+def test_negative_number_is_not_escaped_as_a_formula(org: OrganizationClient) -> None:
     org.send({**conversation(), "sequence": "-5"})
     [row] = csv_rows(export(org, {**CALLS, "from": "2026-03-01", "to": "2026-03-02"}).content)
     assert row["event_sequence"] == "-5"
 
 
-def test_csv_begins_with_a_byte_order_mark_and_ends_its_lines_as_the_standard_says(known: Organization) -> None:
+def test_csv_has_a_byte_order_mark_and_crlf_lines(known: OrganizationClient) -> None:
     content = export(known, CALLS).content
     assert content.startswith(BOM)
     assert content.count(BOM) == 1
@@ -240,7 +240,9 @@ def test_csv_begins_with_a_byte_order_mark_and_ends_its_lines_as_the_standard_sa
     ("format_", "media_type"),
     [("csv", "text/csv"), ("jsonl", "application/x-ndjson"), ("parquet", "application/vnd.apache.parquet")],
 )
-def test_a_file_says_what_it_is_and_that_nobody_may_keep_it(known: Organization, format_: str, media_type: str) -> None:
+def test_file_has_its_media_type_and_must_not_be_cached(
+    known: OrganizationClient, format_: str, media_type: str
+) -> None:
     answer = export(known, {**DAILY, "format": format_})
     assert answer.headers["Content-Type"].split(";")[0] == media_type
     assert answer.headers["Content-Length"] == str(len(answer.content))
@@ -268,7 +270,7 @@ NAMES: dict[str, tuple[Query, str]] = {
 
 
 @pytest.mark.parametrize(("query", "end"), NAMES.values(), ids=NAMES)
-def test_a_file_is_named_after_what_it_holds(known: Organization, query: Query, end: str) -> None:
+def test_file_name_describes_the_content(known: OrganizationClient, query: Query, end: str) -> None:
     told = export(known, query).headers["Content-Disposition"]
     assert told == f'attachment; filename="talkmeter-{known.id}-{end}"'
 
@@ -287,7 +289,7 @@ def test_a_file_is_named_after_what_it_holds(known: Organization, query: Query, 
     ],
     ids=lambda text: ascii(text[:20]),
 )
-def test_an_organization_of_odd_characters_has_a_plain_file_name(known: Organization, org_id: str, part: str) -> None:
+def test_file_name_is_plain_for_any_organization_id(known: OrganizationClient, org_id: str, part: str) -> None:
     key = make_credential(known.server, org_id=org_id, role="admin")
     with client_of(known.server, key) as client:
         answer = client.get(EXPORT, params=DAILY)
@@ -297,7 +299,7 @@ def test_an_organization_of_odd_characters_has_a_plain_file_name(known: Organiza
 
 
 @pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet"])
-def test_head_has_the_headers_of_a_file_and_no_body(known: Organization, format_: str) -> None:
+def test_head_has_the_headers_of_a_file_and_no_body(known: OrganizationClient, format_: str) -> None:
     query = {**CALLS, "format": format_}
     head, whole = known.client.head(EXPORT, params=query), export(known, query)
     assert (head.status_code, head.content) == (200, b"")
@@ -305,8 +307,8 @@ def test_head_has_the_headers_of_a_file_and_no_body(known: Organization, format_
         assert head.headers[name] == whole.headers[name]
 
 
-def test_the_month_to_date_is_exported_without_a_window(known: Organization) -> None:
-    summary = known.ask().json()
+def test_export_without_a_window_is_month_to_date(known: OrganizationClient) -> None:
+    summary = known.get_summary().json()
     rows = rows_of(known, {"of": "daily"})
     assert [row["day"] for row in rows] == [point["day"] for point in summary["daily"]]
     with new_organization(known.server) as org:

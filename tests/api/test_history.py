@@ -8,8 +8,8 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from talkmeter import clock
-from tests.api.organizations import Answer, Organization, new_organization, refusal_of
-from tests.api.questions import USAGE, assert_needs_billing_manage
+from tests.api.organizations import Answer, OrganizationClient, error_of, new_organization
+from tests.api.queries import USAGE, assert_needs_billing_manage
 from tests.events import Json, conversation, event, run
 from tests.servers import running_server
 
@@ -23,7 +23,7 @@ def at(time: str, told: Json, **envelope: object) -> Json:
     return {**told, "time": f"2026-03-01T{time}Z", **envelope}
 
 
-def get(org: Organization, path: str) -> tuple[int, Answer]:
+def get(org: OrganizationClient, path: str) -> tuple[int, Answer]:
     """Ask for a path as it is written: clients tidy up dots and slashes before they send them."""
     connection = http.client.HTTPConnection(urlsplit(org.server.url).netloc, timeout=60)
     try:
@@ -34,17 +34,17 @@ def get(org: Organization, path: str) -> tuple[int, Answer]:
         connection.close()
 
 
-def history_of(org: Organization, id_: str, kind: str = "conversation") -> Answer:
+def history_of(org: OrganizationClient, id_: str, kind: str = "conversation") -> Answer:
     status, history = get(org, f"{RECORDS}/{kind}/{quote(id_, safe='')}")
     assert status == 200, history
     return history
 
 
-def whys(org: Organization, id_: str = "call-1", kind: str = "conversation") -> list[str]:
+def whys(org: OrganizationClient, id_: str = "call-1", kind: str = "conversation") -> list[str]:
     return [state["why"] for state in history_of(org, id_, kind)["states"]]
 
 
-def test_every_field_of_a_known_history_is_right(org: Organization) -> None:
+def test_every_field_of_a_history_is_correct(org: OrganizationClient) -> None:
     ringing = at("12:00:00", conversation(status="ringing", duration=None))
     completed = at("12:05:00", conversation(duration=95, agent_id="agent-1", agent_number="+1"), sequence="3")
     late = at("12:20:00", conversation(status="in_progress", duration=None, channel="webrtc", web_widget_id="w"))
@@ -116,7 +116,7 @@ def test_every_field_of_a_known_history_is_right(org: Organization) -> None:
     assert arrivals[0] < arrivals[2] < arrivals[1]
 
 
-def test_a_run_an_item_and_a_deletion_have_their_own_fields(org: Organization) -> None:
+def test_history_of_runs_items_and_deletions_has_their_fields(org: OrganizationClient) -> None:
     org.send(
         run(workflow_id="workflow-1"),
         at("10:00:00", event("phone_number.updated", {"id": "+1", "name": "Main line", "shared": True})),
@@ -142,7 +142,7 @@ def test_a_run_an_item_and_a_deletion_have_their_own_fields(org: Organization) -
     assert (uncounted["state"], uncounted["record"]["status"], uncounted["adds"]) == ("live", "token_created", {})
 
 
-def test_what_the_winning_state_adds_is_what_the_summary_has(org: Organization) -> None:
+def test_contributions_of_the_winning_state_equal_the_summary(org: OrganizationClient) -> None:
     for told in (
         at("12:00:00", conversation(status="ringing", duration=None)),
         at("12:01:00", conversation(duration=60)),
@@ -157,7 +157,7 @@ def test_what_the_winning_state_adds_is_what_the_summary_has(org: Organization) 
         assert {name: summary[name] for name in exact} == {name: states[0]["adds"].get(name, 0) for name in exact}
 
 
-def test_the_same_state_again_is_not_told_twice_and_a_conflicting_one_is(org: Organization) -> None:
+def test_history_lists_duplicates_once_and_conflicts_separately(org: OrganizationClient) -> None:
     told = at("12:00:00", conversation(duration=60))
     org.send(told)
     org.send(told, told)
@@ -166,7 +166,7 @@ def test_the_same_state_again_is_not_told_twice_and_a_conflicting_one_is(org: Or
     assert len(history_of(org, "call-1")["states"]) == 2
 
 
-def test_an_item_that_a_snapshot_left_out_still_has_its_history(org: Organization) -> None:
+def test_item_omitted_by_a_snapshot_keeps_its_history(org: OrganizationClient) -> None:
     org.send(at("10:00:00", event("agent.updated", {"id": "agent-1", "name": "Ada"})))
     org.put_inventory("agent", "2026-03-01T11:00:00Z", {"id": "agent-2", "name": "Grace"})
     assert whys(org, "agent-1", "agent") == [ONLY_ONE]
@@ -204,8 +204,8 @@ WHY: dict[str, tuple[Json, str, str]] = {
 
 
 @pytest.mark.parametrize(("winner", "why", "why_not"), WHY.values(), ids=WHY)
-def test_the_piece_of_the_rank_that_decides_is_told_of_both_whatever_came_first(
-    org: Organization, winner: Json, why: str, why_not: str
+def test_history_names_the_deciding_part_of_the_rank_in_any_order(
+    org: OrganizationClient, winner: Json, why: str, why_not: str
 ) -> None:
     with new_organization(org.server) as other:
         org.send(BASE)
@@ -215,7 +215,7 @@ def test_the_piece_of_the_rank_that_decides_is_told_of_both_whatever_came_first(
         assert whys(org) == whys(other) == [why, why_not]
 
 
-def test_the_last_word_has_the_hash_of_the_content(org: Organization) -> None:
+def test_content_hash_breaks_ties(org: OrganizationClient) -> None:
     org.send(BASE)
     org.send({**BASE, "data": conversation(duration=61)["data"]})
     assert whys(org) == [
@@ -224,7 +224,7 @@ def test_the_last_word_has_the_hash_of_the_content(org: Organization) -> None:
     ]
 
 
-def test_a_state_is_measured_by_the_winner_and_the_winner_by_the_next(org: Organization) -> None:
+def test_loser_is_compared_with_winner_and_winner_with_runner_up(org: OrganizationClient) -> None:
     steps = (
         at("12:00:00", conversation(status="ringing", duration=None)),
         at("12:05:00", conversation(duration=60)),
@@ -243,7 +243,7 @@ def test_a_state_is_measured_by_the_winner_and_the_winner_by_the_next(org: Organ
             ]
 
 
-def test_of_an_item_a_deletion_is_no_more_than_a_later_event(org: Organization) -> None:
+def test_item_deletion_ranks_by_time_like_other_events(org: OrganizationClient) -> None:
     org.send(
         at("10:00:00", event("agent.updated", {"id": "a"})),
         at("11:00:00", event("agent.deleted", {"id": "a"})),
@@ -256,7 +256,7 @@ def test_of_an_item_a_deletion_is_no_more_than_a_later_event(org: Organization) 
 
 
 @pytest.mark.parametrize(("days", "kept"), [("0", 1), ("30", 2)])
-def test_how_long_states_that_do_not_win_are_kept_is_told(
+def test_history_reports_how_long_losing_states_are_kept(
     tmp_path_factory: pytest.TempPathFactory, days: str, kept: int
 ) -> None:
     with running_server(tmp_path_factory.mktemp("kept"), history_days=days) as server, new_organization(server) as org:
@@ -305,7 +305,7 @@ IDS = (
 
 
 @pytest.mark.parametrize("id_", IDS, ids=ascii)
-def test_an_id_of_any_characters_has_its_history_however_it_is_encoded(org: Organization, id_: str) -> None:
+def test_history_accepts_any_id_in_any_encoding(org: OrganizationClient, id_: str) -> None:
     assert org.send(conversation(id_))["accepted"] == 1
     assert history_of(org, id_)["id"] == id_
     everything = "".join(f"%{byte:02x}" for byte in id_.encode())
@@ -314,18 +314,18 @@ def test_an_id_of_any_characters_has_its_history_however_it_is_encoded(org: Orga
 
 
 @pytest.mark.parametrize("id_", ["a/b", "a//b", "a/../b", "a/", "a;b", "a+b"])
-def test_a_slash_and_a_dot_may_stand_as_they_are(org: Organization, id_: str) -> None:
+def test_unencoded_slash_and_dot_are_accepted(org: OrganizationClient, id_: str) -> None:
     org.send(conversation(id_))
     status, history = get(org, f"{RECORDS}/conversation/{id_}")
     assert (status, history.get("id")) == (200, id_)
 
 
-def test_a_kind_may_be_percent_encoded_too(org: Organization) -> None:
+def test_kind_may_be_percent_encoded(org: OrganizationClient) -> None:
     org.send(conversation("a/b"))
     assert get(org, f"{RECORDS}/%63onversation/a/b")[1].get("id") == "a/b"
 
 
-def test_ids_that_differ_in_a_slash_or_a_dot_are_different_records(org: Organization) -> None:
+def test_ids_that_differ_in_a_slash_or_a_dot_are_different_records(org: OrganizationClient) -> None:
     ids = ("a/b", "a//b", "a/b/", "a/./b", "a/x/../b", "a%2Fb", "A/B")
     org.send(*(conversation(id_, duration=number) for number, id_ in enumerate(ids)))
     for number, id_ in enumerate(ids):
@@ -334,51 +334,51 @@ def test_ids_that_differ_in_a_slash_or_a_dot_are_different_records(org: Organiza
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_nothing_was_received_for_is_not_found(org: Organization, kind: str) -> None:
+def test_unknown_record_is_not_found(org: OrganizationClient, kind: str) -> None:
     answer = org.client.get(f"{RECORDS}/{kind}/unknown")
-    assert refusal_of(answer, 404) == f"Nothing was received for the {kind} 'unknown'."
+    assert error_of(answer, 404) == f"No event was received for {kind} 'unknown'."
 
 
-def test_a_record_of_another_kind_or_another_organization_is_not_found(org: Organization) -> None:
+def test_record_of_another_kind_or_organization_is_not_found(org: OrganizationClient) -> None:
     org.send(conversation("one"), event("agent.updated", {"id": "two"}))
     for kind, id_ in (("workflow_execution", "one"), ("agent", "one"), ("conversation", "two"), ("dataset", "two")):
-        refusal_of(org.client.get(f"{RECORDS}/{kind}/{id_}"), 404)
+        error_of(org.client.get(f"{RECORDS}/{kind}/{id_}"), 404)
     with new_organization(org.server) as other:
         for kind, id_ in (("conversation", "one"), ("agent", "two")):
-            refusal_of(other.client.get(f"{RECORDS}/{kind}/{id_}"), 404)
+            error_of(other.client.get(f"{RECORDS}/{kind}/{id_}"), 404)
         foreign = {"X-Anyreach-Org": org.id}
-        refusal_of(other.client.get(f"{RECORDS}/conversation/one", headers=foreign), 403)
-        refusal_of(other.client.get(f"{RECORDS}/conversation/one?organization_id={org.id}"), 403)
+        error_of(other.client.get(f"{RECORDS}/conversation/one", headers=foreign), 403)
+        error_of(other.client.get(f"{RECORDS}/conversation/one?organization_id={org.id}"), 403)
 
 
 NO_IDS = ("%00", "a%0ab", "%ff", "%f0%9f", "x" * 201, "%C3%A4" * 101, "%", "%zz")
 
 
 @pytest.mark.parametrize("encoded", NO_IDS, ids=lambda encoded: encoded[:12])
-def test_what_cannot_be_an_id_is_not_found(org: Organization, encoded: str) -> None:
+def test_invalid_id_is_not_found(org: OrganizationClient, encoded: str) -> None:
     status, problem = get(org, f"{RECORDS}/conversation/{encoded}")
     assert (status, problem["status"]) == (404, 404)
     assert len(problem["detail"]) < 300
 
 
 @pytest.mark.parametrize("path", ["conversation/", "conversation//"])
-def test_a_record_without_an_id_is_not_found(org: Organization, path: str) -> None:
+def test_record_without_an_id_is_not_found(org: OrganizationClient, path: str) -> None:
     assert get(org, f"{RECORDS}/{path}")[0] == 404
 
 
 @pytest.mark.parametrize("kind", ["conversations", "Conversation", "item", "%63onversation%20", "..", "inventory"])
-def test_a_kind_that_is_not_metered_is_refused_and_the_kinds_are_named(org: Organization, kind: str) -> None:
+def test_unknown_record_kind_is_rejected_with_the_allowed_kinds(org: OrganizationClient, kind: str) -> None:
     status, problem = get(org, f"{RECORDS}/{kind}/one")
     assert status == 422
     assert problem["detail"].startswith(f"'kind' must be one of {', '.join(KINDS)}, not ")
 
 
-def test_a_history_needs_billing_manage(org: Organization) -> None:
+def test_history_needs_billing_manage(org: OrganizationClient) -> None:
     org.send(conversation("one"))
     assert_needs_billing_manage(org, "records/conversation/one", {})
 
 
-def test_a_history_is_private_and_head_has_no_body(org: Organization) -> None:
+def test_history_is_private_and_head_has_no_body(org: OrganizationClient) -> None:
     org.send(conversation("one"))
     answer = org.client.get(f"{RECORDS}/conversation/one")
     assert answer.headers["Cache-Control"] == "private, no-cache"

@@ -9,13 +9,13 @@ import pytest
 from tests.api.organizations import (
     ORGANIZATION_HEADER,
     Answer,
-    Organization,
+    OrganizationClient,
     bins,
     client_of,
+    error_of,
     make_sender_key,
     new_organization,
     receipt_of,
-    refusal_of,
 )
 from tests.events import Json, event
 from tests.servers import Server
@@ -42,20 +42,18 @@ def items(*ids: str, **fields: object) -> list[Json]:
     return [{"id": id_, **fields} for id_ in ids]
 
 
-def put(org: Organization, kind: str, time: str, *listed: Json) -> Answer:
+def put(org: OrganizationClient, kind: str, time: str, *listed: Json) -> Answer:
     """Send a snapshot that is accepted; its receipt."""
     return receipt_of(org.put_inventory(kind, time, *listed))
 
 
-def agents(org: Organization) -> int:
+def agents(org: OrganizationClient) -> int:
     total: int = org.summary()["total_agents"]
     return total
 
 
 @pytest.mark.parametrize(("kind", "field"), KINDS.items())
-def test_items_of_each_kind_are_counted_once_and_leave_when_they_are_deleted(
-    org: Organization, kind: str, field: str
-) -> None:
+def test_items_of_each_kind_are_counted_until_deleted(org: OrganizationClient, kind: str, field: str) -> None:
     org.send(updated(kind, "one"), updated(kind, "two"), updated(kind, "one", LATE, name="renamed"))
     summary = org.summary()
     assert {name: summary[name] for name in KINDS.values()} == dict.fromkeys(KINDS.values(), 0) | {field: 2}
@@ -63,13 +61,13 @@ def test_items_of_each_kind_are_counted_once_and_leave_when_they_are_deleted(
     assert org.summary()[field] == 1
 
 
-def test_the_inventory_does_not_depend_on_the_window(org: Organization) -> None:
+def test_inventory_does_not_depend_on_the_window(org: OrganizationClient) -> None:
     org.send(updated("agent", "one"))
     assert org.summary("1999-01-01", "1999-01-02")["total_agents"] == 1
-    assert org.ask().json()["total_agents"] == 1
+    assert org.get_summary().json()["total_agents"] == 1
 
 
-def test_shared_numbers_and_active_datasets_are_a_part_of_the_whole(org: Organization) -> None:
+def test_shared_numbers_and_active_datasets_are_part_of_the_totals(org: OrganizationClient) -> None:
     org.send(
         updated("phone_number", "+1", shared=True),
         updated("phone_number", "+2", shared=False),
@@ -88,7 +86,7 @@ def test_shared_numbers_and_active_datasets_are_a_part_of_the_whole(org: Organiz
     assert (summary["total_datasets"], summary["active_datasets"]) == (2, 1)
 
 
-def test_a_deleted_item_may_be_made_again_and_a_late_deletion_does_not_undo_that(org: Organization) -> None:
+def test_late_deletion_does_not_remove_a_recreated_item(org: OrganizationClient) -> None:
     org.send(updated("agent", "one", EARLY), deleted("agent", "one", NOON))
     assert agents(org) == 0
     assert bins(org.send(updated("agent", "one", LATE))) == (1, 0, 0, 0, 0)
@@ -97,21 +95,21 @@ def test_a_deleted_item_may_be_made_again_and_a_late_deletion_does_not_undo_that
     assert agents(org) == 1
 
 
-def test_a_deletion_that_comes_before_what_it_deletes_is_kept(org: Organization) -> None:
+def test_deletion_that_arrives_before_its_record_is_kept(org: OrganizationClient) -> None:
     org.send(deleted("agent", "one", LATE))
     assert bins(org.send(updated("agent", "one", NOON))) == (0, 0, 0, 1, 0)
     assert agents(org) == 0
 
 
 @pytest.mark.parametrize(("kind", "field"), KINDS.items())
-def test_a_snapshot_is_the_full_list_of_its_kind_and_of_no_other(org: Organization, kind: str, field: str) -> None:
+def test_snapshot_replaces_its_kind_and_no_other(org: OrganizationClient, kind: str, field: str) -> None:
     org.send(*(updated(other, f"{other}-{number}", EARLY) for other in KINDS for number in range(3)))
     assert bins(put(org, kind, NOON, *items(f"{kind}-0", "new"))) == (2, 0, 0, 0, 0)
     summary = org.summary()
     assert {name: summary[name] for name in KINDS.values()} == dict.fromkeys(KINDS.values(), 3) | {field: 2}
 
 
-def test_a_snapshot_says_what_is_shared_and_what_is_active(org: Organization) -> None:
+def test_snapshot_sets_shared_and_active(org: OrganizationClient) -> None:
     put(org, "phone_number", NOON, *items("+1", "+2", shared=True), *items("+3", name="Reception"))
     put(org, "dataset", NOON, *items("one", active=True), *items("two", active=None))
     summary = org.summary()
@@ -119,14 +117,14 @@ def test_a_snapshot_says_what_is_shared_and_what_is_active(org: Organization) ->
     assert (summary["total_datasets"], summary["active_datasets"]) == (2, 1)
 
 
-def test_an_empty_snapshot_empties_its_kind(org: Organization) -> None:
+def test_empty_snapshot_removes_all_items_of_its_kind(org: OrganizationClient) -> None:
     org.send(updated("agent", "one", EARLY))
     assert bins(put(org, "agent", NOON)) == (0, 0, 0, 0, 0)
     assert agents(org) == 0
     assert org.summary()["last_event_at"] is not None
 
 
-def test_an_item_older_than_the_floor_does_not_exist_and_a_newer_one_does(org: Organization) -> None:
+def test_item_exists_only_if_newer_than_the_last_snapshot(org: OrganizationClient) -> None:
     put(org, "agent", NOON, *items("listed"))
     org.send(updated("agent", "older", "2026-03-01T11:59:59.999999Z"))
     assert agents(org) == 1
@@ -136,7 +134,7 @@ def test_an_item_older_than_the_floor_does_not_exist_and_a_newer_one_does(org: O
     assert agents(org) == 4
 
 
-def test_parts_of_one_list_add_up_when_they_bear_the_same_time(org: Organization) -> None:
+def test_parts_of_one_snapshot_with_equal_time_add_up(org: OrganizationClient) -> None:
     put(org, "agent", EARLY, *items("old"))
     put(org, "agent", NOON, *items("one", "two"))
     put(org, "agent", NOON, *items("two", "three"))
@@ -145,26 +143,26 @@ def test_parts_of_one_list_add_up_when_they_bear_the_same_time(org: Organization
     assert agents(org) == 1
 
 
-def test_an_older_snapshot_that_arrives_late_changes_nothing(org: Organization) -> None:
+def test_late_older_snapshot_changes_nothing(org: OrganizationClient) -> None:
     put(org, "agent", LATE, *items("one"))
     assert bins(put(org, "agent", NOON, *items("one", "two"))) == (1, 0, 0, 1, 0)
     assert agents(org) == 1
 
 
-def test_the_same_snapshot_again_is_all_duplicates(org: Organization) -> None:
+def test_repeated_snapshot_is_all_duplicates(org: OrganizationClient) -> None:
     put(org, "agent", NOON, *items("one", "two"))
     assert bins(put(org, "agent", NOON, *items("two", "one"))) == (0, 2, 0, 0, 0)
     assert agents(org) == 2
 
 
-def test_a_deletion_after_the_snapshot_counts_and_one_before_it_does_not(org: Organization) -> None:
+def test_deletion_counts_only_after_the_snapshot(org: OrganizationClient) -> None:
     put(org, "agent", NOON, *items("one", "two"))
     org.send(deleted("agent", "one", EARLY), deleted("agent", "two", LATE))
     assert agents(org) == 1
 
 
 def test_snapshots_and_events_give_the_same_inventory_in_any_order(server: Server) -> None:
-    steps: tuple[Callable[[Organization], object], ...] = (
+    steps: tuple[Callable[[OrganizationClient], object], ...] = (
         lambda org: org.send(updated("agent", "a", EARLY), updated("agent", "c", "2026-03-01T13:00:00Z")),
         lambda org: put(org, "agent", NOON, *items("a", "b")),
         lambda org: put(org, "agent", LATE, *items("b", "d")),
@@ -190,13 +188,13 @@ BAD_ITEMS: dict[str, Json] = {
 
 
 @pytest.mark.parametrize("bad", BAD_ITEMS.values(), ids=BAD_ITEMS)
-def test_a_list_with_one_bad_item_is_refused_whole_and_changes_nothing(org: Organization, bad: Json) -> None:
+def test_snapshot_with_one_bad_item_is_rejected_and_changes_nothing(org: OrganizationClient, bad: Json) -> None:
     put(org, "agent", NOON, *items("one", "two"))
-    before = org.ask(from_="2026-03-01", to="2026-03-02")
-    sentence = refusal_of(org.put_inventory("agent", LATE, *items("three"), bad), 422)
+    before = org.get_summary(from_="2026-03-01", to="2026-03-02")
+    sentence = error_of(org.put_inventory("agent", LATE, *items("three"), bad), 422)
     assert "items[1]" in sentence
     assert len(sentence) < 300
-    after = org.ask(from_="2026-03-01", to="2026-03-02")
+    after = org.get_summary(from_="2026-03-01", to="2026-03-02")
     assert (after.headers["ETag"], after.content) == (before.headers["ETag"], before.content)
 
 
@@ -219,35 +217,35 @@ BAD_SNAPSHOTS: dict[str, tuple[object, int]] = {
 
 
 @pytest.mark.parametrize(("snapshot", "status"), BAD_SNAPSHOTS.values(), ids=BAD_SNAPSHOTS)
-def test_a_list_that_is_not_understood_is_refused_and_changes_nothing(
-    org: Organization, snapshot: object, status: int
+def test_malformed_snapshot_is_rejected_and_changes_nothing(
+    org: OrganizationClient, snapshot: object, status: int
 ) -> None:
     put(org, "agent", EARLY, *items("one"))
-    sentence = refusal_of(org.client.put(AGENTS, json=snapshot), status)
+    sentence = error_of(org.client.put(AGENTS, json=snapshot), status)
     assert len(sentence) < 300
     assert agents(org) == 1
 
 
 @pytest.mark.parametrize("kind", ["agents", "Agent", "conversation", "workflow_execution", "trunk", "%00", "x" * 2_000])
-def test_a_kind_that_nobody_keeps_is_refused_and_the_kinds_are_named(org: Organization, kind: str) -> None:
-    sentence = refusal_of(org.client.put(f"/metering/inventory/{kind}", json={"time": NOON, "items": []}), 422)
+def test_unknown_inventory_kind_is_rejected_with_the_allowed_kinds(org: OrganizationClient, kind: str) -> None:
+    sentence = error_of(org.client.put(f"/metering/inventory/{kind}", json={"time": NOON, "items": []}), 422)
     assert all(known in sentence for known in KINDS)
     assert len(sentence) < 300
 
 
-def test_ten_thousand_items_are_taken(org: Organization) -> None:
+def test_ten_thousand_items_are_accepted(org: OrganizationClient) -> None:
     receipt = put(org, "phone_number", NOON, *items(*(f"+1555{number:07}" for number in range(10_000)), shared=True))
     assert bins(receipt) == (10_000, 0, 0, 0, 0)
     assert org.summary()["shared_phone_numbers"] == 10_000
 
 
-def test_a_sender_key_names_the_organization_of_a_snapshot(server: Server, org: Organization) -> None:
+def test_sender_key_must_name_the_organization_of_a_snapshot(server: Server, org: OrganizationClient) -> None:
     snapshot = {"time": NOON, "items": items("one", "two")}
 
     def put_as_sender(**headers: str) -> httpx.Response:
         return sender.put(AGENTS, json=snapshot, headers=headers)
 
     with client_of(server, make_sender_key(server)) as sender:
-        assert ORGANIZATION_HEADER in refusal_of(put_as_sender(), 422)
+        assert ORGANIZATION_HEADER in error_of(put_as_sender(), 422)
         assert bins(receipt_of(put_as_sender(**{ORGANIZATION_HEADER: org.id}))) == (2, 0, 0, 0, 0)
     assert agents(org) == 2

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.api.organizations import Answer, Organization, new_organization, refusal_of
-from tests.api.questions import USAGE, Query, answer_to, asked, assert_needs_billing_manage, refusal_to, twice
+from tests.api.organizations import Answer, OrganizationClient, error_of, new_organization
+from tests.api.queries import USAGE, Query, assert_needs_billing_manage, get_answer, get_error, get_response, repeated
 from tests.events import Json, conversation, event
 
 INVENTORY = f"{USAGE}/inventory"
@@ -36,15 +36,15 @@ def ids_of(answer: Answer) -> list[str]:
     return [item["id"] for item in answer["items"]]
 
 
-def listed(org: Organization, kind: str, **query: str) -> list[str]:
+def listed(org: OrganizationClient, kind: str, **query: str) -> list[str]:
     """The ids of a list that fits a page; its total must be their number."""
-    answer = answer_to(org, "inventory", {"kind": kind, **query})
+    answer = get_answer(org, "inventory", {"kind": kind, **query})
     assert answer["total"] == len(answer["items"])
     assert (answer["next_cursor"], answer["changed"]) == (None, False)
     return ids_of(answer)
 
 
-def test_every_field_of_a_known_list_is_right(org: Organization) -> None:
+def test_every_field_of_an_item_list_is_correct(org: OrganizationClient) -> None:
     named = event(
         "phone_number.updated",
         {"id": "+15550001", "name": "Main line", "shared": True},
@@ -55,7 +55,7 @@ def test_every_field_of_a_known_list_is_right(org: Organization) -> None:
     bare = updated("phone_number", "+15550000")
     org.send(named, bare)
     stored_at = org.summary()["last_event_at"]
-    assert answer_to(org, "inventory", {"kind": "phone_number"}) == {
+    assert get_answer(org, "inventory", {"kind": "phone_number"}) == {
         "kind": "phone_number",
         "items": [
             {
@@ -87,27 +87,27 @@ def test_every_field_of_a_known_list_is_right(org: Organization) -> None:
 
 
 @pytest.mark.parametrize(("kind", "card"), KINDS.items())
-def test_the_items_of_a_kind_are_those_that_its_card_counts(org: Organization, kind: str, card: str) -> None:
+def test_item_list_equals_the_inventory_card(org: OrganizationClient, kind: str, card: str) -> None:
     org.send(*(updated(one, f"{one}-{number}") for one in KINDS for number in range(3)), deleted(kind, "unknown"))
     org.send(deleted(kind, f"{kind}-1", LATE))
     assert listed(org, kind) == [f"{kind}-0", f"{kind}-2"]
     assert org.summary()[card] == 2
 
 
-def test_what_a_snapshot_left_out_is_not_listed(org: Organization) -> None:
+def test_items_omitted_by_a_snapshot_are_not_listed(org: OrganizationClient) -> None:
     org.send(updated("agent", "old", EARLY), updated("agent", "newer", LATE))
     org.put_inventory("agent", NOON, {"id": "kept", "name": "Ada"})
     assert listed(org, "agent") == ["kept", "newer"]
     assert org.summary()["total_agents"] == 2
 
 
-def test_a_deleted_item_that_was_made_again_is_listed_with_its_new_name(org: Organization) -> None:
+def test_recreated_item_is_listed_with_its_new_name(org: OrganizationClient) -> None:
     org.send(updated("agent", "a", EARLY, name="Old"), deleted("agent", "a"), updated("agent", "a", LATE, name="New"))
-    [item] = answer_to(org, "inventory", {"kind": "agent"})["items"]
+    [item] = get_answer(org, "inventory", {"kind": "agent"})["items"]
     assert (item["name"], item["event"]["time"]) == ("New", LATE)
 
 
-def test_shared_numbers_and_active_datasets_are_listed_apart(org: Organization) -> None:
+def test_shared_numbers_and_active_datasets_can_be_filtered(org: OrganizationClient) -> None:
     org.send(
         *(updated("phone_number", f"+{number}", shared=number % 3 == 0) for number in range(1, 8)),
         *(updated("dataset", f"set-{number}", active=number % 2 == 0) for number in range(5)),
@@ -123,19 +123,19 @@ def test_shared_numbers_and_active_datasets_are_listed_apart(org: Organization) 
     assert (summary["total_datasets"], summary["active_datasets"]) == (5, 3)
 
 
-def test_ids_stand_in_the_order_of_their_bytes(org: Organization) -> None:
+def test_ids_are_sorted_by_their_bytes(org: OrganizationClient) -> None:
     ids = ("Z", "a", "10", "9", "ä", "\N{GRINNING FACE}", "a/b", " ", "%")
     org.send(*agents(*ids))
     assert listed(org, "agent") == sorted(ids, key=str.encode)
 
 
-def test_an_organization_without_any_has_an_empty_list(org: Organization) -> None:
+def test_organization_without_items_has_an_empty_list(org: OrganizationClient) -> None:
     org.send(conversation(agent_id="agent-1"))
     for kind in KINDS:
         assert listed(org, kind) == []
 
 
-def test_no_organization_sees_the_items_of_another_one(org: Organization) -> None:
+def test_item_list_contains_only_the_own_organization(org: OrganizationClient) -> None:
     org.send(*agents("mine"))
     with new_organization(org.server) as other:
         other.send(*agents("mine", "theirs"))
@@ -143,21 +143,21 @@ def test_no_organization_sees_the_items_of_another_one(org: Organization) -> Non
         assert listed(other, "agent") == ["mine", "theirs"]
 
 
-def pages_of(org: Organization, **query: str) -> list[Answer]:
-    pages = [answer_to(org, "inventory", query)]
+def pages_of(org: OrganizationClient, **query: str) -> list[Answer]:
+    pages = [get_answer(org, "inventory", query)]
     while pages[-1]["next_cursor"] is not None:
-        pages.append(answer_to(org, "inventory", {**query, "cursor": pages[-1]["next_cursor"]}))
+        pages.append(get_answer(org, "inventory", {**query, "cursor": pages[-1]["next_cursor"]}))
     return pages
 
 
-def cursor_of(org: Organization, **query: str) -> str:
-    cursor: str = answer_to(org, "inventory", {**query, "limit": "1"})["next_cursor"]
+def cursor_of(org: OrganizationClient, **query: str) -> str:
+    cursor: str = get_answer(org, "inventory", {**query, "limit": "1"})["next_cursor"]
     assert cursor
     return cursor
 
 
 @pytest.mark.parametrize("limit", [1, 3, 9, 10, 11])
-def test_the_pages_of_any_size_are_all_items_once_in_order(org: Organization, limit: int) -> None:
+def test_pages_of_any_size_return_every_item_once_in_order(org: OrganizationClient, limit: int) -> None:
     org.send(*(updated("phone_number", f"+{number}", shared=number < 10) for number in range(20)))
     pages = pages_of(org, kind="phone_number", shared="true", limit=str(limit))
     assert [id_ for page in pages for id_ in ids_of(page)] == [f"+{number}" for number in range(10)]
@@ -165,24 +165,24 @@ def test_the_pages_of_any_size_are_all_items_once_in_order(org: Organization, li
     assert len(pages) == -(-10 // limit)
 
 
-def test_fifty_items_are_the_default_and_a_thousand_the_most(org: Organization) -> None:
+def test_item_limit_defaults_to_50_and_is_at_most_1000(org: OrganizationClient) -> None:
     org.send(*agents(*(f"agent-{number:04}" for number in range(1_001))))
-    assert len(answer_to(org, "inventory", {"kind": "agent"})["items"]) == 50
+    assert len(get_answer(org, "inventory", {"kind": "agent"})["items"]) == 50
     pages = pages_of(org, kind="agent", limit="1000")
     assert ([len(page["items"]) for page in pages], pages[0]["total"]) == ([1_000, 1], 1_001)
 
 
-def test_a_later_page_says_that_something_has_changed_since_the_first(org: Organization) -> None:
+def test_later_page_reports_changes_since_the_first_page(org: OrganizationClient) -> None:
     org.send(*agents("a", "b", "c"))
     cursor = cursor_of(org, kind="agent")
-    assert not answer_to(org, "inventory", {"kind": "agent", "cursor": cursor})["changed"]
+    assert not get_answer(org, "inventory", {"kind": "agent", "cursor": cursor})["changed"]
     org.send(*agents("aa"), deleted("agent", "a", LATE))
-    page = answer_to(org, "inventory", {"kind": "agent", "cursor": cursor, "limit": "1"})
+    page = get_answer(org, "inventory", {"kind": "agent", "cursor": cursor, "limit": "1"})
     assert (ids_of(page), page["changed"]) == (["aa"], True)
-    assert answer_to(org, "inventory", {"kind": "agent", "cursor": page["next_cursor"]})["changed"]
+    assert get_answer(org, "inventory", {"kind": "agent", "cursor": page["next_cursor"]})["changed"]
 
 
-def test_a_cursor_of_another_list_is_refused(org: Organization) -> None:
+def test_cursor_of_another_list_is_rejected(org: OrganizationClient) -> None:
     org.send(
         *agents("a", "b", "c"),
         *(updated("phone_number", f"+{number}", shared=True) for number in range(3)),
@@ -190,7 +190,7 @@ def test_a_cursor_of_another_list_is_refused(org: Organization) -> None:
     )
     of_agents, of_numbers = cursor_of(org, kind="agent"), cursor_of(org, kind="phone_number")
     records: Query = {"kind": "conversation", "from": "2026-03-01", "to": "2026-03-02", "limit": "1"}
-    of_records = answer_to(org, "records", records)["next_cursor"]
+    of_records = get_answer(org, "records", records)["next_cursor"]
     with new_organization(org.server) as other:
         other.send(*agents("a", "b", "c"))
         of_others = cursor_of(other, kind="agent")
@@ -206,7 +206,7 @@ def test_a_cursor_of_another_list_is_refused(org: Organization) -> None:
         ({"kind": "phone_number", "shared": "false"}, of_numbers),
         ({"kind": "dataset"}, of_agents),
     ):
-        assert refusal_to(org, "inventory", {**query, "cursor": cursor}) == WRONG_CURSOR
+        assert get_error(org, "inventory", {**query, "cursor": cursor}) == WRONG_CURSOR
 
 
 NAMES = "agent, phone_number, web_widget, dataset"
@@ -218,19 +218,19 @@ REFUSED: dict[str, tuple[Query, str]] = {
     "a plural": ({"kind": "agents"}, f"'kind' must be one of {NAMES}, not 'agents'."),
     "shared agents": (
         {"kind": "agent", "shared": "true"},
-        "'shared' goes with kind=phone_number only, not with agent.",
+        "'shared' is only allowed with kind=phone_number, not with kind=agent.",
     ),
     "shared datasets": (
         {"kind": "dataset", "shared": "false"},
-        "'shared' goes with kind=phone_number only, not with dataset.",
+        "'shared' is only allowed with kind=phone_number, not with kind=dataset.",
     ),
     "active numbers": (
         {"kind": "phone_number", "active": "true"},
-        "'active' goes with kind=dataset only, not with phone_number.",
+        "'active' is only allowed with kind=dataset, not with kind=phone_number.",
     ),
     "active widgets": (
         {"kind": "web_widget", "active": "true"},
-        "'active' goes with kind=dataset only, not with web_widget.",
+        "'active' is only allowed with kind=dataset, not with kind=web_widget.",
     ),
     "a flag of another word": (
         {"kind": "phone_number", "shared": "1"},
@@ -252,23 +252,23 @@ REFUSED: dict[str, tuple[Query, str]] = {
 
 
 @pytest.mark.parametrize(("query", "sentence"), REFUSED.values(), ids=REFUSED)
-def test_a_question_for_items_that_breaks_a_rule_is_refused_and_the_rule_is_told(
-    org: Organization, query: Query, sentence: str
+def test_invalid_item_parameters_are_rejected_with_the_reason(
+    org: OrganizationClient, query: Query, sentence: str
 ) -> None:
-    assert refusal_to(org, "inventory", query) == sentence
+    assert get_error(org, "inventory", query) == sentence
 
 
 @pytest.mark.parametrize("again", [{"kind": "agent"}, {"kind": "dataset"}, {"limit": "5"}])
-def test_a_parameter_that_is_given_twice_is_refused(org: Organization, again: Query) -> None:
-    query = twice({"kind": "agent", "limit": "5"}, **again)
-    assert refusal_of(org.client.get(f"{INVENTORY}?{query}"), 422) == f"'{next(iter(again))}' is given more than once."
+def test_repeated_parameter_is_rejected(org: OrganizationClient, again: Query) -> None:
+    query = repeated({"kind": "agent", "limit": "5"}, **again)
+    assert error_of(org.client.get(f"{INVENTORY}?{query}"), 422) == f"'{next(iter(again))}' is given more than once."
 
 
-def test_a_list_of_items_needs_billing_manage(org: Organization) -> None:
+def test_item_list_needs_billing_manage(org: OrganizationClient) -> None:
     assert_needs_billing_manage(org, "inventory", {"kind": "agent"})
 
 
-def test_a_list_of_items_is_private_and_head_has_no_body(org: Organization) -> None:
-    assert asked(org, "inventory", {"kind": "agent"}).headers["Cache-Control"] == "private, no-cache"
+def test_item_list_is_private_and_head_has_no_body(org: OrganizationClient) -> None:
+    assert get_response(org, "inventory", {"kind": "agent"}).headers["Cache-Control"] == "private, no-cache"
     head = org.client.head(INVENTORY, params={"kind": "agent"})
     assert (head.status_code, head.content) == (200, b"")

@@ -20,7 +20,7 @@ def provider() -> Iterator[str]:
         yield address
 
 
-def test_keys_are_kept_and_fetched_anew_when_they_are_old(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_are_cached_and_refetched_after_the_ttl(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jwks, "CACHE_TTL_SEC", 0.0)
 
     async def use() -> list[int]:
@@ -34,7 +34,7 @@ def test_keys_are_kept_and_fetched_anew_when_they_are_old(provider: str, monkeyp
     assert run_coroutine(use()) == [1, 1, 2]
 
 
-def test_a_new_key_is_found_when_a_token_names_it(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_key_id_triggers_a_fetch_of_the_keys(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jwks, "MIN_FETCH_INTERVAL_SEC", 0.0)
     monkeypatch.setattr(JwksHandler, "keys", KEYS[:1])
 
@@ -47,7 +47,7 @@ def test_a_new_key_is_found_when_a_token_names_it(provider: str, monkeypatch: py
     run_coroutine(use())
 
 
-def test_many_at_once_fetch_the_keys_once(provider: str) -> None:
+def test_concurrent_lookups_fetch_the_keys_once(provider: str) -> None:
     async def use() -> None:
         source = KeySource(f"{provider}/jwks.json")
         assert all(await asyncio.gather(*(source.find("rsa-1") for _ in range(20))))
@@ -57,7 +57,7 @@ def test_many_at_once_fetch_the_keys_once(provider: str) -> None:
     assert JwksHandler.request_count - before == 1
 
 
-def test_while_the_provider_is_away_the_keys_at_hand_are_used(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_keys_are_used_while_the_provider_is_down(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jwks, "CACHE_TTL_SEC", 0.0)
     monkeypatch.setattr(jwks, "MIN_FETCH_INTERVAL_SEC", 0.0)
 
@@ -74,7 +74,7 @@ def test_while_the_provider_is_away_the_keys_at_hand_are_used(provider: str, mon
 
 
 @pytest.mark.parametrize("path", ["/moved", "/slow", "/large"])
-def test_what_is_moved_slow_or_large_is_given_up(provider: str, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+def test_redirected_slow_or_large_jwks_is_rejected(provider: str, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     monkeypatch.setattr(jwks, "TIMEOUT_SEC", 0.5)
     if path == "/large":
         monkeypatch.setattr(JwksHandler, "body", b" " * (jwks.MAX_BYTES + 1))
@@ -86,12 +86,12 @@ def test_what_is_moved_slow_or_large_is_given_up(provider: str, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"keys": 1}', b'{"keys": ["rsa"]}', b"\xff", b"<html>"])
-def test_what_is_no_key_set_is_refused(content: bytes) -> None:
+def test_malformed_jwks_is_rejected(content: bytes) -> None:
     with pytest.raises(KeysUnreadable, match="not a JSON object"):
         usable_keys(content)
 
 
-def test_private_and_secret_keys_of_a_set_are_left_out() -> None:
+def test_private_and_symmetric_keys_are_skipped() -> None:
     private = {**public_jwk(RSA_KEY, "private"), "d": "AQAB"}
     keys = usable_keys(json.dumps({"keys": [*KEYS, private]}).encode())
     assert [key["kid"] for key in keys] == ["rsa-1", "rsa-any", "ec-1", "ed-1", "weak"]

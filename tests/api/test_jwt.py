@@ -92,11 +92,11 @@ def refused(server: Server, jwt_: str, reason: str) -> None:
         (ED_KEY, "EdDSA", "ed-1"),
     ],
 )
-def test_a_token_of_the_provider_is_taken(server: Server, key: PrivateKey, algorithm: str, kid: str) -> None:
+def test_token_of_the_provider_is_accepted(server: Server, key: PrivateKey, algorithm: str, kid: str) -> None:
     assert ask(server, token(key, algorithm, kid)).status_code == 200
 
 
-def test_the_role_decides_the_scopes(server: Server) -> None:
+def test_role_decides_the_scopes(server: Server) -> None:
     assert ask(server, token(role="viewer")).status_code == 403
     scopes = ask(server, token(role="viewer"), "/admin/members/me/scopes").json()
     assert scopes == sorted(scopes)
@@ -104,7 +104,7 @@ def test_the_role_decides_the_scopes(server: Server) -> None:
     assert ask(server, token(role="stranger")).status_code == 403
 
 
-def test_scopes_may_be_named_one_by_one(server: Server) -> None:
+def test_scopes_may_be_granted_individually(server: Server) -> None:
     for scope in ("openid billing:manage", ["openid", "billing:manage"]):
         by_scope = token(role=None, scope=scope)
         assert ask(server, by_scope).status_code == 200
@@ -112,12 +112,12 @@ def test_scopes_may_be_named_one_by_one(server: Server) -> None:
     assert ask(server, token(role=None, scope="openid profile")).status_code == 403
 
 
-def test_a_token_of_one_organization_needs_to_name_none(server: Server) -> None:
+def test_token_with_one_organization_need_not_name_it(server: Server) -> None:
     assert ask(server, token(), organization_id="acme").status_code == 200
     assert ask(server, token(), organization_id="globex").status_code == 403
 
 
-def test_a_token_of_several_organizations_must_name_one(server: Server) -> None:
+def test_token_with_several_organizations_must_name_one(server: Server) -> None:
     several = token(org_id=["acme", "globex"])
     unnamed = ask(server, several)
     assert unnamed.status_code == 401
@@ -126,17 +126,17 @@ def test_a_token_of_several_organizations_must_name_one(server: Server) -> None:
     assert ask(server, several, organization_id="initech").status_code == 403
 
 
-def test_a_small_difference_of_clocks_is_forgiven(server: Server) -> None:
+def test_small_clock_skew_is_accepted(server: Server) -> None:
     now = int(time.time())
     assert ask(server, token(exp=now - 10)).status_code == 200
     assert ask(server, token(nbf=now + 10)).status_code == 200
 
 
-def test_a_token_may_name_several_audiences(server: Server) -> None:
+def test_token_may_have_several_audiences(server: Server) -> None:
     assert ask(server, token(aud=["https://elsewhere.example.com", AUDIENCE])).status_code == 200
 
 
-def test_a_session_begun_with_a_token_never_outlives_it(server: Server) -> None:
+def test_session_started_with_a_token_ends_with_it(server: Server) -> None:
     ends = int(time.time()) + 300
     headers = {**PAGE, "Authorization": f"Bearer {token(exp=ends, org_id=['acme', 'globex'])}"}
     answer = local_http.post(f"{server.url}/session", headers=headers).raise_for_status()
@@ -148,19 +148,19 @@ def test_a_session_begun_with_a_token_never_outlives_it(server: Server) -> None:
     assert local_http.get(f"{server.url}{SUMMARY}?organization_id=initech", headers=cookie).status_code == 403
 
 
-def test_keys_and_tokens_of_our_own_are_taken_beside_them(server: Server) -> None:
+def test_own_keys_and_tokens_work_beside_jwts(server: Server) -> None:
     assert ask(server, server.key("acme")).status_code == 200
     refused(server, "ak_0123.4567", "Unknown key or token")
 
 
-def test_a_token_without_a_signature_is_refused(server: Server) -> None:
+def test_unsigned_token_is_rejected(server: Server) -> None:
     for algorithm in ("none", "None", "NONE"):
         header = base64url(json.dumps({"alg": algorithm, "typ": "JWT", "kid": "rsa-1"}).encode())
         unsigned = f"{header}.{base64url(json.dumps(claims()).encode())}."
         refused(server, unsigned, "algorithm must be one of")
 
 
-def test_a_public_key_passed_off_as_a_symmetric_one_is_refused(server: Server) -> None:
+def test_public_key_used_as_a_symmetric_secret_is_rejected(server: Server) -> None:
     pem = RSA_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     for algorithm, digest in (("HS256", hashlib.sha256), ("HS512", hashlib.sha512)):
         header = base64url(json.dumps({"alg": algorithm, "typ": "JWT", "kid": "rsa-1"}).encode())
@@ -169,40 +169,40 @@ def test_a_public_key_passed_off_as_a_symmetric_one_is_refused(server: Server) -
         refused(server, forged, "algorithm must be one of")
 
 
-def test_a_symmetric_key_in_the_key_set_is_refused(server: Server) -> None:
+def test_symmetric_key_in_the_jwks_is_rejected(server: Server) -> None:
     forged = jwt.encode(claims(), SECRET, "HS256", headers={"kid": "symmetric"})
     refused(server, forged, "algorithm must be one of")
     refused(server, token(RSA_KEY, "RS256", "symmetric"), "key id is unknown to the identity provider")
 
 
-def test_a_token_of_another_key_is_refused(server: Server) -> None:
+def test_token_signed_with_another_key_is_rejected(server: Server) -> None:
     refused(server, token(OTHER_RSA_KEY), "signature is not valid")
 
 
-def test_a_token_of_an_unknown_key_is_refused(server: Server) -> None:
+def test_token_with_an_unknown_key_id_is_rejected(server: Server) -> None:
     refused(server, token(kid="rsa-2"), "key id is unknown to the identity provider")
     refused(server, token(kid=None), "key id is unknown to the identity provider")
     refused(server, token(OTHER_RSA_KEY, kid="for-encryption"), "key id is unknown to the identity provider")
 
 
-def test_an_algorithm_other_than_the_keys_is_refused(server: Server) -> None:
+def test_algorithm_other_than_the_keys_is_rejected(server: Server) -> None:
     refused(server, token(RSA_KEY, "RS512", "rsa-1"), "differs from its key's algorithm")
     refused(server, token(EC_KEY, "ES256", "rsa-any"), "signature is not valid")
 
 
-def test_a_weak_key_is_refused(server: Server) -> None:
+def test_weak_key_is_rejected(server: Server) -> None:
     with pytest.warns(jwt.InsecureKeyLengthWarning):
         weak = token(WEAK_RSA_KEY, "RS256", "weak")
     refused(server, weak, "signature is not valid")
 
 
-def test_a_token_that_carries_its_own_key_is_refused(server: Server) -> None:
+def test_token_with_an_embedded_key_is_rejected(server: Server) -> None:
     headers = {"kid": "rsa-1", "jwk": public_jwk(OTHER_RSA_KEY, "rsa-1"), "jku": "https://evil.example/jwks"}
     forged = jwt.encode(claims(), OTHER_RSA_KEY, "RS256", headers=headers)
     refused(server, forged, "signature is not valid")
 
 
-def test_a_changed_token_is_refused(server: Server) -> None:
+def test_modified_token_is_rejected(server: Server) -> None:
     header, _, signature = token().split(".")
     changed = base64url(json.dumps(claims(org_id="globex")).encode())
     refused(server, f"{header}.{changed}.{signature}", "signature is not valid")
@@ -231,18 +231,18 @@ def test_a_changed_token_is_refused(server: Server) -> None:
         ({"org_id": "ac\nme"}, "control character"),
     ],
 )
-def test_claims_that_are_not_right_are_refused(server: Server, changes: dict[str, Any], reason: str) -> None:
+def test_invalid_claims_are_rejected(server: Server, changes: dict[str, Any], reason: str) -> None:
     refused(server, token(**changes), reason)
 
 
 @pytest.mark.parametrize("garbage", ["a.b.c", "..", "eyJ9.e30.x", "eyJhbGciOiJSUzI1NiJ9..", "a" * 20_000 + ".b.c"])
-def test_what_is_no_token_is_refused(server: Server, garbage: str) -> None:
+def test_malformed_token_is_rejected(server: Server, garbage: str) -> None:
     answer = ask(server, garbage)
     assert answer.status_code == 401
     assert answer.json()["detail"].endswith(".")
 
 
-def test_many_tokens_of_unknown_keys_fetch_the_keys_once(server: Server) -> None:
+def test_many_unknown_key_ids_fetch_the_keys_once(server: Server) -> None:
     ask(server, token())
     before = JwksHandler.request_count
     for number in range(20):
@@ -250,12 +250,12 @@ def test_many_tokens_of_unknown_keys_fetch_the_keys_once(server: Server) -> None
     assert JwksHandler.request_count - before <= 1
 
 
-def test_no_token_is_taken_where_no_provider_is_configured(tmp_path: Path) -> None:
+def test_jwts_are_rejected_without_a_configured_provider(tmp_path: Path) -> None:
     with running_server(tmp_path) as server:
         refused(server, token(), "organization key")
 
 
-def test_claims_may_have_other_names_and_stand_deeper(tmp_path: Path) -> None:
+def test_claims_may_have_other_names_and_nested_paths(tmp_path: Path) -> None:
     keys = tmp_path / "jwks.json"
     keys.write_text(json.dumps({"keys": KEYS[:1]}))
     settings = {
@@ -282,12 +282,12 @@ def test_claims_may_have_other_names_and_stand_deeper(tmp_path: Path) -> None:
         ({"jwt_jwks_url": "ftp://login.example.com/jwks"}, "must begin with https://"),
     ],
 )
-def test_half_a_configuration_is_refused_at_the_start(tmp_path: Path, settings: dict[str, str], sentence: str) -> None:
+def test_partial_configuration_is_rejected_at_startup(tmp_path: Path, settings: dict[str, str], sentence: str) -> None:
     with pytest.raises(AssertionError, match=sentence), running_server(tmp_path, **settings):
         pass
 
 
-def test_a_provider_that_does_not_answer_is_503_and_keys_of_our_own_go_on(tmp_path: Path) -> None:
+def test_unreachable_provider_is_503_and_own_keys_still_work(tmp_path: Path) -> None:
     settings = {"jwt_issuer": ISSUER, "jwt_audience": AUDIENCE, "jwt_jwks_url": "http://127.0.0.1:9/jwks.json"}
     with running_server(tmp_path, **settings) as server:
         answer = ask(server, token())
@@ -297,7 +297,7 @@ def test_a_provider_that_does_not_answer_is_503_and_keys_of_our_own_go_on(tmp_pa
         assert "cannot fetch the identity provider's keys" in server.log()
 
 
-def test_the_settings_of_a_provider_stand_in_the_help_of_serve(server: Server) -> None:
+def test_serve_help_lists_the_provider_settings(server: Server) -> None:
     said = server.cli("serve", "--help")
     assert "TALKMETER_JWT_JWKS_URL" in said
     with pytest.raises(subprocess.CalledProcessError, match="exit status 2"):

@@ -29,22 +29,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def test_a_link_leads_to_the_page_and_hides_its_secret_from_the_server(server: Server) -> None:
+def test_link_opens_the_page_with_its_secret_in_the_fragment(server: Server) -> None:
     link = urlsplit(server.cli("link", "--org", "acme"))
     assert (link.scheme, link.netloc, link.path, link.query) == ("http", "127.0.0.1:8123", "/organization/usage", "")
     assert re.fullmatch(r"sign-in=[A-Za-z0-9_-]{43}", link.fragment)
 
 
-def test_each_link_is_another(server: Server) -> None:
+def test_each_link_is_different(server: Server) -> None:
     assert server.cli("link", "--org", "acme") != server.cli("link", "--org", "acme")
 
 
-def test_a_link_is_stored_as_a_hash_only(server: Server) -> None:
+def test_link_is_stored_as_a_hash_only(server: Server) -> None:
     secret = server.cli("link", "--org", "acme").partition("#sign-in=")[2]
     assert secret.encode() not in b"".join(file.read_bytes() for file in server.folder.glob("talkmeter.db*"))
 
 
-def test_of_many_who_open_one_link_at_once_one_gets_in(server: Server) -> None:
+def test_concurrent_use_of_a_link_signs_in_once(server: Server) -> None:
     secret = server.cli("link", "--org", "acme").partition("#sign-in=")[2]
 
     def open_link(_: int) -> int:
@@ -55,20 +55,20 @@ def test_of_many_who_open_one_link_at_once_one_gets_in(server: Server) -> None:
     assert statuses == [200] + [401] * 7
 
 
-def test_a_link_for_an_organization_that_there_is_not_is_refused(server: Server) -> None:
+def test_link_for_an_unknown_organization_is_rejected(server: Server) -> None:
     with pytest.raises(subprocess.CalledProcessError, match="exit status 1") as refused:
         server.cli("link", "--org", "nobody")
     assert "Organization 'nobody' does not exist" in refused.value.stderr
     assert refused.value.stdout == ""
 
 
-def test_a_role_that_there_is_not_is_refused(server: Server) -> None:
+def test_unknown_role_is_rejected(server: Server) -> None:
     with pytest.raises(subprocess.CalledProcessError, match="exit status 2") as refused:
         server.cli("link", "--org", "acme", "--role", "owner")
     assert "'owner' is not one of 'admin', 'viewer'" in refused.value.stderr
 
 
-def test_the_demo_prints_a_link_that_opens_month_to_date(tmp_path: Path) -> None:
+def test_demo_prints_a_link_that_opens_month_to_date(tmp_path: Path) -> None:
     port = free_port()
     environment = {**environment_for(tmp_path, DEMO), "PYTHONUNBUFFERED": "1"}
     fill_almost(tmp_path)
@@ -96,7 +96,7 @@ def test_the_demo_prints_a_link_that_opens_month_to_date(tmp_path: Path) -> None
 
 
 def fill_almost(folder: Path) -> None:
-    """A demo that has run just before: it needs to make two days anew, and not a year."""
+    """Fill a demo database except for the last two days, so that the demo starts faster than with an empty one."""
     now = datetime.now(UTC).isoformat()
     (folder / "call.jsonl").write_text(json.dumps(conversation(organization_id="demo", created_at=now)) + "\n")
     run_cli(folder, environment_for(folder, DEMO), "ingest", "call.jsonl")

@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.api.organizations import Answer, Organization, make_credential
+from tests.api.organizations import Answer, OrganizationClient, make_credential
 from tests.servers import Server
 
 EXAMPLES = 25
@@ -66,7 +66,7 @@ def description(server: Server) -> BaseSchema:
 
 
 @pytest.fixture
-def document(org: Organization) -> Answer:
+def document(org: OrganizationClient) -> Answer:
     """The description as plain JSON."""
     answer = org.client.get("/openapi.json")
     assert answer.status_code == 200
@@ -93,26 +93,22 @@ def hold_to_description(description: BaseSchema, method: str, path: str, mode: G
 
 
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
-def test_an_operation_answers_what_it_describes_as_it_describes(
-    description: BaseSchema, method: str, path: str
-) -> None:
+def test_valid_requests_get_described_responses(description: BaseSchema, method: str, path: str) -> None:
     hold_to_description(description, method, path, GenerationMode.POSITIVE)
 
 
 @pytest.mark.parametrize(("method", "path"), WITH_INPUT)
-def test_an_operation_answers_what_it_does_not_describe_as_it_describes(
-    description: BaseSchema, method: str, path: str
-) -> None:
+def test_invalid_requests_get_described_responses(description: BaseSchema, method: str, path: str) -> None:
     hold_to_description(description, method, path, GenerationMode.NEGATIVE)
 
 
-def test_no_call_of_these_tests_made_the_server_fail(server: Server, description: BaseSchema) -> None:
+def test_no_request_of_these_tests_caused_a_server_error(server: Server, description: BaseSchema) -> None:
     hold_to_description(description, "post", "/metering/events", GenerationMode.NEGATIVE)
     assert "Traceback" not in server.log()
     assert '"level": "error"' not in server.log()
 
 
-def test_the_description_is_valid_openapi_of_all_endpoints(description: BaseSchema, document: Answer) -> None:
+def test_description_is_valid_openapi_of_all_endpoints(description: BaseSchema, document: Answer) -> None:
     assert document["openapi"].startswith("3.1.")
     description.validate()
     described = {(method, path) for path, operations in document["paths"].items() for method in operations}
@@ -120,7 +116,7 @@ def test_the_description_is_valid_openapi_of_all_endpoints(description: BaseSche
 
 
 @pytest.mark.parametrize(("endpoint", "statuses"), ENDPOINTS.items(), ids=map(" ".join, ENDPOINTS))
-def test_every_status_that_an_endpoint_may_answer_with_is_described(
+def test_every_possible_status_of_an_endpoint_is_described(
     document: Answer, endpoint: tuple[str, str], statuses: set[int]
 ) -> None:
     method, path = endpoint
@@ -132,7 +128,7 @@ def test_every_status_that_an_endpoint_may_answer_with_is_described(
             assert list(response["content"]) == ["application/problem+json"]
 
 
-def test_what_needs_a_credential_says_so(document: Answer) -> None:
+def test_operations_with_credentials_declare_security(document: Answer) -> None:
     schemes = document["components"]["securitySchemes"]
     for method, path in ENDPOINTS:
         named = {name for one in document["paths"][path][method].get("security", []) for name in one}
@@ -141,13 +137,13 @@ def test_what_needs_a_credential_says_so(document: Answer) -> None:
     assert [scheme["scheme"] for scheme in schemes.values()] == ["bearer"]
 
 
-def test_the_kinds_of_inventory_are_described_as_the_only_ones(document: Answer) -> None:
+def test_inventory_kinds_are_described_as_an_enum(document: Answer) -> None:
     [kind] = document["paths"]["/metering/inventory/{kind}"]["put"]["parameters"]
     assert kind["required"] is True
     assert set(kind["schema"]["enum"]) == {"agent", "phone_number", "web_widget", "dataset"}
 
 
-def test_every_operation_and_every_parameter_is_explained(document: Answer) -> None:
+def test_every_operation_and_parameter_has_a_description(document: Answer) -> None:
     operations = [document["paths"][path][method] for method, path in ENDPOINTS]
     assert len({operation["operationId"] for operation in operations}) == len(ENDPOINTS)
     for operation in operations:
@@ -155,7 +151,7 @@ def test_every_operation_and_every_parameter_is_explained(document: Answer) -> N
         assert all(parameter.get("description") for parameter in operation.get("parameters", []))
 
 
-def test_the_documentation_is_one_page_that_loads_nothing_from_elsewhere(org: Organization) -> None:
+def test_docs_page_loads_nothing_from_other_hosts(org: OrganizationClient) -> None:
     page = org.client.get("/docs", headers={"Authorization": ""})
     assert page.status_code == 200
     assert page.headers["Content-Type"].startswith("text/html")
@@ -169,7 +165,7 @@ def test_the_documentation_is_one_page_that_loads_nothing_from_elsewhere(org: Or
     assert nonce not in org.client.get("/docs").text
 
 
-def test_the_documentation_names_every_endpoint_and_every_parameter(org: Organization, document: Answer) -> None:
+def test_docs_page_lists_every_endpoint_and_parameter(org: OrganizationClient, document: Answer) -> None:
     page = org.client.get("/docs").text
     for method, path in ENDPOINTS:
         assert f"{method.upper()} {path}" in page

@@ -65,7 +65,7 @@ def raw(url: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes
         "/organization/",
     ],
 )
-def test_every_address_below_organization_is_the_page(page: str, path: str) -> None:
+def test_every_path_below_organization_is_the_page(page: str, path: str) -> None:
     answer = local_http.get(f"{page}{path}")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -73,13 +73,13 @@ def test_every_address_below_organization_is_the_page(page: str, path: str) -> N
     assert b"/assets/main-1a2b.js" in answer.content
 
 
-def test_the_root_leads_to_the_page(page: str) -> None:
+def test_root_redirects_to_the_page(page: str) -> None:
     answer = local_http.get(page)
     assert answer.status_code == 302
     assert answer.headers["location"] == "/organization/usage"
 
 
-def test_each_answer_has_a_nonce_of_its_own_in_policy_and_page(page: str) -> None:
+def test_each_response_has_its_own_nonce_in_policy_and_page(page: str) -> None:
     nonces = set()
     for _ in range(3):
         answer = local_http.get(f"{page}/organization/usage")
@@ -92,7 +92,7 @@ def test_each_answer_has_a_nonce_of_its_own_in_policy_and_page(page: str) -> Non
     assert len(nonces) == 3
 
 
-def test_the_policy_lets_nothing_in_from_elsewhere_and_forbids_framing(page: str) -> None:
+def test_policy_blocks_other_hosts_and_framing(page: str) -> None:
     policy = local_http.get(f"{page}/organization/usage").headers["content-security-policy"]
     directives = dict(directive.strip().split(" ", 1) for directive in policy.split(";"))
     assert directives["default-src"] == "'none'"
@@ -109,14 +109,14 @@ def test_head_answers_like_get_without_a_body(page: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/organization/usage", "/assets/main-1a2b.js", "/assets/none.js", "/", "/session"])
-def test_every_answer_carries_the_security_headers(page: str, path: str) -> None:
+def test_every_response_has_the_security_headers(page: str, path: str) -> None:
     headers = local_http.get(f"{page}{path}").headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["cross-origin-opener-policy"] == "same-origin"
 
 
-def test_without_a_build_the_page_says_what_to_do(tmp_path: Path) -> None:
+def test_page_without_a_build_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with running_page_server(tmp_path / "empty", tmp_path) as url:
         answer = local_http.get(f"{url}/organization/usage")
@@ -127,7 +127,7 @@ def test_without_a_build_the_page_says_what_to_do(tmp_path: Path) -> None:
         assert local_http.get(f"{url}/session").status_code == 200
 
 
-def test_an_asset_may_be_kept_for_ever(page: str) -> None:
+def test_asset_may_be_cached_forever(page: str) -> None:
     status, headers, body = raw(page, "/assets/main-1a2b.js")
     assert status == 200
     assert body == SCRIPT
@@ -137,7 +137,7 @@ def test_an_asset_may_be_kept_for_ever(page: str) -> None:
     assert "content-encoding" not in headers
 
 
-def test_an_asset_is_sent_in_the_best_encoding_that_is_accepted(page: str) -> None:
+def test_asset_is_sent_in_the_best_accepted_encoding(page: str) -> None:
     _, headers, body = raw(page, "/assets/main-1a2b.js", Accept_Encoding="gzip, deflate, br, zstd")
     assert headers["content-encoding"] == "br"
     assert body == b"as if it were brotli"
@@ -167,11 +167,11 @@ def test_an_asset_is_sent_in_the_best_encoding_that_is_accepted(page: str) -> No
         (",,;q=1,", None),
     ],
 )
-def test_accept_encoding_is_read_as_it_is_meant(header: str, encoding: str | None) -> None:
+def test_accept_encoding_is_negotiated(header: str, encoding: str | None) -> None:
     assert accepted_encoding(header, {"br": b"", "gzip": b""}) == encoding
 
 
-def test_a_file_beside_the_page_is_served_and_asked_for_again(page: str) -> None:
+def test_root_file_is_served_and_revalidated(page: str) -> None:
     answer = local_http.get(f"{page}/icon.svg")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "image/svg+xml"
@@ -201,14 +201,14 @@ def test_a_file_beside_the_page_is_served_and_asked_for_again(page: str) -> None
         "/../secret.js",
     ],
 )
-def test_nothing_but_the_pages_own_files_is_served(page: str, path: str) -> None:
+def test_only_files_of_the_page_are_served(page: str, path: str) -> None:
     status, headers, body = raw(page, path)
     assert status in (400, 404) or body == SCRIPT
     assert b"not part of the page" not in body
     assert status == 200 or headers["content-type"] == "application/problem+json"
 
 
-def test_the_built_page_names_only_assets_that_there_are(tmp_path: Path) -> None:
+def test_built_page_references_only_existing_assets(tmp_path: Path) -> None:
     with running_server(tmp_path) as server:
         html = local_http.get(f"{server.url}/organization/usage").text
         named = re.findall(r'(?:src|href)="([^"]+)"', html)
@@ -220,7 +220,7 @@ def test_the_built_page_names_only_assets_that_there_are(tmp_path: Path) -> None
             assert "immutable" in answer.headers["cache-control"]
 
 
-def test_the_built_page_has_no_source_maps_and_every_script_is_compressed() -> None:
+def test_built_page_has_compressed_scripts_and_no_source_maps() -> None:
     files = {file.name for file in (PAGE_FOLDER / "assets").iterdir()}
     assert not [name for name in files if name.endswith(".map")]
     scripts = [name for name in files if name.endswith((".js", ".css"))]

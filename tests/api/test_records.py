@@ -7,9 +7,9 @@ import pytest
 
 from talkmeter import clock
 from talkmeter.period import MICROSECONDS_PER_HOUR, format_instant
-from tests.api.organizations import Answer, Organization, new_organization
-from tests.api.questions import USAGE, Query, answer_to
-from tests.api.usage_of_march import WINDOW, call
+from tests.api.march_usage import WINDOW, call
+from tests.api.organizations import Answer, OrganizationClient, new_organization
+from tests.api.queries import USAGE, Query, get_answer
 from tests.events import Json, conversation, event, run
 
 RECORDS = f"{USAGE}/records"
@@ -29,15 +29,15 @@ def sums_of(records: Iterable[Answer]) -> Counter[str]:
     return total
 
 
-def pages_of(org: Organization, query: Query) -> list[Answer]:
+def pages_of(org: OrganizationClient, query: Query) -> list[Answer]:
     """Return every page of a query."""
-    pages = [answer_to(org, "records", query)]
+    pages = [get_answer(org, "records", query)]
     while pages[-1]["next_cursor"] is not None:
-        pages.append(answer_to(org, "records", {**query, "cursor": pages[-1]["next_cursor"]}))
+        pages.append(get_answer(org, "records", {**query, "cursor": pages[-1]["next_cursor"]}))
     return pages
 
 
-def test_conversation_has_every_field(org: Organization) -> None:
+def test_conversation_has_every_field(org: OrganizationClient) -> None:
     org.send(
         event(
             "conversation.updated",
@@ -59,7 +59,7 @@ def test_conversation_has_every_field(org: Organization) -> None:
             sequence="7",
         )
     )
-    answer = answer_to(org, "records", FIRST_OF_MARCH)
+    answer = get_answer(org, "records", FIRST_OF_MARCH)
     assert answer == {
         "kind": "conversation",
         "from": "2026-03-01T00:00:00Z",
@@ -113,10 +113,10 @@ def test_conversation_has_every_field(org: Organization) -> None:
     }
 
 
-def test_run_has_every_field(org: Organization) -> None:
+def test_run_has_every_field(org: OrganizationClient) -> None:
     sent = run(status="waiting", workflow_id="workflow-1")
     org.send(sent)
-    answer = answer_to(org, "records", {**FIRST_OF_MARCH, "kind": "workflow_execution"})
+    answer = get_answer(org, "records", {**FIRST_OF_MARCH, "kind": "workflow_execution"})
     assert answer["records"] == [
         {
             "id": "run-1",
@@ -158,9 +158,9 @@ ADDS: dict[str, tuple[Json, Answer]] = {
 
 
 @pytest.mark.parametrize(("sent", "adds"), ADDS.values(), ids=ADDS)
-def test_record_lists_the_figures_it_adds_to(org: Organization, sent: Json, adds: Answer) -> None:
+def test_record_lists_the_figures_it_adds_to(org: OrganizationClient, sent: Json, adds: Answer) -> None:
     org.send(sent)
-    [record] = answer_to(org, "records", FIRST_OF_MARCH)["records"]
+    [record] = get_answer(org, "records", FIRST_OF_MARCH)["records"]
     assert record["adds"] == adds
     assert {name: org.summary()[name] for name in adds} == adds
 
@@ -215,9 +215,9 @@ FILTERS: dict[str, tuple[Query, str]] = {
 
 @pytest.mark.parametrize(("query", "ids"), FILTERS.values(), ids=FILTERS)
 def test_filter_returns_matching_records_newest_first_and_their_totals(
-    known: Organization, query: Query, ids: str
+    known: OrganizationClient, query: Query, ids: str
 ) -> None:
-    answer = answer_to(known, "records", query)
+    answer = get_answer(known, "records", query)
     assert ids_of(answer) == ids.split()
     exact = {name: figure for name, figure in answer["totals"].items() if isinstance(figure, int) and figure}
     assert exact == sums_of(answer["records"])
@@ -226,19 +226,19 @@ def test_filter_returns_matching_records_newest_first_and_their_totals(
     assert [id_ for page in pages for id_ in ids_of(page)] == ids.split()
 
 
-def test_from_and_to_are_the_part_of_the_day_within_the_window(known: Organization) -> None:
-    answer = answer_to(known, "records", {**CALLS, "from": "2026-03-04T06:00:00Z", "day": "2026-03-04"})
+def test_from_and_to_are_the_part_of_the_day_within_the_window(known: OrganizationClient) -> None:
+    answer = get_answer(known, "records", {**CALLS, "from": "2026-03-04T06:00:00Z", "day": "2026-03-04"})
     assert (answer["from"], answer["to"]) == ("2026-03-04T06:00:00Z", "2026-03-05T00:00:00Z")
 
 
 @pytest.mark.parametrize("id_", ["a b", "50%", "a+b", "a&agent=b", "ü/../ö", "\N{TELEPHONE RECEIVER}", "'; --", "null"])
-def test_filter_accepts_an_id_with_any_characters(org: Organization, id_: str) -> None:
+def test_filter_accepts_an_id_with_any_characters(org: OrganizationClient, id_: str) -> None:
     org.send(conversation("mine", agent_id=id_), conversation("other", agent_id="other"))
-    answer = answer_to(org, "records", {**FIRST_OF_MARCH, "agent": id_})
+    answer = get_answer(org, "records", {**FIRST_OF_MARCH, "agent": id_})
     assert [(record["id"], record["agent_id"]) for record in answer["records"]] == [("mine", id_)]
 
 
-def test_live_call_is_stale_after_a_day_without_events_but_an_email_never_is(org: Organization) -> None:
+def test_live_call_is_stale_after_a_day_without_events_but_an_email_never_is(org: OrganizationClient) -> None:
     now = clock.now()
     old, recent = (format_instant(now - hours * MICROSECONDS_PER_HOUR) for hours in (25, 1))
     org.send(
@@ -247,57 +247,57 @@ def test_live_call_is_stale_after_a_day_without_events_but_an_email_never_is(org
         {**conversation("email", status="in_progress", channel="email"), "time": old},
         {**conversation("ended"), "time": old},
     )
-    stale = {record["id"]: record["stale"] for record in answer_to(org, "records", FIRST_OF_MARCH)["records"]}
+    stale = {record["id"]: record["stale"] for record in get_answer(org, "records", FIRST_OF_MARCH)["records"]}
     assert stale == {"old": True, "recent": False, "email": False, "ended": False}
-    assert ids_of(answer_to(org, "records", {**FIRST_OF_MARCH, "stale": "true"})) == ["old"]
-    assert ids_of(answer_to(org, "records", {**FIRST_OF_MARCH, "stale": "false"})) == ["recent", "ended", "email"]
+    assert ids_of(get_answer(org, "records", {**FIRST_OF_MARCH, "stale": "true"})) == ["old"]
+    assert ids_of(get_answer(org, "records", {**FIRST_OF_MARCH, "stale": "false"})) == ["recent", "ended", "email"]
     assert (org.summary()["live_calls"], org.summary()["stale_calls"]) == (3, 1)
 
 
-def test_uncounted_conversations_are_not_listed(org: Organization) -> None:
+def test_uncounted_conversations_are_not_listed(org: OrganizationClient) -> None:
     org.send(
         conversation("not joined", status="token_created", channel="webrtc"),
         conversation("deleted"),
         event("conversation.deleted", {"id": "deleted"}, time="2026-03-01T13:00:00Z"),
         event("conversation.deleted", {"id": "never seen"}),
     )
-    answer = answer_to(org, "records", FIRST_OF_MARCH)
+    answer = get_answer(org, "records", FIRST_OF_MARCH)
     assert (ids_of(answer), set(answer["totals"].values())) == ([], {0})
 
 
-def test_correction_moves_a_record_from_one_filter_to_another(org: Organization) -> None:
+def test_correction_moves_a_record_from_one_filter_to_another(org: OrganizationClient) -> None:
     org.send({**conversation(agent_id="agent-1", status="ringing"), "time": "2026-03-01T12:00:00Z"})
     org.send({**conversation(agent_id="agent-2", duration=5), "time": "2026-03-01T12:01:00Z"})
-    assert ids_of(answer_to(org, "records", {**FIRST_OF_MARCH, "agent": "agent-1"})) == []
-    [record] = answer_to(org, "records", {**FIRST_OF_MARCH, "agent": "agent-2"})["records"]
+    assert ids_of(get_answer(org, "records", {**FIRST_OF_MARCH, "agent": "agent-1"})) == []
+    [record] = get_answer(org, "records", {**FIRST_OF_MARCH, "agent": "agent-2"})["records"]
     assert (record["status"], record["duration_ms"]) == ("completed", 5_000)
 
 
-def test_records_of_a_breakdown_row_add_up_to_it(known: Organization) -> None:
+def test_records_of_a_breakdown_row_add_up_to_it(known: OrganizationClient) -> None:
     for by, field in (("agent", "agent"), ("number", "number"), ("widget", "widget"), ("status", "status")):
-        for row in answer_to(known, "breakdown", {**WINDOW, "by": by})["rows"]:
-            answer = answer_to(known, "records", {**CALLS, field: row["value"] or ""})
+        for row in get_answer(known, "breakdown", {**WINDOW, "by": by})["rows"]:
+            answer = get_answer(known, "records", {**CALLS, field: row["value"] or ""})
             assert answer["totals"] == {name: row[name] for name in answer["totals"]}
 
 
-def test_records_of_a_window_add_up_to_its_summary(known: Organization) -> None:
+def test_records_of_a_window_add_up_to_its_summary(known: OrganizationClient) -> None:
     summary = known.summary(WINDOW["from"], WINDOW["to"])
     for query in (CALLS, RUNS):
-        totals = answer_to(known, "records", query)["totals"]
+        totals = get_answer(known, "records", query)["totals"]
         assert totals == {name: summary[name] for name in totals}
 
 
-def test_default_window_of_records_is_the_month_to_date(org: Organization) -> None:
+def test_default_window_of_records_is_the_month_to_date(org: OrganizationClient) -> None:
     now = format_instant(clock.now())
     org.send(conversation("now", created_at=now), conversation("long ago"))
-    assert ids_of(answer_to(org, "records", {"kind": "conversation"})) == ["now"]
+    assert ids_of(get_answer(org, "records", {"kind": "conversation"})) == ["now"]
 
 
-def test_records_of_other_organizations_are_not_visible(known: Organization, org: Organization) -> None:
+def test_records_of_other_organizations_are_not_visible(known: OrganizationClient, org: OrganizationClient) -> None:
     org.send(call("03-03", "a1", agent_id="mine", duration=1))
-    answer = answer_to(org, "records", CALLS)
+    answer = get_answer(org, "records", CALLS)
     [record] = answer["records"]
     assert (record["id"], record["agent_id"], record["duration_ms"]) == ("a1", "mine", 1_000)
-    assert len(answer_to(known, "records", CALLS)["records"]) == 7
+    assert len(get_answer(known, "records", CALLS)["records"]) == 7
     with new_organization(org.server) as other:
-        assert ids_of(answer_to(other, "records", CALLS)) == []
+        assert ids_of(get_answer(other, "records", CALLS)) == []

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.api.organizations import BATCH, Organization, assert_error, bins, receipt_of
-from tests.api.wire import Upload, upload
+from tests.api.organizations import BATCH, OrganizationClient, assert_error, bins, receipt_of
+from tests.api.raw_http import Upload, upload
 from tests.events import conversation
 from tests.servers import Server, running_server
 
@@ -51,14 +51,14 @@ def trickle(slow: Upload) -> httpx.Response:
         slow.send(b" ")
         answered, _, _ = select.select([slow.connection.sock], [], [], 0.02)
         if answered:
-            return slow.answer()
+            return slow.response()
     raise AssertionError("the server never times out")
 
 
 def test_body_that_does_not_arrive_in_time_is_a_408(short_timeout: tuple[Server, str]) -> None:
     with upload(*short_timeout, 1_000) as slow:
         slow.send(b"[")
-        answer = slow.answer()
+        answer = slow.response()
     assert_error(answer, 408)
     assert f"{BODY_TIMEOUT_SEC} seconds" in answer.json()["detail"]
 
@@ -68,12 +68,12 @@ def test_body_that_keeps_arriving_does_not_extend_its_timeout(short_timeout: tup
         assert_error(trickle(slow), 408)
 
 
-def test_truncated_body_counts_nothing_and_logs_no_error(org: Organization) -> None:
+def test_truncated_body_counts_nothing_and_logs_no_error(org: OrganizationClient) -> None:
     body = json.dumps([conversation(f"call-{number}") for number in range(50)]).encode()
     with upload(org.server, org.key, len(body)) as cut:
         cut.send(body[: len(body) // 2])
-        cut.end()
-        assert_error(cut.answer(), 400)
+        cut.truncate()
+        assert_error(cut.response(), 400)
     with upload(org.server, org.key, len(body)) as gone:
         gone.send(body[: len(body) // 2])
         wait_until_held(org.client, len(body) // 2, len(body) // 2)
@@ -84,7 +84,7 @@ def test_truncated_body_counts_nothing_and_logs_no_error(org: Organization) -> N
     assert '"level": "error"' not in org.server.log()
 
 
-def test_full_queue_is_a_503_until_its_bodies_are_gone(org: Organization) -> None:
+def test_full_queue_is_a_503_until_its_bodies_are_gone(org: OrganizationClient) -> None:
     body = json.dumps([conversation(f"call-{number}") for number in range(100)]).encode()
     held = QUEUE_BYTES - 1_000
     assert len(body) > QUEUE_BYTES - held
@@ -99,7 +99,7 @@ def test_full_queue_is_a_503_until_its_bodies_are_gone(org: Organization) -> Non
     assert org.calls() == 100
 
 
-def test_fifty_slow_senders_do_not_delay_a_fast_one(org: Organization) -> None:
+def test_fifty_slow_senders_do_not_delay_a_fast_one(org: OrganizationClient) -> None:
     with ExitStack() as stack:
         uploads = [stack.enter_context(upload(org.server, org.key, 1_000)) for _ in range(50)]
         for slow in uploads:

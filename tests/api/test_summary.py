@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.organizations import Organization, bins, new_organization, receipt_of
+from tests.api.organizations import OrganizationClient, bins, new_organization, receipt_of
 from tests.events import Json, conversation, event, run
 
 ACTIVITY = {
@@ -78,7 +78,7 @@ USAGE = (
 )
 
 
-def test_summary_has_every_figure_of_sample_usage(org: Organization) -> None:
+def test_summary_has_every_figure_of_sample_usage(org: OrganizationClient) -> None:
     assert bins(org.send(*USAGE)) == (len(USAGE), 0, 0, 0, 0)
     summary = org.summary("2026-03-01", "2026-03-04")
     stored_at = summary.pop("last_event_at")
@@ -141,7 +141,7 @@ def test_summary_has_every_figure_of_sample_usage(org: Organization) -> None:
 
 
 @pytest.mark.parametrize("usage", [USAGE, ()], ids=["sample usage", "no usage"])
-def test_every_field_has_its_name_and_type(org: Organization, usage: tuple[Json, ...]) -> None:
+def test_every_field_has_its_name_and_type(org: OrganizationClient, usage: tuple[Json, ...]) -> None:
     org.send(*usage)
     summary = org.summary("2026-03-01", "2026-03-04")
     daily = summary.pop("daily")
@@ -152,9 +152,9 @@ def test_every_field_has_its_name_and_type(org: Organization, usage: tuple[Json,
     assert [isinstance(instant, str) for instant in changed] == ([True, False, True] if usage else [False] * 3)
 
 
-def test_numbers_are_never_strings_and_have_no_exponent(org: Organization) -> None:
+def test_numbers_are_never_strings_and_have_no_exponent(org: OrganizationClient) -> None:
     org.send(*(conversation(f"call-{number}", duration=31_622_400) for number in range(200)))
-    answer = org.ask(from_="2026-03-01", to="2026-03-02")
+    answer = org.get_summary(from_="2026-03-01", to="2026-03-02")
     assert '"voice_minutes":105408000.0' in answer.text
     assert '"voice_duration_ms":6324480000000' in answer.text
 
@@ -174,21 +174,21 @@ DURATIONS = {
 
 @pytest.mark.parametrize(("text", "milliseconds"), DURATIONS.items())
 def test_duration_is_read_exactly_and_rounded_half_up_to_milliseconds(
-    org: Organization, text: str, milliseconds: int
+    org: OrganizationClient, text: str, milliseconds: int
 ) -> None:
     body = json.dumps(conversation(duration="<raw>")).replace('"<raw>"', text)
     assert receipt_of(org.post(body.encode()))["accepted"] == 1
     assert org.summary()["voice_duration_ms"] == milliseconds
 
 
-def test_organization_without_events_has_zeros_and_no_last_event(org: Organization) -> None:
+def test_organization_without_events_has_zeros_and_no_last_event(org: OrganizationClient) -> None:
     summary = org.summary()
     assert summary["last_event_at"] is None
     assert not any(summary[name] for name in ACTIVITY | INVENTORY | EXACT)
     assert [point["day"] for point in summary["daily"]] == ["2026-03-01"]
 
 
-def test_only_stored_events_change_last_event_at(org: Organization) -> None:
+def test_only_stored_events_change_last_event_at(org: OrganizationClient) -> None:
     org.send({**conversation(), "type": "call.ended"})
     assert org.summary()["last_event_at"] is None
     org.send(conversation())
@@ -198,14 +198,14 @@ def test_only_stored_events_change_last_event_at(org: Organization) -> None:
     assert org.summary()["last_event_at"] > first
 
 
-def test_year_has_one_point_per_day_in_order(org: Organization) -> None:
+def test_year_has_one_point_per_day_in_order(org: OrganizationClient) -> None:
     days = [point["day"] for point in org.summary("2027-03-01", "2028-03-01")["daily"]]
     assert len(days) == 366
     assert days == sorted(days)
     assert (days[0], days[-2], days[-1]) == ("2027-03-01", "2028-02-28", "2028-02-29")
 
 
-def test_summary_includes_an_event_as_soon_as_it_is_acknowledged(org: Organization) -> None:
+def test_summary_includes_an_event_as_soon_as_it_is_acknowledged(org: OrganizationClient) -> None:
     for number in range(1, 41):
         assert bins(org.send(conversation(f"call-{number}", duration=number))) == (1, 0, 0, 0, 0)
         summary = org.summary()
@@ -213,7 +213,7 @@ def test_summary_includes_an_event_as_soon_as_it_is_acknowledged(org: Organizati
         assert summary["voice_duration_ms"] == 500 * number * (number + 1)
 
 
-def test_summary_reflects_corrections_deletions_and_late_events_immediately(org: Organization) -> None:
+def test_summary_reflects_corrections_deletions_and_late_events_immediately(org: OrganizationClient) -> None:
     completed = {**conversation(duration=60), "time": "2026-03-01T12:05:00Z"}
     org.send(completed)
     org.send({**conversation(duration=90), "time": "2026-03-01T12:10:00Z"})
@@ -226,13 +226,13 @@ def test_summary_reflects_corrections_deletions_and_late_events_immediately(org:
     assert org.calls() == 0
 
 
-def test_call_moved_to_another_day_is_counted_on_the_new_day_only(org: Organization) -> None:
+def test_call_moved_to_another_day_is_counted_on_the_new_day_only(org: OrganizationClient) -> None:
     org.send({**on(1, "call-1", status="in_progress"), "time": "2026-03-01T12:00:00Z"})
     org.send({**on(2, "call-1"), "time": "2026-03-02T12:00:00Z"})
     assert [point["calls"] for point in org.summary("2026-03-01", "2026-03-03")["daily"]] == [0, 1]
 
 
-def test_usage_of_other_organizations_is_not_visible(org: Organization) -> None:
+def test_usage_of_other_organizations_is_not_visible(org: OrganizationClient) -> None:
     with new_organization(org.server) as other:
         assert bins(other.send(*USAGE)) == (len(USAGE), 0, 0, 0, 0)
     assert org.calls() == 0

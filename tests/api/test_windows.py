@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.api.organizations import Organization, refusal_of
+from tests.api.organizations import OrganizationClient, error_of
 from tests.events import conversation, run
 
 JUST_BEFORE_MIDNIGHT = "23:59:59.999999Z"
@@ -73,7 +73,7 @@ INVALID = {
 
 @pytest.mark.parametrize(("from_", "to", "parsed_from", "parsed_to"), VALID.values(), ids=VALID)
 def test_window_is_read_as_iso_8601_and_returned_in_utc(
-    org: Organization, from_: str, to: str, parsed_from: str, parsed_to: str
+    org: OrganizationClient, from_: str, to: str, parsed_from: str, parsed_to: str
 ) -> None:
     summary = org.summary(from_, to)
     assert (summary["from"], summary["to"]) == (parsed_from, parsed_to)
@@ -83,20 +83,22 @@ def test_window_is_read_as_iso_8601_and_returned_in_utc(
 
 
 @pytest.mark.parametrize(("parameters", "text"), INVALID.values(), ids=INVALID)
-def test_error_of_an_invalid_window_states_the_rule(org: Organization, parameters: dict[str, str], text: str) -> None:
-    message = refusal_of(org.ask(**parameters), 422)
+def test_error_of_an_invalid_window_states_the_rule(
+    org: OrganizationClient, parameters: dict[str, str], text: str
+) -> None:
+    message = error_of(org.get_summary(**parameters), 422)
     assert text in message
     assert len(message) < 300
 
 
 @pytest.mark.parametrize("query", ["from=2026-03-01&from=2026-03-01", "to=2026-03-01&to=2026-03-03"])
-def test_repeated_bound_is_rejected_even_with_the_same_value(org: Organization, query: str) -> None:
+def test_repeated_bound_is_rejected_even_with_the_same_value(org: OrganizationClient, query: str) -> None:
     answer = org.client.get(f"/admin/usage/summary?from=2026-03-01&to=2026-03-02&{query}")
-    assert "more than once" in refusal_of(answer, 422)
+    assert "more than once" in error_of(answer, 422)
 
 
-def test_default_window_of_the_summary_is_the_month_to_date(org: Organization) -> None:
-    summary = org.ask().json()
+def test_default_window_of_the_summary_is_the_month_to_date(org: OrganizationClient) -> None:
+    summary = org.get_summary().json()
     days = [point["day"] for point in summary["daily"]]
     assert summary["from"].endswith("-01T00:00:00Z")
     assert summary["to"].endswith("T00:00:00Z")
@@ -107,14 +109,14 @@ def test_default_window_of_the_summary_is_the_month_to_date(org: Organization) -
 
 
 @pytest.mark.parametrize("plus", ["+", " ", "%2B", "%20"])
-def test_space_in_an_offset_is_read_as_a_plus(org: Organization, plus: str) -> None:
+def test_space_in_an_offset_is_read_as_a_plus(org: OrganizationClient, plus: str) -> None:
     """An unescaped `+` in a query decodes to a space, but in an offset it can only be a plus."""
     query = f"from=2026-03-01T02:00:00{plus}02:00&to=2026-03-02T05:30:00{plus}05:30"
     summary = org.client.get(f"/admin/usage/summary?{query}").json()
     assert (summary["from"], summary["to"]) == ("2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z")
 
 
-def test_window_includes_its_start_and_excludes_its_end(org: Organization) -> None:
+def test_window_includes_its_start_and_excludes_its_end(org: OrganizationClient) -> None:
     org.send(
         conversation("last of February", created_at=f"2026-02-28T{JUST_BEFORE_MIDNIGHT}"),
         conversation("first of March", created_at="2026-03-01T00:00:00Z"),
@@ -142,7 +144,7 @@ PARTIAL_DAYS = {
 
 
 @pytest.mark.parametrize(("from_", "to"), PARTIAL_DAYS.values(), ids=PARTIAL_DAYS)
-def test_windows_with_partial_days_are_exact(org: Organization, from_: str, to: str) -> None:
+def test_windows_with_partial_days_are_exact(org: OrganizationClient, from_: str, to: str) -> None:
     hours = [f"2026-03-{day:02}T{hour:02}:00:00Z" for day in (1, 2, 3) for hour in range(24)]
     calls = [conversation(at, created_at=at, duration=number + 1) for number, at in enumerate(hours)]
     uncounted = [conversation(f"{at} not joined", created_at=at, status="token_created") for at in hours[::5]]
@@ -159,7 +161,7 @@ def test_windows_with_partial_days_are_exact(org: Organization, from_: str, to: 
         assert point["calls"] == len([at for at in inside if at.startswith(point["day"])])
 
 
-def test_adjacent_windows_add_up_to_the_window_that_spans_them(org: Organization) -> None:
+def test_adjacent_windows_add_up_to_the_window_that_spans_them(org: OrganizationClient) -> None:
     org.send(
         *(
             conversation(f"call-{n}", created_at=f"2026-03-0{1 + n % 3}T{n % 24:02}:{n % 60:02}:00Z", duration=n / 7)

@@ -46,7 +46,7 @@ def make_events() -> list[Json]:
 
 
 def send_events(url: str, key: str, seed: int) -> int:
-    """Send all events in random order, some twice, and return how many were accepted; any worker can get a request."""
+    """Send all events in random order, some repeated, to any worker, and return how many were accepted."""
     chance = random.Random(seed)
     events = [*make_events(), *chance.sample(make_events(), 50)]
     chance.shuffle(events)

@@ -126,8 +126,8 @@ def test_json_output_equals_the_api_response(metered: Metered, parameters: dict[
     [
         ("", "'by' is missing: it must be one of agent, number, widget, channel, "),
         ("--by team", "'by' must be one of agent, number, widget, channel, "),
-        ("--by agent --order runs", "A breakdown by agent can be in order of calls, voice, chat, not of runs."),
-        ("--by workflow --order calls", "A breakdown by workflow can be in order of runs, not of calls."),
+        ("--by agent --order runs", "A breakdown by agent cannot be sorted by runs. Allowed: calls, voice, chat."),
+        ("--by workflow --order calls", "A breakdown by workflow cannot be sorted by calls. Allowed: runs."),
         ("--by agent --limit 0", "'limit' must be a whole number from 1 to 1000, not '0'."),
         ("--by agent --limit many", "'limit' must be a whole number from 1 to 1000, not 'many'."),
         ("--by agent --interval hour", "'interval' must be one of day, week, month, not 'hour'."),

@@ -212,7 +212,7 @@ def test_full_disk_keeps_the_old_file_and_leaves_no_partial_one(metered: Metered
         ("--of records --by agent --order calls", "--by, --order cannot be used with --of records."),
         ("--of breakdown --by agent --has-duration true", "--has-duration cannot be used with --of breakdown."),
         ("--of breakdown", "'by' is missing: it must be one of agent, number, "),
-        ("--of breakdown --by agent --order runs", "A breakdown by agent can be in order of calls, voice, chat, "),
+        ("--of breakdown --by agent --order runs", "A breakdown by agent cannot be sorted by runs. Allowed: calls, "),
         ("--of records --live perhaps", "'live' must be true or false, not 'perhaps'."),
         ("--of daily --from 2026-03-02 --to 2026-03-01", "'to' must be after 'from'"),
         ("--of daily --org nobody", "Organization 'nobody' does not exist; "),

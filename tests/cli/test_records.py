@@ -227,10 +227,10 @@ NOT_UTF_8 = os.fsdecode(b"\xff")
     [
         (("--kind", "agent"), "'kind' must be one of conversation, workflow_execution, not 'agent'."),
         (("--kind", "call", "--id", "call-1"), "'kind' must be one of conversation, workflow_execution, agent, "),
-        (("--workflow", "w"), "'workflow' goes with kind=workflow_execution only, not with conversation."),
+        (("--workflow", "w"), "'workflow' is only allowed with kind=workflow_execution, not with kind=conversation."),
         (
             ("--kind", "workflow_execution", "--stale", "true"),
-            "'stale' goes with kind=conversation only, not with workflow_execution.",
+            "'stale' is only allowed with kind=conversation, not with kind=workflow_execution.",
         ),
         (("--live", "maybe"), "'live' must be true or false, not 'maybe'."),
         (("--channel", "fax"), "'channel' must be one of telephone, webrtc, email, text, not 'fax'."),
@@ -243,8 +243,8 @@ NOT_UTF_8 = os.fsdecode(b"\xff")
         (("--cursor", NOT_UTF_8), "--cursor is not UTF-8: '\\udcff'."),
         (("--org", NOT_UTF_8), "The organization's id is not UTF-8: '\\udcff'."),
         (("--org", "nobody"), "Organization 'nobody' does not exist; "),
-        (("--id", "call-77"), "Nothing was received for the conversation 'call-77'."),
-        (("--id", "call-1", "--kind", "agent"), "Nothing was received for the agent 'call-1'."),
+        (("--id", "call-77"), "No event was received for conversation 'call-77'."),
+        (("--id", "call-1", "--kind", "agent"), "No event was received for agent 'call-1'."),
         (("--id", ""), "The id is missing or empty; it must be 1 to 200 bytes."),
         (("--id", NOT_UTF_8), "The id is not UTF-8: '\\udcff'."),
         (("--id", "a\nb"), "The id contains a control character: 'a\\nb'."),

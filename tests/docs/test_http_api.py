@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.organizations import Organization, new_organization
+from tests.api.organizations import OrganizationClient, new_organization
 from tests.docs.documents import COUNTING, HTTP_API
 from tests.docs.shell import run_script
 from tests.events import Json
@@ -35,18 +35,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def caller(server: Server) -> Iterator[Organization]:
+def caller(server: Server) -> Iterator[OrganizationClient]:
     with new_organization(server) as organization:
         yield organization
 
 
-def agents(caller: Organization) -> int:
+def agents(caller: OrganizationClient) -> int:
     """Return the number of agents in the summary."""
-    number: int = caller.ask().json()["total_agents"]
+    number: int = caller.get_summary().json()["total_agents"]
     return number
 
 
-def test_commands_get_the_responses_shown(server: Server, caller: Organization, tmp_path: Path) -> None:
+def test_commands_get_the_responses_shown(server: Server, caller: OrganizationClient, tmp_path: Path) -> None:
     scopes, *events = [
         *HTTP_API.section("Roles and scopes").blocks("sh"),
         *HTTP_API.section("Request formats").blocks("sh"),
@@ -67,7 +67,7 @@ def test_commands_get_the_responses_shown(server: Server, caller: Organization, 
 QUERY_SECTIONS = ("Comparison", "Usage breakdown", "Records", "Export")
 
 
-def test_queries_get_the_responses_shown(server: Server, caller: Organization, tmp_path: Path) -> None:
+def test_queries_get_the_responses_shown(server: Server, caller: OrganizationClient, tmp_path: Path) -> None:
     call = {"channel": "telephone", "direction": "inbound", "status": "completed", "duration": 95}
     event = item_event("conversation.updated", "call-1", "9:00")
     event["data"] = {"id": "call-1", "created_at": at("9:00"), "agent_id": "ann", **call}
@@ -94,7 +94,7 @@ def listed_fields(title: str) -> list[str]:
     return [name for cell in HTTP_API.section(title).column() for name in re.findall(r"\w+", cell)]
 
 
-def test_parameters_match_the_openapi_description(caller: Organization) -> None:
+def test_parameters_match_the_openapi_description(caller: OrganizationClient) -> None:
     paths = caller.client.get("/openapi.json").json()["paths"]
     sections = {
         "/admin/usage/summary": "Reading usage",
@@ -107,7 +107,7 @@ def test_parameters_match_the_openapi_description(caller: Organization) -> None:
         assert described - {"organization_id"} <= set(listed_fields(title)), path
 
 
-def test_receipt_is_as_shown(caller: Organization) -> None:
+def test_receipt_is_as_shown(caller: OrganizationClient) -> None:
     [shown] = HTTP_API.section("The receipt").blocks("json")
     batch = [
         item_event("agent.updated", "ann", "9:00"),
@@ -120,7 +120,7 @@ def test_receipt_is_as_shown(caller: Organization) -> None:
     assert caller.client.post("/metering/events", json=batch).json() == json.loads(shown)
 
 
-def test_error_is_as_shown(caller: Organization) -> None:
+def test_error_is_as_shown(caller: OrganizationClient) -> None:
     [shown] = HTTP_API.section("Errors").blocks("json")
     answer = caller.client.get("/admin/usage/summary", params={"from": "2026-11-23", "to": "2026-11-22"})
 
@@ -128,7 +128,7 @@ def test_error_is_as_shown(caller: Organization) -> None:
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-def test_endpoints_match_the_application(caller: Organization) -> None:
+def test_endpoints_match_the_application(caller: OrganizationClient) -> None:
     listed = {(row[0].lower(), row[1].strip("`")) for row in HTTP_API.section("Endpoints").rows()}
     described = caller.client.get("/openapi.json").json()["paths"]
     others = {("get", path) for path in NOT_IN_OPENAPI}
@@ -136,7 +136,7 @@ def test_endpoints_match_the_application(caller: Organization) -> None:
     assert listed == {(method, path) for path, methods in described.items() for method in methods} | others
 
 
-def test_error_codes_of_each_endpoint_match_the_openapi_description(caller: Organization) -> None:
+def test_error_codes_of_each_endpoint_match_the_openapi_description(caller: OrganizationClient) -> None:
     rows = HTTP_API.section("Endpoints").rows()
     listed = {(row[0].lower(), row[1].strip("`")): set(re.findall(r"\d+", row[4])) for row in rows}
     described = {
@@ -148,7 +148,7 @@ def test_error_codes_of_each_endpoint_match_the_openapi_description(caller: Orga
     assert {**{endpoint: set() for endpoint in listed}, **described} == listed
 
 
-def test_every_get_endpoint_responds_to_get_and_head(caller: Organization) -> None:
+def test_every_get_endpoint_responds_to_get_and_head(caller: OrganizationClient) -> None:
     caller.client.post("/metering/events", json=[item_event("agent.updated", "ann", "9:00")]).raise_for_status()
     listed = [row[1].strip("`") for row in HTTP_API.section("Endpoints").rows() if row[0] == "GET"]
     paths = [path.format(kind="agent", record_id="ann") + REQUIRED.get(path, "") for path in listed]
@@ -159,7 +159,7 @@ def test_every_get_endpoint_responds_to_get_and_head(caller: Organization) -> No
     } == dict.fromkeys(paths, (200, 200))
 
 
-def test_unchanged_answer_is_a_304(caller: Organization) -> None:
+def test_unchanged_answer_is_a_304(caller: OrganizationClient) -> None:
     first = caller.client.get("/admin/usage/summary")
     again = caller.client.get("/admin/usage/summary", headers={"If-None-Match": first.headers["ETag"]})
     headers = [first.headers[name] for name in ("Cache-Control", "Vary")]
@@ -168,7 +168,7 @@ def test_unchanged_answer_is_a_304(caller: Organization) -> None:
     assert all(text in " ".join(HTTP_API.section("Caching").prose.split()) for text in headers)
 
 
-def test_snapshot_with_a_bad_item_changes_nothing(caller: Organization) -> None:
+def test_snapshot_with_a_bad_item_changes_nothing(caller: OrganizationClient) -> None:
     accepted = caller.client.put(
         "/metering/inventory/agent", json={"time": at("9:00"), "items": [{"id": "ann"}, {"id": "bob"}]}
     )
@@ -191,7 +191,7 @@ def item_event(type_: str, id_: str, clock: str) -> Json:
     return {**head, "data": {"id": id_}}
 
 
-def send_row(caller: Organization, row: str) -> None:
+def send_row(caller: OrganizationClient, row: str) -> None:
     """Send the events or the snapshot that a row of the snapshot table describes."""
     if snapshot := re.match(r"a snapshot of (\S+) with (\w+)", row):
         body = {"time": at(snapshot[1].rstrip(",")), "items": [{"id": snapshot[2]}]}
@@ -202,7 +202,7 @@ def send_row(caller: Organization, row: str) -> None:
     caller.client.post("/metering/events", json=events).raise_for_status()
 
 
-def test_inventory_after_each_row_of_the_snapshot_table_is_as_shown(caller: Organization) -> None:
+def test_inventory_after_each_row_of_the_snapshot_table_is_as_shown(caller: OrganizationClient) -> None:
     rows = COUNTING.section("Inventory and snapshots").rows()
     expected = [len(row[1].split(":")[0].split(", ")) for row in rows]
     found = []
@@ -213,7 +213,7 @@ def test_inventory_after_each_row_of_the_snapshot_table_is_as_shown(caller: Orga
     assert found == expected == [2, 1, 2, 2, 2, 1]
 
 
-def test_rows_of_the_snapshot_table_in_reverse_give_the_same_inventory(caller: Organization) -> None:
+def test_rows_of_the_snapshot_table_in_reverse_give_the_same_inventory(caller: OrganizationClient) -> None:
     for row in reversed(COUNTING.section("Inventory and snapshots").rows()):
         send_row(caller, row[0])
 

@@ -29,7 +29,7 @@ from talkmeter.ledger.verify import verify_organization
 from talkmeter.ledger.writer import OrgBatches, Writer
 from talkmeter.period import Present, Window
 from talkmeter.records import Kind, RecordKey
-from talkmeter.usage.breakdown import Split, read_breakdown
+from talkmeter.usage.breakdown import BreakdownQuery, read_breakdown
 from talkmeter.usage.compare import Mode
 from talkmeter.usage.export import Export, ExportType, write_export
 from talkmeter.usage.filters import Filter
@@ -129,7 +129,7 @@ class LawLedger:
             del day["changed_at"]
         return summary
 
-    def breakdown(self, start: int, end: int, split: Split, now: Present = NOW) -> Json:
+    def breakdown(self, start: int, end: int, split: BreakdownQuery, now: Present = NOW) -> Json:
         """Return the breakdown of [start, end)."""
         with reading(self.engine) as connection:
             return plain_json(read_breakdown(connection, ORG, Window(start, end), split, now))
@@ -162,11 +162,11 @@ class LawLedger:
                 assert totals is not None
                 return records, totals
 
-    def export(self, start: int, end: int, of: ExportType, subject: Filter | Split | None = None) -> list[Json]:
+    def export(self, start: int, end: int, of: ExportType, query: Filter | BreakdownQuery | None = None) -> list[Json]:
         """Return the rows of an export of [start, end)."""
         out = BytesIO()
         with reading(self.engine) as connection:
-            export = Export(of, "jsonl", Window(start, end), subject)
+            export = Export(of, "jsonl", Window(start, end), query)
             write_export(connection, ORG, export, NOW, out, lambda: None)
         return [json.loads(line) for line in out.getvalue().splitlines()]
 

@@ -4,7 +4,7 @@ import pytest
 
 from talkmeter.db.engine import reading
 from talkmeter.period import read_window
-from talkmeter.usage.breakdown import CallRow, Split, read_breakdown
+from talkmeter.usage.breakdown import BreakdownQuery, CallRow, read_breakdown
 from tests.events import conversation
 from tests.store.ledger import NOW, ORG, Ledger
 
@@ -33,7 +33,7 @@ WINDOWS = {
 def test_a_value_of_a_breakdown_is_the_text_that_was_sent(ledger: Ledger, window: tuple[str, str]) -> None:
     ledger.tell(*(conversation(f"call-{number}", agent_id=agent) for number, agent in enumerate(AGENTS)))
 
-    split = Split("agent", "calls", limit=None, interval="day")
+    split = BreakdownQuery("agent", "calls", limit=None, interval="day")
     with reading(ledger.engine) as connection:
         breakdown = read_breakdown(connection, ORG, read_window(*window, NOW.now), split, NOW)
 

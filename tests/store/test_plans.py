@@ -16,7 +16,7 @@ from talkmeter.db.json_rows import JSON_SUBQUERY
 from talkmeter.db.statements import Compiled
 from talkmeter.db.tables import DISTRIBUTED
 from talkmeter.records import Kind
-from talkmeter.usage.filters import Filter, page_of, sum_of
+from talkmeter.usage.filters import Filter, page_statement, sum_statement
 from tests.store.ledger import FileLedger
 
 SQLITE = make_url("sqlite://").get_dialect()()
@@ -118,12 +118,12 @@ def test_the_newest_silent_call_is_found_at_one_end_of_its_index(ledger: FileLed
 
 CONNECTORS = "SEARCH connector USING INDEX connector_organization (org_id=?)"
 OUTCOMES = "SEARCH connector_outcome USING INDEX sqlite_autoindex_connector_outcome_1"
-OUTCOMES_BACKWARDS = "SEARCH told USING COVERING INDEX sqlite_autoindex_connector_outcome_1 (connector_id=?)"
+OUTCOMES_BACKWARDS = "SEARCH latest USING COVERING INDEX sqlite_autoindex_connector_outcome_1 (connector_id=?)"
 
 
 def test_the_days_of_connectors_are_read_in_one_range_of_the_key_for_each(ledger: FileLedger) -> None:
     present = plan_of(ledger, "talkmeter.usage.connectors._TALLIES")
-    last = plan_of(ledger, "talkmeter.usage.connectors._DAYS_TOLD")
+    last = plan_of(ledger, "talkmeter.usage.connectors._ACTIVE_DAYS")
 
     assert present == [CONNECTORS, f"{OUTCOMES} (connector_id=? AND day>? AND day<?)"]
     assert last == [CONNECTORS, f"{OUTCOMES} (connector_id=? AND day>?)", OUTCOMES_BACKWARDS]
@@ -151,7 +151,7 @@ FILTERS = {
 def test_a_page_of_records_goes_on_in_the_index_of_its_order_and_sorts_nothing(
     ledger: FileLedger, wanted: Filter
 ) -> None:
-    steps = explained(ledger, page_of(wanted).text(SQLITE))
+    steps = explained(ledger, page_statement(wanted).text(SQLITE))
     table = wanted.kind.value
 
     assert steps == [f"SEARCH {table} USING INDEX {table}_window (org_id=? AND created_at>? AND created_at<?)"]
@@ -159,7 +159,7 @@ def test_a_page_of_records_goes_on_in_the_index_of_its_order_and_sorts_nothing(
 
 @pytest.mark.parametrize("wanted", FILTERS.values(), ids=FILTERS)
 def test_what_the_records_of_a_filter_come_to_is_one_scan_of_the_window(ledger: FileLedger, wanted: Filter) -> None:
-    steps = explained(ledger, sum_of(wanted).text(SQLITE))
+    steps = explained(ledger, sum_statement(wanted).text(SQLITE))
 
     assert re.match(r"SEARCH \w+ USING (COVERING )?INDEX \w+_window \(org_id=\? AND created_at>\?", steps[0])
     assert [step for step in steps[1:] if "SCAN" in step] == []

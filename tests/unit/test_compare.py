@@ -94,7 +94,7 @@ def test_window_longer_than_a_year_cannot_be_compared_with_the_year_before() -> 
 
 
 def test_window_whose_earlier_window_begins_before_1970_is_rejected() -> None:
-    with pytest.raises(Unprocessable, match="begin before 1970"):
+    with pytest.raises(Unprocessable, match="start before 1970"):
         windows_of("1970-01-01", "1970-01-02", "previous")
 
 

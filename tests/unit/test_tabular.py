@@ -2,7 +2,7 @@
 
 import pytest
 
-from talkmeter.usage.formats import guarded
+from talkmeter.usage.formats import escape_formula
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from talkmeter.usage.formats import guarded
     ids=ascii,
 )
 def test_possible_formula_gets_an_apostrophe_as_prefix(text: str) -> None:
-    assert guarded(text) == f"'{text}"
+    assert escape_formula(text) == f"'{text}"
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_possible_formula_gets_an_apostrophe_as_prefix(text: str) -> None:
     ids=ascii,
 )
 def test_phone_number_and_other_text_is_unchanged(text: str) -> None:
-    assert guarded(text) == text
+    assert escape_formula(text) == text

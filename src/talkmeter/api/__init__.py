@@ -1,1 +1,1 @@
-"""Answers on the wire: the only place that knows Litestar."""
+"""The HTTP API; the only package that imports Litestar."""

@@ -40,7 +40,7 @@ class ExportWriter:
     async def write(self, org_id: str, write: WriteExport) -> "ExportFile":
         """Write an organization's export to a file.
 
-        Raises Unavailable if the queue is full, DiskFull if there is no space for the file.
+        Raises Unavailable if the queue is full, DiskFull if the file does not fit on the disk.
         """
         if self._queued.total() >= MAX_QUEUED:
             raise Unavailable("The export queue is full; retry shortly.")

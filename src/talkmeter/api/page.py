@@ -51,7 +51,7 @@ class Asset(NamedTuple):
     compressed: Mapping[str, bytes]
 
 
-class Page(NamedTuple):
+class BuiltPage(NamedTuple):
     """The built page; `html` is None if it has not been built."""
 
     html: bytes | None
@@ -59,21 +59,21 @@ class Page(NamedTuple):
     """By URL path, such as `/assets/index-4f2a.js`."""
 
 
-def load_page(folder: Path) -> Page:
+def load_page(folder: Path) -> BuiltPage:
     """Read the built page, without hidden files and without files of other types, such as source maps."""
     index = folder / "index.html"
     if not index.is_file():
-        return Page(None, {})
+        return BuiltPage(None, {})
     files = sorted([*folder.glob("*.*"), *folder.glob("assets/**/*.*")])
     assets = {
         f"/{file.relative_to(folder).as_posix()}": _load_asset(file)
         for file in files
         if file.suffix in _MEDIA_TYPES and not file.name.startswith(".") and file.is_file()
     }
-    return Page(index.read_bytes(), assets)
+    return BuiltPage(index.read_bytes(), assets)
 
 
-def page_router(page: Page) -> Router:
+def page_router(page: BuiltPage) -> Router:
     """Return the routes of the page; the OpenAPI description does not list them."""
     root_files = [path for path in page.assets if not path.startswith("/assets/")]
 

@@ -93,7 +93,7 @@ async def post_session(request: AnyRequest) -> Response[bytes]:
     credential_id = grant.credential_id if grant.stored else None
     grants = None if grant.stored else {org_id: sorted(scopes) for org_id, scopes in grant.organizations.items()}
     await authenticator.sessions.end(request)
-    cookie, session = await authenticator.sessions.begin(credential_id, grants, grant.expires_at)
+    cookie, session = await authenticator.sessions.start(credential_id, grants, grant.expires_at)
     _log.info("signed in", by="link" if authorization is None else "credential")
     return await _state(request, session, cookie)
 

@@ -1,6 +1,6 @@
-"""What drives the usage of a window: its figures split by one dimension, the greatest first.
+"""The breakdown of a window: its figures by the values of one dimension, the largest first.
 
-Rows and `others` add up to the summary of the same window, because `others` is that summary minus the rows.
+The rows and `others` add up to the summary of the same window, because `others` is the summary minus the rows.
 """
 
 from bisect import bisect_right
@@ -38,23 +38,23 @@ ORDERS: Final[tuple[Order, ...]] = get_args(Order)
 INTERVALS: Final[tuple[Interval, ...]] = get_args(Interval)
 MAX_ROWS: Final = 1_000
 ROWS: Final = 50
-_ORDERED_BY: Final[dict[Order, str]] = {"calls": "calls", "voice": "voice_ms", "chat": "chat_ms", "runs": "runs"}
-"""The counter of each order."""
+_ORDER_COUNTERS: Final[dict[Order, str]] = {"calls": "calls", "voice": "voice_ms", "chat": "chat_ms", "runs": "runs"}
+"""The counter that each order sorts by."""
 
 
-Share = Annotated[float, Meta(ge=0, le=1, description="Part of the whole window's figure of the order, 4 decimals.")]
+Share = Annotated[float, Meta(ge=0, le=1, description="Share of the window's total of `order`, 4 decimals.")]
 Series = Annotated[
     list[int] | None,
-    Meta(description="The order's figure in each interval of `starts`, exact: calls, runs, or milliseconds."),
+    Meta(description="The figure of `order` in each interval of `starts`, exact: calls, runs, or milliseconds."),
 ]
-Value = Annotated[str | None, Meta(description="The value; null: the records that have none.")]
-Name = Annotated[str | None, Meta(description="Its name in the inventory, the last known one; null: it has none.")]
-Values = Annotated[int, Meta(ge=0, description="How many values are not among the rows.")]
-Differences = Annotated[Deltas | None, Meta(description="The figures now and then; null where nothing is compared.")]
+Value = Annotated[str | None, Meta(description="The value; null: the records without one.")]
+Name = Annotated[str | None, Meta(description="The last known name of the item in the inventory; null: no name.")]
+Values = Annotated[int, Meta(ge=0, description="The number of values that are not in the rows.")]
+Differences = Annotated[Deltas | None, Meta(description="The figures in both windows; null: no comparison.")]
 
 
 class CallRow(CallFigures, frozen=True, kw_only=True):
-    """What the conversations of one value come to."""
+    """The figures of the conversations with one value."""
 
     value: Value
     name: Name
@@ -64,7 +64,7 @@ class CallRow(CallFigures, frozen=True, kw_only=True):
 
 
 class RunRow(RunFigures, frozen=True, kw_only=True):
-    """What the runs of one value come to."""
+    """The figures of the runs with one value."""
 
     value: Value
     name: Name
@@ -74,7 +74,7 @@ class RunRow(RunFigures, frozen=True, kw_only=True):
 
 
 class OtherCalls(CallFigures, frozen=True, kw_only=True):
-    """What the conversations of all other values come to."""
+    """The figures of the conversations with all other values."""
 
     values: Values
     share: Share
@@ -83,7 +83,7 @@ class OtherCalls(CallFigures, frozen=True, kw_only=True):
 
 
 class OtherRuns(RunFigures, frozen=True, kw_only=True):
-    """What the runs of all other values come to."""
+    """The figures of the runs with all other values."""
 
     values: Values
     share: Share
@@ -92,27 +92,29 @@ class OtherRuns(RunFigures, frozen=True, kw_only=True):
 
 
 class _Breakdown(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
-    """What every breakdown says beside its rows."""
+    """The common fields of breakdowns."""
 
-    from_: Annotated[str, Meta(description="Start of the window, included, as understood (UTC).")]
-    to: Annotated[str, Meta(description="End of the window, excluded, as understood (UTC).")]
+    from_: Annotated[str, Meta(description="Start of the window, included (UTC).")]
+    to: Annotated[str, Meta(description="End of the window, excluded (UTC).")]
     by: Dimension
     order: Order
     starts: Annotated[
-        list[str] | None, Meta(description="The first day of each interval; weeks begin on Monday. Null: no interval.")
+        list[str] | None, Meta(description="The first day of each interval; weeks start on Monday. Null: no interval.")
     ]
-    comparison: Annotated[Compared | None, Meta(description="The windows compared; null: not asked for, or too early.")]
+    comparison: Annotated[
+        Compared | None, Meta(description="The compared windows; null: not requested, or no full hour has passed.")
+    ]
 
 
 class CallBreakdown(_Breakdown, frozen=True, kw_only=True):
-    """Conversations by value, the greatest first, and all that is not among the rows."""
+    """Conversations by value, the largest first; `others` sums up the values that are not in the rows."""
 
     rows: list[CallRow]
     others: OtherCalls
 
 
 class RunBreakdown(_Breakdown, frozen=True, kw_only=True):
-    """Workflow runs by value, the greatest first, and all that is not among the rows."""
+    """Workflow runs by value, the largest first; `others` sums up the values that are not in the rows."""
 
     rows: list[RunRow]
     others: OtherRuns
@@ -121,8 +123,8 @@ class RunBreakdown(_Breakdown, frozen=True, kw_only=True):
 Breakdown = CallBreakdown | RunBreakdown
 
 
-class Split(NamedTuple):
-    """How to split: `limit` None for every value."""
+class BreakdownQuery(NamedTuple):
+    """The parameters of a breakdown; a `limit` of None returns all values."""
 
     by: Dimension
     order: Order
@@ -132,19 +134,19 @@ class Split(NamedTuple):
 
 
 def default_order(by: Dimension) -> Order:
-    """Calls, or runs where runs are split."""
+    """Return the default order of a dimension: runs for dimensions of runs, else calls."""
     return "calls" if SPLITS[by].kind is Kind.CONVERSATION else "runs"
 
 
 def check_order(by: Dimension, order: Order) -> None:
-    """Unprocessable where the records that are split have no such figure."""
+    """Raise Unprocessable if the records of the dimension do not have the figure of the order."""
     allowed = ("calls", "voice", "chat") if SPLITS[by].kind is Kind.CONVERSATION else ("runs",)
     if order not in allowed:
-        raise Unprocessable(f"A breakdown by {by} can be in order of {', '.join(allowed)}, not of {order}.")
+        raise Unprocessable(f"A breakdown by {by} cannot be sorted by {order}. Allowed: {', '.join(allowed)}.")
 
 
-class _Compared(NamedTuple):
-    """The counters of both windows of a comparison, by value and in all."""
+class _ComparedCounters(NamedTuple):
+    """The counters of both windows of a comparison, by value and in total."""
 
     now: ByValue
     then: ByValue
@@ -152,8 +154,8 @@ class _Compared(NamedTuple):
     then_total: Counters
 
 
-class _Part(NamedTuple):
-    """One value, or all others, before its figures are divided."""
+class _Group(NamedTuple):
+    """The exact counters of one value, or of all others."""
 
     counters: Counters
     share: float
@@ -161,112 +163,115 @@ class _Part(NamedTuple):
     comparison: Deltas | None
 
 
-def read_breakdown(connection: Connection, org_id: str, window: Window, split: Split, present: Present) -> Breakdown:
-    """The breakdown of one organization's window, read in the snapshot of the connection."""
-    kind, _, items = SPLITS[split.by]
-    counter = _ORDERED_BY[split.order]
-    windows = compared_windows(window, split.mode, present.now)
-    values = read_values(connection, org_id, window, split.by)
-    shown = _greatest(values, split)
+def read_breakdown(
+    connection: Connection, org_id: str, window: Window, query: BreakdownQuery, present: Present
+) -> Breakdown:
+    """Return the breakdown of an organization's window, read in the snapshot of the connection."""
+    kind, _, items = SPLITS[query.by]
+    counter = _ORDER_COUNTERS[query.order]
+    windows = compared_windows(window, query.mode, present.now)
+    values = read_values(connection, org_id, window, query.by)
+    top = _top_values(values, query)
     usage = read_usage(connection, org_id, window, *(() if windows is None else (windows.now, windows.then)))
-    total, *compared_totals = (_of_kind(kind, add(days.values())) for days in usage.days)
+    total, *compared_totals = (_only_kind(kind, add(days.values())) for days in usage.days)
     both = None
     if windows is not None:
-        now = values if windows.now == window else read_values(connection, org_id, windows.now, split.by)
-        both = _Compared(now, read_values(connection, org_id, windows.then, split.by), *compared_totals)
-    starts = _starts(window, split.interval)
+        now = values if windows.now == window else read_values(connection, org_id, windows.now, query.by)
+        both = _ComparedCounters(now, read_values(connection, org_id, windows.then, query.by), *compared_totals)
+    starts = _interval_starts(window, query.interval)
     series: dict[str, list[int]] = {}
     if starts is not None:
-        days_of = read_days_of_values(connection, org_id, window, split.by, counter, shown)
-        series = {value: _in_intervals(days, starts) for value, days in days_of.items()}
-    names = read_item_names(connection, org_id, items, shown) if items else {}
-    parts = [_part(values[value], total, split, series.get(value), _deltas_of(kind, both, value)) for value in shown]
-    rest = _minus(total, (part.counters for part in parts))
-    of_rest = None
+        days_by_value = read_days_of_values(connection, org_id, window, query.by, counter, top)
+        series = {value: _sum_intervals(days, starts) for value, days in days_by_value.items()}
+    names = read_item_names(connection, org_id, items, top) if items else {}
+    groups = [_group(values[value], total, query, series.get(value), _deltas_of(kind, both, value)) for value in top]
+    rest = _subtract(total, (group.counters for group in groups))
+    rest_series = None
     if starts is not None:
-        of_all = _in_intervals({day: getattr(of_day, counter) for day, of_day in usage.days[0].items()}, starts)
-        of_rest = [amount - sum(others) for amount, *others in zip(of_all, *series.values(), strict=True)]
-    others = _part(rest, total, split, of_rest, _deltas_of_others(kind, both, shown))
+        amounts = {day: getattr(counters, counter) for day, counters in usage.days[0].items()}
+        total_series = _sum_intervals(amounts, starts)
+        rest_series = [amount - sum(shown) for amount, *shown in zip(total_series, *series.values(), strict=True)]
+    others = _group(rest, total, query, rest_series, _deltas_of_others(kind, both, top))
     head: dict[str, Any] = {
         "from_": format_instant(window.start),
         "to": format_instant(window.end),
-        "by": split.by,
-        "order": split.order,
+        "by": query.by,
+        "order": query.order,
         "starts": None if starts is None else [format_day(day) for day in starts],
         "comparison": None if windows is None else compared(windows),
     }
-    rows = [(value or None, names.get(value), part) for value, part in zip(shown, parts, strict=True)]
-    number = len(values) - len(shown)
+    rows = [(value or None, names.get(value), group) for value, group in zip(top, groups, strict=True)]
+    other_values = len(values) - len(top)
     if kind is Kind.CONVERSATION:
         return CallBreakdown(
             **head,
-            rows=[CallRow(value=value, name=name, **_calls(part)) for value, name, part in rows],
-            others=OtherCalls(values=number, **_calls(others)),
+            rows=[CallRow(value=value, name=name, **_call_fields(group)) for value, name, group in rows],
+            others=OtherCalls(values=other_values, **_call_fields(others)),
         )
     return RunBreakdown(
         **head,
-        rows=[RunRow(value=value, name=name, **_runs(part)) for value, name, part in rows],
-        others=OtherRuns(values=number, **_runs(others)),
+        rows=[RunRow(value=value, name=name, **_run_fields(group)) for value, name, group in rows],
+        others=OtherRuns(values=other_values, **_run_fields(others)),
     )
 
 
-def read_values_in_order(connection: Connection, org_id: str, window: Window, split: Split) -> ByValue:
-    """Every value with its counters, as an export has them: none left out, in the order of the breakdown."""
-    values = read_values(connection, org_id, window, split.by)
-    return {value: values[value] for value in _greatest(values, split)}
+def read_sorted_values(connection: Connection, org_id: str, window: Window, query: BreakdownQuery) -> ByValue:
+    """Return the counters of the values in the order of the breakdown."""
+    values = read_values(connection, org_id, window, query.by)
+    return {value: values[value] for value in _top_values(values, query)}
 
 
-def _greatest(values: ByValue, split: Split) -> list[str]:
-    """The values to show: by the order's figure descending, then by value."""
-    counter = _ORDERED_BY[split.order]
-    ranked = sorted(values, key=lambda value: (-getattr(values[value], counter), value))
-    return ranked if split.limit is None else ranked[: split.limit]
+def _top_values(values: ByValue, query: BreakdownQuery) -> list[str]:
+    """Return the values to show: by the figure of the order, descending, then by value."""
+    counter = _ORDER_COUNTERS[query.order]
+    ordered = sorted(values, key=lambda value: (-getattr(values[value], counter), value))
+    return ordered if query.limit is None else ordered[: query.limit]
 
 
-def _part(
-    counters: Counters, total: Counters, split: Split, series: list[int] | None, comparison: Deltas | None
-) -> _Part:
-    counter = _ORDERED_BY[split.order]
-    return _Part(counters, _share(getattr(counters, counter), getattr(total, counter)), series, comparison)
+def _group(
+    counters: Counters, total: Counters, query: BreakdownQuery, series: list[int] | None, comparison: Deltas | None
+) -> _Group:
+    counter = _ORDER_COUNTERS[query.order]
+    return _Group(counters, _share(getattr(counters, counter), getattr(total, counter)), series, comparison)
 
 
-def _calls(part: _Part) -> dict[str, Any]:
-    return {**_beside(part), **asdict(call_figures(part.counters))}
+def _call_fields(group: _Group) -> dict[str, Any]:
+    return {**_common_fields(group), **asdict(call_figures(group.counters))}
 
 
-def _runs(part: _Part) -> dict[str, Any]:
-    return {**_beside(part), **asdict(run_figures(part.counters))}
+def _run_fields(group: _Group) -> dict[str, Any]:
+    return {**_common_fields(group), **asdict(run_figures(group.counters))}
 
 
-def _beside(part: _Part) -> dict[str, Any]:
-    return {"share": part.share, "series": part.series, "comparison": part.comparison}
+def _common_fields(group: _Group) -> dict[str, Any]:
+    return {"share": group.share, "series": group.series, "comparison": group.comparison}
 
 
-def _of_kind(kind: Kind, counters: Counters) -> Counters:
-    """The counters that records of the kind move; the others zero."""
+def _only_kind(kind: Kind, counters: Counters) -> Counters:
+    """Return the counters of a record kind; the others are zero."""
     return ZERO._replace(**{name: getattr(counters, name) for name in counters_of(kind)})
 
 
-def _minus(total: Counters, parts: Iterable[Counters]) -> Counters:
-    return Counters(*(all_ - part for all_, part in zip(total, add(parts), strict=True)))
+def _subtract(total: Counters, parts: Iterable[Counters]) -> Counters:
+    return Counters(*(whole - part for whole, part in zip(total, add(parts), strict=True)))
 
 
 def _share(part: int, total: int) -> float:
-    """Four decimals, half up; 0 of nothing."""
+    """Return part / total with four decimals, rounded half up; 0 if the total is 0."""
     return (part * 20_000 + total) // (2 * total) / 10_000 if total else 0.0
 
 
-def _deltas_of(kind: Kind, both: _Compared | None, value: str) -> Deltas | None:
+def _deltas_of(kind: Kind, both: _ComparedCounters | None, value: str) -> Deltas | None:
     if both is None:
         return None
     return deltas(both.now.get(value, ZERO), both.then.get(value, ZERO), _compared_names(kind))
 
 
-def _deltas_of_others(kind: Kind, both: _Compared | None, shown: Sequence[str]) -> Deltas | None:
+def _deltas_of_others(kind: Kind, both: _ComparedCounters | None, shown: Sequence[str]) -> Deltas | None:
     if both is None:
         return None
-    now = _minus(both.now_total, (both.now.get(value, ZERO) for value in shown))
-    then = _minus(both.then_total, (both.then.get(value, ZERO) for value in shown))
+    now = _subtract(both.now_total, (both.now.get(value, ZERO) for value in shown))
+    then = _subtract(both.then_total, (both.then.get(value, ZERO) for value in shown))
     return deltas(now, then, _compared_names(kind))
 
 
@@ -274,14 +279,14 @@ def _compared_names(kind: Kind) -> tuple[str, ...]:
     return COMPARED_CALLS if kind is Kind.CONVERSATION else COMPARED_RUNS
 
 
-def _starts(window: Window, interval: Interval | None) -> list[int] | None:
-    """The first day of each interval that the window touches; the first may lie before the window."""
+def _interval_starts(window: Window, interval: Interval | None) -> list[int] | None:
+    """Return the first day of each interval that overlaps the window; the first may be before the window."""
     if interval is None:
         return None
-    return list(dict.fromkeys(_start_of(day, interval) for day in window.days))
+    return list(dict.fromkeys(_interval_start(day, interval) for day in window.days))
 
 
-def _start_of(day: int, interval: Interval) -> int:
+def _interval_start(day: int, interval: Interval) -> int:
     match interval:
         case "day":
             return day
@@ -294,8 +299,8 @@ def _start_of(day: int, interval: Interval) -> int:
             assert_never(interval)
 
 
-def _in_intervals(days: Mapping[int, int], starts: Sequence[int]) -> list[int]:
-    """The amounts of days summed in each interval."""
+def _sum_intervals(days: Mapping[int, int], starts: Sequence[int]) -> list[int]:
+    """Return the sum of the days' amounts for each interval."""
     sums = [0] * len(starts)
     for day, amount in days.items():
         sums[bisect_right(starts, day) - 1] += amount

@@ -1,4 +1,4 @@
-"""The counters of each value of a split over a window: whole days from daily totals, ragged ends from the records."""
+"""Read the counters of each value of a dimension: whole days from daily totals, partial days from the records."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,22 +17,22 @@ from talkmeter.usage.dimensions import SPLITS
 CALL_COUNTERS: Final = COUNTERS[: COUNTERS.index("runs")]
 RUN_COUNTERS: Final = COUNTERS[COUNTERS.index("runs") :]
 _MAX_PIECES: Final = 2
-_NO_PIECE: Final = Piece(1, 0, 0)
-_NONE: Final[ColumnElement[Any]] = literal_column("''")
+_EMPTY_PIECE: Final = Piece(1, 0, 0)
+_NO_TEXT: Final[ColumnElement[Any]] = literal_column("''")
 _ZERO: Final[ColumnElement[Any]] = literal_column("0")
 _daily = tables.usage_daily.c
 
 ByValue = dict[str, Counters]
-"""Counters by value; "without" is the empty string."""
+"""Counters by value; the empty string stands for records without a value."""
 
 
 def counters_of(kind: Kind) -> tuple[str, ...]:
-    """The counters that records of a kind move."""
+    """Return the names of the counters of a record kind."""
     return CALL_COUNTERS if kind is Kind.CONVERSATION else RUN_COUNTERS
 
 
 def read_counters(kind: Kind, amounts: Iterable[Value]) -> Counters:
-    """A row of the kind's counters, the others zero."""
+    """Return counters from a row with the counters of one record kind; the others are zero."""
     return Counters(**dict(zip(counters_of(kind), map(integer, amounts), strict=True)))
 
 
@@ -41,7 +41,7 @@ def _sums_by_value(kind: Kind) -> JsonRows:
         select(_daily.value, *(func.sum(_daily[counter]) for counter in counters_of(kind)))
         .where(
             _daily.org_id == bindparam("org"),
-            _daily.dimension == bindparam("named"),
+            _daily.dimension == bindparam("dimension"),
             _daily.day >= bindparam("first"),
             _daily.day < bindparam("end"),
         )
@@ -56,7 +56,7 @@ _DAYS = {
     counter: JsonRows(
         select(_daily.value, _daily.day, _daily[counter]).where(
             _daily.org_id == bindparam("org"),
-            _daily.dimension == bindparam("named"),
+            _daily.dimension == bindparam("dimension"),
             _daily.day >= bindparam("first"),
             _daily.day < bindparam("end"),
             _daily.value.in_(bindparam("values", expanding=True)),
@@ -67,19 +67,19 @@ _DAYS = {
 
 
 def _piece(number: str, dimension: Dimension) -> Select[*tuple[object, ...]]:
-    """What the records created in a piece of a day come to, by the value of the split."""
+    """Sum the records created in a part of a day, by value."""
     kind, column, _ = SPLITS[dimension]
     record = tables.RECORD_TABLES[kind].c
-    alike: list[ColumnElement[Any]] = [record.status]
-    shown: list[ColumnElement[Any]] = [_NONE, _NONE, record.status, func.count(), _ZERO, _ZERO]
+    group: list[ColumnElement[Any]] = [record.status]
+    selected: list[ColumnElement[Any]] = [_NO_TEXT, _NO_TEXT, record.status, func.count(), _ZERO, _ZERO]
     if kind is Kind.CONVERSATION:
-        alike = [record.modality, record.direction, record.status]
-        shown = [*alike, func.count(), func.count(record.duration_ms), func.sum(record.duration_ms)]
+        group = [record.modality, record.direction, record.status]
+        selected = [*group, func.count(), func.count(record.duration_ms), func.sum(record.duration_ms)]
     return (
-        select(literal_column(number), column.label("value"), *shown)
+        select(literal_column(number), column.label("value"), *selected)
         .where(record.org_id == bindparam("org"), record.created_at >= bindparam("start"))
         .where(record.created_at < bindparam("end"))
-        .group_by(*dict.fromkeys((column, *alike)))
+        .group_by(*dict.fromkeys((column, *group)))
     )
 
 
@@ -89,7 +89,7 @@ _SCANS = {
 
 
 def read_values(connection: Connection, org_id: str, window: Window, dimension: Dimension) -> ByValue:
-    """The counters of every value that has any in the window."""
+    """Return the counters of every value with usage in the window."""
     kind = SPLITS[dimension].kind
     whole, pieces = pieces_of(window)
     rows = _SUMS[kind].run(connection, (org_id, dimension, whole.start, whole.stop))
@@ -103,28 +103,28 @@ def read_values(connection: Connection, org_id: str, window: Window, dimension: 
 def read_days_of_values(
     connection: Connection, org_id: str, window: Window, dimension: Dimension, counter: str, values: Iterable[str]
 ) -> dict[str, dict[int, int]]:
-    """One counter (`calls`, `voice_ms`, `chat_ms` or `runs`) of some values on each day of the window that has any."""
+    """Return one counter (`calls`, `voice_ms`, `chat_ms` or `runs`) of some values for each day with usage."""
     whole, pieces = pieces_of(window)
-    wanted = sorted(values)
-    days: dict[str, dict[int, int]] = {value: {} for value in wanted}
+    sorted_values = sorted(values)
+    days: dict[str, dict[int, int]] = {value: {} for value in sorted_values}
     bounds: Row = (org_id, dimension, whole.start, whole.stop)
-    for value, day, amount in _DAYS[counter].run_in(connection, bounds, wanted):
+    for value, day, amount in _DAYS[counter].run_in(connection, bounds, sorted_values):
         days[str(value)][integer(day)] = integer(amount)
-    place = COUNTERS.index(counter)
+    index = COUNTERS.index(counter)
     for piece, by_value in _scan(connection, org_id, dimension, pieces):
         day = day_of(piece.start)
         for value in by_value.keys() & days.keys():
-            days[value][day] = days[value].get(day, 0) + by_value[value][place]
+            days[value][day] = days[value].get(day, 0) + by_value[value][index]
     return days
 
 
 def _scan(
     connection: Connection, org_id: str, dimension: Dimension, pieces: tuple[Piece, ...]
 ) -> list[tuple[Piece, ByValue]]:
-    """What the records created in each piece of a day come to, with the piece's sign, by value; one statement."""
+    """Sum the records created in each part of a day by value, with the sign of the part; this is one statement."""
     if not pieces:
         return []
-    padded = (*pieces, _NO_PIECE)[:_MAX_PIECES]
+    padded = (*pieces, _EMPTY_PIECE)[:_MAX_PIECES]
     bounds: Row = tuple(value for piece in padded for value in (org_id, piece.start, piece.end))
     groups: list[defaultdict[str, list[Counters]]] = [defaultdict(list) for _ in padded]
     for number, value, modality, direction, status, *sums in _SCANS[dimension].run(connection, bounds):

@@ -1,8 +1,9 @@
-"""Comparison: which earlier window a window is held against, and how each figure differs between the two.
+"""Compare the figures of a window with those of an earlier window.
 
-`previous` is the window directly before, or the same part of the month before for a window that begins with a month;
-`year` the same dates a year earlier (docs/reference/counting.md, "Comparison"). A window
-that contains now is cut at the last full hour on both sides, so an unfinished day is never compared with a whole one.
+`previous` is the window directly before; for a window that starts on the first of a month, it is the same part of the
+previous month. `year` is the same dates one year earlier. A window that contains the present is cut at the last full
+hour, and so is the earlier one: an unfinished day is never compared with a whole day (docs/reference/counting.md,
+"Comparison").
 """
 
 from collections.abc import Iterable
@@ -42,7 +43,7 @@ COMPARED_RUNS: Final = ("workflow_runs_total", "workflow_runs_success", "workflo
 
 
 class Bounds(msgspec.Struct, frozen=True, rename={"from_": "from"}):
-    """A window as answers show it."""
+    """The start (included) and end (excluded) of a window."""
 
     from_: str
     to: str
@@ -57,7 +58,7 @@ class Compared(msgspec.Struct, frozen=True):
 
 
 class Delta(msgspec.Struct, frozen=True):
-    """One figure now and then, an integer where the figure is one; `change_percent` is null where `then` is 0."""
+    """One figure in both windows, as an integer if the figure is one; `change_percent` is null if `then` is 0."""
 
     now: float
     then: float
@@ -75,7 +76,7 @@ class Comparison(Compared, frozen=True):
 
 
 class Windows(NamedTuple):
-    """What is compared: `now` is the asked window as far as it has passed, `then` the earlier one."""
+    """The compared windows: `now` is the past part of the requested window, `then` the earlier window."""
 
     mode: Literal["previous", "year"]
     now: Window
@@ -83,9 +84,9 @@ class Windows(NamedTuple):
 
 
 def compared_windows(window: Window, mode: Mode, now: int) -> Windows | None:
-    """The windows of a comparison; None where none is wanted, or no full hour of the window has passed.
+    """Return the windows to compare, or None if the mode is `none` or no full hour of the window has passed.
 
-    Unprocessable where there is no such earlier window.
+    Raises Unprocessable if the earlier window is out of range.
     """
     if mode == "none":
         return None
@@ -94,36 +95,39 @@ def compared_windows(window: Window, mode: Mode, now: int) -> Windows | None:
         passed = Window(window.start, now // MICROSECONDS_PER_HOUR * MICROSECONDS_PER_HOUR)
         if passed.end <= passed.start:
             return None
-    then = _year_before(passed, window) if mode == "year" else _directly_before(passed)
+    then = _year_before(passed, window) if mode == "year" else _previous(passed)
     if then.start < EARLIEST_INSTANT:
-        raise Unprocessable("The window to compare with would begin before 1970; ask with compare=none.")
+        raise Unprocessable("The window to compare with would start before 1970; use compare=none.")
     return Windows(mode, passed, then)
 
 
-def _directly_before(window: Window) -> Window:
-    """The same part of the month before, for a window that begins with a month and ends in it; else equally long."""
+def _previous(window: Window) -> Window:
+    """Return the same part of the previous month if the window is part of one month from its first day.
+
+    Otherwise, return the window of the same length directly before.
+    """
     start, length = window.start, window.end - window.start
     first = _datetime(start)
     if microseconds(_first_of_month(first)) != start or window.end > microseconds(_month_after(first)):
         return Window(start - length, start)
     before = microseconds(_first_of_month(first - timedelta(days=1))) if start > EARLIEST_INSTANT else start - length
     whole_month = window.end == microseconds(_month_after(first))
-    # A shorter month before ends where this one begins.
+    # A shorter previous month ends where this month starts.
     return Window(before, start if whole_month else min(before + length, start))
 
 
-def _year_before(passed: Window, asked: Window) -> Window:
-    if _a_year_earlier(asked.end, is_end=True) > asked.start:
-        bounds = f"from {format_instant(asked.start)} to {format_instant(asked.end)}"
+def _year_before(passed: Window, requested: Window) -> Window:
+    if _year_earlier(requested.end, is_end=True) > requested.start:
+        bounds = f"from {format_instant(requested.start)} to {format_instant(requested.end)}"
         raise Unprocessable(f"The range {bounds} is longer than a year and cannot be compared with the year before.")
-    start, end = _a_year_earlier(passed.start, is_end=False), _a_year_earlier(passed.end, is_end=True)
-    # A part of 29 February is held against the same part of the 28th.
+    start, end = _year_earlier(passed.start, is_end=False), _year_earlier(passed.end, is_end=True)
+    # A part of 29 February is compared with the same part of 28 February.
     inside_one_day = passed.start // MICROSECONDS_PER_DAY == passed.end // MICROSECONDS_PER_DAY
     return Window(start, start + passed.end - passed.start if inside_one_day else end)
 
 
-def _a_year_earlier(instant: int, *, is_end: bool) -> int:
-    """The same date and time a year earlier; of 29 February a start goes to the 28th, an end to 1 March."""
+def _year_earlier(instant: int, *, is_end: bool) -> int:
+    """Return the instant one year earlier; 29 February becomes 28 February for a start, 1 March for an end."""
     at = _datetime(instant)
     if (at.month, at.day) != (2, 29):
         return microseconds(at.replace(year=at.year - 1))
@@ -144,56 +148,56 @@ def _month_after(at: datetime) -> datetime:
 
 
 def compared(windows: Windows) -> Compared:
-    """The windows as answers show them."""
+    """Return the compared windows for a response."""
     return Compared(windows.mode, _bounds(windows.now), _bounds(windows.then))
 
 
 def comparison_of(windows: Windows, now: Counters, then: Counters) -> Comparison:
-    """Every figure of the page in both windows."""
+    """Return all figures in both windows."""
     figures = deltas(now, then, (*COMPARED_CALLS, *COMPARED_RUNS))
     return Comparison(windows.mode, _bounds(windows.now), _bounds(windows.then), figures)
 
 
 def deltas(now: Counters, then: Counters, names: Iterable[str]) -> Deltas:
-    """How figures differ, computed from the figures as they are shown, in whole units of their last digit."""
-    ours, theirs = _shown(now), _shown(then)
-    return {name: _delta(ours[name].units, theirs[name].units, ours[name].per_one) for name in names}
+    """Return the differences of the rounded figures, computed as integers in units of their last digit."""
+    now_figures, then_figures = _rounded(now), _rounded(then)
+    return {name: _delta(now_figures[name].units, then_figures[name].units, now_figures[name].scale) for name in names}
 
 
-class _Shown(NamedTuple):
-    """A figure in whole units of its last digit, of which `per_one` make one."""
+class _RoundedFigure(NamedTuple):
+    """A rounded figure: `units / scale`."""
 
     units: int
-    per_one: int
+    scale: int
 
 
-def _shown(counters: Counters) -> dict[str, _Shown]:
+def _rounded(counters: Counters) -> dict[str, _RoundedFigure]:
     average = average_seconds(counters.voice_ms + counters.chat_ms, counters.timed_calls)
     return {
-        "total_calls": _Shown(counters.calls, 1),
-        "voice_calls": _Shown(counters.voice_calls, 1),
-        "chat_calls": _Shown(counters.chat_calls, 1),
-        "inbound_calls": _Shown(counters.inbound_calls, 1),
-        "outbound_calls": _Shown(counters.outbound_calls, 1),
-        "voice_minutes": _Shown(round(minutes(counters.voice_ms) * 100), 100),
-        "chat_minutes": _Shown(round(minutes(counters.chat_ms) * 100), 100),
-        "avg_call_duration_sec": _Shown(round(average * 10), 10),
-        "voice_duration_ms": _Shown(counters.voice_ms, 1),
-        "chat_duration_ms": _Shown(counters.chat_ms, 1),
-        "workflow_runs_total": _Shown(counters.runs, 1),
-        "workflow_runs_success": _Shown(counters.runs_success, 1),
-        "workflow_runs_failed": _Shown(counters.runs_failed, 1),
+        "total_calls": _RoundedFigure(counters.calls, 1),
+        "voice_calls": _RoundedFigure(counters.voice_calls, 1),
+        "chat_calls": _RoundedFigure(counters.chat_calls, 1),
+        "inbound_calls": _RoundedFigure(counters.inbound_calls, 1),
+        "outbound_calls": _RoundedFigure(counters.outbound_calls, 1),
+        "voice_minutes": _RoundedFigure(round(minutes(counters.voice_ms) * 100), 100),
+        "chat_minutes": _RoundedFigure(round(minutes(counters.chat_ms) * 100), 100),
+        "avg_call_duration_sec": _RoundedFigure(round(average * 10), 10),
+        "voice_duration_ms": _RoundedFigure(counters.voice_ms, 1),
+        "chat_duration_ms": _RoundedFigure(counters.chat_ms, 1),
+        "workflow_runs_total": _RoundedFigure(counters.runs, 1),
+        "workflow_runs_success": _RoundedFigure(counters.runs_success, 1),
+        "workflow_runs_failed": _RoundedFigure(counters.runs_failed, 1),
     }
 
 
-def _delta(now: int, then: int, per_one: int) -> Delta:
-    if per_one == 1:
+def _delta(now: int, then: int, scale: int) -> Delta:
+    if scale == 1:
         return Delta(now, then, now - then, _percent(now - then, then))
-    return Delta(now / per_one, then / per_one, (now - then) / per_one, _percent(now - then, then))
+    return Delta(now / scale, then / scale, (now - then) / scale, _percent(now - then, then))
 
 
 def _percent(change: int, then: int) -> float | None:
-    """One decimal, half away from zero."""
+    """Return the change in percent with one decimal, rounded half away from zero; None if `then` is 0."""
     if then == 0:
         return None
     tenths = (abs(change) * 2_000 + then) // (2 * then)

@@ -1,7 +1,7 @@
-"""How an organization's connectors are doing: what became of their messages, and which have gone silent.
+"""The health of an organization's connectors: the outcomes of their messages, and which connectors are silent.
 
-Messages are counted by UTC day. Connectors and their outcomes stand in tables that are not distributed, so that all of
-an organization's are read at once; its open conversations are one question more.
+Messages are counted by UTC day. The tables of connectors and outcomes are not distributed, so one query reads them for
+all connectors of an organization; open conversations need one more query.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ MAX_TYPES: Final = 20
 
 
 class OutcomeCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """How many messages came to each outcome (docs/connectors/README.md)."""
+    """The number of messages by outcome (docs/connectors/README.md)."""
 
     accepted: int
     duplicate: int
@@ -36,7 +36,7 @@ class OutcomeCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutcomesOfDay(msgspec.Struct, frozen=True, kw_only=True):
-    """The same of one UTC day."""
+    """The number of messages by outcome on one UTC day."""
 
     date: Annotated[str, Meta(description="The day, YYYY-MM-DD.")]
     accepted: int
@@ -51,40 +51,41 @@ class OutcomesOfDay(msgspec.Struct, frozen=True, kw_only=True):
 class IgnoredType(msgspec.Struct, frozen=True, kw_only=True):
     """Messages of a type that is not metered."""
 
-    type: Annotated[str, Meta(description="As the stack calls it; `others` where it sent very many different ones.")]
+    type: Annotated[str, Meta(description="The provider's name of the type; `others` if it sent very many types.")]
     messages: int
     last_at: str
 
 
 class ConnectorHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """A connector, and what became of its messages on the last seven UTC days, today among them."""
+    """A connector, and the outcomes of its messages on the last seven UTC days, including today."""
 
     id: str
     provider: str
     created_at: str
-    disabled_at: Annotated[str | None, Meta(description="Since when it takes no messages; null: it is in use.")]
-    last_event_at: Annotated[
-        str | None, Meta(description="When the last message came that was proved; null: none has.")
+    disabled_at: Annotated[str | None, Meta(description="When it was disabled; null: it is active.")]
+    last_event_at: Annotated[str | None, Meta(description="When the last verified message arrived; null: never.")]
+    last_rejected_at: Annotated[
+        str | None, Meta(description="When the last message without a valid signature arrived; null: never.")
     ]
-    last_rejected_at: Annotated[str | None, Meta(description="When the last one came that was not.")]
     outcomes: OutcomeCounts
     days: Annotated[list[OutcomesOfDay], Meta(description="Seven days, the oldest first; they add up to `outcomes`.")]
     ignored_types: Annotated[
-        list[IgnoredType], Meta(description="Of the same days; those with the most messages first, at most 20.")
+        list[IgnoredType], Meta(description="Ignored types of the same days, most messages first, at most 20.")
     ]
     open_conversations: Annotated[
-        int, Meta(description="Its conversations that have not ended, without email, which may rest for days.")
+        int, Meta(description="Its conversations that have not ended, without email, which can be idle for days.")
     ]
     silent_hours: Annotated[
         int | None,
         Meta(
-            description="Whole hours since its last message: where they are 24 or more, and some came every day before."
+            description="Whole hours since the last message, if there are 24 or more, and messages had arrived on "
+            "seven days in a row; else null."
         ),
     ]
 
 
 class Connectors(msgspec.Struct, frozen=True, kw_only=True):
-    """The connectors of an organization: those in use first, then by when they were made."""
+    """The connectors of an organization: active ones first, then in order of creation."""
 
     organization_id: str
     as_of: str
@@ -94,20 +95,20 @@ class Connectors(msgspec.Struct, frozen=True, kw_only=True):
 _connector = tables.connector.c
 _outcome = tables.connector_outcome.c
 _call = tables.conversation.c
-_told = tables.connector_outcome.alias("told")
+_latest = tables.connector_outcome.alias("latest")
 _rejected: ColumnElement[str] = literal_column(f"'{REJECTED}'")
 _joined = tables.connector.join(tables.connector_outcome, _outcome.connector_id == _connector.id)
 _last_rejected_at = (
-    select(_told.c.last_at)
-    .where(_told.c.connector_id == _connector.id, _told.c.outcome == _rejected)
-    .order_by(_told.c.day.desc())
+    select(_latest.c.last_at)
+    .where(_latest.c.connector_id == _connector.id, _latest.c.outcome == _rejected)
+    .order_by(_latest.c.day.desc())
     .limit(1)
     .scalar_subquery()
 )
 _last_day = (
-    select(_told.c.day)
-    .where(_told.c.connector_id == _connector.id, _told.c.outcome != _rejected)
-    .order_by(_told.c.day.desc())
+    select(_latest.c.day)
+    .where(_latest.c.connector_id == _connector.id, _latest.c.outcome != _rejected)
+    .order_by(_latest.c.day.desc())
     .limit(1)
     .scalar_subquery()
 )
@@ -116,7 +117,7 @@ _CONNECTORS = Compiled(
         _connector.org_id == bindparam("org")
     )
 )
-_DAYS_TOLD = Compiled(
+_ACTIVE_DAYS = Compiled(
     select(_outcome.connector_id, _outcome.day, func.max(_outcome.last_at))
     .select_from(_joined)
     .where(
@@ -126,7 +127,7 @@ _DAYS_TOLD = Compiled(
     )
     .group_by(_outcome.connector_id, _outcome.day)
 )
-"""Of each connector the days with proved messages, among the seven that end with the last such day."""
+"""For each connector, the days with verified messages among the seven days that end with its last such day."""
 _TALLIES = Compiled(
     select(_outcome.connector_id, _outcome.day, _outcome.outcome, _outcome.detail, _outcome.messages, _outcome.last_at)
     .select_from(_joined)
@@ -144,42 +145,44 @@ _OPEN = Compiled(
 )
 
 
-class _Told(NamedTuple):
-    """What is known of an organization's connectors, each by its id."""
+class _Activity(NamedTuple):
+    """The activity of an organization's connectors, by connector id."""
 
     days: Mapping[str, Mapping[int, int]]
-    """On which days they told something, up to the last such one, and when last on each."""
+    """The time of the last verified message on each active day, as read by _ACTIVE_DAYS."""
     tallies: Mapping[str, list[DailyOutcome]]
     open: Mapping[str, int]
 
 
 def read_connectors(connection: Connection, org_id: str, now: int) -> Connectors:
-    """The health of an organization's connectors at an instant, in microseconds."""
+    """Return the health of an organization's connectors at an instant in microseconds."""
     rows = _CONNECTORS.run(connection, (org_id,))
-    told = _read_told(connection, org_id, day_of(now)) if rows else _Told({}, {}, {})
+    activity = _read_activity(connection, org_id, day_of(now)) if rows else _Activity({}, {}, {})
     rows.sort(key=lambda row: (row[3] is not None, integer(row[2]), str(row[0])))
     return Connectors(
         organization_id=org_id,
         as_of=format_instant(now),
-        connectors=[_health_of(row, told, now) for row in rows],
+        connectors=[_health_of(row, activity, now) for row in rows],
     )
 
 
-def _read_told(connection: Connection, org_id: str, today: int) -> _Told:
+def _read_activity(connection: Connection, org_id: str, today: int) -> _Activity:
     days: dict[str, dict[int, int]] = {}
-    for id_, day, last_at in _DAYS_TOLD.run(connection, (org_id,)):
+    for id_, day, last_at in _ACTIVE_DAYS.run(connection, (org_id,)):
         days.setdefault(str(id_), {})[integer(day)] = integer(last_at)
     tallies: dict[str, list[DailyOutcome]] = {}
     for id_, day, outcome, detail, *amounts in _TALLIES.run(connection, (org_id, today - DAYS + 1, today)):
         tally = DailyOutcome(integer(day), str(outcome), str(detail), *map(integer, amounts))
         tallies.setdefault(str(id_), []).append(tally)
     sources = _OPEN.run(connection, (org_id, SOURCE_PREFIX, after_prefix(SOURCE_PREFIX)))
-    return _Told(days, tallies, {str(source).removeprefix(SOURCE_PREFIX): integer(count) for source, count in sources})
+    return _Activity(
+        days, tallies, {str(source).removeprefix(SOURCE_PREFIX): integer(count) for source, count in sources}
+    )
 
 
-def _health_of(row: Row, told: _Told, now: int) -> ConnectorHealth:
+def _health_of(row: Row, activity: _Activity, now: int) -> ConnectorHealth:
     id_, provider, created_at, disabled_at, last_rejected_at = row
-    days, tallies = told.days.get(str(id_), {}), told.tallies.get(str(id_), [])
+    days, tallies = activity.days.get(str(id_), {}), activity.tallies.get(str(id_), [])
     last_event_at = days[max(days)] if days else None
     today = day_of(now)
     return ConnectorHealth(
@@ -191,11 +194,11 @@ def _health_of(row: Row, told: _Told, now: int) -> ConnectorHealth:
         last_rejected_at=None if last_rejected_at is None else format_instant(integer(last_rejected_at)),
         outcomes=OutcomeCounts(**_counts(tallies)),
         days=[
-            OutcomesOfDay(date=format_day(day), **_counts(one for one in tallies if one.day == day))
+            OutcomesOfDay(date=format_day(day), **_counts(tally for tally in tallies if tally.day == day))
             for day in range(today - DAYS + 1, today + 1)
         ],
         ignored_types=_ignored_types(tallies),
-        open_conversations=told.open.get(str(id_), 0),
+        open_conversations=activity.open.get(str(id_), 0),
         silent_hours=None if disabled_at is not None else _silent_hours(days, now),
     )
 
@@ -214,12 +217,12 @@ def _ignored_types(tallies: list[DailyOutcome]) -> list[IgnoredType]:
         if tally.outcome == IGNORED:
             messages[tally.detail] += tally.messages
             last_at[tally.detail] = max(last_at.get(tally.detail, 0), tally.last_at)
-    most = sorted(messages, key=lambda type_: (-messages[type_], type_))[:MAX_TYPES]
-    return [IgnoredType(type=one, messages=messages[one], last_at=format_instant(last_at[one])) for one in most]
+    top = sorted(messages, key=lambda type_: (-messages[type_], type_))[:MAX_TYPES]
+    return [IgnoredType(type=type_, messages=messages[type_], last_at=format_instant(last_at[type_])) for type_ in top]
 
 
 def _silent_hours(days: Mapping[int, int], now: int) -> int | None:
-    """For how many whole hours nothing has come from a connector that told something every day before."""
+    """Return the whole hours since the last message if there are 24 or more, and messages on seven days in a row."""
     if len(days) < DAYS:
         return None
     hours = (now - days[max(days)]) // MICROSECONDS_PER_HOUR

@@ -1,7 +1,7 @@
-"""The counters of each day of a window: whole days from daily totals, ragged ends from the records, exactly.
+"""Read the exact counters of each day of a window: whole days from daily totals, partial days from the records.
 
-Several windows are read at once, so that a comparison costs no more statements than a summary: one for the totals of
-all days they touch, and one for the ends that cut a day and for the live conversations that have gone silent.
+Several windows are read together, so a comparison needs no more statements than a summary: one for the daily totals,
+and one for the partial days and the stale conversations.
 """
 
 from typing import Final, NamedTuple, cast
@@ -34,25 +34,25 @@ _call = tables.conversation.c
 _run = tables.workflow_execution.c
 
 
-class Silence(NamedTuple):
-    """How many live conversations of a day have gone silent, and how many of these lie in the window."""
+class StaleCalls(NamedTuple):
+    """The number of stale conversations on a day, in total and within the window."""
 
     in_day: int
     in_window: int
 
 
 class Usage(NamedTuple):
-    """What an organization used in each of some windows, and what is known of the days of the first."""
+    """An organization's usage in one or more windows, and details on the days of the first window."""
 
     days: list[dict[int, Counters]]
-    """For each window the counters of every UTC day it touches, cut to the window, zeros included, ascending."""
-    whole: dict[int, Counters]
-    """Of the days of the first, those that have a daily total, whole."""
+    """For each window, the counters of every UTC day in it, limited to the window, with zeros, ascending."""
+    whole_days: dict[int, Counters]
+    """The daily totals of the first window's days, not limited to the window."""
     changed_at: dict[int, int | None]
-    """When a figure of such a day last changed; None where that is not known."""
-    silent: dict[int, Silence]
+    """When a figure of each of those days last changed; None: unknown."""
+    stale: dict[int, StaleCalls]
     first: int | None
-    """The first and the last day with any usage at all, inside the windows or not."""
+    """The first and the last day with any usage, in all of the organization's data."""
     last: int | None
 
 
@@ -66,7 +66,7 @@ def _totals_of_days() -> Select[*tuple[object, ...]]:
 
 
 def _outermost_day(extreme: ColumnElement[int]) -> Select[*tuple[object, ...]]:
-    """The first or last day with usage, in a row whose counters are null."""
+    """Select the first or last day with usage, in a row whose counters are null."""
     return select(extreme, *(null() for _ in COUNTERS), null()).where(
         _daily.org_id == bindparam("org"),
         _daily.dimension == "total",
@@ -120,17 +120,17 @@ def _runs_of_piece(number: str) -> Select[*tuple[object, ...]]:
     )
 
 
-def _silent_calls() -> Select[*tuple[object, ...]]:
-    """Live conversations that have gone silent: per day their number, and how many of them lie in the window.
+def _stale_calls() -> Select[*tuple[object, ...]]:
+    """Count the stale conversations of each day, and those of them in the window.
 
-    They are few, and found by their newest event, so those of days outside the window are not told apart here.
+    They are few, and an index on their newest event finds them, so days outside the window are not excluded.
     """
     day = _call.created_at // literal_column(str(MICROSECONDS_PER_DAY), BigInteger)
     inside = (_call.created_at >= bindparam("start")) & (_call.created_at < bindparam("end"))
     return (
         select(
             literal_column("-1"),
-            literal_column("'silent'"),
+            literal_column("'stale'"),
             literal_column("''"),
             literal_column("''"),
             literal_column("''"),
@@ -144,64 +144,64 @@ def _silent_calls() -> Select[*tuple[object, ...]]:
 
 
 def _scan_of(pieces: int) -> JsonRows:
-    scans = [part for number in range(pieces) for part in (_calls_of_piece(str(number)), _runs_of_piece(str(number)))]
-    return JsonRows(*scans, _silent_calls())
+    scans = [scan for number in range(pieces) for scan in (_calls_of_piece(str(number)), _runs_of_piece(str(number)))]
+    return JsonRows(*scans, _stale_calls())
 
 
 _SCANS = {pieces: _scan_of(pieces) for pieces in range(MAX_PIECES + 1)}
 
 
 def read_usage(connection: Connection, org_id: str, *windows: Window, stale_before: int = _NOTHING_STALE) -> Usage:
-    """The counters of one to three windows, and the state of the days of the first.
+    """Return the counters of one to three windows, and details on the days of the first.
 
-    `stale_before`: live conversations whose newest event is older than this instant have gone silent.
+    `stale_before`: live conversations whose newest event is older than this instant are stale.
     """
     totals, changed_at, first, last = _read_totals(connection, org_id, windows)
     cuts = [pieces_of(window) for window in windows]
-    pieces = tuple(dict.fromkeys(piece for _, of_window in cuts for piece in of_window))
-    touched = windows[0].days
-    whole_days = {day: totals[day] for day in touched if day in totals}
-    live = any(counters.live_calls for counters in whole_days.values())
+    pieces = tuple(dict.fromkeys(piece for _, window_pieces in cuts for piece in window_pieces))
+    whole_days = {day: totals[day] for day in windows[0].days if day in totals}
+    has_live_calls = any(counters.live_calls for counters in whole_days.values())
     scanned: dict[Piece, Counters] = {}
-    silent: dict[int, Silence] = {}
-    if pieces or live:
-        bounds = (windows[0].start, windows[0].end, org_id, stale_before)
-        scanned, silent = _scan(connection, org_id, pieces, bounds)
+    stale: dict[int, StaleCalls] = {}
+    if pieces or has_live_calls:
+        stale_parameters = (windows[0].start, windows[0].end, org_id, stale_before)
+        scanned, stale = _scan(connection, org_id, pieces, stale_parameters)
     days = []
-    for window, (whole, of_window) in zip(windows, cuts, strict=True):
-        counted = {day: totals.get(day, ZERO) if day in whole else ZERO for day in window.days}
-        for piece in of_window:
-            counted[day_of(piece.start)] = add([counted[day_of(piece.start)], scanned[piece]])
-        days.append(counted)
-    return Usage(days, whole_days, changed_at, silent, first, last)
+    for window, (whole, window_pieces) in zip(windows, cuts, strict=True):
+        counters = {day: totals.get(day, ZERO) if day in whole else ZERO for day in window.days}
+        for piece in window_pieces:
+            counters[day_of(piece.start)] = add([counters[day_of(piece.start)], scanned[piece]])
+        days.append(counters)
+    return Usage(days, whole_days, changed_at, stale, first, last)
 
 
 def _read_totals(
     connection: Connection, org_id: str, windows: tuple[Window, ...]
 ) -> tuple[dict[int, Counters], dict[int, int | None], int | None, int | None]:
-    """The whole days that any window touches and when they changed, then the first and the last day with usage."""
+    """Return the daily totals of all windows' days, when each last changed, and the first and last day with usage."""
     bounds: Row = tuple(value for window in windows for value in (org_id, window.days.start, window.days.stop))
-    # The columns hold integers only, and a year has thousands of them: they are not looked at one by one.
+    # All columns are integers; checking thousands of them for a year would be slow.
     rows = cast("list[tuple[int | None, ...]]", _TOTALS[len(windows)].run(connection, (*bounds, org_id, org_id)))
-    of_days = [(day, row) for row in rows if (day := row[0]) is not None]
-    totals = {day: Counters._make(row[1:-1]) for day, row in of_days if row[1] is not None}
-    changed_at = {day: row[-1] for day, row in of_days if row[1] is not None}
-    outermost = [day for day, row in of_days if row[1] is None]
+    day_rows = [(day, row) for row in rows if (day := row[0]) is not None]
+    totals = {day: Counters._make(row[1:-1]) for day, row in day_rows if row[1] is not None}
+    changed_at = {day: row[-1] for day, row in day_rows if row[1] is not None}
+    outermost = [day for day, row in day_rows if row[1] is None]
     return totals, changed_at, min(outermost, default=None), max(outermost, default=None)
 
 
 def _scan(
-    connection: Connection, org_id: str, pieces: tuple[Piece, ...], silence: Row
-) -> tuple[dict[Piece, Counters], dict[int, Silence]]:
-    """What the records created in each piece of a day add up to, with the piece's sign; and who has gone silent."""
+    connection: Connection, org_id: str, pieces: tuple[Piece, ...], stale_parameters: Row
+) -> tuple[dict[Piece, Counters], dict[int, StaleCalls]]:
+    """Sum the records created in each part of a day, with the sign of the part, and count the stale conversations."""
     bounds: tuple[Value, ...] = tuple(value for piece in pieces for value in (org_id, piece.start, piece.end) * 2)
     groups: dict[Piece, list[Counters]] = {piece: [] for piece in pieces}
-    silent: dict[int, Silence] = {}
+    stale: dict[int, StaleCalls] = {}
     for number, noun, modality, direction, status, records, timed, duration_ms in _SCANS[len(pieces)].run(
-        connection, (*bounds, *silence)
+        connection, (*bounds, *stale_parameters)
     ):
-        if noun == "silent":
-            silent[integer(records)] = Silence(integer(timed), integer(duration_ms))
+        if noun == "stale":
+            # In these rows, the columns are the day and two counts.
+            stale[integer(records)] = StaleCalls(integer(timed), integer(duration_ms))
             continue
         piece = pieces[integer(number)]
         amounts = (piece.sign * integer(records), piece.sign * integer(timed), piece.sign * integer(duration_ms))
@@ -211,4 +211,4 @@ def _scan(
             else run_counts(str(status), amounts[0])
         )
         groups[piece].append(counts)
-    return {piece: add(counts) for piece, counts in groups.items()}, silent
+    return {piece: add(counts) for piece, counts in groups.items()}, stale

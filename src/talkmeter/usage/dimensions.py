@@ -1,4 +1,4 @@
-"""The splits of usage: which column of which record each goes by, and where the names of its values stand."""
+"""The dimensions by which usage can be split, with their columns and the inventory that names their values."""
 
 from typing import Final, NamedTuple
 
@@ -10,7 +10,7 @@ from talkmeter.records import Kind
 
 
 class Split(NamedTuple):
-    """One way to split records of a kind; `items` is the inventory kind that its values name, if they name any."""
+    """The record kind and column of a dimension; `items` is the inventory kind of its values, if they are items."""
 
     kind: Kind
     column: Column[object]

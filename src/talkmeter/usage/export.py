@@ -1,6 +1,6 @@
-"""Everything an answer is made of, as a file: days, the records of a filter, or every value of a breakdown.
+"""Export the days of a window, its records, or all values of a breakdown to a file.
 
-The columns of counts and milliseconds are exact and add up to the summary; those of minutes say that they are rounded.
+The columns of counts and milliseconds are exact and add up to the summary; rounded columns are named `…_rounded`.
 """
 
 import re
@@ -13,7 +13,7 @@ from talkmeter.counting import COUNTERS, Counters, average_seconds, counts_of, m
 from talkmeter.ledger.rows import StoredState
 from talkmeter.period import Present, Window, format_day, read_window
 from talkmeter.records import Kind
-from talkmeter.usage.breakdown import Split, read_values_in_order
+from talkmeter.usage.breakdown import BreakdownQuery, read_sorted_values
 from talkmeter.usage.by_value import counters_of
 from talkmeter.usage.days import read_usage
 from talkmeter.usage.dimensions import SPLITS
@@ -27,20 +27,23 @@ from talkmeter.usage.summary import days_of
 
 ExportType = Literal["daily", "records", "breakdown"]
 EXPORT_TYPES: Final[tuple[ExportType, ...]] = get_args(ExportType)
-_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
+_UNSAFE_IN_FILE_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class Export(NamedTuple):
-    """What to export: `subject` a filter of records, a split, or None for days."""
+    """What to export; `query` is the filter of records, the parameters of a breakdown, or None for days."""
 
     of: ExportType
     format: Format
     window: Window
-    subject: Filter | Split | None = None
+    query: Filter | BreakdownQuery | None = None
 
 
 def read_export(parameters: Mapping[str, str], now: int) -> Export:
-    """The export of a query. Unprocessable where a parameter is missing or not allowed, or Parquet not installed."""
+    """Read the parameters of an export.
+
+    Raises Unprocessable if a parameter is missing or not allowed, or Parquet is not installed.
+    """
     of = read_choice("of", parameters.get("of"), EXPORT_TYPES)
     format_ = read_choice("format", parameters.get("format"), FORMATS, "csv")
     if format_ == "parquet":
@@ -50,36 +53,36 @@ def read_export(parameters: Mapping[str, str], now: int) -> Export:
         case "daily":
             return Export(of, format_, window)
         case "records":
-            wanted = read_filter({"kind": Kind.CONVERSATION, **parameters})
-            return Export(of, format_, cut_to_day(window, parameters), wanted)
+            filter_ = read_filter({"kind": Kind.CONVERSATION, **parameters})
+            return Export(of, format_, cut_to_day(window, parameters), filter_)
         case "breakdown":
             return Export(of, format_, window, read_breakdown_query(parameters)._replace(limit=None))
 
 
 def file_name(org_id: str, export: Export) -> str:
-    """The name of the file: organization, first and last day of the window, and what it holds."""
+    """Return the file name: organization, first and last day of the window, and content."""
     days = export.window.days
-    organization = _NOT_IN_NAMES.sub("-", org_id).strip("-.") or "organization"
+    organization = _UNSAFE_IN_FILE_NAMES.sub("-", org_id).strip("-.") or "organization"
     part = ""
-    if isinstance(export.subject, Filter):
-        part = f"-{export.subject.kind}"
-    elif isinstance(export.subject, Split):
-        part = f"-{export.subject.by}"
+    if isinstance(export.query, Filter):
+        part = f"-{export.query.kind}"
+    elif isinstance(export.query, BreakdownQuery):
+        part = f"-{export.query.by}"
     return f"talkmeter-{organization}-{format_day(days[0])}-to-{format_day(days[-1])}-{export.of}{part}.{export.format}"
 
 
 def write_export(
     connection: Connection, org_id: str, export: Export, present: Present, out: IO[bytes], on_progress: OnProgress
 ) -> None:
-    """Write an organization's export, read in the snapshot of the connection; `on_progress` after every some rows."""
-    subject = export.subject
+    """Write an organization's export from the connection's snapshot; call `on_progress` after each block of rows."""
+    query = export.query
     rows: Iterator[Cells]
-    if isinstance(subject, Filter):
-        columns = _CALL_COLUMNS if subject.kind is Kind.CONVERSATION else _RUN_COLUMNS
-        rows = _records(connection, org_id, export.window, subject, present)
-    elif isinstance(subject, Split):
-        columns = _breakdown_columns(subject)
-        rows = _values(connection, org_id, export.window, subject)
+    if isinstance(query, Filter):
+        columns = _CALL_COLUMNS if query.kind is Kind.CONVERSATION else _RUN_COLUMNS
+        rows = _records(connection, org_id, export.window, query, present)
+    elif isinstance(query, BreakdownQuery):
+        columns = _breakdown_columns(query)
+        rows = _values(connection, org_id, export.window, query)
     else:
         columns, rows = _DAILY_COLUMNS, _days(connection, org_id, export.window, present)
     write_rows(export.format, columns, rows, out, on_progress)
@@ -128,11 +131,11 @@ _RUN_COLUMNS: Final = (
 )
 
 
-def _breakdown_columns(split: Split) -> tuple[Column, ...]:
-    kind = SPLITS[split.by].kind
+def _breakdown_columns(query: BreakdownQuery) -> tuple[Column, ...]:
+    kind = SPLITS[query.by].kind
     rounded = (*_MINUTES, Column("avg_call_duration_sec_rounded", "decimal"))
     return (
-        Column(split.by, "text"),
+        Column(query.by, "text"),
         Column("name", "text"),
         *_exact(kind),
         *(rounded if kind is Kind.CONVERSATION else ()),
@@ -145,21 +148,21 @@ def _days(connection: Connection, org_id: str, window: Window, present: Present)
         yield (day, state, changed_at, *counters, *_minutes(counters))
 
 
-def _values(connection: Connection, org_id: str, window: Window, split: Split) -> Iterator[Cells]:
-    kind, _, items = SPLITS[split.by]
-    values = read_values_in_order(connection, org_id, window, split)
+def _values(connection: Connection, org_id: str, window: Window, query: BreakdownQuery) -> Iterator[Cells]:
+    kind, _, items = SPLITS[query.by]
+    values = read_sorted_values(connection, org_id, window, query)
     names = read_item_names(connection, org_id, items, values) if items else {}
-    place = COUNTERS.index(counters_of(kind)[0])
-    width = len(counters_of(kind))
+    first = COUNTERS.index(counters_of(kind)[0])
+    count = len(counters_of(kind))
     for value, counters in values.items():
-        exact = counters[place : place + width]
+        exact = counters[first : first + count]
         rounded = (*_minutes(counters), _average(counters)) if kind is Kind.CONVERSATION else ()
         yield (value or None, names.get(value), *exact, *rounded)
 
 
-def _records(connection: Connection, org_id: str, window: Window, wanted: Filter, present: Present) -> Iterator[Cells]:
-    row = _call_row if wanted.kind is Kind.CONVERSATION else _run_row
-    for stored in iterate_records(connection, org_id, window, wanted, present):
+def _records(connection: Connection, org_id: str, window: Window, query: Filter, present: Present) -> Iterator[Cells]:
+    row = _call_row if query.kind is Kind.CONVERSATION else _run_row
+    for stored in iterate_records(connection, org_id, window, query, present):
         yield row(stored, present)
 
 

@@ -1,6 +1,6 @@
-"""The figures of an answer: counters as the page names them, each divided once.
+"""The figures of answers, made from counters: each is divided and rounded once.
 
-Summary, breakdown and the records behind a number name their figures alike, so that parts and wholes can be compared.
+Summaries, breakdowns and record lists use the same names, so that their figures can be compared.
 """
 
 from typing import Annotated, Final
@@ -30,18 +30,18 @@ EXACT: Final[dict[str, str]] = {
     "runs_failed": "workflow_runs_failed",
     "live_runs": "live_runs",
 }
-"""What each counter is called in answers: the figures that add up exactly."""
+"""The name of each counter in answers; these figures add up exactly."""
 
 
 class CallFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """What conversations come to."""
+    """The figures of conversations."""
 
     total_calls: Count
     voice_calls: Count
     chat_calls: Count
     inbound_calls: Count
     outbound_calls: Count
-    timed_calls: Annotated[int, Meta(ge=0, description="Conversations that have a duration.")]
+    timed_calls: Annotated[int, Meta(ge=0, description="Conversations with a duration.")]
     live_calls: Annotated[int, Meta(ge=0, description="Conversations that have not ended.")]
     voice_minutes: Minutes
     chat_minutes: Minutes
@@ -51,7 +51,7 @@ class CallFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """What workflow runs come to."""
+    """The figures of workflow runs."""
 
     workflow_runs_total: Count
     workflow_runs_success: Count
@@ -60,7 +60,7 @@ class RunFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def call_figures(counters: Counters) -> CallFigures:
-    """The figures of conversations."""
+    """Return the figures of conversations."""
     return CallFigures(
         total_calls=counters.calls,
         voice_calls=counters.voice_calls,
@@ -78,7 +78,7 @@ def call_figures(counters: Counters) -> CallFigures:
 
 
 def run_figures(counters: Counters) -> RunFigures:
-    """The figures of workflow runs."""
+    """Return the figures of workflow runs."""
     return RunFigures(
         workflow_runs_total=counters.runs,
         workflow_runs_success=counters.runs_success,
@@ -88,5 +88,5 @@ def run_figures(counters: Counters) -> RunFigures:
 
 
 def exact_figures(counters: Counters) -> dict[str, int]:
-    """The counters that are not zero, as answers name them."""
+    """Return the nonzero counters by their names in answers."""
     return {EXACT[name]: amount for name, amount in zip(COUNTERS, counters, strict=True) if amount}

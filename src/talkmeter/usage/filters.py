@@ -1,8 +1,8 @@
-"""Which records match a filter: those of a window with some values and properties, and what they come to.
+"""Read and sum the records of a window that match a filter.
 
-A page is found without reading what lies between it and the first: within a day the index goes on from where the page
-before ended, and days on which the filter's first value has no record are left out by the daily totals. On the other
-days, records that only another part of the filter refuses are looked at.
+Paging is keyset pagination: a page starts at the index position where the previous page ended. Days on which the
+daily totals have no record of the filter's first value are skipped. On the other days, records that only another part
+of the filter excludes are read too.
 """
 
 from collections.abc import Iterator
@@ -39,11 +39,11 @@ from talkmeter.records import (
 from talkmeter.usage.cursor import Position
 from talkmeter.usage.dimensions import SPLITS
 
-READ_AT_ONCE: Final = 1_000
+READ_BLOCK: Final = 1_000
 
 
 class Filter(NamedTuple):
-    """Which records: of one kind, with these values (the empty string: without one), and these properties."""
+    """Records of one kind with the given values and properties; an empty value selects records without one."""
 
     kind: Kind
     values: tuple[tuple[Dimension, str], ...] = ()
@@ -52,13 +52,13 @@ class Filter(NamedTuple):
     stale: bool | None = None
 
     @property
-    def is_split(self) -> bool:
+    def equals_daily_total(self) -> bool:
         """Whether a daily total counts exactly these records."""
         return len(self.values) <= 1 and self.has_duration is self.live is self.stale is None
 
 
 class _Span(NamedTuple):
-    """A part of the window that may hold matching records."""
+    """A part of the window that may contain matching records."""
 
     start: int
     end: int
@@ -68,36 +68,36 @@ def iterate_records(
     connection: Connection,
     org_id: str,
     window: Window,
-    wanted: Filter,
+    filter_: Filter,
     present: Present,
     *,
     after: Position | None = None,
     days: dict[int, Counters] | None = None,
-    most: int = READ_AT_ONCE,
+    block: int = READ_BLOCK,
 ) -> Iterator[StoredState]:
-    """Every record of the window that the filter keeps, newest first, from a place on; read `most` at a time."""
-    days = matching_days(connection, org_id, window, wanted) if days is None else days
-    statement = page_of(wanted)
-    for span in _spans(window, days, wanted):
-        begin = (span.end, "") if after is None or after.created_at >= span.end else (after.created_at, after.id)
-        if begin[0] < span.start:
+    """Yield the matching records of the window after a position, newest first; `block` records are read at a time."""
+    days = matching_days(connection, org_id, window, filter_) if days is None else days
+    statement = page_statement(filter_)
+    for span in _spans(window, days, filter_):
+        position = (span.end, "") if after is None or after.created_at >= span.end else (after.created_at, after.id)
+        if position[0] < span.start:
             continue
         while True:
-            bounds = (min(span.end, begin[0] + 1), *begin)
-            parameters = (org_id, span.start, *bounds, *_filter_values(wanted, present), most)
+            bounds = (min(span.end, position[0] + 1), *position)
+            parameters = (org_id, span.start, *bounds, *_filter_parameters(filter_, present), block)
             rows = statement.run(connection, parameters)
-            stored = [decode_stored(wanted.kind, row) for row in rows]
+            stored = [decode_stored(filter_.kind, row) for row in rows]
             yield from stored
-            if len(stored) < most:
+            if len(stored) < block:
                 break
-            begin = (created_at(stored[-1].state), stored[-1].state.id)
+            position = (created_at(stored[-1].state), stored[-1].state.id)
 
 
 def created_at(state: State) -> int:
-    """When a conversation or run was created, in microseconds. TypeError of anything else."""
+    """Return when a conversation or run was created, in microseconds. Raises TypeError for other records."""
     if isinstance(state.record, Conversation | WorkflowExecution):
         return state.record.created_at
-    message = f"{state.kind} {state.id!r} is created in no window"
+    message = f"{state.kind} {state.id!r} has no created_at"
     raise TypeError(message)
 
 
@@ -105,33 +105,33 @@ _daily = tables.usage_daily.c
 _DAYS = Compiled(
     select(_daily.day, *(_daily[counter] for counter in COUNTERS)).where(
         _daily.org_id == bindparam("org"),
-        _daily.dimension == bindparam("named"),
+        _daily.dimension == bindparam("dimension"),
         _daily.day >= bindparam("first"),
         _daily.day < bindparam("end"),
-        _daily.value == bindparam("one"),
+        _daily.value == bindparam("value"),
     )
 )
 
 
-def matching_days(connection: Connection, org_id: str, window: Window, wanted: Filter) -> dict[int, Counters]:
-    """The daily totals of the filter's first value, or of all: where they are zero no record can match."""
-    dimension, value = wanted.values[0] if wanted.values else ("total", "")
+def matching_days(connection: Connection, org_id: str, window: Window, filter_: Filter) -> dict[int, Counters]:
+    """Return the daily totals of the filter's first value, or of all records; no record matches on other days."""
+    dimension, value = filter_.values[0] if filter_.values else ("total", "")
     days = window.days
     rows = _DAYS.run(connection, (org_id, dimension, days.start, days.stop, value))
     return {integer(day): Counters(*map(integer, counters)) for day, *counters in rows}
 
 
-def _may_match(counters: Counters, wanted: Filter) -> bool:
-    if wanted.kind is Kind.WORKFLOW_EXECUTION:
-        return counters.live_runs > 0 if wanted.live else counters.runs > 0
-    if wanted.live or wanted.stale:
+def _may_match(counters: Counters, filter_: Filter) -> bool:
+    if filter_.kind is Kind.WORKFLOW_EXECUTION:
+        return counters.live_runs > 0 if filter_.live else counters.runs > 0
+    if filter_.live or filter_.stale:
         return counters.live_calls > 0
-    return counters.timed_calls > 0 if wanted.has_duration else counters.calls > 0
+    return counters.timed_calls > 0 if filter_.has_duration else counters.calls > 0
 
 
-def _spans(window: Window, days: dict[int, Counters], wanted: Filter) -> Iterator[_Span]:
-    """The parts of the window whose days may hold a match, the newest first; days that follow each other are one."""
-    matching = sorted((day for day, counters in days.items() if _may_match(counters, wanted)), reverse=True)
+def _spans(window: Window, days: dict[int, Counters], filter_: Filter) -> Iterator[_Span]:
+    """Yield the parts of the window that may contain matches, newest first; adjacent days are one part."""
+    matching = sorted((day for day, counters in days.items() if _may_match(counters, filter_)), reverse=True)
     run: list[int] = []
     for day in [*matching, None]:
         if run and (day is None or day != run[-1] - 1):
@@ -142,41 +142,41 @@ def _spans(window: Window, days: dict[int, Counters], wanted: Filter) -> Iterato
             run.append(day)
 
 
-class _Shape(NamedTuple):
-    """What of a filter changes the statement and not only its parameters."""
+class _FilterShape(NamedTuple):
+    """The parts of a filter that change the statement, not only its parameters."""
 
-    without: tuple[Dimension, ...]
-    having: tuple[Dimension, ...]
+    null_dimensions: tuple[Dimension, ...]
+    value_dimensions: tuple[Dimension, ...]
     has_duration: bool | None
     live: bool | None
     stale: bool | None
 
 
-def _shape(wanted: Filter) -> _Shape:
-    without = tuple(dimension for dimension, value in wanted.values if not value)
-    having = tuple(dimension for dimension, value in wanted.values if value)
-    return _Shape(without, having, wanted.has_duration, wanted.live, wanted.stale)
+def _shape(filter_: Filter) -> _FilterShape:
+    null_dimensions = tuple(dimension for dimension, value in filter_.values if not value)
+    value_dimensions = tuple(dimension for dimension, value in filter_.values if value)
+    return _FilterShape(null_dimensions, value_dimensions, filter_.has_duration, filter_.live, filter_.stale)
 
 
-def _filter_values(wanted: Filter, present: Present) -> Row:
-    """The parameters of a filter's conditions, in the order of `_where`."""
-    values: list[Value] = [value for _, value in wanted.values if value]
-    return (*values, *([] if wanted.stale is None else [present.stale_before]))
+def _filter_parameters(filter_: Filter, present: Present) -> Row:
+    """Return the parameters of a filter's conditions, in the order of `_where`."""
+    values: list[Value] = [value for _, value in filter_.values if value]
+    return (*values, *([] if filter_.stale is None else [present.stale_before]))
 
 
-def _where(kind: Kind, shape: _Shape) -> list[ColumnElement[bool]]:
-    """The conditions of a filter; what the parameters are comes from `_filter_values`."""
+def _where(kind: Kind, shape: _FilterShape) -> list[ColumnElement[bool]]:
+    """Return the conditions of a filter; `_filter_parameters` returns their parameters."""
     record = tables.RECORD_TABLES[kind].c
-    conditions: list[ColumnElement[bool]] = [SPLITS[one].column.is_(None) for one in shape.without]
-    conditions += [SPLITS[one].column == bindparam(f"the_{one}") for one in shape.having]
+    conditions: list[ColumnElement[bool]] = [SPLITS[name].column.is_(None) for name in shape.null_dimensions]
+    conditions += [SPLITS[name].column == bindparam(f"filter_{name}") for name in shape.value_dimensions]
     if kind is Kind.CONVERSATION:
         conditions.append(record.status != literal_column(f"'{UNCOUNTED_STATUS}'"))
         if shape.has_duration is not None:
             timed = record.duration_ms.is_not(None)
             conditions.append(timed if shape.has_duration else not_(timed))
         if shape.stale is not None:
-            silent = and_(tables.MAY_BE_STALE, record.time < bindparam("before"))
-            conditions.append(silent if shape.stale else not_(silent))
+            stale = and_(tables.MAY_BE_STALE, record.time < bindparam("before"))
+            conditions.append(stale if shape.stale else not_(stale))
     if shape.live is not None:
         statuses = LIVE_STATUSES if kind is Kind.CONVERSATION else LIVE_RUN_STATUSES
         live = record.status.in_([literal_column(f"'{status}'") for status in sorted(statuses)])
@@ -184,13 +184,13 @@ def _where(kind: Kind, shape: _Shape) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def page_of(wanted: Filter) -> Compiled:
-    """The statement of a page: records of a part of the window after a place, newest first."""
-    return _page(wanted.kind, _shape(wanted))
+def page_statement(filter_: Filter) -> Compiled:
+    """Return the statement of a page: the records of a part of the window after a position, newest first."""
+    return _page(filter_.kind, _shape(filter_))
 
 
 @lru_cache(maxsize=256)
-def _page(kind: Kind, shape: _Shape) -> Compiled:
+def _page(kind: Kind, shape: _FilterShape) -> Compiled:
     table = tables.RECORD_TABLES[kind]
     return Compiled(
         select(*table.c)
@@ -202,29 +202,29 @@ def _page(kind: Kind, shape: _Shape) -> Compiled:
             *_where(kind, shape),
         )
         .order_by(table.c.created_at.desc(), table.c.id.desc())
-        .limit(bindparam("most", type_=BigInteger))
+        .limit(bindparam("limit", type_=BigInteger))
     )
 
 
-def sum_of(wanted: Filter) -> Compiled:
-    """The statement of what all records of a part of the window come to, by what counting tells apart."""
-    return _sum(wanted.kind, _shape(wanted))
+def sum_statement(filter_: Filter) -> Compiled:
+    """Return the statement that sums the records of a part of the window, by the fields that counting depends on."""
+    return _sum(filter_.kind, _shape(filter_))
 
 
 @lru_cache(maxsize=256)
-def _sum(kind: Kind, shape: _Shape) -> Compiled:
+def _sum(kind: Kind, shape: _FilterShape) -> Compiled:
     record = tables.RECORD_TABLES[kind].c
-    alike = (record.modality, record.direction, record.status) if kind is Kind.CONVERSATION else (record.status,)
+    group = (record.modality, record.direction, record.status) if kind is Kind.CONVERSATION else (record.status,)
     durations = (func.count(record.duration_ms), func.sum(record.duration_ms)) if kind is Kind.CONVERSATION else ()
     return Compiled(
-        select(*alike, func.count(), *durations)
+        select(*group, func.count(), *durations)
         .where(
             record.org_id == bindparam("org"),
             record.created_at >= bindparam("start"),
             record.created_at < bindparam("end"),
             *_where(kind, shape),
         )
-        .group_by(*alike)
+        .group_by(*group)
     )
 
 
@@ -232,28 +232,28 @@ def sum_records(
     connection: Connection,
     org_id: str,
     window: Window,
-    wanted: Filter,
+    filter_: Filter,
     present: Present,
     days: dict[int, Counters],
 ) -> Counters:
-    """What the matching records come to: from daily totals where these count the same ones, else from one scan.
+    """Return the counters of the matching records: from the daily totals if they count the same records, or a scan.
 
-    `days` are the daily totals of `matching_days`.
+    `days` are the daily totals that `matching_days` returned.
     """
     whole_days = window.start % MICROSECONDS_PER_DAY == window.end % MICROSECONDS_PER_DAY == 0
-    if whole_days and wanted.is_split:
+    if whole_days and filter_.equals_daily_total:
         return add(days.values())
-    spans = list(_spans(window, days, wanted))
-    return add(_scan(connection, org_id, spans, wanted, present)) if spans else ZERO
+    spans = list(_spans(window, days, filter_))
+    return add(_scan(connection, org_id, spans, filter_, present)) if spans else ZERO
 
 
 def _scan(
-    connection: Connection, org_id: str, spans: list[_Span], wanted: Filter, present: Present
+    connection: Connection, org_id: str, spans: list[_Span], filter_: Filter, present: Present
 ) -> Iterator[Counters]:
     bounds = (org_id, spans[-1].start, spans[0].end)
-    rows = sum_of(wanted).run(connection, (*bounds, *_filter_values(wanted, present)))
+    rows = sum_statement(filter_).run(connection, (*bounds, *_filter_parameters(filter_, present)))
     for row in rows:
-        if wanted.kind is Kind.CONVERSATION:
+        if filter_.kind is Kind.CONVERSATION:
             modality, direction, status, *amounts = row
             yield call_counts(str(modality), str(direction), str(status), *map(integer, amounts))
         else:

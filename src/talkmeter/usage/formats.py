@@ -1,4 +1,4 @@
-"""Rows of an export as CSV, JSON lines or Parquet: the columns say what a value is, the format how it is written."""
+"""Write the rows of an export as CSV, JSON Lines or Parquet."""
 
 import csv
 import re
@@ -23,18 +23,18 @@ Content = Literal["text", "integer", "decimal", "flag", "instant", "day"]
 Cell = str | int | float | bool | None
 Cells = tuple[Cell, ...]
 OnProgress = Callable[[], None]
-"""Called each time some rows have been written."""
+"""Called after each block of rows is written."""
 
-ROWS_AT_ONCE: Final = 2_000
-_ROWS_IN_GROUP: Final = 50_000
+ROWS_PER_BLOCK: Final = 2_000
+_ROWS_PER_GROUP: Final = 50_000
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _E_164: Final = re.compile(r"\+[1-9][0-9]{1,14}")
 _BOM: Final = b"\xef\xbb\xbf"
-Row = TypeVar("Row")
+Item = TypeVar("Item")
 
 
 class Column(NamedTuple):
-    """A column: instants are microseconds and days days since 1970 until they are written."""
+    """A column; in rows, instants are microseconds and days are days since 1970."""
 
     name: str
     content: Content
@@ -43,22 +43,22 @@ class Column(NamedTuple):
 def write_rows(
     format_: Format, columns: Sequence[Column], rows: Iterable[Cells], out: IO[bytes], on_progress: OnProgress
 ) -> None:
-    """Write all rows, a part at a time. Unprocessable where Parquet is asked for and pyarrow is not installed."""
+    """Write all rows in blocks. Raises Unprocessable if the format is Parquet and pyarrow is not installed."""
     _WRITERS[format_](columns, rows, out, on_progress)
 
 
-def guarded(text: str) -> str:
-    """A text that no spreadsheet takes for a formula; a phone number (E.164) stays as it is."""
+def escape_formula(text: str) -> str:
+    """Escape a text that a spreadsheet would read as a formula; phone numbers (E.164) stay unchanged."""
     return "'" + text if text.startswith(_FORMULA) and not _E_164.fullmatch(text) else text
 
 
 def require_parquet() -> None:
-    """Unprocessable where pyarrow is not installed, before anything is read."""
+    """Raise Unprocessable if pyarrow is not installed."""
     try:
-        import pyarrow.parquet  # noqa: F401, PLC0415  an optional part
+        import pyarrow.parquet  # noqa: F401, PLC0415  an optional dependency
     except ImportError:
         raise Unprocessable(
-            "Parquet needs an optional part that is not installed here: pip install 'talkmeter[parquet]'. "
+            "Parquet needs an optional dependency that is not installed: pip install 'talkmeter[parquet]'. "
             "format=csv and format=jsonl work without it."
         ) from None
 
@@ -68,9 +68,9 @@ def _write_csv(columns: Sequence[Column], rows: Iterable[Cells], out: IO[bytes],
     text = TextIOWrapper(out, encoding="utf-8", newline="", write_through=False)
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([column.name for column in columns])
-    for part in _parts(rows, ROWS_AT_ONCE):
+    for block in _blocks(rows, ROWS_PER_BLOCK):
         writer.writerows(
-            [[_CSV[column.content](cell) for column, cell in zip(columns, row, strict=True)] for row in part]
+            [[_CSV[column.content](cell) for column, cell in zip(columns, row, strict=True)] for row in block]
         )
         text.flush()
         on_progress()
@@ -83,15 +83,15 @@ def _write_json_lines(
 ) -> None:
     encoder = msgspec.json.Encoder()
     names = [column.name for column in columns]
-    for part in _parts(rows, ROWS_AT_ONCE):
-        lines = [dict(zip(names, map(_written, columns, row), strict=True)) for row in part]
+    for block in _blocks(rows, ROWS_PER_BLOCK):
+        lines = [dict(zip(names, map(_json_value, columns, row), strict=True)) for row in block]
         out.write(encoder.encode_lines(lines))
         on_progress()
 
 
 def _write_parquet(columns: Sequence[Column], rows: Iterable[Cells], out: IO[bytes], on_progress: OnProgress) -> None:
     require_parquet()
-    import pyarrow as pa  # noqa: PLC0415  an optional part
+    import pyarrow as pa  # noqa: PLC0415  an optional dependency
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     types = {
@@ -104,16 +104,16 @@ def _write_parquet(columns: Sequence[Column], rows: Iterable[Cells], out: IO[byt
     }
     schema = pa.schema([(column.name, types[column.content]) for column in columns])
     with pq.ParquetWriter(out, schema) as writer:
-        for part in _parts(rows, _ROWS_IN_GROUP):
+        for block in _blocks(rows, _ROWS_PER_GROUP):
             arrays = [
-                pa.array(cells, type=field.type) for cells, field in zip(zip(*part, strict=True), schema, strict=True)
+                pa.array(cells, type=field.type) for cells, field in zip(zip(*block, strict=True), schema, strict=True)
             ]
             writer.write_batch(pa.record_batch(arrays, schema=schema))
             on_progress()
 
 
-def _written(column: Column, cell: Cell) -> Cell:
-    """Instants and days as ISO 8601; everything else as it is."""
+def _json_value(column: Column, cell: Cell) -> Cell:
+    """Return instants and days as ISO 8601, and other values unchanged."""
     if cell is None or isinstance(cell, str):
         return cell
     if column.content == "instant":
@@ -122,7 +122,7 @@ def _written(column: Column, cell: Cell) -> Cell:
 
 
 _CSV: Final[dict[Content, Callable[[Cell], Cell]]] = {
-    "text": lambda cell: cell if cell is None else guarded(str(cell)),
+    "text": lambda cell: cell if cell is None else escape_formula(str(cell)),
     "integer": lambda cell: cell,
     "decimal": lambda cell: cell,
     "flag": lambda cell: "true" if cell else "false",
@@ -132,7 +132,7 @@ _CSV: Final[dict[Content, Callable[[Cell], Cell]]] = {
 _WRITERS: Final = {"csv": _write_csv, "jsonl": _write_json_lines, "parquet": _write_parquet}
 
 
-def _parts(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+def _blocks(rows: Iterable[Item], size: int) -> Iterator[list[Item]]:
     iterator = iter(rows)
-    while part := list(islice(iterator, size)):
-        yield part
+    while block := list(islice(iterator, size)):
+        yield block

@@ -1,4 +1,4 @@
-"""The history of a record: every state ever received for it, the greatest rank first, and why it wins."""
+"""The history of a record: all states received for it, in order of rank, and why each wins or loses."""
 
 from typing import Annotated, Final, Literal
 
@@ -28,15 +28,15 @@ from talkmeter.usage.records import Adds, Event, adds_of, event_of
 
 StateClass = Literal["live", "terminal", "deleted"]
 _CLASSES: Final[tuple[StateClass, ...]] = ("live", "terminal", "deleted")
-_ONLY_ONE: Final = "It is the only state received."
-_LARGER: Final = {
+_ONLY_STATE: Final = "It is the only state received."
+_WINS: Final = {
     "time": "Its event has the later time.",
     "sequence": "Its event has the same time and the greater sequence.",
     "source": "Its event has the same time and sequence, and a source that sorts later.",
     "event id": "Its event has the same time, sequence and source, and an id that sorts later.",
     "content": "Its event has the same time, sequence, source and id; the hash of its content is greater.",
 }
-_SMALLER: Final = {
+_LOSES: Final = {
     "time": "Its event has an earlier time than the winner's.",
     "sequence": "Its event has the winner's time and a smaller sequence.",
     "source": "Its event has the winner's time and sequence, and a source that sorts earlier.",
@@ -46,7 +46,7 @@ _SMALLER: Final = {
 
 
 class ConversationFields(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="conversation"):
-    """What a state tells of a conversation."""
+    """The data of a conversation in a state."""
 
     status: str
     channel: str
@@ -60,7 +60,7 @@ class ConversationFields(msgspec.Struct, frozen=True, kw_only=True, tag_field="k
 
 
 class RunFields(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="workflow_execution"):
-    """What a state tells of a workflow run."""
+    """The data of a workflow run in a state."""
 
     status: str
     created_at: str
@@ -68,7 +68,7 @@ class RunFields(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag
 
 
 class ItemFields(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="inventory_item"):
-    """What a state tells of an agent, phone number, web widget or dataset."""
+    """The data of an agent, phone number, web widget or dataset in a state."""
 
     name: str | None
     shared: bool
@@ -76,60 +76,61 @@ class ItemFields(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", ta
 
 
 class ReceivedState(msgspec.Struct, frozen=True, kw_only=True):
-    """One state of a record, with the event that told it."""
+    """One state of a record, with its event."""
 
     wins: bool
-    why: Annotated[str, Meta(description="Why it wins, or does not: one sentence.")]
+    why: Annotated[str, Meta(description="Why it wins or loses, as one sentence.")]
     state: StateClass
     record: Annotated[
-        ConversationFields | RunFields | ItemFields | None, Meta(description="What it tells; null: a deletion.")
+        ConversationFields | RunFields | ItemFields | None,
+        Meta(description="The data of the record; null: a deletion."),
     ]
     adds: Adds
     event: Event
-    stored_at: Annotated[str, Meta(description="When it arrived.")]
+    stored_at: Annotated[str, Meta(description="When it was stored.")]
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
-    """Every state received for a record, in order of rank, the winning one first."""
+    """All states received for a record, in order of rank, the winning state first."""
 
     kind: Kind
     id: str
-    history_days: Annotated[
-        int | None, Meta(description="For how many days states that do not win are kept; null: for ever.")
-    ]
+    history_days: Annotated[int | None, Meta(description="Days that losing states are kept; null: forever.")]
     linked_to: Annotated[
         str | None,
-        Meta(description="The conversation that is counted for the same call, so that this one adds nothing."),
+        Meta(description="The conversation that counts the same call; this conversation adds nothing."),
     ]
     linked: Annotated[
-        list[str], Meta(description="The conversations that tell of the same call and add nothing, for this one does.")
+        list[str],
+        Meta(description="Conversations of the same call, which add nothing because this conversation counts it."),
     ]
     states: list[ReceivedState]
 
 
 def read_history(connection: Connection, org_id: str, key: RecordKey, history_days: int | None) -> History:
-    """The history of one record of an organization. NotFound where nothing was received for it."""
-    received = {rank(one.state): one for one in map(decode_stored_history, history_rows(connection, org_id, [key]))}
+    """Return the history of a record. Raises NotFound if no event was received for it."""
+    history = map(decode_stored_history, history_rows(connection, org_id, [key]))
+    received = {rank(stored.state): stored for stored in history}
     linked_to = None
     for kind, row in winning_rows(connection, org_id, [key]):
         winner = decode_stored(kind, row)
         linked_to = winner.state.linked_to
         received.setdefault(rank(winner.state), winner)
     if not received:
-        raise NotFound(f"Nothing was received for the {key.kind} {quoted(key.id)}.")
-    ranked = [received[one] for one in sorted(received, reverse=True)]
+        raise NotFound(f"No event was received for {key.kind} {quoted(key.id)}.")
+    ranked = [received[rank_] for rank_ in sorted(received, reverse=True)]
     return History(
         kind=key.kind,
         id=key.id,
         history_days=history_days,
         linked_to=linked_to,
         linked=_linked(connection, org_id, key),
-        states=[_received(stored, place, ranked, linked_to) for place, stored in enumerate(ranked)],
+        states=[_received_state(stored, ranked, linked_to) for stored in ranked],
     )
 
 
 def _linked(connection: Connection, org_id: str, key: RecordKey) -> list[str]:
-    """The conversations of the same call that point at this one, in order of their ids."""
+    """Return the conversations that are linked to this one, in order of their ids."""
     if key.kind is not Kind.CONVERSATION:
         return []
     [call] = read_calls(connection, org_id, [key.id])
@@ -138,12 +139,12 @@ def _linked(connection: Connection, org_id: str, key: RecordKey) -> list[str]:
     return sorted(other.id for other in (decode_state(kind, row) for kind, row in rows) if other.linked_to == key.id)
 
 
-def _received(stored: StoredState, place: int, ranked: list[StoredState], linked_to: str | None) -> ReceivedState:
+def _received_state(stored: StoredState, ranked: list[StoredState], linked_to: str | None) -> ReceivedState:
     state = stored.state
-    wins = place == 0
+    wins = stored is ranked[0]
     return ReceivedState(
         wins=wins,
-        why=_why_it_wins([one.state for one in ranked]) if wins else _why_it_loses(state, ranked[0].state),
+        why=_why_it_wins([other.state for other in ranked]) if wins else _why_it_loses(state, ranked[0].state),
         state=_class_of(state),
         record=_fields(state.record),
         adds=adds_of(state.record) if wins and linked_to is None else {},
@@ -154,14 +155,14 @@ def _received(stored: StoredState, place: int, ranked: list[StoredState], linked
 
 def _why_it_wins(ranked: list[State]) -> str:
     if len(ranked) == 1:
-        return _ONLY_ONE
+        return _ONLY_STATE
     piece = deciding_part(ranked[0], ranked[1]) or ""
-    return _LARGER.get(piece, f"It is {_class_of(ranked[0])}, which outranks every other state.")
+    return _WINS.get(piece, f"It is {_class_of(ranked[0])}, which outranks every other state.")
 
 
 def _why_it_loses(state: State, winner: State) -> str:
     piece = deciding_part(winner, state) or ""
-    return _SMALLER.get(piece, f"It is {_class_of(state)}; a {_class_of(winner)} state outranks it.")
+    return _LOSES.get(piece, f"It is {_class_of(state)}; a {_class_of(winner)} state outranks it.")
 
 
 def _class_of(state: State) -> StateClass:

@@ -1,6 +1,7 @@
-"""What an organization has now: agents, phone numbers, web widgets, knowledge bases; no date range.
+"""The current inventory of an organization: agents, phone numbers, web widgets and knowledge bases.
 
-An item exists where its winning state is no deletion and no later snapshot left it out; counts and lists ask the same.
+An item exists if its winning state is not a deletion and no later snapshot omits it. Counts and lists use the same
+condition.
 """
 
 from typing import Annotated, Any, Final, NamedTuple
@@ -51,8 +52,8 @@ _COUNTS = Compiled(
 )
 
 
-def _listed(*flags: ColumnElement[bool]) -> Compiled:
-    """Items of one kind after an id, in order of their ids."""
+def _page(*flags: ColumnElement[bool]) -> Compiled:
+    """Select a page of the items of one kind, in order of their ids."""
     return Compiled(
         select(*tables.inventory_item.c)
         .select_from(_items_and_floors)
@@ -64,21 +65,21 @@ def _listed(*flags: ColumnElement[bool]) -> Compiled:
             *flags,
         )
         .order_by(_item.id)
-        .limit(bindparam("most", type_=BigInteger))
+        .limit(bindparam("limit", type_=BigInteger))
     )
 
 
-_ALL = _listed()
+_PAGE = _page()
 _FLAGS: Final[dict[Kind, Column[Any]]] = {Kind.PHONE_NUMBER: _item.shared, Kind.DATASET: _item.active}
-_FLAGGED = {
-    (kind, is_set): _listed(flag == (true() if is_set else false()))
+_FLAG_PAGES = {
+    (kind, is_set): _page(flag == (true() if is_set else false()))
     for kind, flag in _FLAGS.items()
     for is_set in (True, False)
 }
 
 
 class Inventory(NamedTuple):
-    """Current totals, as the summary names them."""
+    """The current totals, named as in the summary."""
 
     total_agents: int
     total_phone_numbers: int
@@ -89,7 +90,7 @@ class Inventory(NamedTuple):
 
 
 def read_inventory(connection: Connection, org_id: str) -> Inventory:
-    """Count what exists: the winning state is no deletion and no later snapshot left it out."""
+    """Count the existing items."""
     rows = {str(kind): tuple(map(integer, counts)) for kind, *counts in _COUNTS.run(connection, (org_id,))}
     none = (0, 0, 0)
     numbers, datasets = rows.get(Kind.PHONE_NUMBER, none), rows.get(Kind.DATASET, none)
@@ -104,7 +105,7 @@ def read_inventory(connection: Connection, org_id: str) -> Inventory:
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """An item that exists, in its winning state."""
+    """An existing item, in its winning state."""
 
     id: str
     name: str | None
@@ -119,13 +120,13 @@ class Items(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: Kind
     items: list[Item]
-    next_cursor: Annotated[str | None, Meta(description="Names the next page; null: this is the last.")]
-    total: Annotated[int | None, Meta(description="How many items the query counts; first page only.")]
+    next_cursor: Annotated[str | None, Meta(description="The cursor of the next page; null: this is the last page.")]
+    total: Annotated[int | None, Meta(description="The number of matching items, on the first page only.")]
     changed: Annotated[bool, Meta(description="Whether the organization's usage changed since the first page.")]
 
 
 class ItemFilter(NamedTuple):
-    """Which items: of one kind, with or without what the kind may have: numbers `shared`, datasets `active`."""
+    """The items of one kind; `flag` filters phone numbers by `shared` and datasets by `active`."""
 
     kind: Kind
     flag: bool | None = None
@@ -134,41 +135,41 @@ class ItemFilter(NamedTuple):
 def read_items(
     connection: Connection,
     org_id: str,
-    wanted: ItemFilter,
+    filter_: ItemFilter,
     revision: Revision,
     *,
     key: str,
     limit: int,
     cursor: str | None = None,
 ) -> Items:
-    """One page of items; `key` seals its cursors. Unprocessable where the cursor is another's."""
-    query = (org_id, "inventory", *wanted)
-    place = None if cursor is None else read_cursor(cursor, key, query)
-    after = "" if place is None else place.id
-    page = _ALL if wanted.flag is None else _FLAGGED[wanted.kind, wanted.flag]
-    rows = page.run(connection, (org_id, wanted.kind.value, after, limit + 1))
-    first_revision = revision.revision if place is None else place.revision
-    found = [decode_stored(wanted.kind, row) for row in rows[:limit]]
+    """Return a page of items; `key` signs cursors. Raises Unprocessable if the cursor is not valid for the query."""
+    query = (org_id, "inventory", *filter_)
+    position = None if cursor is None else read_cursor(cursor, key, query)
+    after = "" if position is None else position.id
+    page = _PAGE if filter_.flag is None else _FLAG_PAGES[filter_.kind, filter_.flag]
+    rows = page.run(connection, (org_id, filter_.kind.value, after, limit + 1))
+    first_revision = revision.revision if position is None else position.revision
+    found = [decode_stored(filter_.kind, row) for row in rows[:limit]]
     next_cursor = None
     if len(rows) > limit:
         next_cursor = write_cursor(Position(0, found[-1].state.id, first_revision), key, query)
     return Items(
-        kind=wanted.kind,
+        kind=filter_.kind,
         items=[_item_of(stored) for stored in found],
         next_cursor=next_cursor,
-        total=_count(connection, org_id, wanted) if place is None else None,
+        total=_count(connection, org_id, filter_) if position is None else None,
         changed=first_revision != revision.revision,
     )
 
 
-def _count(connection: Connection, org_id: str, wanted: ItemFilter) -> int:
-    """How many items a filter keeps, from the counts of the cards where they say it."""
+def _count(connection: Connection, org_id: str, filter_: ItemFilter) -> int:
+    """Count the matching items."""
     counts = {str(kind): counts for kind, *counts in _COUNTS.run(connection, (org_id,))}
-    items, shared, active = map(integer, counts.get(wanted.kind, (0, 0, 0)))
-    if wanted.flag is None:
+    items, shared, active = map(integer, counts.get(filter_.kind, (0, 0, 0)))
+    if filter_.flag is None:
         return items
-    flagged = shared if wanted.kind is Kind.PHONE_NUMBER else active
-    return flagged if wanted.flag else items - flagged
+    flagged = shared if filter_.kind is Kind.PHONE_NUMBER else active
+    return flagged if filter_.flag else items - flagged
 
 
 def _item_of(stored: StoredState) -> Item:

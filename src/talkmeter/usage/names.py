@@ -1,4 +1,4 @@
-"""The names of agents, phone numbers and web widgets, the last known one of those that were deleted."""
+"""The names of agents, phone numbers and web widgets, including deleted ones."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ from talkmeter.records import InventoryItem, Kind, RecordKey, State
 
 
 def read_item_names(connection: Connection, org_id: str, kind: Kind, ids: Iterable[str]) -> dict[str, str]:
-    """The names of items, those without one left out; of a deleted item the one its history knows last."""
+    """Return the names of items by id, without unnamed items; a deleted item has the last name in its history."""
     winners = read_winning_states(connection, org_id, [RecordKey(kind, id_) for id_ in ids])
     deleted = [key for key, state in winners.items() if state.record is None]
     named = latest_named(decode_history(row) for row in history_rows(connection, org_id, deleted))

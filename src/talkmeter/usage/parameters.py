@@ -1,6 +1,6 @@
-"""Reads what is asked: the parameters of a query, as texts, become a window, a split or a filter.
+"""Parse query parameters, as strings, into windows, filters and breakdown queries.
 
-The API and the command line read their questions here, so that they understand and refuse the same ones.
+The API and the command line both use this module, so they accept and reject the same parameters.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from talkmeter.counting import DIMENSIONS, Dimension
 from talkmeter.errors import Unprocessable, quoted
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, format_day, format_instant, read_day
 from talkmeter.records import INVENTORY_KINDS, UNCOUNTED_STATUS, Kind, closed_sets
-from talkmeter.usage.breakdown import INTERVALS, MAX_ROWS, ORDERS, ROWS, Split, check_order, default_order
+from talkmeter.usage.breakdown import INTERVALS, MAX_ROWS, ORDERS, ROWS, BreakdownQuery, check_order, default_order
 from talkmeter.usage.compare import MODES, Mode
 from talkmeter.usage.dimensions import SPLITS
 from talkmeter.usage.filters import Filter
@@ -24,7 +24,7 @@ RECORD_KINDS: Final = (Kind.CONVERSATION, Kind.WORKFLOW_EXECUTION)
 FILTERS: Final[dict[str, tuple[Kind, Dimension]]] = {
     name: (SPLITS[name].kind, name) for name in DIMENSIONS if name not in ("status", "run_status")
 }
-"""The parameters that keep the records of one value, and the kind that has such values; `status` both kinds have."""
+"""The filter parameters by dimension, with the record kind; `status`, which both kinds have, is read separately."""
 
 
 def _allowed_values(name: Dimension) -> tuple[str, ...]:
@@ -36,34 +36,34 @@ def _allowed_values(name: Dimension) -> tuple[str, ...]:
 VALUES: Final[dict[Dimension, tuple[str, ...]]] = {
     name: values for name in DIMENSIONS if (values := _allowed_values(name))
 }
-"""The closed sets of values; a conversation that is not counted is not listed either."""
+"""The closed sets of values; the status of uncounted conversations is not included."""
 _FLAGS: Final = {"true": True, "false": False}
 
 
 def read_choice(name: str, text: str | None, allowed: Sequence[Choice], default: Choice | None = None) -> Choice:
-    """One of a closed set. Unprocessable where it is none of them, or missing without a default."""
+    """Return one of the allowed values. Raises Unprocessable if it is not allowed, or missing without a default."""
     if text is None and default is not None:
         return default
     if text is None:
         raise Unprocessable(f"'{name}' is missing: it must be one of {', '.join(allowed)}.")
-    for one in allowed:
-        if text == one:
-            return one
+    for value in allowed:
+        if text == value:
+            return value
     raise Unprocessable(f"'{name}' must be one of {', '.join(allowed)}, not {quoted(text)}.")
 
 
 def read_mode(parameters: Parameters) -> Mode:
-    """The comparison of a query; none where it asks for none."""
+    """Return the comparison mode; the default is none."""
     return read_choice("compare", parameters.get("compare"), MODES, "none")
 
 
-def read_breakdown_query(parameters: Parameters) -> Split:
-    """The split of a breakdown. Unprocessable where a parameter is missing or not allowed."""
+def read_breakdown_query(parameters: Parameters) -> BreakdownQuery:
+    """Read the parameters of a breakdown. Raises Unprocessable if one is missing or not allowed."""
     by = read_choice("by", parameters.get("by"), DIMENSIONS)
     order = read_choice("order", parameters.get("order"), ORDERS, default_order(by))
     check_order(by, order)
     interval = parameters.get("interval")
-    return Split(
+    return BreakdownQuery(
         by=by,
         order=order,
         limit=read_limit(parameters, ROWS, MAX_ROWS),
@@ -73,19 +73,19 @@ def read_breakdown_query(parameters: Parameters) -> Split:
 
 
 def read_filter(parameters: Parameters) -> Filter:
-    """Which records a query wants. Unprocessable where a parameter is missing, not allowed or of another kind."""
+    """Read a filter of records. Raises Unprocessable if a parameter is missing, not allowed or of another kind."""
     kind = read_choice("kind", parameters.get("kind"), RECORD_KINDS)
     values: list[tuple[Dimension, str]] = []
-    for name, (owner, dimension) in FILTERS.items():
+    for name, (dimension_kind, dimension) in FILTERS.items():
         if name in parameters:
-            _refuse_other_kind(name, kind, owner)
+            _check_kind(name, kind, dimension_kind)
             values.append((dimension, _value(name, parameters[name], dimension)))
     if "status" in parameters:
         dimension = "status" if kind is Kind.CONVERSATION else "run_status"
         values.append((dimension, read_choice("status", parameters["status"], VALUES[dimension])))
     for name in ("has_duration", "stale"):
         if name in parameters:
-            _refuse_other_kind(name, kind, Kind.CONVERSATION)
+            _check_kind(name, kind, Kind.CONVERSATION)
     return Filter(
         kind=kind,
         values=tuple(values),
@@ -96,21 +96,21 @@ def read_filter(parameters: Parameters) -> Filter:
 
 
 def read_item_filter(parameters: Parameters) -> ItemFilter:
-    """Which inventory items a query wants. Unprocessable where a parameter is missing or not allowed."""
+    """Read a filter of inventory items. Raises Unprocessable if a parameter is missing or not allowed."""
     kind = read_choice("kind", parameters.get("kind"), INVENTORY_KINDS)
-    for name, owner in (("shared", Kind.PHONE_NUMBER), ("active", Kind.DATASET)):
+    for name, flag_kind in (("shared", Kind.PHONE_NUMBER), ("active", Kind.DATASET)):
         if name in parameters:
-            _refuse_other_kind(name, kind, owner)
+            _check_kind(name, kind, flag_kind)
     return ItemFilter(kind, _flag("shared", parameters) if kind is Kind.PHONE_NUMBER else _flag("active", parameters))
 
 
 def read_record_kind(text: str) -> Kind:
-    """The kind of a record. Unprocessable where there is no such kind."""
+    """Read the kind of a record. Raises Unprocessable if it is unknown."""
     return read_choice("kind", text, tuple(Kind))
 
 
 def cut_to_day(window: Window, parameters: Parameters) -> Window:
-    """The window, or the part of it in the UTC day that a query names. Unprocessable where they share nothing."""
+    """Limit the window to the UTC day of the `day` parameter, if any. Raises Unprocessable if they do not overlap."""
     text = parameters.get("day")
     if text is None:
         return window
@@ -122,19 +122,19 @@ def cut_to_day(window: Window, parameters: Parameters) -> Window:
     return Window(max(window.start, start), min(window.end, end))
 
 
-def read_limit(parameters: Parameters, default: int = RECORDS, most: int = MAX_RECORDS) -> int:
-    """How many rows a query wants. Unprocessable where that is no number from 1 to `most`."""
+def read_limit(parameters: Parameters, default: int = RECORDS, maximum: int = MAX_RECORDS) -> int:
+    """Read the maximum number of rows. Raises Unprocessable if it is not a whole number from 1 to `maximum`."""
     text = parameters.get("limit")
     if text is None:
         return default
-    limit = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(most)) else 0
-    if not 1 <= limit <= most:
-        raise Unprocessable(f"'limit' must be a whole number from 1 to {most}, not {quoted(text)}.")
+    limit = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(maximum)) else 0
+    if not 1 <= limit <= maximum:
+        raise Unprocessable(f"'limit' must be a whole number from 1 to {maximum}, not {quoted(text)}.")
     return limit
 
 
 def _value(name: str, text: str, dimension: Dimension) -> str:
-    """The value of a filter; of ids the empty one stands for records without any."""
+    """Read the value of a filter; an empty id selects the records without one."""
     return read_choice(name, text, VALUES[dimension]) if dimension in VALUES else text
 
 
@@ -147,6 +147,6 @@ def _flag(name: str, parameters: Parameters) -> bool | None:
     return _FLAGS[text]
 
 
-def _refuse_other_kind(name: str, kind: Kind, owner: Kind) -> None:
-    if kind is not owner:
-        raise Unprocessable(f"'{name}' goes with kind={owner.value} only, not with {kind.value}.")
+def _check_kind(name: str, kind: Kind, allowed: Kind) -> None:
+    if kind is not allowed:
+        raise Unprocessable(f"'{name}' is only allowed with kind={allowed.value}, not with kind={kind.value}.")

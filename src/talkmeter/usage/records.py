@@ -1,4 +1,4 @@
-"""The records behind a number: those of a window that a filter keeps, newest first, each with what it adds."""
+"""The records behind a figure: the matching records of a window, newest first, with the contribution of each."""
 
 from typing import Annotated, Any, Final
 
@@ -26,14 +26,12 @@ from talkmeter.usage.revision import Revision
 RECORDS: Final = 50
 MAX_RECORDS: Final = 1_000
 
-Adds = Annotated[
-    dict[str, int], Meta(description="What it adds to which figure, exact; nothing where it is not counted.")
-]
+Adds = Annotated[dict[str, int], Meta(description="Its exact contribution to each figure; empty if it is not counted.")]
 Stored = Annotated[str, Meta(description="When the winning state was stored.")]
 
 
 class Event(msgspec.Struct, frozen=True):
-    """The event that told a state."""
+    """The event of a state."""
 
     source: str
     id: str
@@ -55,7 +53,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     web_widget_id: str | None
     duration_ms: int | None
     live: bool
-    stale: Annotated[bool, Meta(description="Live, no email, and silent for TALKMETER_STALE_HOURS.")]
+    stale: Annotated[bool, Meta(description="Live, not email, and without an event for TALKMETER_STALE_HOURS.")]
     adds: Adds
     event: Event
     stored_at: Stored
@@ -75,24 +73,24 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Records(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
-    """What every page of records says beside them."""
+    """The common fields of a page of records."""
 
     kind: Kind
-    from_: Annotated[str, Meta(description="Start of the window, included, as understood (UTC).")]
-    to: Annotated[str, Meta(description="End of the window, excluded, as understood (UTC).")]
-    next_cursor: Annotated[str | None, Meta(description="Names the next page; null: this is the last.")]
+    from_: Annotated[str, Meta(description="Start of the window, included (UTC).")]
+    to: Annotated[str, Meta(description="End of the window, excluded (UTC).")]
+    next_cursor: Annotated[str | None, Meta(description="The cursor of the next page; null: this is the last page.")]
     changed: Annotated[bool, Meta(description="Whether the organization's usage changed since the first page.")]
 
 
 class CallRecords(_Records, frozen=True, kw_only=True):
-    """A page of conversations, newest first; `totals` on the first page only: what all of the query come to."""
+    """A page of conversations, newest first; `totals` sums up all matching ones, on the first page only."""
 
     records: list[CallRecord]
     totals: CallFigures | None
 
 
 class RunRecords(_Records, frozen=True, kw_only=True):
-    """A page of workflow runs, newest first; `totals` on the first page only: what all of the query come to."""
+    """A page of workflow runs, newest first; `totals` sums up all matching ones, on the first page only."""
 
     records: list[RunRecord]
     totals: RunFigures | None
@@ -101,11 +99,11 @@ class RunRecords(_Records, frozen=True, kw_only=True):
 Records = CallRecords | RunRecords
 
 
-def read_records(  # noqa: PLR0913  what one page depends on
+def read_records(  # noqa: PLR0913  a page depends on all of these
     connection: Connection,
     org_id: str,
     window: Window,
-    wanted: Filter,
+    filter_: Filter,
     revision: Revision,
     present: Present,
     *,
@@ -113,34 +111,36 @@ def read_records(  # noqa: PLR0913  what one page depends on
     limit: int = RECORDS,
     cursor: str | None = None,
 ) -> Records:
-    """One page of the records of a window; `key` seals its cursors. Unprocessable where the cursor is another's."""
-    query = (org_id, "records", *window, *wanted)
-    place = None if cursor is None else read_cursor(cursor, key, query)
-    if place is not None and wanted.stale is not None:
-        # What is stale is decided once for all pages.
-        present = present._replace(stale_before=place.stale_before)
-    days = matching_days(connection, org_id, window, wanted)
+    """Return a page of records; `key` signs cursors. Raises Unprocessable if the cursor is not valid for the query."""
+    query = (org_id, "records", *window, *filter_)
+    position = None if cursor is None else read_cursor(cursor, key, query)
+    if position is not None and filter_.stale is not None:
+        # All pages use the same time to decide which conversations are stale.
+        present = present._replace(stale_before=position.stale_before)
+    days = matching_days(connection, org_id, window, filter_)
     found: list[StoredState] = []
-    for stored in iterate_records(connection, org_id, window, wanted, present, after=place, days=days, most=limit + 1):
+    for stored in iterate_records(
+        connection, org_id, window, filter_, present, after=position, days=days, block=limit + 1
+    ):
         found.append(stored)
         if len(found) > limit:
             break
-    first_revision = revision.revision if place is None else place.revision
+    first_revision = revision.revision if position is None else position.revision
     next_cursor = None
     if len(found) > limit:
         last = found[limit - 1].state
-        stale_before = 0 if wanted.stale is None else present.stale_before
+        stale_before = 0 if filter_.stale is None else present.stale_before
         next_cursor = write_cursor(Position(created_at(last), last.id, first_revision, stale_before), key, query)
-    total = sum_records(connection, org_id, window, wanted, present, days) if place is None else None
+    total = sum_records(connection, org_id, window, filter_, present, days) if position is None else None
     head: dict[str, Any] = {
-        "kind": wanted.kind,
+        "kind": filter_.kind,
         "from_": format_instant(window.start),
         "to": format_instant(window.end),
         "next_cursor": next_cursor,
         "changed": first_revision != revision.revision,
     }
     shown = found[:limit]
-    if wanted.kind is Kind.CONVERSATION:
+    if filter_.kind is Kind.CONVERSATION:
         return CallRecords(
             **head,
             records=[call_record(stored, present) for stored in shown],
@@ -154,7 +154,7 @@ def read_records(  # noqa: PLR0913  what one page depends on
 
 
 def call_record(stored: StoredState, present: Present) -> CallRecord:
-    """A conversation as answers show it. TypeError where it is none."""
+    """Return a conversation for an answer. Raises TypeError for other records."""
     state, call = stored.state, call_of(stored)
     return CallRecord(
         id=state.id,
@@ -176,7 +176,7 @@ def call_record(stored: StoredState, present: Present) -> CallRecord:
 
 
 def run_record(stored: StoredState) -> RunRecord:
-    """A workflow run as answers show it. TypeError where it is none."""
+    """Return a workflow run for an answer. Raises TypeError for other records."""
     state, run = stored.state, run_of(stored)
     return RunRecord(
         id=state.id,
@@ -191,41 +191,41 @@ def run_record(stored: StoredState) -> RunRecord:
 
 
 def call_of(stored: StoredState) -> Conversation:
-    """The conversation of a state. TypeError where it tells of none."""
+    """Return the conversation of a state. Raises TypeError for other records and deletions."""
     if isinstance(stored.state.record, Conversation):
         return stored.state.record
     raise _not_a(stored, "conversation")
 
 
 def run_of(stored: StoredState) -> WorkflowExecution:
-    """The workflow run of a state. TypeError where it tells of none."""
+    """Return the workflow run of a state. Raises TypeError for other records and deletions."""
     if isinstance(stored.state.record, WorkflowExecution):
         return stored.state.record
     raise _not_a(stored, "workflow run")
 
 
-def _not_a(stored: StoredState, what: str) -> TypeError:
-    return TypeError(f"{stored.state.kind} {stored.state.id!r} is no {what} that exists")
+def _not_a(stored: StoredState, noun: str) -> TypeError:
+    return TypeError(f"{stored.state.kind} {stored.state.id!r} is not an existing {noun}")
 
 
 def is_live(record: Conversation | WorkflowExecution) -> bool:
-    """Whether a conversation or run has not ended."""
+    """Check whether a conversation or run has not ended."""
     return record.status in (LIVE_STATUSES if isinstance(record, Conversation) else LIVE_RUN_STATUSES)
 
 
 def is_stale(state: State, present: Present) -> bool:
-    """Whether a conversation is live, no email, and has gone silent; the same as `tables.MAY_BE_STALE` and its time."""
+    """Check whether a conversation is live, not email, and without recent events (see `tables.MAY_BE_STALE`)."""
     call = state.record
     may_be = isinstance(call, Conversation) and is_live(call) and call.channel != "email"
     return may_be and state.time < present.stale_before
 
 
 def event_of(stored: StoredState) -> Event:
-    """The event that told a state."""
+    """Return the event of a state."""
     state = stored.state
     return Event(state.source, state.event_id, format_instant(state.time), state.sequence)
 
 
 def adds_of(record: Record | None) -> dict[str, int]:
-    """What one record adds to which figure; nothing where it is not counted."""
+    """Return a record's contribution to each figure; empty if it is not counted."""
     return exact_figures(counts_of(record))

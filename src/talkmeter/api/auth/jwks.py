@@ -54,7 +54,7 @@ class KeySource:
         self._fetching = asyncio.Lock()
 
     async def find(self, kid: str | None) -> Jwk | None:
-        """Return the key with an id, or the only key if the id is None; None if there is no such key.
+        """Return the key with an id, or the only key if the id is None. Return None if the key does not exist.
 
         Raises Unavailable if no keys could be fetched.
         """

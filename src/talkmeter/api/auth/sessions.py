@@ -1,7 +1,7 @@
-"""A browser's session: its cookie, and what is believed of it for at most 5 seconds.
+"""Browser sessions: the session cookie, and a cache of sessions for 5 seconds.
 
-Over https, and on this machine, the cookie is `__Host-talkmeter; Secure`, which no other host can set or read. On other
-plain http a browser would drop a Secure cookie, so there it is `talkmeter` without Secure (and `serve` warns).
+Over https and on localhost, the cookie is `__Host-talkmeter; Secure`, which no other host can set or read. Over other
+plain http, browsers drop Secure cookies, so the cookie is `talkmeter` without Secure (and `serve` prints a warning).
 """
 
 from contextlib import suppress
@@ -30,55 +30,55 @@ from talkmeter.settings import public_url_is_private
 
 CACHE_TTL_SEC: Final = 5
 CACHE_SIZE: Final = 10_000
-NOTED_EVERY: Final = 60_000_000
-"""Microseconds after which a session's use is noted again: one small write a minute, not one a request."""
+TOUCH_INTERVAL: Final = 60_000_000
+"""Microseconds between updates of a session's last use: one small write per minute, not one per request."""
 
 
 class Sessions:
-    """The sessions of a process: find, begin and end them."""
+    """Finds, starts and ends sessions."""
 
     def __init__(self, service: Service) -> None:
-        """Nothing is believed yet."""
         settings = service.settings
         self._service = service
-        self._believed: TTLCache[bytes, Session | None] = TTLCache(CACHE_SIZE, CACHE_TTL_SEC, timer=clock.monotonic)
+        self._cache: TTLCache[bytes, Session | None] = TTLCache(CACHE_SIZE, CACHE_TTL_SEC, timer=clock.monotonic)
         self._secure = public_url_is_private(settings)
-        self._longest = settings.session_days * MICROSECONDS_PER_DAY
+        self._max_age = settings.session_days * MICROSECONDS_PER_DAY
         self._idle = settings.session_idle_hours * MICROSECONDS_PER_HOUR
         self.cookie_name = "__Host-talkmeter" if self._secure else "talkmeter"
 
     async def find(self, connection: AnyConnection) -> Session | None:
-        """The session of a request's cookie, unless it has expired or was left alone too long."""
+        """Return the session of a request's cookie, or None if it has expired or was idle too long."""
         secret = connection.cookies.get(self.cookie_name)
         if not secret:
             return None
         secret_hash = hash_secret(secret)
         try:
-            session = self._believed[secret_hash]
+            session = self._cache[secret_hash]
         except KeyError:
             session = await self._service.read(lambda database: find_session(database, secret_hash))
-            self._believed[secret_hash] = session
+            self._cache[secret_hash] = session
         now = clock.now()
         if session is None or not session.usable(now, self._idle):
             return None
-        # Either way: a use noted while the clock was ahead would keep the session alive until the clock is there again.
-        if abs(now - session.used_at) > NOTED_EVERY:
-            await self._note_use(session, now)
+        # abs(): a last use in the future, from a wrong clock, would otherwise keep the session alive until then.
+        if abs(now - session.used_at) > TOUCH_INTERVAL:
+            await self._touch(session, now)
         return session
 
-    async def begin(
-        self, credential_id: str | None, grants: Grants | None, latest_end: int | None
+    async def start(
+        self, credential_id: str | None, grants: Grants | None, credential_expires_at: int | None
     ) -> tuple[Cookie, Session]:
-        """Begin a session that ends at `latest_end` at the latest; return its cookie and the session."""
+        """Start a session that ends no later than its credential; return the cookie and the session."""
         now = clock.now()
-        expires_at = min(now + self._longest, now + self._longest if latest_end is None else latest_end)
+        max_expires_at = now + self._max_age
+        expires_at = max_expires_at if credential_expires_at is None else min(max_expires_at, credential_expires_at)
 
         def change(database: Connection) -> str:
             return create_session(database, credential_id, grants, now, expires_at, self._idle)
 
         secret = await self._service.change(change)
         session = Session(hash_secret(secret), credential_id, grants, now, now, expires_at)
-        self._believed[session.secret_hash] = session
+        self._cache[session.secret_hash] = session
         return self._cookie(secret, (expires_at - now) // MICROSECONDS_PER_SECOND), session
 
     async def end(self, connection: AnyConnection) -> Cookie:
@@ -86,12 +86,12 @@ class Sessions:
         if secret := connection.cookies.get(self.cookie_name):
             secret_hash = hash_secret(secret)
             await self._service.change(lambda database: end_session(database, secret_hash))
-            self._believed[secret_hash] = None
+            self._cache[secret_hash] = None
         return self._cookie("", 0)
 
-    async def _note_use(self, session: Session, now: int) -> None:
-        """Note a session's use; where the database takes no change now, the answer does not wait for it."""
-        self._believed[session.secret_hash] = session._replace(used_at=now)
+    async def _touch(self, session: Session, now: int) -> None:
+        """Update a session's last use; if the database cannot write now, the request continues without it."""
+        self._cache[session.secret_hash] = session._replace(used_at=now)
         with suppress(TalkmeterError):
             await self._service.change(lambda database: touch_session(database, session.secret_hash, now))
 

@@ -10,7 +10,7 @@ def call(at: str, id_: str, **fields: object) -> Json:
     return conversation(id_, created_at=f"2026-{at}T11:59:00Z", **fields)
 
 
-USAGE_OF_MARCH = (
+MARCH_EVENTS = (
     call("03-03", "a1", agent_id="agent-1", agent_number="+15550001", duration=60),
     call("03-04", "a2", agent_id="agent-1", agent_number="+15550001", duration=30.5, direction="outbound"),
     call("03-10", "a3", agent_id="agent-1", agent_number="+15550002", duration=None, status="in_progress"),

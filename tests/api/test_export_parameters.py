@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.api.exports import EXPORT, csv_rows, export
-from tests.api.organizations import Organization, client_of, new_organization, refusal_of
-from tests.api.questions import Query, asked, assert_needs_billing_manage, refusal_to, twice
-from tests.api.usage_of_march import WINDOW
+from tests.api.march_usage import WINDOW
+from tests.api.organizations import OrganizationClient, client_of, error_of, new_organization
+from tests.api.queries import Query, assert_needs_billing_manage, get_error, get_response, repeated
 from tests.events import conversation
 from tests.servers import TALKMETER, environment_for, running_server
 
@@ -23,7 +23,7 @@ OF_RECORDS = f"Allowed: of, format, from, to, kind, {FILTERS}."
 OF_BREAKDOWN = "Allowed: of, format, from, to, by, order."
 OF_ANY = f"Allowed: of, format, from, to, kind, {FILTERS}, by, order."
 NO_PARQUET = (
-    "Parquet needs an optional part that is not installed here: pip install 'talkmeter[parquet]'. "
+    "Parquet needs an optional dependency that is not installed: pip install 'talkmeter[parquet]'. "
     "format=csv and format=jsonl work without it."
 )
 REFUSED: dict[str, tuple[Query, str]] = {
@@ -47,11 +47,11 @@ REFUSED: dict[str, tuple[Query, str]] = {
     ),
     "calls of a workflow": (
         {**CALLS, "workflow": "w"},
-        "'workflow' goes with kind=workflow_execution only, not with conversation.",
+        "'workflow' is only allowed with kind=workflow_execution, not with kind=conversation.",
     ),
     "runs of an agent": (
         {**RUNS, "agent": ""},
-        "'agent' goes with kind=conversation only, not with workflow_execution.",
+        "'agent' is only allowed with kind=conversation, not with kind=workflow_execution.",
     ),
     "records of an unknown status": (
         {**RUNS, "status": "done"},
@@ -66,7 +66,7 @@ REFUSED: dict[str, tuple[Query, str]] = {
     "a breakdown by a day": ({**BREAKDOWN, "by": "day"}, f"'by' must be one of {DIMENSIONS}, not 'day'."),
     "a breakdown in another order": (
         {**BREAKDOWN, "by": "agent", "order": "runs"},
-        "A breakdown by agent can be in order of calls, voice, chat, not of runs.",
+        "A breakdown by agent cannot be sorted by runs. Allowed: calls, voice, chat.",
     ),
     "a breakdown with a limit": (
         {**BREAKDOWN, "by": "agent", "limit": "5"},
@@ -97,25 +97,25 @@ REFUSED: dict[str, tuple[Query, str]] = {
 
 
 @pytest.mark.parametrize(("query", "sentence"), REFUSED.values(), ids=REFUSED)
-def test_an_export_that_breaks_a_rule_is_refused_and_the_rule_is_told(
-    known: Organization, query: Query, sentence: str
+def test_invalid_export_parameters_are_rejected_with_the_reason(
+    known: OrganizationClient, query: Query, sentence: str
 ) -> None:
-    assert refusal_to(known, "export", query) == sentence
-    assert "Content-Disposition" not in asked(known, "export", query).headers
+    assert get_error(known, "export", query) == sentence
+    assert "Content-Disposition" not in get_response(known, "export", query).headers
 
 
 @pytest.mark.parametrize("again", [{"of": "records"}, {"of": "daily"}, {"format": "csv"}, {"from": "2026-03-02"}])
-def test_a_parameter_that_is_given_twice_is_refused(known: Organization, again: Query) -> None:
-    query = twice({**DAILY, "format": "csv"}, **again)
-    assert refusal_of(known.client.get(f"{EXPORT}?{query}"), 422) == f"'{next(iter(again))}' is given more than once."
+def test_repeated_parameter_is_rejected(known: OrganizationClient, again: Query) -> None:
+    query = repeated({**DAILY, "format": "csv"}, **again)
+    assert error_of(known.client.get(f"{EXPORT}?{query}"), 422) == f"'{next(iter(again))}' is given more than once."
 
 
 @pytest.mark.parametrize("query", [DAILY, CALLS, {**BREAKDOWN, "by": "agent"}], ids=lambda query: query["of"])
-def test_an_export_needs_billing_manage(known: Organization, query: Query) -> None:
+def test_export_needs_billing_manage(known: OrganizationClient, query: Query) -> None:
     assert_needs_billing_manage(known, "export", query)
 
 
-def test_a_browser_that_is_signed_in_downloads_by_its_cookie(known: Organization) -> None:
+def test_signed_in_browser_downloads_with_its_cookie(known: OrganizationClient) -> None:
     page = {"Sec-Fetch-Site": "same-origin"}
     signed_in = known.client.post("/session", headers=page)
     assert signed_in.is_success
@@ -125,9 +125,9 @@ def test_a_browser_that_is_signed_in_downloads_by_its_cookie(known: Organization
     assert (answer.status_code, answer.content) == (200, export(known, DAILY).content)
 
 
-def test_no_other_method_exports(known: Organization) -> None:
+def test_export_allows_only_get_and_head(known: OrganizationClient) -> None:
     for method in ("POST", "PUT", "DELETE"):
-        refusal_of(known.client.request(method, EXPORT, params=DAILY), 405)
+        error_of(known.client.request(method, EXPORT, params=DAILY), 405)
 
 
 @pytest.fixture(scope="module")
@@ -139,19 +139,19 @@ def without_pyarrow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {"PYTHONPATH": str(folder.parent)}
 
 
-def test_a_server_without_pyarrow_refuses_parquet_and_exports_the_rest(
+def test_server_without_pyarrow_rejects_parquet_and_exports_other_formats(
     tmp_path: Path, without_pyarrow: dict[str, str]
 ) -> None:
     with running_server(tmp_path, without_pyarrow) as server, new_organization(server) as org:
         org.send(conversation())
         for query in (DAILY, CALLS, {**BREAKDOWN, "by": "agent"}):
-            assert refusal_to(org, "export", {**query, "format": "parquet"}) == NO_PARQUET
+            assert get_error(org, "export", {**query, "format": "parquet"}) == NO_PARQUET
             for format_ in ("csv", "jsonl"):
                 assert export(org, {**query, "format": format_}).status_code == 200
         assert len(csv_rows(export(org, DAILY).content)) == 14
 
 
-def test_a_command_without_pyarrow_refuses_parquet_and_leaves_no_file(
+def test_command_without_pyarrow_rejects_parquet_and_writes_no_file(
     tmp_path: Path, without_pyarrow: dict[str, str]
 ) -> None:
     environment = {**environment_for(tmp_path, {}), **without_pyarrow}

@@ -3,9 +3,9 @@
 import pytest
 from itsdangerous import URLSafeSerializer
 
-from tests.api.organizations import Answer, Organization, new_organization, refusal_of
-from tests.api.questions import USAGE, Query, answer_to, asked, assert_needs_billing_manage, refusal_to, twice
-from tests.api.usage_of_march import WINDOW
+from tests.api.march_usage import WINDOW
+from tests.api.organizations import Answer, OrganizationClient, error_of, new_organization
+from tests.api.queries import USAGE, Query, assert_needs_billing_manage, get_answer, get_error, get_response, repeated
 from tests.events import Json, conversation, event, run
 
 RECORDS = f"{USAGE}/records"
@@ -22,17 +22,17 @@ def ids_of(answer: Answer) -> list[str]:
     return [record["id"] for record in answer["records"]]
 
 
-def pages_of(org: Organization, query: Query) -> list[Answer]:
+def pages_of(org: OrganizationClient, query: Query) -> list[Answer]:
     """Return every page of a query."""
-    pages = [answer_to(org, "records", query)]
+    pages = [get_answer(org, "records", query)]
     while pages[-1]["next_cursor"] is not None:
-        pages.append(answer_to(org, "records", {**query, "cursor": pages[-1]["next_cursor"]}))
+        pages.append(get_answer(org, "records", {**query, "cursor": pages[-1]["next_cursor"]}))
     return pages
 
 
-def cursor_of(org: Organization, query: Query) -> str:
+def cursor_of(org: OrganizationClient, query: Query) -> str:
     """Return the cursor after the first record of a query."""
-    cursor: str = answer_to(org, "records", {**query, "limit": "1"})["next_cursor"]
+    cursor: str = get_answer(org, "records", {**query, "limit": "1"})["next_cursor"]
     assert cursor
     return cursor
 
@@ -44,7 +44,7 @@ def make_calls(number: int) -> list[Json]:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7, 50, 59, 60, 61])
-def test_pages_of_any_size_have_every_record_once_in_the_same_order(org: Organization, limit: int) -> None:
+def test_pages_of_any_size_have_every_record_once_in_the_same_order(org: OrganizationClient, limit: int) -> None:
     org.send(*make_calls(60), conversation("before", created_at="2026-02-28T23:59:59.999999Z"))
     pages = pages_of(org, {**FIRST_OF_MARCH, "limit": str(limit)})
     ids = [id_ for page in pages for id_ in ids_of(page)]
@@ -55,24 +55,24 @@ def test_pages_of_any_size_have_every_record_once_in_the_same_order(org: Organiz
     assert pages[0]["totals"]["total_calls"] == 60
 
 
-def test_limit_is_50_by_default_and_at_most_1000(org: Organization) -> None:
+def test_limit_is_50_by_default_and_at_most_1000(org: OrganizationClient) -> None:
     org.send(*make_calls(1_001))
-    first = answer_to(org, "records", FIRST_OF_MARCH)
-    largest = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "1000"})
+    first = get_answer(org, "records", FIRST_OF_MARCH)
+    largest = get_answer(org, "records", {**FIRST_OF_MARCH, "limit": "1000"})
     assert (len(first["records"]), len(largest["records"])) == (50, 1_000)
     assert first["totals"] == largest["totals"]
-    last = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "1000", "cursor": largest["next_cursor"]})
+    last = get_answer(org, "records", {**FIRST_OF_MARCH, "limit": "1000", "cursor": largest["next_cursor"]})
     assert (len(last["records"]), last["next_cursor"]) == (1, None)
 
 
-def test_later_page_can_have_another_size(org: Organization) -> None:
+def test_later_page_can_have_another_size(org: OrganizationClient) -> None:
     org.send(*make_calls(10))
     cursor = cursor_of(org, FIRST_OF_MARCH)
-    rest = answer_to(org, "records", {**FIRST_OF_MARCH, "cursor": cursor, "limit": "9"})
+    rest = get_answer(org, "records", {**FIRST_OF_MARCH, "cursor": cursor, "limit": "9"})
     assert (len(rest["records"]), rest["next_cursor"]) == (9, None)
 
 
-def test_page_skips_days_without_records(org: Organization) -> None:
+def test_page_skips_days_without_records(org: OrganizationClient) -> None:
     days = ("2026-03-01", "2026-03-03", "2026-07-01", "2027-02-28")
     org.send(*(conversation(day, created_at=f"{day}T12:00:00Z") for day in days))
     for query in ({}, {"agent": ""}, {"channel": "telephone"}, {"live": "false"}):
@@ -80,55 +80,55 @@ def test_page_skips_days_without_records(org: Organization) -> None:
         assert [id_ for page in pages for id_ in ids_of(page)] == sorted(days, reverse=True)
 
 
-def test_later_page_accepts_the_same_window_in_another_notation(org: Organization) -> None:
+def test_later_page_accepts_the_same_window_in_another_notation(org: OrganizationClient) -> None:
     org.send(*make_calls(3))
     cursor = cursor_of(org, FIRST_OF_MARCH)
     same = {"kind": "conversation", "from": "2026-03-01T01:00:00+01:00", "to": "2026-03-02T00:00:00Z"}
-    assert len(answer_to(org, "records", {**same, "cursor": cursor})["records"]) == 2
+    assert len(get_answer(org, "records", {**same, "cursor": cursor})["records"]) == 2
 
 
-def test_later_page_reports_a_change_since_the_first_page(org: Organization) -> None:
+def test_later_page_reports_a_change_since_the_first_page(org: OrganizationClient) -> None:
     org.send(*make_calls(6))
-    first = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "2"})
-    second = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "2", "cursor": first["next_cursor"]})
+    first = get_answer(org, "records", {**FIRST_OF_MARCH, "limit": "2"})
+    second = get_answer(org, "records", {**FIRST_OF_MARCH, "limit": "2", "cursor": first["next_cursor"]})
     assert (first["changed"], second["changed"]) == (False, False)
     org.send(run())
-    again = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "2", "cursor": first["next_cursor"]})
+    again = get_answer(org, "records", {**FIRST_OF_MARCH, "limit": "2", "cursor": first["next_cursor"]})
     assert again["changed"]
     assert ids_of(again) == ids_of(second)
     # The next page is compared with the first one too.
-    third = answer_to(org, "records", {**FIRST_OF_MARCH, "cursor": again["next_cursor"]})
+    third = get_answer(org, "records", {**FIRST_OF_MARCH, "cursor": again["next_cursor"]})
     assert third["changed"]
-    assert not answer_to(org, "records", FIRST_OF_MARCH)["changed"]
+    assert not get_answer(org, "records", FIRST_OF_MARCH)["changed"]
 
 
-def test_duplicates_and_events_of_other_organizations_are_not_a_change(org: Organization) -> None:
+def test_duplicates_and_events_of_other_organizations_are_not_a_change(org: OrganizationClient) -> None:
     sent = make_calls(3)
     org.send(*sent)
     cursor = cursor_of(org, FIRST_OF_MARCH)
     org.send(*sent)
     with new_organization(org.server) as other:
         other.send(*sent)
-    assert not answer_to(org, "records", {**FIRST_OF_MARCH, "cursor": cursor})["changed"]
+    assert not get_answer(org, "records", {**FIRST_OF_MARCH, "cursor": cursor})["changed"]
 
 
-def test_cursor_is_valid_after_its_record_is_deleted_and_newer_ones_are_added(org: Organization) -> None:
+def test_cursor_is_valid_after_its_record_is_deleted_and_newer_ones_are_added(org: OrganizationClient) -> None:
     org.send(*(conversation(id_, created_at=f"2026-03-01T0{id_}:00:00Z") for id_ in "12345"))
-    cursor = answer_to(org, "records", {**FIRST_OF_MARCH, "limit": "2"})["next_cursor"]
+    cursor = get_answer(org, "records", {**FIRST_OF_MARCH, "limit": "2"})["next_cursor"]
     org.send(
         event("conversation.deleted", {"id": "4"}, time="2026-03-01T13:00:00Z"),
         conversation("6", created_at="2026-03-01T06:00:00Z"),
     )
-    page = answer_to(org, "records", {**FIRST_OF_MARCH, "cursor": cursor})
+    page = get_answer(org, "records", {**FIRST_OF_MARCH, "cursor": cursor})
     assert (ids_of(page), page["changed"]) == (["3", "2", "1"], True)
 
 
-def test_cursor_with_any_changed_character_is_rejected(known: Organization) -> None:
+def test_cursor_with_any_changed_character_is_rejected(known: OrganizationClient) -> None:
     cursor = cursor_of(known, CALLS)
     for position in range(0, len(cursor), 3):
         other = "A" if cursor[position] != "A" else "B"
         changed = f"{cursor[:position]}{other}{cursor[position + 1 :]}"
-        assert refusal_to(known, "records", {**CALLS, "cursor": changed}) == WRONG_CURSOR
+        assert get_error(known, "records", {**CALLS, "cursor": changed}) == WRONG_CURSOR
 
 
 @pytest.mark.parametrize(
@@ -136,14 +136,14 @@ def test_cursor_with_any_changed_character_is_rejected(known: Organization) -> N
     ["", "x", "null", "2026-03-04", "AAAA", "A" * 43, "A" * 999, "A" * 5_000, "é", "%", "a b"],
     ids=lambda cursor: f"{cursor[:12]!a} of {len(cursor)}",
 )
-def test_text_that_is_not_a_cursor_is_rejected(known: Organization, cursor: str) -> None:
-    assert refusal_to(known, "records", {**CALLS, "cursor": cursor}) == WRONG_CURSOR
+def test_text_that_is_not_a_cursor_is_rejected(known: OrganizationClient, cursor: str) -> None:
+    assert get_error(known, "records", {**CALLS, "cursor": cursor}) == WRONG_CURSOR
 
 
-def test_truncated_or_extended_cursor_is_rejected(known: Organization) -> None:
+def test_truncated_or_extended_cursor_is_rejected(known: OrganizationClient) -> None:
     cursor = cursor_of(known, CALLS)
     for changed in (cursor[:-1], cursor[:-4], cursor[4:], cursor + "AAAA", cursor.swapcase()):
-        assert refusal_to(known, "records", {**CALLS, "cursor": changed}) == WRONG_CURSOR
+        assert get_error(known, "records", {**CALLS, "cursor": changed}) == WRONG_CURSOR
 
 
 @pytest.mark.parametrize(
@@ -162,21 +162,23 @@ def test_truncated_or_extended_cursor_is_rejected(known: Organization) -> None:
     ],
     ids=str,
 )
-def test_cursor_of_another_query_is_rejected(known: Organization, other: Query) -> None:
+def test_cursor_of_another_query_is_rejected(known: OrganizationClient, other: Query) -> None:
     query = {**CALLS, **other}
-    assert refusal_to(known, "records", {**query, "cursor": cursor_of(known, CALLS)}) == WRONG_CURSOR
-    if len(answer_to(known, "records", query)["records"]) > 1:
-        assert refusal_to(known, "records", {**CALLS, "cursor": cursor_of(known, query)}) == WRONG_CURSOR
+    assert get_error(known, "records", {**query, "cursor": cursor_of(known, CALLS)}) == WRONG_CURSOR
+    if len(get_answer(known, "records", query)["records"]) > 1:
+        assert get_error(known, "records", {**CALLS, "cursor": cursor_of(known, query)}) == WRONG_CURSOR
 
 
-def test_cursor_of_another_organization_or_of_the_inventory_is_rejected(known: Organization, org: Organization) -> None:
+def test_cursor_of_another_organization_or_of_the_inventory_is_rejected(
+    known: OrganizationClient, org: OrganizationClient
+) -> None:
     org.send(*make_calls(3), *(event("agent.updated", {"id": id_}) for id_ in "ab"))
-    assert refusal_to(known, "records", {**FIRST_OF_MARCH, "cursor": cursor_of(org, FIRST_OF_MARCH)}) == WRONG_CURSOR
-    items = answer_to(org, "inventory", {"kind": "agent", "limit": "1"})["next_cursor"]
-    assert refusal_to(org, "records", {**FIRST_OF_MARCH, "cursor": items}) == WRONG_CURSOR
+    assert get_error(known, "records", {**FIRST_OF_MARCH, "cursor": cursor_of(org, FIRST_OF_MARCH)}) == WRONG_CURSOR
+    items = get_answer(org, "inventory", {"kind": "agent", "limit": "1"})["next_cursor"]
+    assert get_error(org, "records", {**FIRST_OF_MARCH, "cursor": items}) == WRONG_CURSOR
 
 
-def test_cursor_contains_neither_the_organization_nor_a_key(known: Organization) -> None:
+def test_cursor_contains_neither_the_organization_nor_a_key(known: OrganizationClient) -> None:
     _, position = URLSafeSerializer("another key").loads_unsafe(cursor_of(known, CALLS))
     content = repr(position)
     assert len(content) > 16
@@ -184,10 +186,10 @@ def test_cursor_contains_neither_the_organization_nor_a_key(known: Organization)
     assert known.key.partition(".")[2] not in content
 
 
-def test_only_one_encoding_of_a_cursor_is_accepted(known: Organization) -> None:
+def test_only_one_encoding_of_a_cursor_is_accepted(known: OrganizationClient) -> None:
     cursor = cursor_of(known, CALLS)
     for changed in (f"{cursor}=", f"{cursor}!", f"{cursor[:-1]}{chr(ord(cursor[-1]) + 1)}"):
-        assert refusal_to(known, "records", {**CALLS, "cursor": changed}) == WRONG_CURSOR
+        assert get_error(known, "records", {**CALLS, "cursor": changed}) == WRONG_CURSOR
 
 
 KNOWN = (
@@ -204,12 +206,12 @@ INVALID_QUERIES: dict[str, tuple[Query, str]] = {
     ),
     "calls by workflow": (
         {**CALLS, "workflow": "workflow-1"},
-        "'workflow' goes with kind=workflow_execution only, not with conversation.",
+        "'workflow' is only allowed with kind=workflow_execution, not with kind=conversation.",
     ),
     **{
         f"runs by {name}": (
             {**RUNS, name: value},
-            f"'{name}' goes with kind=conversation only, not with workflow_execution.",
+            f"'{name}' is only allowed with kind=conversation, not with kind=workflow_execution.",
         )
         for name, value in {
             "agent": "",
@@ -278,29 +280,29 @@ INVALID_QUERIES: dict[str, tuple[Query, str]] = {
 
 
 @pytest.mark.parametrize(("query", "message"), INVALID_QUERIES.values(), ids=INVALID_QUERIES)
-def test_error_of_an_invalid_query_states_the_rule(known: Organization, query: Query, message: str) -> None:
-    assert refusal_to(known, "records", query) == message
+def test_error_of_an_invalid_query_states_the_rule(known: OrganizationClient, query: Query, message: str) -> None:
+    assert get_error(known, "records", query) == message
 
 
 @pytest.mark.parametrize("again", [{"kind": "conversation"}, {"agent": "x"}, {"day": "2026-03-04"}, {"cursor": ""}])
-def test_repeated_parameter_is_rejected(known: Organization, again: Query) -> None:
-    query = twice({**CALLS, "agent": "", "day": "2026-03-04", "cursor": ""}, **again)
-    assert refusal_of(known.client.get(f"{RECORDS}?{query}"), 422) == f"'{next(iter(again))}' is given more than once."
+def test_repeated_parameter_is_rejected(known: OrganizationClient, again: Query) -> None:
+    query = repeated({**CALLS, "agent": "", "day": "2026-03-04", "cursor": ""}, **again)
+    assert error_of(known.client.get(f"{RECORDS}?{query}"), 422) == f"'{next(iter(again))}' is given more than once."
 
 
-def test_records_need_billing_manage(known: Organization) -> None:
+def test_records_need_billing_manage(known: OrganizationClient) -> None:
     assert_needs_billing_manage(known, "records", CALLS)
 
 
-def test_records_are_private_and_head_has_no_body(known: Organization) -> None:
-    answer = asked(known, "records", CALLS)
+def test_records_are_private_and_head_has_no_body(known: OrganizationClient) -> None:
+    answer = get_response(known, "records", CALLS)
     assert answer.headers["Cache-Control"] == "private, no-cache"
     assert {"Authorization", "Cookie", "X-Anyreach-Org"} <= set(answer.headers["Vary"].split(", "))
     head = known.client.head(RECORDS, params=CALLS)
     assert (head.status_code, head.content) == (200, b"")
 
 
-def test_history_of_a_record_takes_no_parameters(org: Organization) -> None:
+def test_history_of_a_record_takes_no_parameters(org: OrganizationClient) -> None:
     response = org.client.get("/admin/usage/records/conversation/one", params={"limit": "5"})
 
     assert response.status_code == 422

@@ -1,4 +1,4 @@
-"""Raw HTTP requests for bodies that arrive slowly, stop halfway, never end, or are not read."""
+"""Low-level HTTP for misbehaving clients: bodies that are slow, truncated, endless or not read."""
 
 import http.client
 import socket
@@ -15,28 +15,28 @@ from tests.servers import Server
 
 @dataclass(frozen=True)
 class Upload:
-    """A POST request whose headers are sent; its body follows in pieces."""
+    """A POST whose headers are sent; the body follows in chunks."""
 
     connection: http.client.HTTPConnection
     chunked: bool
 
-    def send(self, piece: bytes) -> None:
-        """Send a piece of the body."""
-        self.connection.send(b"%x\r\n%s\r\n" % (len(piece), piece) if self.chunked else piece)
+    def send(self, chunk: bytes) -> None:
+        """Send a chunk of the body."""
+        self.connection.send(b"%x\r\n%s\r\n" % (len(chunk), chunk) if self.chunked else chunk)
 
-    def end(self) -> None:
-        """Stop sending, even if the announced length has not been reached."""
+    def truncate(self) -> None:
+        """Close the sending side before the announced end of the body."""
         self.connection.sock.shutdown(socket.SHUT_WR)
 
-    def answer(self) -> httpx.Response:
-        """Wait for the answer."""
+    def response(self) -> httpx.Response:
+        """Wait for the response."""
         response = self.connection.getresponse()
         return httpx.Response(response.status, headers=response.getheaders(), content=response.read())
 
 
 @contextmanager
 def upload(server: Server, key: str, size: int | None) -> Iterator[Upload]:
-    """Start to send events in a body of `size` announced bytes (None: chunked, without an end)."""
+    """Start a POST of events with a Content-Length of `size` bytes, or with chunked encoding if it is None."""
     connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
     try:
         connection.putrequest("POST", EVENTS)
@@ -51,16 +51,16 @@ def upload(server: Server, key: str, size: int | None) -> Iterator[Upload]:
 
 @dataclass(frozen=True)
 class Download:
-    """A response whose headers have been read, but not its body."""
+    """A response whose headers were read, but not its body."""
 
     response: http.client.HTTPResponse
     connection: http.client.HTTPConnection
 
     def read(self, size: int | None = None) -> bytes:
-        """Read `size` bytes of the body, or all remaining ones."""
+        """Read `size` bytes of the body, or the rest of it."""
         return self.response.read(size)
 
-    def leave(self) -> None:
+    def abort(self) -> None:
         """Close the connection without reading the rest."""
         self.response.close()
         self.connection.close()
@@ -68,7 +68,7 @@ class Download:
 
 @contextmanager
 def download(server: Server, key: str, path: str) -> Iterator[Download]:
-    """Request a path and read only the headers of the response; the receive buffer has room for 4 KiB of its body."""
+    """GET a path and read only the headers of the response; a small receive buffer holds back most of the body."""
     address = urlsplit(server.url)
     connection = http.client.HTTPConnection(address.netloc, timeout=60)
     connection.sock = socket.socket()

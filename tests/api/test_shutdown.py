@@ -26,9 +26,9 @@ from tests.api.organizations import (
     assert_error,
     bins,
     client_of,
+    error_of,
     make_credential,
     receipt_of,
-    refusal_of,
 )
 from tests.connectors.metering_server import metering_server
 from tests.events import conversation
@@ -72,7 +72,7 @@ class Load:
                 except httpx.TransportError:
                     return acknowledged
                 if answer.status_code == 503:
-                    assert "again" in refusal_of(answer, 503)
+                    assert "again" in error_of(answer, 503)
                     continue
                 assert bins(receipt_of(answer)) == (CALLS_PER_REQUEST, 0, 0, 0, 0)
                 acknowledged.update(calls)

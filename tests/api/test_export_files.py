@@ -18,9 +18,9 @@ from talkmeter.db.engine import Connection, open_engine
 from talkmeter.db.migrate import migrate
 from talkmeter.errors import DiskFull, Unavailable
 from tests.api.exports import EXPORT, csv_rows, export
-from tests.api.organizations import Organization, assert_error, new_organization
-from tests.api.questions import Query, asked
-from tests.api.wire import download
+from tests.api.organizations import OrganizationClient, assert_error, new_organization
+from tests.api.queries import Query, get_response
+from tests.api.raw_http import download
 from tests.event_loop import run_coroutine
 from tests.events import conversation
 from tests.servers import Server, running_server
@@ -39,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def large(server: Server) -> Iterator[Organization]:
+def large(server: Server) -> Iterator[OrganizationClient]:
     """An organization with an export of which one fits into the room, and two do not."""
     with new_organization(server) as org:
         for begin in range(0, CALLS, 1_000):
@@ -63,16 +63,14 @@ def checkpoint(server: Server) -> tuple[int, ...]:
         return row
 
 
-def wait_for_room(org: Organization) -> None:
+def wait_for_room(org: OrganizationClient) -> None:
     """Ask for the large export until it fits; the test's time limit ends what never happens."""
-    while (answer := asked(org, "export", RECORDS)).status_code == 507:
+    while (answer := get_response(org, "export", RECORDS)).status_code == 507:
         pass
     assert answer.status_code == 200, answer.text
 
 
-def test_a_reader_who_stops_in_the_middle_holds_no_snapshot_of_the_database(
-    server: Server, large: Organization
-) -> None:
+def test_stalled_client_holds_no_database_snapshot(server: Server, large: OrganizationClient) -> None:
     with (
         new_organization(server) as other,
         download(server, large.key, f"{EXPORT}?of=records&{WINDOW}") as slow,
@@ -94,7 +92,7 @@ def test_a_reader_who_stops_in_the_middle_holds_no_snapshot_of_the_database(
     wait_for_room(large)
 
 
-def test_what_comes_while_an_export_is_read_is_not_in_it(server: Server, large: Organization) -> None:
+def test_export_excludes_events_that_arrive_during_the_download(server: Server, large: OrganizationClient) -> None:
     with download(server, large.key, f"{EXPORT}?of=records&{WINDOW}") as slow:
         first = slow.read(1_000)
         late = conversation("late", created_at="2026-03-01T00:00:00Z")
@@ -111,48 +109,46 @@ FULL = (
 )
 
 
-def test_while_one_export_is_read_slowly_another_large_one_has_no_room_and_a_small_one_has(
-    server: Server, large: Organization
-) -> None:
+def test_slow_download_blocks_a_large_export_but_not_a_small_one(server: Server, large: OrganizationClient) -> None:
     wait_for_room(large)
     with download(server, large.key, f"{EXPORT}?of=records&{WINDOW}") as slow:
         slow.read(1_000)
-        refused = asked(large, "export", RECORDS)
+        refused = get_response(large, "export", RECORDS)
         assert_error(refused, 507)
         assert refused.json()["detail"] == FULL
         assert refused.headers["Retry-After"] == "30"
         assert "Content-Disposition" not in refused.headers
         assert len(csv_rows(export(large, DAILY).content)) == 1
         # Nothing of the refused ones is counted.
-        assert asked(large, "export", RECORDS).status_code == 507
+        assert get_response(large, "export", RECORDS).status_code == 507
         slow.read()
     wait_for_room(large)
 
 
-def test_the_room_of_a_reader_who_goes_away_is_given_back(server: Server, large: Organization) -> None:
+def test_client_that_leaves_releases_its_bytes(server: Server, large: OrganizationClient) -> None:
     for read in (0, 1_000, 300_000):
         wait_for_room(large)
         with download(server, large.key, f"{EXPORT}?of=records&{WINDOW}") as slow:
             assert slow.response.status == 200
             slow.read(read)
-            slow.leave()
+            slow.abort()
     wait_for_room(large)
     assert "Traceback" not in server.log()
     assert '"level": "error"' not in server.log()
 
 
 @pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet"])
-def test_exports_one_after_another_each_have_the_whole_room(large: Organization, format_: str) -> None:
+def test_each_of_several_successive_exports_may_use_the_whole_limit(large: OrganizationClient, format_: str) -> None:
     for _ in range(4):
         assert export(large, {**RECORDS, "format": format_}).status_code == 200
         assert large.client.head(EXPORT, params={**RECORDS, "format": format_}).status_code == 200
 
 
-def test_an_export_that_is_larger_than_all_the_room_is_refused_and_leaves_it_free(tmp_path: Path) -> None:
+def test_export_larger_than_the_limit_is_rejected_and_releases_its_bytes(tmp_path: Path) -> None:
     with running_server(tmp_path, export_bytes="4096") as server, new_organization(server) as org:
         org.send(*(conversation(f"call-{number}") for number in range(100)))
         for query in (RECORDS, {**RECORDS, "format": "jsonl"}, {**RECORDS, "format": "parquet"}) * 3:
-            refused = asked(org, "export", query)
+            refused = get_response(org, "export", query)
             assert_error(refused, 507)
             assert "4,096 bytes" in refused.json()["detail"]
         for _ in range(20):
@@ -186,7 +182,7 @@ async def content_of(held: ExportFile) -> bytes:
     return b"".join([chunk async for chunk in held.chunks()])
 
 
-def test_more_than_eight_exports_at_once_are_told_to_come_again(exports: ExportWriter) -> None:
+def test_more_than_eight_queued_exports_are_503(exports: ExportWriter) -> None:
     go_on = threading.Event()
 
     async def ask() -> None:
@@ -204,7 +200,7 @@ def test_more_than_eight_exports_at_once_are_told_to_come_again(exports: ExportW
     run_coroutine(ask())
 
 
-def test_one_organization_has_half_of_those_that_wait_and_the_others_the_rest(exports: ExportWriter) -> None:
+def test_organization_may_use_half_of_the_export_queue(exports: ExportWriter) -> None:
     go_on = threading.Event()
 
     async def ask() -> None:
@@ -223,7 +219,7 @@ def test_one_organization_has_half_of_those_that_wait_and_the_others_the_rest(ex
     run_coroutine(ask())
 
 
-def test_a_reader_who_takes_nothing_for_long_loses_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stalled_client_loses_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("talkmeter.api.export_files.STALLED_SEC", 0.01)
     engine = open_engine(f"sqlite:///{tmp_path / 'talkmeter.db'}")
     migrate(engine)
@@ -253,7 +249,7 @@ async def file_or_none(exports: ExportWriter, size: int) -> ExportFile | None:
         return None
 
 
-def test_a_caller_who_leaves_before_the_file_is_written_leaves_no_file(exports: ExportWriter) -> None:
+def test_client_that_leaves_before_the_file_is_written_leaves_no_file(exports: ExportWriter) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def wait() -> None:
@@ -276,7 +272,7 @@ def test_a_caller_who_leaves_before_the_file_is_written_leaves_no_file(exports: 
     run_coroutine(ask())
 
 
-def test_a_file_that_is_never_read_is_given_back_with_the_answer_it_was_for(exports: ExportWriter) -> None:
+def test_unread_file_is_released_with_its_response(exports: ExportWriter) -> None:
     async def ask() -> None:
         held = await exports.write("acme", writes(600))
         with pytest.raises(DiskFull):
@@ -289,7 +285,7 @@ def test_a_file_that_is_never_read_is_given_back_with_the_answer_it_was_for(expo
     run_coroutine(ask())
 
 
-def test_a_disk_without_room_is_a_507_and_the_room_is_given_back(exports: ExportWriter) -> None:
+def test_full_temporary_folder_is_507_and_releases_the_bytes(exports: ExportWriter) -> None:
     def full() -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -302,7 +298,7 @@ def test_a_disk_without_room_is_a_507_and_the_room_is_given_back(exports: Export
     run_coroutine(ask())
 
 
-def test_any_other_fault_is_told_as_it_is_and_the_room_is_given_back(exports: ExportWriter) -> None:
+def test_other_errors_are_raised_unchanged_and_release_the_bytes(exports: ExportWriter) -> None:
     def fault() -> None:
         raise ZeroDivisionError
 

@@ -14,14 +14,14 @@ from tests.api.organizations import (
     ORGANIZATION_HEADER,
     PLAIN,
     STRUCTURED,
-    Organization,
+    OrganizationClient,
     bins,
     client_of,
+    error_of,
     make_sender_key,
     new_org_id,
     new_organization,
     receipt_of,
-    refusal_of,
 )
 from tests.events import Json, conversation, event, run
 from tests.servers import Server
@@ -44,7 +44,7 @@ def as_data(event_: Json) -> Json:
     return data
 
 
-def send_binary(org: Organization, attributes: Json, data: object) -> httpx.Response:
+def send_binary(org: OrganizationClient, attributes: Json, data: object) -> httpx.Response:
     """Send an event whose attributes are headers and whose data is the body."""
     headers = {f"ce-{name}": quote(str(value), safe="/:+-. ") for name, value in attributes.items()}
     return org.client.post(EVENTS, content=as_json(data), headers={"Content-Type": PLAIN, **headers})
@@ -65,40 +65,40 @@ def attributes_of(event_: Json) -> Json:
         "application/json ; charset=us-ascii; version=1",
     ],
 )
-def test_one_event_is_counted_as_a_structured_cloud_event_or_as_plain_json(
-    org: Organization, content_type: str
+def test_single_event_is_counted_as_structured_cloud_event_or_plain_json(
+    org: OrganizationClient, content_type: str
 ) -> None:
     assert receipt_of(org.post(as_json(conversation()), content_type)) == ACCEPTED
     assert org.calls() == 1
 
 
 @pytest.mark.parametrize("content_type", [BATCH, PLAIN, "application/cloudevents-batch+json; charset=UTF-8"])
-def test_many_events_are_counted_as_a_batch_or_as_plain_json(org: Organization, content_type: str) -> None:
+def test_many_events_are_counted_as_a_batch_or_as_plain_json(org: OrganizationClient, content_type: str) -> None:
     events = [conversation("call-1"), conversation("call-2"), run("run-1")]
     assert bins(receipt_of(org.post(as_json(events), content_type))) == (3, 0, 0, 0, 0)
     assert org.calls() == 2
     assert org.summary()["workflow_runs_total"] == 1
 
 
-def test_white_space_around_a_body_does_not_matter(org: Organization) -> None:
+def test_whitespace_around_a_body_is_ignored(org: OrganizationClient) -> None:
     assert receipt_of(org.post(b" \r\n\t" + as_json(conversation("call-1")) + b"\n")) == ACCEPTED
     assert receipt_of(org.post(b"\n [ " + as_json(conversation("call-2")) + b" ] \n")) == ACCEPTED
     assert org.calls() == 2
 
 
-def test_an_event_whose_attributes_are_headers_is_counted(org: Organization) -> None:
+def test_binary_event_is_counted(org: OrganizationClient) -> None:
     sent = conversation()
     assert receipt_of(send_binary(org, attributes_of(sent), as_data(sent))) == ACCEPTED
     assert org.calls() == 1
 
 
-def test_percent_encoded_attributes_are_the_same_event_as_in_a_body(org: Organization) -> None:
+def test_percent_encoded_headers_equal_the_event_in_a_body(org: OrganizationClient) -> None:
     sent = {**conversation(), "id": 'Zoë "1" 50% €', "source": "/Österreich/1", "sequence": "7"}
     assert receipt_of(send_binary(org, attributes_of(sent), as_data(sent))) == ACCEPTED
     assert bins(org.send(sent)) == (0, 1, 0, 0, 0)
 
 
-def test_an_event_in_headers_that_lacks_an_attribute_is_quarantined_and_says_which(org: Organization) -> None:
+def test_binary_event_without_an_attribute_is_quarantined_with_its_name(org: OrganizationClient) -> None:
     sent = attributes_of(conversation())
     del sent["time"]
     [quarantined] = receipt_of(send_binary(org, sent, as_data(conversation())))["quarantined"]
@@ -107,8 +107,8 @@ def test_an_event_in_headers_that_lacks_an_attribute_is_quarantined_and_says_whi
 
 
 @pytest.mark.parametrize("data", [[], [{"id": "call-1"}], "text", 5, None])
-def test_data_that_is_no_object_is_refused_in_binary_form(org: Organization, data: object) -> None:
-    assert "object" in refusal_of(send_binary(org, attributes_of(conversation()), data), 400)
+def test_binary_event_with_data_that_is_not_an_object_is_rejected(org: OrganizationClient, data: object) -> None:
+    assert "object" in error_of(send_binary(org, attributes_of(conversation()), data), 400)
 
 
 COMPRESSED = {
@@ -124,14 +124,14 @@ COMPRESSED = {
 
 
 @pytest.mark.parametrize(("encoding", "compress"), COMPRESSED.values(), ids=COMPRESSED)
-def test_a_compressed_batch_is_counted(org: Organization, encoding: str, compress: object) -> None:
+def test_compressed_batch_is_counted(org: OrganizationClient, encoding: str, compress: object) -> None:
     assert callable(compress)
     body = compress(as_json([conversation(f"call-{number}") for number in range(1_000)]))
     assert bins(receipt_of(org.post(body, BATCH, Content_Encoding=encoding))) == (1000, 0, 0, 0, 0)
     assert org.calls() == 1_000
 
 
-def test_a_compressed_body_that_comes_in_pieces_is_counted(org: Organization) -> None:
+def test_compressed_body_in_chunks_is_counted(org: OrganizationClient) -> None:
     body = gzip.compress(as_json([conversation(f"call-{number}") for number in range(100)]))
     pieces = (body[begin : begin + 7] for begin in range(0, len(body), 7))
     headers = {"Content-Type": BATCH, "Content-Encoding": "gzip"}
@@ -139,12 +139,12 @@ def test_a_compressed_body_that_comes_in_pieces_is_counted(org: Organization) ->
 
 
 @pytest.mark.parametrize("content_type", [BATCH, PLAIN])
-def test_an_empty_array_is_a_receipt_of_nothing_and_no_sign_of_life(org: Organization, content_type: str) -> None:
+def test_empty_array_has_an_empty_receipt_and_sets_no_last_event(org: OrganizationClient, content_type: str) -> None:
     assert bins(receipt_of(org.post(b" [ ] ", content_type))) == (0, 0, 0, 0, 0)
     assert org.summary()["last_event_at"] is None
 
 
-def test_of_two_contents_under_one_event_id_the_same_one_wins_in_any_order(server: Server, org: Organization) -> None:
+def test_same_content_wins_in_any_order_for_one_event_id(server: Server, org: OrganizationClient) -> None:
     shorter = conversation(duration=60)
     longer = {**shorter, "data": {**as_data(shorter), "duration": 61}}
     with new_organization(server) as other:
@@ -153,7 +153,7 @@ def test_of_two_contents_under_one_event_id_the_same_one_wins_in_any_order(serve
     assert [sum(bin_) for bin_ in zip(*map(bins, receipts), strict=True)] == [3, 0, 1, 0, 0]
 
 
-def test_every_event_is_in_exactly_one_bin(org: Organization) -> None:
+def test_every_event_is_in_exactly_one_bin(org: OrganizationClient) -> None:
     first = conversation(duration=60)
     second = {**first, "data": {**as_data(first), "duration": 61}}
     org.send(first)
@@ -168,7 +168,7 @@ def test_every_event_is_in_exactly_one_bin(org: Organization) -> None:
     assert org.calls() == 2
 
 
-def test_events_of_one_batch_are_applied_one_after_the_other(org: Organization) -> None:
+def test_events_of_a_batch_are_applied_in_order(org: OrganizationClient) -> None:
     ringing = {**conversation(status="ringing", duration=None), "time": "2026-03-01T12:00:00Z"}
     answered = {**conversation(status="in_progress", duration=None), "time": "2026-03-01T12:00:01Z"}
     completed = {**conversation(duration=90), "time": "2026-03-01T12:00:02Z"}
@@ -177,20 +177,20 @@ def test_events_of_one_batch_are_applied_one_after_the_other(org: Organization) 
     assert org.summary()["voice_duration_ms"] == 90_000
 
 
-def test_events_of_one_batch_in_the_wrong_order_are_stale_but_for_the_last(org: Organization) -> None:
+def test_events_of_a_batch_in_reverse_order_are_stale_after_the_first(org: OrganizationClient) -> None:
     ringing = {**conversation(status="ringing"), "time": "2026-03-01T12:00:00Z"}
     completed = {**conversation(duration=90), "time": "2026-03-01T12:00:02Z"}
     assert bins(org.send(completed, ringing)) == (1, 0, 0, 1, 0)
     assert org.summary()["voice_duration_ms"] == 90_000
 
 
-def test_an_event_twice_in_one_batch_is_counted_once(org: Organization) -> None:
+def test_repeated_event_in_a_batch_is_counted_once(org: OrganizationClient) -> None:
     sent = conversation()
     assert bins(org.send(sent, sent, sent)) == (1, 2, 0, 0, 0)
     assert org.calls() == 1
 
 
-def test_a_sender_key_sends_for_the_organization_that_each_event_names(server: Server) -> None:
+def test_sender_key_sends_for_the_organization_of_each_event(server: Server) -> None:
     with new_organization(server) as one, new_organization(server) as two:
         events = [
             conversation("call-1", organization_id=one.id),
@@ -206,7 +206,7 @@ def test_a_sender_key_sends_for_the_organization_that_each_event_names(server: S
         assert (one.calls(), two.calls()) == (2, 1)
 
 
-def test_a_sender_key_may_name_the_organization_once_for_all_events(server: Server) -> None:
+def test_sender_key_may_name_one_organization_for_all_events(server: Server) -> None:
     with new_organization(server) as org, client_of(server, make_sender_key(server)) as sender:
         headers = {ORGANIZATION_HEADER: org.id}
         assert receipt_of(sender.post(EVENTS, json=conversation("call-1"), headers=headers)) == ACCEPTED
@@ -214,7 +214,7 @@ def test_a_sender_key_may_name_the_organization_once_for_all_events(server: Serv
         assert org.calls() == 2
 
 
-def test_a_sender_key_brings_an_organization_nobody_knew(server: Server) -> None:
+def test_sender_key_creates_an_unknown_organization(server: Server) -> None:
     org_id = new_org_id()
     with client_of(server, make_sender_key(server)) as sender:
         assert receipt_of(sender.post(EVENTS, json=conversation(organization_id=org_id))) == ACCEPTED
@@ -222,12 +222,12 @@ def test_a_sender_key_brings_an_organization_nobody_knew(server: Server) -> None
 
 
 @pytest.mark.parametrize("named", [None, ""])
-def test_with_an_organization_key_an_event_need_not_name_the_organization(org: Organization, named: str | None) -> None:
+def test_event_with_an_organization_key_need_not_name_it(org: OrganizationClient, named: str | None) -> None:
     assert bins(org.send(conversation("call-1"), conversation("call-2", organization_id=named))) == (2, 0, 0, 0, 0)
     assert org.calls() == 2
 
 
-def test_the_same_event_with_and_without_its_organization_is_a_duplicate(org: Organization) -> None:
+def test_same_event_with_and_without_organization_is_a_duplicate(org: OrganizationClient) -> None:
     sent = conversation()
     named = {**sent, "data": {**as_data(sent), "organization_id": org.id}}
     assert bins(org.send(sent, named)) == (1, 1, 0, 0, 0)
@@ -242,7 +242,7 @@ NULLABLE = {
 
 
 @pytest.mark.parametrize(("type_", "name"), [(type_, name) for type_, names in NULLABLE.items() for name in names])
-def test_an_empty_string_is_null_is_absent(org: Organization, type_: str, name: str) -> None:
+def test_empty_null_and_absent_are_equal(org: OrganizationClient, type_: str, name: str) -> None:
     sample = as_data(run() if type_.startswith("workflow") else conversation())
     data = {key: value for key, value in sample.items() if key != name}
     absent = event(type_, data)
@@ -250,21 +250,21 @@ def test_an_empty_string_is_null_is_absent(org: Organization, type_: str, name: 
     assert bins(org.send(absent, null, empty)) == (1, 2, 0, 0, 0)
 
 
-def test_unknown_fields_and_attributes_are_ignored(org: Organization) -> None:
+def test_unknown_fields_and_attributes_are_ignored(org: OrganizationClient) -> None:
     sent = conversation(user_turn_count=3, custom_metadata={"deep": [1, {"er": None}]}, conversation="\ud83d\ude00")
     sent |= {"datacontenttype": PLAIN, "subject": "x", "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7-01"}
     assert receipt_of(org.post(as_json(sent), STRUCTURED)) == ACCEPTED
 
 
 @pytest.mark.parametrize("sequence", [2, "2", "0002", 10**17], ids=repr)
-def test_of_two_states_of_one_time_the_greater_sequence_wins(org: Organization, sequence: object) -> None:
+def test_greater_sequence_wins_at_equal_time(org: OrganizationClient, sequence: object) -> None:
     first = {**conversation(duration=10), "sequence": "1"}
     assert bins(org.send(first, {**conversation(duration=20), "sequence": sequence})) == (2, 0, 0, 0, 0)
     assert org.summary()["voice_duration_ms"] == 20_000
 
 
 @pytest.mark.parametrize("sequence", [None, "", "not a number", "1.5", 1.5, True, [9], {}, "9" * 19, -1], ids=repr)
-def test_a_sequence_that_is_no_integer_counts_as_0(org: Organization, sequence: object) -> None:
+def test_non_integer_sequence_counts_as_0(org: OrganizationClient, sequence: object) -> None:
     first = {**conversation(duration=10), "sequence": "1"}
     assert bins(org.send(first, {**conversation(duration=20), "sequence": sequence})) == (1, 0, 0, 1, 0)
     assert org.summary()["voice_duration_ms"] == 10_000

@@ -12,7 +12,7 @@ from tests.api.organizations import (
     PLAIN,
     STRUCTURED,
     SUMMARY,
-    Organization,
+    OrganizationClient,
     client_of,
     make_sender_key,
     new_organization,
@@ -69,7 +69,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def told(server: Server) -> Iterator[tuple[Organization, list[str]]]:
+def told(server: Server) -> Iterator[tuple[OrganizationClient, list[str]]]:
     """An organization for which everything was sent in every form, and all that the server answered."""
     with new_organization(server) as org:
         bodies = [json.dumps(one).encode() for one in TOLD.values()]
@@ -97,7 +97,7 @@ def assert_private(text: str) -> None:
     assert CALLER not in text
 
 
-def test_the_events_were_counted_or_quarantined(told: tuple[Organization, list[str]]) -> None:
+def test_events_were_counted_or_quarantined(told: tuple[OrganizationClient, list[str]]) -> None:
     org, answers = told
     accepted = {name: json.loads(answer)["accepted"] for name, answer in zip(TOLD, answers, strict=False)}
     assert [accepted[name] for name in ("a good call", "a good run", "a good agent")] == [1, 1, 1]
@@ -105,12 +105,12 @@ def test_the_events_were_counted_or_quarantined(told: tuple[Organization, list[s
     assert org.calls() + 2 == sum(accepted.values())
 
 
-def test_no_receipt_and_no_refusal_repeats_what_is_private(told: tuple[Organization, list[str]]) -> None:
+def test_receipts_and_errors_contain_no_private_data(told: tuple[OrganizationClient, list[str]]) -> None:
     for answer in told[1]:
         assert_private(answer)
 
 
-def test_the_log_says_nothing_private_even_when_it_says_everything(told: tuple[Organization, list[str]]) -> None:
+def test_debug_log_contains_no_private_data(told: tuple[OrganizationClient, list[str]]) -> None:
     org, _ = told
     log = org.server.log()
     assert log.count('"event": "request"') >= len(TOLD)
@@ -119,13 +119,13 @@ def test_the_log_says_nothing_private_even_when_it_says_everything(told: tuple[O
 
 
 @pytest.mark.parametrize("path", [SUMMARY, "/admin/members/me/scopes", "/metrics", "/openapi.json", "/docs"])
-def test_no_answer_says_anything_private(told: tuple[Organization, list[str]], path: str) -> None:
+def test_no_response_contains_private_data(told: tuple[OrganizationClient, list[str]], path: str) -> None:
     answer = told[0].client.get(path)
     assert answer.status_code == 200
     assert_private(answer.text)
 
 
-def test_the_quarantine_lists_and_shows_nothing_private(told: tuple[Organization, list[str]]) -> None:
+def test_quarantine_contains_no_private_data(told: tuple[OrganizationClient, list[str]]) -> None:
     org, _ = told
     listed = org.server.cli("quarantine", "list")
     assert_private(listed)
@@ -136,7 +136,7 @@ def test_the_quarantine_lists_and_shows_nothing_private(told: tuple[Organization
     assert_private("".join(shown))
 
 
-def test_the_database_holds_nothing_private(told: tuple[Organization, list[str]]) -> None:
+def test_database_contains_no_private_data(told: tuple[OrganizationClient, list[str]]) -> None:
     file = told[0].server.folder / "talkmeter.db"
     with sqlite3.connect(file) as connection:
         rows = connection.execute("SELECT kept_fields FROM quarantine").fetchall()

@@ -1,38 +1,38 @@
-"""Questions for a breakdown: which ones are refused and why, the clock, and answers that are at hand already."""
+"""Parameters of breakdowns: which ones are rejected and why; comparison with the present; conditional requests."""
 
 import pytest
 
 from talkmeter import clock
 from talkmeter.period import MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR, format_instant
-from tests.api.organizations import SUMMARY, Organization, refusal_of
-from tests.api.questions import USAGE, Query, answer_to, asked, assert_needs_billing_manage, refusal_to, twice
-from tests.api.usage_of_march import WINDOW, call
+from tests.api.march_usage import WINDOW, call
+from tests.api.organizations import SUMMARY, OrganizationClient, error_of
+from tests.api.queries import USAGE, Query, assert_needs_billing_manage, get_answer, get_error, get_response, repeated
 from tests.events import conversation, event
 
 BREAKDOWN = f"{USAGE}/breakdown"
 BY_AGENT: Query = {**WINDOW, "by": "agent"}
 DIMENSIONS = "agent, number, widget, channel, modality, direction, status, workflow, run_status"
-KNOWN = "from, to, by, order, limit, interval, compare"
-REFUSED: dict[str, tuple[Query, str]] = {
-    "no split": (WINDOW, f"'by' is missing: it must be one of {DIMENSIONS}."),
-    "an empty split": ({**WINDOW, "by": ""}, f"'by' must be one of {DIMENSIONS}, not ''."),
-    "an unknown split": ({**WINDOW, "by": "agents"}, f"'by' must be one of {DIMENSIONS}, not 'agents'."),
-    "a split in capitals": ({**WINDOW, "by": "Agent"}, f"'by' must be one of {DIMENSIONS}, not 'Agent'."),
+ALLOWED = "from, to, by, order, limit, interval, compare"
+INVALID: dict[str, tuple[Query, str]] = {
+    "no dimension": (WINDOW, f"'by' is missing: it must be one of {DIMENSIONS}."),
+    "an empty dimension": ({**WINDOW, "by": ""}, f"'by' must be one of {DIMENSIONS}, not ''."),
+    "an unknown dimension": ({**WINDOW, "by": "agents"}, f"'by' must be one of {DIMENSIONS}, not 'agents'."),
+    "a dimension in capitals": ({**WINDOW, "by": "Agent"}, f"'by' must be one of {DIMENSIONS}, not 'Agent'."),
     "an unknown order": (
         {**BY_AGENT, "order": "minutes"},
         "'order' must be one of calls, voice, chat, runs, not 'minutes'.",
     ),
     "calls in order of runs": (
         {**BY_AGENT, "order": "runs"},
-        "A breakdown by agent can be in order of calls, voice, chat, not of runs.",
+        "A breakdown by agent cannot be sorted by runs. Allowed: calls, voice, chat.",
     ),
     "runs in order of calls": (
         {**WINDOW, "by": "workflow", "order": "calls"},
-        "A breakdown by workflow can be in order of runs, not of calls.",
+        "A breakdown by workflow cannot be sorted by calls. Allowed: runs.",
     ),
     "runs in order of chat": (
         {**WINDOW, "by": "run_status", "order": "chat"},
-        "A breakdown by run_status can be in order of runs, not of chat.",
+        "A breakdown by run_status cannot be sorted by chat. Allowed: runs.",
     ),
     "an unknown interval": (
         {**BY_AGENT, "interval": "hour"},
@@ -43,98 +43,94 @@ REFUSED: dict[str, tuple[Query, str]] = {
         {**BY_AGENT, "compare": "last"},
         "'compare' must be one of none, previous, year, not 'last'.",
     ),
-    "a window longer than a year beside the year before": (
+    "a window longer than a year with compare=year": (
         {"from": "2026-03-01", "to": "2027-03-02", "by": "agent", "compare": "year"},
         (
             "The range from 2026-03-01T00:00:00Z to 2027-03-02T00:00:00Z is longer than a year "
             "and cannot be compared with the year before."
         ),
     ),
-    "a window before which time begins": (
+    "a window without an earlier window": (
         {"from": "1970-01-01", "to": "1970-01-03", "by": "agent", "compare": "previous"},
-        "The window to compare with would begin before 1970; ask with compare=none.",
+        "The window to compare with would start before 1970; use compare=none.",
     ),
-    "a parameter of records": ({**BY_AGENT, "agent": "agent-1"}, f"Unknown parameter 'agent'. Allowed: {KNOWN}."),
-    "a slip in a name": ({**BY_AGENT, "limits": "5"}, f"Unknown parameter 'limits'. Allowed: {KNOWN}."),
-    "a name in other letters": ({**BY_AGENT, "größe": "1"}, rf"Unknown parameter 'gr\xf6\xdfe'. Allowed: {KNOWN}."),
+    "a parameter of records": ({**BY_AGENT, "agent": "agent-1"}, f"Unknown parameter 'agent'. Allowed: {ALLOWED}."),
+    "a misspelled name": ({**BY_AGENT, "limits": "5"}, f"Unknown parameter 'limits'. Allowed: {ALLOWED}."),
+    "a non-ASCII name": ({**BY_AGENT, "größe": "1"}, rf"Unknown parameter 'gr\xf6\xdfe'. Allowed: {ALLOWED}."),
     "a control character": ({**WINDOW, "by": "agent\0"}, r"'by' contains a control character: 'agent\x00'."),
     "a window without an end": (
         {"from": "2026-03-01", "by": "agent"},
         "'to' is missing: give both 'from' and 'to', or neither for month to date ('from' was given).",
     ),
-    "a window that ends before it begins": (
+    "a window that ends before it starts": (
         {"from": "2026-03-02", "to": "2026-03-01", "by": "agent"},
         "'to' must be after 'from', but 2026-03-01T00:00:00Z is not after 2026-03-02T00:00:00Z.",
     ),
 }
 
 
-@pytest.mark.parametrize(("query", "sentence"), REFUSED.values(), ids=REFUSED)
-def test_a_breakdown_that_breaks_a_rule_is_refused_and_the_rule_is_told(
-    known: Organization, query: Query, sentence: str
+@pytest.mark.parametrize(("query", "sentence"), INVALID.values(), ids=INVALID)
+def test_invalid_breakdown_parameters_are_rejected_with_the_reason(
+    known: OrganizationClient, query: Query, sentence: str
 ) -> None:
-    assert refusal_to(known, "breakdown", query) == sentence
+    assert get_error(known, "breakdown", query) == sentence
 
 
 @pytest.mark.parametrize(
     "limit", ["0", "-1", "1001", "10000", "1.0", "1e2", "", " 5", "five", "\u0665", "0x10", "1" * 5_000]
 )
-def test_a_limit_that_is_no_number_from_1_to_1000_is_refused(known: Organization, limit: str) -> None:
-    sentence = refusal_to(known, "breakdown", {**BY_AGENT, "limit": limit})
+def test_limit_must_be_a_number_from_1_to_1000(known: OrganizationClient, limit: str) -> None:
+    sentence = get_error(known, "breakdown", {**BY_AGENT, "limit": limit})
     assert sentence.startswith("'limit' must be a whole number from 1 to 1000, not '")
 
 
 @pytest.mark.parametrize("again", [{"by": "agent"}, {"by": "number"}, {"limit": "1"}, {"from": "2026-03-02"}])
-def test_a_parameter_that_is_given_twice_is_refused_even_when_both_say_the_same(
-    known: Organization, again: Query
-) -> None:
-    query = twice({**BY_AGENT, "limit": "1"}, **again)
-    assert (
-        refusal_of(known.client.get(f"{BREAKDOWN}?{query}"), 422) == f"'{next(iter(again))}' is given more than once."
-    )
+def test_repeated_parameter_is_rejected_even_with_equal_values(known: OrganizationClient, again: Query) -> None:
+    query = repeated({**BY_AGENT, "limit": "1"}, **again)
+    assert error_of(known.client.get(f"{BREAKDOWN}?{query}"), 422) == f"'{next(iter(again))}' is given more than once."
 
 
-def test_a_breakdown_needs_billing_manage(known: Organization) -> None:
+def test_breakdown_needs_billing_manage(known: OrganizationClient) -> None:
     assert_needs_billing_manage(known, "breakdown", BY_AGENT)
 
 
 @pytest.mark.parametrize("compare", ["previous", "year"])
-def test_a_window_that_is_not_over_is_compared_up_to_the_last_full_hour(known: Organization, compare: str) -> None:
+def test_unfinished_window_is_compared_until_the_last_full_hour(known: OrganizationClient, compare: str) -> None:
     today = clock.now() // MICROSECONDS_PER_DAY * MICROSECONDS_PER_DAY
     start, end = today - 30 * MICROSECONDS_PER_DAY, today + 30 * MICROSECONDS_PER_DAY
     window = {"from": format_instant(start), "to": format_instant(end)}
     before = clock.now() // MICROSECONDS_PER_HOUR * MICROSECONDS_PER_HOUR
-    answer = answer_to(known, "breakdown", {**window, "by": "agent", "compare": compare})
+    answer = get_answer(known, "breakdown", {**window, "by": "agent", "compare": compare})
     after = clock.now() // MICROSECONDS_PER_HOUR * MICROSECONDS_PER_HOUR
     assert answer["comparison"]["now"]["from"] == window["from"]
     assert answer["comparison"]["now"]["to"] in {format_instant(before), format_instant(after)}
 
 
-def test_before_its_first_full_hour_has_passed_a_window_is_compared_with_nothing(org: Organization) -> None:
+def test_window_without_a_full_past_hour_is_not_compared(org: OrganizationClient) -> None:
     start = clock.now() - 1
     window = {"from": format_instant(start), "to": format_instant(start + 24 * MICROSECONDS_PER_HOUR)}
     org.send(conversation(agent_id="agent-1", created_at=format_instant(start)))
-    answer = answer_to(org, "breakdown", {**window, "by": "agent", "compare": "previous"})
-    # Where an hour has begun since, a part of it is compared.
+    answer = get_answer(org, "breakdown", {**window, "by": "agent", "compare": "previous"})
+    # If a new hour has started since, a part of it is compared.
     assert answer["comparison"] is None or start // MICROSECONDS_PER_HOUR < clock.now() // MICROSECONDS_PER_HOUR
     [row] = answer["rows"]
     assert (row["comparison"] is None) == (answer["others"]["comparison"] is None) == (answer["comparison"] is None)
 
 
-def test_an_unchanged_breakdown_is_a_304_until_something_changes(org: Organization) -> None:
+def test_unchanged_breakdown_is_304_until_a_change(org: OrganizationClient) -> None:
     org.send(call("03-03", "a1", agent_id="agent-1"))
-    first = asked(org, "breakdown", BY_AGENT)
+    first = get_response(org, "breakdown", BY_AGENT)
     assert first.headers["Cache-Control"] == "private, no-cache"
-    at_hand = {"If-None-Match": first.headers["ETag"]}
-    again = org.client.get(BREAKDOWN, params=BY_AGENT, headers=at_hand)
+    cached = {"If-None-Match": first.headers["ETag"]}
+    again = org.client.get(BREAKDOWN, params=BY_AGENT, headers=cached)
     assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
     org.send(event("agent.updated", {"id": "agent-1", "name": "Reception"}))
-    changed = org.client.get(BREAKDOWN, params=BY_AGENT, headers=at_hand)
+    changed = org.client.get(BREAKDOWN, params=BY_AGENT, headers=cached)
     assert changed.status_code == 200
     assert [row["name"] for row in changed.json()["rows"]] == ["Reception"]
 
 
-def test_every_part_of_a_question_is_a_part_of_its_etag(known: Organization) -> None:
+def test_every_parameter_changes_the_etag(known: OrganizationClient) -> None:
     queries: list[Query] = [
         BY_AGENT,
         {**BY_AGENT, "by": "number"},
@@ -145,14 +141,14 @@ def test_every_part_of_a_question_is_a_part_of_its_etag(known: Organization) -> 
         {**BY_AGENT, "compare": "year"},
         {**BY_AGENT, "to": "2026-03-17"},
     ]
-    tags = {asked(known, "breakdown", query).headers["ETag"] for query in queries}
+    tags = {get_response(known, "breakdown", query).headers["ETag"] for query in queries}
     tags.add(known.client.get(SUMMARY, params=WINDOW).headers["ETag"])
     assert len(tags) == len(queries) + 1
     same = {**BY_AGENT, "order": "calls", "limit": "50", "compare": "none"}
-    assert asked(known, "breakdown", same).headers["ETag"] in tags
+    assert get_response(known, "breakdown", same).headers["ETag"] in tags
 
 
-def test_head_has_the_headers_of_a_breakdown_and_no_body(known: Organization) -> None:
+def test_head_has_the_headers_of_a_breakdown_and_no_body(known: OrganizationClient) -> None:
     head = known.client.head(BREAKDOWN, params=BY_AGENT)
     assert (head.status_code, head.content) == (200, b"")
-    assert head.headers["ETag"] == asked(known, "breakdown", BY_AGENT).headers["ETag"]
+    assert head.headers["ETag"] == get_response(known, "breakdown", BY_AGENT).headers["ETag"]
