@@ -1,4 +1,4 @@
-"""How tests of faults tell what they did."""
+"""The fixture with which fault tests report what they did."""
 
 from collections.abc import Callable
 
@@ -9,9 +9,9 @@ from tests.faults.fault_table import PROPERTY, ReportFault
 
 @pytest.fixture
 def report_fault(record_property: Callable[[str, object], None]) -> ReportFault:
-    """Puts a row into the table at the end of the run."""
+    """Adds a row to the table that is printed at the end of the run."""
 
-    def put(fault: str, where: str, rounds: int, found: str) -> None:
+    def add_row(fault: str, where: str, rounds: int, found: str) -> None:
         record_property(PROPERTY, [fault, where, f"{rounds:,}", found])
 
-    return put
+    return add_row

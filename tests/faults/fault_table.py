@@ -1,4 +1,4 @@
-"""The table of faults: each test says what it did and what it found, and the end of the run shows all of it."""
+"""The table of faults that is printed at the end of a run: what each test did and found."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -7,11 +7,11 @@ import pytest
 
 PROPERTY = "fault"
 ReportFault = Callable[[str, str, int, str], None]
-"""A fault, where it was made, how often, and what was found."""
+"""Takes the fault, the database, the number of rounds, and what was found."""
 
 
 class FaultRow(NamedTuple):
-    """A fault as the table shows it."""
+    """A row of the table."""
 
     fault: str
     where: str
@@ -20,23 +20,23 @@ class FaultRow(NamedTuple):
 
 
 def fault_rows(reports: Iterable[object]) -> list[FaultRow]:
-    """The rows that tests told; of a test that failed, one that says so."""
+    """Return the rows that tests reported, and a row for each failed test."""
     rows = []
     for report in reports:
         if not isinstance(report, pytest.TestReport):
             continue
-        told = [
+        found = [
             FaultRow(*value)
             for name, value in report.user_properties
             if name == PROPERTY and report.when == "call" and isinstance(value, list)
         ]
         if report.failed and "tests/faults/" in report.nodeid:
-            told = [FaultRow(report.nodeid.rpartition("::")[2], "", "", "FAILED")]
-        rows += told
+            found = [FaultRow(report.nodeid.rpartition("::")[2], "", "", "FAILED")]
+        rows += found
     return sorted(rows)
 
 
 def fault_table(rows: Iterable[FaultRow]) -> str:
-    """The rows as a table of Markdown, as docs/explanation/reliability.md shows it."""
+    """Return the rows as a Markdown table, as in docs/explanation/reliability.md."""
     lines = [FaultRow("Fault", "Where", "Rounds", "Found"), FaultRow("---", "---", "---:", "---"), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

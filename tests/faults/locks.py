@@ -1,4 +1,4 @@
-"""Holds a ledger from outside, so that its writer must wait, and changes it behind the program's back."""
+"""Lock a database so that the server's writer must wait, change it from outside, and wait for the write queue."""
 
 import re
 import sqlite3
@@ -19,7 +19,7 @@ _WAITING: Final = re.compile(r"^talkmeter_queue_events (\S+)$", re.MULTILINE)
 
 @contextmanager
 def write_lock(url: str, org_id: str) -> Iterator[None]:
-    """Hold SQLite's write lock, or an organization's row on PostgreSQL, until the block ends."""
+    """Hold SQLite's write lock, or lock an organization's row on PostgreSQL, until the block ends."""
     address = make_url(url)
     if address.drivername == "sqlite":
         file = sqlite3.connect(str(address.database), isolation_level=None, timeout=WAIT_TIMEOUT_SEC)
@@ -38,7 +38,7 @@ def write_lock(url: str, org_id: str) -> Iterator[None]:
 
 
 def execute(url: str, *statements: str) -> None:
-    """Run statements on a ledger, one by one."""
+    """Run statements on a database, one by one."""
     address = make_url(url)
     if address.drivername == "sqlite":
         file = sqlite3.connect(str(address.database), isolation_level=None, timeout=WAIT_TIMEOUT_SEC)
@@ -52,13 +52,13 @@ def execute(url: str, *statements: str) -> None:
 
 
 def queued_events(server: Server) -> int:
-    """How many events wait before the server's writer."""
+    """Return how many events are in the server's write queue."""
     found = _WAITING.search(local_http.get(f"{server.url}/metrics", timeout=30).text)
     return int(float(found[1])) if found else 0
 
 
-def wait_until_queued(server: Server, least: int) -> None:
-    """Until so many events wait before the server's writer."""
+def wait_until_queued(server: Server, events: int) -> None:
+    """Wait until the server's write queue has at least this many events."""
     deadline = time.monotonic() + WAIT_TIMEOUT_SEC
-    while (waiting := queued_events(server)) < least:
-        assert time.monotonic() < deadline, f"only {waiting} of {least} events wait"
+    while (waiting := queued_events(server)) < events:
+        assert time.monotonic() < deadline, f"only {waiting} of {events} events are queued"

@@ -1,4 +1,4 @@
-"""The memory that a server and its processes really hold: their proportional share of every page."""
+"""The memory of a server's processes: their proportional set size (PSS)."""
 
 import os
 import re
@@ -15,44 +15,44 @@ _PSS: Final = re.compile(r"^Pss: +(\d+) kB$", re.MULTILINE)
 
 
 def processes_of(server: Server) -> list[int]:
-    """The server's processes: it began a group of its own."""
+    """Return the ids of the server's processes, which are a process group."""
     return [
-        int(one.name)
-        for one in Path("/proc").iterdir()
-        if one.name.isdigit() and _group(int(one.name)) == server.process.pid
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit() and _group(int(entry.name)) == server.process.pid
     ]
 
 
 def memory_of(server: Server) -> int:
-    """Bytes that its processes hold now."""
-    return sum(map(_held_by, processes_of(server)))
+    """Return the bytes that the server's processes use now."""
+    return sum(map(_proportional_bytes, processes_of(server)))
 
 
 class PeakMemory:
-    """The most that was held so far."""
+    """The most memory used so far."""
 
     peak = 0
 
 
 @contextmanager
 def watch_peak_memory(server: Server, every_sec: float = 0.1) -> Iterator[PeakMemory]:
-    """Look at a server's memory again and again."""
-    watched, stop = PeakMemory(), threading.Event()
+    """Measure a server's memory repeatedly until the block ends."""
+    memory, stop = PeakMemory(), threading.Event()
 
-    def look() -> None:
+    def measure() -> None:
         while not stop.wait(every_sec):
-            watched.peak = max(watched.peak, memory_of(server))
+            memory.peak = max(memory.peak, memory_of(server))
 
-    thread = threading.Thread(target=look, daemon=True)
+    thread = threading.Thread(target=measure, daemon=True)
     thread.start()
     try:
-        yield watched
+        yield memory
     finally:
         stop.set()
         thread.join()
 
 
-def _held_by(process: int) -> int:
+def _proportional_bytes(process: int) -> int:
     try:
         rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
     except OSError:

@@ -1,4 +1,4 @@
-"""A careful sender: one batch after the other, of an organization of its own, each answer looked at."""
+"""A sender of single batches for its own organization, whose responses the test checks one by one."""
 
 import random
 import time
@@ -17,53 +17,53 @@ PROBE_ORG: Final = "probe"
 
 
 class ProbeSender:
-    """Sends batches of an organization of its own, one by one, and looks at each answer."""
+    """Sends batches one by one, and keeps a journal of the acknowledged events."""
 
     def __init__(self, client: httpx.Client, key: str, reading_key: str) -> None:
         self._client = client
         self._headers = {"Authorization": f"Bearer {key}", "X-Anyreach-Org": PROBE_ORG}
         self._chance = random.Random(PROBE_ORG)
-        self._asked = {"Authorization": f"Bearer {reading_key}"}
+        self._reading_headers = {"Authorization": f"Bearer {reading_key}"}
         self._batches = 0
         self.journal: list[Json] = []
 
     def send(self, events: list[Json] | None = None) -> httpx.Response:
-        """One batch."""
+        """Send a batch: the given events, or random ones."""
         self._batches += 1
         batch = events or random_batch(self._chance, f"probe-{self._batches}")
-        answer = self._client.post("/metering/events", json=batch, headers=self._headers)
-        if answer.status_code == 200:
-            assert answer.json()["quarantined"] == []
+        response = self._client.post("/metering/events", json=batch, headers=self._headers)
+        if response.status_code == 200:
+            assert response.json()["quarantined"] == []
             self.journal += batch
-        return answer
+        return response
 
     def send_until_refused(self) -> httpx.Response:
-        """Batches until one is not taken."""
+        """Send batches until one is refused; return that response."""
         deadline = time.monotonic() + WAIT_TIMEOUT_SEC
         while time.monotonic() < deadline:
-            answer = self.send()
-            if answer.status_code != 200:
-                return answer
-        raise AssertionError("everything was taken for a minute")
+            response = self.send()
+            if response.status_code != 200:
+                return response
+        raise AssertionError("no batch was refused for a minute")
 
     def calls(self) -> int:
-        """What the summary says meanwhile."""
-        asked = {"from": "2024-03-01", "to": "2024-03-02"}
-        answer = self._client.get("/admin/usage/summary", params=asked, headers=self._asked)
-        assert answer.status_code == 200, answer.text
-        calls: int = answer.json()["total_calls"]
+        """Return the number of calls in the summary."""
+        window = {"from": "2024-03-01", "to": "2024-03-02"}
+        response = self._client.get("/admin/usage/summary", params=window, headers=self._reading_headers)
+        assert response.status_code == 200, response.text
+        calls: int = response.json()["total_calls"]
         return calls
 
 
 def acknowledged_calls(journal: list[Json]) -> int:
-    """How many conversations stand in a journal."""
+    """Return how many conversations a journal contains."""
     data = [event["data"] for event in journal if event["type"] == "conversation.updated"]
-    return len({one["id"] for one in data if isinstance(one, dict)})
+    return len({fields["id"] for fields in data if isinstance(fields, dict)})
 
 
 @contextmanager
 def probe_sender(server: Server, key: str, timeout_sec: float = 30) -> Iterator[ProbeSender]:
-    """A careful sender with a sender key."""
+    """Yield a probe sender with a sender key."""
     reading_key = server.key(PROBE_ORG)
     with local_http.client(base_url=server.url, timeout=timeout_sec) as client:
         yield ProbeSender(client, key, reading_key)

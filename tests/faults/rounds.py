@@ -1,4 +1,4 @@
-"""How often a fault is made: a few times with all tests, many times by `make faults`."""
+"""How often a fault is repeated: a few times by `make test`, many times by `make faults`."""
 
 import os
 from typing import Final
@@ -7,5 +7,5 @@ _IN_FULL: Final = "TALKMETER_FAULTS_IN_FULL" in os.environ
 
 
 def rounds(usual: int, full: int) -> int:
-    """The number of rounds of this run."""
+    """Return the number of rounds in this run."""
     return full if _IN_FULL else usual

@@ -1,7 +1,7 @@
-"""Disks of a few megabytes: a tmpfs in a mount namespace of its own, for which no privileges are needed.
+"""Disks of a few megabytes: a tmpfs in a mount namespace, which needs no privileges.
 
-A process holds the namespace; the disk is gone when it ends, however it ends. From outside the disk is reached through
-the process's root in /proc, and a program is started inside with `nsenter`.
+A process keeps the namespace alive; when it ends, the disk is gone. The test reaches the disk through the root of that
+process in /proc, and starts programs in the namespace with `nsenter`.
 """
 
 import os
@@ -18,7 +18,7 @@ import pytest
 from tests import servers
 
 BLOCK: Final = 1 << 16
-_HOLD: Final = (
+_MOUNT: Final = (
     'mount -t tmpfs -o "size=$1m,mode=0777" none "$2" && : > "$2/ballast" && chmod 0666 "$2/ballast" '
     "&& echo ready && exec cat"
 )
@@ -26,23 +26,23 @@ _HOLD: Final = (
 
 @dataclass(frozen=True)
 class SmallDisk:
-    """A disk, the folder where programs inside see it, and the process that holds it."""
+    """A disk, its folder in the namespace, and the process that keeps the namespace."""
 
     folder: Path
     holder: int
 
     @property
     def outside(self) -> Path:
-        """The same folder for everybody else."""
+        """The folder as other processes see it."""
         return Path(f"/proc/{self.holder}/root{self.folder}")
 
     @property
     def enter(self) -> list[str]:
-        """The beginning of a command that runs inside."""
+        """The start of a command that runs in the namespace."""
         return ["nsenter", f"--target={self.holder}", "--user", "--mount", "--preserve-credentials", "--"]
 
     def fill(self, spare: int = 0) -> None:
-        """Leave only `spare` bytes free, more or less."""
+        """Fill the disk; leave about `spare` bytes free."""
         with self._ballast.open("ab", buffering=0) as ballast:
             size = BLOCK
             while size >= 4096:
@@ -56,7 +56,7 @@ class SmallDisk:
                 ballast.truncate(max(ballast.tell() - spare, 0))
 
     def empty(self) -> None:
-        """Take away what filled it."""
+        """Free the disk."""
         os.truncate(self._ballast, 0)
 
     @property
@@ -66,9 +66,9 @@ class SmallDisk:
 
 @contextmanager
 def small_disk(folder: Path, mebibytes: int, user: int | None = None) -> Iterator[SmallDisk]:
-    """A disk of this size over a folder; held by another user where its files must belong to that one."""
+    """Mount a disk over a folder, as another user if its files must belong to that user."""
     folder.mkdir(exist_ok=True)
-    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", _HOLD, "sh", str(mebibytes), str(folder)]
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", _MOUNT, "sh", str(mebibytes), str(folder)]
     as_user = None if user == os.geteuid() else user
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, user=as_user
@@ -76,13 +76,13 @@ def small_disk(folder: Path, mebibytes: int, user: int | None = None) -> Iterato
         assert process.stdout is not None
         assert process.stderr is not None
         if process.stdout.readline() != b"ready\n":
-            said = process.stderr.read().decode().strip()
-            pytest.skip(f"No small disk can be made here, so what a full disk does is not shown: {said}")
+            error = process.stderr.read().decode().strip()
+            pytest.skip(f"Cannot mount a small disk here, so full disks are not tested: {error}")
         yield SmallDisk(folder, process.pid)
 
 
 def run_inside(monkeypatch: pytest.MonkeyPatch, folder: Path, before: list[str]) -> None:
-    """From now on `talkmeter` is started by tests.servers with another command before it, in the same process."""
+    """Let tests.servers start `talkmeter` with a command before it, for the rest of the test."""
     script = folder / "talkmeter"
     words = " ".join(f"'{word}'" for word in [*before, str(servers.TALKMETER)])
     script.write_text(f'#!/bin/sh\nexec {words} "$@"\n')

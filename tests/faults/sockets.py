@@ -1,7 +1,8 @@
-"""Sockets by hand, for clients that dawdle, break off or stay without a word."""
+"""Raw sockets, for clients that are slow, break off or send nothing."""
 
 import socket
 import struct
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -15,33 +16,33 @@ _RESET_AT_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 def connect(server: Server) -> socket.socket:
-    """A connection to the server that has said nothing yet."""
+    """Open a connection to the server."""
     address = urlsplit(server.url)
     return socket.create_connection((address.hostname, address.port), timeout=WAIT_TIMEOUT_SEC)
 
 
 def reset(connection: socket.socket) -> None:
-    """Break a connection off: the server gets a reset instead of an end, and what it has not read yet is lost."""
+    """Reset a connection: the server loses what it has not read yet."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
     connection.close()
 
 
 def end_sending(connection: socket.socket) -> None:
-    """Say that nothing more will come; to a server that has broken off by itself there is nothing to say."""
+    """End the request, unless the server has closed the connection."""
     with suppress(OSError):
         connection.shutdown(socket.SHUT_WR)
 
 
 def request_head(key: str, length: int | None, *lines: str) -> bytes:
-    """The head of a POST of events, with a body of so many bytes (None: in chunks) and further lines."""
-    announced = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
+    """Return the head of a POST of events; `length` None announces chunks, `lines` are more headers."""
+    framing = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
     return "\r\n".join(
         (
             "POST /metering/events HTTP/1.1",
             "Host: talkmeter",
             f"Authorization: Bearer {key}",
             "Content-Type: application/json",
-            announced,
+            framing,
             *lines,
             "\r\n",
         )
@@ -49,21 +50,30 @@ def request_head(key: str, length: int | None, *lines: str) -> bytes:
 
 
 def read_response(connection: socket.socket) -> bytes:
-    """All that the server still says until it ends the connection; nothing where it breaks off."""
-    said = b""
+    """Return what the server sends until it ends the connection."""
+    response = b""
     try:
         while part := connection.recv(65_536):
-            said += part
+            response += part
     except ConnectionError:
-        return said
-    return said
+        return response
+    return response
+
+
+def wait_for_open_files(server: Server, limit: int) -> int:
+    """Wait until the server has at most `limit` open file descriptors, and return their number."""
+    deadline = time.monotonic() + WAIT_TIMEOUT_SEC
+    while (number := open_files(server)) > limit:
+        assert time.monotonic() < deadline, f"the server still has {number} open files instead of {limit}"
+        time.sleep(0.05)
+    return number
 
 
 def open_files(server: Server) -> int:
-    """The file descriptors that the server holds."""
+    """Return the number of open file descriptors of the server."""
     return sum(map(open_files_of, processes_of(server)))
 
 
 def open_files_of(process: int) -> int:
-    """The file descriptors that one process holds."""
+    """Return the number of open file descriptors of a process."""
     return len(list(Path(f"/proc/{process}/fd").iterdir()))

@@ -1,4 +1,4 @@
-"""What processes asked of the kernel, and in which order: a trace by strace, call by call."""
+"""The system calls of processes in their order, traced by strace."""
 
 import re
 import shutil
@@ -20,7 +20,7 @@ _TARGET: Final = re.compile(r"\d+<(.*?)>[,) ]")
 
 
 class SystemCall(NamedTuple):
-    """One call: the process, the file or socket, what was handed over, and the lines where it begins and ends."""
+    """A system call: the process, the file or socket, the arguments, and the lines where it begins and ends."""
 
     process: int
     name: str
@@ -31,7 +31,7 @@ class SystemCall(NamedTuple):
 
     @property
     def syncs(self) -> bool:
-        """Whether it has written a file through to the disk."""
+        """Whether it synced a file to disk."""
         return self.name in SYNCS and self.text.rstrip().endswith("= 0")
 
     @property
@@ -41,54 +41,54 @@ class SystemCall(NamedTuple):
 
 
 def strace_command(output: Path) -> list[str]:
-    """The beginning of a command that traces the one behind it and all its processes; skips where none can."""
+    """Return the start of a command that traces another one with its child processes. Skip if this is impossible."""
     program = shutil.which("strace")
     if program is None:
-        pytest.skip("There is no strace here, so it is not shown that an answer waits for the disk.")
-    may = subprocess.run([program, "-D", "-o", "/dev/null", "true"], capture_output=True, text=True, check=False)
-    if may.returncode:
-        said = may.stderr.strip()
-        pytest.skip(f"strace may not trace here, so it is not shown that an answer waits for the disk: {said}")
-    # Text as it is, so that names can be found in it; long, so that pages are in it whole.
+        pytest.skip("strace is not installed, so it is not tested that responses wait for the disk.")
+    allowed = subprocess.run([program, "-D", "-o", "/dev/null", "true"], capture_output=True, text=True, check=False)
+    if allowed.returncode:
+        error = allowed.stderr.strip()
+        pytest.skip(f"strace is not allowed here, so it is not tested that responses wait for the disk: {error}")
+    # Print strings unescaped and long enough for whole pages, so that ids can be found in them.
     return [program, "-f", "-yy", "-s", "100000", "-e", f"trace={CALLS}", "-e", "signal=none", "-o", str(output)]
 
 
 @contextmanager
 def attach_strace(processes: Iterable[int], output: Path) -> Iterator[None]:
-    """Trace processes that run, and those that they start."""
+    """Trace running processes and their child processes until the block ends."""
     command = [*strace_command(output), *(f"--attach={process}" for process in processes)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
         assert tracer.stderr is not None
         first = tracer.stderr.readline()
         if "attached" not in first:
             tracer.wait(timeout=10)
-            pytest.skip(f"strace may not attach here, so it is not shown that a commit waits for the disk: {first}")
+            pytest.skip(f"strace cannot attach here, so it is not tested that commits wait for the disk: {first}")
         yield
         tracer.terminate()
         tracer.communicate(timeout=30)
 
 
 def read_trace(output: Path) -> list[SystemCall]:
-    """The calls of a trace, in the order in which they began."""
+    """Return the calls of a trace, in the order in which they began."""
     calls: list[SystemCall] = []
-    under_way: dict[int, int] = {}
+    unfinished_calls: dict[int, int] = {}
     with output.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines):
             if (begun := _BEGUN.fullmatch(line.rstrip("\n"))) is not None:
                 process, name, text, unfinished = begun.groups()
                 target = _TARGET.match(text + ",")
                 if unfinished:
-                    under_way[int(process)] = len(calls)
+                    unfinished_calls[int(process)] = len(calls)
                 calls.append(SystemCall(int(process), name, target[1] if target else "", text, number, number))
             elif (resumed := _RESUMED.fullmatch(line.rstrip("\n"))) is not None:
-                place = under_way.pop(int(resumed[1]))
+                place = unfinished_calls.pop(int(resumed[1]))
                 calls[place] = calls[place]._replace(text=calls[place].text + resumed[3], ends=number)
     return calls
 
 
 def wait_for_end(output: Path, process: int) -> None:
-    """Until a tracer has written that a process ended, which it does a moment later."""
-    deadline = time.monotonic() + 30
+    """Wait until the trace contains the end of a process."""
+    deadline = time.monotonic() + 60
     while not re.search(rf"^{process} +\+\+\+ ", output.read_text(encoding="utf-8", errors="replace"), re.MULTILINE):
         assert time.monotonic() < deadline, "the tracer did not see the end"
         threading.Event().wait(0.05)

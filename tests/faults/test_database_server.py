@@ -1,4 +1,4 @@
-"""PostgreSQL killed, restarted, without a free connection, its connections cut: senders wait, and nothing is lost."""
+"""PostgreSQL is killed, restarted, out of connections, or closes them: senders retry, and nothing is lost."""
 
 import random
 import signal
@@ -38,7 +38,7 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(180 + 30 * KILLS + CUT
 
 @pytest.fixture
 def database_server(memory: Path) -> Iterator["PostgresServer"]:
-    """A server of each test's own: what one does to it is nothing to the next."""
+    """A server for one test, which may break it."""
     with TemporaryDirectory(dir=memory) as folder, startable_server(Path(folder)) as server:
         yield server
 
@@ -50,63 +50,63 @@ def url(database_server: "PostgresServer") -> Iterator[str]:
         yield url
 
 
-def prove_in(url: str, journal: list[dict[str, object]]) -> str:
+def check_database(url: str, journal: list[dict[str, object]]) -> str:
     with engine_for(url) as engine:
         return check_ledger(engine, journal)
 
 
 def kill_all(server: "PostgresServer") -> None:
-    """The whole server at once, as a machine that stops; it does not start again before the last process is gone."""
+    """Kill all processes of the server at once, as a power failure does; return when the last one has ended."""
     postmaster = psutil.Process(server.get_pid())
     processes = [postmaster, *postmaster.children(recursive=True)]
-    for one in processes:
+    for process in processes:
         with suppress(psutil.NoSuchProcess):
-            one.kill()
+            process.kill()
     psutil.wait_procs(processes, timeout=30)
 
 
-def stop_orderly(server: "PostgresServer") -> None:
-    """As an operator does: who is connected is sent away, what was committed is on disk."""
+def stop_fast(server: "PostgresServer") -> None:
+    """Shut the server down as an operator does (fast shutdown): it closes connections and writes a checkpoint."""
     postmaster = psutil.Process(server.get_pid())
     postmaster.send_signal(signal.SIGINT)
     psutil.wait_procs([postmaster], timeout=30)
 
 
 def assert_without_traceback(server: Server) -> None:
-    """A fault of the database is a sentence in the log, not a surprise of the program."""
+    """Check that a database error is logged as a sentence and not as an unexpected error."""
     assert "Traceback" not in server.log()
 
 
 @pytest.mark.parametrize(
-    ("fault", "end", "times"),
+    ("fault", "stop", "times"),
     [
         ("kill -9 of PostgreSQL, all its processes", kill_all, KILLS),
-        ("orderly restart of PostgreSQL", stop_orderly, RESTARTS),
+        ("orderly restart of PostgreSQL", stop_fast, RESTARTS),
     ],
     ids=["kill -9", "orderly restart"],
 )
-def test_what_was_acknowledged_is_counted_once_whenever_postgresql_ends_and_starts_again(
+def test_acknowledged_events_are_counted_once_after_postgresql_restarts(
     database_server: "PostgresServer",
     url: str,
     tmp_path: Path,
     report_fault: ReportFault,
     fault: str,
-    end: Callable[["PostgresServer"], None],
+    stop: Callable[["PostgresServer"], None],
     times: int,
 ) -> None:
-    chance = random.Random(times)
+    rng = random.Random(times)
     with running_server(tmp_path, database_url=url) as server:
         with running_senders(server.url, server.sender_key()) as senders:
             for _ in range(times):
-                senders.wait_for_more(chance.uniform(0.05, 0.4))
-                end(database_server)
+                senders.wait_for_more(rng.uniform(0.05, 0.4))
+                stop(database_server)
                 database_server.start()
             senders.wait_for_more()
         assert_without_traceback(server)
-    report_fault(fault, "postgresql", times, prove_in(url, senders.journal))
+    report_fault(fault, "postgresql", times, check_database(url, senders.journal))
 
 
-def test_connections_that_are_cut_in_the_middle_of_transactions_lose_and_double_nothing(
+def test_connections_closed_in_transactions_lose_and_repeat_nothing(
     url: str, tmp_path: Path, report_fault: ReportFault
 ) -> None:
     cut = 0
@@ -125,38 +125,34 @@ def test_connections_that_are_cut_in_the_middle_of_transactions_lose_and_double_
                 threading.Event().wait(0.05)
             senders.wait_for_more()
         assert_without_traceback(server)
-    report_fault("connection cut during a transaction", "postgresql", cut, prove_in(url, senders.journal))
+    report_fault("connection cut during a transaction", "postgresql", cut, check_database(url, senders.journal))
 
 
-def test_readers_and_writers_without_a_free_connection_are_told_to_come_again(
-    url: str, tmp_path: Path, report_fault: ReportFault
-) -> None:
+def test_requests_without_a_free_connection_are_a_503(url: str, tmp_path: Path, report_fault: ReportFault) -> None:
     with running_server(tmp_path, database_url=url) as server:
         reader, sender = server.key(ORG), server.sender_key()
         with running_senders(server.url, sender) as senders, ThreadPoolExecutor(READERS) as pool:
             senders.wait_for_more()
             with psycopg.connect(url) as holder:
                 holder.execute("LOCK TABLE usage_daily IN ACCESS EXCLUSIVE MODE")
-                asked = [pool.submit(ask, server.url, reader) for _ in range(2 * READERS)]
+                pending = [pool.submit(get_summary, server.url, reader) for _ in range(2 * READERS)]
                 threading.Event().wait(HELD_SEC)
-            answers = [one.result() for one in asked]
+            responses = [future.result() for future in pending]
             senders.wait_for_more()
-        assert ask(server.url, reader).status_code == 200
+        assert get_summary(server.url, reader).status_code == 200
         assert_without_traceback(server)
-    refused = [one for one in answers if one.status_code != 200]
+    refused = [response for response in responses if response.status_code != 200]
     assert refused
-    assert {one.status_code for one in refused} == {503}
-    assert all("Retry-After" in one.headers for one in refused)
-    assert {one.json()["detail"] for one in refused} <= {
+    assert {response.status_code for response in refused} == {503}
+    assert all("Retry-After" in response.headers for response in refused)
+    assert {response.json()["detail"] for response in refused} <= {
         "All database connections are in use; retry shortly.",
         "The database is busy; retry shortly.",
     }
-    report_fault("every connection of the pool in use", "postgresql", 1, prove_in(url, senders.journal))
+    report_fault("every connection of the pool in use", "postgresql", 1, check_database(url, senders.journal))
 
 
-def test_a_server_that_gives_no_more_connections_is_a_503_until_it_does(
-    url: str, tmp_path: Path, report_fault: ReportFault
-) -> None:
+def test_postgresql_that_refuses_connections_is_a_503(url: str, tmp_path: Path, report_fault: ReportFault) -> None:
     role = f"limited_{make_url(url).database}"
     with psycopg.connect(url, autocommit=True) as admin:
         admin.execute(f"CREATE ROLE {role} LOGIN")
@@ -166,28 +162,28 @@ def test_a_server_that_gives_no_more_connections_is_a_503_until_it_does(
             reader, sender = server.key(ORG), server.sender_key()
             admin.execute(f"ALTER ROLE {role} CONNECTION LIMIT 0")
             admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (role,))
-            refused = [ask(server.url, reader) for _ in range(5)]
+            refused = [get_summary(server.url, reader) for _ in range(5)]
             with running_senders(server.url, sender) as senders:
                 threading.Event().wait(1)
                 assert senders.acknowledged == 0
                 admin.execute(f"ALTER ROLE {role} CONNECTION LIMIT -1")
                 senders.wait_for_more()
-            assert ask(server.url, reader).status_code == 200
+            assert get_summary(server.url, reader).status_code == 200
             assert_without_traceback(server)
-        assert {one.status_code for one in refused} == {503}
-        assert all("Retry-After" in one.headers for one in refused)
-        # Callers are told nothing of hosts and roles, and the log has the reason.
-        assert {one.json()["detail"] for one in refused} == {
+        assert {response.status_code for response in refused} == {503}
+        assert all("Retry-After" in response.headers for response in refused)
+        # The response names no hosts and roles; the log has the reason.
+        assert {response.json()["detail"] for response in refused} == {
             "The database is unavailable; retry shortly. The reason is in the server's log."
         }
         assert "too many connections for role" in server.log()
-        report_fault("PostgreSQL accepts no connection", "postgresql", 1, prove_in(url, senders.journal))
+        report_fault("PostgreSQL accepts no connection", "postgresql", 1, check_database(url, senders.journal))
         admin.execute(f"DROP OWNED BY {role}")
         admin.execute(f"DROP ROLE {role}")
 
 
-def ask(url: str, key: str) -> httpx.Response:
-    """A summary that no ETag answers."""
+def get_summary(url: str, key: str) -> httpx.Response:
+    """Get a summary without an ETag."""
     return local_http.get(
         f"{url}/admin/usage/summary",
         params={"from": "2024-03-01", "to": "2024-03-02"},

@@ -1,7 +1,7 @@
-"""A disk without room: senders are told so, nothing breaks, reads go on, and writes too once there is room again.
+"""A full disk: senders get a 507, nothing breaks, reads continue, and writes continue once there is space.
 
-The disk is a real one of a few megabytes. The index of SQLite's log is filled up to its edge on purpose: there SQLite
-tells of a full disk in other words.
+The disk is a real one of a few megabytes. One test fills SQLite's WAL index exactly, because SQLite then reports a full
+disk with another error.
 """
 
 import random
@@ -35,9 +35,9 @@ from tests.servers import Server, running_server
 ROUNDS: Final = rounds(2, 30)
 MEBIBYTES: Final = 160
 SPARE: Final = 200_000
-INDEXED_BY_THE_FIRST_PIECE: Final = 4_062
-"""Frames of a log of SQLite that the first 32 KiB of its index have room for."""
-PIECE_OF_INDEX: Final = 32_768
+FRAMES_IN_FIRST_INDEX_BLOCK: Final = 4_062
+"""How many WAL frames the first block of the WAL index can list."""
+INDEX_BLOCK_BYTES: Final = 32_768
 FRAME_BYTES: Final = 4_096 + 24
 FULL: Final = (
     "The database's disk is full; nothing from this request was stored. Free disk space, then send the request again."
@@ -46,7 +46,7 @@ FULL: Final = (
 pytestmark = pytest.mark.timeout(120 + 30 * ROUNDS)
 
 
-def assert_says_full(answer: httpx.Response) -> None:
+def assert_is_507(answer: httpx.Response) -> None:
     assert answer.status_code == 507, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Retry-After"] == "30"
@@ -54,41 +54,41 @@ def assert_says_full(answer: httpx.Response) -> None:
     assert answer.json() == problem
 
 
-def taken_out(disk: SmallDisk, to: Path) -> Path:
-    """A copy of the ledger on a small disk, its log included; undamaged."""
+def copied_from(disk: SmallDisk, to: Path) -> Path:
+    """Copy the database and its WAL from a small disk, check it, and return the copy."""
     to.mkdir()
     for file in disk.outside.glob("ledger.db*"):
         shutil.copyfile(file, to / file.name)
-    assert_sound(to / "ledger.db")
+    assert_intact(to / "ledger.db")
     return to / "ledger.db"
 
 
 def frames_of(log: Path) -> int:
-    """How many frames a log of SQLite has room for as it stands."""
+    """Return how many frames fit into a WAL file of its size."""
     return log.stat().st_size // FRAME_BYTES
 
 
-def assert_sound(file: Path) -> None:
+def assert_intact(file: Path) -> None:
     connection = sqlite3.connect(file)
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     connection.close()
 
 
-def fill_again_and_again(server: Server, disk: SmallDisk) -> tuple[list[Json], list[Json], int]:
-    """Fill the disk under senders and make room, round by round; two journals, and how often 507 was the answer."""
-    chance = random.Random(ROUNDS)
+def fill_repeatedly(server: Server, disk: SmallDisk) -> tuple[list[Json], list[Json], int]:
+    """Fill and free the disk under load; return the journals of senders and probe, and the number of 507 responses."""
+    rng = random.Random(ROUNDS)
     key = server.sender_key()
     refused = 0
     with probe_sender(server, key) as probe, running_senders(server.url, key) as senders:
         for _ in range(ROUNDS):
-            senders.wait_for_more(chance.uniform(0, 0.2))
-            disk.fill(chance.randrange(SPARE))
-            assert_says_full(probe.send_until_refused())
+            senders.wait_for_more(rng.uniform(0, 0.2))
+            disk.fill(rng.randrange(SPARE))
+            assert_is_507(probe.send_until_refused())
             refused += 1
             for _ in range(5):
                 answer = probe.send()
                 if answer.status_code != 200:
-                    assert_says_full(answer)
+                    assert_is_507(answer)
                     refused += 1
                 assert probe.calls() == acknowledged_calls(probe.journal)
             assert local_http.get(f"{server.url}/health/ready").is_success
@@ -98,15 +98,15 @@ def fill_again_and_again(server: Server, disk: SmallDisk) -> tuple[list[Json], l
     return senders.journal, probe.journal, refused
 
 
-def test_a_full_disk_of_sqlite_is_told_and_all_goes_on_when_there_is_room(
+def test_full_sqlite_disk_is_a_507_until_there_is_space(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report_fault: ReportFault
 ) -> None:
     with small_disk(tmp_path / "disk", MEBIBYTES) as disk:
         run_inside(monkeypatch, tmp_path, disk.enter)
         with running_server(tmp_path, database_url=f"sqlite:///{disk.folder / 'ledger.db'}") as server:
-            journal, probed, refused = fill_again_and_again(server, disk)
+            journal, probed, refused = fill_repeatedly(server, disk)
             assert server.cli("verify")
-        copy = taken_out(disk, tmp_path / "copy")
+        copy = copied_from(disk, tmp_path / "copy")
     with engine_for(f"sqlite:///{copy}") as engine:
         check_ledger(engine, probed, PROBE_ORG)
         report_fault(
@@ -116,7 +116,7 @@ def test_a_full_disk_of_sqlite_is_told_and_all_goes_on_when_there_is_room(
 
 @contextmanager
 def database_on(disk: SmallDisk, server: str) -> Iterator[str]:
-    """A database all of whose tables are on a small disk; gone before the disk is."""
+    """Create a database on a small disk, and drop it before the disk is gone."""
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE TABLESPACE small LOCATION '{disk.outside}'".encode())
         connection.execute("CREATE DATABASE small ENCODING 'UTF8' TEMPLATE template0 TABLESPACE small")
@@ -128,10 +128,8 @@ def database_on(disk: SmallDisk, server: str) -> Iterator[str]:
 
 
 @pytest.mark.postgresql
-def test_a_full_disk_of_postgresql_is_told_and_all_goes_on_when_there_is_room(
-    tmp_path: Path, report_fault: ReportFault
-) -> None:
-    # A server of this test's own: nobody else's is given a disk that goes away.
+def test_full_postgresql_disk_is_a_507_until_there_is_space(tmp_path: Path, report_fault: ReportFault) -> None:
+    # Other tests must not use a server whose disk disappears.
     with TemporaryDirectory(prefix="talkmeter-") as place, bundled_server(Path(place)) as postgres:
         with psycopg.connect(postgres) as connection:
             [folder] = connection.execute("SHOW data_directory").fetchone() or [""]
@@ -142,14 +140,14 @@ def test_a_full_disk_of_postgresql_is_told_and_all_goes_on_when_there_is_room(
         ):
             migrate(engine)
             with running_server(tmp_path, database_url=url) as server:
-                journal, probed, refused = fill_again_and_again(server, disk)
+                journal, probed, refused = fill_repeatedly(server, disk)
                 assert server.cli("verify")
             check_ledger(engine, probed, PROBE_ORG)
             found = f"{check_ledger(engine, journal)}; {refused} x 507 seen"
     report_fault("disk full, then free again", "postgresql", ROUNDS, found)
 
 
-def test_a_disk_that_is_full_where_the_index_of_the_log_must_grow_is_told_as_full(
+def test_full_disk_when_the_wal_index_grows_is_a_507(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report_fault: ReportFault
 ) -> None:
     with small_disk(tmp_path / "disk", 64) as disk:
@@ -159,32 +157,30 @@ def test_a_disk_that_is_full_where_the_index_of_the_log_must_grow_is_told_as_ful
             running_server(tmp_path, database_url=f"sqlite:///{disk.folder / 'ledger.db'}") as server,
             probe_sender(server, server.sender_key()) as probe,
         ):
-            while frames_of(log) < INDEXED_BY_THE_FIRST_PIECE - 150:
+            while frames_of(log) < FRAMES_IN_FIRST_INDEX_BLOCK - 150:
                 assert probe.send().status_code == 200
-            assert index.stat().st_size == PIECE_OF_INDEX
-            took, answer = 40_000, probe.send()
+            assert index.stat().st_size == INDEX_BLOCK_BYTES
+            needed, response = 40_000, probe.send()
             for number in count():
                 before = frames_of(log)
-                # Room for the frames of one call, and not for another piece of the index.
-                disk.fill(took + PIECE_OF_INDEX // 2)
-                answer = probe.send([conversation(f"edge-{number}", created_at="2024-03-01T12:00:00Z")])
+                # Leave space for the frames of one call, but not for another index block.
+                disk.fill(needed + INDEX_BLOCK_BYTES // 2)
+                response = probe.send([conversation(f"edge-{number}", created_at="2024-03-01T12:00:00Z")])
                 disk.empty()
-                if answer.status_code == 200:
-                    took = (frames_of(log) - before) * FRAME_BYTES
+                if response.status_code == 200:
+                    needed = (frames_of(log) - before) * FRAME_BYTES
                 else:
-                    assert_says_full(answer)
-                if frames_of(log) > INDEXED_BY_THE_FIRST_PIECE:
+                    assert_is_507(response)
+                if frames_of(log) > FRAMES_IN_FIRST_INDEX_BLOCK:
                     break
-            assert answer.status_code == 507
+            assert response.status_code == 507
             assert probe.send().status_code == 200
-        copy = taken_out(disk, tmp_path / "copy")
+        copy = copied_from(disk, tmp_path / "copy")
     with engine_for(f"sqlite:///{copy}") as engine:
         report_fault("disk full while the WAL index grows", "sqlite", 1, check_ledger(engine, probe.journal, PROBE_ORG))
 
 
-def test_a_server_does_not_start_on_a_full_disk_without_saying_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_server_on_a_full_disk_does_not_start_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with small_disk(tmp_path / "disk", 16) as disk:
         run_inside(monkeypatch, tmp_path, disk.enter)
         settings = {"database_url": f"sqlite:///{disk.folder / 'ledger.db'}"}
@@ -198,10 +194,8 @@ def test_a_server_does_not_start_on_a_full_disk_without_saying_so(
             assert server.cli("verify")
 
 
-def test_a_file_that_may_not_grow_is_a_503_and_all_goes_on_when_it_may(
-    tmp_path: Path, report_fault: ReportFault
-) -> None:
-    """SQLite tells a limit of a file's size, or of a quota, in the words of a broken disk; the log has them."""
+def test_file_size_limit_is_a_503_until_it_is_lifted(tmp_path: Path, report_fault: ReportFault) -> None:
+    """SQLite reports a file size limit or a quota as an I/O error, which is in the log."""
     file = tmp_path / "talkmeter.db"
     with running_server(tmp_path) as server:
         key = server.sender_key()
@@ -209,24 +203,24 @@ def test_a_file_that_may_not_grow_is_a_503_and_all_goes_on_when_it_may(
         with probe_sender(server, key) as probe, running_senders(server.url, key) as senders:
             for _ in range(ROUNDS):
                 senders.wait_for_more()
-                limit(server, Path(f"{file}-wal").stat().st_size + SPARE)
+                limit_file_size(server, Path(f"{file}-wal").stat().st_size + SPARE)
                 answer = probe.send_until_refused()
                 assert answer.status_code == 503, answer.text
                 assert answer.headers["Retry-After"] == "1"
                 assert answer.json()["detail"].startswith("The database is unavailable")
                 assert probe.calls() == acknowledged_calls(probe.journal)
                 refused += 1
-                limit(server, RLIM_INFINITY)
+                limit_file_size(server, RLIM_INFINITY)
                 senders.wait_for_more()
         assert "disk I/O error" in server.log()
-    assert_sound(file)
+    assert_intact(file)
     with engine_for(f"sqlite:///{file}") as engine:
         check_ledger(engine, probe.journal, PROBE_ORG)
         found = f"{check_ledger(engine, senders.journal, ORG)}; {refused} x 503 seen"
     report_fault("file size limit reached, then lifted", "sqlite", ROUNDS, found)
 
 
-def limit(server: Server, most_bytes: int) -> None:
-    """How large files of the server's processes may become from now on."""
+def limit_file_size(server: Server, max_bytes: int) -> None:
+    """Limit the size of files that the server's processes write."""
     for process in processes_of(server):
-        prlimit(process, RLIMIT_FSIZE, (most_bytes, RLIM_INFINITY))
+        prlimit(process, RLIMIT_FSIZE, (max_bytes, RLIM_INFINITY))

@@ -1,4 +1,4 @@
-"""PostgreSQL whose own log finds no room stops by itself: senders wait, and all goes on once it is started again."""
+"""PostgreSQL stops when the disk of its WAL is full: senders retry, and all is counted after it is started again."""
 
 import os
 import shutil
@@ -32,13 +32,13 @@ MEBIBYTES: Final = 400
 CALLS: Final = 200
 SEGMENT: Final = 16 * MIB
 SPARE: Final = 200_000
-"""Bytes that a file of the log still has room for, when it is nearly full."""
+"""Bytes left in a WAL file that is nearly full."""
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(180 + 60 * ROUNDS)]
 
 
-def move_log(server: "PostgresServer", disk: SmallDisk) -> None:
-    """Put the log of a server that is stopped on another disk."""
+def move_wal(server: "PostgresServer", disk: SmallDisk) -> None:
+    """Move the WAL of a stopped server to another disk."""
     log = server.pgdata / "pg_wal"
     owner = log.stat()
     subprocess.run(["cp", "-a", f"{log}/.", f"{disk.outside}/"], user=owner.st_uid, check=True)
@@ -47,8 +47,8 @@ def move_log(server: "PostgresServer", disk: SmallDisk) -> None:
     os.chown(log, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
-def nearly_fill_log(url: str) -> None:
-    """Write so much into the log that its file is nearly full, and the next one soon asked for."""
+def nearly_fill_wal(url: str) -> None:
+    """Fill the current WAL file almost completely, so that PostgreSQL needs the next one soon."""
     with psycopg.connect(url, autocommit=True) as session:
         query = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
         [at] = session.execute(query).fetchone() or [0]
@@ -56,18 +56,18 @@ def nearly_fill_log(url: str) -> None:
             session.execute("SELECT pg_logical_emit_message(false, 'fill', repeat('x', %s))", (left,))
 
 
-def wait_until_it_has_stopped(process: psutil.Process) -> None:
+def wait_until_stopped(process: psutil.Process) -> None:
     gone, _ = psutil.wait_procs([process], timeout=WAIT_TIMEOUT_SEC)
-    assert gone, "PostgreSQL went on without room for its log"
+    assert gone, "PostgreSQL did not stop although its WAL disk is full"
 
 
-def test_senders_wait_for_a_postgresql_that_stopped_for_want_of_room_for_its_log(
+def test_senders_wait_for_postgresql_that_stopped_with_a_full_wal_disk(
     tmp_path: Path, report_fault: ReportFault
 ) -> None:
     refused = 0
     with TemporaryDirectory(prefix="talkmeter-") as place, startable_server(Path(place)) as postgres:
         url = postgres.get_uri()
-        # The log is kept short, so that it asks for new files soon.
+        # Keep the WAL short, so that PostgreSQL soon needs new files.
         with psycopg.connect(url, autocommit=True) as session:
             session.execute("ALTER SYSTEM SET min_wal_size = '32MB'")
             session.execute("ALTER SYSTEM SET max_wal_size = '64MB'")
@@ -76,7 +76,7 @@ def test_senders_wait_for_a_postgresql_that_stopped_for_want_of_room_for_its_log
             small_disk(Path(place, "disk"), MEBIBYTES, postgres.pgdata.stat().st_uid) as disk,
             engine_for(url) as engine,
         ):
-            move_log(postgres, disk)
+            move_wal(postgres, disk)
             postgres.start()
             migrate(engine)
             with running_server(tmp_path, database_url=url) as server:
@@ -90,22 +90,22 @@ def test_senders_wait_for_a_postgresql_that_stopped_for_want_of_room_for_its_log
                         while postmaster.is_running() and time.monotonic() < deadline:
                             batch += 1
                             with suppress(psycopg.OperationalError):
-                                nearly_fill_log(url)
-                            answer = probe.send(
+                                nearly_fill_wal(url)
+                            response = probe.send(
                                 [
-                                    conversation(f"{round_}-{batch}-{one}", created_at="2024-03-01T12:00:00Z")
-                                    for one in range(CALLS)
+                                    conversation(f"{round_}-{batch}-{number}", created_at="2024-03-01T12:00:00Z")
+                                    for number in range(CALLS)
                                 ]
                             )
-                            if answer.status_code != 200:
-                                assert answer.status_code in (503, 507), answer.text
-                                assert int(answer.headers["Retry-After"]) >= 1
+                            if response.status_code != 200:
+                                assert response.status_code in (503, 507), response.text
+                                assert int(response.headers["Retry-After"]) >= 1
                                 refused += 1
                                 break
                         senders.hold()
-                        wait_until_it_has_stopped(postmaster)
-                        away = probe.send()
-                        assert (away.status_code, away.headers["Retry-After"]) == (503, "1")
+                        wait_until_stopped(postmaster)
+                        response = probe.send()
+                        assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
                         disk.empty()
                         postgres.start()
                         senders.go(server.url)

