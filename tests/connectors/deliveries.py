@@ -1,4 +1,4 @@
-"""Delivers messages as their stacks do: each at its time, again where no answer came, over many connections at once."""
+"""Deliver webhooks as the providers do: in time order, with retries, over many connections at once."""
 
 import asyncio
 import random
@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from tests.connectors.made_up_calls import Sent
 from tests.connectors.metering_server import Hook
 from tests.connectors.signing import signed_request
+from tests.connectors.simulated_calls import SentMessage
 from tests.event_loop import run_coroutine
 
 RETRIES: Final[dict[str, Sequence[float]]] = {
@@ -20,54 +20,54 @@ RETRIES: Final[dict[str, Sequence[float]]] = {
     "telnyx": (2.0, 2.0),
     "n8n": (60.0, 60.0),
 }
-"""Seconds after which a stack that got no answer tells again. Twilio: with `rc=2&rp=all`, Vapi: with a backoffPlan."""
-LOST: Final = 0.04
-"""How much of the answers is lost: the stack has gone before it could read one."""
-TWICE: Final = 0.03
-"""How much is told twice though it was answered."""
+"""Seconds before each retry. Twilio: with `rc=2&rp=all`, Vapi: with a backoffPlan."""
+LOST_SHARE: Final = 0.04
+"""The share of responses that are lost because the provider closes the connection before."""
+REPEATED_SHARE: Final = 0.03
+"""The share of messages that are sent again although they were answered."""
 _JITTER_SEC: Final = 8.0
 
 
 class Delivery(NamedTuple):
-    """One attempt: at which second, the request, and whether its answer is lost."""
+    """An attempt: its second, the request, and whether the response is lost."""
 
     at: float
     request: bytes
     is_lost: bool
 
 
-def deliveries(messages: Iterable[Sent], hooks: dict[str, Hook], chance: random.Random, now: int) -> list[Delivery]:
-    """Every attempt in the order in which the attempts are made: no stack waits for another, nor for itself."""
+def deliveries(messages: Iterable[SentMessage], hooks: dict[str, Hook], rng: random.Random, now: int) -> list[Delivery]:
+    """Return all attempts in time order: no provider waits for another, or for its own earlier messages."""
     attempts: list[Delivery] = []
     for message in messages:
-        attempts += _attempts(message, signed_request(hooks[message.stack], message.body, now), chance)
+        attempts += _attempts(message, signed_request(hooks[message.provider], message.body, now), rng)
     return sorted(attempts)
 
 
-def _attempts(message: Sent, request: bytes, chance: random.Random) -> Iterator[Delivery]:
-    at = message.at + chance.random() * _JITTER_SEC
-    for delay in RETRIES[message.stack]:
-        if chance.random() >= LOST:
+def _attempts(message: SentMessage, request: bytes, rng: random.Random) -> Iterator[Delivery]:
+    at = message.at + rng.random() * _JITTER_SEC
+    for delay in RETRIES[message.provider]:
+        if rng.random() >= LOST_SHARE:
             break
         yield Delivery(at, request, is_lost=True)
-        at += delay * chance.uniform(0.9, 1.1)
+        at += delay * rng.uniform(0.9, 1.1)
     yield Delivery(at, request, is_lost=False)
-    if chance.random() < TWICE:
-        yield Delivery(at + chance.random() * 1_000, request, is_lost=False)
+    if rng.random() < REPEATED_SHARE:
+        yield Delivery(at + rng.random() * 1_000, request, is_lost=False)
 
 
 def deliver(url: str, attempts: Sequence[Delivery], connections: int) -> dict[str, int]:
-    """Make all attempts, each connection the next one as soon as it is free; how many were answered with what."""
+    """Make all attempts, each on the next free connection; return the number of responses by status."""
     return run_coroutine(_deliver(url, attempts, connections))
 
 
 async def _deliver(url: str, attempts: Sequence[Delivery], connections: int) -> dict[str, int]:
-    answered: dict[str, int] = {}
-    left = iter(attempts)
+    statuses: dict[str, int] = {}
+    remaining = iter(attempts)
 
-    async def one_after_another() -> None:
+    async def send_next() -> None:
         reader, writer = await _open(url)
-        for attempt in left:
+        for attempt in remaining:
             writer.write(attempt.request)
             await writer.drain()
             if attempt.is_lost:
@@ -75,11 +75,11 @@ async def _deliver(url: str, attempts: Sequence[Delivery], connections: int) -> 
                 reader, writer = await _open(url)
                 continue
             status = await _status(reader)
-            answered[status] = answered.get(status, 0) + 1
+            statuses[status] = statuses.get(status, 0) + 1
         writer.close()
 
-    await asyncio.gather(*(one_after_another() for _ in range(connections)))
-    return answered
+    await asyncio.gather(*(send_next() for _ in range(connections)))
+    return statuses
 
 
 async def _open(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

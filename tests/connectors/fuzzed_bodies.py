@@ -1,4 +1,4 @@
-"""Messages as no stack sends them: samples with parts replaced, repeated, left out or damaged, JSON and forms alike."""
+"""Bodies that no provider sends: JSON and form samples with parts replaced, repeated, removed or damaged."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,12 @@ from tests.connectors.messages import json_sample, sample
 from tests.events import conversation, run
 
 PHONE: Final = "+15005550006"
-SPOKEN: Final = "what was said on the phone"
-LARGEST: Final = 65_536
-"""Bytes of the largest body that the server is told to take."""
+TRANSCRIPT: Final = "what was said on the phone"
+MAX_BODY_BYTES: Final = 65_536
+"""The largest body that the servers of these tests accept."""
 MAX_FIELDS: Final = 1_000
 
-_PLACE: Final = "the place of a token"
+_PLACEHOLDER: Final = "replaced by a token"
 _TOKENS: Final = (
     *(b"NaN", b"-Infinity", b"1e999", b"-0", b"1" * 5_000, b"0x10", b"01", b"", b"null null", b"tru"),
     *(b'"\\ud800"', b'"\xff\xfe"', b'"\\u0000"', b'"\xed\xa0\x80"', b'"' + b"a" * 20_000 + b'"'),
@@ -40,9 +40,9 @@ def _telnyx(type_: str, **payload: object) -> Any:
 
 
 def _livekit(event: str, **participant: object) -> Any:
-    who: dict[str, object] = {
+    known: dict[str, object] = {
         "sid": "PA_1",
-        "identity": SPOKEN,
+        "identity": TRANSCRIPT,
         "joinedAt": "1760000000",
         "attributes": {"sip.phoneNumber": PHONE},
     }
@@ -52,7 +52,7 @@ def _livekit(event: str, **participant: object) -> Any:
         "id": f"EV_{event}",
         "createdAt": "1760000060",
         "room": room,
-        "participant": who | participant,
+        "participant": known | participant,
     }
 
 
@@ -90,25 +90,25 @@ FORMS: Final[Mapping[str, Sequence[bytes]]] = {
 
 
 def private(document: Any) -> Any:
-    """A document in which each object tells of a caller, as the stacks' own do here and there."""
+    """Return a document in which each object contains data about the caller, as some messages of providers do."""
     if isinstance(document, list):
-        return [private(each) for each in document]
+        return [private(item) for item in document]
     if not isinstance(document, dict):
         return document
-    told = {"transcript": SPOKEN, "callerName": SPOKEN, "caller_number": PHONE, "customer": {"number": PHONE}}
-    return {**{name: private(value) for name, value in document.items()}, **told}
+    caller = {"transcript": TRANSCRIPT, "callerName": TRANSCRIPT, "caller_number": PHONE, "customer": {"number": PHONE}}
+    return {**{name: private(value) for name, value in document.items()}, **caller}
 
 
 @st.composite
-def _with_a_place(draw: st.DrawFn, document: Any) -> Any:
-    """A JSON document in which one value, however deep, has become the place of a token."""
+def _with_placeholder(draw: st.DrawFn, document: Any) -> Any:
+    """A JSON document in which one value, at any depth, is replaced by the placeholder."""
     if not isinstance(document, dict | list) or not document or draw(st.integers(0, 7)) == 0:
-        return _PLACE
+        return _PLACEHOLDER
     if isinstance(document, list):
         at = draw(st.integers(0, len(document) - 1))
-        return [*document[:at], draw(_with_a_place(document[at])), *document[at + 1 :]]
+        return [*document[:at], draw(_with_placeholder(document[at])), *document[at + 1 :]]
     key = draw(st.sampled_from(sorted(document)))
-    return {**document, key: draw(_with_a_place(document[key]))}
+    return {**document, key: draw(_with_placeholder(document[key]))}
 
 
 @st.composite
@@ -117,19 +117,19 @@ def _json_bodies(draw: st.DrawFn, documents: Sequence[Any]) -> bytes:
     for _ in range(draw(st.integers(0, 2))):
         document = draw(mutated(document))
     if draw(st.booleans()):
-        document = draw(_with_a_place(document))
+        document = draw(_with_placeholder(document))
     if isinstance(document, dict) and draw(st.integers(0, 5)) == 0:
         document |= {draw(st.sampled_from(("event", "eventName", "type"))): draw(st.sampled_from(_TYPES) | VALUES)}
-    # What json writes as NaN and Infinity is none of JSON, and what it writes as \ud800 is no character.
+    # json writes NaN and Infinity, which are not JSON, and \ud800, which is not a character.
     text = json.dumps(document).encode()
-    return text.replace(json.dumps(_PLACE).encode(), draw(st.sampled_from(_TOKENS)))
+    return text.replace(json.dumps(_PLACEHOLDER).encode(), draw(st.sampled_from(_TOKENS)))
 
 
 @st.composite
 def _forms(draw: st.DrawFn, samples: Sequence[bytes]) -> bytes:
     known = parse_qsl(draw(st.sampled_from(samples)).decode(), keep_blank_values=True)
     pairs = [(name.encode(), value.encode()) for name, value in known]
-    pairs.append((b"SpeechResult", SPOKEN.encode()))
+    pairs.append((b"SpeechResult", TRANSCRIPT.encode()))
     names = st.sampled_from(sorted({name for name, _ in pairs} | {b"Event", b"CallbackSource", b"MessageSid", b""}))
     values = st.sampled_from(_TEXTS) | st.binary(max_size=20)
     for _ in range(draw(st.integers(0, 4))):
@@ -140,13 +140,13 @@ def _forms(draw: st.DrawFn, samples: Sequence[bytes]) -> bytes:
             pairs.insert(draw(st.integers(0, len(pairs))), (name, value))
     if draw(st.integers(0, 20)) == 0:
         pairs += [(b"f", b"")] * draw(st.sampled_from((MAX_FIELDS - len(pairs), MAX_FIELDS)))
-    written = [quote_plus(name).encode() + b"=" + quote_plus(value).encode() for name, value in pairs]
+    encoded = [quote_plus(name).encode() + b"=" + quote_plus(value).encode() for name, value in pairs]
     damage = st.sampled_from((b"", b"", b"&&", b"&=", b"&a", b"%", b"%zz", b"\xff=\xfe", b";a=b", b"+"))
-    return b"&".join(written) + draw(damage)
+    return b"&".join(encoded) + draw(damage)
 
 
-def bodies(stack: str) -> st.SearchStrategy[bytes]:
-    """Bodies like a stack's, small enough to be taken and too large."""
-    wild = _forms(FORMS[stack]) if stack in FORMS else _json_bodies(DOCUMENTS[stack])
-    large = st.sampled_from((LARGEST, LARGEST + 1)).map(lambda size: b"x" * size)
-    return st.one_of(*[wild] * 9, st.binary(max_size=100), large)
+def bodies(provider: str) -> st.SearchStrategy[bytes]:
+    """Bodies like those of a provider, of any size up to one byte over the limit."""
+    fuzzed = _forms(FORMS[provider]) if provider in FORMS else _json_bodies(DOCUMENTS[provider])
+    large = st.sampled_from((MAX_BODY_BYTES, MAX_BODY_BYTES + 1)).map(lambda size: b"x" * size)
+    return st.one_of(*[fuzzed] * 9, st.binary(max_size=100), large)

@@ -33,7 +33,7 @@ CALLER: Final = "5550006"
 class Vector(msgspec.Struct):
     """An entry of signature_vectors.json: a sample, and the headers with which it was signed."""
 
-    stack: str
+    provider: str
     sample: str
     headers: dict[str, str]
     secret: str = ""
@@ -66,9 +66,9 @@ def all_vectors() -> list[Vector]:
     return msgspec.json.decode((SAMPLES / "signature_vectors.json").read_bytes(), type=list[Vector])
 
 
-def vectors(stack: str) -> list[Vector]:
+def vectors(provider: str) -> list[Vector]:
     """Return the entries of one provider."""
-    return [vector for vector in all_vectors() if vector.stack == stack]
+    return [vector for vector in all_vectors() if vector.provider == provider]
 
 
 def sample(name: str) -> bytes:

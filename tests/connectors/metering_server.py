@@ -1,4 +1,4 @@
-"""Connectors of a real server, made through the library: a start of the command line for each would take seconds."""
+"""A server with connectors, which are created through the library because the command would take seconds each."""
 
 import time
 from base64 import b64encode
@@ -30,31 +30,31 @@ _numbers = count(1)
 
 
 class MeteringServer(NamedTuple):
-    """A server that takes messages, and its ledger."""
+    """A server that receives webhooks, and an engine for its database."""
 
     server: Server
     engine: Engine
 
     def connect(self, provider: str, *secrets: str, org_id: str = "") -> "Hook":
-        """A connector of an organization; of one of its own where none is named."""
-        of = org_id or f"org-{next(_numbers)}"
+        """Add a connector to an organization, a new one by default."""
+        org_id = org_id or f"org-{next(_numbers)}"
         encrypted = SecretBox(SECRET_KEY).encrypt([*secrets])
         with writing(self.engine) as connection:
-            add_organization(connection, of, None, clock.now())
-            return Hook(self, of, provider, add_connector(connection, of, provider, encrypted, clock.now()))
+            add_organization(connection, org_id, None, clock.now())
+            return Hook(self, org_id, provider, add_connector(connection, org_id, provider, encrypted, clock.now()))
 
     def quarantined(self, org_id: str) -> list[QuarantinedEvent]:
-        """All that an organization has in quarantine."""
+        """Return the quarantined events of an organization."""
         with reading(self.engine) as connection:
             return list_quarantine(connection, [org_id], MAX_QUARANTINED)
 
     def differences(self, org_id: str) -> list[str]:
-        """What `talkmeter verify` finds wrong."""
-        return [one.sentence for one in verify_organization(self.engine, org_id, repair=False)]
+        """Return the differences that `talkmeter verify` finds."""
+        return [difference.sentence for difference in verify_organization(self.engine, org_id, repair=False)]
 
 
 class Hook(NamedTuple):
-    """A connector."""
+    """A connector's webhook."""
 
     metering: MeteringServer
     org_id: str
@@ -63,21 +63,21 @@ class Hook(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Where its messages are taken."""
+        """The path of its URL."""
         return f"{HOOKS_PATH}/{self.provider}/{self.id}"
 
     @property
     def public_url(self) -> str:
-        """Its address as its stack was given it."""
+        """The URL that the provider is given, which some providers sign."""
         return PUBLIC_URL + self.path
 
     @property
     def url(self) -> str:
-        """Its address on this machine."""
+        """The URL on this machine."""
         return self.metering.server.url + self.path
 
     def outcomes(self, messages: int) -> Mapping[str, int]:
-        """What became of so many messages; the tallies are written when the answers are out, so they are waited for."""
+        """Return the outcome counts once they have this many messages: they are written after the responses."""
         deadline = time.monotonic() + _WAIT_TIMEOUT_SEC
         while True:
             found = Counter[str]()
@@ -90,21 +90,21 @@ class Hook(NamedTuple):
             time.sleep(0.005)
 
     def types_ignored(self) -> list[str]:
-        """The types of the messages that are not metered."""
+        """Return the types of its ignored messages."""
         with reading(self.metering.engine) as connection:
             return [tally.detail for tally in read_daily_outcomes(connection, self.id, 0) if tally.outcome == "ignored"]
 
 
 @contextmanager
 def metering_server(
-    folder: Path, beside: Mapping[str, str] | None = None, /, **settings: str
+    folder: Path, extra: Mapping[str, str] | None = None, /, **settings: str
 ) -> Iterator[MeteringServer]:
-    """A server whose connectors' secrets are encrypted with `SECRET_KEY`; the rest as `running_server` takes it."""
-    known = {"secret_key": SECRET_KEY, "public_url": PUBLIC_URL, **settings}
-    with running_server(folder, beside, **known) as server, engine_for(database_of(server)) as engine:
+    """Run a server that encrypts secrets with `SECRET_KEY`; the parameters are those of `running_server`."""
+    all_settings = {"secret_key": SECRET_KEY, "public_url": PUBLIC_URL, **settings}
+    with running_server(folder, extra, **all_settings) as server, engine_for(database_of(server)) as engine:
         yield MeteringServer(server, engine)
 
 
 def database_of(server: Server) -> str:
-    """The address of a server's database."""
+    """Return the URL of a server's database."""
     return server.environment["TALKMETER_DATABASE_URL"]

@@ -1,4 +1,4 @@
-"""Signs messages as each stack does, by code that shares nothing with what proves them."""
+"""Sign messages as each provider does. The code shares nothing with the one that verifies them."""
 
 import hashlib
 import hmac
@@ -22,7 +22,7 @@ Headers = dict[str, str]
 
 
 class Signer(NamedTuple):
-    """How a stack signs: what its connector is given, and the headers of a body to an address at a second."""
+    """How a provider signs: the connector's secret, and a function of URL, body and second that returns headers."""
 
     secret: str
     sign: Callable[[str, bytes, int], Headers]
@@ -96,13 +96,13 @@ SIGNERS: Final[dict[str, Signer]] = {
 
 
 def signed_request(hook: Hook, body: bytes, second: int) -> bytes:
-    """A message to a connector as it goes over the wire, signed at a second."""
-    stack = SIGNERS[hook.provider]
+    """Return an HTTP request to a connector, signed at a second."""
+    signer = SIGNERS[hook.provider]
     headers = {
         "Host": "meter",
-        "Content-Type": stack.content_type,
+        "Content-Type": signer.content_type,
         "Content-Length": str(len(body)),
-        **stack.sign(hook.public_url, body, second),
+        **signer.sign(hook.public_url, body, second),
     }
     lines = [f"POST {hook.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
     return "\r\n".join(lines).encode() + body

@@ -18,13 +18,12 @@ from talkmeter.db.tables import conversation, usage_daily, workflow_execution
 from talkmeter.ingest.connectors.registry import PROVIDERS
 from tests import local_http
 from tests.connectors.all_cases import all_cases
-from tests.connectors.fuzzed_bodies import SPOKEN, private
+from tests.connectors.fuzzed_bodies import MAX_BODY_BYTES, TRANSCRIPT, private
 from tests.connectors.messages import CALLER, FORM
 from tests.connectors.metering_server import Hook, MeteringServer, metering_server
 from tests.connectors.provider_case import ProviderCase
 from tests.connectors.signing import SIGNERS
 
-MAX_BODY_BYTES: Final = 65_536
 MAX_ORDERS: Final = 24
 """How many orders of a call's messages are tried."""
 ARRIVAL: Final = {"org_id", "stored_at", "changed_at", "event_id", "hash", "time", "source", "sequence"}
@@ -78,7 +77,7 @@ def records(hook: Hook) -> list[tuple[object, ...]]:
 def private_body(hook: Hook, body: bytes) -> bytes:
     """Return a body that also contains a transcript and the caller's number."""
     if content_type(hook) == FORM:
-        return body + b"&" + urlencode({"SpeechResult": SPOKEN, "Caller": f"+1500{CALLER}"}).encode()
+        return body + b"&" + urlencode({"SpeechResult": TRANSCRIPT, "Caller": f"+1500{CALLER}"}).encode()
     document: Any = private(json.loads(body))
     return json.dumps(document).encode()
 
@@ -180,7 +179,7 @@ def test_no_transcript_and_no_callers_number_is_stored(meter: MeteringServer, ca
         if len(message.body) <= MAX_BODY_BYTES:
             assert_received(hook, post(hook, message.body))
     assert records(hook) != []
-    for text in (SPOKEN, CALLER):
+    for text in (TRANSCRIPT, CALLER):
         assert text.encode() not in stored_bytes(meter)
         assert text not in meter.server.log()
 

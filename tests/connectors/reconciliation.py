@@ -1,4 +1,4 @@
-"""Connectors to reconcile: calls as a stack's list has them, the messages of the same calls, and the command."""
+"""`talkmeter reconcile` in tests: listed calls, the webhook messages of the same calls, and the command."""
 
 import hmac
 import json
@@ -18,9 +18,9 @@ from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import Summary, read_summary
 from tests import local_http
 from tests.cli_runner import run_cli_in_process
+from tests.connectors.fake_api import ACCOUNT, Call, FakeApi, retell, running_api, twilio, vapi
 from tests.connectors.messages import json_sample
 from tests.connectors.metering_server import Hook, MeteringServer
-from tests.connectors.stack_apis import ACCOUNT, Call, Stack, retell, serving, twilio, vapi
 from tests.servers import TALKMETER
 
 KEY: Final = "a_very_particular_key"
@@ -29,24 +29,24 @@ FROM, TO = "2026-03-01", "2026-03-02"
 MIDNIGHT: Final = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-class Reconciled(NamedTuple):
-    """A connector and its stack's API."""
+class Reconciliation(NamedTuple):
+    """A connector, and the API of its provider."""
 
     metering: MeteringServer
     hook: Hook
-    stack: Stack
+    api: FakeApi
 
-    def finish(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """Run `talkmeter reconcile` for the day, to its end."""
-        command, given = self._command(arguments), self._environment(environment)
+    def run(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run `talkmeter reconcile` for the day."""
+        command, variables = self._command(arguments), self._environment(environment)
         try:
-            said = run_cli_in_process(self.metering.server.folder, given, *command)
-        except subprocess.CalledProcessError as ended:
-            return subprocess.CompletedProcess(command, ended.returncode, ended.stdout, ended.stderr)
-        return subprocess.CompletedProcess(command, 0, said + "\n", "")
+            output = run_cli_in_process(self.metering.server.folder, variables, *command)
+        except subprocess.CalledProcessError as failed:
+            return subprocess.CompletedProcess(command, failed.returncode, failed.stdout, failed.stderr)
+        return subprocess.CompletedProcess(command, 0, output + "\n", "")
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start `talkmeter reconcile` for the day in a process of its own."""
+        """Start `talkmeter reconcile` for the day in a new process."""
         return subprocess.Popen(
             [TALKMETER, *self._command(arguments)],
             cwd=self.metering.server.folder,
@@ -56,25 +56,26 @@ class Reconciled(NamedTuple):
         )
 
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
-        of = {"twilio": ("--account", ACCOUNT), "vapi": ("--key-env", "API_KEY"), "retell": ()}[self.hook.provider]
+        options = {"twilio": ("--account", ACCOUNT), "vapi": ("--key-env", "API_KEY"), "retell": ()}
         window = () if "--from" in arguments else ("--from", FROM, "--to", TO)
-        return ["reconcile", self.hook.provider, "--connector", self.hook.id, *of, *window, *arguments]
+        provider = self.hook.provider
+        return ["reconcile", provider, "--connector", self.hook.id, *options[provider], *window, *arguments]
 
-    def _environment(self, beside: dict[str, str]) -> dict[str, str]:
-        url = {f"TALKMETER_{self.hook.provider.upper()}_URL": self.stack.url}
-        return {**self.metering.server.environment, **url, "API_KEY": API_KEY, **beside}
+    def _environment(self, extra: dict[str, str]) -> dict[str, str]:
+        url = {f"TALKMETER_{self.hook.provider.upper()}_URL": self.api.url}
+        return {**self.metering.server.environment, **url, "API_KEY": API_KEY, **extra}
 
-    def answer(self, *arguments: str) -> dict[str, Any]:
-        """What the command says as JSON."""
-        done = self.finish("--json", *arguments)
+    def report(self, *arguments: str) -> dict[str, Any]:
+        """Run the command and return its JSON."""
+        done = self.run("--json", *arguments)
         assert done.stderr == "", done.stderr
-        said: dict[str, Any] = json.loads(done.stdout)
-        assert done.returncode == (0 if agrees(said) else 1), said
-        return said
+        report: dict[str, Any] = json.loads(done.stdout)
+        assert done.returncode == (0 if agrees(report) else 1), report
+        return report
 
-    def refusal(self, *arguments: str, **environment: str) -> str:
-        """The sentence with which it ends; the key is not in it."""
-        done = self.finish(*arguments, **environment)
+    def error(self, *arguments: str, **environment: str) -> str:
+        """Run the command, which must fail, and return its error. The error must not contain the key."""
+        done = self.run(*arguments, **environment)
         assert (done.returncode, done.stdout) == (1, ""), done
         assert done.stderr.startswith("talkmeter: "), done.stderr
         assert done.stderr.count("\n") == 1, done.stderr
@@ -83,59 +84,59 @@ class Reconciled(NamedTuple):
         return done.stderr.removeprefix("talkmeter: ").rstrip()
 
     def send(self, *calls: Call) -> None:
-        """The messages of calls, as their stack sends them when they are over."""
-        for made in calls:
-            self._post(*MESSAGES[self.hook.provider](self.hook, made))
+        """Send the webhook messages of calls that have ended."""
+        for call in calls:
+            self._post(*MESSAGES[self.hook.provider](self.hook, call))
 
-    def tell(self, message: dict[str, Any]) -> None:
-        """Any message of Retell's."""
+    def send_retell(self, message: dict[str, Any]) -> None:
+        """Send any message of Retell."""
         self._post(*_signed_by_retell(message))
 
     def _post(self, body: bytes, headers: dict[str, str]) -> None:
-        answer = local_http.post(self.hook.url, content=body, headers=headers)
-        assert answer.is_success, answer.text
+        response = local_http.post(self.hook.url, content=body, headers=headers)
+        assert response.is_success, response.text
 
     def summary(self) -> Summary:
-        """The day's figures."""
+        """Return the summary of the day."""
         now = present(read_instant("2026-03-15T12:00:00Z"), 24)
         with reading(self.metering.engine) as connection:
             revision = read_revision(connection, self.hook.org_id, now)
             return read_summary(connection, self.hook.org_id, read_window(FROM, TO, now.now), revision, now)
 
     def history(self, id_: str) -> str:
-        """What `talkmeter records --id` shows."""
+        """Return the output of `talkmeter records --id`."""
         return self.metering.server.cli("records", "--org", self.hook.org_id, "--id", f"{self.hook.provider}:{id_}")
 
-    def verified(self) -> bool:
-        """Whether `talkmeter verify` finds nothing wrong."""
+    def is_consistent(self) -> bool:
+        """Return whether `talkmeter verify` finds no difference."""
         return self.metering.differences(self.hook.org_id) == []
 
 
-def agrees(said: dict[str, Any]) -> bool:
-    """Whether an answer leaves nothing to do."""
-    recordable = said["missing"] + said["other_length"] + said["open"] if said["recorded"] is None else 0
-    return bool(recordable + said["extra"] + said["not_understood"] == 0)
+def agrees(report: dict[str, Any]) -> bool:
+    """Return whether a report leaves nothing to do."""
+    recordable = report["missing"] + report["other_length"] + report["open"] if report["recorded"] is None else 0
+    return bool(recordable + report["extra"] + report["not_understood"] == 0)
 
 
 @contextmanager
-def reconciling(metering: MeteringServer, provider: str, org_id: str = "") -> Iterator[Reconciled]:
-    """A connector of a stack, and its API."""
-    rule = {"twilio": twilio, "vapi": vapi, "retell": retell}[provider]
-    with serving(Stack(API_KEY if provider == "vapi" else KEY, rule)) as stack:
-        yield Reconciled(metering, metering.connect(provider, KEY, org_id=org_id), stack)
+def reconciliation(metering: MeteringServer, provider: str, org_id: str = "") -> Iterator[Reconciliation]:
+    """Yield a connector of a provider, and the provider's API."""
+    respond = {"twilio": twilio, "vapi": vapi, "retell": retell}[provider]
+    with running_api(FakeApi(API_KEY if provider == "vapi" else KEY, respond)) as api:
+        yield Reconciliation(metering, metering.connect(provider, KEY, org_id=org_id), api)
 
 
-def call(provider: str, number: int, seconds: int = 60, **changes: Any) -> Call:
-    """A call of the day as its stack lists it: it began `number` hours after midnight."""
+def listed_call(provider: str, number: int, seconds: int = 60, **changes: Any) -> Call:
+    """Return a call of the day as its provider lists it; it begins `number` hours after midnight."""
     start = MIDNIGHT.timestamp() + number * 3_600
-    made = CALLS[provider](number, start, start + seconds)
-    made.update(changes)
-    return made
+    call = CALLS[provider](number, start, start + seconds)
+    call.update(changes)
+    return call
 
 
-def id_of(made: Call) -> str:
-    """The stack's own id of a call."""
-    return str(made.get("sid") or made.get("call_id") or made["id"])
+def call_id(call: Call) -> str:
+    """Return the provider's id of a call."""
+    return str(call.get("sid") or call.get("call_id") or call["id"])
 
 
 def rfc_2822(instant: float) -> str:
@@ -183,34 +184,34 @@ def _retell_call(number: int, start: float, end: float) -> Call:
 CALLS: Final = {"twilio": _twilio_call, "vapi": _vapi_call, "retell": _retell_call}
 
 
-def _twilio_message(hook: Hook, made: Call) -> tuple[bytes, dict[str, str]]:
+def _twilio_message(hook: Hook, call: Call) -> tuple[bytes, dict[str, str]]:
     fields = {
-        "CallSid": made["sid"],
-        "CallStatus": made["status"],
-        "Direction": made["direction"],
-        "Timestamp": made["end_time"] or made["start_time"],
-        "CallDuration": made["duration"] or "0",
-        "From": made["from"],
-        "To": made["to"],
+        "CallSid": call["sid"],
+        "CallStatus": call["status"],
+        "Direction": call["direction"],
+        "Timestamp": call["end_time"] or call["start_time"],
+        "CallDuration": call["duration"] or "0",
+        "From": call["from"],
+        "To": call["to"],
         "CallbackSource": "call-progress-events",
         "SequenceNumber": "3",
     }
-    if made["parent_call_sid"]:
-        fields["ParentCallSid"] = made["parent_call_sid"]
+    if call["parent_call_sid"]:
+        fields["ParentCallSid"] = call["parent_call_sid"]
     signed = hook.public_url + "".join(name + fields[name] for name in sorted(fields))
     signature = b64encode(hmac.digest(KEY.encode(), signed.encode(), "sha1")).decode()
     headers = {"X-Twilio-Signature": signature, "Content-Type": "application/x-www-form-urlencoded"}
     return urlencode(fields).encode(), headers
 
 
-def _vapi_message(_hook: Hook, made: Call) -> tuple[bytes, dict[str, str]]:
-    report = {"type": "end-of-call-report", "endedReason": made["endedReason"], "call": made}
+def _vapi_message(_hook: Hook, call: Call) -> tuple[bytes, dict[str, str]]:
+    report = {"type": "end-of-call-report", "endedReason": call["endedReason"], "call": call}
     number = {"phoneNumber": {"number": "+13125550110"}}
     return json.dumps({"message": {**report, **number}}).encode(), {"X-Vapi-Secret": KEY}
 
 
-def _retell_message(_hook: Hook, made: Call) -> tuple[bytes, dict[str, str]]:
-    return _signed_by_retell({"event": "call_ended", "call": made})
+def _retell_message(_hook: Hook, call: Call) -> tuple[bytes, dict[str, str]]:
+    return _signed_by_retell({"event": "call_ended", "call": call})
 
 
 def _signed_by_retell(message: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
