@@ -122,7 +122,9 @@ def test_server_with_another_database_is_reported(setup: Setup, tmp_path_factory
     hook = setup.meter.connect("vapi", SIGNERS["vapi"].secret)
     with metering_server(tmp_path_factory.mktemp("another")) as another:
         setup.with_proxy(forward_to(another.server.url))
-        with pytest.raises(OperationFailed, match=r"answered 404 .*it uses another TALKMETER_DATABASE_URL than this command"):
+        with pytest.raises(
+            OperationFailed, match=r"answered 404 .*it uses another TALKMETER_DATABASE_URL than this command"
+        ):
             setup.check(hook)
 
 
@@ -194,7 +196,9 @@ def test_timeout_is_reported(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_unknown_host_is_reported(setup: Setup) -> None:
     hook = setup.meter.connect("vapi", SIGNERS["vapi"].secret)
-    with pytest.raises(OperationFailed, match=r"^Cannot reach http://nobody\.invalid/metering/.* \(.*TALKMETER_PUBLIC_URL"):
+    with pytest.raises(
+        OperationFailed, match=r"^Cannot reach http://nobody\.invalid/metering/.* \(.*TALKMETER_PUBLIC_URL"
+    ):
         setup.check(hook, url="http://nobody.invalid")
 
 
