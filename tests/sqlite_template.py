@@ -5,17 +5,12 @@ import sqlite3
 from contextlib import closing
 from functools import cache
 from pathlib import Path
-from shutil import copyfile
 from tempfile import TemporaryDirectory
-from typing import Final
 
 from sqlalchemy.engine import make_url
 
 from talkmeter.db.engine import open_engine
 from talkmeter.db.migrate import DATABASE_ID, migrate
-
-_FOLDER: Final = TemporaryDirectory(prefix="talkmeter-")
-"""Deleted when the process ends."""
 
 
 def copy_ledger_template(url: str) -> None:
@@ -26,16 +21,17 @@ def copy_ledger_template(url: str) -> None:
     file = Path(address.database)
     if not file.is_absolute() or file.exists() or not file.parent.is_dir():
         return
-    copyfile(_template(), file)
+    file.write_bytes(_template())
     with closing(sqlite3.connect(file)) as connection, connection:
         changed = connection.execute("UPDATE meta SET value = ? WHERE name = ?", (secrets.token_hex(16), DATABASE_ID))
         assert changed.rowcount == 1
 
 
 @cache
-def _template() -> Path:
-    file = Path(_FOLDER.name) / "fresh.db"
-    engine = open_engine(f"sqlite:///{file}")
-    migrate(engine)
-    engine.dispose()
-    return file
+def _template() -> bytes:
+    with TemporaryDirectory(prefix="talkmeter-") as folder:
+        file = Path(folder) / "template.db"
+        engine = open_engine(f"sqlite:///{file}")
+        migrate(engine)
+        engine.dispose()
+        return file.read_bytes()
