@@ -155,9 +155,9 @@ def test_order_can_be_chosen_except_for_workflows(visitor: Visitor) -> None:
 
 def test_show_more_lists_the_other_values(visitor: Visitor) -> None:
     page = open_busy(visitor)
-    found = rows(page)
-    assert len(found) == 11
-    assert found[-1] == "4 other agents 13 calls 20.6%"
+    shown = rows(page)
+    assert len(shown) == 11
+    assert shown[-1] == "4 other agents 13 calls 20.6%"
     expect(breakdown(page)).to_contain_text("Export has all 14")
     breakdown(page).get_by_role("button", name="Show more").click()
     expect(breakdown(page).get_by_role("listitem")).to_have_count(14)

@@ -31,7 +31,7 @@ def pick(page: Page, day: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("timezone", "now", "local", "asked"),
+    ("timezone", "now", "local_day", "requested"),
     [
         ("Pacific/Auckland", "2026-03-31T11:30:00Z", "1 April", ("2026-03-01", "2026-04-01")),
         ("Pacific/Auckland", "2026-03-31T23:59:30Z", "1 April", ("2026-03-01", "2026-04-01")),
@@ -40,11 +40,11 @@ def pick(page: Page, day: str) -> None:
     ],
 )
 def test_month_to_date_is_in_utc_in_every_time_zone(
-    visitor: Visitor, timezone: str, now: str, local: str, asked: tuple[str, str]
+    visitor: Visitor, timezone: str, now: str, local_day: str, requested: tuple[str, str]
 ) -> None:
     page = visitor.open_usage(now=now, timezone=timezone)
-    assert page.evaluate("new Date().toLocaleDateString('en-GB', {day: 'numeric', month: 'long'})") == local
-    assert requested_days(visitor) == [asked]
+    assert page.evaluate("new Date().toLocaleDateString('en-GB', {day: 'numeric', month: 'long'})") == local_day
+    assert requested_days(visitor) == [requested]
     assert "range=" not in page.url
 
 

@@ -28,7 +28,7 @@ def ids(dialog: Locator) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "title", "query", "found", "sum_"),
+    ("name", "text", "title", "query", "expected", "totals"),
     [
         (
             "Voice Minutes",
@@ -67,21 +67,21 @@ def ids(dialog: Locator) -> list[str]:
     ],
 )
 def test_each_figure_opens_exactly_the_records_that_add_up_to_it(
-    visitor: Visitor, name: str, text: str, title: str, query: str, found: list[str], sum_: str
+    visitor: Visitor, name: str, text: str, title: str, query: str, expected: list[str], totals: str
 ) -> None:
     page = visitor.open_usage()
     figure(page, name, text).click()
     dialog = drawer(page, title)
     expect(dialog.get_by_role("heading", name=re.compile(rf"^{title}, Mar 1\s–\s15$"))).to_be_visible()
-    assert ids(dialog) == found
+    assert ids(dialog) == expected
     assert page.url.endswith(f"records={query}")
-    shown = f"{len(found)} rows shown" if len(found) > 1 else "1 row shown"
+    shown = f"{len(expected)} rows shown" if len(expected) > 1 else "1 row shown"
     expect(dialog.locator(".records-sum")).to_contain_text(shown)
-    expect(dialog.locator(".records-sum")).to_contain_text(sum_)
+    expect(dialog.locator(".records-sum")).to_contain_text(totals)
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "title", "query", "found", "sum_"),
+    ("name", "text", "title", "query", "expected", "totals"),
     [
         ("Active Agents", "3", "Agents", "agent", ["agent-0", "agent-1", "agent-2"], "3 agents"),
         ("Phone Numbers", "2", "Phone numbers", "phone_number", ["+13125550110", "+13125550111"], "2 phone numbers"),
@@ -105,15 +105,15 @@ def test_each_figure_opens_exactly_the_records_that_add_up_to_it(
     ],
 )
 def test_inventory_card_opens_its_items(
-    visitor: Visitor, name: str, text: str, title: str, query: str, found: list[str], sum_: str
+    visitor: Visitor, name: str, text: str, title: str, query: str, expected: list[str], totals: str
 ) -> None:
     page = visitor.open_usage()
     figure(page, name, text).click()
     dialog = drawer(page, title)
-    expect(dialog.get_by_role("row")).to_have_count(len(found) + 1)
-    assert [row.split("\t")[0] for row in dialog.locator("tbody tr").all_inner_texts()] == found
+    expect(dialog.get_by_role("row")).to_have_count(len(expected) + 1)
+    assert [row.split("\t")[0] for row in dialog.locator("tbody tr").all_inner_texts()] == expected
     assert page.url.endswith(f"records=inventory:{query}")
-    expect(dialog.locator(".records-sum")).to_contain_text(sum_)
+    expect(dialog.locator(".records-sum")).to_contain_text(totals)
     assert_accessible(page)
 
 

@@ -65,8 +65,8 @@ def test_two_tabs_can_show_two_organizations(visitor: Visitor) -> None:
     expect(card(other, "Total Calls")).to_contain_text("Total Calls1")
     one.get_by_role("button", name="Refresh").click()
     expect(one.locator(".figures[aria-busy=false]")).to_contain_text("Total Calls6")
-    asked = visitor.requests_to("/admin/usage/summary")
-    assert [url.rsplit("=", 1)[1] for url in asked] == ["acme", "quiet", "acme"]
+    urls = visitor.requests_to("/admin/usage/summary")
+    assert [url.rsplit("=", 1)[1] for url in urls] == ["acme", "quiet", "acme"]
 
 
 def test_switching_the_organization_shows_no_old_figures(visitor: Visitor) -> None:

@@ -33,6 +33,8 @@ new Promise((resolve) => {
 })
 """
 """The cumulative layout shift since the page started to load."""
+TIMEOUT_MS: Final = 30_000
+"""How long actions and expectations wait; Playwright's 5 seconds are too short on a busy machine."""
 _FAILED_TO_LOAD: Final = "Failed to load resource"
 
 
@@ -76,7 +78,7 @@ class Visitor:
             color_scheme="dark" if scheme == "dark" else "light",
             reduced_motion="reduce",
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(TIMEOUT_MS)
         context.add_init_script(_REPORT_POLICY_VIOLATIONS)
         context.on("request", self._note_request)
         context.on("console", self._note_message)
