@@ -54,7 +54,7 @@ def _json_value(cell: Any) -> Any:
 
 
 def as_csv_rows(rows: list[Answer]) -> list[dict[str, str]]:
-    """Return rows as they are in a CSV file, if no text looks like a formula."""
+    """Return rows with the cells of a CSV file; no text may look like a formula."""
     return [{name: _text(cell) for name, cell in row.items()} for row in rows]
 
 

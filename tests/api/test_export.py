@@ -1,4 +1,4 @@
-"""Exports: days, records and breakdowns as files of three formats that hold the same and add up to the summary."""
+"""Exports of days, records and breakdowns: all formats have the same rows, and they add up to the summary."""
 
 import re
 
@@ -14,7 +14,7 @@ DAILY: Query = {**WINDOW, "of": "daily"}
 CALLS: Query = {**WINDOW, "of": "records"}
 RUNS: Query = {**CALLS, "kind": "workflow_execution"}
 BY_AGENT: Query = {**WINDOW, "of": "breakdown", "by": "agent"}
-EXACT_OF_CALLS = (
+EXACT_CALL_COLUMNS = (
     "total_calls",
     "voice_calls",
     "chat_calls",
@@ -25,19 +25,19 @@ EXACT_OF_CALLS = (
     "voice_duration_ms",
     "chat_duration_ms",
 )
-EXACT_OF_RUNS = ("workflow_runs_total", "workflow_runs_success", "workflow_runs_failed", "live_runs")
+EXACT_RUN_COLUMNS = ("workflow_runs_total", "workflow_runs_success", "workflow_runs_failed", "live_runs")
 MINUTES = ("voice_minutes_rounded", "chat_minutes_rounded")
 EVENT = ("event_source", "event_id", "event_time", "event_sequence", "stored_at")
 CALL_FIELDS = ("id", "created_at", "status", "channel", "direction", "modality", "agent_id", "agent_number")
 COLUMNS: dict[str, tuple[Query, tuple[str, ...]]] = {
-    "days": (DAILY, ("day", "state", "changed_at", *EXACT_OF_CALLS, *EXACT_OF_RUNS, *MINUTES)),
+    "days": (DAILY, ("day", "state", "changed_at", *EXACT_CALL_COLUMNS, *EXACT_RUN_COLUMNS, *MINUTES)),
     "conversations": (
         CALLS,
-        (*CALL_FIELDS, "web_widget_id", "duration_ms", "live", "stale", *EXACT_OF_CALLS, *EVENT),
+        (*CALL_FIELDS, "web_widget_id", "duration_ms", "live", "stale", *EXACT_CALL_COLUMNS, *EVENT),
     ),
-    "runs": (RUNS, ("id", "created_at", "status", "workflow_id", "live", *EXACT_OF_RUNS, *EVENT)),
-    "agents": (BY_AGENT, ("agent", "name", *EXACT_OF_CALLS, *MINUTES, "avg_call_duration_sec_rounded")),
-    "statuses of runs": ({**BY_AGENT, "by": "run_status"}, ("run_status", "name", *EXACT_OF_RUNS)),
+    "runs": (RUNS, ("id", "created_at", "status", "workflow_id", "live", *EXACT_RUN_COLUMNS, *EVENT)),
+    "agents": (BY_AGENT, ("agent", "name", *EXACT_CALL_COLUMNS, *MINUTES, "avg_call_duration_sec_rounded")),
+    "statuses of runs": ({**BY_AGENT, "by": "run_status"}, ("run_status", "name", *EXACT_RUN_COLUMNS)),
 }
 DIMENSIONS = ("agent", "number", "widget", "channel", "modality", "direction", "status", "workflow", "run_status")
 QUERIES: dict[str, Query] = {
@@ -92,7 +92,7 @@ def test_daily_export_equals_the_summary_days(known: OrganizationClient) -> None
         }
         for row in rows
     ] == summary["daily"]
-    exact = (*EXACT_OF_CALLS, *EXACT_OF_RUNS)
+    exact = (*EXACT_CALL_COLUMNS, *EXACT_RUN_COLUMNS)
     assert {name: sum(row[name] for row in rows) for name in exact} == {name: summary[name] for name in exact}
 
 
@@ -101,7 +101,7 @@ def test_record_export_equals_the_record_with_its_contributions(
     known: OrganizationClient, query: Query, kind: str
 ) -> None:
     records = get_answer(known, "records", {**WINDOW, "kind": kind})["records"]
-    exact = EXACT_OF_CALLS if kind == "conversation" else EXACT_OF_RUNS
+    exact = EXACT_CALL_COLUMNS if kind == "conversation" else EXACT_RUN_COLUMNS
     rows = rows_of(known, query)
     assert rows == [
         {
@@ -118,15 +118,15 @@ def test_record_export_equals_the_record_with_its_contributions(
 
 @pytest.mark.parametrize("by", DIMENSIONS)
 def test_breakdown_export_equals_the_answer_and_adds_up_to_the_summary(known: OrganizationClient, by: str) -> None:
-    answered = get_answer(known, "breakdown", {**WINDOW, "by": by})["rows"]
+    answer_rows = get_answer(known, "breakdown", {**WINDOW, "by": by})["rows"]
     rows = rows_of(known, {**BY_AGENT, "by": by})
-    exact = EXACT_OF_RUNS if by in {"workflow", "run_status"} else EXACT_OF_CALLS
+    exact = EXACT_RUN_COLUMNS if by in {"workflow", "run_status"} else EXACT_CALL_COLUMNS
     assert [{name.removesuffix("_rounded"): cell for name, cell in row.items()} for row in rows] == [
         {
             by: row["value"],
             **{name: cell for name, cell in row.items() if name not in {"value", "share", "series", "comparison"}},
         }
-        for row in answered
+        for row in answer_rows
     ]
     summary = known.summary(WINDOW["from"], WINDOW["to"])
     assert {name: sum(row[name] for row in rows) for name in exact} == {name: summary[name] for name in exact}
@@ -139,7 +139,7 @@ def test_every_value_is_exported(org: OrganizationClient) -> None:
 
 
 def test_every_record_is_exported_once_and_newest_first(org: OrganizationClient) -> None:
-    """More than are read, and more than are written, at once; many created at the same instant."""
+    """More records than one read block and one write block; many have the same created_at."""
     days = ("2026-03-01", "2026-03-02", "2026-03-05")
     org.send(*(conversation(f"{number:04}", created_at=f"{days[number % 3]}T12:00:00Z") for number in range(4_500)))
     query = {"of": "records", "from": "2026-03-01", "to": "2026-03-06"}
@@ -169,7 +169,7 @@ def test_export_contains_only_the_own_organization(known: OrganizationClient, or
     assert org.client.get(EXPORT, params=CALLS, headers=foreign).status_code == 403
 
 
-GUARDED = {
+ESCAPED = {
     "=1+1": "'=1+1",
     '=HYPERLINK("https://example.com")': '\'=HYPERLINK("https://example.com")',
     "@SUM(A1)": "'@SUM(A1)",
@@ -192,7 +192,7 @@ GUARDED = {
 }
 
 
-@pytest.mark.parametrize(("text", "cell"), GUARDED.items(), ids=ascii)
+@pytest.mark.parametrize(("text", "cell"), ESCAPED.items(), ids=ascii)
 def test_formulas_are_escaped_in_csv_only(org: OrganizationClient, text: str, cell: str) -> None:
     org.send(
         event(
@@ -215,8 +215,8 @@ def test_formulas_are_escaped_in_csv_only(org: OrganizationClient, text: str, ce
         assert {plain[name] for name in texts} == {text}
 
 
-def _data(told: dict[str, object]) -> dict[str, object]:
-    data = told["data"]
+def _data(event_: dict[str, object]) -> dict[str, object]:
+    data = event_["data"]
     assert isinstance(data, dict)
     return data
 
@@ -271,8 +271,8 @@ NAMES: dict[str, tuple[Query, str]] = {
 
 @pytest.mark.parametrize(("query", "end"), NAMES.values(), ids=NAMES)
 def test_file_name_describes_the_content(known: OrganizationClient, query: Query, end: str) -> None:
-    told = export(known, query).headers["Content-Disposition"]
-    assert told == f'attachment; filename="talkmeter-{known.id}-{end}"'
+    header = export(known, query).headers["Content-Disposition"]
+    assert header == f'attachment; filename="talkmeter-{known.id}-{end}"'
 
 
 @pytest.mark.parametrize(
@@ -301,10 +301,10 @@ def test_file_name_is_plain_for_any_organization_id(known: OrganizationClient, o
 @pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet"])
 def test_head_has_the_headers_of_a_file_and_no_body(known: OrganizationClient, format_: str) -> None:
     query = {**CALLS, "format": format_}
-    head, whole = known.client.head(EXPORT, params=query), export(known, query)
+    head, response = known.client.head(EXPORT, params=query), export(known, query)
     assert (head.status_code, head.content) == (200, b"")
     for name in ("Content-Type", "Content-Length", "Content-Disposition", "Cache-Control"):
-        assert head.headers[name] == whole.headers[name]
+        assert head.headers[name] == response.headers[name]
 
 
 def test_export_without_a_window_is_month_to_date(known: OrganizationClient) -> None:

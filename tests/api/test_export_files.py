@@ -1,4 +1,4 @@
-"""The files of exports on their way: they are bounded, given back, and hold nothing of the database meanwhile."""
+"""Temporary files of exports: their size is limited, they are always released, and they block no database reader."""
 
 import asyncio
 import errno
@@ -26,7 +26,7 @@ from tests.events import conversation
 from tests.servers import Server, running_server
 
 CALLS = 6_000
-ROOM = 15_000_000
+MAX_BYTES = 15_000_000
 WINDOW = "from=2026-03-01&to=2026-03-02"
 RECORDS: Query = {"of": "records", "from": "2026-03-01", "to": "2026-03-02"}
 DAILY: Query = {**RECORDS, "of": "daily"}
@@ -34,37 +34,37 @@ DAILY: Query = {**RECORDS, "of": "daily"}
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("server"), export_bytes=str(ROOM)) as running:
+    with running_server(tmp_path_factory.mktemp("server"), export_bytes=str(MAX_BYTES)) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def large(server: Server) -> Iterator[OrganizationClient]:
-    """An organization with an export of which one fits into the room, and two do not."""
+    """An organization with an export that fits into the limit once, but not twice."""
     with new_organization(server) as org:
         for begin in range(0, CALLS, 1_000):
             org.send(*(_call(number) for number in range(begin, begin + 1_000)))
         size = int(org.client.head(EXPORT, params=RECORDS).headers["Content-Length"])
-        assert ROOM / 2 < size < ROOM
+        assert MAX_BYTES / 2 < size < MAX_BYTES
         yield org
 
 
 def _call(number: int) -> dict[str, object]:
-    """A call whose row is as long as its ids may be."""
+    """Return a call with ids of maximum length."""
     name = f"{number:0200}"
-    told = conversation(name, agent_id=name, agent_number=name, web_widget_id=name)
-    return {**told, "id": name, "source": f"/{number:0499}"}
+    call = conversation(name, agent_id=name, agent_number=name, web_widget_id=name)
+    return {**call, "id": name, "source": f"/{number:0499}"}
 
 
 def checkpoint(server: Server) -> tuple[int, ...]:
-    """Empty the write-ahead log: (0, 0, 0) where no reader holds a snapshot that needs it."""
+    """Truncate the write-ahead log; the result is (0, 0, 0) unless a reader's snapshot needs it."""
     with closing(sqlite3.connect(server.folder / "talkmeter.db", timeout=0)) as connection:
         row: tuple[int, ...] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return row
 
 
-def wait_for_room(org: OrganizationClient) -> None:
-    """Ask for the large export until it fits; the test's time limit ends what never happens."""
+def wait_until_released(org: OrganizationClient) -> None:
+    """Request the large export until it fits, or until the test times out."""
     while (answer := get_response(org, "export", RECORDS)).status_code == 507:
         pass
     assert answer.status_code == 200, answer.text
@@ -84,12 +84,12 @@ def test_stalled_client_holds_no_database_snapshot(server: Server, large: Organi
             holder.execute("BEGIN")
             holder.execute("SELECT count(*) FROM conversation").fetchone()
             other.send(conversation("call-3"))
-            # What a reader who holds a snapshot does.
+            # An open snapshot blocks the checkpoint, so the checks above and below are effective.
             assert checkpoint(server)[0] == 1
         assert checkpoint(server) == (0, 0, 0)
         rows = csv_rows(first + slow.read())
     assert len(rows) == CALLS
-    wait_for_room(large)
+    wait_until_released(large)
 
 
 def test_export_excludes_events_that_arrive_during_the_download(server: Server, large: OrganizationClient) -> None:
@@ -110,7 +110,7 @@ FULL = (
 
 
 def test_slow_download_blocks_a_large_export_but_not_a_small_one(server: Server, large: OrganizationClient) -> None:
-    wait_for_room(large)
+    wait_until_released(large)
     with download(server, large.key, f"{EXPORT}?of=records&{WINDOW}") as slow:
         slow.read(1_000)
         refused = get_response(large, "export", RECORDS)
@@ -119,20 +119,20 @@ def test_slow_download_blocks_a_large_export_but_not_a_small_one(server: Server,
         assert refused.headers["Retry-After"] == "30"
         assert "Content-Disposition" not in refused.headers
         assert len(csv_rows(export(large, DAILY).content)) == 1
-        # Nothing of the refused ones is counted.
+        # Rejected exports reserve no bytes.
         assert get_response(large, "export", RECORDS).status_code == 507
         slow.read()
-    wait_for_room(large)
+    wait_until_released(large)
 
 
 def test_client_that_leaves_releases_its_bytes(server: Server, large: OrganizationClient) -> None:
     for read in (0, 1_000, 300_000):
-        wait_for_room(large)
+        wait_until_released(large)
         with download(server, large.key, f"{EXPORT}?of=records&{WINDOW}") as slow:
             assert slow.response.status == 200
             slow.read(read)
             slow.abort()
-    wait_for_room(large)
+    wait_until_released(large)
     assert "Traceback" not in server.log()
     assert '"level": "error"' not in server.log()
 
@@ -158,7 +158,7 @@ def test_export_larger_than_the_limit_is_rejected_and_releases_its_bytes(tmp_pat
 
 @pytest.fixture
 def exports(tmp_path: Path) -> Iterator[ExportWriter]:
-    """ExportWriter of an empty database, with room for 1,000 bytes."""
+    """An export writer of an empty database, with a limit of 1,000 bytes."""
     engine = open_engine(f"sqlite:///{tmp_path / 'talkmeter.db'}")
     migrate(engine)
     exports = ExportWriter(engine, 1_000)
@@ -167,56 +167,56 @@ def exports(tmp_path: Path) -> Iterator[ExportWriter]:
     engine.dispose()
 
 
-def writes(size: int, meanwhile: Callable[[], object] = lambda: None) -> Callable[..., None]:
-    """Something to export: `size` bytes; `meanwhile` is done before they are written."""
+def writes(size: int, before: Callable[[], object] = lambda: None) -> Callable[..., None]:
+    """Return a function that writes an export of `size` bytes, and calls `before` first."""
 
     def write(_connection: Connection, out: IO[bytes], on_progress: Callable[[], None]) -> None:
-        meanwhile()
+        before()
         out.write(b"x" * size)
         on_progress()
 
     return write
 
 
-async def content_of(held: ExportFile) -> bytes:
-    return b"".join([chunk async for chunk in held.chunks()])
+async def read_all(file: ExportFile) -> bytes:
+    return b"".join([chunk async for chunk in file.chunks()])
 
 
 def test_more_than_eight_queued_exports_are_503(exports: ExportWriter) -> None:
-    go_on = threading.Event()
+    resume = threading.Event()
 
-    async def ask() -> None:
+    async def scenario() -> None:
         waiting = [
-            asyncio.create_task(exports.write(f"org-{number}", writes(10, go_on.wait))) for number in range(MAX_QUEUED)
+            asyncio.create_task(exports.write(f"org-{number}", writes(10, resume.wait))) for number in range(MAX_QUEUED)
         ]
-        # Lets all of them begin.
+        # Let all of them start.
         await asyncio.sleep(0)
         with pytest.raises(Unavailable, match=re.escape("The export queue is full; retry shortly.")):
             await exports.write("acme", writes(10))
-        go_on.set()
-        assert [await content_of(await one) for one in waiting] == [b"x" * 10] * MAX_QUEUED
-        assert await content_of(await exports.write("acme", writes(10))) == b"x" * 10
+        resume.set()
+        assert [await read_all(await task) for task in waiting] == [b"x" * 10] * MAX_QUEUED
+        assert await read_all(await exports.write("acme", writes(10))) == b"x" * 10
 
-    run_coroutine(ask())
+    run_coroutine(scenario())
 
 
 def test_organization_may_use_half_of_the_export_queue(exports: ExportWriter) -> None:
-    go_on = threading.Event()
+    resume = threading.Event()
 
-    async def ask() -> None:
-        waiting = [asyncio.create_task(exports.write("acme", writes(10, go_on.wait))) for _ in range(MAX_QUEUED // 2)]
-        # Lets all of them begin.
+    async def scenario() -> None:
+        waiting = [asyncio.create_task(exports.write("acme", writes(10, resume.wait))) for _ in range(MAX_QUEUED // 2)]
+        # Let all of them start.
         await asyncio.sleep(0)
         with pytest.raises(Unavailable, match="This organization's half of the export queue is full"):
             await exports.write("acme", writes(10))
         other = asyncio.create_task(exports.write("other", writes(20)))
         await asyncio.sleep(0)
-        go_on.set()
-        assert await content_of(await other) == b"x" * 20
-        assert [await content_of(await one) for one in waiting] == [b"x" * 10] * len(waiting)
-        assert await content_of(await exports.write("acme", writes(10))) == b"x" * 10
+        resume.set()
+        assert await read_all(await other) == b"x" * 20
+        assert [await read_all(await task) for task in waiting] == [b"x" * 10] * len(waiting)
+        assert await read_all(await exports.write("acme", writes(10))) == b"x" * 10
 
-    run_coroutine(ask())
+    run_coroutine(scenario())
 
 
 def test_stalled_client_loses_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,24 +225,24 @@ def test_stalled_client_loses_the_file(tmp_path: Path, monkeypatch: pytest.Monke
     migrate(engine)
     exports = ExportWriter(engine, 1_000_000)
 
-    async def ask() -> None:
+    async def scenario() -> None:
         stopped = (await exports.write("acme", writes(600_000))).chunks()
         first = await anext(stopped)
         assert 0 < len(first) < 600_000
-        # The test's time limit ends what never happens.
-        while (held := await file_or_none(exports, 1_000_000)) is None:
+        # Loops until the file is released, or the test times out.
+        while (file := await file_or_none(exports, 1_000_000)) is None:
             pass
-        assert len(await content_of(held)) == 1_000_000
+        assert len(await read_all(file)) == 1_000_000
         with pytest.raises(ValueError, match="closed file"):
             await anext(stopped)
 
-    run_coroutine(ask())
+    run_coroutine(scenario())
     exports.close()
     engine.dispose()
 
 
 async def file_or_none(exports: ExportWriter, size: int) -> ExportFile | None:
-    """A file of an export; none where there is no room for it."""
+    """Write an export and return its file, or None if it does not fit."""
     try:
         return await exports.write("other", writes(size))
     except DiskFull:
@@ -250,65 +250,65 @@ async def file_or_none(exports: ExportWriter, size: int) -> ExportFile | None:
 
 
 def test_client_that_leaves_before_the_file_is_written_leaves_no_file(exports: ExportWriter) -> None:
-    begun, go_on = threading.Event(), threading.Event()
+    started, resume = threading.Event(), threading.Event()
 
     def wait() -> None:
-        begun.set()
-        go_on.wait()
+        started.set()
+        resume.wait()
 
-    async def ask() -> None:
+    async def scenario() -> None:
         leaving = asyncio.create_task(exports.write("acme", writes(900, wait)))
-        await asyncio.to_thread(begun.wait)
+        await asyncio.to_thread(started.wait)
         leaving.cancel()
         await asyncio.wait([leaving])
         assert leaving.cancelled()
-        go_on.set()
+        resume.set()
         del leaving
-        # Written after the other one in the same thread, so that one is done; it was for nobody, and is gone.
+        # This export is written after the cancelled one in the same thread, so the cancelled one is finished now.
         await exports.write("acme", writes(1))
         gc.collect()
-        assert len(await content_of(await exports.write("acme", writes(999)))) == 999
+        assert len(await read_all(await exports.write("acme", writes(999)))) == 999
 
-    run_coroutine(ask())
+    run_coroutine(scenario())
 
 
 def test_unread_file_is_released_with_its_response(exports: ExportWriter) -> None:
-    async def ask() -> None:
-        held = await exports.write("acme", writes(600))
+    async def scenario() -> None:
+        file = await exports.write("acme", writes(600))
         with pytest.raises(DiskFull):
             await exports.write("acme", writes(600))
-        assert held.size == 600
-        del held
+        assert file.size == 600
+        del file
         gc.collect()
-        assert len(await content_of(await exports.write("acme", writes(1_000)))) == 1_000
+        assert len(await read_all(await exports.write("acme", writes(1_000)))) == 1_000
 
-    run_coroutine(ask())
+    run_coroutine(scenario())
 
 
 def test_full_temporary_folder_is_507_and_releases_the_bytes(exports: ExportWriter) -> None:
-    def full() -> None:
+    def disk_full() -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    async def ask() -> None:
+    async def scenario() -> None:
         for _ in range(3):
             with pytest.raises(DiskFull, match="The folder for temporary files has no space for this export"):
-                await exports.write("acme", writes(900, full))
-        assert len(await content_of(await exports.write("acme", writes(1_000)))) == 1_000
+                await exports.write("acme", writes(900, disk_full))
+        assert len(await read_all(await exports.write("acme", writes(1_000)))) == 1_000
 
-    run_coroutine(ask())
+    run_coroutine(scenario())
 
 
 def test_other_errors_are_raised_unchanged_and_release_the_bytes(exports: ExportWriter) -> None:
-    def fault() -> None:
+    def broken() -> None:
         raise ZeroDivisionError
 
-    async def ask() -> None:
-        for error, broken in ((ZeroDivisionError, fault), (PermissionError, _no_permission)):
+    async def scenario() -> None:
+        for error, action in ((ZeroDivisionError, broken), (PermissionError, _no_permission)):
             with pytest.raises(error):
-                await exports.write("acme", writes(900, broken))
-        assert len(await content_of(await exports.write("acme", writes(1_000)))) == 1_000
+                await exports.write("acme", writes(900, action))
+        assert len(await read_all(await exports.write("acme", writes(1_000)))) == 1_000
 
-    run_coroutine(ask())
+    run_coroutine(scenario())
 
 
 def _no_permission() -> None:

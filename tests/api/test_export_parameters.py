@@ -1,4 +1,4 @@
-"""Questions for an export: which ones are refused and why, and Parquet where its optional part is not installed."""
+"""Parameters of exports: which ones are rejected and why; Parquet without its optional dependency."""
 
 import subprocess
 from pathlib import Path
@@ -18,29 +18,29 @@ RUNS: Query = {**CALLS, "kind": "workflow_execution"}
 BREAKDOWN: Query = {**WINDOW, "of": "breakdown"}
 FILTERS = "day, agent, number, widget, channel, modality, direction, workflow, status, has_duration, live, stale"
 DIMENSIONS = "agent, number, widget, channel, modality, direction, status, workflow, run_status"
-OF_DAILY = "Allowed: of, format, from, to."
-OF_RECORDS = f"Allowed: of, format, from, to, kind, {FILTERS}."
-OF_BREAKDOWN = "Allowed: of, format, from, to, by, order."
-OF_ANY = f"Allowed: of, format, from, to, kind, {FILTERS}, by, order."
+ALLOWED_DAILY = "Allowed: of, format, from, to."
+ALLOWED_RECORDS = f"Allowed: of, format, from, to, kind, {FILTERS}."
+ALLOWED_BREAKDOWN = "Allowed: of, format, from, to, by, order."
+ALLOWED_ANY = f"Allowed: of, format, from, to, kind, {FILTERS}, by, order."
 NO_PARQUET = (
     "Parquet needs an optional dependency that is not installed: pip install 'talkmeter[parquet]'. "
     "format=csv and format=jsonl work without it."
 )
-REFUSED: dict[str, tuple[Query, str]] = {
+INVALID: dict[str, tuple[Query, str]] = {
     "of nothing": (WINDOW, "'of' is missing: it must be one of daily, records, breakdown."),
     "of an empty word": ({**WINDOW, "of": ""}, "'of' must be one of daily, records, breakdown, not ''."),
     "of an unknown word": ({**WINDOW, "of": "days"}, "'of' must be one of daily, records, breakdown, not 'days'."),
-    "a slip in a name": ({**WINDOW, "off": "daily"}, f"Unknown parameter 'off'. {OF_ANY}"),
+    "a misspelled name": ({**WINDOW, "off": "daily"}, f"Unknown parameter 'off'. {ALLOWED_ANY}"),
     "a spreadsheet": ({**DAILY, "format": "xlsx"}, "'format' must be one of csv, jsonl, parquet, not 'xlsx'."),
     "an empty format": ({**DAILY, "format": ""}, "'format' must be one of csv, jsonl, parquet, not ''."),
     "a format in capitals": ({**DAILY, "format": "CSV"}, "'format' must be one of csv, jsonl, parquet, not 'CSV'."),
-    "days of a kind": ({**DAILY, "kind": "conversation"}, f"Unknown parameter 'kind'. {OF_DAILY}"),
-    "days of an agent": ({**DAILY, "agent": "agent-1"}, f"Unknown parameter 'agent'. {OF_DAILY}"),
-    "days by agent": ({**DAILY, "by": "agent"}, f"Unknown parameter 'by'. {OF_DAILY}"),
-    "days compared": ({**DAILY, "compare": "year"}, f"Unknown parameter 'compare'. {OF_DAILY}"),
-    "records with a limit": ({**CALLS, "limit": "10"}, f"Unknown parameter 'limit'. {OF_RECORDS}"),
-    "records from a cursor": ({**CALLS, "cursor": "x"}, f"Unknown parameter 'cursor'. {OF_RECORDS}"),
-    "records by agent": ({**CALLS, "by": "agent"}, f"Unknown parameter 'by'. {OF_RECORDS}"),
+    "days of a kind": ({**DAILY, "kind": "conversation"}, f"Unknown parameter 'kind'. {ALLOWED_DAILY}"),
+    "days of an agent": ({**DAILY, "agent": "agent-1"}, f"Unknown parameter 'agent'. {ALLOWED_DAILY}"),
+    "days by agent": ({**DAILY, "by": "agent"}, f"Unknown parameter 'by'. {ALLOWED_DAILY}"),
+    "days compared": ({**DAILY, "compare": "year"}, f"Unknown parameter 'compare'. {ALLOWED_DAILY}"),
+    "records with a limit": ({**CALLS, "limit": "10"}, f"Unknown parameter 'limit'. {ALLOWED_RECORDS}"),
+    "records from a cursor": ({**CALLS, "cursor": "x"}, f"Unknown parameter 'cursor'. {ALLOWED_RECORDS}"),
+    "records by agent": ({**CALLS, "by": "agent"}, f"Unknown parameter 'by'. {ALLOWED_RECORDS}"),
     "records of an unknown kind": (
         {**CALLS, "kind": "agent"},
         "'kind' must be one of conversation, workflow_execution, not 'agent'.",
@@ -70,19 +70,19 @@ REFUSED: dict[str, tuple[Query, str]] = {
     ),
     "a breakdown with a limit": (
         {**BREAKDOWN, "by": "agent", "limit": "5"},
-        f"Unknown parameter 'limit'. {OF_BREAKDOWN}",
+        f"Unknown parameter 'limit'. {ALLOWED_BREAKDOWN}",
     ),
     "a breakdown with series": (
         {**BREAKDOWN, "by": "agent", "interval": "day"},
-        f"Unknown parameter 'interval'. {OF_BREAKDOWN}",
+        f"Unknown parameter 'interval'. {ALLOWED_BREAKDOWN}",
     ),
     "a breakdown compared": (
         {**BREAKDOWN, "by": "agent", "compare": "previous"},
-        f"Unknown parameter 'compare'. {OF_BREAKDOWN}",
+        f"Unknown parameter 'compare'. {ALLOWED_BREAKDOWN}",
     ),
     "a breakdown of an agent": (
         {**BREAKDOWN, "by": "agent", "agent": "a"},
-        f"Unknown parameter 'agent'. {OF_BREAKDOWN}",
+        f"Unknown parameter 'agent'. {ALLOWED_BREAKDOWN}",
     ),
     "a window without an end": (
         {"of": "daily", "from": "2026-03-01"},
@@ -96,7 +96,7 @@ REFUSED: dict[str, tuple[Query, str]] = {
 }
 
 
-@pytest.mark.parametrize(("query", "sentence"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("query", "sentence"), INVALID.values(), ids=INVALID)
 def test_invalid_export_parameters_are_rejected_with_the_reason(
     known: OrganizationClient, query: Query, sentence: str
 ) -> None:
@@ -135,7 +135,7 @@ def without_pyarrow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment in which pyarrow cannot be imported."""
     folder = tmp_path_factory.mktemp("shadow") / "pyarrow"
     folder.mkdir()
-    (folder / "__init__.py").write_text('raise ImportError("there is no pyarrow here")\n')
+    (folder / "__init__.py").write_text('raise ImportError("pyarrow is not installed")\n')
     return {"PYTHONPATH": str(folder.parent)}
 
 

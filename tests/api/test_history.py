@@ -1,4 +1,4 @@
-"""The history of a record: every state ever received for it, which one counts, and why."""
+"""The history of a record: all received states, which one wins, and why."""
 
 import http.client
 import json
@@ -15,16 +15,16 @@ from tests.servers import running_server
 
 RECORDS = f"{USAGE}/records"
 KINDS = ("conversation", "workflow_execution", "agent", "phone_number", "web_widget", "dataset")
-ONLY_ONE = "It is the only state received."
+ONLY_STATE = "It is the only state received."
 
 
-def at(time: str, told: Json, **envelope: object) -> Json:
-    """The event of a time of 1 March."""
-    return {**told, "time": f"2026-03-01T{time}Z", **envelope}
+def at(time: str, event_: Json, **envelope: object) -> Json:
+    """Return the event with a time on 1 March."""
+    return {**event_, "time": f"2026-03-01T{time}Z", **envelope}
 
 
 def get(org: OrganizationClient, path: str) -> tuple[int, Answer]:
-    """Ask for a path as it is written: clients tidy up dots and slashes before they send them."""
+    """GET a raw path; HTTP clients normalize dots and slashes."""
     connection = http.client.HTTPConnection(urlsplit(org.server.url).netloc, timeout=60)
     try:
         connection.request("GET", path, headers={"Authorization": f"Bearer {org.key}"})
@@ -40,7 +40,7 @@ def history_of(org: OrganizationClient, id_: str, kind: str = "conversation") ->
     return history
 
 
-def whys(org: OrganizationClient, id_: str = "call-1", kind: str = "conversation") -> list[str]:
+def reasons(org: OrganizationClient, id_: str = "call-1", kind: str = "conversation") -> list[str]:
     return [state["why"] for state in history_of(org, id_, kind)["states"]]
 
 
@@ -49,15 +49,15 @@ def test_every_field_of_a_history_is_correct(org: OrganizationClient) -> None:
     completed = at("12:05:00", conversation(duration=95, agent_id="agent-1", agent_number="+1"), sequence="3")
     late = at("12:20:00", conversation(status="in_progress", duration=None, channel="webrtc", web_widget_id="w"))
     stored = []
-    for one in (completed, ringing, late):
+    for event_ in (completed, ringing, late):
         before = clock.now()
-        assert org.send(one)["quarantined"] == []
+        assert org.send(event_)["quarantined"] == []
         stored.append((before, clock.now()))
     history = history_of(org, "call-1")
     arrivals = [state.pop("stored_at") for state in history["states"]]
     common = {"direction": "inbound", "created_at": "2026-03-01T11:59:00Z"}
-    nobody = {"agent_id": None, "agent_number": None, "web_widget_id": None}
-    live = {"kind": "conversation", **common, "duration_ms": None, **nobody}
+    no_ids = {"agent_id": None, "agent_number": None, "web_widget_id": None}
+    live = {"kind": "conversation", **common, "duration_ms": None, **no_ids}
     assert history == {
         "kind": "conversation",
         "id": "call-1",
@@ -122,7 +122,7 @@ def test_history_of_runs_items_and_deletions_has_their_fields(org: OrganizationC
         at("10:00:00", event("phone_number.updated", {"id": "+1", "name": "Main line", "shared": True})),
         at("11:00:00", event("phone_number.deleted", {"id": "+1"})),
         event("conversation.deleted", {"id": "never seen"}),
-        conversation("nobody came", status="token_created", channel="webrtc"),
+        conversation("not joined", status="token_created", channel="webrtc"),
     )
     [success] = history_of(org, "run-1", "workflow_execution")["states"]
     assert success["record"] == {
@@ -138,18 +138,18 @@ def test_history_of_runs_items_and_deletions_has_their_fields(org: OrganizationC
     assert named["record"] == {"kind": "inventory_item", "name": "Main line", "shared": True, "active": False}
     [tombstone] = history_of(org, "never seen")["states"]
     assert (tombstone["wins"], tombstone["state"], tombstone["record"]) == (True, "deleted", None)
-    [uncounted] = history_of(org, "nobody came")["states"]
+    [uncounted] = history_of(org, "not joined")["states"]
     assert (uncounted["state"], uncounted["record"]["status"], uncounted["adds"]) == ("live", "token_created", {})
 
 
 def test_contributions_of_the_winning_state_equal_the_summary(org: OrganizationClient) -> None:
-    for told in (
+    for event_ in (
         at("12:00:00", conversation(status="ringing", duration=None)),
         at("12:01:00", conversation(duration=60)),
         at("12:02:00", conversation(duration=61, direction="outbound")),
         at("11:00:00", event("conversation.deleted", {"id": "call-1"})),
     ):
-        org.send(told)
+        org.send(event_)
         summary, states = org.summary(), history_of(org, "call-1")["states"]
         assert [state["wins"] for state in states] == [True] + [False] * (len(states) - 1)
         assert [bool(state["adds"]) for state in states[1:]] == [False] * (len(states) - 1)
@@ -158,19 +158,19 @@ def test_contributions_of_the_winning_state_equal_the_summary(org: OrganizationC
 
 
 def test_history_lists_duplicates_once_and_conflicts_separately(org: OrganizationClient) -> None:
-    told = at("12:00:00", conversation(duration=60))
-    org.send(told)
-    org.send(told, told)
+    sent = at("12:00:00", conversation(duration=60))
+    org.send(sent)
+    org.send(sent, sent)
     assert len(history_of(org, "call-1")["states"]) == 1
-    assert org.send({**told, "data": conversation(duration=61)["data"]})["accepted"] in {0, 1}
+    assert org.send({**sent, "data": conversation(duration=61)["data"]})["accepted"] in {0, 1}
     assert len(history_of(org, "call-1")["states"]) == 2
 
 
 def test_item_omitted_by_a_snapshot_keeps_its_history(org: OrganizationClient) -> None:
     org.send(at("10:00:00", event("agent.updated", {"id": "agent-1", "name": "Ada"})))
     org.put_inventory("agent", "2026-03-01T11:00:00Z", {"id": "agent-2", "name": "Grace"})
-    assert whys(org, "agent-1", "agent") == [ONLY_ONE]
-    assert whys(org, "agent-2", "agent") == [ONLY_ONE]
+    assert reasons(org, "agent-1", "agent") == [ONLY_STATE]
+    assert reasons(org, "agent-2", "agent") == [ONLY_STATE]
 
 
 BASE = at("12:00:00", conversation(duration=60), source="/m", id="m", sequence="5")
@@ -212,13 +212,13 @@ def test_history_names_the_deciding_part_of_the_rank_in_any_order(
         org.send(winner)
         other.send(winner)
         other.send(BASE)
-        assert whys(org) == whys(other) == [why, why_not]
+        assert reasons(org) == reasons(other) == [why, why_not]
 
 
 def test_content_hash_breaks_ties(org: OrganizationClient) -> None:
     org.send(BASE)
     org.send({**BASE, "data": conversation(duration=61)["data"]})
-    assert whys(org) == [
+    assert reasons(org) == [
         "Its event has the same time, sequence, source and id; the hash of its content is greater.",
         "Its event has the winner's time, sequence, source and id, and other content with a smaller hash.",
     ]
@@ -232,10 +232,10 @@ def test_loser_is_compared_with_winner_and_winner_with_runner_up(org: Organizati
         at("12:04:00", conversation(duration=59)),
     )
     for order in permutations(steps):
-        with new_organization(org.server) as one:
+        with new_organization(org.server) as other:
             for step in order:
-                one.send(step)
-            assert whys(one) == [
+                other.send(step)
+            assert reasons(other) == [
                 "Its event has the same time and the greater sequence.",
                 "Its event has the winner's time and a smaller sequence.",
                 "Its event has an earlier time than the winner's.",
@@ -259,7 +259,10 @@ def test_item_deletion_ranks_by_time_like_other_events(org: OrganizationClient) 
 def test_history_reports_how_long_losing_states_are_kept(
     tmp_path_factory: pytest.TempPathFactory, days: str, kept: int
 ) -> None:
-    with running_server(tmp_path_factory.mktemp("kept"), history_days=days) as server, new_organization(server) as org:
+    with (
+        running_server(tmp_path_factory.mktemp("history"), history_days=days) as server,
+        new_organization(server) as org,
+    ):
         org.send(at("12:00:00", conversation(status="ringing")))
         org.send(at("12:05:00", conversation(duration=60)))
         history = history_of(org, "call-1")
@@ -351,10 +354,10 @@ def test_record_of_another_kind_or_organization_is_not_found(org: OrganizationCl
         error_of(other.client.get(f"{RECORDS}/conversation/one?organization_id={org.id}"), 403)
 
 
-NO_IDS = ("%00", "a%0ab", "%ff", "%f0%9f", "x" * 201, "%C3%A4" * 101, "%", "%zz")
+INVALID_IDS = ("%00", "a%0ab", "%ff", "%f0%9f", "x" * 201, "%C3%A4" * 101, "%", "%zz")
 
 
-@pytest.mark.parametrize("encoded", NO_IDS, ids=lambda encoded: encoded[:12])
+@pytest.mark.parametrize("encoded", INVALID_IDS, ids=lambda encoded: encoded[:12])
 def test_invalid_id_is_not_found(org: OrganizationClient, encoded: str) -> None:
     status, problem = get(org, f"{RECORDS}/conversation/{encoded}")
     assert (status, problem["status"]) == (404, 404)

@@ -1,4 +1,4 @@
-"""Events in every form that CloudEvents and common clients know, and the receipt that tells what became of each."""
+"""Events in every CloudEvents format and in plain JSON, and their receipts."""
 
 import gzip
 import json
@@ -34,8 +34,8 @@ else:
 ACCEPTED = {"accepted": 1, "duplicate": 0, "conflicting": 0, "stale": 0, "quarantined": []}
 
 
-def as_json(what: object) -> bytes:
-    return json.dumps(what).encode()
+def as_json(value: object) -> bytes:
+    return json.dumps(value).encode()
 
 
 def as_data(event_: Json) -> Json:
@@ -113,7 +113,7 @@ def test_binary_event_with_data_that_is_not_an_object_is_rejected(org: Organizat
 
 COMPRESSED = {
     "gzip": ("gzip", gzip.compress),
-    "x-gzip, the same by its old name": ("x-gzip", gzip.compress),
+    "x-gzip, the old name of gzip": ("x-gzip", gzip.compress),
     "GZIP in capitals": ("GZIP", gzip.compress),
     "zstd": ("zstd", zstd.compress),
     "gzip in two members": ("gzip", lambda body: gzip.compress(body[:50]) + gzip.compress(body[50:])),

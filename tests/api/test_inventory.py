@@ -1,4 +1,4 @@
-"""What an organization has now: events and snapshots of agents, phone numbers, web widgets and knowledge bases."""
+"""The inventory: events and snapshots of agents, phone numbers, web widgets and knowledge bases."""
 
 from collections.abc import Callable
 from itertools import permutations
@@ -43,7 +43,7 @@ def items(*ids: str, **fields: object) -> list[Json]:
 
 
 def put(org: OrganizationClient, kind: str, time: str, *listed: Json) -> Answer:
-    """Send a snapshot that is accepted; its receipt."""
+    """Send a valid snapshot and return its receipt."""
     return receipt_of(org.put_inventory(kind, time, *listed))
 
 

@@ -1,4 +1,4 @@
-"""The items behind an inventory card: what it counts, one by one, and that their number is the card's."""
+"""The list of items behind an inventory card; its length equals the number of the card."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def ids_of(answer: Answer) -> list[str]:
 
 
 def listed(org: OrganizationClient, kind: str, **query: str) -> list[str]:
-    """The ids of a list that fits a page; its total must be their number."""
+    """Return the ids of a list of one page, and check its total."""
     answer = get_answer(org, "inventory", {"kind": kind, **query})
     assert answer["total"] == len(answer["items"])
     assert (answer["next_cursor"], answer["changed"]) == (None, False)
@@ -210,8 +210,8 @@ def test_cursor_of_another_list_is_rejected(org: OrganizationClient) -> None:
 
 
 NAMES = "agent, phone_number, web_widget, dataset"
-KNOWN = "kind, shared, active, limit, cursor"
-REFUSED: dict[str, tuple[Query, str]] = {
+ALLOWED = "kind, shared, active, limit, cursor"
+INVALID: dict[str, tuple[Query, str]] = {
     "no kind": ({}, f"'kind' is missing: it must be one of {NAMES}."),
     "an empty kind": ({"kind": ""}, f"'kind' must be one of {NAMES}, not ''."),
     "a kind of records": ({"kind": "conversation"}, f"'kind' must be one of {NAMES}, not 'conversation'."),
@@ -239,9 +239,9 @@ REFUSED: dict[str, tuple[Query, str]] = {
     "an empty flag": ({"kind": "dataset", "active": ""}, "'active' must be true or false, not ''."),
     "a window": (
         {"kind": "agent", "from": "2026-03-01"},
-        f"Unknown parameter 'from'. Allowed: {KNOWN}.",
+        f"Unknown parameter 'from'. Allowed: {ALLOWED}.",
     ),
-    "a filter of records": ({"kind": "agent", "agent": "a"}, f"Unknown parameter 'agent'. Allowed: {KNOWN}."),
+    "a filter of records": ({"kind": "agent", "agent": "a"}, f"Unknown parameter 'agent'. Allowed: {ALLOWED}."),
     "a limit of zero": ({"kind": "agent", "limit": "0"}, "'limit' must be a whole number from 1 to 1000, not '0'."),
     "a limit of 1001": (
         {"kind": "agent", "limit": "1001"},
@@ -251,7 +251,7 @@ REFUSED: dict[str, tuple[Query, str]] = {
 }
 
 
-@pytest.mark.parametrize(("query", "sentence"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("query", "sentence"), INVALID.values(), ids=INVALID)
 def test_invalid_item_parameters_are_rejected_with_the_reason(
     org: OrganizationClient, query: Query, sentence: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""Fetching an identity provider's keys: bounded in time and size, kept, and never more often than need be."""
+"""Fetching and caching an identity provider's keys: limits of time and size, and few requests."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""JWTs of an identity provider: real keys, a real JWKS server; every forgery is refused with a sentence."""
+"""JWTs of an identity provider, with real keys and a real JWKS server; forgeries are rejected with a sentence."""
 
 import hashlib
 import hmac
@@ -68,12 +68,12 @@ def token(key: PrivateKey = RSA_KEY, algorithm: str = "RS256", kid: str | None =
     return jwt.encode(claims(**changes), key, algorithm, headers={"kid": kid} if kid else None)
 
 
-def ask(server: Server, jwt_: str, path: str = SUMMARY, **parameters: str) -> httpx.Response:
+def get(server: Server, jwt_: str, path: str = SUMMARY, **parameters: str) -> httpx.Response:
     return local_http.get(f"{server.url}{path}", headers={"Authorization": f"Bearer {jwt_}"}, params=parameters)
 
 
-def refused(server: Server, jwt_: str, reason: str) -> None:
-    answer = ask(server, jwt_)
+def assert_rejected(server: Server, jwt_: str, reason: str) -> None:
+    answer = get(server, jwt_)
     assert answer.status_code == 401
     assert answer.headers["content-type"] == "application/problem+json"
     assert reason in answer.json()["detail"]
@@ -93,47 +93,47 @@ def refused(server: Server, jwt_: str, reason: str) -> None:
     ],
 )
 def test_token_of_the_provider_is_accepted(server: Server, key: PrivateKey, algorithm: str, kid: str) -> None:
-    assert ask(server, token(key, algorithm, kid)).status_code == 200
+    assert get(server, token(key, algorithm, kid)).status_code == 200
 
 
 def test_role_decides_the_scopes(server: Server) -> None:
-    assert ask(server, token(role="viewer")).status_code == 403
-    scopes = ask(server, token(role="viewer"), "/admin/members/me/scopes").json()
+    assert get(server, token(role="viewer")).status_code == 403
+    scopes = get(server, token(role="viewer"), "/admin/members/me/scopes").json()
     assert scopes == sorted(scopes)
     assert all(scope.endswith(":read") for scope in scopes)
-    assert ask(server, token(role="stranger")).status_code == 403
+    assert get(server, token(role="unknown")).status_code == 403
 
 
 def test_scopes_may_be_granted_individually(server: Server) -> None:
     for scope in ("openid billing:manage", ["openid", "billing:manage"]):
         by_scope = token(role=None, scope=scope)
-        assert ask(server, by_scope).status_code == 200
-        assert ask(server, by_scope, "/admin/members/me/scopes").json() == ["billing:manage"]
-    assert ask(server, token(role=None, scope="openid profile")).status_code == 403
+        assert get(server, by_scope).status_code == 200
+        assert get(server, by_scope, "/admin/members/me/scopes").json() == ["billing:manage"]
+    assert get(server, token(role=None, scope="openid profile")).status_code == 403
 
 
 def test_token_with_one_organization_need_not_name_it(server: Server) -> None:
-    assert ask(server, token(), organization_id="acme").status_code == 200
-    assert ask(server, token(), organization_id="globex").status_code == 403
+    assert get(server, token(), organization_id="acme").status_code == 200
+    assert get(server, token(), organization_id="globex").status_code == 403
 
 
 def test_token_with_several_organizations_must_name_one(server: Server) -> None:
     several = token(org_id=["acme", "globex"])
-    unnamed = ask(server, several)
+    unnamed = get(server, several)
     assert unnamed.status_code == 401
     assert unnamed.json()["detail"] == "Token is missing organization claim."
-    assert ask(server, several, organization_id="globex").status_code == 200
-    assert ask(server, several, organization_id="initech").status_code == 403
+    assert get(server, several, organization_id="globex").status_code == 200
+    assert get(server, several, organization_id="initech").status_code == 403
 
 
 def test_small_clock_skew_is_accepted(server: Server) -> None:
     now = int(time.time())
-    assert ask(server, token(exp=now - 10)).status_code == 200
-    assert ask(server, token(nbf=now + 10)).status_code == 200
+    assert get(server, token(exp=now - 10)).status_code == 200
+    assert get(server, token(nbf=now + 10)).status_code == 200
 
 
 def test_token_may_have_several_audiences(server: Server) -> None:
-    assert ask(server, token(aud=["https://elsewhere.example.com", AUDIENCE])).status_code == 200
+    assert get(server, token(aud=["https://elsewhere.example.com", AUDIENCE])).status_code == 200
 
 
 def test_session_started_with_a_token_ends_with_it(server: Server) -> None:
@@ -142,22 +142,22 @@ def test_session_started_with_a_token_ends_with_it(server: Server) -> None:
     answer = local_http.post(f"{server.url}/session", headers=headers).raise_for_status()
     assert int(answer.headers["set-cookie"].partition("Max-Age=")[2].partition(";")[0]) <= 300
     assert time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends)) == answer.json()["expires_at"]
-    assert [one["id"] for one in answer.json()["organizations"]] == ["acme", "globex"]
+    assert [organization["id"] for organization in answer.json()["organizations"]] == ["acme", "globex"]
     cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
     assert local_http.get(f"{server.url}{SUMMARY}?organization_id=globex", headers=cookie).status_code == 200
     assert local_http.get(f"{server.url}{SUMMARY}?organization_id=initech", headers=cookie).status_code == 403
 
 
 def test_own_keys_and_tokens_work_beside_jwts(server: Server) -> None:
-    assert ask(server, server.key("acme")).status_code == 200
-    refused(server, "ak_0123.4567", "Unknown key or token")
+    assert get(server, server.key("acme")).status_code == 200
+    assert_rejected(server, "ak_0123.4567", "Unknown key or token")
 
 
 def test_unsigned_token_is_rejected(server: Server) -> None:
     for algorithm in ("none", "None", "NONE"):
         header = base64url(json.dumps({"alg": algorithm, "typ": "JWT", "kid": "rsa-1"}).encode())
         unsigned = f"{header}.{base64url(json.dumps(claims()).encode())}."
-        refused(server, unsigned, "algorithm must be one of")
+        assert_rejected(server, unsigned, "algorithm must be one of")
 
 
 def test_public_key_used_as_a_symmetric_secret_is_rejected(server: Server) -> None:
@@ -166,46 +166,46 @@ def test_public_key_used_as_a_symmetric_secret_is_rejected(server: Server) -> No
         header = base64url(json.dumps({"alg": algorithm, "typ": "JWT", "kid": "rsa-1"}).encode())
         signed = f"{header}.{base64url(json.dumps(claims()).encode())}"
         forged = f"{signed}.{base64url(hmac.new(pem, signed.encode(), digest).digest())}"
-        refused(server, forged, "algorithm must be one of")
+        assert_rejected(server, forged, "algorithm must be one of")
 
 
 def test_symmetric_key_in_the_jwks_is_rejected(server: Server) -> None:
     forged = jwt.encode(claims(), SECRET, "HS256", headers={"kid": "symmetric"})
-    refused(server, forged, "algorithm must be one of")
-    refused(server, token(RSA_KEY, "RS256", "symmetric"), "key id is unknown to the identity provider")
+    assert_rejected(server, forged, "algorithm must be one of")
+    assert_rejected(server, token(RSA_KEY, "RS256", "symmetric"), "key id is unknown to the identity provider")
 
 
 def test_token_signed_with_another_key_is_rejected(server: Server) -> None:
-    refused(server, token(OTHER_RSA_KEY), "signature is not valid")
+    assert_rejected(server, token(OTHER_RSA_KEY), "signature is not valid")
 
 
 def test_token_with_an_unknown_key_id_is_rejected(server: Server) -> None:
-    refused(server, token(kid="rsa-2"), "key id is unknown to the identity provider")
-    refused(server, token(kid=None), "key id is unknown to the identity provider")
-    refused(server, token(OTHER_RSA_KEY, kid="for-encryption"), "key id is unknown to the identity provider")
+    assert_rejected(server, token(kid="rsa-2"), "key id is unknown to the identity provider")
+    assert_rejected(server, token(kid=None), "key id is unknown to the identity provider")
+    assert_rejected(server, token(OTHER_RSA_KEY, kid="for-encryption"), "key id is unknown to the identity provider")
 
 
 def test_algorithm_other_than_the_keys_is_rejected(server: Server) -> None:
-    refused(server, token(RSA_KEY, "RS512", "rsa-1"), "differs from its key's algorithm")
-    refused(server, token(EC_KEY, "ES256", "rsa-any"), "signature is not valid")
+    assert_rejected(server, token(RSA_KEY, "RS512", "rsa-1"), "differs from its key's algorithm")
+    assert_rejected(server, token(EC_KEY, "ES256", "rsa-any"), "signature is not valid")
 
 
 def test_weak_key_is_rejected(server: Server) -> None:
     with pytest.warns(jwt.InsecureKeyLengthWarning):
         weak = token(WEAK_RSA_KEY, "RS256", "weak")
-    refused(server, weak, "signature is not valid")
+    assert_rejected(server, weak, "signature is not valid")
 
 
 def test_token_with_an_embedded_key_is_rejected(server: Server) -> None:
     headers = {"kid": "rsa-1", "jwk": public_jwk(OTHER_RSA_KEY, "rsa-1"), "jku": "https://evil.example/jwks"}
     forged = jwt.encode(claims(), OTHER_RSA_KEY, "RS256", headers=headers)
-    refused(server, forged, "signature is not valid")
+    assert_rejected(server, forged, "signature is not valid")
 
 
 def test_modified_token_is_rejected(server: Server) -> None:
     header, _, signature = token().split(".")
     changed = base64url(json.dumps(claims(org_id="globex")).encode())
-    refused(server, f"{header}.{changed}.{signature}", "signature is not valid")
+    assert_rejected(server, f"{header}.{changed}.{signature}", "signature is not valid")
 
 
 @pytest.mark.parametrize(
@@ -232,27 +232,27 @@ def test_modified_token_is_rejected(server: Server) -> None:
     ],
 )
 def test_invalid_claims_are_rejected(server: Server, changes: dict[str, Any], reason: str) -> None:
-    refused(server, token(**changes), reason)
+    assert_rejected(server, token(**changes), reason)
 
 
 @pytest.mark.parametrize("garbage", ["a.b.c", "..", "eyJ9.e30.x", "eyJhbGciOiJSUzI1NiJ9..", "a" * 20_000 + ".b.c"])
 def test_malformed_token_is_rejected(server: Server, garbage: str) -> None:
-    answer = ask(server, garbage)
+    answer = get(server, garbage)
     assert answer.status_code == 401
     assert answer.json()["detail"].endswith(".")
 
 
 def test_many_unknown_key_ids_fetch_the_keys_once(server: Server) -> None:
-    ask(server, token())
+    get(server, token())
     before = JwksHandler.request_count
     for number in range(20):
-        refused(server, token(kid=f"unknown-{number}"), "key id is unknown to the identity provider")
+        assert_rejected(server, token(kid=f"unknown-{number}"), "key id is unknown to the identity provider")
     assert JwksHandler.request_count - before <= 1
 
 
 def test_jwts_are_rejected_without_a_configured_provider(tmp_path: Path) -> None:
     with running_server(tmp_path) as server:
-        refused(server, token(), "organization key")
+        assert_rejected(server, token(), "organization key")
 
 
 def test_claims_may_have_other_names_and_nested_paths(tmp_path: Path) -> None:
@@ -268,10 +268,10 @@ def test_claims_may_have_other_names_and_nested_paths(tmp_path: Path) -> None:
     }
     with running_server(tmp_path, **settings) as server:
         names: dict[str, Any] = {"https://example.com/orgs": ["acme"], "org_id": "globex", "role": None}
-        assert ask(server, token(realm_access={"roles": ["offline", "admin"]}, **names)).status_code == 200
-        assert ask(server, token(permissions=["billing:manage"], **names)).status_code == 200
-        assert ask(server, token(permissions=["members:read"], **names)).status_code == 403
-        assert ask(server, token(kid=None, realm_access={"roles": ["admin"]}, **names)).status_code == 200
+        assert get(server, token(realm_access={"roles": ["offline", "admin"]}, **names)).status_code == 200
+        assert get(server, token(permissions=["billing:manage"], **names)).status_code == 200
+        assert get(server, token(permissions=["members:read"], **names)).status_code == 403
+        assert get(server, token(kid=None, realm_access={"roles": ["admin"]}, **names)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -290,15 +290,15 @@ def test_partial_configuration_is_rejected_at_startup(tmp_path: Path, settings: 
 def test_unreachable_provider_is_503_and_own_keys_still_work(tmp_path: Path) -> None:
     settings = {"jwt_issuer": ISSUER, "jwt_audience": AUDIENCE, "jwt_jwks_url": "http://127.0.0.1:9/jwks.json"}
     with running_server(tmp_path, **settings) as server:
-        answer = ask(server, token())
+        answer = get(server, token())
         assert answer.status_code == 503
         assert "identity provider's keys" in answer.json()["detail"]
-        assert ask(server, server.key("acme")).status_code == 200
+        assert get(server, server.key("acme")).status_code == 200
         assert "cannot fetch the identity provider's keys" in server.log()
 
 
 def test_serve_help_lists_the_provider_settings(server: Server) -> None:
-    said = server.cli("serve", "--help")
-    assert "TALKMETER_JWT_JWKS_URL" in said
+    help_text = server.cli("serve", "--help")
+    assert "TALKMETER_JWT_JWKS_URL" in help_text
     with pytest.raises(subprocess.CalledProcessError, match="exit status 2"):
         server.cli("serve", "--jwt-secret", "x")

@@ -1,4 +1,4 @@
-"""What the API says of itself is true: Schemathesis holds the running server to its own OpenAPI description."""
+"""Schemathesis checks the running server against its own OpenAPI description."""
 
 import re
 from typing import Any
@@ -59,7 +59,7 @@ WITH_INPUT = [
 
 @pytest.fixture(scope="module")
 def description(server: Server) -> BaseSchema:
-    """The description that the running server gives, to be called with a valid admin key."""
+    """The description of the running server, called with a valid admin key."""
     key = make_credential(server, org_id="org-described", role="admin")
     config = schemathesis.Config.from_dict({"headers": {"Authorization": f"Bearer {key}"}})
     return schemathesis.openapi.from_url(f"{server.url}/openapi.json", config=config)
@@ -67,7 +67,7 @@ def description(server: Server) -> BaseSchema:
 
 @pytest.fixture
 def document(org: OrganizationClient) -> Answer:
-    """The description as plain JSON."""
+    """The description as JSON."""
     answer = org.client.get("/openapi.json")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("application/")
@@ -75,8 +75,8 @@ def document(org: OrganizationClient) -> Answer:
     return document
 
 
-def hold_to_description(description: BaseSchema, method: str, path: str, mode: GenerationMode) -> None:
-    """Call one operation again and again; what it is sent depends on the description alone, not on chance."""
+def check_operation(description: BaseSchema, method: str, path: str, mode: GenerationMode) -> None:
+    """Call an operation many times, with requests that are derived deterministically from the description."""
 
     @settings(
         max_examples=EXAMPLES,
@@ -94,16 +94,16 @@ def hold_to_description(description: BaseSchema, method: str, path: str, mode: G
 
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
 def test_valid_requests_get_described_responses(description: BaseSchema, method: str, path: str) -> None:
-    hold_to_description(description, method, path, GenerationMode.POSITIVE)
+    check_operation(description, method, path, GenerationMode.POSITIVE)
 
 
 @pytest.mark.parametrize(("method", "path"), WITH_INPUT)
 def test_invalid_requests_get_described_responses(description: BaseSchema, method: str, path: str) -> None:
-    hold_to_description(description, method, path, GenerationMode.NEGATIVE)
+    check_operation(description, method, path, GenerationMode.NEGATIVE)
 
 
 def test_no_request_of_these_tests_caused_a_server_error(server: Server, description: BaseSchema) -> None:
-    hold_to_description(description, "post", "/metering/events", GenerationMode.NEGATIVE)
+    check_operation(description, "post", "/metering/events", GenerationMode.NEGATIVE)
     assert "Traceback" not in server.log()
     assert '"level": "error"' not in server.log()
 
@@ -131,7 +131,7 @@ def test_every_possible_status_of_an_endpoint_is_described(
 def test_operations_with_credentials_declare_security(document: Answer) -> None:
     schemes = document["components"]["securitySchemes"]
     for method, path in ENDPOINTS:
-        named = {name for one in document["paths"][path][method].get("security", []) for name in one}
+        named = {name for scheme in document["paths"][path][method].get("security", []) for name in scheme}
         assert bool(named) == path.startswith(("/admin", "/metering/events", "/metering/inventory"))
         assert named <= set(schemes)
     assert [scheme["scheme"] for scheme in schemes.values()] == ["bearer"]

@@ -1,4 +1,4 @@
-"""How the page reaches a browser: its policy and nonce, its assets and their caching, and nothing else of the disk."""
+"""Serving the page: its security policy and nonce, its assets and their caching, and no other files."""
 
 import gzip
 import http.client
@@ -40,7 +40,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def raw(url: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    """An answer as it came: the path as it stands, the body as it was sent."""
+    """Return the response to a raw path, with its body undecoded."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)

@@ -1,4 +1,4 @@
-"""What callers said, and who they are, is in no log, no answer, no quarantine and no file, whatever a sender sends."""
+"""Transcripts and caller data never appear in logs, responses, the quarantine or files, whatever a sender sends."""
 
 import json
 import sqlite3
@@ -33,13 +33,13 @@ PRIVATE: Json = {
 
 
 def private(event_: Json, **fields: object) -> Json:
-    """An event that tells more than is metered, in its data and beside it; `fields` replace fields of its data."""
+    """Return an event with private data in unknown fields and attributes; `fields` replace fields of its data."""
     data = event_["data"]
     assert isinstance(data, dict)
     return {**event_, "subject": SAID, "dialled": CALLER, "extension": PRIVATE, "data": {**data, **PRIVATE, **fields}}
 
 
-TOLD = {
+EVENTS_WITH_PRIVATE_DATA = {
     "a good call": private(conversation("call-1")),
     "a good run": private(run()),
     "a good agent": private(event("agent.updated", {"id": "agent-1", "name": "Ada"})),
@@ -69,10 +69,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def told(server: Server) -> Iterator[tuple[OrganizationClient, list[str]]]:
-    """An organization for which everything was sent in every form, and all that the server answered."""
+def sent(server: Server) -> Iterator[tuple[OrganizationClient, list[str]]]:
+    """An organization for which all events were sent in every format, and all responses of the server."""
     with new_organization(server) as org:
-        bodies = [json.dumps(one).encode() for one in TOLD.values()]
+        bodies = [json.dumps(event_).encode() for event_ in EVENTS_WITH_PRIVATE_DATA.values()]
         requests = [
             *((STRUCTURED, body) for body in bodies),
             (BATCH, b"[" + b",".join(bodies) + b"]"),
@@ -97,53 +97,55 @@ def assert_private(text: str) -> None:
     assert CALLER not in text
 
 
-def test_events_were_counted_or_quarantined(told: tuple[OrganizationClient, list[str]]) -> None:
-    org, answers = told
-    accepted = {name: json.loads(answer)["accepted"] for name, answer in zip(TOLD, answers, strict=False)}
+def test_events_were_counted_or_quarantined(sent: tuple[OrganizationClient, list[str]]) -> None:
+    org, answers = sent
+    accepted = {
+        name: json.loads(answer)["accepted"] for name, answer in zip(EVENTS_WITH_PRIVATE_DATA, answers, strict=False)
+    }
     assert [accepted[name] for name in ("a good call", "a good run", "a good agent")] == [1, 1, 1]
-    assert 10 < list(accepted.values()).count(0) < len(TOLD)
+    assert 10 < list(accepted.values()).count(0) < len(EVENTS_WITH_PRIVATE_DATA)
     assert org.calls() + 2 == sum(accepted.values())
 
 
-def test_receipts_and_errors_contain_no_private_data(told: tuple[OrganizationClient, list[str]]) -> None:
-    for answer in told[1]:
+def test_receipts_and_errors_contain_no_private_data(sent: tuple[OrganizationClient, list[str]]) -> None:
+    for answer in sent[1]:
         assert_private(answer)
 
 
-def test_debug_log_contains_no_private_data(told: tuple[OrganizationClient, list[str]]) -> None:
-    org, _ = told
+def test_debug_log_contains_no_private_data(sent: tuple[OrganizationClient, list[str]]) -> None:
+    org, _ = sent
     log = org.server.log()
-    assert log.count('"event": "request"') >= len(TOLD)
+    assert log.count('"event": "request"') >= len(EVENTS_WITH_PRIVATE_DATA)
     assert_private(log)
     assert org.key.partition(".")[2] not in log
 
 
 @pytest.mark.parametrize("path", [SUMMARY, "/admin/members/me/scopes", "/metrics", "/openapi.json", "/docs"])
-def test_no_response_contains_private_data(told: tuple[OrganizationClient, list[str]], path: str) -> None:
-    answer = told[0].client.get(path)
+def test_no_response_contains_private_data(sent: tuple[OrganizationClient, list[str]], path: str) -> None:
+    answer = sent[0].client.get(path)
     assert answer.status_code == 200
     assert_private(answer.text)
 
 
-def test_quarantine_contains_no_private_data(told: tuple[OrganizationClient, list[str]]) -> None:
-    org, _ = told
+def test_quarantine_contains_no_private_data(sent: tuple[OrganizationClient, list[str]]) -> None:
+    org, _ = sent
     listed = org.server.cli("quarantine", "list")
     assert_private(listed)
     ids = [line.split("\t")[0] for line in listed.splitlines()]
     assert len(ids) >= 12
-    shown = [org.server.cli("quarantine", "show", one) for one in ids[:3]]
+    shown = [org.server.cli("quarantine", "show", id_) for id_ in ids[:3]]
     assert "known fields" in shown[0]
     assert_private("".join(shown))
 
 
-def test_database_contains_no_private_data(told: tuple[OrganizationClient, list[str]]) -> None:
-    file = told[0].server.folder / "talkmeter.db"
+def test_database_contains_no_private_data(sent: tuple[OrganizationClient, list[str]]) -> None:
+    file = sent[0].server.folder / "talkmeter.db"
     with sqlite3.connect(file) as connection:
         rows = connection.execute("SELECT kept_fields FROM quarantine").fetchall()
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
     connection.close()
     assert len(rows) >= 12
-    files = [one.read_bytes() for one in file.parent.iterdir()]
+    files = [path.read_bytes() for path in file.parent.iterdir()]
     assert any(b"call-2" in content for content in files)
     for content in files:
         assert SAID.encode() not in content
