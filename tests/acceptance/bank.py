@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from tests import local_http
-from tests.acceptance.bank_figures import BankCall, Split, read_calls
+from tests.acceptance.bank_figures import BankCall, BreakdownCase, read_calls
 from tests.servers import running_server
 
 Json = dict[str, Any]
@@ -44,7 +44,7 @@ class Bank(NamedTuple):
     def summary(self, from_: str, to: str) -> Json:
         return get_usage(self.client, "summary", {"from": from_, "to": to})
 
-    def breakdown(self, from_: str, to: str, split: Split) -> Json:
+    def breakdown(self, from_: str, to: str, split: BreakdownCase) -> Json:
         query = {"from": from_, "to": to, "by": split.by, "order": split.order, "limit": str(split.limit)}
         series = {"interval": "day"} if split.daily else {}
         comparison = {"compare": "previous"} if split.compared else {}

@@ -52,7 +52,7 @@ class BankCall(NamedTuple):
         return None if self.server == NO_SERVER else self.server
 
 
-class Split(NamedTuple):
+class BreakdownCase(NamedTuple):
     """The parameters of a breakdown; `order` is calls or voice."""
 
     by: str
@@ -150,7 +150,7 @@ def daily_of(calls: list[BankCall], start: datetime, end: datetime) -> list[Figu
     return points
 
 
-def breakdown_of(calls: list[BankCall], start: datetime, end: datetime, split: Split) -> Figures:
+def breakdown_of(calls: list[BankCall], start: datetime, end: datetime, split: BreakdownCase) -> Figures:
     """Return the breakdown of [start, end). It is compared with the window directly before."""
     now, then = inside(calls, start, end), inside(calls, start - (end - start), start)
     groups: defaultdict[str | None, list[BankCall]] = defaultdict(list)

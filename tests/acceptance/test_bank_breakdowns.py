@@ -16,8 +16,8 @@ from tests.acceptance.bank_figures import (
     NO_SERVER,
     STATUS,
     BankCall,
+    BreakdownCase,
     Figures,
-    Split,
     breakdown_of,
     figures_of,
     inside,
@@ -28,18 +28,18 @@ from tests.acceptance.bank_figures import (
 WINDOWS = random_windows(2802, 40)
 WINDOW = ("1999-02-01", "1999-03-01")
 SPLITS = (
-    Split("agent"),
-    Split("number", order="voice"),
-    Split("agent", order="voice", limit=5, daily=True),
-    Split("number", limit=1, compared=True),
-    Split("agent", limit=12, daily=True, compared=True),
+    BreakdownCase("agent"),
+    BreakdownCase("number", order="voice"),
+    BreakdownCase("agent", order="voice", limit=5, daily=True),
+    BreakdownCase("number", limit=1, compared=True),
+    BreakdownCase("agent", limit=12, daily=True, compared=True),
 )
 EXACT = ("total_calls", "voice_calls", "chat_calls", "inbound_calls", "outbound_calls", "timed_calls", "live_calls")
 EXACT_AND_MS = (*EXACT, "voice_duration_ms", "chat_duration_ms")
 Line = tuple[object, ...]
 
 
-def assert_breakdown_matches_table(bank: Bank, start: datetime, end: datetime, split: Split) -> None:
+def assert_breakdown_matches_table(bank: Bank, start: datetime, end: datetime, split: BreakdownCase) -> None:
     assert bank.breakdown(written(start), written(end), split) == breakdown_of(bank.calls, start, end, split)
 
 
@@ -79,14 +79,14 @@ def exact(figures: Figures) -> dict[str, object]:
 @pytest.mark.parametrize("by", ["agent", "number"])
 def test_breakdown_of_february_matches_the_table(bank: Bank, by: str) -> None:
     for order in ("calls", "voice"):
-        assert_breakdown_matches_table(bank, FEBRUARY, MARCH, Split(by, order=order, daily=True))
-    values = [row["value"] for row in bank.breakdown(*WINDOW, Split(by))["rows"]]
+        assert_breakdown_matches_table(bank, FEBRUARY, MARCH, BreakdownCase(by, order=order, daily=True))
+    values = [row["value"] for row in bank.breakdown(*WINDOW, BreakdownCase(by))["rows"]]
     assert len(values) == {"agent": 25, "number": 27}[by]
     assert values.count(None) == {"agent": 1, "number": 0}[by]
 
 
 def test_calls_without_an_agent_share_one_row(bank: Bank) -> None:
-    rows = bank.breakdown(*WINDOW, Split("agent"))["rows"]
+    rows = bank.breakdown(*WINDOW, BreakdownCase("agent"))["rows"]
     [no_agent] = [row for row in rows if row["value"] is None]
     assert no_agent["total_calls"] == 3_326
     assert NO_SERVER not in {row["value"] for row in rows}
@@ -95,7 +95,7 @@ def test_calls_without_an_agent_share_one_row(bank: Bank) -> None:
 @pytest.mark.parametrize("by", ["agent", "number"])
 def test_breakdown_of_each_day_matches_the_table(bank: Bank, by: str) -> None:
     for midnight in midnights(FEBRUARY, MARCH):
-        assert_breakdown_matches_table(bank, midnight, midnight + DAY, Split(by, limit=10))
+        assert_breakdown_matches_table(bank, midnight, midnight + DAY, BreakdownCase(by, limit=10))
 
 
 def test_breakdowns_of_40_random_windows_match_the_table(bank: Bank) -> None:
@@ -109,7 +109,7 @@ def test_random_windows_with_calls_use_every_split(bank: Bank) -> None:
 
 
 def test_comparison_with_an_empty_january_has_no_percentage(bank: Bank) -> None:
-    breakdown = bank.breakdown(*WINDOW, Split("agent", limit=3, compared=True))
+    breakdown = bank.breakdown(*WINDOW, BreakdownCase("agent", limit=3, compared=True))
     assert breakdown["comparison"]["then"] == {"from": "1999-01-01T00:00:00Z", "to": "1999-02-01T00:00:00Z"}
     for part in (*breakdown["rows"], breakdown["others"]):
         for name, delta in part["comparison"].items():
@@ -133,7 +133,7 @@ def test_pages_list_every_call_once_and_newest_first(bank: Bank, limit: int) -> 
 
 
 def test_records_of_each_agent_add_up_to_its_row_in_the_breakdown(bank: Bank) -> None:
-    rows = bank.breakdown(*WINDOW, Split("agent"))["rows"]
+    rows = bank.breakdown(*WINDOW, BreakdownCase("agent"))["rows"]
     assert len(rows) == 25
     for row in rows:
         calls = [call for call in bank.calls if call.value("agent") == row["value"]]
@@ -176,7 +176,7 @@ def test_exported_records_match_the_table_and_add_up_to_the_summary(bank: Bank) 
 @pytest.mark.parametrize("agent", ["MICHAL", "PINHAS", ""])
 def test_exported_records_of_one_agent_add_up_to_its_row(bank: Bank, agent: str) -> None:
     exported = bank.exported(*WINDOW, agent=agent)
-    [row] = [row for row in bank.breakdown(*WINDOW, Split("agent"))["rows"] if row["value"] == (agent or None)]
+    [row] = [row for row in bank.breakdown(*WINDOW, BreakdownCase("agent"))["rows"] if row["value"] == (agent or None)]
     assert {name: sum(int(record[name]) for record in exported) for name in EXACT_AND_MS} == {
         name: row[name] for name in EXACT_AND_MS
     }
@@ -184,7 +184,7 @@ def test_exported_records_of_one_agent_add_up_to_its_row(bank: Bank, agent: str)
 
 @pytest.mark.parametrize("by", ["agent", "number"])
 def test_exported_breakdown_has_every_row_of_the_breakdown(bank: Bank, by: str) -> None:
-    rows = bank.breakdown(*WINDOW, Split(by))["rows"]
+    rows = bank.breakdown(*WINDOW, BreakdownCase(by))["rows"]
     exported = bank.exported(*WINDOW, of="breakdown", by=by)
     assert [(line[by] or None, *(int(line[name]) for name in EXACT_AND_MS)) for line in exported] == [
         (row["value"], *(row[name] for name in EXACT_AND_MS)) for row in rows

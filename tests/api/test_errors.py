@@ -152,7 +152,7 @@ def test_two_organizations_in_one_request_are_rejected(
 
 
 def test_limit_applies_to_compressed_bytes_too(org: OrganizationClient) -> None:
-    """A chunked body that decodes to little would otherwise be stream."""
+    """A chunked body that decodes to little could otherwise be endless."""
     empty_members = iter([gzip.compress(b"") * 100] * 20)
     headers = {"Content-Type": PLAIN, "Content-Encoding": "gzip"}
     assert_error(org.client.post(EVENTS, content=empty_members, headers=headers), 413)
