@@ -55,7 +55,7 @@ def send_with_retries(
         for batch in batches:
             body = json.dumps(batch).encode()
             while (answer := post(client, body)).status_code == 503:
-                assert "again" in error_of(answer, 503)
+                assert "retry shortly" in error_of(answer, 503)
                 assert int(answer.headers["Retry-After"]) >= 1
                 refusals += 1
             receipts.append(receipt_of(answer))
