@@ -1,4 +1,4 @@
-"""Real servers for tests: `talkmeter serve` on a free port with a database of its own."""
+"""Real servers for tests: `talkmeter serve` on a free port and with a new database."""
 
 import os
 import random

@@ -266,7 +266,7 @@ def _elevenlabs_event(type_: str, seconds: int, data: Json) -> Json:
 
 
 def _livekit(id_: str, call: Call, rng: random.Random) -> Call:
-    """Return a call in a room with an agent. Unanswered calls are by telephone: on the web, nobody is called."""
+    """Return a call in a room with an agent. An unanswered call is always outbound and by telephone."""
     by_telephone = call.duration_ms is None or not call.inbound or rng.random() < 0.5
     if call.duration_ms is None:
         call.inbound = False

@@ -1,4 +1,4 @@
-"""Rules of the house that a linter does not hold, each found by reading the code (CONTRIBUTING.md, "Rules")."""
+"""Rules of this repository that no linter checks (CONTRIBUTING.md, "Rules")."""
 
 import ast
 import re
@@ -13,12 +13,12 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "talkmeter"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FOLDERS = ("src", "tests", "bench", "examples", "tools")
-MAX_FILE = 400
-ASKS_THE_TIME = frozenset({"now", "utcnow", "today"})
+MAX_LINES = 400
+TIME_METHODS = frozenset({"now", "utcnow", "today"})
 
 
-def clock_readings(source: str) -> Iterator[str]:
-    """Each place of a module that could ask the time by itself."""
+def clock_uses(source: str) -> Iterator[str]:
+    """Yield each use of the system clock in a module."""
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Import(names=names):
@@ -26,7 +26,7 @@ def clock_readings(source: str) -> Iterator[str]:
             case ast.ImportFrom(module="time"):
                 yield "time"
             case ast.Attribute(value=ast.Name(id=owner) | ast.Attribute(attr=owner), attr=attribute):
-                if attribute in ASKS_THE_TIME and owner in {"datetime", "date"}:
+                if attribute in TIME_METHODS and owner in {"datetime", "date"}:
                     yield f"{owner}.{attribute}"
             case _:
                 pass
@@ -44,14 +44,14 @@ def clock_readings(source: str) -> Iterator[str]:
         ("time = 1\nx = state.time", []),
     ],
 )
-def test_a_reading_of_the_clock_is_found(source: str, found: list[str]) -> None:
-    assert list(clock_readings(source)) == found
+def test_clock_use_is_found(source: str, found: list[str]) -> None:
+    assert list(clock_uses(source)) == found
 
 
-def test_only_clock_py_asks_the_time() -> None:
-    readings = {path.relative_to(PACKAGE).as_posix(): list(clock_readings(path.read_text())) for path in MODULES}
+def test_only_clock_py_reads_the_system_clock() -> None:
+    uses = {path.relative_to(PACKAGE).as_posix(): list(clock_uses(path.read_text())) for path in MODULES}
 
-    assert {name: found for name, found in readings.items() if found} == {"clock.py": ["time"]}
+    assert {name: found for name, found in uses.items() if found} == {"clock.py": ["time"]}
 
 
 def test_tests_send_http_through_local_http() -> None:
@@ -67,19 +67,19 @@ def test_files_stay_under_400_lines() -> None:
     lines = {path.relative_to(ROOT).as_posix(): len(path.read_text().splitlines()) for path in paths}
 
     assert PACKAGE / "counting.py" in paths
-    assert {name: number for name, number in lines.items() if number >= MAX_FILE} == {}
+    assert {name: number for name, number in lines.items() if number >= MAX_LINES} == {}
 
 
-def test_imports_point_one_way_and_sql_stands_only_in_ledger_and_usage() -> None:
-    """What they are is written in pyproject.toml, [tool.importlinter]."""
+def test_import_contracts_are_kept() -> None:
+    """The contracts are in pyproject.toml, [tool.importlinter]: layers, and where SQL and Litestar may be imported."""
     lint = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([lint, "--no-logo", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_module_begins_with_a_sentence_that_says_what_it_is() -> None:
+def test_every_module_has_a_docstring_that_starts_with_a_sentence() -> None:
     texts = {path.relative_to(PACKAGE).as_posix(): ast.get_docstring(ast.parse(path.read_text())) for path in MODULES}
-    firsts = {name: (text or "").split("\n\n")[0] for name, text in texts.items()}
+    first_paragraphs = {name: (text or "").split("\n\n")[0] for name, text in texts.items()}
 
-    assert {name: first for name, first in firsts.items() if not first.endswith((".", ")", '"'))} == {}
+    assert {name: first for name, first in first_paragraphs.items() if not first.endswith((".", ")", '"'))} == {}
