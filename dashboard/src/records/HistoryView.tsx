@@ -135,7 +135,7 @@ interface HistoryEntryProps {
   readonly kind: RecordKey["kind"];
   /** The record adds to the usage: it is a call or run, and no linked call is counted instead. */
   readonly counted: boolean;
-  /** It is the only update, so there is no reason to give why it counts. */
+  /** The record has a single update, so the entry does not say why it counts. */
   readonly only: boolean;
 }
 
