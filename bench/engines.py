@@ -16,9 +16,9 @@ from sqlalchemy import Engine
 from bench.baselines import (
     COLUMNS,
     DAY_EXPRESSION,
+    BaselineQuery,
     DayFigures,
     OpenBaselines,
-    Query,
     Source,
     clickhouse,
     duckdb,
@@ -49,7 +49,7 @@ _BASELINES: Final[tuple[Callable[[Source], OpenBaselines], ...]] = (
     clickhouse_baselines,
 )
 _OPTIONAL: Final = (duckdb.NAME, clickhouse.GROUPED, clickhouse.MATERIALIZED)
-_QUERY: Final = Query(LARGE, FIRST_DAY, FIRST_DAY + DAYS)
+_QUERY: Final = BaselineQuery(LARGE, FIRST_DAY, FIRST_DAY + DAYS)
 _WINDOW: Final = Window(FIRST_DAY * MICROSECONDS_PER_DAY, (FIRST_DAY + DAYS) * MICROSECONDS_PER_DAY)
 _NOW: Final = present(_WINDOW.end, 24)
 _ROWS_PER_GROUP: Final = 100_000

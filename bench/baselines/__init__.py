@@ -54,7 +54,7 @@ class Source(NamedTuple):
     """The URL of an empty PostgreSQL database."""
 
 
-class Query(NamedTuple):
+class BaselineQuery(NamedTuple):
     """One organization and a range of days; `end` is exclusive."""
 
     org_id: str
@@ -65,7 +65,7 @@ class Query(NamedTuple):
 class Baseline(Protocol):
     """A query method of one engine."""
 
-    def __call__(self, query: Query) -> Sequence[DayFigures]:
+    def __call__(self, query: BaselineQuery) -> Sequence[DayFigures]:
         """Return the figures of each day in the range, in order."""
 
 
@@ -85,19 +85,19 @@ IS_COUNTED: Final = "status <> 'token_created'"
 DAY_EXPRESSION: Final = f"created_at / {MICROSECONDS_PER_DAY}"
 
 
-def group_by_query(query: Query, table: str = "call") -> str:
+def group_by_query(query: BaselineQuery, table: str = "call") -> str:
     """Return a GROUP BY query in SQL that every engine supports."""
     where = f"{_condition(query)} AND {IS_COUNTED}"
     return f"SELECT day, {FIGURE_COLUMNS} FROM {table} WHERE {where} GROUP BY day ORDER BY day"  # noqa: S608
 
 
-def daily_totals_query(query: Query, table: str = "call_daily") -> str:
+def daily_totals_query(query: BaselineQuery, table: str = "call_daily") -> str:
     """Return a query on a table of daily totals, which may have several rows per day."""
     sums = ", ".join(f"sum({name})" for name in DayFigures._fields[1:])
     return f"SELECT day, {sums} FROM {table} WHERE {_condition(query)} GROUP BY day ORDER BY day"  # noqa: S608
 
 
-def _condition(query: Query) -> str:
+def _condition(query: BaselineQuery) -> str:
     return f"org_id = '{query.org_id}' AND day >= {query.first} AND day < {query.end}"
 
 

@@ -9,8 +9,8 @@ from bench.baselines import (
     FIGURE_COLUMNS,
     IS_COUNTED,
     Baseline,
+    BaselineQuery,
     DayFigures,
-    Query,
     Source,
     daily_totals_query,
     group_by_query,
@@ -55,10 +55,10 @@ def clickhouse_baselines(source: Source) -> Iterator[dict[str, Baseline]]:
             lines = str(session.query(sql, "TabSeparated")).splitlines()
             return to_figures([line.split("\t") for line in lines])
 
-        def group_by(query: Query) -> Sequence[DayFigures]:
+        def group_by(query: BaselineQuery) -> Sequence[DayFigures]:
             return execute(group_by_query(query))
 
-        def daily_totals(query: Query) -> Sequence[DayFigures]:
+        def daily_totals(query: BaselineQuery) -> Sequence[DayFigures]:
             return execute(daily_totals_query(query))
 
         yield {GROUPED: group_by, MATERIALIZED: daily_totals}

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Final, Protocol, cast
 
-from bench.baselines import Baseline, DayFigures, Query, Source, group_by_query, import_optional, to_figures
+from bench.baselines import Baseline, BaselineQuery, DayFigures, Source, group_by_query, import_optional, to_figures
 
 NAME: Final = "DuckDB, GROUP BY"
 
@@ -25,7 +25,7 @@ def duckdb_baselines(source: Source) -> Iterator[dict[str, Baseline]]:
     with closing(cast("_Connection", duckdb.connect(str(source.folder / "duck.db")))) as connection:
         connection.execute(f"CREATE TABLE call AS SELECT * FROM read_parquet('{source.parquet}') ORDER BY org_id, day")  # noqa: S608
 
-        def group_by(query: Query) -> Sequence[DayFigures]:
+        def group_by(query: BaselineQuery) -> Sequence[DayFigures]:
             return to_figures(connection.execute(group_by_query(query)).fetchall())
 
         yield {NAME: group_by}

@@ -14,8 +14,8 @@ from bench.baselines import (
     FIGURE_COLUMNS,
     IS_COUNTED,
     Baseline,
+    BaselineQuery,
     DayFigures,
-    Query,
     Source,
     daily_totals_query,
     group_by_query,
@@ -53,10 +53,10 @@ def postgresql_baselines(source: Source) -> Iterator[dict[str, Baseline]]:
         connection.execute("VACUUM (ANALYZE) call")
         connection.execute("VACUUM (ANALYZE) call_daily")
 
-        def group_by(query: Query) -> Sequence[DayFigures]:
+        def group_by(query: BaselineQuery) -> Sequence[DayFigures]:
             return to_figures(connection.execute(group_by_query(query).encode()).fetchall())
 
-        def daily_totals(query: Query) -> Sequence[DayFigures]:
+        def daily_totals(query: BaselineQuery) -> Sequence[DayFigures]:
             return to_figures(connection.execute(daily_totals_query(query).encode()).fetchall())
 
         yield {

@@ -5,7 +5,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Final
 
-from bench.baselines import COLUMNS, DAY_EXPRESSION, Baseline, DayFigures, Query, Source, group_by_query, to_figures
+from bench.baselines import (
+    COLUMNS,
+    DAY_EXPRESSION,
+    Baseline,
+    BaselineQuery,
+    DayFigures,
+    Source,
+    group_by_query,
+    to_figures,
+)
 
 COVERING: Final = "CREATE INDEX call_covering ON call (org_id, day, modality, direction, status, duration_ms)"
 
@@ -22,7 +31,7 @@ def sqlite_baselines(source: Source) -> Iterator[dict[str, Baseline]]:
         connection.execute(COVERING)
         connection.execute("DETACH talkmeter")
 
-        def group_by(query: Query) -> Sequence[DayFigures]:
+        def group_by(query: BaselineQuery) -> Sequence[DayFigures]:
             return to_figures(connection.execute(group_by_query(query)).fetchall())
 
         yield {"SQLite, GROUP BY, covering index": group_by}

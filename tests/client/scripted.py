@@ -31,7 +31,7 @@ class ReceivedRequest:
         return [event["id"] for event in self.events]
 
 
-class Handler(BaseHTTPRequestHandler):
+class ScriptedHandler(BaseHTTPRequestHandler):
     """Handles one connection."""
 
     protocol_version = "HTTP/1.1"
@@ -60,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
         """Log nothing."""
 
 
-Response = Callable[[Handler, ReceivedRequest], None]
+Response = Callable[[ScriptedHandler, ReceivedRequest], None]
 
 
 class _HttpServer(ThreadingHTTPServer):
@@ -81,7 +81,7 @@ class ScriptedServer:
     changed: threading.Condition = field(default_factory=threading.Condition)
     stopped: threading.Event = field(default_factory=threading.Event)
 
-    def respond(self, handler: Handler, request: ReceivedRequest) -> None:
+    def respond(self, handler: ScriptedHandler, request: ReceivedRequest) -> None:
         """Give the next response."""
         with self.changed:
             response = self.responses[min(len(self.requests), len(self.responses) - 1)]
@@ -99,7 +99,7 @@ class ScriptedServer:
 @contextmanager
 def scripted(*responses: Response) -> Iterator[ScriptedServer]:
     """Run a server with these responses."""
-    server = _HttpServer(("127.0.0.1", 0), Handler)
+    server = _HttpServer(("127.0.0.1", 0), ScriptedHandler)
     server.scripted_server = ScriptedServer(f"http://127.0.0.1:{server.server_address[1]}", list(responses))
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
@@ -112,7 +112,7 @@ def scripted(*responses: Response) -> Iterator[ScriptedServer]:
         thread.join()
 
 
-def receipt(handler: Handler, request: ReceivedRequest) -> None:
+def receipt(handler: ScriptedHandler, request: ReceivedRequest) -> None:
     """Accept all events."""
     bins = {"accepted": len(request.events), "duplicate": 0, "conflicting": 0, "stale": 0, "quarantined": []}
     handler.send(200, json.dumps(bins).encode(), content_type="application/json")
@@ -121,7 +121,7 @@ def receipt(handler: Handler, request: ReceivedRequest) -> None:
 def http_error(code: int, detail: str = "Not now.", **headers: str) -> Response:
     """Return an error in Talkmeter's format."""
 
-    def response(handler: Handler, request: ReceivedRequest) -> None:
+    def response(handler: ScriptedHandler, request: ReceivedRequest) -> None:
         handler.send(code, json.dumps({"detail": detail, "status": code}).encode(), **headers)
 
     return response
@@ -132,20 +132,20 @@ def raw_response(code: int, body: bytes) -> Response:
     return lambda handler, request: handler.send(code, body)
 
 
-def connection_reset(handler: Handler, request: ReceivedRequest) -> None:
+def connection_reset(handler: ScriptedHandler, request: ReceivedRequest) -> None:
     """Reset the connection without a response."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.connection.close()
     handler.close_connection = True
 
 
-def invalid_http(handler: Handler, request: ReceivedRequest) -> None:
+def invalid_http(handler: ScriptedHandler, request: ReceivedRequest) -> None:
     """Send bytes that are not HTTP."""
     handler.wfile.write(b"\x00\xff garbage\r\n\r\n")
     handler.close_connection = True
 
 
-def truncated(handler: Handler, request: ReceivedRequest) -> None:
+def truncated(handler: ScriptedHandler, request: ReceivedRequest) -> None:
     """Close the connection in the middle of the body."""
     handler.send_response(200)
     handler.send_header("Content-Length", "1000")
@@ -154,7 +154,7 @@ def truncated(handler: Handler, request: ReceivedRequest) -> None:
     handler.close_connection = True
 
 
-def endless(handler: Handler, request: ReceivedRequest) -> None:
+def endless(handler: ScriptedHandler, request: ReceivedRequest) -> None:
     """Send a body that never ends."""
     handler.send_response(200)
     handler.end_headers()
@@ -162,7 +162,7 @@ def endless(handler: Handler, request: ReceivedRequest) -> None:
         handler.wfile.write(b" " * 65_536)
 
 
-def no_response(handler: Handler, request: ReceivedRequest) -> None:
+def no_response(handler: ScriptedHandler, request: ReceivedRequest) -> None:
     """Send nothing while the server runs."""
     handler.scripted_server.stopped.wait()
     handler.close_connection = True

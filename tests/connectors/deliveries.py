@@ -28,7 +28,7 @@ REPEATED_SHARE: Final = 0.03
 _JITTER_SEC: Final = 8.0
 
 
-class Delivery(NamedTuple):
+class WebhookDelivery(NamedTuple):
     """An attempt: its second, the request, and whether the response is lost."""
 
     at: float
@@ -36,32 +36,34 @@ class Delivery(NamedTuple):
     is_lost: bool
 
 
-def deliveries(messages: Iterable[SentMessage], hooks: dict[str, Hook], rng: random.Random, now: int) -> list[Delivery]:
+def deliveries(
+    messages: Iterable[SentMessage], hooks: dict[str, Hook], rng: random.Random, now: int
+) -> list[WebhookDelivery]:
     """Return all attempts in time order: no provider waits for another, or for its own earlier messages."""
-    attempts: list[Delivery] = []
+    attempts: list[WebhookDelivery] = []
     for message in messages:
         attempts += _attempts(message, signed_request(hooks[message.provider], message.body, now), rng)
     return sorted(attempts)
 
 
-def _attempts(message: SentMessage, request: bytes, rng: random.Random) -> Iterator[Delivery]:
+def _attempts(message: SentMessage, request: bytes, rng: random.Random) -> Iterator[WebhookDelivery]:
     at = message.at + rng.random() * _JITTER_SEC
     for delay in RETRIES[message.provider]:
         if rng.random() >= LOST_SHARE:
             break
-        yield Delivery(at, request, is_lost=True)
+        yield WebhookDelivery(at, request, is_lost=True)
         at += delay * rng.uniform(0.9, 1.1)
-    yield Delivery(at, request, is_lost=False)
+    yield WebhookDelivery(at, request, is_lost=False)
     if rng.random() < REPEATED_SHARE:
-        yield Delivery(at + rng.random() * 1_000, request, is_lost=False)
+        yield WebhookDelivery(at + rng.random() * 1_000, request, is_lost=False)
 
 
-def deliver(url: str, attempts: Sequence[Delivery], connections: int) -> dict[str, int]:
+def deliver(url: str, attempts: Sequence[WebhookDelivery], connections: int) -> dict[str, int]:
     """Make all attempts, each on the next free connection; return the number of responses by status."""
     return run_coroutine(_deliver(url, attempts, connections))
 
 
-async def _deliver(url: str, attempts: Sequence[Delivery], connections: int) -> dict[str, int]:
+async def _deliver(url: str, attempts: Sequence[WebhookDelivery], connections: int) -> dict[str, int]:
     statuses: dict[str, int] = {}
     remaining = iter(attempts)
 

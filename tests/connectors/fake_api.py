@@ -59,7 +59,7 @@ class FakeApi:
         ]
 
 
-class Handler(BaseHTTPRequestHandler):
+class ApiHandler(BaseHTTPRequestHandler):
     """Handles a connection."""
 
     protocol_version = "HTTP/1.1"
@@ -102,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
         """Log nothing."""
 
 
-Script = Callable[[Handler], None]
+Script = Callable[[ApiHandler], None]
 
 
 class ApiServer(ThreadingHTTPServer):
@@ -118,7 +118,7 @@ class ApiServer(ThreadingHTTPServer):
 @contextmanager
 def running_api(api: FakeApi) -> Iterator[FakeApi]:
     """Run an API on a free port."""
-    server = ApiServer(("127.0.0.1", 0), Handler)
+    server = ApiServer(("127.0.0.1", 0), ApiHandler)
     server.api = api
     api.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
@@ -211,14 +211,14 @@ def content(body: bytes, **headers: str) -> Script:
     return lambda handler: handler.send(200, body, **headers)
 
 
-def reset(handler: Handler) -> None:
+def reset(handler: ApiHandler) -> None:
     """Reset the connection without a response."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.connection.close()
     handler.close_connection = True
 
 
-def truncated(handler: Handler) -> None:
+def truncated(handler: ApiHandler) -> None:
     """Send a response that is shorter than its Content-Length."""
     handler.send_response(200)
     handler.send_header("Content-Length", "1000")
@@ -227,7 +227,7 @@ def truncated(handler: Handler) -> None:
     handler.close_connection = True
 
 
-def endless(handler: Handler) -> None:
+def endless(handler: ApiHandler) -> None:
     """Send a response that never ends."""
     handler.send_response(200)
     handler.end_headers()

@@ -47,7 +47,7 @@ def forward_to(url: str) -> Handle:
 def running_proxy() -> Iterator[Proxy]:
     """Run a proxy until the block ends."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class ProxyHandler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -69,7 +69,7 @@ def running_proxy() -> Iterator[Proxy]:
         def log_message(self, *_: object) -> None:
             """Log nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), ProxyHandler) as server:
         proxy = Proxy(server.server_port)
         thread = Thread(target=server.serve_forever)
         thread.start()

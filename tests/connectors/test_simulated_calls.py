@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from tests import local_http
-from tests.connectors.deliveries import Delivery, deliver, deliveries
+from tests.connectors.deliveries import WebhookDelivery, deliver, deliveries
 from tests.connectors.metering_server import MeteringServer, metering_server
 from tests.connectors.signing import SIGNERS
 from tests.connectors.simulated_calls import DAYS, Call, Run, simulated_calls, simulated_runs
@@ -68,7 +68,7 @@ def summary_of(meter: MeteringServer, key: str) -> tuple[dict[str, Any], bytes]:
     return response.json(), response.content + response.headers["ETag"].encode()
 
 
-def assert_answered(meter: MeteringServer, attempts: list[Delivery]) -> None:
+def assert_answered(meter: MeteringServer, attempts: list[WebhookDelivery]) -> None:
     """Make all attempts, and check that each one that waits for a response gets a success."""
     statuses = deliver(meter.server.url, attempts, CONNECTIONS)
     assert {*statuses} == {"200", "204"}, statuses

@@ -35,7 +35,7 @@ DAY: Final = Window(read_instant("2024-03-01T00:00:00Z"), read_instant("2024-03-
 assert DAY.end <= QUERIED_AT
 
 
-class Sender(threading.Thread):
+class RetryingSender(threading.Thread):
     """Sends batches one after another and retries each until it is acknowledged."""
 
     def __init__(self, number: int, key: str) -> None:
@@ -74,7 +74,7 @@ class Senders:
     """Several concurrent senders."""
 
     def __init__(self, key: str) -> None:
-        self._all = [Sender(number, key) for number in range(SENDERS)]
+        self._all = [RetryingSender(number, key) for number in range(SENDERS)]
 
     @property
     def acknowledged(self) -> int:

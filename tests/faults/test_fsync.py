@@ -30,7 +30,7 @@ REQUESTS: Final = rounds(10, 60)
 pytestmark = pytest.mark.timeout(120 + REQUESTS)
 
 
-class Sent(NamedTuple):
+class SentEvent(NamedTuple):
     """An accepted request: the id in it, its source port, and its position among the requests from this port."""
 
     id: str
@@ -38,7 +38,7 @@ class Sent(NamedTuple):
     place: int
 
 
-def send_one_by_one(server: Server, key: str, name: str, requests: int) -> list[Sent]:
+def send_one_by_one(server: Server, key: str, name: str, requests: int) -> list[SentEvent]:
     """Send requests of one event each over one connection, each after the response to the one before."""
     headers = {"Authorization": f"Bearer {key}", "X-Anyreach-Org": ORG, "Content-Type": "application/json"}
     connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=60)
@@ -48,12 +48,12 @@ def send_one_by_one(server: Server, key: str, name: str, requests: int) -> list[
         connection.request("POST", "/metering/events", json.dumps(conversation(id_)), headers)
         response = connection.getresponse()
         assert (response.status, json.loads(response.read())["accepted"]) == (200, 1)
-        sent.append(Sent(id_, connection.sock.getsockname()[1], place))
+        sent.append(SentEvent(id_, connection.sock.getsockname()[1], place))
     connection.close()
     return sent
 
 
-def send_together(server: Server, key: str) -> list[Sent]:
+def send_together(server: Server, key: str) -> list[SentEvent]:
     """Send from several connections at once, so that requests share commits."""
     with ThreadPoolExecutor(SENDERS) as pool:
         senders = [pool.submit(send_one_by_one, server, key, f"{number}", REQUESTS) for number in range(SENDERS)]
@@ -65,7 +65,7 @@ def responses_to(calls: Sequence[SystemCall], port: int) -> list[SystemCall]:
     return [call for call in calls if call.target.endswith(f":{port}]") and '"HTTP/1.1 200 ' in call.text]
 
 
-def unsynced(calls: Sequence[SystemCall], sent: Sequence[Sent]) -> list[str]:
+def unsynced(calls: Sequence[SystemCall], sent: Sequence[SentEvent]) -> list[str]:
     """Return the ids whose response began before the WAL that contains them was synced."""
     wal = [call for call in calls if call.target.endswith("-wal")]
     responses = {port: responses_to(calls, port) for port in {request.port for request in sent}}
@@ -78,7 +78,7 @@ def unsynced(calls: Sequence[SystemCall], sent: Sequence[Sent]) -> list[str]:
     return found
 
 
-def unsynced_alone(calls: Sequence[SystemCall], sent: Sequence[Sent]) -> list[str]:
+def unsynced_alone(calls: Sequence[SystemCall], sent: Sequence[SentEvent]) -> list[str]:
     """Return the ids of requests sent alone whose response follows a write to the WAL without a sync."""
     found = []
     for request in sent:

@@ -88,7 +88,7 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         yield Database(request.param, url, engine, server, server.sender_key(), postgres)
 
 
-class Sent(NamedTuple):
+class SentBatch(NamedTuple):
     """The events of a request, and the response."""
 
     events: list[Json]
@@ -100,7 +100,7 @@ def send(database: Database, org_id: str, events: list[Json]) -> httpx.Response:
     return local_http.post(f"{database.server.url}/metering/events", json=events, headers=headers, timeout=60)
 
 
-def send_together(database: Database, batches: dict[str, list[Json]]) -> dict[str, Sent]:
+def send_together(database: Database, batches: dict[str, list[Json]]) -> dict[str, SentBatch]:
     """Send for several organizations while the writer waits, so that it writes them in one transaction."""
     with ThreadPoolExecutor(len(batches) + 1) as pool:
         with write_lock(database.url, LOCKED_ORG):
@@ -109,7 +109,7 @@ def send_together(database: Database, batches: dict[str, list[Json]]) -> dict[st
             answers = {org_id: pool.submit(send, database, org_id, events) for org_id, events in batches.items()}
             wait_until_queued(database.server, 1 + sum(map(len, batches.values())))
         assert blocking.result().status_code == 200
-        return {org_id: Sent(batches[org_id], answer.result()) for org_id, answer in answers.items()}
+        return {org_id: SentBatch(batches[org_id], answer.result()) for org_id, answer in answers.items()}
 
 
 def poisoned_batches(rng: random.Random, name: str, orgs: list[str]) -> tuple[dict[str, list[Json]], int]:
@@ -167,7 +167,7 @@ def test_event_that_cannot_be_quarantined_either_is_a_500_for_its_sender(
         assert answer.status_code == 500
         assert answer.json()["detail"] == "The request failed; the server's log has the error."
         again = send(database, orgs[-1], events)
-        for org_id, (stored, response) in {**answered, orgs[-1]: Sent(events, again)}.items():
+        for org_id, (stored, response) in {**answered, orgs[-1]: SentBatch(events, again)}.items():
             assert (response.status_code, response.json()["quarantined"]) == (200, [])
             journals[org_id] += stored
     found = check_all(database, journals)

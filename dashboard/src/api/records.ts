@@ -15,7 +15,7 @@ const EventKey = v.object({
   id: Text,
   time: Text,
   sequence: v.number(),
-}) satisfies v.GenericSchema<unknown, Schemas["Event"]>;
+}) satisfies v.GenericSchema<unknown, Schemas["EventReference"]>;
 const AddedFigures = v.record(Text, v.number());
 const CURSOR = { next_cursor: v.nullable(Text), changed: v.boolean() };
 

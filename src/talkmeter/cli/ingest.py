@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from talkmeter.cli.rejected import RejectedRows
-    from talkmeter.ingest.files import Batch
+    from talkmeter.ingest.files import FileBatch
     from talkmeter.ingest.mapping import Map
     from talkmeter.ledger.batch import BatchResult
     from talkmeter.ledger.writer import Writer
@@ -122,15 +122,15 @@ def _ingest_events(files: tuple[Path, ...]) -> None:
 
 def _ingest_tables(files: tuple[Path, ...], map_: "Map", rejected: "RejectedRows") -> None:
     from talkmeter.ingest.cloudevents import Sender
-    from talkmeter.ingest.files import Batch
+    from talkmeter.ingest.files import FileBatch
     from talkmeter.ingest.mapped import read_mapped
 
     sender = Sender("command line", None)
 
-    def batches(path: Path) -> "Iterator[Batch]":
+    def batches(path: Path) -> "Iterator[FileBatch]":
         for part in read_mapped(path, map_, sender):
             rejected.add(path, part.rejected)
-            yield Batch([row.state for row in part.accepted], part.size)
+            yield FileBatch([row.state for row in part.accepted], part.size)
 
     tally = _write_files(files, batches)
     for reason in rejected.first:
@@ -144,7 +144,7 @@ def _point_to_quarantine(tally: Tally) -> None:
         click.echo("'talkmeter quarantine list' shows the events that could not be understood.", err=True)
 
 
-def _write_files(files: tuple[Path, ...], batches_of: "Callable[[Path], Iterator[Batch]]") -> Tally:
+def _write_files(files: tuple[Path, ...], batches_of: "Callable[[Path], Iterator[FileBatch]]") -> Tally:
     """Write the batches of all files and return the counts."""
     from talkmeter.cli.database import open_database
     from talkmeter.ledger.writer import Writer
@@ -165,7 +165,7 @@ def _write_files(files: tuple[Path, ...], batches_of: "Callable[[Path], Iterator
 
 
 def _write_batches(
-    files: tuple[Path, ...], batches_of: "Callable[[Path], Iterator[Batch]]", writer: "Writer", tally: Tally
+    files: tuple[Path, ...], batches_of: "Callable[[Path], Iterator[FileBatch]]", writer: "Writer", tally: Tally
 ) -> None:
     from talkmeter.ingest.cloudevents import Sender
     from talkmeter.ingest.requests import group_by_organization

@@ -117,11 +117,11 @@ def run_server(settings: Settings) -> None:
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
 
-    from talkmeter.cli.server import Server
+    from talkmeter.cli.server import StoppableServer
     from talkmeter.cli.worker import load_app
     from talkmeter.logs import log_config
 
-    Server(
+    StoppableServer(
         "talkmeter.api.app:serve_app",
         address=settings.host,
         port=settings.port,

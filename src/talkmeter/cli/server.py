@@ -13,7 +13,7 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-class Server(MPServer):
+class StoppableServer(MPServer):
     """Granian's server, fixed for a stop signal during startup and for one that reaches the workers first."""
 
     def startup(self, spawn_target: Callable[..., None], target_loader: Callable[..., object]) -> None:

@@ -14,14 +14,14 @@ BYTES_PER_BATCH: Final = 8 << 20
 MAX_LINE_BYTES: Final = 1 << 20
 
 
-class Batch(NamedTuple):
+class FileBatch(NamedTuple):
     """The events of some lines of a file, and the size of the lines in bytes."""
 
     arrivals: list[ParsedEvent]
     size: int
 
 
-def read_batches(path: Path, sender: Sender) -> Iterator[Batch]:
+def read_batches(path: Path, sender: Sender) -> Iterator[FileBatch]:
     """Yield the events of a file in batches of bounded size. Empty lines are skipped.
 
     Raises OperationFailed if the file cannot be read or a line is longer than MAX_LINE_BYTES.
@@ -40,9 +40,9 @@ def read_batches(path: Path, sender: Sender) -> Iterator[Batch]:
                 if event := line.strip():
                     arrivals.append(read_event(event, sender))
                 if len(arrivals) >= LINES_PER_BATCH or size >= BYTES_PER_BATCH:
-                    yield Batch(arrivals, size)
+                    yield FileBatch(arrivals, size)
                     arrivals, size = [], 0
             if size:
-                yield Batch(arrivals, size)
+                yield FileBatch(arrivals, size)
     except OSError as error:
         raise OperationFailed(f"{path} cannot be read: {error.strerror}.") from None

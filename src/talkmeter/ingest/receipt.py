@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from talkmeter.ledger.batch import BatchResult, Quarantined
+from talkmeter.ledger.batch import BatchResult, QuarantinedEntry
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -14,7 +14,7 @@ class Receipt(msgspec.Struct, frozen=True):
     duplicate: int
     conflicting: int
     stale: int
-    quarantined: list[Quarantined]
+    quarantined: list[QuarantinedEntry]
 
 
 def make_receipt(results: Iterable[BatchResult]) -> Receipt:

@@ -91,7 +91,7 @@ class OrgBatch(NamedTuple):
     watermark: SnapshotWatermark | None = None
 
 
-class Quarantined(msgspec.Struct, frozen=True):
+class QuarantinedEntry(msgspec.Struct, frozen=True):
     """One event that went to quarantine; `kept` is false if the quarantine is full."""
 
     index: int
@@ -112,7 +112,7 @@ class BatchResult(NamedTuple):
     duplicate: int
     conflicting: int
     stale: int
-    quarantined: tuple[Quarantined, ...]
+    quarantined: tuple[QuarantinedEntry, ...]
 
     def counts(self) -> "dict[EventResult, int]":
         """Return the number of events by result."""

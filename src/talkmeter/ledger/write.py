@@ -17,7 +17,7 @@ from talkmeter.backpressure import Throttle
 from talkmeter.counting import ZERO, Counters, DayKey, fold
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
-from talkmeter.ledger.batch import BatchResult, CallReport, OrgBatch, Quarantined, Rejection
+from talkmeter.ledger.batch import BatchResult, CallReport, OrgBatch, QuarantinedEntry, Rejection
 from talkmeter.ledger.call_links import CallIds, add_call_ids, apply_update, is_countable, relink
 from talkmeter.ledger.rows import history_key, history_row, record_row
 from talkmeter.ledger.states import history_rows, read_winning_states
@@ -274,7 +274,7 @@ def _batch_result(batch: OrgBatch, outcomes: Counter[Outcome], kept: set[bytes])
         conflicting=outcomes[Outcome.CONFLICTING],
         stale=outcomes[Outcome.STALE],
         quarantined=tuple(
-            Quarantined(
+            QuarantinedEntry(
                 index=index,
                 id=rejection.event_id,
                 reason=rejection.reason,

@@ -24,7 +24,7 @@ from talkmeter.records import (
     rank,
     rank_class,
 )
-from talkmeter.usage.records import Adds, Event, adds_of, event_of
+from talkmeter.usage.records import Adds, EventReference, adds_of, event_of
 
 StateClass = Literal["live", "terminal", "deleted"]
 _CLASSES: Final[tuple[StateClass, ...]] = ("live", "terminal", "deleted")
@@ -86,7 +86,7 @@ class ReceivedState(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="The data of the record; null: a deletion."),
     ]
     adds: Adds
-    event: Event
+    event: EventReference
     stored_at: Annotated[str, Meta(description="When it was stored.")]
 
 

@@ -30,7 +30,7 @@ from talkmeter.ledger.rows import StoredState, decode_stored
 from talkmeter.period import format_instant
 from talkmeter.records import InventoryItem, Kind
 from talkmeter.usage.cursor import Position, read_cursor, write_cursor
-from talkmeter.usage.records import Event, event_of
+from talkmeter.usage.records import EventReference, event_of
 from talkmeter.usage.revision import Revision
 
 _item = tables.inventory_item.c
@@ -111,7 +111,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None
     shared: bool
     active: bool
-    event: Event
+    event: EventReference
     stored_at: Annotated[str, Meta(description="When the winning state was stored.")]
 
 

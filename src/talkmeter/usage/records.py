@@ -30,7 +30,7 @@ Adds = Annotated[dict[str, int], Meta(description="Its exact contribution to eac
 Stored = Annotated[str, Meta(description="When the winning state was stored.")]
 
 
-class Event(msgspec.Struct, frozen=True):
+class EventReference(msgspec.Struct, frozen=True):
     """The event of a state."""
 
     source: str
@@ -55,7 +55,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     live: bool
     stale: Annotated[bool, Meta(description="Live, not email, and without an event for TALKMETER_STALE_HOURS.")]
     adds: Adds
-    event: Event
+    event: EventReference
     stored_at: Stored
 
 
@@ -68,7 +68,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     workflow_id: str | None
     live: bool
     adds: Adds
-    event: Event
+    event: EventReference
     stored_at: Stored
 
 
@@ -220,10 +220,10 @@ def is_stale(state: State, present: Present) -> bool:
     return may_be and state.time < present.stale_before
 
 
-def event_of(stored: StoredState) -> Event:
+def event_of(stored: StoredState) -> EventReference:
     """Return the event of a state."""
     state = stored.state
-    return Event(state.source, state.event_id, format_instant(state.time), state.sequence)
+    return EventReference(state.source, state.event_id, format_instant(state.time), state.sequence)
 
 
 def adds_of(record: Record | None) -> dict[str, int]:
