@@ -11,9 +11,9 @@ import pytest
 
 from tests.client.clients import QUICK, Factory, call
 from tests.client.scripted import (
-    Handler,
     ReceivedRequest,
     Response,
+    ScriptedHandler,
     connection_reset,
     endless,
     http_error,
@@ -177,7 +177,7 @@ def test_events_set_aside_can_be_dropped(kind: str, spool: Path) -> None:
 def test_only_the_too_large_event_of_a_batch_is_set_aside(kind: str, spool: Path) -> None:
     large = call(5).id
 
-    def too_large_with_it(handler: Handler, request: ReceivedRequest) -> None:
+    def too_large_with_it(handler: ScriptedHandler, request: ReceivedRequest) -> None:
         response = http_error(413, "Too large.") if large in request.ids else receipt
         response(handler, request)
 

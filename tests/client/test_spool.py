@@ -9,7 +9,7 @@ import pytest
 
 from talkmeter.client import Client, SpoolFull, SpoolUnusable, WrongUse
 from tests.client.clients import KEY, QUICK, AnyClient, Factory, call
-from tests.client.scripted import Handler, ReceivedRequest, http_error, receipt, scripted
+from tests.client.scripted import ReceivedRequest, ScriptedHandler, http_error, receipt, scripted
 
 
 def fill(client: AnyClient, *, flush: bool = False) -> None:
@@ -80,7 +80,7 @@ def test_file_does_not_grow_with_the_events_sent(spool: Path) -> None:
 
 
 def test_clients_that_share_a_spool_send_each_event_once(spool: Path) -> None:
-    def slow_receipt(handler: Handler, request: ReceivedRequest) -> None:
+    def slow_receipt(handler: ScriptedHandler, request: ReceivedRequest) -> None:
         handler.scripted_server.stopped.wait(0.02)
         receipt(handler, request)
 
