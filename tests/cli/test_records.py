@@ -8,8 +8,8 @@ import pytest
 from tests.cli.metered import ORG, WINDOW, Metered, cells
 from tests.cli.terminal import Terminal
 from tests.events import conversation
+from tests.store.call_reports import AGENT, LEG, LINE, send_reports
 from tests.store.ledger import Ledger
-from tests.store.sightings import AGENT, LEG, LINE, see
 
 HEAD = ["created", "id", "status", "channel", "direction", "modality", "agent", "number", "widget", "duration"]
 INBOUND = ("telephone", "inbound", "voice")
@@ -172,7 +172,7 @@ def test_inventory_items_have_a_history(metered: Metered) -> None:
 
 def test_histories_of_linked_calls_name_each_other(terminal: Terminal) -> None:
     ledger = Ledger(f"sqlite:///{terminal.database}")
-    see(ledger, AGENT, LINE, LEG)
+    send_reports(ledger, AGENT, LINE, LEG)
     ledger.engine.dispose()
 
     _, agent_line, *_ = terminal.run("records", *ORG, "--id", "vapi:1").splitlines()

@@ -1,6 +1,6 @@
-"""A ledger for each test of what ledgers do: on SQLite, on PostgreSQL, and on a Citus cluster where there is one.
+"""Ledger fixtures on SQLite, on PostgreSQL, and on a Citus cluster if one is configured.
 
-A file is each test's own. A server has one database for a whole run, which is emptied before each test of a ledger.
+Each test gets its own SQLite file. A server has one database per test run, which is emptied before each test.
 """
 
 import os
@@ -21,27 +21,27 @@ EMPTY = "; ".join(f"DELETE FROM {table.name}" for table in tables.metadata.sorte
 
 @pytest.fixture(scope="session")
 def citus() -> str:
-    """The address of a cluster's coordinator."""
+    """URL of the Citus coordinator."""
     return os.environ[CITUS]
 
 
 @pytest.fixture(scope="session")
 def shared_postgresql(postgres: str) -> Iterator[str]:
-    """The address of the one database of a whole run."""
+    """URL of the PostgreSQL database of this test run."""
     with new_database(postgres) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def shared_citus(citus: str) -> Iterator[str]:
-    """The address of the one database of a whole run."""
+    """URL of the Citus database of this test run."""
     with new_database(citus) as url:
         yield url
 
 
 @contextmanager
 def emptied(url: str) -> Iterator[Ledger]:
-    """A ledger in a database that may hold what an earlier test left."""
+    """Empty a database that earlier tests used, and yield a ledger in it."""
     ledger = Ledger(url)
     with psycopg.connect(url) as connection:
         connection.execute(EMPTY)
@@ -51,7 +51,7 @@ def emptied(url: str) -> Iterator[Ledger]:
 
 @pytest.fixture(scope="session")
 def migrated_file(memory: Path) -> Path:
-    """An empty ledger, to be copied: making its tables takes longer than most tests."""
+    """An empty ledger to copy, because creating the tables takes longer than most tests."""
     ledger = FileLedger(memory / "migrated.db")
     ledger.close()
     return ledger.path
@@ -59,7 +59,7 @@ def migrated_file(memory: Path) -> Path:
 
 @pytest.fixture
 def file_ledger(migrated_file: Path, tmp_path: Path) -> Iterator[FileLedger]:
-    """A ledger in a file, for what only SQLite has."""
+    """A ledger on SQLite, for tests of SQLite only."""
     ledger = FileLedger(Path(copyfile(migrated_file, tmp_path / "ledger.db")))
     yield ledger
     ledger.close()
@@ -67,7 +67,7 @@ def file_ledger(migrated_file: Path, tmp_path: Path) -> Iterator[FileLedger]:
 
 @pytest.fixture(params=SERVERS)
 def server_ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
-    """A ledger on a server, for what only servers have."""
+    """A ledger on each server, for tests of servers only."""
     with emptied(request.getfixturevalue(f"shared_{request.param}")) as ledger:
         yield ledger
 
@@ -84,7 +84,7 @@ def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
 
 @pytest.fixture(params=SERVERS)
 def server_address(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The address of a database on a server that is a test's own and has no table."""
+    """URL of a new database without tables on each server."""
     server = request.getfixturevalue("postgres" if request.param == "postgresql" else "citus")
     with new_database(server) as url:
         yield url
@@ -92,7 +92,7 @@ def server_address(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture(params=DATABASES)
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a database that is a test's own and has no table."""
+    """URL of a new database without tables, on each engine."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'new.db'}"
         return

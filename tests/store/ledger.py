@@ -1,4 +1,4 @@
-"""A real ledger on any database, told of events through the Writer and looked at through the doors of `usage`."""
+"""A real ledger on any database: events are written by the Writer, figures are read by `usage`."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -29,22 +29,22 @@ MAX_EVENTS = 40_000
 NOW = present(read_instant("2026-03-15T12:00:00Z"), 24)
 
 
-def works_of(*events: Json | bytes, org_id: str | None = ORG) -> OrgBatches:
-    """Events of one request as the writer takes them; None: from a sender of any organization."""
+def make_batches(*events: Json | bytes, org_id: str | None = ORG) -> OrgBatches:
+    """Return the batches of a request with these events; `org_id` None means a sender key."""
     sender = Sender(f"key of {org_id}", org_id)
-    raw = (event if isinstance(event, bytes) else msgspec.json.encode(event) for event in events)
-    return group_by_organization([read_event(one, sender) for one in raw], sender)
+    raw_events = (event if isinstance(event, bytes) else msgspec.json.encode(event) for event in events)
+    return group_by_organization([read_event(raw, sender) for raw in raw_events], sender)
 
 
-def snapshot_of(kind: str, time: str, *ids: str) -> OrgBatches:
-    """A snapshot of one inventory kind."""
+def make_snapshot(kind: str, time: str, *ids: str) -> OrgBatches:
+    """Return the batches of an inventory snapshot of one kind."""
     body = msgspec.json.encode({"time": time, "items": [{"id": id_} for id_ in ids]})
-    states, floor = read_snapshot(read_kind(kind), body, ORG, MAX_EVENTS)
-    return group_by_organization(states, Sender("key", ORG), floor)
+    states, watermark = read_snapshot(read_kind(kind), body, ORG, MAX_EVENTS)
+    return group_by_organization(states, Sender("key", ORG), watermark)
 
 
 class Ledger:
-    """A migrated database; `rows`, `change`, `damage` and `held` are what anybody may do to it behind our back."""
+    """A migrated database. `rows`, `execute`, `damage` and `locked` use plain SQL, as other programs would."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -53,91 +53,91 @@ class Ledger:
 
     @contextmanager
     def writer(self, *, keep_history: bool = True, max_events: int = MAX_EVENTS) -> Iterator[Writer]:
-        """A writer, closed at the end."""
+        """Yield a writer and close it at the end."""
         writer = Writer(self.engine, keep_history=keep_history, max_events=max_events)
         try:
             yield writer
         finally:
             writer.close()
 
-    def tell(self, *events: Json | bytes, org_id: str | None = ORG, keep_history: bool = True) -> Receipt:
+    def send(self, *events: Json | bytes, org_id: str | None = ORG, keep_history: bool = True) -> Receipt:
         """Write events as one request."""
-        return self.write(works_of(*events, org_id=org_id), keep_history=keep_history)
+        return self.write(make_batches(*events, org_id=org_id), keep_history=keep_history)
 
-    def write(self, works: OrgBatches, *, keep_history: bool = True) -> Receipt:
-        """Write one request."""
+    def write(self, batches: OrgBatches, *, keep_history: bool = True) -> Receipt:
+        """Write the batches of one request."""
         with self.writer(keep_history=keep_history) as writer:
-            return make_receipt(writer.submit(works).result(timeout=30))
+            return make_receipt(writer.submit(batches).result(timeout=30))
 
     def summary(
         self, from_: str = "2026-03-01", to: str = "2026-04-01", org_id: str = ORG, now: Present = NOW
     ) -> Summary:
-        """What the page shows."""
+        """Return the summary of a window, March 2026 by default."""
         with reading(self.engine) as connection:
             revision = read_revision(connection, org_id, now)
             return read_summary(connection, org_id, read_window(from_, to, now.now), revision, now)
 
     def revision(self, org_id: str = ORG) -> Revision:
-        """What answers depend on."""
+        """Return an organization's revision."""
         with reading(self.engine) as connection:
             return read_revision(connection, org_id, NOW)
 
     def verify(self, org_id: str = ORG, *, repair: bool = False) -> list[str]:
-        """Every difference, as a sentence."""
-        return [one.sentence for one in verify_organization(self.engine, org_id, repair=repair)]
+        """Return the sentence of each discrepancy."""
+        return [found.sentence for found in verify_organization(self.engine, org_id, repair=repair)]
 
     @contextmanager
-    def sent(self) -> Iterator[list[str]]:
-        """The statements that the program sends meanwhile."""
+    def executed(self) -> Iterator[list[str]]:
+        """Collect the statements that the program executes in the block."""
         statements: list[str] = []
 
-        def note(*arguments: object) -> None:
+        def collect(*arguments: object) -> None:
             statements.append(str(arguments[2]))
 
-        event.listen(self.engine, "before_cursor_execute", note)
+        event.listen(self.engine, "before_cursor_execute", collect)
         yield statements
-        event.remove(self.engine, "before_cursor_execute", note)
+        event.remove(self.engine, "before_cursor_execute", collect)
 
     def rows(self, query: str, **parameters: object) -> list[tuple[Any, ...]]:
-        """The rows of a query."""
+        """Return the rows of a query."""
         with reading(self.engine) as connection:
-            found = connection.execute(text(query), parameters, execution_options=TEST_STATEMENT)
-            return [tuple(row) for row in found]
+            result = connection.execute(text(query), parameters, execution_options=TEST_STATEMENT)
+            return [tuple(row) for row in result]
 
-    def change(self, statement: str, **parameters: object) -> int:
-        """Change tables or their rows; how many rows it were."""
+    def execute(self, statement: str, **parameters: object) -> int:
+        """Execute a statement that changes tables or rows; return the number of rows."""
         with writing(self.engine) as connection:
             return connection.execute(text(statement), parameters, execution_options=TEST_STATEMENT).rowcount
 
     def damage(self, statement: str, **parameters: object) -> None:
         """Change exactly one row."""
-        assert self.change(statement, **parameters) == 1
+        assert self.execute(statement, **parameters) == 1
 
     @contextmanager
-    def held(self) -> Iterator[RootTransaction]:
-        """Held against every writer, but no reader, by another connection: until it rolls back or the block ends."""
+    def locked(self) -> Iterator[RootTransaction]:
+        """Lock out writers, but not readers, by another connection; yield its transaction, to end the lock early."""
         with engine_for(self.url) as engine, transaction(engine) as other:
             if engine.dialect.name == "postgresql":
                 other.execute(text("LOCK TABLE organization IN EXCLUSIVE MODE"), execution_options=TEST_STATEMENT)
-            holding = other.get_transaction()
-            assert holding is not None
-            yield holding
+            lock = other.get_transaction()
+            assert lock is not None
+            yield lock
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close all connections."""
         self.engine.dispose()
 
 
 class FileLedger(Ledger):
-    """A ledger in a file of SQLite."""
+    """A ledger in an SQLite file."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"sqlite:///{path}")
         self.path = path
 
     @contextmanager
-    def plain(self) -> Iterator[sqlite3.Connection]:
-        """The file as sqlite3 opens it; every statement commits by itself."""
+    def raw_connection(self) -> Iterator[sqlite3.Connection]:
+        """Yield an sqlite3 connection to the file in autocommit mode."""
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         try:
             yield connection
@@ -145,6 +145,6 @@ class FileLedger(Ledger):
             connection.close()
 
 
-def writes_of(statements: list[str]) -> list[str]:
-    """Those that write."""
-    return [one for one in statements if not one.startswith(("SELECT", "BEGIN", "PRAGMA"))]
+def write_statements(statements: list[str]) -> list[str]:
+    """Return the statements that write."""
+    return [statement for statement in statements if not statement.startswith(("SELECT", "BEGIN", "PRAGMA"))]

@@ -1,8 +1,8 @@
-"""Citus: what `migrate` does where its extension is, and the rules that every statement is held against.
+"""Citus: `migrate` distributes the tables, and every statement follows Citus's SQL rules.
 
-There is no Citus in a wheel, so the extension here is a stand-in of two lines: a catalogue of what was distributed, and
-a function that fills it and refuses a table twice, as the real one does. On a real cluster the whole store suite runs
-where TALKMETER_TEST_CITUS_URL names its coordinator.
+No wheel contains Citus, so these tests use a stub extension: a catalog of distributed tables, and a function that fills
+it and rejects a table that is already distributed, as the real one does. To run all tests of this folder on a real
+cluster, set TALKMETER_TEST_CITUS_URL to its coordinator.
 """
 
 import gc
@@ -23,7 +23,7 @@ from talkmeter.errors import Misconfigured
 from tests.citus_rules import unsorted_rows, violations
 from tests.postgres import bundled_server, engine_for, new_database
 
-STAND_IN = """
+STUB_EXTENSION = """
 CREATE TABLE pg_dist_partition (logicalrelid regclass PRIMARY KEY, partmethod "char", beside text, place serial);
 GRANT SELECT ON pg_dist_partition TO public;
 CREATE FUNCTION create_distributed_table(name regclass, org_id text, colocate_with text) RETURNS void LANGUAGE plpgsql
@@ -38,12 +38,12 @@ END $$;
 
 @pytest.fixture(scope="module")
 def server(memory: Path) -> Iterator[str]:
-    """A server that has the stand-in among its extensions."""
+    """A server with the stub extension."""
     folder = memory / "citus"
     folder.mkdir(mode=0o700)
     (folder / "extension").mkdir()
     (folder / "extension" / "citus.control").write_text("default_version = '1'\nrelocatable = true\n")
-    (folder / "extension" / "citus--1.sql").write_text(STAND_IN)
+    (folder / "extension" / "citus--1.sql").write_text(STUB_EXTENSION)
     with bundled_server(folder) as server:
         with psycopg.connect(server, autocommit=True) as admin:
             admin.execute(f"ALTER SYSTEM SET extension_control_path = '$system:{folder}'")
@@ -53,7 +53,7 @@ def server(memory: Path) -> Iterator[str]:
 
 @pytest.fixture
 def cluster(server: str) -> Iterator[str]:
-    """The address of an empty database with the stand-in."""
+    """URL of an empty database with the stub extension installed."""
     with new_database(server) as url:
         with psycopg.connect(url, autocommit=True) as admin:
             admin.execute("CREATE EXTENSION citus")
@@ -61,12 +61,12 @@ def cluster(server: str) -> Iterator[str]:
 
 
 def distributed(url: str) -> list[tuple[str, str]]:
-    """Which tables were distributed, in that order, and beside which."""
+    """Return the distributed tables in order, each with the table it is colocated with."""
     with psycopg.connect(url) as connection:
         return connection.execute("SELECT logicalrelid::text, beside FROM pg_dist_partition ORDER BY place").fetchall()
 
 
-def test_migrate_distributes_the_usage_tables_side_by_side_and_the_others_not(cluster: str) -> None:
+def test_migrate_distributes_only_the_usage_tables_and_colocates_them(cluster: str) -> None:
     with engine_for(cluster) as engine:
         assert migrate(engine) is True
         first, *others = distributed(cluster)
@@ -77,7 +77,7 @@ def test_migrate_distributes_the_usage_tables_side_by_side_and_the_others_not(cl
         require_current(engine)
 
 
-def test_a_migration_that_was_cut_short_goes_on_where_it_stopped(cluster: str) -> None:
+def test_interrupted_migration_continues_where_it_stopped(cluster: str) -> None:
     with engine_for(cluster) as engine:
         migrate(engine)
         with psycopg.connect(cluster) as connection:
@@ -94,7 +94,7 @@ def test_a_migration_that_was_cut_short_goes_on_where_it_stopped(cluster: str) -
         assert len(distributed(cluster)) == len(DISTRIBUTED)
 
 
-def test_a_ledger_that_was_filled_before_is_distributed_by_the_next_migration(server: str) -> None:
+def test_existing_ledger_is_distributed_by_the_next_migration(server: str) -> None:
     with new_database(server) as url, engine_for(url) as engine:
         migrate(engine)
         with psycopg.connect(url, autocommit=True) as admin:
@@ -103,7 +103,7 @@ def test_a_ledger_that_was_filled_before_is_distributed_by_the_next_migration(se
         assert len(distributed(url)) == len(DISTRIBUTED)
 
 
-def test_keys_of_distributed_tables_have_the_organization_and_no_table_points_at_another() -> None:
+def test_distributed_tables_have_org_id_in_every_key_and_no_foreign_keys() -> None:
     for table in metadata.sorted_tables:
         unique = [index for index in table.indexes if index.unique]
         assert not table.foreign_keys
@@ -112,12 +112,12 @@ def test_keys_of_distributed_tables_have_the_organization_and_no_table_points_at
             assert all("org_id" in index.columns for index in unique)
 
 
-def test_every_prepared_statement_keeps_the_rules() -> None:
+def test_every_compiled_statement_follows_the_rules() -> None:
     for module in pkgutil.walk_packages(talkmeter.__path__, "talkmeter."):
         if not module.name.endswith("__main__") and ".migrations." not in module.name:
             importlib.import_module(module.name)
     dialect = open_engine("postgresql://nobody@/nothing").dialect
-    texts = [one.text(dialect, expanded=2) for one in gc.get_objects() if isinstance(one, Compiled)]
+    texts = [found.text(dialect, expanded=2) for found in gc.get_objects() if isinstance(found, Compiled)]
 
     assert len(texts) > 50
     assert {text: violations(text) for text in texts if violations(text)} == {}
@@ -162,15 +162,15 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("statement", "sentence"), BROKEN.items(), ids=[*BROKEN])
-def test_the_rules_find_a_statement_that_citus_would_refuse(statement: str, sentence: str) -> None:
+def test_rules_find_a_statement_that_citus_would_reject(statement: str, sentence: str) -> None:
     assert violations(statement) == (sentence,)
 
 
-def test_rows_out_of_order_are_found_for_they_could_deadlock() -> None:
+def test_unsorted_rows_that_could_deadlock_are_found() -> None:
     statement = "INSERT INTO organization (org_id, revision, last_event_at) VALUES ($1, $1, $1), ($1, $1, $1)"
-    one, two = ("acme", "1", 1), ("other", "2", 2)
+    first, second = ("acme", "1", 1), ("other", "2", 2)
 
-    assert unsorted_rows(statement, (*one, *two)) is None
-    assert unsorted_rows(statement, (*two, *one)) == (
+    assert unsorted_rows(statement, (*first, *second)) is None
+    assert unsorted_rows(statement, (*second, *first)) == (
         "The rows for organization are not in order of their key, or have one twice."
     )

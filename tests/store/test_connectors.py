@@ -1,4 +1,4 @@
-"""The health of connectors, on every database: silence after days of messages, bounds, and whose connectors."""
+"""Connector health on every database: silence, limits, and which organization's connectors are shown."""
 
 from collections.abc import Callable
 from typing import Final, get_args
@@ -31,51 +31,51 @@ def connect(ledger: Ledger, org_id: str = "acme", created_at: int = 0) -> str:
         return add_connector(connection, org_id, "twilio", b"locked", created_at)
 
 
-def tell(ledger: Ledger, id_: str, *days: int, outcome: MessageOutcome = "accepted", messages: int = 1) -> None:
-    """Messages of a connector on some days, at the time of day of the last one."""
+def add_messages(ledger: Ledger, id_: str, *days: int, outcome: MessageOutcome = "accepted", messages: int = 1) -> None:
+    """Add messages of a connector on some days, at the time of day of `LAST_MESSAGE`."""
     time = LAST_MESSAGE % MICROSECONDS_PER_DAY
     tallies = [(id_, DailyOutcome(day, outcome, "", messages, day * MICROSECONDS_PER_DAY + time)) for day in days]
     with writing(ledger.engine) as connection:
         add_daily_outcomes(connection, tallies)
 
 
-def ask(ledger: Ledger, hours: int = 0, org_id: str = "acme") -> Connectors:
-    """The health so many hours after the last message."""
+def read_health(ledger: Ledger, hours: int = 0, org_id: str = "acme") -> Connectors:
+    """Return an organization's connectors some hours after `LAST_MESSAGE`."""
     with reading(ledger.engine) as connection:
         return read_connectors(connection, org_id, LAST_MESSAGE + hours * MICROSECONDS_PER_HOUR)
 
 
 def health(ledger: Ledger, hours: int = 0) -> ConnectorHealth:
-    [one] = ask(ledger, hours).connectors
-    return one
+    [connector] = read_health(ledger, hours).connectors
+    return connector
 
 
 SEVEN_DAYS: Final = tuple(range(LAST_DAY - 6, LAST_DAY + 1))
 
 
 @pytest.mark.parametrize(("hours", "silent"), [(0, None), (23, None), (24, 24), (31, 31), (24 * 400, 24 * 400)])
-def test_a_connector_is_silent_a_day_after_messages_of_seven_days_and_stays_so(
+def test_connector_with_daily_messages_is_silent_after_24_hours_without_one(
     ledger: Ledger, hours: int, silent: int | None
 ) -> None:
-    tell(ledger, connect(ledger), *SEVEN_DAYS)
+    add_messages(ledger, connect(ledger), *SEVEN_DAYS)
 
     assert health(ledger, hours).silent_hours == silent
     assert health(ledger, hours).last_event_at == "2026-03-08T05:30:00Z"
 
 
 @pytest.mark.parametrize("missing", SEVEN_DAYS[:-1], ids=range(6))
-def test_a_connector_that_rests_now_and_then_is_not_called_silent(ledger: Ledger, missing: int) -> None:
+def test_connector_without_messages_every_day_is_never_silent(ledger: Ledger, missing: int) -> None:
     id_ = connect(ledger)
-    tell(ledger, id_, LAST_DAY - 8, LAST_DAY - 7, *(day for day in SEVEN_DAYS if day != missing))
-    tell(ledger, id_, missing, outcome="rejected")
+    add_messages(ledger, id_, LAST_DAY - 8, LAST_DAY - 7, *(day for day in SEVEN_DAYS if day != missing))
+    add_messages(ledger, id_, missing, outcome="rejected")
 
     assert health(ledger, 48).silent_hours is None
 
 
-def test_messages_that_are_not_proved_end_no_silence(ledger: Ledger) -> None:
+def test_rejected_messages_do_not_end_silence(ledger: Ledger) -> None:
     id_ = connect(ledger)
-    tell(ledger, id_, *SEVEN_DAYS)
-    tell(ledger, id_, LAST_DAY + 1, LAST_DAY + 2, outcome="rejected", messages=3)
+    add_messages(ledger, id_, *SEVEN_DAYS)
+    add_messages(ledger, id_, LAST_DAY + 1, LAST_DAY + 2, outcome="rejected", messages=3)
 
     found = health(ledger, 48)
     assert (found.silent_hours, found.last_rejected_at) == (48, "2026-03-10T05:30:00Z")
@@ -83,33 +83,33 @@ def test_messages_that_are_not_proved_end_no_silence(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("outcome", [name for name in OUTCOMES if name != "rejected"])
-def test_a_message_of_any_other_outcome_is_a_sign_of_life(ledger: Ledger, outcome: MessageOutcome) -> None:
+def test_message_with_any_other_outcome_ends_silence(ledger: Ledger, outcome: MessageOutcome) -> None:
     id_ = connect(ledger)
-    tell(ledger, id_, *SEVEN_DAYS)
-    tell(ledger, id_, LAST_DAY + 1, outcome=outcome)
+    add_messages(ledger, id_, *SEVEN_DAYS)
+    add_messages(ledger, id_, LAST_DAY + 1, outcome=outcome)
 
     found = health(ledger, 25)
     assert (found.silent_hours, found.last_event_at) == (None, "2026-03-09T05:30:00Z")
 
 
-def test_a_disabled_connector_is_not_called_silent_and_stands_behind_those_in_use(ledger: Ledger) -> None:
-    first, second, third = (connect(ledger, created_at=place) for place in range(3))
-    tell(ledger, first, *SEVEN_DAYS)
+def test_disabled_connector_is_not_silent_and_is_listed_last(ledger: Ledger) -> None:
+    first, second, third = (connect(ledger, created_at=created_at) for created_at in range(3))
+    add_messages(ledger, first, *SEVEN_DAYS)
     with writing(ledger.engine) as connection:
         disable_connector(connection, first, LAST_MESSAGE)
 
-    found = ask(ledger, 48)
-    assert [one.id for one in found.connectors] == [second, third, first]
+    found = read_health(ledger, 48)
+    assert [connector.id for connector in found.connectors] == [second, third, first]
     disabled = found.connectors[-1]
     assert (disabled.disabled_at, disabled.silent_hours) == ("2026-03-08T05:30:00Z", None)
     assert disabled.last_event_at == "2026-03-08T05:30:00Z"
     assert (found.as_of, found.organization_id) == ("2026-03-10T05:30:00Z", "acme")
 
 
-def test_seven_days_are_told_and_add_up(ledger: Ledger) -> None:
+def test_outcomes_of_seven_days_add_up(ledger: Ledger) -> None:
     id_ = connect(ledger)
-    for place, outcome in enumerate(OUTCOMES, start=1):
-        tell(ledger, id_, *range(LAST_DAY - 9, LAST_DAY + 2), outcome=outcome, messages=place)
+    for number, outcome in enumerate(OUTCOMES, start=1):
+        add_messages(ledger, id_, *range(LAST_DAY - 9, LAST_DAY + 2), outcome=outcome, messages=number)
 
     found = health(ledger)
     assert [day.date for day in found.days] == [f"2026-03-0{day}" for day in range(2, 9)]
@@ -118,12 +118,12 @@ def test_seven_days_are_told_and_add_up(ledger: Ledger) -> None:
     assert [getattr(found.outcomes, name) for name in names] == [7, 14, 21, 28, 35, 42, 49]
 
 
-def test_the_counts_are_of_all_outcomes_there_are() -> None:
+def test_there_is_a_count_for_every_outcome() -> None:
     assert list(OutcomeCounts.__struct_fields__) == OUTCOMES
     assert list(OutcomesOfDay.__struct_fields__) == ["date", *OUTCOMES]
 
 
-def test_a_connector_that_nothing_came_from_has_seven_empty_days(ledger: Ledger) -> None:
+def test_new_connector_has_seven_empty_days(ledger: Ledger) -> None:
     connect(ledger)
 
     found = health(ledger)
@@ -131,19 +131,19 @@ def test_a_connector_that_nothing_came_from_has_seven_empty_days(ledger: Ledger)
     assert (found.open_conversations, found.ignored_types, len(found.days)) == (0, [], 7)
 
 
-def test_an_organization_sees_its_own_connectors_alone(ledger: Ledger) -> None:
+def test_organization_sees_only_its_own_connectors(ledger: Ledger) -> None:
     mine, other = connect(ledger), connect(ledger, "other")
-    tell(ledger, other, *SEVEN_DAYS)
+    add_messages(ledger, other, *SEVEN_DAYS)
 
-    assert [one.id for one in ask(ledger).connectors] == [mine]
+    assert [connector.id for connector in read_health(ledger).connectors] == [mine]
     assert health(ledger).outcomes.accepted == 0
-    assert ask(ledger, org_id="nobody").connectors == []
+    assert read_health(ledger, org_id="nobody").connectors == []
 
 
-def test_open_conversations_are_those_that_the_connector_told_of_last_and_that_go_on(ledger: Ledger) -> None:
+def test_open_conversations_are_live_ones_whose_winning_state_is_the_connectors(ledger: Ledger) -> None:
     mine, second = connect(ledger), connect(ledger)
     live = {"created_at": "2026-03-08T05:00:00Z", "duration": None}
-    told = [
+    events = [
         (mine, conversation("ringing", status="ringing", **live)),
         (mine, conversation("talking", status="in_progress", **live)),
         (mine, conversation("over", status="completed")),
@@ -151,14 +151,15 @@ def test_open_conversations_are_those_that_the_connector_told_of_last_and_that_g
         (second, conversation("second", status="triggered", **live)),
         (f"{mine}0", conversation("of a longer id", status="ringing", **live)),
     ]
-    ledger.tell(*({**event, "source": f"/connectors/{id_}"} for id_, event in told))
-    ledger.tell(conversation("by itself", status="ringing", **live))
+    ledger.send(*({**event, "source": f"/connectors/{id_}"} for id_, event in events))
+    ledger.send(conversation("by itself", status="ringing", **live))
 
-    assert {one.id: one.open_conversations for one in ask(ledger).connectors} == {mine: 2, second: 1}
+    open_ = {connector.id: connector.open_conversations for connector in read_health(ledger).connectors}
+    assert open_ == {mine: 2, second: 1}
 
 
-def note(ledger: Ledger, id_: str, *types: str, outcomes: OutcomeBuffer) -> list[DailyOutcome]:
-    """Note ignored messages, and write them; what is kept of the connector."""
+def write_ignored(ledger: Ledger, id_: str, *types: str, outcomes: OutcomeBuffer) -> list[DailyOutcome]:
+    """Add ignored messages, write the buffer, and return the connector's stored outcomes."""
     for type_ in types:
         outcomes.add_ignored(id_, type_)
     with writing(ledger.engine) as connection:
@@ -167,26 +168,26 @@ def note(ledger: Ledger, id_: str, *types: str, outcomes: OutcomeBuffer) -> list
         return read_daily_outcomes(connection, id_, 0)
 
 
-def test_a_type_is_kept_short_and_printable(ledger: Ledger) -> None:
-    kept = note(ledger, connect(ledger), "\x1b[31mred\n" * 20, "", outcomes=OutcomeBuffer())
+def test_message_type_is_stored_short_and_printable(ledger: Ledger) -> None:
+    kept = write_ignored(ledger, connect(ledger), "\x1b[31mred\n" * 20, "", outcomes=OutcomeBuffer())
 
     first, second = sorted(tally.detail for tally in kept)
     assert first == ("?[31mred?" * 20)[:MAX_TYPE_LENGTH]
     assert second == OTHER_TYPES
 
 
-def test_a_process_keeps_so_many_types_of_a_connector_and_the_rest_together(ledger: Ledger) -> None:
+def test_number_of_message_types_per_connector_is_limited(ledger: Ledger) -> None:
     first, second, outcomes = connect(ledger), connect(ledger), OutcomeBuffer()
     types = [f"type-{number:02}" for number in range(MAX_TYPES + 5)]
-    note(ledger, first, *types, outcomes=outcomes)
-    kept = note(ledger, first, types[0], types[-1], outcomes=outcomes)
+    write_ignored(ledger, first, *types, outcomes=outcomes)
+    kept = write_ignored(ledger, first, types[0], types[-1], outcomes=outcomes)
 
     expected = dict.fromkeys(types[:MAX_TYPES], 1) | {types[0]: 2, OTHER_TYPES: 6}
     assert {tally.detail: tally.messages for tally in kept} == expected
-    assert [tally.detail for tally in note(ledger, second, types[-1], outcomes=outcomes)] == [types[-1]]
+    assert [tally.detail for tally in write_ignored(ledger, second, types[-1], outcomes=outcomes)] == [types[-1]]
 
 
-def test_what_could_not_be_written_is_written_the_next_time(ledger: Ledger) -> None:
+def test_outcomes_of_a_failed_write_are_written_the_next_time(ledger: Ledger) -> None:
     id_, outcomes = connect(ledger), OutcomeBuffer()
 
     async def fail(_change: Callable[[Connection], None]) -> None:

@@ -1,4 +1,4 @@
-"""How complete a day is: its state, when it changed, who has gone silent; and how many statements it takes to know."""
+"""The completeness of days: state, time of the last change, stale calls, and the number of statements for a summary."""
 
 import pytest
 
@@ -15,12 +15,12 @@ from tests.store.ledger import NOW, ORG, Ledger
 
 
 def call(id_: str, day: int, **fields: object) -> Json:
-    """A call on a day of March 2026; its event's time is noon of the 1st."""
+    """Return a call on a day of March 2026; its event's time is noon on the 1st."""
     return conversation(id_, created_at=f"2026-03-{day:02}T09:00:00Z", **fields)
 
 
-def heard(told: Json, time: str) -> Json:
-    return {**told, "time": time}
+def with_time(event: Json, time: str) -> Json:
+    return {**event, "time": time}
 
 
 def at(text: str) -> Present:
@@ -28,7 +28,7 @@ def at(text: str) -> Present:
 
 
 def states(ledger: Ledger, now: Present = NOW) -> dict[int, str]:
-    """The states of March, by day of the month."""
+    """Return the states of March, by day of the month."""
     return {int(day.day[8:]): day.state for day in ledger.summary(now=now).daily}
 
 
@@ -40,69 +40,69 @@ def live_call(**fields: object) -> Json:
     return call("live", 3, status="in_progress", duration=None, **fields)
 
 
-def test_the_days_of_a_month_in_the_middle_of_which_it_is_asked(ledger: Ledger) -> None:
-    ledger.tell(call("one", 5), call("two", 8), call("three", 12))
-    known = states(ledger)
+def test_states_of_the_days_in_the_middle_of_a_month(ledger: Ledger) -> None:
+    ledger.send(call("one", 5), call("two", 8), call("three", 12))
+    by_day = states(ledger)
 
-    assert {day for day, state in known.items() if state == "future"} == set(range(16, 32))
-    assert {day for day, state in known.items() if state == "settling"} == {15}
-    assert {day for day, state in known.items() if state == "no_data"} == {6, 7, 9, 10, 11, 13, 14}
-    assert {day for day, state in known.items() if state == "final"} == {1, 2, 3, 4, 5, 8, 12}
+    assert {day for day, state in by_day.items() if state == "future"} == set(range(16, 32))
+    assert {day for day, state in by_day.items() if state == "settling"} == {15}
+    assert {day for day, state in by_day.items() if state == "no_data"} == {6, 7, 9, 10, 11, 13, 14}
+    assert {day for day, state in by_day.items() if state == "final"} == {1, 2, 3, 4, 5, 8, 12}
 
 
-def test_an_organization_that_was_never_heard_of_misses_nothing(ledger: Ledger) -> None:
+def test_organization_without_events_has_no_day_without_data(ledger: Ledger) -> None:
     assert set(states(ledger).values()) == {"final", "settling", "future"}
 
 
-def test_a_day_whose_calls_were_all_voided_has_no_data(ledger: Ledger) -> None:
-    ledger.tell(call("one", 5), call("two", 6), call("three", 7))
-    ledger.tell(event("conversation.deleted", {"id": "two"}))
+def test_day_whose_calls_were_all_deleted_has_no_data(ledger: Ledger) -> None:
+    ledger.send(call("one", 5), call("two", 6), call("three", 7))
+    ledger.send(event("conversation.deleted", {"id": "two"}))
 
     assert [states(ledger)[day] for day in (5, 6, 7)] == ["final", "no_data", "final"]
 
 
-def test_a_run_is_data_too(ledger: Ledger) -> None:
-    ledger.tell(run(created_at="2026-03-05T00:00:00Z"), call("one", 7))
+def test_day_with_only_a_run_has_data(ledger: Ledger) -> None:
+    ledger.send(run(created_at="2026-03-05T00:00:00Z"), call("one", 7))
 
     assert [states(ledger)[day] for day in (5, 6, 7)] == ["final", "no_data", "final"]
 
 
-def test_a_day_settles_as_long_as_something_may_be_heard_of_its_live_calls(ledger: Ledger) -> None:
-    ledger.tell(heard(live_call(), "2026-03-03T09:00:00Z"))
+def test_day_is_settling_until_its_live_calls_are_stale(ledger: Ledger) -> None:
+    ledger.send(with_time(live_call(), "2026-03-03T09:00:00Z"))
 
     assert states(ledger, at("2026-03-04T09:00:00Z"))[3] == "settling"
     assert states(ledger, at("2026-03-04T09:00:00.000001Z"))[3] == "final"
-    ledger.tell(heard(live_call(), "2026-03-04T10:00:00Z"))
+    ledger.send(with_time(live_call(), "2026-03-04T10:00:00Z"))
     assert states(ledger, at("2026-03-05T10:00:00Z"))[3] == "settling"
 
 
-def test_one_silent_call_does_not_hide_another_that_is_not(ledger: Ledger) -> None:
-    ledger.tell(heard(live_call(), "2026-03-03T09:00:00Z"))
-    ledger.tell(heard(call("other", 3, status="ringing", duration=None), "2026-03-14T13:00:00Z"))
+def test_day_with_a_stale_and_a_live_call_is_settling(ledger: Ledger) -> None:
+    ledger.send(with_time(live_call(), "2026-03-03T09:00:00Z"))
+    ledger.send(with_time(call("other", 3, status="ringing", duration=None), "2026-03-14T13:00:00Z"))
     summary = ledger.summary()
 
     assert (summary.live_calls, summary.stale_calls, states(ledger)[3]) == (2, 1, "settling")
 
 
-def test_an_email_conversation_may_rest_and_is_never_stale(ledger: Ledger) -> None:
-    ledger.tell(heard(live_call(channel="email"), "2026-03-03T09:00:00Z"))
+def test_email_conversation_is_never_stale(ledger: Ledger) -> None:
+    ledger.send(with_time(live_call(channel="email"), "2026-03-03T09:00:00Z"))
     summary = ledger.summary()
 
     assert (summary.live_calls, summary.stale_calls, states(ledger)[3]) == (1, 0, "settling")
 
 
-def test_a_stale_call_is_still_counted_and_only_in_its_window(ledger: Ledger) -> None:
-    ledger.tell(heard(live_call(), "2026-03-03T09:00:00Z"))
+def test_stale_call_is_counted_in_its_window_only(ledger: Ledger) -> None:
+    ledger.send(with_time(live_call(), "2026-03-03T09:00:00Z"))
     inside = ledger.summary("2026-03-03T09:00:00Z", "2026-03-03T09:00:01Z")
-    beside = ledger.summary("2026-03-03T09:00:01Z", "2026-03-04")
+    outside = ledger.summary("2026-03-03T09:00:01Z", "2026-03-04")
 
     assert (inside.total_calls, inside.stale_calls, inside.daily[0].state) == (1, 1, "final")
-    assert (beside.total_calls, beside.stale_calls, beside.daily[0].state) == (0, 0, "final")
+    assert (outside.total_calls, outside.stale_calls, outside.daily[0].state) == (0, 0, "final")
 
 
-def test_what_has_gone_silent_is_part_of_what_an_answer_depends_on(ledger: Ledger) -> None:
-    ledger.tell(heard(live_call(), "2026-03-03T09:00:00Z"))
-    ledger.tell(heard(call("ended", 3), "2026-03-03T09:00:00Z"))
+def test_revision_changes_when_a_live_call_becomes_stale(ledger: Ledger) -> None:
+    ledger.send(with_time(live_call(), "2026-03-03T09:00:00Z"))
+    ledger.send(with_time(call("ended", 3), "2026-03-03T09:00:00Z"))
 
     def revision(now: str) -> object:
         with reading(ledger.engine) as connection:
@@ -112,10 +112,10 @@ def test_what_has_gone_silent_is_part_of_what_an_answer_depends_on(ledger: Ledge
     assert revision("2026-03-04T09:00:00Z") != revision("2026-03-04T09:01:00Z") == revision("2026-03-20T00:00:00Z")
 
 
-def test_a_day_knows_when_any_of_its_figures_changed_even_if_its_total_stayed(ledger: Ledger) -> None:
-    ledger.tell(call("one", 5, agent_id="ann"), call("two", 6))
+def test_changed_at_is_updated_even_if_the_day_total_is_equal(ledger: Ledger) -> None:
+    ledger.send(call("one", 5, agent_id="ann"), call("two", 6))
     first = changed(ledger)
-    ledger.tell(heard(call("one", 5, agent_id="bob"), "2026-03-01T13:00:00Z"))
+    ledger.send(with_time(call("one", 5, agent_id="bob"), "2026-03-01T13:00:00Z"))
     second = changed(ledger)
 
     assert first[5] == first[6] is not None
@@ -126,9 +126,9 @@ def test_a_day_knows_when_any_of_its_figures_changed_even_if_its_total_stayed(le
     assert second[7] is None
 
 
-def test_a_call_that_moves_to_another_day_changes_both(ledger: Ledger) -> None:
-    ledger.tell(call("one", 5))
-    ledger.tell(heard(call("one", 6), "2026-03-01T13:00:00Z"))
+def test_moving_a_call_to_another_day_changes_both_days(ledger: Ledger) -> None:
+    ledger.send(call("one", 5))
+    ledger.send(with_time(call("one", 6), "2026-03-01T13:00:00Z"))
     days = changed(ledger)
 
     assert days[5] == days[6] == ledger.summary().last_event_at
@@ -139,20 +139,20 @@ def test_a_call_that_moves_to_another_day_changes_both(ledger: Ledger) -> None:
     [
         call("two", 5, status="token_created"),
         call("one", 5),
-        heard(call("one", 5, status="ringing"), "2026-03-01T11:00:00Z"),
+        with_time(call("one", 5, status="ringing"), "2026-03-01T11:00:00Z"),
     ],
-    ids=["a call that nobody joined", "the same again", "a stale event"],
+    ids=["a call without participants", "a duplicate", "a stale event"],
 )
-def test_what_changes_no_figure_of_a_day_does_not_change_it(ledger: Ledger, uncounted: Json) -> None:
-    ledger.tell(heard(call("one", 5), "2026-03-01T12:00:00Z"))
+def test_event_that_changes_no_figure_does_not_change_the_day(ledger: Ledger, uncounted: Json) -> None:
+    ledger.send(with_time(call("one", 5), "2026-03-01T12:00:00Z"))
     before = changed(ledger)
-    ledger.tell(uncounted)
+    ledger.send(uncounted)
 
     assert changed(ledger) == before
 
 
-def test_a_repair_changes_the_days_it_mends(ledger: Ledger) -> None:
-    ledger.tell(call("one", 5), call("two", 6))
+def test_repair_changes_only_the_repaired_days(ledger: Ledger) -> None:
+    ledger.send(call("one", 5), call("two", 6))
     before = changed(ledger)
     ledger.damage("UPDATE usage_daily SET calls = 9 WHERE dimension = 'channel' AND day = 20517")
     assert len(ledger.verify(repair=True)) == 1
@@ -164,20 +164,20 @@ def test_a_repair_changes_the_days_it_mends(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("mode", ["none", "previous", "year"])
 @pytest.mark.parametrize("from_", ["2026-03-01", "2026-03-01T01:00:00Z", "2026-03-01T13:00:00Z"])
-def test_a_summary_takes_at_most_four_statements(ledger: Ledger, from_: str, mode: Mode) -> None:
-    ledger.tell(heard(live_call(), "2026-03-03T09:00:00Z"), call("one", 5), run())
+def test_summary_takes_at_most_four_statements(ledger: Ledger, from_: str, mode: Mode) -> None:
+    ledger.send(with_time(live_call(), "2026-03-03T09:00:00Z"), call("one", 5), run())
     window = read_window(from_, "2026-03-31T18:30:00Z", 0)
-    with reading(ledger.engine) as connection, ledger.sent() as sent:
+    with reading(ledger.engine) as connection, ledger.executed() as sent:
         read_summary(connection, ORG, window, read_revision(connection, ORG, NOW), NOW, mode)
 
     assert len([sql for sql in sent if not sql.startswith("BEGIN")]) <= 4
 
 
-def test_what_is_stale_is_decided_once_for_all_pages_of_a_list(ledger: Ledger) -> None:
-    """Else a call that goes silent between two pages would be in neither list."""
-    ledger.tell(
+def test_all_pages_of_a_list_use_the_same_time_limit_for_stale_calls(ledger: Ledger) -> None:
+    """Otherwise a call that becomes stale between two pages would be in neither list."""
+    ledger.send(
         *(
-            heard(call(f"call-{day}", day, status="ringing", duration=None), f"2026-03-{day:02}T09:00:00Z")
+            with_time(call(f"call-{day}", day, status="ringing", duration=None), f"2026-03-{day:02}T09:00:00Z")
             for day in (3, 4, 5, 6)
         )
     )

@@ -1,7 +1,6 @@
-"""Connections: what the promises rest on is so on each of them, and a bad address is refused in a sentence.
+"""Connections have the settings that durability needs, and an invalid database URL is rejected with a sentence.
 
-How a connection waits for the disk and holds the database is shown on a file; tests/store/test_postgresql.py shows it
-on a server.
+Durability and locking are tested here on SQLite, and in tests/store/test_postgresql.py on PostgreSQL.
 """
 
 import sqlite3
@@ -19,27 +18,27 @@ from tests.store.ledger import NOW, ORG, FileLedger, Ledger
 ADDRESSES = "sqlite:///talkmeter.db or postgresql://USER@HOST/DATABASE"
 
 
-def test_every_connection_to_a_file_writes_ahead_and_waits_for_the_disk(file_ledger: FileLedger) -> None:
-    """WAL and synchronous=FULL: an acknowledged event survives the loss of power."""
+def test_every_sqlite_connection_uses_wal_and_synchronous_full(file_ledger: FileLedger) -> None:
+    """With both, an acknowledged event survives a power failure."""
     engine = file_ledger.engine
-    with reading(engine) as one, reading(engine) as two, writing(engine) as three:
+    with reading(engine) as first, reading(engine) as second, writing(engine) as third:
         seen = [
             (connection.scalar(text("PRAGMA journal_mode")), connection.scalar(text("PRAGMA synchronous")))
-            for connection in (one, two, three)
+            for connection in (first, second, third)
         ]
 
     assert seen == [("wal", 2)] * 3
 
 
-def test_a_write_transaction_holds_the_file_before_it_reads(file_ledger: FileLedger) -> None:
-    """Else two writers could both read, and the second would fail half way."""
-    with file_ledger.plain() as other, transaction(file_ledger.engine):
+def test_write_transaction_locks_the_file_before_it_reads(file_ledger: FileLedger) -> None:
+    """Otherwise two writers could both read, and the second would fail half way."""
+    with file_ledger.raw_connection() as other, transaction(file_ledger.engine):
         other.execute("PRAGMA busy_timeout = 0")
         with pytest.raises(sqlite3.OperationalError, match="database is locked"):
             other.execute("BEGIN IMMEDIATE")
 
 
-def test_a_write_transaction_that_raises_leaves_nothing(ledger: Ledger) -> None:
+def test_failed_write_transaction_is_rolled_back(ledger: Ledger) -> None:
     def write_half() -> None:
         with writing(ledger.engine) as connection:
             connection.execute(text("INSERT INTO meta VALUES ('half', 'written')"))
@@ -51,11 +50,11 @@ def test_a_write_transaction_that_raises_leaves_nothing(ledger: Ledger) -> None:
     assert ledger.rows("SELECT * FROM meta WHERE name = 'half'") == []
 
 
-def test_a_reader_sees_one_snapshot_while_others_write(ledger: Ledger) -> None:
-    ledger.tell(conversation("call-1"))
+def test_reader_sees_one_snapshot_while_others_write(ledger: Ledger) -> None:
+    ledger.send(conversation("call-1"))
     with reading(ledger.engine) as connection:
         before = read_revision(connection, ORG, NOW)
-        ledger.tell(conversation("call-2"))
+        ledger.send(conversation("call-2"))
         during = read_revision(connection, ORG, NOW)
 
     assert during == before
@@ -79,7 +78,7 @@ def test_a_reader_sees_one_snapshot_while_others_write(ledger: Ledger) -> None:
         ("postgresql+asyncpg://user:secret@host/db", "TALKMETER_DATABASE_URL"),
     ],
 )
-def test_an_address_that_names_no_database_file_is_refused(url: str, sentence: str) -> None:
+def test_invalid_database_url_is_rejected(url: str, sentence: str) -> None:
     with pytest.raises(Misconfigured) as refused:
         open_engine(url)
 
@@ -87,7 +86,7 @@ def test_an_address_that_names_no_database_file_is_refused(url: str, sentence: s
     assert "secret" not in refused.value.detail
 
 
-def test_a_file_that_is_no_database_is_refused_in_a_sentence(tmp_path: Path) -> None:
+def test_file_that_is_not_a_database_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("These are my notes; they must not be overwritten.\n" * 100)
     engine = open_engine(f"sqlite:///{tmp_path / 'notes.txt'}")
 
@@ -95,7 +94,7 @@ def test_a_file_that_is_no_database_is_refused_in_a_sentence(tmp_path: Path) -> 
         pass
 
 
-def test_a_folder_in_place_of_a_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
+def test_folder_instead_of_a_file_is_an_error(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path}")
 
     with pytest.raises(Unavailable) as refused, reading(engine):

@@ -1,4 +1,4 @@
-"""The schema: what the migrations make is what `db/tables.py` says, and who migrates when."""
+"""The schema: migrations create exactly the tables of `db/tables.py`; databases of a newer version are rejected."""
 
 import re
 import sqlite3
@@ -27,7 +27,7 @@ from talkmeter.db.tables import DISTRIBUTED, metadata, usage_daily
 from talkmeter.errors import Misconfigured
 from tests.citus_plugin import TEST_STATEMENT
 from tests.postgres import engine_for
-from tests.store.ledger import Ledger, writes_of
+from tests.store.ledger import Ledger, write_statements
 
 VERSION_TABLE = "schema_version"
 DIALECTS = {name: make_url(f"{name}://").get_dialect()() for name in ("sqlite", "postgresql")}
@@ -46,7 +46,7 @@ COUNTERS = [
     "runs_failed",
     "live_runs",
 ]
-BESIDE = {
+UNDISTRIBUTED = {
     "connector",
     "connector_outcome",
     "credential",
@@ -63,42 +63,42 @@ def one_line(sql: str) -> str:
 
 
 def ddl_of_tables(dialect: Dialect) -> set[str]:
-    """Every CREATE that `db/tables.py` amounts to."""
+    """Return every CREATE statement of `db/tables.py`."""
     tables = [one_line(str(CreateTable(table).compile(dialect=dialect))) for table in metadata.sorted_tables]
     indexes = [index for table in metadata.sorted_tables for index in table.indexes]
     return {*tables, *(one_line(str(CreateIndex(index).compile(dialect=dialect))) for index in indexes)}
 
 
 def ddl_of_migrations(dialect: str) -> set[str]:
-    """Every statement of all migrations, as they would run on a new database."""
+    """Return the CREATE statements that all migrations together amount to."""
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    written = StringIO()
-    context = MigrationContext.configure(dialect_name=dialect, opts={"as_sql": True, "output_buffer": written})
+    output = StringIO()
+    context = MigrationContext.configure(dialect_name=dialect, opts={"as_sql": True, "output_buffer": output})
     with Operations.context(context):
         for script in reversed(list(ScriptDirectory.from_config(config).walk_revisions())):
             script.module.upgrade()
-    made: dict[str, str] = {}
-    for statement in written.getvalue().split(";"):
+    created: dict[str, str] = {}
+    for statement in output.getvalue().split(";"):
         if statement.strip():
-            apply(one_line(statement), made)
-    return set(made.values())
+            apply(one_line(statement), created)
+    return set(created.values())
 
 
-def apply(statement: str, made: dict[str, str]) -> None:
-    """What a statement of a migration leaves of the CREATE statements before it, by the name of what they make."""
+def apply(statement: str, created: dict[str, str]) -> None:
+    """Apply a migration's statement to the CREATE statements before it, by the name of their table or index."""
     if dropped := re.fullmatch(r"DROP INDEX (\w+)", statement):
-        del made[dropped[1]]
+        del created[dropped[1]]
     elif added := re.fullmatch(r"ALTER TABLE (\w+) ADD COLUMN (.+)", statement):
-        before, constraint, after = made[added[1]].partition(", CONSTRAINT")
-        made[added[1]] = f"{before}, {added[2]}{constraint}{after}"
+        before, constraint, after = created[added[1]].partition(", CONSTRAINT")
+        created[added[1]] = f"{before}, {added[2]}{constraint}{after}"
     else:
         named = re.match(r"CREATE (?:TABLE|INDEX) (\w+)", statement)
         assert named is not None, statement
-        made[named[1]] = statement
+        created[named[1]] = statement
 
 
-def test_the_migrated_schema_is_that_of_the_tables(ledger: Ledger) -> None:
+def test_migrated_schema_equals_the_tables(ledger: Ledger) -> None:
     with reading(ledger.engine) as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
         differences = compare_metadata(context, metadata)
@@ -107,19 +107,19 @@ def test_the_migrated_schema_is_that_of_the_tables(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_the_migrations_say_on_every_database_what_the_tables_say(dialect: str) -> None:
+def test_migrations_create_the_tables_on_every_engine(dialect: str) -> None:
     assert ddl_of_migrations(dialect) == ddl_of_tables(DIALECTS[dialect])
 
 
-def test_all_tables_of_the_design_exist_and_no_others(ledger: Ledger) -> None:
+def test_exactly_the_expected_tables_exist(ledger: Ledger) -> None:
     with reading(ledger.engine) as connection:
         names = inspect(connection).get_table_names()
 
-    assert {*names} == {table.name for table in DISTRIBUTED} | BESIDE | {VERSION_TABLE}
+    assert {*names} == {table.name for table in DISTRIBUTED} | UNDISTRIBUTED | {VERSION_TABLE}
     assert len(DISTRIBUTED) == 10
 
 
-def test_every_key_of_a_distributed_table_begins_with_the_organization(ledger: Ledger) -> None:
+def test_every_key_of_a_distributed_table_starts_with_org_id(ledger: Ledger) -> None:
     for table in DISTRIBUTED:
         with reading(ledger.engine) as connection:
             found = inspect(connection)
@@ -129,7 +129,7 @@ def test_every_key_of_a_distributed_table_begins_with_the_organization(ledger: L
         assert {key[0], *(columns[0] for columns in indexes)} == {"org_id"}
 
 
-def test_daily_totals_have_the_thirteen_counters_as_big_integers() -> None:
+def test_daily_totals_have_thirteen_bigint_counters() -> None:
     *counters, changed_at = [column for column in usage_daily.columns if not column.primary_key]
 
     assert [column.name for column in counters] == COUNTERS
@@ -142,7 +142,7 @@ def identity_of(ledger: Ledger) -> str:
         return database_id(connection)
 
 
-def test_the_last_migration_is_the_version_this_program_is_written_for() -> None:
+def test_latest_migration_is_the_version_the_program_needs() -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     assert ScriptDirectory.from_config(config).get_current_head() == NEWEST
@@ -150,25 +150,25 @@ def test_the_last_migration_is_the_version_this_program_is_written_for() -> None
 
 def test_migrating_twice_does_nothing(ledger: Ledger) -> None:
     before = identity_of(ledger)
-    with ledger.sent() as sent:
+    with ledger.executed() as sent:
         assert migrate(ledger.engine) is False
 
     assert sent
-    assert writes_of(sent) == []
+    assert write_statements(sent) == []
     assert identity_of(ledger) == before
     require_current(ledger.engine)
 
 
-def test_each_database_has_an_id_of_its_own(ledger: Ledger, address: str) -> None:
+def test_each_database_has_its_own_id(ledger: Ledger, address: str) -> None:
     other = Ledger(address)
-    one, two = identity_of(ledger), identity_of(other)
+    first, second = identity_of(ledger), identity_of(other)
     other.close()
 
-    assert one != two
-    assert re.fullmatch("[0-9a-f]{32}", one)
+    assert first != second
+    assert re.fullmatch("[0-9a-f]{32}", first)
 
 
-def test_a_database_of_the_first_version_keeps_every_figure_and_all_history(address: str) -> None:
+def test_database_of_the_first_version_keeps_its_figures(address: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     with engine_for(address) as engine:
@@ -206,7 +206,7 @@ print(migrate(open_engine(sys.argv[1])))
 """
 
 
-def test_two_processes_that_migrate_one_new_database_at_once_both_succeed(address: str) -> None:
+def test_two_processes_can_migrate_a_new_database_at_the_same_time(address: str) -> None:
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", MIGRATE_AT_A_SIGNAL, address],
@@ -224,39 +224,39 @@ def test_two_processes_that_migrate_one_new_database_at_once_both_succeed(addres
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    said = [process.communicate(timeout=60) for process in processes]
+    outputs = [process.communicate(timeout=60) for process in processes]
 
-    assert ("True\n", "") in said
-    # On Citus the tables are distributed in turns, so that both may have had something to do.
-    assert {*said} <= {("True\n", ""), ("False\n", "")}
+    assert ("True\n", "") in outputs
+    # On Citus the processes distribute tables in turns, so both may have changed something.
+    assert {*outputs} <= {("True\n", ""), ("False\n", "")}
     with engine_for(address) as engine, reading(engine) as connection:
         versions = connection.scalars(text(f"SELECT version_num FROM {VERSION_TABLE}"))
         assert versions.all() == [NEWEST]
 
 
-def test_a_new_file_that_another_process_holds_for_a_moment_is_waited_for(tmp_path: Path) -> None:
-    """SQLite does not wait by itself where one connection turns WAL on while another holds a new file."""
+def test_migration_waits_for_a_new_file_that_another_process_has_locked(tmp_path: Path) -> None:
+    """SQLite's busy timeout does not cover switching to WAL while another connection locks a new file."""
     file = tmp_path / "new.db"
     with (
         closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other,
         engine_for(f"sqlite:///{file}") as engine,
     ):
         other.execute("BEGIN IMMEDIATE")
-        letting_go = threading.Timer(0.3, other.rollback)
-        letting_go.start()
+        unlock = threading.Timer(0.3, other.rollback)
+        unlock.start()
         try:
             assert migrate(engine) is True
         finally:
-            letting_go.join()
+            unlock.join()
 
 
-def test_a_database_of_a_newer_version_is_refused_and_left_alone(address: str) -> None:
+def test_database_of_a_newer_version_is_rejected_and_not_changed(address: str) -> None:
     ledger = Ledger(address)
     ledger.damage(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
 
-    for refuses in (migrate, require_current):
+    for open_database in (migrate, require_current):
         with pytest.raises(Misconfigured) as refused:
-            refuses(ledger.engine)
+            open_database(ledger.engine)
         assert refused.value.detail == (
             "The database has schema version 9999, which this program does not know: it was created by a newer "
             "Talkmeter. Install that version or a later one."
@@ -266,7 +266,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(address: str) -
     ledger.close()
 
 
-def test_a_database_without_a_schema_is_refused_with_what_to_do(address: str) -> None:
+def test_database_without_a_schema_is_rejected_with_what_to_do(address: str) -> None:
     with engine_for(address) as engine, pytest.raises(Misconfigured) as refused:
         require_current(engine)
 

@@ -1,6 +1,6 @@
-"""Text sorts by its bytes, as Python sorts it, whatever language the database sorts by.
+"""Text is sorted in byte order, as in Python, whatever the collation of the database.
 
-Cursors, merged ranges and locks taken in order rest on it; a database that sorted otherwise would skip or deadlock.
+Cursors, merged ranges and ordered locks depend on it: in another order, pages would skip rows and writers deadlock.
 """
 
 from collections.abc import Iterator
@@ -22,12 +22,12 @@ from tests.events import conversation, event
 from tests.store.ledger import NOW, ORG, Ledger
 
 IDS = ["a", "B", "b", "A", "Z", "z", "_", "-1", "10", "9", "~", "a b", "ab", "ä", "é", "e", "ß", "ss", "Ω", "😀"]
-"""A language puts a before B, é beside e, and heeds no sign between; bytes do none of it."""
+"""Collations of languages sort a before B, é next to e, and ignore punctuation; byte order does not."""
 MARCH = read_window("2026-03-01", "2026-04-01", 0)
 
 
-def test_the_databases_of_these_tests_sort_by_something_else_than_bytes(server_ledger: Ledger) -> None:
-    """Else the tests here would hold without the tables saying anything."""
+def test_test_databases_do_not_sort_in_byte_order_by_default(server_ledger: Ledger) -> None:
+    """Otherwise these tests would pass without the collation of the columns."""
     ((provider, collate, ctype),) = server_ledger.rows(
         "SELECT datlocprovider::text, datcollate, datctype FROM pg_database WHERE datname = current_database()"
     )
@@ -35,9 +35,7 @@ def test_the_databases_of_these_tests_sort_by_something_else_than_bytes(server_l
     assert provider != "c" or not {collate, ctype} & {"C", "POSIX"}
 
 
-def test_every_column_of_key_type_has_the_order_of_bytes_and_no_other_text_is_in_a_key_or_an_index(
-    server_ledger: Ledger,
-) -> None:
+def test_only_text_in_byte_order_is_used_in_keys_and_indexes(server_ledger: Ledger) -> None:
     found = server_ledger.rows(
         "SELECT c.relname, a.attname, o.collname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
         "JOIN pg_collation o ON o.oid = a.attcollation "
@@ -45,17 +43,17 @@ def test_every_column_of_key_type_has_the_order_of_bytes_and_no_other_text_is_in
     )
     texts = [column for table in metadata.sorted_tables for column in table.columns if isinstance(column.type, Text)]
     keys = {(column.table.name, column.name) for column in texts if column.type is Key}
-    said = {(column.table.name, column.name): "C" if column.type is Key else "default" for column in texts}
+    expected = {(column.table.name, column.name): "C" if column.type is Key else "default" for column in texts}
 
     assert len(keys) > 40
-    assert {(table, column): collation for table, column, collation in found if (table, column) in said} == said
+    assert {(table, column): collation for table, column, collation in found if (table, column) in expected} == expected
     for table in metadata.sorted_tables:
         ordered = [*table.primary_key.columns, *(column for index in table.indexes for column in index.columns)]
         assert {(table.name, column.name) for column in ordered if isinstance(column.type, Text)} <= keys
 
 
-def test_lists_are_in_order_of_bytes_and_their_pages_leave_nothing_out(ledger: Ledger) -> None:
-    ledger.tell(
+def test_lists_are_in_byte_order_and_their_pages_are_complete(ledger: Ledger) -> None:
+    ledger.send(
         *(conversation(id_, agent_id=id_) for id_ in IDS), *(event("agent.updated", {"id": id_}) for id_ in IDS)
     )
 
@@ -92,17 +90,17 @@ def pages_of_items(ledger: Ledger) -> Iterator[list[str]]:
                 return
 
 
-def test_records_with_a_history_are_walked_in_order_of_bytes(ledger: Ledger) -> None:
-    ledger.tell(*(conversation(id_) for id_ in IDS), *(event("agent.updated", {"id": id_}) for id_ in IDS))
-    walked: list[RecordKey] = []
+def test_records_with_history_are_read_in_byte_order(ledger: Ledger) -> None:
+    ledger.send(*(conversation(id_) for id_ in IDS), *(event("agent.updated", {"id": id_}) for id_ in IDS))
+    keys: list[RecordKey] = []
     with reading(ledger.engine) as connection:
-        while step := records_with_history(connection, ORG, walked[-1] if walked else None, limit=5):
-            walked += step
+        while step := records_with_history(connection, ORG, keys[-1] if keys else None, limit=5):
+            keys += step
 
-    assert walked == [RecordKey(kind, id_) for kind in (Kind.AGENT, Kind.CONVERSATION) for id_ in sorted(IDS)]
+    assert keys == [RecordKey(kind, id_) for kind in (Kind.AGENT, Kind.CONVERSATION) for id_ in sorted(IDS)]
 
 
-def test_organizations_are_listed_in_order_of_bytes(ledger: Ledger) -> None:
+def test_organizations_are_listed_in_byte_order(ledger: Ledger) -> None:
     with writing(ledger.engine) as connection:
         for org_id in IDS:
             add_organization(connection, org_id, None, 0)

@@ -1,4 +1,4 @@
-"""Verifying: whatever is not as the records and their history say is told in a sentence, and mended."""
+"""Verify: every mismatch between daily totals, records and history is reported in a sentence, and can be repaired."""
 
 import pytest
 from sqlalchemy import Table
@@ -24,45 +24,47 @@ EVENTS = [
 
 
 @pytest.fixture
-def told(ledger: Ledger) -> Ledger:
-    """A ledger of every kind of record, all in order."""
-    ledger.tell(*EVENTS)
+def filled(ledger: Ledger) -> Ledger:
+    """A ledger with every kind of record and without discrepancies."""
+    ledger.send(*EVENTS)
     assert ledger.verify() == []
     return ledger
 
 
-def but_arrival(table: Table) -> str:
-    """The columns of a table, but for when a row was stored."""
+def columns_without_stored_at(table: Table) -> str:
     return ", ".join(column.name for column in table.columns if column.name != "stored_at")
 
 
 def contents(ledger: Ledger) -> dict[str, list[tuple[object, ...]]]:
-    """All that answers are made of: records, history and totals that are not 0, without when each was stored."""
-    of_records = (tables.conversation, tables.workflow_execution, tables.inventory_item, tables.record_state)
-    records = {table.name: ledger.rows(f"SELECT {but_arrival(table)} FROM {table.name}") for table in of_records}
+    """Return all records, history and nonzero totals, without their storage times."""
+    record_tables = (tables.conversation, tables.workflow_execution, tables.inventory_item, tables.record_state)
+    records = {
+        table.name: ledger.rows(f"SELECT {columns_without_stored_at(table)} FROM {table.name}")
+        for table in record_tables
+    }
     totals = [row[:-1] for row in ledger.rows("SELECT * FROM usage_daily") if any(row[4:-1])]
     return {name: sorted(rows, key=repr) for name, rows in {**records, "usage_daily": totals}.items()}
 
 
-def test_an_intact_ledger_has_no_difference(told: Ledger) -> None:
-    assert told.verify() == []
-    assert told.verify(repair=True) == []
+def test_intact_ledger_has_no_discrepancy(filled: Ledger) -> None:
+    assert filled.verify() == []
+    assert filled.verify(repair=True) == []
 
 
-def test_an_organization_without_records_has_no_difference(ledger: Ledger) -> None:
+def test_organization_without_records_has_no_discrepancy(ledger: Ledger) -> None:
     assert ledger.verify() == []
 
 
 DAMAGES = {
-    "a total that is too high": (
+    "total too high": (
         "UPDATE usage_daily SET calls = calls + 1, voice_ms = 1 WHERE dimension = 'agent' AND value = 'ann'",
         ["2026-03-01 agent 'ann': calls is 2, the records say 1; voice_ms is 1, the records say 60000."],
     ),
-    "a total that is gone": (
+    "total missing": (
         "DELETE FROM usage_daily WHERE dimension = 'workflow' AND value = 'wf'",
         ["2026-03-01 workflow 'wf': runs is 0, the records say 1; runs_success is 0, the records say 1."],
     ),
-    "a total of a day without records": (
+    "total of a day without records": (
         (
             "INSERT INTO usage_daily SELECT org_id, dimension, day + 1000, value, calls, voice_calls, chat_calls, "
             "inbound_calls, outbound_calls, timed_calls, live_calls, voice_ms, chat_ms, 7, 0, 0, 0, NULL "
@@ -76,7 +78,7 @@ DAMAGES = {
             )
         ],
     ),
-    "a total under a value nobody has": (
+    "total of a value without records": (
         "UPDATE usage_daily SET value = 'nobody' WHERE dimension = 'agent' AND value = 'ann'",
         [
             (
@@ -95,67 +97,65 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize(("statement", "sentences"), DAMAGES.values(), ids=DAMAGES)
-def test_a_daily_total_that_is_not_the_sum_of_its_records_is_told_and_mended(
-    told: Ledger, statement: str, sentences: list[str]
-) -> None:
-    before = contents(told)
-    told.damage(statement)
+def test_wrong_daily_total_is_reported_and_repaired(filled: Ledger, statement: str, sentences: list[str]) -> None:
+    before = contents(filled)
+    filled.damage(statement)
 
-    assert told.verify() == sentences
-    assert told.verify(repair=True) == sentences
-    assert told.verify() == []
-    assert contents(told) == before
+    assert filled.verify() == sentences
+    assert filled.verify(repair=True) == sentences
+    assert filled.verify() == []
+    assert contents(filled) == before
 
 
 DAMAGED_RECORDS = {
-    "its duration": "UPDATE conversation SET duration_ms = 1 WHERE id = 'call-1'",
+    "wrong duration": "UPDATE conversation SET duration_ms = 1 WHERE id = 'call-1'",
     "no duration": "UPDATE conversation SET duration_ms = NULL WHERE id = 'call-1'",
-    "its day": f"UPDATE conversation SET created_at = created_at + {3 * MICROSECONDS_PER_DAY} WHERE id = 'call-1'",
-    "an earlier time": "UPDATE conversation SET time = 0 WHERE id = 'call-1'",
-    "its agent": "UPDATE conversation SET agent_id = NULL WHERE id = 'call-1'",
-    "a word nobody knows": "UPDATE conversation SET status = 'exploded' WHERE id = 'call-1'",
-    "a field that is missing": "UPDATE conversation SET direction = NULL WHERE id = 'call-1'",
-    "the record is gone": "DELETE FROM conversation WHERE id = 'call-1'",
-    "a deletion nobody told": "UPDATE conversation SET deleted = true, created_at = NULL WHERE id = 'call-1'",
-    "a run that failed": "UPDATE workflow_execution SET status = 'failed' WHERE id = 'run-1'",
-    "a name": "UPDATE inventory_item SET name = 'Bob' WHERE id = 'ann'",
-    "a number no longer shared": "UPDATE inventory_item SET shared = false WHERE id = '+1'",
+    "wrong day": f"UPDATE conversation SET created_at = created_at + {3 * MICROSECONDS_PER_DAY} WHERE id = 'call-1'",
+    "wrong time": "UPDATE conversation SET time = 0 WHERE id = 'call-1'",
+    "no agent": "UPDATE conversation SET agent_id = NULL WHERE id = 'call-1'",
+    "unknown status": "UPDATE conversation SET status = 'exploded' WHERE id = 'call-1'",
+    "no direction": "UPDATE conversation SET direction = NULL WHERE id = 'call-1'",
+    "missing record": "DELETE FROM conversation WHERE id = 'call-1'",
+    "wrong deletion": "UPDATE conversation SET deleted = true, created_at = NULL WHERE id = 'call-1'",
+    "wrong status of a run": "UPDATE workflow_execution SET status = 'failed' WHERE id = 'run-1'",
+    "wrong name": "UPDATE inventory_item SET name = 'Bob' WHERE id = 'ann'",
+    "number not shared": "UPDATE inventory_item SET shared = false WHERE id = '+1'",
 }
 
 
 @pytest.mark.parametrize("statement", DAMAGED_RECORDS.values(), ids=DAMAGED_RECORDS)
-def test_a_record_that_is_not_what_its_history_says_is_told_and_mended(told: Ledger, statement: str) -> None:
-    before, summary = contents(told), told.summary()
-    told.damage(statement)
+def test_record_that_differs_from_its_history_is_reported_and_repaired(filled: Ledger, statement: str) -> None:
+    before, summary = contents(filled), filled.summary()
+    filled.damage(statement)
 
-    sentences = told.verify()
+    sentences = filled.verify()
 
     id_ = next(id_ for id_ in ("call-1", "run-1", "ann", "+1") if f"'{id_}'" in statement)
     assert any(f"'{id_}': " in sentence for sentence in sentences), sentences
     assert all(sentence.endswith(".") for sentence in sentences)
-    assert told.verify(repair=True)[0] == sentences[0]
-    assert told.verify() == []
-    assert contents(told) == before
-    assert told.summary().total_calls == summary.total_calls
+    assert filled.verify(repair=True)[0] == sentences[0]
+    assert filled.verify() == []
+    assert contents(filled) == before
+    assert filled.summary().total_calls == summary.total_calls
 
 
-def test_a_record_behind_its_history_is_brought_up_to_its_greatest_state(told: Ledger) -> None:
-    """As if the later state had never reached the record: its row and its totals are those of the earlier one."""
-    before = contents(told)
-    ((ended,),) = told.rows("SELECT hash FROM conversation WHERE id = 'call-1'")
-    told.damage("DELETE FROM record_state WHERE hash = :hash", hash=ended)
-    told.damage("DELETE FROM conversation WHERE id = 'call-1'")
-    told.verify(repair=True)
-    assert told.rows("SELECT status FROM conversation WHERE id = 'call-1'") == [("ringing",)]
+def test_event_sent_again_after_its_state_was_lost_restores_the_record(filled: Ledger) -> None:
+    """Without the later state, repair restores the earlier one; sending the event again restores the later one."""
+    before = contents(filled)
+    ((ended,),) = filled.rows("SELECT hash FROM conversation WHERE id = 'call-1'")
+    filled.damage("DELETE FROM record_state WHERE hash = :hash", hash=ended)
+    filled.damage("DELETE FROM conversation WHERE id = 'call-1'")
+    filled.verify(repair=True)
+    assert filled.rows("SELECT status FROM conversation WHERE id = 'call-1'") == [("ringing",)]
 
-    told.tell(ENDED)
+    filled.send(ENDED)
 
-    assert told.verify() == []
-    assert contents(told) == before
+    assert filled.verify() == []
+    assert contents(filled) == before
 
 
-def test_a_damaged_record_without_history_is_told_and_counted_as_it_stands(ledger: Ledger) -> None:
-    ledger.tell(ENDED, keep_history=False)
+def test_damaged_record_without_history_is_reported_and_counted_as_stored(ledger: Ledger) -> None:
+    ledger.send(ENDED, keep_history=False)
     ledger.damage("UPDATE conversation SET duration_ms = 1 WHERE id = 'call-1'")
 
     first = ledger.verify(repair=True)
@@ -165,37 +165,37 @@ def test_a_damaged_record_without_history_is_told_and_counted_as_it_stands(ledge
     assert ledger.summary().voice_duration_ms == 1
 
 
-def test_a_record_whose_losing_states_were_pruned_is_in_order(told: Ledger) -> None:
-    prune(told.engine, 2**62)
+def test_record_with_pruned_history_has_no_discrepancy(filled: Ledger) -> None:
+    prune(filled.engine, 2**62)
 
-    assert told.verify() == []
-
-
-def test_a_repair_gives_a_new_revision_and_leaves_when_the_newest_event_was_stored(told: Ledger) -> None:
-    """So a page that holds the damaged numbers fetches them anew, and no event is claimed that never came."""
-    before = told.revision()
-    told.damage("UPDATE usage_daily SET calls = 9 WHERE dimension = 'channel' AND value = 'text'")
-    told.verify()
-    assert told.revision() == before
-
-    told.verify(repair=True)
-
-    assert told.revision().revision != before.revision
-    assert told.revision().last_event_at == before.last_event_at
+    assert filled.verify() == []
 
 
-def test_other_organizations_are_left_alone(told: Ledger) -> None:
-    told.tell(conversation("call-1", organization_id="other"), org_id=None)
-    told.damage("UPDATE usage_daily SET calls = 9 WHERE org_id = 'other' AND dimension = 'total'")
-    before = contents(told)
+def test_repair_changes_the_revision_but_not_last_event_at(filled: Ledger) -> None:
+    """A page with the wrong figures must reload them, and no new event has arrived."""
+    before = filled.revision()
+    filled.damage("UPDATE usage_daily SET calls = 9 WHERE dimension = 'channel' AND value = 'text'")
+    filled.verify()
+    assert filled.revision() == before
 
-    assert told.verify(repair=True) == []
-    assert contents(told) == before
-    assert told.summary(org_id=ORG).total_calls == 2
+    filled.verify(repair=True)
+
+    assert filled.revision().revision != before.revision
+    assert filled.revision().last_event_at == before.last_event_at
 
 
-def test_more_records_than_one_step_takes_are_all_verified(ledger: Ledger) -> None:
-    ledger.tell(*(conversation(f"call-{number:04}") for number in range(1_200)))
+def test_repair_does_not_change_other_organizations(filled: Ledger) -> None:
+    filled.send(conversation("call-1", organization_id="other"), org_id=None)
+    filled.damage("UPDATE usage_daily SET calls = 9 WHERE org_id = 'other' AND dimension = 'total'")
+    before = contents(filled)
+
+    assert filled.verify(repair=True) == []
+    assert contents(filled) == before
+    assert filled.summary(org_id=ORG).total_calls == 2
+
+
+def test_more_records_than_one_step_are_all_verified(ledger: Ledger) -> None:
+    ledger.send(*(conversation(f"call-{number:04}") for number in range(1_200)))
     ledger.damage("UPDATE conversation SET status = 'failed' WHERE id = 'call-1199'")
 
     assert any("'call-1199'" in sentence for sentence in ledger.verify())

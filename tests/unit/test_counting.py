@@ -1,6 +1,6 @@
 """The rules of counting (docs/reference/counting.md): which counters an event adds to.
 
-The rules that need tables (window, inventory, shared numbers) are tested in tests/store/test_counted.py.
+The rules that need tables (window, inventory, shared numbers) are tested in tests/store/test_windows_and_inventory.py.
 """
 
 from itertools import product

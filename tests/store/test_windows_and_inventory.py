@@ -1,4 +1,4 @@
-"""The rows of the counting table that need tables: window, inventory, shared numbers (docs/reference/counting.md)."""
+"""The counting rules that need a database: window, inventory, shared numbers (docs/reference/counting.md)."""
 
 from random import Random
 
@@ -6,7 +6,7 @@ import pytest
 
 from talkmeter.period import MICROSECONDS_PER_DAY, format_instant
 from tests.events import Json, conversation, event, run
-from tests.store.ledger import Ledger, snapshot_of
+from tests.store.ledger import Ledger, make_snapshot
 
 FIRST_DAY = 20_513  # 2026-03-01
 
@@ -29,7 +29,7 @@ def deletion(noun: str, id_: str, time: str = "2026-03-02T00:00:00Z") -> Json:
         ("2026-03-05T23:00:00Z", "2026-03-07T01:00:00Z"),
     ],
 )
-def test_a_record_is_in_the_window_where_from_is_not_after_it_and_to_is(ledger: Ledger, from_: str, to: str) -> None:
+def test_window_includes_from_and_excludes_to(ledger: Ledger, from_: str, to: str) -> None:
     microsecond_before = {
         "2026-03-05T00:00:00Z": "2026-03-04T23:59:59.999999Z",
         "2026-03-05T10:00:00Z": "2026-03-05T09:59:59.999999Z",
@@ -41,19 +41,19 @@ def test_a_record_is_in_the_window_where_from_is_not_after_it_and_to_is(ledger: 
         "2026-03-07T01:00:00Z": "2026-03-07T00:59:59.999999Z",
     }
     instants = {"out early": microsecond_before[from_], "first": from_, "last": microsecond_before[to], "out late": to}
-    ledger.tell(*(conversation(id_, created_at=instant) for id_, instant in instants.items()))
-    ledger.tell(*(run(id_, created_at=instant) for id_, instant in instants.items()))
+    ledger.send(*(conversation(id_, created_at=instant) for id_, instant in instants.items()))
+    ledger.send(*(run(id_, created_at=instant) for id_, instant in instants.items()))
 
     summary = ledger.summary(from_, to)
 
     assert (summary.total_calls, summary.workflow_runs_total) == (2, 2)
 
 
-def test_windows_of_every_cut_hold_what_a_count_by_hand_finds(ledger: Ledger) -> None:
+def test_windows_with_random_bounds_have_the_calls_between_them(ledger: Ledger) -> None:
     random = Random("windows")
     three_days = 3 * MICROSECONDS_PER_DAY
     calls = [(random.randrange(three_days), random.randrange(100_000)) for _ in range(200)]
-    ledger.tell(
+    ledger.send(
         *(
             conversation(
                 f"call-{number}",
@@ -88,7 +88,7 @@ def test_windows_of_every_cut_hold_what_a_count_by_hand_finds(ledger: Ledger) ->
     ],
 )
 def test_inventory_counts_all_that_exist_of_each_kind(ledger: Ledger, noun: str, figure: str) -> None:
-    ledger.tell(item(noun, "a"), item(noun, "b", name="B"), item(noun, "c"), deletion(noun, "c"))
+    ledger.send(item(noun, "a"), item(noun, "b", name="B"), item(noun, "c"), deletion(noun, "c"))
 
     summary = ledger.summary()
 
@@ -107,7 +107,7 @@ INVENTORY = (
 
 
 def test_shared_numbers_are_a_subset_of_all_numbers(ledger: Ledger) -> None:
-    ledger.tell(
+    ledger.send(
         item("phone_number", "+1", shared=True),
         item("phone_number", "+2", shared=False),
         item("phone_number", "+3"),
@@ -120,8 +120,8 @@ def test_shared_numbers_are_a_subset_of_all_numbers(ledger: Ledger) -> None:
     assert (summary.total_phone_numbers, summary.shared_phone_numbers) == (3, 1)
 
 
-def test_active_knowledge_bases_are_those_that_say_so(ledger: Ledger) -> None:
-    ledger.tell(
+def test_only_datasets_with_active_true_are_active(ledger: Ledger) -> None:
+    ledger.send(
         item("dataset", "a", active=True), item("dataset", "b", active=False), item("dataset", "c", active=None)
     )
 
@@ -130,9 +130,9 @@ def test_active_knowledge_bases_are_those_that_say_so(ledger: Ledger) -> None:
     assert (summary.total_datasets, summary.active_datasets) == (3, 1)
 
 
-def test_a_deleted_agent_leaves_the_inventory_but_never_past_activity(ledger: Ledger) -> None:
-    ledger.tell(item("agent", "ann"), conversation(agent_id="ann"))
-    ledger.tell(deletion("agent", "ann"))
+def test_deleted_agent_leaves_the_inventory_but_its_calls_still_count(ledger: Ledger) -> None:
+    ledger.send(item("agent", "ann"), conversation(agent_id="ann"))
+    ledger.send(deletion("agent", "ann"))
 
     summary = ledger.summary()
 
@@ -140,20 +140,20 @@ def test_a_deleted_agent_leaves_the_inventory_but_never_past_activity(ledger: Le
 
 
 def test_inventory_ignores_the_window(ledger: Ledger) -> None:
-    ledger.tell(item("agent", "ann"))
+    ledger.send(item("agent", "ann"))
 
     assert ledger.summary("2020-01-01", "2020-01-02").total_agents == 1
 
 
-def test_a_snapshot_ends_what_it_leaves_out_and_is_older(ledger: Ledger) -> None:
-    ledger.tell(item("agent", "older"), item("agent", "listed"))
-    ledger.tell(event("agent.updated", {"id": "newer"}, time="2026-03-03T00:00:00Z"))
-    ledger.write(snapshot_of("agent", "2026-03-02T00:00:00Z", "listed", "new"))
+def test_snapshot_removes_older_items_that_it_does_not_list(ledger: Ledger) -> None:
+    ledger.send(item("agent", "older"), item("agent", "listed"))
+    ledger.send(event("agent.updated", {"id": "newer"}, time="2026-03-03T00:00:00Z"))
+    ledger.write(make_snapshot("agent", "2026-03-02T00:00:00Z", "listed", "new"))
 
     assert ledger.summary().total_agents == 3
 
 
-def test_an_organization_nobody_spoke_of_has_zeros_and_was_never_heard_of(ledger: Ledger) -> None:
+def test_unknown_organization_has_zeros_and_no_last_event(ledger: Ledger) -> None:
     summary = ledger.summary(org_id="nobody")
 
     assert (summary.total_calls, summary.total_agents, summary.last_event_at) == (0, 0, None)

@@ -1,4 +1,4 @@
-"""Rows that the database hands over as one text of JSON: every value comes back as it was sent."""
+"""Rows that the database returns as one JSON text: every value is preserved exactly."""
 
 import pytest
 
@@ -30,8 +30,8 @@ WINDOWS = {
 
 
 @pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS)
-def test_a_value_of_a_breakdown_is_the_text_that_was_sent(ledger: Ledger, window: tuple[str, str]) -> None:
-    ledger.tell(*(conversation(f"call-{number}", agent_id=agent) for number, agent in enumerate(AGENTS)))
+def test_breakdown_values_with_special_characters_are_preserved(ledger: Ledger, window: tuple[str, str]) -> None:
+    ledger.send(*(conversation(f"call-{number}", agent_id=agent) for number, agent in enumerate(AGENTS)))
 
     split = BreakdownQuery("agent", "calls", limit=None, interval="day")
     with reading(ledger.engine) as connection:
@@ -43,10 +43,10 @@ def test_a_value_of_a_breakdown_is_the_text_that_was_sent(ledger: Ledger, window
     assert [row.series for row in breakdown.rows] == [[1]] * len(AGENTS)
 
 
-def test_the_longest_durations_of_many_calls_come_back_to_the_millisecond(ledger: Ledger) -> None:
-    longest_sec = 31_622_400
-    ledger.tell(*(conversation(f"call-{number}", duration=longest_sec - 0.001) for number in range(2_000)))
+def test_sum_of_many_maximal_durations_is_exact_to_the_millisecond(ledger: Ledger) -> None:
+    max_sec = 31_622_400
+    ledger.send(*(conversation(f"call-{number}", duration=max_sec - 0.001) for number in range(2_000)))
 
-    expected = 2_000 * (longest_sec * 1_000 - 1)
+    expected = 2_000 * (max_sec * 1_000 - 1)
     for window in WINDOWS.values():
         assert ledger.summary(*window).voice_duration_ms == expected

@@ -1,4 +1,4 @@
-"""One call that several stacks tell of: counted once, whoever tells first; the others are kept and point at it."""
+"""Linked calls: a call that several providers report is counted once, in any order; the others are kept and linked."""
 
 import random
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from talkmeter.ledger.call_links import set_preferred_side
 from talkmeter.records import Conversation, ConversationStatus, Kind, RecordKey
 from talkmeter.usage.history import ConversationFields, read_history
 from tests.events import conversation, event
+from tests.store.call_reports import AGENT, CREATED, LEG, LINE, call, report, send_reports
 from tests.store.ledger import ORG, Ledger
-from tests.store.sightings import AGENT, CREATED, LEG, LINE, call, see, sighting
 
 
 def linked(ledger: Ledger) -> dict[str, str | None]:
@@ -23,21 +23,21 @@ def linked(ledger: Ledger) -> dict[str, str | None]:
 ORDERS = [*permutations((AGENT, LINE, LEG))]
 
 
-@pytest.mark.parametrize("order", ORDERS, ids=lambda order: " ".join(one.update.id for one in order))
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: " ".join(report.update.id for report in order))
 @pytest.mark.parametrize("together", [True, False])
-def test_a_call_that_three_tell_of_is_counted_once_by_what_the_agent_stack_says(
+def test_call_reported_three_times_is_counted_once_as_the_agent_side_reports_it(
     ledger: Ledger, order: tuple[CallReport, ...], together: bool
 ) -> None:
-    for part in [order] if together else [(one,) for one in order]:
-        see(ledger, *part)
+    for reports in [order] if together else [(single,) for single in order]:
+        send_reports(ledger, *reports)
 
     assert linked(ledger) == {"vapi:1": None, "twilio:CA1": "vapi:1", "twilio:CA2": "vapi:1"}
     assert (ledger.summary().total_calls, ledger.summary().voice_duration_ms) == (1, 58_000)
     assert ledger.verify() == []
 
 
-def test_the_history_of_each_says_which_one_is_counted_for_the_call_and_what_tells_of_it_too(ledger: Ledger) -> None:
-    see(ledger, AGENT, LINE, LEG, sighting("vapi:2"))
+def test_history_shows_the_counted_conversation_and_the_linked_ones(ledger: Ledger) -> None:
+    send_reports(ledger, AGENT, LINE, LEG, report("vapi:2"))
 
     with reading(ledger.engine) as connection:
         agent, line, other = (
@@ -53,72 +53,73 @@ def test_the_history_of_each_says_which_one_is_counted_for_the_call_and_what_tel
     assert (other.linked_to, other.linked) == (None, [])
 
 
-def test_of_the_legs_of_a_call_that_no_agent_stack_tells_of_the_one_they_name_is_counted(ledger: Ledger) -> None:
-    see(ledger, LEG, LINE)
+def test_without_an_agent_report_the_leg_that_others_refer_to_is_counted(ledger: Ledger) -> None:
+    send_reports(ledger, LEG, LINE)
 
     assert linked(ledger) == {"twilio:CA1": None, "twilio:CA2": "twilio:CA1"}
     assert ledger.summary().voice_duration_ms == 61_000
 
 
-def test_an_organization_may_count_what_the_line_says(ledger: Ledger) -> None:
+def test_organization_can_count_the_carrier_side(ledger: Ledger) -> None:
     with writing(ledger.engine) as connection:
         set_preferred_side(connection, ORG, "carrier")
-    see(ledger, AGENT)
-    see(ledger, LINE)
+    send_reports(ledger, AGENT)
+    send_reports(ledger, LINE)
 
     assert linked(ledger) == {"vapi:1": "twilio:CA1", "twilio:CA1": None}
     assert ledger.summary().voice_duration_ms == 61_000
 
 
-def test_a_linked_conversation_goes_on_being_told_of_and_stays_linked(ledger: Ledger) -> None:
-    see(ledger, AGENT, LINE)
-    assert see(ledger, sighting("twilio:CA1", side="carrier", seconds=70, minute=2)).accepted == 1
-    ledger.tell({**conversation("twilio:CA1", duration=71), "time": "2026-03-01T13:00:00Z"})
+def test_linked_conversation_accepts_updates_and_stays_linked(ledger: Ledger) -> None:
+    send_reports(ledger, AGENT, LINE)
+    assert send_reports(ledger, report("twilio:CA1", side="carrier", seconds=70, minute=2)).accepted == 1
+    ledger.send({**conversation("twilio:CA1", duration=71), "time": "2026-03-01T13:00:00Z"})
 
     assert linked(ledger) == {"vapi:1": None, "twilio:CA1": "vapi:1"}
     assert ledger.summary().voice_duration_ms == 58_000
     assert ledger.verify() == []
 
 
-def test_where_the_counted_one_is_deleted_another_one_of_the_call_is_counted(ledger: Ledger) -> None:
-    see(ledger, AGENT, LINE, LEG)
-    ledger.tell({**event("conversation.deleted", {"id": "vapi:1"}), "time": "2026-03-01T13:00:00Z"})
+def test_after_the_counted_conversation_is_deleted_another_one_is_counted(ledger: Ledger) -> None:
+    send_reports(ledger, AGENT, LINE, LEG)
+    ledger.send({**event("conversation.deleted", {"id": "vapi:1"}), "time": "2026-03-01T13:00:00Z"})
 
     assert linked(ledger) == {"vapi:1": None, "twilio:CA1": None, "twilio:CA2": "twilio:CA1"}
     assert ledger.summary().voice_duration_ms == 61_000
     assert ledger.verify() == []
 
 
-def test_a_conversation_that_nobody_joined_takes_no_call_from_the_line(ledger: Ledger) -> None:
-    see(ledger, LINE, sighting("vapi:1", "twilio:CA1", status="token_created"))
+def test_conversation_without_participants_does_not_replace_the_carrier_side(ledger: Ledger) -> None:
+    send_reports(ledger, LINE, report("vapi:1", "twilio:CA1", status="token_created"))
     assert ledger.summary().voice_duration_ms == 61_000
-    see(ledger, sighting("vapi:1", "twilio:CA1", seconds=58, minute=2))
+    send_reports(ledger, report("vapi:1", "twilio:CA1", seconds=58, minute=2))
     assert ledger.summary().voice_duration_ms == 58_000
     assert ledger.verify() == []
 
 
-def test_calls_of_other_organizations_and_other_names_stay_apart(ledger: Ledger) -> None:
-    see(ledger, AGENT, sighting("vapi:2", "twilio:CA9", seconds=10), sighting("twilio:CA8", side="carrier", seconds=20))
+def test_reports_without_a_common_id_are_not_linked(ledger: Ledger) -> None:
+    other_agent = report("vapi:2", "twilio:CA9", seconds=10)
+    send_reports(ledger, AGENT, other_agent, report("twilio:CA8", side="carrier", seconds=20))
 
     assert set(linked(ledger).values()) == {None}
     assert ledger.summary().total_calls == 3
 
 
-def test_what_is_sent_again_in_any_order_changes_nothing(ledger: Ledger) -> None:
+def test_repeated_reports_in_any_order_change_nothing(ledger: Ledger) -> None:
     chance = random.Random(7)
-    told = [
-        one
+    reports = [
+        call_report
         for number in range(20)
-        for one in (
-            sighting(f"vapi:{number}", f"twilio:CA{number}", seconds=number + 1),
-            sighting(f"twilio:CA{number}", side="carrier", status="ringing", seconds=0, minute=0),
-            sighting(f"twilio:CA{number}", side="carrier", seconds=100),
+        for call_report in (
+            report(f"vapi:{number}", f"twilio:CA{number}", seconds=number + 1),
+            report(f"twilio:CA{number}", side="carrier", status="ringing", seconds=0, minute=0),
+            report(f"twilio:CA{number}", side="carrier", seconds=100),
         )
     ]
     for _ in range(3):
-        chance.shuffle(told)
-        for begin in range(0, len(told), 7):
-            see(ledger, *told[begin : begin + 7])
+        chance.shuffle(reports)
+        for begin in range(0, len(reports), 7):
+            send_reports(ledger, *reports[begin : begin + 7])
 
     assert ledger.summary().total_calls == 20
     assert ledger.summary().voice_duration_ms == 1_000 * sum(range(1, 21))
@@ -126,7 +127,7 @@ def test_what_is_sent_again_in_any_order_changes_nothing(ledger: Ledger) -> None
 
 
 def test_verify_finds_a_wrong_link_and_repairs_it(ledger: Ledger) -> None:
-    see(ledger, AGENT, LINE)
+    send_reports(ledger, AGENT, LINE)
     ledger.damage(
         "UPDATE conversation SET linked_to = NULL, created_at = linked_created_at, linked_created_at = NULL "
         "WHERE id = 'twilio:CA1'"
@@ -139,8 +140,8 @@ def test_verify_finds_a_wrong_link_and_repairs_it(ledger: Ledger) -> None:
     assert ledger.summary().voice_duration_ms == 58_000
 
 
-def test_where_the_organization_changes_its_mind_its_calls_are_linked_anew(ledger: Ledger) -> None:
-    see(ledger, AGENT, LINE, LEG)
+def test_repair_relinks_calls_after_the_preferred_side_changed(ledger: Ledger) -> None:
+    send_reports(ledger, AGENT, LINE, LEG)
     with writing(ledger.engine) as connection:
         set_preferred_side(connection, ORG, "carrier")
     assert ledger.verify(repair=True)
@@ -150,38 +151,40 @@ def test_where_the_organization_changes_its_mind_its_calls_are_linked_anew(ledge
     assert ledger.verify() == []
 
 
-def joins(status: ConversationStatus, seconds: int | None, minute: int) -> CallReport:
-    """A message that knows a part of a call: whether it has ended, and how long it was at least."""
+def partial_report(status: ConversationStatus, seconds: int | None, minute: int) -> CallReport:
+    """Return a partial report of a call: whether it has ended, and its minimum duration."""
 
-    def amend(known: Conversation | None) -> Conversation:
+    def merge(known: Conversation | None) -> Conversation:
         ended = status == "completed" or (known is not None and known.status == "completed")
-        longest = max(seconds or 0, (known.duration_ms or 0) // 1_000 if known else 0)
-        return call(longest, "completed" if ended else "in_progress")
+        duration = max(seconds or 0, (known.duration_ms or 0) // 1_000 if known else 0)
+        return call(duration, "completed" if ended else "in_progress")
 
     return CallReport(
-        PartialUpdate(ORG, "livekit:RM1", amend, CREATED + minute * 60_000_000, "/hooks", f"EV{minute}"), "agent", ()
+        PartialUpdate(ORG, "livekit:RM1", merge, CREATED + minute * 60_000_000, "/hooks", f"EV{minute}"), "agent", ()
     )
 
 
-PARTS = (joins("in_progress", None, 1), joins("in_progress", 30, 2), joins("completed", 20, 3))
+PARTS = (
+    partial_report("in_progress", None, 1),
+    partial_report("in_progress", 30, 2),
+    partial_report("completed", 20, 3),
+)
 
 
 @pytest.mark.parametrize("order", [*permutations(range(3))])
-def test_parts_that_amend_a_conversation_come_to_the_same_in_any_order_and_again(
-    ledger: Ledger, order: tuple[int, ...]
-) -> None:
-    for place in (*order, *order):
-        see(ledger, PARTS[place])
+def test_partial_reports_give_the_same_conversation_in_any_order(ledger: Ledger, order: tuple[int, ...]) -> None:
+    for index in (*order, *order):
+        send_reports(ledger, PARTS[index])
 
     assert ledger.summary().voice_duration_ms == 30_000
     assert ledger.summary().live_calls == 0
     assert ledger.verify() == []
-    assert see(ledger, *PARTS).duplicate == 3
+    assert send_reports(ledger, *PARTS).duplicate == 3
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left_unlinked(ledger: Ledger) -> Iterator[None]:
-    """No linked conversation points at one that is linked itself, or at none."""
+def _links_point_at_counted_conversations(ledger: Ledger) -> Iterator[None]:
+    """After each test, every link must point at an existing conversation that is not linked itself."""
     yield
-    pointing = linked(ledger)
-    assert all(pointing[to] is None for to in pointing.values() if to is not None)
+    links = linked(ledger)
+    assert all(links[target] is None for target in links.values() if target is not None)

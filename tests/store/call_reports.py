@@ -1,4 +1,4 @@
-"""What several stacks tell of one call: sightings of an agent stack and of the legs of its line."""
+"""Reports of one call by several providers: an agent provider, and a carrier with two legs."""
 
 from talkmeter.ingest.receipt import Receipt
 from talkmeter.ledger.batch import CallReport, OrgBatch, Side
@@ -10,33 +10,33 @@ CREATED = 1_772_366_340_000_000
 
 
 def call(seconds: int = 60, status: ConversationStatus = "completed") -> Conversation:
-    """What a stack tells of a call."""
+    """Return a telephone call."""
     return Conversation(
         channel="telephone", direction="inbound", status=status, created_at=CREATED, duration_ms=1_000 * seconds,
         modality="voice",
     )  # fmt: skip
 
 
-def sighting(
+def report(
     id_: str,
-    *elsewhere: str,
+    *linked_ids: str,
     side: Side = "agent",
     seconds: int = 60,
     status: ConversationStatus = "completed",
     minute: int = 1,
 ) -> CallReport:
-    """A message of one stack."""
+    """Return a provider's report of a call."""
     record, time = call(seconds, status), CREATED + minute * 60_000_000
     hash_ = data_hash(record)
     state = State(ORG, Kind.CONVERSATION, id_, record, time, 0, "/hooks", f"{id_} {minute}", hash_)
-    return CallReport(state, side, elsewhere)
+    return CallReport(state, side, linked_ids)
 
 
-def see(ledger: Ledger, *sightings: CallReport) -> Receipt:
-    """One request with messages."""
-    return ledger.write({ORG: OrgBatch("connector", list(enumerate(sightings)))})
+def send_reports(ledger: Ledger, *reports: CallReport) -> Receipt:
+    """Write reports as one request."""
+    return ledger.write({ORG: OrgBatch("connector", list(enumerate(reports)))})
 
 
-AGENT = sighting("vapi:1", "twilio:CA1", seconds=58)
-LINE = sighting("twilio:CA1", side="carrier", seconds=61)
-LEG = sighting("twilio:CA2", "twilio:CA1", side="carrier", seconds=55)
+AGENT = report("vapi:1", "twilio:CA1", seconds=58)
+LINE = report("twilio:CA1", side="carrier", seconds=61)
+LEG = report("twilio:CA2", "twilio:CA1", side="carrier", seconds=55)

@@ -37,12 +37,12 @@ def count_calls(connection: Connection, _revision: Revision) -> int:
 def test_answer_has_the_etag_of_its_snapshot_if_a_write_happens_during_the_query(
     ledger: Ledger, cache: AnswerCache
 ) -> None:
-    ledger.tell(conversation("call-1"))
+    ledger.send(conversation("call-1"))
     etags: list[str] = []
 
     def write_after_the_first_revision(revision: Revision) -> str:
         if not etags:
-            ledger.tell(conversation("call-2"))
+            ledger.send(conversation("call-2"))
         etags.append(etag_for(revision))
         return etags[-1]
 
@@ -60,10 +60,10 @@ def test_answer_has_the_etag_of_its_snapshot_if_a_write_happens_during_the_query
         cache.answer(Query(ORG, NOW, lambda _: first, fail), "")
 
 
-def test_an_etag_from_before_a_write_gets_a_new_answer(ledger: Ledger, cache: AnswerCache) -> None:
-    ledger.tell(conversation("call-1"))
+def test_etag_from_before_a_write_gets_a_new_answer(ledger: Ledger, cache: AnswerCache) -> None:
+    ledger.send(conversation("call-1"))
     before, _ = cache.answer(Query(ORG, NOW, etag_for, count_calls), "")
-    ledger.tell(conversation("call-2"))
+    ledger.send(conversation("call-2"))
     after, answer = cache.answer(Query(ORG, NOW, etag_for, count_calls), before)
     assert after != before
     assert answer == msgspec.json.encode(2)
