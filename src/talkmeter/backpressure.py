@@ -1,4 +1,4 @@
-"""Queries go before ingest: a thread that processes many events pauses while a query is being answered.
+"""Queries have priority over ingest: a thread that processes many events pauses while a query is being answered.
 
 Only one thread at a time holds the GIL, and answering a query takes it a dozen times. Next to busy threads, it would
 wait for it each time (docs/explanation/performance-tables.md, "Mixed load"). The pauses are bounded, so that ingest
