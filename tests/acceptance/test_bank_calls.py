@@ -20,8 +20,8 @@ def assert_matches_table(bank: Bank, summary: Json, start: datetime, end: dateti
 
 
 def sums(receipts: list[Json]) -> dict[str, int]:
-    bins = ("accepted", "duplicate", "conflicting", "stale")
-    counted = {name: sum(receipt[name] for receipt in receipts) for name in bins}
+    names = ("accepted", "duplicate", "conflicting", "stale")
+    counted = {name: sum(receipt[name] for receipt in receipts) for name in names}
     return {**counted, "quarantined": sum(len(receipt["quarantined"]) for receipt in receipts)}
 
 

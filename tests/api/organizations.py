@@ -143,7 +143,7 @@ def receipt_of(response: httpx.Response) -> Answer:
     return receipt
 
 
-def bins(receipt: Answer) -> tuple[int, int, int, int, int]:
+def counts_of(receipt: Answer) -> tuple[int, int, int, int, int]:
     """Return the number of accepted, duplicate, conflicting, stale and quarantined events."""
     return (
         receipt["accepted"],

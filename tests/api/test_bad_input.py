@@ -16,8 +16,8 @@ from tests.api.organizations import (
     PLAIN,
     STRUCTURED,
     OrganizationClient,
-    bins,
     client_of,
+    counts_of,
     error_of,
     receipt_of,
 )
@@ -203,7 +203,7 @@ def test_ten_thousand_events_are_accepted_and_one_more_is_rejected(org: Organiza
     small = b'{"specversion":"1.0","id":"1","source":"s","type":"t"}'
     refused = org.post(b"[" + b",".join([small] * 10_001) + b"]")
     assert "10000" in error_of(refused, 413)
-    assert bins(receipt_of(org.post(b"[" + b",".join([small] * 10_000) + b"]"))) == (0, 0, 0, 0, 10_000)
+    assert counts_of(receipt_of(org.post(b"[" + b",".join([small] * 10_000) + b"]"))) == (0, 0, 0, 0, 10_000)
 
 
 def test_deeply_nested_element_does_not_affect_the_others(org: OrganizationClient) -> None:

@@ -15,8 +15,8 @@ from tests.api.organizations import (
     EVENTS,
     Answer,
     OrganizationClient,
-    bins,
     client_of,
+    counts_of,
     error_of,
     make_sender_key,
     new_organization,
@@ -78,7 +78,7 @@ def in_batches(events: Sequence[Json], size: int) -> list[Sequence[Json]]:
 
 
 def total_bins(sent: Sequence[SenderResult]) -> tuple[int, ...]:
-    return tuple(map(sum, zip(*(bins(receipt) for result in sent for receipt in result.receipts), strict=True)))
+    return tuple(map(sum, zip(*(counts_of(receipt) for result in sent for receipt in result.receipts), strict=True)))
 
 
 def at(minute: int, event_: Json) -> Json:
@@ -207,5 +207,5 @@ def test_events_are_written_under_constant_queries(server: Server) -> None:
         finally:
             done.set()
         answers = sum(each.result() for each in reading)
-        assert (bins(receipt)[0], one.calls(), two.calls()) == (2_000, 2_000, 0)
+        assert (counts_of(receipt)[0], one.calls(), two.calls()) == (2_000, 2_000, 0)
     assert answers > 0

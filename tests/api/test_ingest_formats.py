@@ -15,8 +15,8 @@ from tests.api.organizations import (
     PLAIN,
     STRUCTURED,
     OrganizationClient,
-    bins,
     client_of,
+    counts_of,
     error_of,
     make_sender_key,
     new_org_id,
@@ -75,7 +75,7 @@ def test_single_event_is_counted_as_structured_cloud_event_or_plain_json(
 @pytest.mark.parametrize("content_type", [BATCH, PLAIN, "application/cloudevents-batch+json; charset=UTF-8"])
 def test_many_events_are_counted_as_a_batch_or_as_plain_json(org: OrganizationClient, content_type: str) -> None:
     events = [conversation("call-1"), conversation("call-2"), run("run-1")]
-    assert bins(receipt_of(org.post(as_json(events), content_type))) == (3, 0, 0, 0, 0)
+    assert counts_of(receipt_of(org.post(as_json(events), content_type))) == (3, 0, 0, 0, 0)
     assert org.calls() == 2
     assert org.summary()["workflow_runs_total"] == 1
 
@@ -95,7 +95,7 @@ def test_binary_event_is_counted(org: OrganizationClient) -> None:
 def test_percent_encoded_headers_equal_the_event_in_a_body(org: OrganizationClient) -> None:
     sent = {**conversation(), "id": 'Zoë "1" 50% €', "source": "/Österreich/1", "sequence": "7"}
     assert receipt_of(send_binary(org, attributes_of(sent), as_data(sent))) == ACCEPTED
-    assert bins(org.send(sent)) == (0, 1, 0, 0, 0)
+    assert counts_of(org.send(sent)) == (0, 1, 0, 0, 0)
 
 
 def test_binary_event_without_an_attribute_is_quarantined_with_its_name(org: OrganizationClient) -> None:
@@ -127,7 +127,7 @@ COMPRESSED = {
 def test_compressed_batch_is_counted(org: OrganizationClient, encoding: str, compress: object) -> None:
     assert callable(compress)
     body = compress(as_json([conversation(f"call-{number}") for number in range(1_000)]))
-    assert bins(receipt_of(org.post(body, BATCH, Content_Encoding=encoding))) == (1000, 0, 0, 0, 0)
+    assert counts_of(receipt_of(org.post(body, BATCH, Content_Encoding=encoding))) == (1000, 0, 0, 0, 0)
     assert org.calls() == 1_000
 
 
@@ -140,7 +140,7 @@ def test_compressed_body_in_chunks_is_counted(org: OrganizationClient) -> None:
 
 @pytest.mark.parametrize("content_type", [BATCH, PLAIN])
 def test_empty_array_has_an_empty_receipt_and_sets_no_last_event(org: OrganizationClient, content_type: str) -> None:
-    assert bins(receipt_of(org.post(b" [ ] ", content_type))) == (0, 0, 0, 0, 0)
+    assert counts_of(receipt_of(org.post(b" [ ] ", content_type))) == (0, 0, 0, 0, 0)
     assert org.summary()["last_event_at"] is None
 
 
@@ -150,7 +150,7 @@ def test_same_content_wins_in_any_order_for_one_event_id(server: Server, org: Or
     with new_organization(server) as other:
         receipts = [org.send(shorter), org.send(longer), other.send(longer), other.send(shorter)]
         assert org.summary()["voice_duration_ms"] == other.summary()["voice_duration_ms"]
-    assert [sum(bin_) for bin_ in zip(*map(bins, receipts), strict=True)] == [3, 0, 1, 0, 0]
+    assert [sum(column) for column in zip(*map(counts_of, receipts), strict=True)] == [3, 0, 1, 0, 0]
 
 
 def test_every_event_is_in_exactly_one_bin(org: OrganizationClient) -> None:
@@ -160,7 +160,7 @@ def test_every_event_is_in_exactly_one_bin(org: OrganizationClient) -> None:
     loser, winner = (second, first) if org.send(second)["conflicting"] else (first, second)
     older = {**first, "id": "older", "time": "2026-03-01T11:00:00Z"}
     receipt = org.send(conversation("call-2"), winner, loser, older, {**first, "type": "call.ended"})
-    assert bins(receipt) == (1, 1, 1, 1, 1)
+    assert counts_of(receipt) == (1, 1, 1, 1, 1)
     [quarantined] = receipt["quarantined"]
     assert set(quarantined) == {"index", "id", "reason", "detail", "kept"}
     assert (quarantined["index"], quarantined["id"]) == (4, first["id"])
@@ -172,21 +172,21 @@ def test_events_of_a_batch_are_applied_in_order(org: OrganizationClient) -> None
     ringing = {**conversation(status="ringing", duration=None), "time": "2026-03-01T12:00:00Z"}
     answered = {**conversation(status="in_progress", duration=None), "time": "2026-03-01T12:00:01Z"}
     completed = {**conversation(duration=90), "time": "2026-03-01T12:00:02Z"}
-    assert bins(org.send(ringing, answered, completed)) == (3, 0, 0, 0, 0)
-    assert bins(org.send(ringing, answered, completed)) == (0, 1, 0, 2, 0)
+    assert counts_of(org.send(ringing, answered, completed)) == (3, 0, 0, 0, 0)
+    assert counts_of(org.send(ringing, answered, completed)) == (0, 1, 0, 2, 0)
     assert org.summary()["voice_duration_ms"] == 90_000
 
 
 def test_events_of_a_batch_in_reverse_order_are_stale_after_the_first(org: OrganizationClient) -> None:
     ringing = {**conversation(status="ringing"), "time": "2026-03-01T12:00:00Z"}
     completed = {**conversation(duration=90), "time": "2026-03-01T12:00:02Z"}
-    assert bins(org.send(completed, ringing)) == (1, 0, 0, 1, 0)
+    assert counts_of(org.send(completed, ringing)) == (1, 0, 0, 1, 0)
     assert org.summary()["voice_duration_ms"] == 90_000
 
 
 def test_repeated_event_in_a_batch_is_counted_once(org: OrganizationClient) -> None:
     sent = conversation()
-    assert bins(org.send(sent, sent, sent)) == (1, 2, 0, 0, 0)
+    assert counts_of(org.send(sent, sent, sent)) == (1, 2, 0, 0, 0)
     assert org.calls() == 1
 
 
@@ -200,7 +200,7 @@ def test_sender_key_sends_for_the_organization_of_each_event(server: Server) -> 
         ]
         with client_of(server, make_sender_key(server)) as sender:
             receipt = receipt_of(sender.post(EVENTS, json=events))
-        assert bins(receipt) == (3, 0, 0, 0, 1)
+        assert counts_of(receipt) == (3, 0, 0, 0, 1)
         [nameless] = receipt["quarantined"]
         assert (nameless["index"], nameless["reason"]) == (2, "missing_organization")
         assert (one.calls(), two.calls()) == (2, 1)
@@ -223,14 +223,15 @@ def test_sender_key_creates_an_unknown_organization(server: Server) -> None:
 
 @pytest.mark.parametrize("named", [None, ""])
 def test_event_with_an_organization_key_need_not_name_it(org: OrganizationClient, named: str | None) -> None:
-    assert bins(org.send(conversation("call-1"), conversation("call-2", organization_id=named))) == (2, 0, 0, 0, 0)
+    receipt = org.send(conversation("call-1"), conversation("call-2", organization_id=named))
+    assert counts_of(receipt) == (2, 0, 0, 0, 0)
     assert org.calls() == 2
 
 
 def test_same_event_with_and_without_organization_is_a_duplicate(org: OrganizationClient) -> None:
     sent = conversation()
     named = {**sent, "data": {**as_data(sent), "organization_id": org.id}}
-    assert bins(org.send(sent, named)) == (1, 1, 0, 0, 0)
+    assert counts_of(org.send(sent, named)) == (1, 1, 0, 0, 0)
 
 
 NULLABLE = {
@@ -247,7 +248,7 @@ def test_empty_null_and_absent_are_equal(org: OrganizationClient, type_: str, na
     data = {key: value for key, value in sample.items() if key != name}
     absent = event(type_, data)
     null, empty = ({**absent, "data": {**data, name: value}} for value in (None, ""))
-    assert bins(org.send(absent, null, empty)) == (1, 2, 0, 0, 0)
+    assert counts_of(org.send(absent, null, empty)) == (1, 2, 0, 0, 0)
 
 
 def test_unknown_fields_and_attributes_are_ignored(org: OrganizationClient) -> None:
@@ -259,12 +260,12 @@ def test_unknown_fields_and_attributes_are_ignored(org: OrganizationClient) -> N
 @pytest.mark.parametrize("sequence", [2, "2", "0002", 10**17], ids=repr)
 def test_greater_sequence_wins_at_equal_time(org: OrganizationClient, sequence: object) -> None:
     first = {**conversation(duration=10), "sequence": "1"}
-    assert bins(org.send(first, {**conversation(duration=20), "sequence": sequence})) == (2, 0, 0, 0, 0)
+    assert counts_of(org.send(first, {**conversation(duration=20), "sequence": sequence})) == (2, 0, 0, 0, 0)
     assert org.summary()["voice_duration_ms"] == 20_000
 
 
 @pytest.mark.parametrize("sequence", [None, "", "not a number", "1.5", 1.5, True, [9], {}, "9" * 19, -1], ids=repr)
 def test_non_integer_sequence_counts_as_0(org: OrganizationClient, sequence: object) -> None:
     first = {**conversation(duration=10), "sequence": "1"}
-    assert bins(org.send(first, {**conversation(duration=20), "sequence": sequence})) == (1, 0, 0, 1, 0)
+    assert counts_of(org.send(first, {**conversation(duration=20), "sequence": sequence})) == (1, 0, 0, 1, 0)
     assert org.summary()["voice_duration_ms"] == 10_000

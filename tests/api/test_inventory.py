@@ -10,8 +10,8 @@ from tests.api.organizations import (
     ORGANIZATION_HEADER,
     Answer,
     OrganizationClient,
-    bins,
     client_of,
+    counts_of,
     error_of,
     make_sender_key,
     new_organization,
@@ -89,22 +89,22 @@ def test_shared_numbers_and_active_datasets_are_part_of_the_totals(org: Organiza
 def test_late_deletion_does_not_remove_a_recreated_item(org: OrganizationClient) -> None:
     org.send(updated("agent", "one", EARLY), deleted("agent", "one", NOON))
     assert agents(org) == 0
-    assert bins(org.send(updated("agent", "one", LATE))) == (1, 0, 0, 0, 0)
+    assert counts_of(org.send(updated("agent", "one", LATE))) == (1, 0, 0, 0, 0)
     assert agents(org) == 1
-    assert bins(org.send(deleted("agent", "one", "2026-03-01T17:00:00Z"))) == (0, 0, 0, 1, 0)
+    assert counts_of(org.send(deleted("agent", "one", "2026-03-01T17:00:00Z"))) == (0, 0, 0, 1, 0)
     assert agents(org) == 1
 
 
 def test_deletion_that_arrives_before_its_record_is_kept(org: OrganizationClient) -> None:
     org.send(deleted("agent", "one", LATE))
-    assert bins(org.send(updated("agent", "one", NOON))) == (0, 0, 0, 1, 0)
+    assert counts_of(org.send(updated("agent", "one", NOON))) == (0, 0, 0, 1, 0)
     assert agents(org) == 0
 
 
 @pytest.mark.parametrize(("kind", "field"), KINDS.items())
 def test_snapshot_replaces_its_kind_and_no_other(org: OrganizationClient, kind: str, field: str) -> None:
     org.send(*(updated(other, f"{other}-{number}", EARLY) for other in KINDS for number in range(3)))
-    assert bins(put(org, kind, NOON, *items(f"{kind}-0", "new"))) == (2, 0, 0, 0, 0)
+    assert counts_of(put(org, kind, NOON, *items(f"{kind}-0", "new"))) == (2, 0, 0, 0, 0)
     summary = org.summary()
     assert {name: summary[name] for name in KINDS.values()} == dict.fromkeys(KINDS.values(), 3) | {field: 2}
 
@@ -119,7 +119,7 @@ def test_snapshot_sets_shared_and_active(org: OrganizationClient) -> None:
 
 def test_empty_snapshot_removes_all_items_of_its_kind(org: OrganizationClient) -> None:
     org.send(updated("agent", "one", EARLY))
-    assert bins(put(org, "agent", NOON)) == (0, 0, 0, 0, 0)
+    assert counts_of(put(org, "agent", NOON)) == (0, 0, 0, 0, 0)
     assert agents(org) == 0
     assert org.summary()["last_event_at"] is not None
 
@@ -145,13 +145,13 @@ def test_parts_of_one_snapshot_with_equal_time_add_up(org: OrganizationClient) -
 
 def test_late_older_snapshot_changes_nothing(org: OrganizationClient) -> None:
     put(org, "agent", LATE, *items("one"))
-    assert bins(put(org, "agent", NOON, *items("one", "two"))) == (1, 0, 0, 1, 0)
+    assert counts_of(put(org, "agent", NOON, *items("one", "two"))) == (1, 0, 0, 1, 0)
     assert agents(org) == 1
 
 
 def test_repeated_snapshot_is_all_duplicates(org: OrganizationClient) -> None:
     put(org, "agent", NOON, *items("one", "two"))
-    assert bins(put(org, "agent", NOON, *items("two", "one"))) == (0, 2, 0, 0, 0)
+    assert counts_of(put(org, "agent", NOON, *items("two", "one"))) == (0, 2, 0, 0, 0)
     assert agents(org) == 2
 
 
@@ -235,7 +235,7 @@ def test_unknown_inventory_kind_is_rejected_with_the_allowed_kinds(org: Organiza
 
 def test_ten_thousand_items_are_accepted(org: OrganizationClient) -> None:
     receipt = put(org, "phone_number", NOON, *items(*(f"+1555{number:07}" for number in range(10_000)), shared=True))
-    assert bins(receipt) == (10_000, 0, 0, 0, 0)
+    assert counts_of(receipt) == (10_000, 0, 0, 0, 0)
     assert org.summary()["shared_phone_numbers"] == 10_000
 
 
@@ -247,5 +247,5 @@ def test_sender_key_must_name_the_organization_of_a_snapshot(server: Server, org
 
     with client_of(server, make_sender_key(server)) as sender:
         assert ORGANIZATION_HEADER in error_of(put_as_sender(), 422)
-        assert bins(receipt_of(put_as_sender(**{ORGANIZATION_HEADER: org.id}))) == (2, 0, 0, 0, 0)
+        assert counts_of(receipt_of(put_as_sender(**{ORGANIZATION_HEADER: org.id}))) == (2, 0, 0, 0, 0)
     assert agents(org) == 2

@@ -24,8 +24,8 @@ from tests.api.organizations import (
     SUMMARY,
     Answer,
     assert_error,
-    bins,
     client_of,
+    counts_of,
     error_of,
     make_credential,
     receipt_of,
@@ -74,7 +74,7 @@ class Load:
                 if answer.status_code == 503:
                     assert "again" in error_of(answer, 503)
                     continue
-                assert bins(receipt_of(answer)) == (CALLS_PER_REQUEST, 0, 0, 0, 0)
+                assert counts_of(receipt_of(answer)) == (CALLS_PER_REQUEST, 0, 0, 0, 0)
                 acknowledged.update(calls)
                 self._acknowledged_requests.release()
         raise AssertionError("unreachable")
@@ -128,7 +128,7 @@ def test_killed_server_restarts_and_reports_the_same_events_as_duplicates(tmp_pa
     again = start_server(tmp_path, {})
     try:
         with client_of(again, key) as client:
-            assert bins(receipt_of(client.post(EVENTS, json=calls))) == (0, 100, 0, 0, 0)
+            assert counts_of(receipt_of(client.post(EVENTS, json=calls))) == (0, 100, 0, 0, 0)
     finally:
         assert stop_server(again) == 0
     assert summary_of(again)["total_calls"] == 100
@@ -240,7 +240,7 @@ def test_full_disk_is_reported_and_the_same_request_succeeds_later(tmp_path: Pat
             window = {"from": "2026-03-01", "to": "2026-03-02"}
             assert client.get(SUMMARY, params=window).json()["total_calls"] == 0
             limit_files(server, resource.RLIM_INFINITY)
-            assert bins(receipt_of(client.post(EVENTS, json=calls))) == (3_000, 0, 0, 0, 0)
+            assert counts_of(receipt_of(client.post(EVENTS, json=calls))) == (3_000, 0, 0, 0, 0)
     finally:
         os.killpg(server.process.pid, signal.SIGINT)  # to all its processes, as Ctrl-C in a terminal does
         exit_code = server.process.wait(timeout=60)

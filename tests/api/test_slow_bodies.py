@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.api.organizations import BATCH, OrganizationClient, assert_error, bins, receipt_of
+from tests.api.organizations import BATCH, OrganizationClient, assert_error, counts_of, receipt_of
 from tests.api.raw_http import Upload, upload
 from tests.events import conversation
 from tests.servers import Server, running_server
@@ -95,7 +95,7 @@ def test_full_queue_is_a_503_until_its_bodies_are_gone(org: OrganizationClient) 
     assert_error(rejected, 503)
     assert rejected.headers["Retry-After"] == "1"
     wait_until_held(org.client, 0, 0)
-    assert bins(receipt_of(org.post(body, BATCH))) == (100, 0, 0, 0, 0)
+    assert counts_of(receipt_of(org.post(body, BATCH))) == (100, 0, 0, 0, 0)
     assert org.calls() == 100
 
 
@@ -105,6 +105,6 @@ def test_fifty_slow_senders_do_not_delay_a_fast_one(org: OrganizationClient) -> 
         for slow in uploads:
             slow.send(b"[" * 100)
         wait_until_held(org.client, 5_000, 5_000)
-        assert bins(org.send(conversation())) == (1, 0, 0, 0, 0)
+        assert counts_of(org.send(conversation())) == (1, 0, 0, 0, 0)
         assert org.calls() == 1
         wait_until_held(org.client, 5_000, 5_000)

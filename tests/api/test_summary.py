@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.organizations import OrganizationClient, bins, new_organization, receipt_of
+from tests.api.organizations import OrganizationClient, counts_of, new_organization, receipt_of
 from tests.events import Json, conversation, event, run
 
 ACTIVITY = {
@@ -79,7 +79,7 @@ USAGE = (
 
 
 def test_summary_has_every_figure_of_sample_usage(org: OrganizationClient) -> None:
-    assert bins(org.send(*USAGE)) == (len(USAGE), 0, 0, 0, 0)
+    assert counts_of(org.send(*USAGE)) == (len(USAGE), 0, 0, 0, 0)
     summary = org.summary("2026-03-01", "2026-03-04")
     stored_at = summary.pop("last_event_at")
     assert stored_at is not None
@@ -207,7 +207,7 @@ def test_year_has_one_point_per_day_in_order(org: OrganizationClient) -> None:
 
 def test_summary_includes_an_event_as_soon_as_it_is_acknowledged(org: OrganizationClient) -> None:
     for number in range(1, 41):
-        assert bins(org.send(conversation(f"call-{number}", duration=number))) == (1, 0, 0, 0, 0)
+        assert counts_of(org.send(conversation(f"call-{number}", duration=number))) == (1, 0, 0, 0, 0)
         summary = org.summary()
         assert summary["total_calls"] == number
         assert summary["voice_duration_ms"] == 500 * number * (number + 1)
@@ -234,6 +234,6 @@ def test_call_moved_to_another_day_is_counted_on_the_new_day_only(org: Organizat
 
 def test_usage_of_other_organizations_is_not_visible(org: OrganizationClient) -> None:
     with new_organization(org.server) as other:
-        assert bins(other.send(*USAGE)) == (len(USAGE), 0, 0, 0, 0)
+        assert counts_of(other.send(*USAGE)) == (len(USAGE), 0, 0, 0, 0)
     assert org.calls() == 0
     assert org.summary()["last_event_at"] is None

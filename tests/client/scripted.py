@@ -114,8 +114,8 @@ def scripted(*responses: Response) -> Iterator[ScriptedServer]:
 
 def receipt(handler: ScriptedHandler, request: ReceivedRequest) -> None:
     """Accept all events."""
-    bins = {"accepted": len(request.events), "duplicate": 0, "conflicting": 0, "stale": 0, "quarantined": []}
-    handler.send(200, json.dumps(bins).encode(), content_type="application/json")
+    receipt = {"accepted": len(request.events), "duplicate": 0, "conflicting": 0, "stale": 0, "quarantined": []}
+    handler.send(200, json.dumps(receipt).encode(), content_type="application/json")
 
 
 def http_error(code: int, detail: str = "Not now.", **headers: str) -> Response:

@@ -39,7 +39,7 @@ from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import read_summary
 from tests.citus_plugin import TEST_STATEMENT
 from tests.laws.histories import DEFAULT_CUTS, Cuts
-from tests.laws.model import BINS, QUERIED_AT, STALE_BEFORE, HistoryItem, Json, RawEvent, RawSnapshot
+from tests.laws.model import QUERIED_AT, RESULTS, STALE_BEFORE, HistoryItem, Json, RawEvent, RawSnapshot
 from tests.laws.strategies import ORG
 
 MAX_EVENTS = 10_000
@@ -59,9 +59,9 @@ class IngestRequest(NamedTuple):
     body: bytes
 
 
-def count_bins(*receipts: Receipt) -> Counter[str]:
-    """Return how many events the receipts count in each bin."""
-    return Counter({name: sum(getattr(receipt, name) for receipt in receipts) for name in BINS})
+def count_results(*receipts: Receipt) -> Counter[str]:
+    """Return the number of events in receipts by result."""
+    return Counter({name: sum(getattr(receipt, name) for receipt in receipts) for name in RESULTS})
 
 
 def make_requests(history: Sequence[HistoryItem], cuts: Cuts) -> Iterator[IngestRequest]:

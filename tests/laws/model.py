@@ -19,7 +19,7 @@ QUERIED_AT = 19_784 * DAY
 """The default time of a query: after all generated days."""
 STALE_BEFORE = 19_782 * DAY + DAY // 2
 """The default threshold: a live conversation whose newest event is older is stale."""
-BINS = ("accepted", "duplicate", "conflicting", "stale")
+RESULTS = ("accepted", "duplicate", "conflicting", "stale")
 
 
 class RawEvent(NamedTuple):
@@ -68,7 +68,7 @@ class Model:
         self.floors: dict[str, int] = {}
 
     def apply(self, update: ModelState) -> str:
-        """Apply one state and return its bin."""
+        """Apply one state and return its result."""
         winner = self.winners.get((update.kind, update.id))
         if winner is None or update.rank() > winner.rank():
             self.winners[update.kind, update.id] = update
@@ -79,7 +79,7 @@ class Model:
         return "conflicting" if same_event and update.fields != winner.fields else "stale"
 
     def apply_event(self, raw: bytes) -> str:
-        """Apply one encoded event and return its bin."""
+        """Apply one encoded event and return its result."""
         event = json.loads(raw, parse_float=Decimal)
         kind, verb = event["type"].split(".")
         data, sequence = event["data"], str(event.get("sequence"))
@@ -96,7 +96,7 @@ class Model:
         )
 
     def apply_snapshot(self, kind: str, raw: bytes) -> Counter[str]:
-        """Apply the full list of one kind and return how many of its items are in each bin."""
+        """Apply the full list of one kind and return the number of its items by result."""
         snapshot = json.loads(raw)
         time = parse_instant(snapshot["time"])
         self.floors[kind] = max(time, self.floors.get(kind, 0))
@@ -107,14 +107,14 @@ class Model:
         )
 
     def apply_all(self, history: Iterable[HistoryItem]) -> Counter[str]:
-        """Apply events and snapshots, except broken events, and return how many are in each bin."""
-        bins: Counter[str] = Counter()
+        """Apply events and snapshots, except broken events, and return their number by result."""
+        counts: Counter[str] = Counter()
         for item in history:
             if isinstance(item, RawSnapshot):
-                bins += self.apply_snapshot(item.kind, item.raw)
+                counts += self.apply_snapshot(item.kind, item.raw)
             elif not item.broken:
-                bins[self.apply_event(item.raw)] += 1
-        return bins
+                counts[self.apply_event(item.raw)] += 1
+        return counts
 
     def calls(self, start: int, end: int) -> list[Json]:
         """Return the counted conversations of a window, with their `id` and the `time` of the winning event."""

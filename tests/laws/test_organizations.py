@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from talkmeter.ingest.cloudevents import Sender
 from talkmeter.ingest.receipt import make_receipt
 from tests.laws.histories import EVERYTHING, Cuts, cuts, history_items, laws, windows
-from tests.laws.ledgers import ORG_SENDER, PLATFORM_SENDER, Ledgers, count_bins
+from tests.laws.ledgers import ORG_SENDER, PLATFORM_SENDER, Ledgers, count_results
 from tests.laws.model import HistoryItem, Model, RawEvent
 from tests.laws.strategies import ORG, broken_events, events, short_and_long_lists, weighted
 
@@ -38,16 +38,16 @@ def events_of(org_id: str, history: list[RawEvent]) -> list[RawEvent]:
 def test_batch_for_many_organizations_counts_each_event_for_its_own(
     ledgers: Ledgers, history: list[RawEvent], cuts: Cuts, window: tuple[int, int]
 ) -> None:
-    bins: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     with ledgers.empty() as ledger:
         receipts = [receipt for _, receipt in ledger.ingest(history, cuts, PLATFORM_SENDER)]
         for org_id in (*ORGANIZATIONS, UNKNOWN):
             model = Model()
-            bins += model.apply_all(events_of(org_id, history))
+            counts += model.apply_all(events_of(org_id, history))
             assert ledger.summary(*window, org_id) == model.summary(*window)
             assert ledger.summary(*EVERYTHING, org_id) == model.summary(*EVERYTHING)
             assert ledger.verify(org_id) == []
-    assert count_bins(*receipts) == bins
+    assert count_results(*receipts) == counts
     assert sum(len(receipt.quarantined) for receipt in receipts) == sum(event.broken for event in history)
 
 
@@ -77,8 +77,8 @@ def test_organizations_in_one_transaction_are_counted_separately(
     models = {org_id: Model() for org_id in ORGANIZATIONS}
     with ledgers.empty() as ledger:
         submitted = [sent for org_id, items in turns for sent in ledger.submit(items, cuts, Sender("key", org_id))]
-        bins = sum((models[org_id].apply_all(items) for org_id, items in turns), Counter[str]())
-        assert count_bins(*(make_receipt(future.result()) for _, future in submitted)) == bins
+        counts = sum((models[org_id].apply_all(items) for org_id, items in turns), Counter[str]())
+        assert count_results(*(make_receipt(future.result()) for _, future in submitted)) == counts
         for org_id, model in models.items():
             assert ledger.summary(*window, org_id) == model.summary(*window)
             assert ledger.verify(org_id) == []

@@ -1,10 +1,10 @@
-"""A receipt counts every event in one bin, as if the events had been applied one by one."""
+"""A receipt counts every event under one result, as if the events had been applied one by one."""
 
 import pytest
 from hypothesis import given
 
 from tests.laws.histories import EVERYTHING, Cuts, cuts, histories, laws
-from tests.laws.ledgers import Ledgers, count_bins
+from tests.laws.ledgers import Ledgers, count_results
 from tests.laws.model import HistoryItem, Model, RawEvent, RawSnapshot
 
 pytestmark = pytest.mark.timeout(600)
@@ -18,12 +18,12 @@ def test_receipts_count_every_event_as_if_applied_one_by_one(
     model = Model()
     with ledgers.empty() as ledger:
         for request, receipt in ledger.ingest(history, cuts):
-            bins = count_bins(receipt)
-            assert bins == model.apply_all(request.items)
+            counts = count_results(receipt)
+            assert counts == model.apply_all(request.items)
             broken = [i for i, item in enumerate(request.items) if isinstance(item, RawEvent) and item.broken]
             assert [entry.index for entry in receipt.quarantined] == broken
             if not isinstance(request.items[0], RawSnapshot):
-                assert bins.total() + len(receipt.quarantined) == len(request.items)
+                assert counts.total() + len(receipt.quarantined) == len(request.items)
 
 
 @laws

@@ -98,7 +98,7 @@ class Tally:
         return self.accepted + self.duplicate + self.conflicting + self.stale + self.quarantined
 
     @property
-    def bins(self) -> str:
+    def counts(self) -> str:
         """The number of events by result."""
         return (
             f"{self.accepted:,} accepted, {self.duplicate:,} duplicate, "
@@ -107,7 +107,7 @@ class Tally:
 
     def __str__(self) -> str:
         """Return all counts in one line."""
-        return f"{self.events:,} events: {self.bins}."
+        return f"{self.events:,} events: {self.counts}."
 
 
 def _ingest_events(files: tuple[Path, ...]) -> None:
@@ -135,7 +135,7 @@ def _ingest_tables(files: tuple[Path, ...], map_: "Map", rejected: "RejectedRows
     tally = _write_files(files, batches)
     for reason in rejected.first:
         click.echo(reason, err=True)
-    click.echo(f"{count_rows(tally.events + rejected.number)}: {tally.bins}, {rejected.number:,} rejected.")
+    click.echo(f"{count_rows(tally.events + rejected.number)}: {tally.counts}, {rejected.number:,} rejected.")
     _point_to_quarantine(tally)
 
 

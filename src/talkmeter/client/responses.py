@@ -26,7 +26,7 @@ class Quarantined(msgspec.Struct, frozen=True):
 
 
 class BatchReceipt(msgspec.Struct, frozen=True):
-    """The server's receipt: the number of events in each bin."""
+    """The server's receipt: the number of events by result."""
 
     accepted: int
     duplicate: int
@@ -124,10 +124,10 @@ def _receipt_for(body: bytes, sent: int) -> BatchReceipt | None:
         receipt = _read_receipt(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    bins = (receipt.accepted, receipt.duplicate, receipt.conflicting, receipt.stale, len(receipt.quarantined))
+    counts = (receipt.accepted, receipt.duplicate, receipt.conflicting, receipt.stale, len(receipt.quarantined))
     indexes = {quarantined.index for quarantined in receipt.quarantined}
-    is_complete = min(bins) >= 0 and sum(bins) == sent
-    return receipt if is_complete and len(indexes) == bins[-1] and indexes <= set(range(sent)) else None
+    is_complete = min(counts) >= 0 and sum(counts) == sent
+    return receipt if is_complete and len(indexes) == counts[-1] and indexes <= set(range(sent)) else None
 
 
 def _sentence(response: ServerResponse) -> str:

@@ -8,7 +8,7 @@ from talkmeter.ledger.batch import BatchResult, QuarantinedEntry
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """The number of events in each bin. Each event is in exactly one (docs/reference/http-api.md)."""
+    """The number of events by result; each event has exactly one result (docs/reference/http-api.md)."""
 
     accepted: int
     duplicate: int
