@@ -217,8 +217,8 @@ def _read(request: IngestRequest, sender: Sender) -> OrgBatches:
     first = request.items[0]
     if isinstance(first, RawSnapshot):
         assert sender.org_id is not None
-        states, floor = read_snapshot(read_kind(first.kind), request.body, sender.org_id, MAX_EVENTS)
-        return group_by_organization(states, sender, floor)
+        states, watermark = read_snapshot(read_kind(first.kind), request.body, sender.org_id, MAX_EVENTS)
+        return group_by_organization(states, sender, watermark)
     return group_by_organization(read_request(request.headers, request.body, sender, MAX_EVENTS), sender)
 
 

@@ -65,7 +65,7 @@ class Model:
 
     def __init__(self) -> None:
         self.winners: dict[tuple[str, str], ModelState] = {}
-        self.floors: dict[str, int] = {}
+        self.watermarks: dict[str, int] = {}
 
     def apply(self, update: ModelState) -> str:
         """Apply one state and return its result."""
@@ -99,7 +99,7 @@ class Model:
         """Apply the full list of one kind and return the number of its items by result."""
         snapshot = json.loads(raw)
         time = parse_instant(snapshot["time"])
-        self.floors[kind] = max(time, self.floors.get(kind, 0))
+        self.watermarks[kind] = max(time, self.watermarks.get(kind, 0))
         source = "talkmeter:snapshot"
         return Counter(
             self.apply(ModelState(kind, item["id"], normalize(kind, item), time, 0, source, source))
@@ -178,9 +178,9 @@ class Model:
 
     def _inventory(self) -> Json:
         def existing(kind: str) -> list[Json]:
-            floor_ = self.floors.get(kind, 0)
+            watermark = self.watermarks.get(kind, 0)
             winners = [winner for winner in self.winners.values() if winner.kind == kind]
-            return [winner.fields for winner in winners if winner.fields and winner.time >= floor_]
+            return [winner.fields for winner in winners if winner.fields and winner.time >= watermark]
 
         return {
             "total_agents": len(existing("agent")),

@@ -83,8 +83,10 @@ async def put_inventory(
     sender = Sender(caller.credential_id, org_id)
     with service.intake.reservation(org_id) as reserve:
         body = await read_body(request, service.settings, reserve)
-        states, floor = await service.decode(partial(read_snapshot, kind_, body, org_id, service.settings.max_events))
-        return await _write(service, group_by_organization(states, sender, floor))
+        states, watermark = await service.decode(
+            partial(read_snapshot, kind_, body, org_id, service.settings.max_events)
+        )
+        return await _write(service, group_by_organization(states, sender, watermark))
 
 
 async def _write(service: Service, batches: OrgBatches) -> Response[bytes]:

@@ -85,8 +85,8 @@ def _send_days(writer: "Writer", days: range, until: int) -> Iterator[int]:
     for day in days:
         inventory = generator.inventory_events(day) if day == days.start else []
         events = [*inventory, *generator.events_of_day(day, until)]
-        arrivals = [read_event(msgspec.json.encode(event), sender) for event in events]
-        submitted = writer.submit(group_by_organization(arrivals, sender)) if arrivals else None
+        parsed = [read_event(msgspec.json.encode(event), sender) for event in events]
+        submitted = writer.submit(group_by_organization(parsed, sender)) if parsed else None
         if pending is not None:
             pending.result()
         pending = submitted

@@ -59,17 +59,17 @@ def show_events(files: tuple[Path, ...]) -> None:
             begin(path)
             number = 0
             for batch in read_batches(path, _SENDER):
-                for arrival in batch.arrivals:
+                for event in batch.events:
                     number += 1
                     place = f"{path}, event {number}"
-                    if isinstance(arrival, Rejection):
+                    if isinstance(event, Rejection):
                         rejected += 1
                         if len(errors) < MAX_PRINTED:
-                            errors.append(f"{place}: {arrival.detail}")
+                            errors.append(f"{place}: {event.detail}")
                     else:
                         understood += 1
                         if len(first) < MAX_RECORDS:
-                            first.append("\n".join(_describe(place, arrival)))
+                            first.append("\n".join(_describe(place, event)))
                 advance(batch.size)
     for text in chain(first, errors):
         click.echo(text)

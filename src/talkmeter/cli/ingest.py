@@ -184,6 +184,6 @@ def _write_batches(
             for batch in batches_of(path):
                 while len(in_flight) >= MAX_BATCHES_IN_FLIGHT:
                     finish_oldest()
-                in_flight.append((writer.submit(group_by_organization(batch.arrivals, sender)), batch.size))
+                in_flight.append((writer.submit(group_by_organization(batch.events, sender)), batch.size))
         while in_flight:
             finish_oldest()

@@ -75,17 +75,17 @@ def replay(event_ids: tuple[str, ...]) -> None:
         writer = Writer(engine, keep_history=settings.history_days != 0)
         try:
             for event in events:
-                arrival = read_event(event.kept_fields, Sender(event.credential_id, event.org_id))
-                if not event.complete or isinstance(arrival, Rejection):
+                parsed = read_event(event.kept_fields, Sender(event.credential_id, event.org_id))
+                if not event.complete or isinstance(parsed, Rejection):
                     remaining += 1
                     why = (
-                        arrival.detail
-                        if isinstance(arrival, Rejection)
+                        parsed.detail
+                        if isinstance(parsed, Rejection)
                         else "Its fields were truncated; the sender must send it again."
                     )
                     click.echo(f"{event.id}\tnot replayed: {why}")
                     continue
-                [written] = writer.submit({event.org_id: OrgBatch(event.credential_id, [(0, arrival)])}).result()
+                [written] = writer.submit({event.org_id: OrgBatch(event.credential_id, [(0, parsed)])}).result()
                 if written.quarantined:
                     remaining += 1
                     continue

@@ -17,7 +17,7 @@ MAX_LINE_BYTES: Final = 1 << 20
 class FileBatch(NamedTuple):
     """The events of some lines of a file, and the size of the lines in bytes."""
 
-    arrivals: list[ParsedEvent]
+    events: list[ParsedEvent]
     size: int
 
 
@@ -28,7 +28,7 @@ def read_batches(path: Path, sender: Sender) -> Iterator[FileBatch]:
     """
     try:
         with path.open("rb") as file:
-            arrivals: list[ParsedEvent] = []
+            events: list[ParsedEvent] = []
             size = number = 0
             while line := file.readline(MAX_LINE_BYTES + 1):
                 number += 1
@@ -37,12 +37,12 @@ def read_batches(path: Path, sender: Sender) -> Iterator[FileBatch]:
                         f"{path}, line {number}: longer than {MAX_LINE_BYTES} bytes; is it JSON lines?"
                     )
                 size += len(line)
-                if event := line.strip():
-                    arrivals.append(read_event(event, sender))
-                if len(arrivals) >= LINES_PER_BATCH or size >= BYTES_PER_BATCH:
-                    yield FileBatch(arrivals, size)
-                    arrivals, size = [], 0
+                if raw := line.strip():
+                    events.append(read_event(raw, sender))
+                if len(events) >= LINES_PER_BATCH or size >= BYTES_PER_BATCH:
+                    yield FileBatch(events, size)
+                    events, size = [], 0
             if size:
-                yield FileBatch(arrivals, size)
+                yield FileBatch(events, size)
     except OSError as error:
         raise OperationFailed(f"{path} cannot be read: {error.strerror}.") from None

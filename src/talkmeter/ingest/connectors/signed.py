@@ -96,23 +96,23 @@ def read(message: Message) -> ReadResult:
     # Pass on the content type only: the signature covers no header.
     headers = {"content-type": message.headers.get("content-type", "application/json")}
     try:
-        arrivals = read_request(headers, message.body, _SENDER, MAX_EVENTS)
+        events = read_request(headers, message.body, _SENDER, MAX_EVENTS)
     except TalkmeterError as error:
         raise NotUnderstood(error.detail) from None
-    return tuple(_event_update(arrival, number, len(arrivals)) for number, arrival in enumerate(arrivals, start=1))
+    return tuple(_event_update(event, number, len(events)) for number, event in enumerate(events, start=1))
 
 
-def _event_update(arrival: ParsedEvent, number: int, total: int) -> RecordUpdate:
-    if isinstance(arrival, Rejection):
+def _event_update(event: ParsedEvent, number: int, total: int) -> RecordUpdate:
+    if isinstance(event, Rejection):
         prefix = f"Event {number} of {total}: " if total > 1 else ""
-        raise NotUnderstood(prefix + _error_sentence(arrival))
+        raise NotUnderstood(prefix + _error_sentence(event))
     return RecordUpdate(
-        kind=arrival.kind,
-        id=arrival.id,
-        record=arrival.record,
-        time=arrival.time,
-        event_id=arrival.event_id,
-        sequence=arrival.sequence,
+        kind=event.kind,
+        id=event.id,
+        record=event.record,
+        time=event.time,
+        event_id=event.event_id,
+        sequence=event.sequence,
     )
 
 

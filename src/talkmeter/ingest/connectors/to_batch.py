@@ -53,16 +53,14 @@ def to_batch(connector: Connector, provider: Provider, message: Message) -> OrgB
         return _batch(connector, [_rejection(connector, message, str(error))])
     if isinstance(result, Ignored):
         return result
-    return _batch(connector, [_arrival(connector, provider, update) for update in result])
+    return _batch(connector, [_event(connector, provider, update) for update in result])
 
 
-def _batch(connector: Connector, arrivals: Sequence[ParsedEvent | CallReport]) -> OrgBatch:
-    return OrgBatch(f"connector {connector.id}", list(enumerate(arrivals)))
+def _batch(connector: Connector, events: Sequence[ParsedEvent | CallReport]) -> OrgBatch:
+    return OrgBatch(f"connector {connector.id}", list(enumerate(events)))
 
 
-def _arrival(
-    connector: Connector, provider: Provider, update: RecordUpdate | PartialRecordUpdate
-) -> State | CallReport:
+def _event(connector: Connector, provider: Provider, update: RecordUpdate | PartialRecordUpdate) -> State | CallReport:
     source = SOURCE_PREFIX + connector.id
     id_ = update.id if provider.side is None and provider.name == "signed" else f"{provider.name}:{update.id}"
     if isinstance(update, PartialRecordUpdate):
