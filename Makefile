@@ -51,7 +51,7 @@ endif
 FAST_LEAVES_OUT = PostgreSQL, the browser, the tests of the page, and the folders \
 	acceptance, api, cli, client, connectors, docs, faults and store of tests
 
-test-fast: .venv/dev.stamp ## run unit tests and laws with few examples, in under 90 s
+test-fast: .venv/dev.stamp ## run unit tests and property tests with few examples, in under 90 s
 	$(BIN)/pytest -q -n 2 tests/unit tests/laws -m 'not postgresql' --hypothesis-profile=fast $(ARGS)
 	echo 'Left out: $(FAST_LEAVES_OUT).'
 
@@ -85,7 +85,7 @@ screenshots: .venv/dev.stamp page ## take the screenshots in docs/images
 bench: .venv/bench.stamp page ## measure everything at a million conversations, into bench/results (ten minutes, 1 GB of disk)
 	export TALKMETER_CHROMIUM="$$($(BIN)/python tools/chromium.py)" && $(BIN)/python -m bench --save $(ARGS)
 
-bench-full: .venv/bench.stamp page ## the same at ten million (a while, 20 GB of disk); ARGS="--only growth" for one group
+bench-full: .venv/bench.stamp page ## the same at ten million (takes much longer, 20 GB of disk); ARGS="--only growth" for one group
 	export TALKMETER_CHROMIUM="$$($(BIN)/python tools/chromium.py)" && $(BIN)/python -m bench --full --save $(ARGS)
 
 wheel: .venv/run.stamp page ## build sdist and wheel into dist/, and check the wheel outside the clone
