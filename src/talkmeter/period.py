@@ -88,7 +88,7 @@ def microseconds(instant: datetime) -> int:
 
 
 def read_instant(text: str) -> int:
-    """Parse an RFC 3339 instant to microseconds since 1970, cutting finer digits. Raises ValueError if it is invalid.
+    """Parse an RFC 3339 instant to microseconds since 1970, without finer digits. Raises ValueError if it is invalid.
 
     The offset is required, since the instant is ambiguous without it (CloudEvents 1.0, "time").
     """

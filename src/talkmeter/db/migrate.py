@@ -119,7 +119,7 @@ def database_id(connection: Connection) -> str:
 
 
 def _lock_migrations(connection: Connection) -> None:
-    """On a server, serialize migrations, and limit how long one waits for a lock, since other queries queue behind."""
+    """On PostgreSQL, run one migration at a time, with a limit on lock waits, because queries queue behind them."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SEC}s'")
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")

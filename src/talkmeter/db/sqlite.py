@@ -37,7 +37,7 @@ class _CacheSizes(NamedTuple):
 
 _DEFAULT: Final = _CacheSizes(cache_kib=8_192, wal_pages=8_000)
 BULK: Final = _CacheSizes(cache_kib=131_072, wal_pages=64_000)
-"""New rows touch pages all over the indexes: a larger cache reads each page less often and writes it once for many."""
+"""New rows change pages all over the indexes. With a larger cache, each page is read and written less often."""
 
 
 def make_engine(url: URL, connections: int, *, bulk: bool = False) -> Engine:

@@ -1,7 +1,7 @@
 """Hot statements: compiled once by SQLAlchemy, run with positional tuples, many rows in one VALUES.
 
 An INSERT takes up to 1 000 rows, sorted by key: on Citus, unsorted rows can deadlock and single rows are slow. The
-numbers of rows and list items come in few sizes, so that a connection mostly finds its statement already prepared;
+numbers of rows and list items come in few sizes, so that a connection has usually prepared the statement already;
 preparing one with 1 000 rows takes milliseconds.
 """
 
@@ -35,8 +35,11 @@ class OnConflict(Enum):
     KEEP = "keep"
     REPLACE = "replace"
     ADD = "add"
+    """Add the counters of a daily total to the stored ones."""
     SEEN_AGAIN = "seen again"
+    """Update a quarantined event and add to how often it was received."""
     TALLY = "tally"
+    """Add to the number of a connector's messages with an outcome."""
 
 
 class _InsertParts(NamedTuple):

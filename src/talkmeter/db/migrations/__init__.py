@@ -1,1 +1,1 @@
-"""The schema's history: every database is brought to this version by the same steps."""
+"""Alembic migrations: they create the tables and bring existing databases to this version."""

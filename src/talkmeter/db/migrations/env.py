@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the steps on the connection that `db/migrate.py` hands over."""
+"""Alembic's entry point: runs the migrations on the connection that `db/migrate.py` passes."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""When a day's totals changed, live conversations by their newest event, and records in the order they are listed."""
+"""Adds the time at which daily totals changed, and indexes for stale conversations and lists of records."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ MAY_BE_STALE = sa.text("status IN ('triggered', 'ringing', 'in_progress') AND ch
 
 
 def upgrade() -> None:
-    """Add what days and lists of records need."""
+    """Add the column and the indexes."""
     op.add_column("usage_daily", sa.Column("changed_at", sa.BigInteger()))
     op.create_index(
         "conversation_live",

@@ -1,4 +1,4 @@
-"""Conversations that are linked, settings of organizations, and what became of connectors' messages."""
+"""Adds linked conversations, organization settings, and the outcomes of connectors' messages."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ KEY = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Add what connectors need."""
+    """Add the columns, tables and indexes."""
     op.add_column("conversation", sa.Column("linked_to", KEY))
     op.add_column("conversation", sa.Column("linked_created_at", sa.BigInteger()))
     op.create_table(
