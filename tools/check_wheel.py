@@ -1,4 +1,4 @@
-"""Check the wheel in dist/ the way its users get it: outside the clone, with an empty home and an empty folder.
+"""Check that the wheel in dist/ works for users: outside the clone, with an empty home and an empty folder.
 
 1. With the pinned requirements, as docs/how-to/install.md installs it: meter one call, open the page, stop the server.
 2. With the commands of README.md, "Without a clone": run each one as written, and open the page of its demo.
@@ -60,7 +60,7 @@ _http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class CheckFailed(Exception):
-    """A sentence that says what the wheel did wrong."""
+    """The wheel does not work; the message is a sentence that says why."""
 
 
 def main() -> int:
@@ -235,7 +235,7 @@ def _server(command: list[str], folder: Path, environ: dict[str, str]) -> Iterat
 
 
 def _press_ctrl_c(server: subprocess.Popen[bytes]) -> None:
-    """Send SIGINT to the whole process group, as a terminal does. uv exits with 130 itself, whatever it ran."""
+    """Send SIGINT to the whole process group, as a terminal does. uv itself always exits with 130."""
     os.killpg(server.pid, signal.SIGINT)
     _expect_exit(server, "Ctrl-C", (0, 130))
 
