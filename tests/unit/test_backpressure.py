@@ -1,4 +1,4 @@
-"""Processing of many events pauses while a response is being made, up to a limit."""
+"""Processing of many events pauses while a query is answered, up to a limit."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Each closed set is spelled once: the sets derived from the event structs follow a new field or value."""
+"""Sets of fields and values that are derived from the structs of events and records include every field and value."""
 
 from typing import Final, get_args
 

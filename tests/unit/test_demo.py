@@ -64,7 +64,7 @@ def year() -> list[State]:
     return [read(event) for day in range(FIRST_DAY, LAST_DAY + 1) for event in events_of_day(day, AFTER_LAST_DAY)]
 
 
-def test_day_has_the_same_events_whatever_was_generated_before() -> None:
+def test_events_of_a_day_do_not_depend_on_what_was_generated_before() -> None:
     once = events_of_day(TUESDAY, AFTER_LAST_DAY)
     events_of_day(TUESDAY - 1, AFTER_LAST_DAY)
     assert events_of_day(TUESDAY, AFTER_LAST_DAY) == once

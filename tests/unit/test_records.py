@@ -220,7 +220,7 @@ RECORDS: dict[Kind, list[Record]] = {
     ids=["conversation", "run", "item", "deletion"],
 )
 def test_normalized_data_and_its_hash_never_change(record: Record | None, data: bytes, hash_: str) -> None:
-    """Every ledger stores them: with another form, each repeated event would be a conflict."""
+    """Every ledger stores both. If the hash changed, each repeated event would be a conflict."""
     assert normalized_data(record) == data
     assert data_hash(record).hex() == hash_
 
