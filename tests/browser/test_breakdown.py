@@ -158,7 +158,7 @@ def test_show_more_lists_the_other_values(visitor: Visitor) -> None:
     shown = rows(page)
     assert len(shown) == 11
     assert shown[-1] == "4 other agents 13 calls 20.6%"
-    expect(breakdown(page)).to_contain_text("Export has all 14")
+    expect(breakdown(page)).to_contain_text("The export has all 14")
     breakdown(page).get_by_role("button", name="Show more").click()
     expect(breakdown(page).get_by_role("listitem")).to_have_count(14)
     expect(breakdown(page)).not_to_contain_text("other agents")
@@ -261,7 +261,7 @@ def test_range_that_cannot_be_loaded_keeps_the_old_figures(visitor: Visitor) -> 
     page.get_by_role("button", name="Date range").click()
     page.get_by_role("button", name="Yesterday").click()
     alert = page.get_by_role("alert")
-    expect(alert).to_contain_text(re.compile(r"Could not load the figures of Mar 14.*Not these days\."))
+    expect(alert).to_contain_text(re.compile(r"Could not load the figures for Mar 14.*Not these days\."))
     expect(page.locator(".freshness")).to_contain_text(re.compile(r"Still showing Mar 1\s–\s15\s*·?"))
     expect(page.locator(".figures.outdated")).to_contain_text("Total Calls5")
     assert_accessible(page)

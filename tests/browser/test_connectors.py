@@ -225,7 +225,7 @@ def test_failed_request_shows_the_reason_and_can_be_retried(visitor: Visitor, ke
     expect(connector(page, "Twilio")).to_be_visible()
     page.route(ANSWER, refuse)
     page.get_by_role("button", name="Refresh").click()
-    expect(page.get_by_role("alert")).to_contain_text("Could not refresh the connectors. This is from ")
+    expect(page.get_by_role("alert")).to_contain_text("Could not refresh the connectors. The data is from ")
     expect(connector(page, "Twilio")).to_be_visible()
     page.unroute(ANSWER)
     page.get_by_role("button", name="Refresh").click()

@@ -2,7 +2,7 @@
 
 /** The server returned an error status; the message is its `detail`. */
 export class ApiError extends Error {
-  override readonly name = "Refused";
+  override readonly name = "ApiError";
   readonly status: number;
 
   constructor(status: number, detail: string) {
@@ -13,7 +13,7 @@ export class ApiError extends Error {
 
 /** No response: offline, or the server is down. */
 export class NetworkError extends Error {
-  override readonly name = "Unreachable";
+  override readonly name = "NetworkError";
 
   constructor() {
     super("Could not reach the server. Check your connection and try again.");
@@ -22,7 +22,7 @@ export class NetworkError extends Error {
 
 /** The response does not match its schema. */
 export class InvalidResponseError extends Error {
-  override readonly name = "Misunderstood";
+  override readonly name = "InvalidResponseError";
 
   constructor() {
     super("The server sent an unexpected response. Reload the page; it may be out of date.");

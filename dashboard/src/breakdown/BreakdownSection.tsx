@@ -128,7 +128,7 @@ function BreakdownPanel({ organization, range, by, order }: Props & { by: Dimens
             Show more
           </Button>
         )}
-        {others.values > 0 && <span>Export has all {formats.count(rows.length + others.values)}</span>}
+        {others.values > 0 && <span>The export has all {formats.count(rows.length + others.values)}</span>}
       </div>
     </div>
   );

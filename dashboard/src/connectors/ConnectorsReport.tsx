@@ -63,7 +63,7 @@ export default function ConnectorsReport({ organization, denied }: Props) {
           title={
             data === undefined
               ? "Could not load the connectors"
-              : `Could not refresh the connectors. This is from ${formats.time(Date.parse(data.as_of))}`
+              : `Could not refresh the connectors. The data is from ${formats.time(Date.parse(data.as_of))}`
           }
         />
       )}

@@ -93,7 +93,7 @@ export function UsageReport({ organization, denied }: Props) {
           busy={query.isFetching}
           title={
             figures === undefined || rangeChanged
-              ? `Could not load the figures of ${formats.range(range, today)}`
+              ? `Could not load the figures for ${formats.range(range, today)}`
               : `Could not refresh the figures. They are from ${formats.time(figures.fetchedAt)}`
           }
         />
