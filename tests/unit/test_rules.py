@@ -9,12 +9,65 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.unit.prose import ROOT, Text, all_texts, names_of_tests
+
 PACKAGE = ROOT / "src" / "talkmeter"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FOLDERS = ("src", "tests", "bench", "examples", "tools")
 MAX_LINES = 400
 TIME_METHODS = frozenset({"now", "utcnow", "today"})
+MAX_TEST_NAME = 80
+# Expressions that readers stumble over, each with an example. Say it in the word that a search engine knows.
+BANNED = {
+    r"told": "calls that a connector told of",
+    r"tell(?:s|ing)? (?:of|about|it|that|whether|what|how|others)": "what several stacks tell of one call",
+    r"heard|hears?(?! from you)": "an event loop that hears once",
+    r"stands? (?:in(?! for)|beside|there|first|last|alone|under|by|here|between)": "it stands in the table",
+    r"at hand": "the answers at hand",
+    r"of (?:which|whom|whose)": "records of which nobody knows",
+    r"where (?:it|that|this|they) (?:is|are) (?:none|not|no|one|absent|missing)": "where it is none",
+    r"where there (?:is|are|was|were)": "a folder in memory where there is one",
+    r"as far as": "as far as it is known",
+    r"go(?:es)? before": "the number goes before its id",
+    r"said of": "what is said of a state",
+    r"keep(?:s|ing)? (?:\w+ )?to (?:itself|themselves)": "it keeps this to itself",
+    r"let(?:s|ting)? go of": "it lets go of the connection",
+    r"anew": "the answer is computed anew",
+    r"(?<!there )(?<!that )(?:is|are) no (?!longer|more|other|different)\w+": "this is no key",
+    r"so many as|so much as": "so many as there are",
+    r"whoever|whomever": "whoever waits for it",
+    r"whatever (?:it|they|that|there) (?:is|are|was|were)": "whatever it is",
+    r"nobody|somebody": "somebody else holds the file",
+    r"who (?:asks?|asked|sends?|wants?|waits?|calls|knows|comes)": "the answer for who asked",
+    r"what (?:comes|came|stands|was (?:told|sent|asked|said))": "what was sent before",
+    r"what is (?:left|wanted|told|asked|meant|said|known|kept|at)": "what is left of it",
+    r"un(?:proved|proven)|prov(?:ed|es)(?! (?:that|it|wrong))": "what is not proved",
+    r"believe[sd]?": "how long it is believed",
+    r"held against": "statements are held against the rules",
+    r"giv(?:es?|ing|en) way": "ingest gives way to queries",
+    r"by (?:itself|themselves)": "it stops by itself",
+    r"of (?:its|their|our|his|one's) own": "a thread of its own",
+    r"of (?:ours|theirs)": "a name of ours",
+    r"on (?:its|their) way": "a request on its way",
+    r"the (?:least|most) (?:and|that|which|of all)": "the least and the most",
+    r"(?:must|may|should) be there": "the field must be there",
+    r"as (?:it|they) (?:stands?|came|comes?|was|were)(?= [^a-z]|[.,;:)]|$)": "the body as it came",
+    r"\w*(?:Error|Refused|Exception|raises?),? where": "Refused, where there are too many",
+    r"one another": "they wait for one another",
+    r"com(?:es?|ing) to (?:the same|nothing|more|an end)|came to": "all orders come to the same",
+    r"spoils?|spoiled": "one bad event spoils no batch",
+    r"mend(?:s|ed|ing)?": "what can be mended",
+    r"dawdl\w+": "clients that dawdle",
+    r"without a word": "it ends without a word",
+    r"(?:kept|known|left|read|written|asked|made) of (?:it|them|him|each|all)": "what is kept of it",
+    r"so that (?:nobody|none|neither)": "so that none is lost",
+    r"as good as": "a disabled one is as good as none",
+    r"in the clear": "a key in the clear",
+}
+PATTERNS = [re.compile(rf"(?<!\w)(?:{pattern})(?!\w)", re.IGNORECASE) for pattern in BANNED]
+ANY_PATTERN = re.compile("|".join(pattern.pattern for pattern in PATTERNS), re.IGNORECASE)
+# Texts that may contain a banned expression: the file, a part of the text, and why.
+ALLOWED: tuple[tuple[str, str, str], ...] = ()
 
 
 def clock_uses(source: str) -> Iterator[str]:
@@ -68,6 +121,42 @@ def test_files_stay_under_400_lines() -> None:
 
     assert PACKAGE / "counting.py" in paths
     assert {name: number for name, number in lines.items() if number >= MAX_LINES} == {}
+
+
+def banned_expressions(text: Text) -> Iterator[str]:
+    """Yield `file:line: text` for each banned expression."""
+    name = text.path.relative_to(ROOT).as_posix()
+    flat = re.sub(r"[ \t]*\n[ \t]*(?:#|\*|//)?[ \t]*", "\n", text.text)
+    for pattern in PATTERNS if ANY_PATTERN.search(flat.replace("\n", " ")) else ():
+        for match in pattern.finditer(flat.replace("\n", " ")):
+            around = " ".join(flat[max(0, match.start() - 40) : match.end() + 40].split())
+            if not any(name == file and part in around for file, part, _ in ALLOWED):
+                yield f"{name}:{text.line + flat.count(chr(10), 0, match.start())}: {around}"
+
+
+@pytest.mark.parametrize(("pattern", "example"), [*zip(PATTERNS, BANNED.values(), strict=True)], ids=BANNED)
+def test_banned_pattern_matches_its_example(pattern: re.Pattern[str], example: str) -> None:
+    assert pattern.search(example)
+
+
+def test_texts_contain_no_banned_expression() -> None:
+    texts = list(all_texts())
+    folders = {text.path.relative_to(ROOT).parts[0] for text in texts}
+    hits = [hit for text in texts for hit in banned_expressions(text)]
+
+    assert folders == {"src", "dashboard", "docs", "README.md", "tests"}
+    if hits:
+        pytest.fail(f"{len(hits)} banned expressions:\n" + "\n".join(hits), pytrace=False)
+
+
+def test_names_of_tests_have_at_most_80_characters() -> None:
+    names = [text for path in (ROOT / "tests").rglob("*.py") for text in names_of_tests(path)]
+    long = [
+        f"{name.path.relative_to(ROOT)}:{name.line}: {name.text}" for name in names if len(name.text) > MAX_TEST_NAME
+    ]
+
+    if long:
+        pytest.fail("Test names over 80 characters:\n" + "\n".join(long), pytrace=False)
 
 
 def test_import_contracts_are_kept() -> None:
