@@ -53,7 +53,7 @@ pytestmark = pytest.mark.timeout(120 + TRUNCATED)
 
 
 class Truncated(NamedTuple):
-    """A request, how many bytes of it are sent, and what the sender does then."""
+    """A request, how many of its bytes are sent, and how the connection ends after them."""
 
     request: bytes
     cut: int

@@ -35,7 +35,7 @@ def event(monkeypatch: pytest.MonkeyPatch) -> FakeEvent:
 
 
 @pytest.fixture(autouse=True)
-def _no_response_stays_open() -> Iterator[None]:
+def _every_query_ends() -> Iterator[None]:
     yield
     assert backpressure._running_queries == 0
 
@@ -44,14 +44,14 @@ def process_batch(throttle: Throttle | None = None) -> None:
     assert list((throttle or Throttle()).iterate(range(MANY))) == list(range(MANY))
 
 
-def test_batch_pauses_up_to_the_limit_while_a_response_is_made(event: FakeEvent) -> None:
+def test_batch_pauses_up_to_the_limit_while_a_query_is_answered(event: FakeEvent) -> None:
     with answering():
         process_batch()
     assert event.waits > 1
     assert event.now_sec == pytest.approx(MAX_PAUSE_SEC)
 
 
-def test_passes_over_one_batch_share_the_limit(event: FakeEvent) -> None:
+def test_several_passes_over_a_batch_share_the_limit(event: FakeEvent) -> None:
     throttle = Throttle()
     with answering():
         for _ in range(100):
@@ -66,19 +66,19 @@ def test_single_events_do_not_pause(event: FakeEvent) -> None:
     assert event.waits == 0
 
 
-def test_batch_does_not_pause_without_a_response(event: FakeEvent) -> None:
+def test_batch_does_not_pause_without_a_query(event: FakeEvent) -> None:
     process_batch()
     assert event.waits == 0
 
 
-def test_failed_response_ends_the_pauses(event: FakeEvent) -> None:
+def test_failed_query_ends_the_pauses(event: FakeEvent) -> None:
     with pytest.raises(ZeroDivisionError, match="failed"), answering():
         raise ZeroDivisionError("failed")
     process_batch()
     assert event.waits == 0
 
 
-def test_batch_pauses_until_the_last_response_has_ended(event: FakeEvent) -> None:
+def test_batch_pauses_until_the_last_query_has_ended(event: FakeEvent) -> None:
     with answering():
         with answering():
             pass
@@ -88,7 +88,7 @@ def test_batch_pauses_until_the_last_response_has_ended(event: FakeEvent) -> Non
     assert event.now_sec == pytest.approx(MAX_PAUSE_SEC)
 
 
-def test_end_of_the_last_response_wakes_a_paused_batch(event: FakeEvent) -> None:
+def test_end_of_the_last_query_wakes_a_paused_batch(event: FakeEvent) -> None:
     with answering():
         with answering():
             process_batch()

@@ -1,4 +1,4 @@
-"""Comparison: the earlier window of typical cases, and the change of a figure."""
+"""Comparison: the window that a window is compared with, and the change of a figure."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def windows_of(from_: str, to: str, mode: Mode, now: str = LATER) -> list[str] |
         ("2026-11-01T01:00", "2026-11-01T03:00", ["2026-10-31T23:00:00Z", "2026-11-01T01:00:00Z"]),
     ],
 )
-def test_previous_window(from_: str, to: str, then: list[str]) -> None:
+def test_previous_window_is_in_the_previous_month_or_just_before(from_: str, to: str, then: list[str]) -> None:
     bounds = windows_of(from_, to, "previous")
 
     assert bounds is not None

@@ -1,4 +1,4 @@
-"""Folding: how a changed record changes the daily totals; each split of a day adds up to the day."""
+"""Folding: how a changed record changes the daily totals; each dimension of a day adds up to its total."""
 
 from itertools import product
 
@@ -10,8 +10,8 @@ from talkmeter.period import format_day
 from talkmeter.records import Record, State
 from tests.events import Json, conversation, run
 
-CALL_SPLITS = ("agent", "number", "widget", "channel", "modality", "direction", "status")
-RUN_SPLITS = ("workflow", "run_status")
+CALL_DIMENSIONS = ("agent", "number", "widget", "channel", "modality", "direction", "status")
+RUN_DIMENSIONS = ("workflow", "run_status")
 
 
 def record_of(event: Json) -> Record | None:
@@ -36,7 +36,7 @@ def test_unchanged_record_changes_no_total() -> None:
     assert fold([(record_of(conversation()), record_of(conversation()))]) == {}
 
 
-def test_change_touches_only_the_splits_of_the_changed_field() -> None:
+def test_change_touches_only_the_dimension_of_the_changed_field() -> None:
     change = (record_of(conversation(agent_id="ann")), record_of(conversation(agent_id="bob")))
 
     touched = {(key.dimension, key.value): counters.calls for key, counters in fold([change]).items()}
@@ -90,7 +90,7 @@ def test_call_without_agent_number_and_widget_counts_under_the_empty_string() ->
     assert {key.dimension for key in folded if key.value == ""} == {"total", "agent", "number", "widget"}
 
 
-def test_each_split_of_a_day_adds_up_to_its_total() -> None:
+def test_each_dimension_of_a_day_adds_up_to_its_total() -> None:
     calls = [
         conversation(
             f"call-{channel}-{direction}-{status}-{agent}",
@@ -115,15 +115,15 @@ def test_each_split_of_a_day_adds_up_to_its_total() -> None:
     call_totals = fold((None, record_of(call)) for call in calls)
     run_totals = fold((None, record_of(run)) for run in runs)
 
-    assert {key.dimension for key in call_totals} == {"total", *CALL_SPLITS}
-    assert {key.dimension for key in run_totals} == {"total", *RUN_SPLITS}
-    for folded, splits in ((call_totals, CALL_SPLITS), (run_totals, RUN_SPLITS)):
-        assert {split: sum_of(folded, split) for split in splits} == dict.fromkeys(splits, sum_of(folded, "total"))
+    assert {key.dimension for key in call_totals} == {"total", *CALL_DIMENSIONS}
+    assert {key.dimension for key in run_totals} == {"total", *RUN_DIMENSIONS}
+    for folded, dimensions in ((call_totals, CALL_DIMENSIONS), (run_totals, RUN_DIMENSIONS)):
+        assert {name: sum_of(folded, name) for name in dimensions} == dict.fromkeys(dimensions, sum_of(folded, "total"))
 
 
 def sum_of(folded: dict[DayKey, Counters], dimension: str) -> Counters:
     return add(counters for key, counters in folded.items() if key.dimension == dimension)
 
 
-def test_the_sum_of_no_rows_is_zero() -> None:
+def test_sum_of_no_rows_is_zero() -> None:
     assert add([]) == ZERO
