@@ -28,5 +28,8 @@ export default defineConfig({
     include: ["test/**/*.test.{ts,tsx}"],
     setupFiles: ["test/setup.ts"],
     css: false,
+    // The default of 5 seconds is too short on a busy machine.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

@@ -14,7 +14,6 @@ from tests.store.ledger import Ledger
 HEAD = ["created", "id", "status", "channel", "direction", "modality", "agent", "number", "widget", "duration"]
 INBOUND = ("telephone", "inbound", "voice")
 OUTBOUND = ("telephone", "outbound", "voice")
-BY_WIDGET = ("webrtc", "inbound", "chat")
 NEXT = "repeat the command with --cursor "
 
 

@@ -13,8 +13,6 @@ from tests.event_loop import run_coroutine
 THREADS = 4
 CALLS = 1_000
 
-pytestmark = pytest.mark.timeout(30)
-
 
 @pytest.fixture
 def readers() -> Iterator[Readers]:
