@@ -49,7 +49,7 @@ def test_secret_may_lack_its_prefix_or_its_padding(secret: str) -> None:
 
 @pytest.mark.parametrize("secrets", [(), ("",), ("whsec_",), ("whsec_not base64",), ("é",)])
 def test_invalid_secret_is_an_error_that_says_so(secrets: tuple[str, ...]) -> None:
-    with pytest.raises(NotVerified, match=r"^The connector's secret must be whsec_ and base64\.$"):
+    with pytest.raises(NotVerified, match=r"^The connector's secret must be whsec_ followed by base64\.$"):
         PROVIDER.verify(SAMPLE, secrets)
 
 

@@ -34,7 +34,7 @@ def as_phone_number(address: str | None) -> str | None:
 
 
 def type_label(text: str) -> str:
-    """Return the type of an ignored message, or "other" if it is unfit for the connector's health."""
+    """Return the type of an ignored message, or "other" if it is too long or has unusual characters."""
     return text if _TYPE.fullmatch(text) else "other"
 
 

@@ -1,4 +1,4 @@
-"""A call as the provider's API lists it: the update that its message would have brought, or that it is not over yet."""
+"""A call as the provider's API lists it, with the update that its webhook reports; none if the call is not over."""
 
 from collections.abc import Callable
 from typing import NamedTuple

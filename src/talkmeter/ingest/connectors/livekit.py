@@ -158,7 +158,7 @@ def _encode_segment(part: bytes) -> str:
 
 
 def read(message: Message) -> ReadResult:
-    """Return the part of the conversation that an event reports; without a caller or an agent, none is metered."""
+    """Return the part of the conversation that an event reports. Events of other participants are not metered."""
     type_ = read_json(message.body, _EventType).event
     if type_ not in _METERED:
         return Ignored(type_label(type_))

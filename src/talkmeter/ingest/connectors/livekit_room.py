@@ -1,7 +1,7 @@
 """Merge the events of a LiveKit room into one conversation, in any order and any number of times.
 
-Each event alone makes a conversation, its part, and `merge` combines two: the part of the later stage wins; at the same
-stage, the call lasts from the earliest start to the latest end. This is commutative, associative and idempotent
+Each event becomes a partial conversation, and `merge` combines two of them: the later stage wins; at the same stage,
+the call lasts from the earliest start to the latest end. This is commutative, associative and idempotent
 (tests/connectors/test_livekit.py), so the stored conversation is all that is needed of earlier events.
 """
 
@@ -21,16 +21,15 @@ _STAGES: Final[dict[ConversationStatus, int]] = {
     "completed": 4,
 }
 _NOT_FROM_LIVEKIT: Final = 5
-"""The stage of a status that LiveKit's events never make. Another source set it, and it wins."""
+"""The stage of a status that LiveKit's events never produce. Another source set it, and it wins."""
 
 _LINES: Final[tuple[tuple[Channel, Direction], ...]] = (
     ("webrtc", "inbound"),
     ("telephone", "outbound"),
     ("telephone", "inbound"),
 )
-"""How callers can be connected, from the lowest rank to the highest. The caller of the highest rank determines what the
-call is: who dialed in, then who was dialed, then who joined on the web. So an inbound call stays inbound if the agent
-dials a supervisor."""
+"""How callers can be connected, from the lowest rank to the highest. The highest one in a room is the channel and the
+direction of the call. So an inbound call stays inbound if the agent dials a supervisor."""
 
 
 class CallLine(msgspec.Struct, frozen=True):
@@ -130,7 +129,7 @@ def _is_closed(part: Conversation) -> bool:
 
 
 def _after_closing(part: Conversation) -> Conversation:
-    """Mark the room as closed: duration 0 if no caller joined, completed if no caller was seen to leave.
+    """Mark the room as closed: duration 0 if no caller joined, completed if no caller is known to have left.
 
     LiveKit keeps a room open for a while after the last participant left, so its closing does not give a duration.
     """

@@ -40,9 +40,9 @@ MAIN_ACCOUNT_SIGNATURE: Final = "X-Plivo-Signature-MA-V3"
 NONCE: Final = "X-Plivo-Signature-V3-Nonce"
 
 _QUARTER_HOUR: Final = 900_000_000
-"""UTC offsets are multiples of a quarter of an hour; in microseconds."""
+"""15 minutes in microseconds. UTC offsets are multiples of 15 minutes."""
 _MAX_OFFSET_QUARTERS: Final = 56
-"""Fourteen hours, in quarters of an hour."""
+"""14 hours, the largest UTC offset, in units of 15 minutes."""
 _STATUSES: Final[dict[str, ConversationStatus]] = {
     "completed": "completed",
     "busy": "unanswered",

@@ -142,7 +142,7 @@ def read(message: Message) -> ReadResult:
 
 
 def read_call(body: bytes) -> ListedCall:
-    """Return a listed call with the update that its message would have brought.
+    """Return a listed call with the update that its message reports.
 
     A listed call has the format of a message's `call`, without the transcript (Retell's API reference, "List Calls").
     Raises NotUnderstood if it cannot be counted.

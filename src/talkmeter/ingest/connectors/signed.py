@@ -42,7 +42,7 @@ MAX_EVENTS: Final = 10_000
 TOLERANCE_SEC: Final = 300
 
 _SENDER: Final = Sender(credential_id="", org_id="\0")
-"""The connector determines the organization, so an event must not name one: no organization has this name."""
+"""An id that no organization has: the connector determines the organization, so an event must not name one."""
 _TEST_BODY: Final = b'{"type":"%s"}' % TEST_TYPE.encode()
 _SECONDS: Final = re.compile("[0-9]{1,12}")
 _QUOTED: Final = re.compile(r"(['\"]).*\1|['\"].*", re.DOTALL)
@@ -52,7 +52,7 @@ def verify(message: Message, secrets: Sequence[str]) -> None:
     """Verify an HMAC-SHA256 of `id.time.body`. The header may list several signatures, separated by spaces."""
     keys = [key for key in map(_key, secrets) if key]
     if not keys:
-        raise NotVerified(f"The connector's secret must be {SECRET_PREFIX} and base64.")
+        raise NotVerified(f"The connector's secret must be {SECRET_PREFIX} followed by base64.")
     id_, timestamp = read_header(message, ID), read_header(message, TIMESTAMP)
     if _SECONDS.fullmatch(timestamp) is None:
         raise NotVerified(f"The header {TIMESTAMP} must be the seconds since 1970.")

@@ -1,4 +1,4 @@
-"""Telnyx: calls under call control, and the conversations of its AI assistants (docs/connectors/telnyx.md).
+"""Telnyx: Call Control calls, and the conversations of its AI assistants (docs/connectors/telnyx.md).
 
 A call's id is its call_leg_id. The legs of one call (a transfer makes a second one) share a call_session_id. That id
 goes into `linked_ids`, so the legs count as one call.
@@ -88,8 +88,6 @@ class _TelnyxEvent(msgspec.Struct):
 
 
 class _TelnyxBody(msgspec.Struct):
-    """The body."""
-
     data: _TelnyxEvent
 
 

@@ -194,11 +194,11 @@ _LIST_NAMES: Final = {
     "From": "from",
     "To": "to",
 }
-"""The names in the list, by the names in a callback."""
+"""Maps the field names of a callback to those of a listed call."""
 
 
 class _CallFields(NamedTuple):
-    """The fields of a call by the callback's names; `names` has their names in the source if they differ."""
+    """The fields of a call, by their names in a callback. `names` maps these to the names in the source, for errors."""
 
     text: Callable[[str], str]
     names: Mapping[str, str] = MappingProxyType({})
@@ -213,7 +213,7 @@ class _CallFields(NamedTuple):
 
 
 def read_call(body: bytes) -> ListedCall:
-    """Return a listed call with the update that its callback would have brought.
+    """Return a listed call with the update that its callback reports.
 
     Raises NotUnderstood if it cannot be counted.
     """

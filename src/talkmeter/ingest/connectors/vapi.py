@@ -143,7 +143,7 @@ def read(message: Message) -> ReadResult:
 
 
 def read_call(body: bytes) -> ListedCall:
-    """Return a listed call with the update that its report would have brought.
+    """Return a listed call with the update that its report contains.
 
     A listed call has the format of a report's `message.call` (Vapi's API reference, "List Calls"). Raises
     NotUnderstood if it cannot be counted.
