@@ -182,7 +182,7 @@ def test_dry_run_of_events_counts_those_for_the_quarantine(terminal: Terminal) -
 
     assert printed[0] == "calls.jsonl, event 1: conversation a of acme"
     assert printed[-2:] == [
-        "calls.jsonl, event 2: The event: misses the required field `specversion`.",
+        "calls.jsonl, event 2: The event: missing required field `specversion`.",
         "2 events: 1 understood, 1 for the quarantine. Nothing was written.",
     ]
     assert not terminal.database.exists()
@@ -322,7 +322,7 @@ def test_rejected_parquet_row_is_named_by_its_number(terminal: Terminal, calls: 
     done = terminal.execute("ingest", *options, "--rejected", "bad.csv", calls)
 
     assert (
-        "calls.parquet, row 2: data.status: column 'end' is 'NO ANSWER', which values does not translate; it has 'OK'."
+        "calls.parquet, row 2: data.status: column 'end' is 'NO ANSWER'; add it to values, which has 'OK'."
     ) in done.stderr
     assert len((terminal.folder / "bad.csv").read_text().splitlines()) == 2
 
@@ -333,7 +333,7 @@ def test_list_columns_and_broken_parquet_files_are_rejected(terminal: Terminal, 
     broken.write_bytes(b"PAR1" + b"\x00" * 100 + b"PAR1")
 
     error = terminal.execute("ingest", *options, calls).stderr.splitlines()[-1]
-    assert error.startswith("talkmeter: calls.parquet: the column 'transcript' is list<")
+    assert error.startswith("talkmeter: calls.parquet: the column 'transcript' has the type list<")
     assert error.endswith("only strings, numbers, booleans, dates and times are supported.")
     done = terminal.execute("ingest", *options, "broken.parquet")
     assert done.returncode == 1

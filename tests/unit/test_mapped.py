@@ -249,7 +249,7 @@ def test_plus_columns_are_added_to_the_instant(memory: Path, wait: int, served: 
         (
             'status = { column = "end", values = { OK = "completed" } }',
             {"end": "ok"},
-            "data.status: column 'end' is 'ok', which values does not translate; it has 'OK'.",
+            "data.status: column 'end' is 'ok'; add it to values, which has 'OK'.",
         ),
         (
             'status = { column = "end", values = { OK = "completed" }, others = "keep" }',

@@ -39,7 +39,7 @@ _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 _EXACT: Final = Context(prec=120)
 """Enough digits for any cell, so nothing is rounded before the event is read."""
 
-_PER_SECOND: Final = {"seconds": Decimal(1), "milliseconds": Decimal("0.001"), "minutes": Decimal(60)}
+_SECONDS_PER_UNIT: Final = {"seconds": Decimal(1), "milliseconds": Decimal("0.001"), "minutes": Decimal(60)}
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -96,7 +96,7 @@ def _translate(
     if text in empty or not text or keep:
         return "" if text in empty else text
     known = ", ".join(quoted(key) for key in list(translations)[:10])
-    raise _invalid(name, f"column {quoted(column)} is {quoted(text)}, which values does not translate; it has {known}")
+    raise _invalid(name, f"column {quoted(column)} is {quoted(text)}; add it to values, which has {known}")
 
 
 def _template_reader(name: str, template: str, indexes: dict[str, int], empty: frozenset[str]) -> ReadText:
@@ -159,7 +159,7 @@ def _seconds(name: str, text: str, unit: Unit) -> Decimal | None:
         return Decimal(int(clock[1]) * 3_600 + int(clock[2]) * 60) + Decimal(clock[3])
     if not _NUMBER.fullmatch(stripped):
         raise _invalid(name, f"{quoted(text)} is not a number of {unit}")
-    return _EXACT.multiply(Decimal(stripped), _PER_SECOND[unit])
+    return _EXACT.multiply(Decimal(stripped), _SECONDS_PER_UNIT[unit])
 
 
 def _instant_reader(name: str, field: FieldMap, read_text: ReadText, map_: Map) -> ReadField:
@@ -237,9 +237,9 @@ def _parse_format(text: str, format_: str, zone: tzinfo | None) -> int:
 
 
 def _with_zone(instant: datetime, zone: tzinfo | None) -> int:
-    """Return a local time in microseconds.
+    """Return an instant in microseconds; `zone` applies if it has no offset.
 
-    A time that occurs twice means the first; one that is skipped is read with the offset before the change.
+    When clocks change, an ambiguous time is the first of the two; a skipped one has the offset before the change.
     """
     return microseconds(instant if instant.tzinfo is not None else instant.replace(tzinfo=zone))
 

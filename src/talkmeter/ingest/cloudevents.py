@@ -41,14 +41,14 @@ _PATH: Final = re.compile(r" - at `\$\.?(.*)`$")
 
 
 class Sender(msgspec.Struct, frozen=True):
-    """The sender of events: of one organization (`org_id`), or of any (None: a sender key, the command line)."""
+    """Who sends events: for one organization (`org_id`), or for any if it is None (sender keys, the command line)."""
 
     credential_id: str
     org_id: str | None
 
 
 def read_event(raw: bytes, sender: Sender) -> ParsedEvent:
-    """Read one undecoded structured event. An invalid event becomes a rejection and raises nothing."""
+    """Read one undecoded structured event. An invalid event becomes a rejection; nothing is raised."""
     try:
         return read_envelope(_decode(_decode_envelope, raw, "", Reason.INVALID_ENVELOPE), sender)
     except FieldError as error:
@@ -142,5 +142,5 @@ def _explain(message: str, path: str) -> str:
     inner_path = _PATH.search(message)
     inner = inner_path.group(1) if inner_path else ""
     field = ".".join(part for part in (path, inner) if part) or "The event"
-    problem = _PATH.sub("", message).replace("Object missing required field", "misses the required field")
+    problem = _PATH.sub("", message).replace("Object missing required field", "missing required field")
     return f"{field}: {problem[:1].lower()}{problem[1:120]}."

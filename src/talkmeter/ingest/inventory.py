@@ -1,7 +1,7 @@
 """Read a snapshot: the full list of one inventory kind at one time.
 
-Each item becomes a state of that time, which also is the kind's new watermark. A list that is too long for one request
-can be sent in several requests with the same time; together they are the list.
+Each item becomes a state with that time, and the time becomes the kind's watermark. A list that is too long for one
+request can be sent in several requests with the same time.
 """
 
 from typing import Final

@@ -107,7 +107,7 @@ def read_map(path: Path, org_id: str | None) -> Map:
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_MAP_BYTES + 1)
-        return _checked(_tables(raw), org_id)
+        return _to_map(_parse_toml(raw), org_id)
     except OSError as error:
         raise OperationFailed(f"The map {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
@@ -120,7 +120,7 @@ def read_map(path: Path, org_id: str | None) -> Map:
         raise OperationFailed(f"The map {path} is not TOML: {error_text(error)}.") from None
 
 
-def _tables(raw: bytes) -> dict[str, object]:
+def _parse_toml(raw: bytes) -> dict[str, object]:
     if len(raw) > MAX_MAP_BYTES:
         raise _MapError(f"it is larger than {MAX_MAP_BYTES} bytes.")
     return tomllib.loads(raw.decode())
@@ -175,7 +175,7 @@ def choices_of(type_: str, name: str) -> tuple[str, ...]:
     return closed_sets(EVENT_TYPES[type_].kind).get(name.removeprefix("data."), ())
 
 
-def _checked(tables: dict[str, object], org_id: str | None) -> Map:
+def _to_map(tables: dict[str, object], org_id: str | None) -> Map:
     for name in tables:
         if name not in ("file", "event", "data"):
             raise _MapError(f"unknown table {quoted(name)}; the tables are [file], [event] and [data].")
@@ -203,7 +203,7 @@ def _checked(tables: dict[str, object], org_id: str | None) -> Map:
 
 
 def _data_fields(table: object, type_: str, org_id: str | None) -> dict[str, FieldMap]:
-    """Return the fields of `[data]`; all must be fields of the type, and none that it requires may be missing."""
+    """Return the fields of `[data]`. Raises _MapError if one is unknown, or one that the type requires is missing."""
     if not isinstance(table, dict):
         raise _MapError("[data] must be a table of fields.")
     known = fields_of(_data_type(type_))

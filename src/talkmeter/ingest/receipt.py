@@ -1,4 +1,4 @@
-"""The receipt: how each event of a request was classified, as if they had been applied one by one."""
+"""The receipt: how each event of a request was classified, as if the events had been applied one by one."""
 
 from collections.abc import Iterable
 

@@ -39,8 +39,8 @@ def read_request(
 ) -> list[ParsedEvent]:
     """Return the events of a request in order, each as a state or a rejection.
 
-    A single invalid event becomes a rejection and raises nothing. Raises BadRequest if the body is not JSON, TooLarge
-    if there are more than `max_events`.
+    An invalid event becomes a rejection and does not affect the others. Raises BadRequest if the body is not JSON,
+    TooLarge if there are more than `max_events`.
     """
     type_ = media_type(headers.get("content-type", ""))
     if type_ == PLAIN and "ce-specversion" in headers:
@@ -57,7 +57,10 @@ def read_request(
 def group_by_organization(
     events: list[ParsedEvent], sender: Sender, watermark: SnapshotWatermark | None = None
 ) -> dict[str, OrgBatch]:
-    """Group a request's events, with their indexes, by organization. A snapshot's watermark goes to the sender's."""
+    """Group a request's events, with their indexes, by organization.
+
+    `watermark`, if the request is a snapshot, is added to the batch of the sender's organization.
+    """
     groups: dict[str, list[tuple[int, ParsedEvent]]] = {}
     for index, event in enumerate(events):
         groups.setdefault(event.org_id, []).append((index, event))

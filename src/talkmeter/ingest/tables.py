@@ -141,7 +141,9 @@ def _read_csv(path: Path, map_: Map) -> Iterator[TablePart]:
                 f"{path}, line {reader.line_num}: {error_text(error)}; check delimiter and quote in the map."
             ) from None
         except UnicodeError:
-            raise OperationFailed(f"{path}, after line {reader.line_num}: this is not {file.encoding}.") from None
+            raise OperationFailed(
+                f"{path}, after line {reader.line_num}: the text is not {file.encoding}; check encoding in the map."
+            ) from None
         yield TablePart(rows, raw.bytes_read - yielded)
 
 
@@ -238,7 +240,7 @@ def _column_reader(path: Path, name: str, type_: "pa.DataType") -> _ReadColumn:
         if is_type(type_):
             return lambda array: _texts(array, write)
     raise OperationFailed(
-        f"{path}: the column {quoted(name)} is {quoted(str(type_))[1:-1]}; "
+        f"{path}: the column {quoted(name)} has the type {quoted(str(type_))[1:-1]}; "
         "only strings, numbers, booleans, dates and times are supported."
     )
 
@@ -277,7 +279,7 @@ def _instant_text(instant: int | None, *, utc: bool) -> str:
 
 
 def _float_text(number: float) -> str:
-    """Return a number as text, whole ones without a point: many programs store integers with gaps as floats."""
+    """Return a number as text, an integer without a decimal point: many programs store integers with gaps as floats."""
     return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
 
 
