@@ -145,7 +145,7 @@ def link_of(server: Server) -> str:
     return server.cli("link", "--org", ORG).partition("#sign-in=")[2]
 
 
-def test_ended_credentials_stay_ended_when_the_clock_jumps(
+def test_invalid_credentials_stay_invalid_when_the_clock_jumps(
     server: Server, clock: FakeClock, report_fault: ReportFault
 ) -> None:
     ended: list[Mapping[str, str]] = []

@@ -116,9 +116,9 @@ def test_idle_and_incomplete_connections_are_closed_in_time(tmp_path: Path, repo
         "nothing": b"",
         "the first letter of HTTP/2": b"P",
         "the beginning of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        "half a head": incomplete,
-        "a complete request, and nothing after it": incomplete + b"\r\n",
-        "a complete request and half of another": incomplete + b"\r\n" + incomplete,
+        "incomplete headers": incomplete,
+        "one complete request": incomplete + b"\r\n",
+        "a complete request and an incomplete one": incomplete + b"\r\n" + incomplete,
     }
     with running_server(tmp_path, head_timeout_sec=str(HEAD_TIMEOUT_SEC)) as server:
         before = open_files(server)
@@ -132,8 +132,8 @@ def test_idle_and_incomplete_connections_are_closed_in_time(tmp_path: Path, repo
         assert took < HEAD_TIMEOUT_SEC + MAX_RESPONSE_SEC
         statuses = {what: response.split(b" ")[1] for what, response in responses.items() if response}
         assert {what: status for what, status in statuses.items() if status != b"400"} == {
-            "a complete request, and nothing after it": b"200",
-            "a complete request and half of another": b"200",
+            "one complete request": b"200",
+            "a complete request and an incomplete one": b"200",
         }
         wait_for_open_files(server, before)
         assert "Traceback" not in server.log()
