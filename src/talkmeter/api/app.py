@@ -40,7 +40,7 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
         service = Service(settings)
         app.state.service = service
         app.state.authenticator = Authenticator(service)
-        # Objects made at startup live as long as the process; frozen, they are not scanned by every collection.
+        # Objects created at startup live as long as the process; freezing them makes each garbage collection cheaper.
         gc.collect()
         gc.freeze()
         shorten_switch_interval()
@@ -77,7 +77,7 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
 
 
 def serve_app() -> ASGIApp:
-    """Make the application of a server process from the environment, which `talkmeter serve` has prepared."""
+    """Make the application of a server process, with settings and logging from the environment."""
     settings = load_settings()
     configure_logs(settings.log_level)
     return add_middleware(allow_origins(make_app(settings), cors_origins(settings)))

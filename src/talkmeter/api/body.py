@@ -1,4 +1,4 @@
-"""Read and decompress a request body within limits of bytes, seconds and memory."""
+"""Read and decompress a request body with limits on size, time and memory."""
 
 import asyncio
 import sys
@@ -16,7 +16,7 @@ else:
     from backports.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
 
 MAX_ZSTD_WINDOW_LOG = 23
-"""8 MiB, the window that RFC 8878 recommends every decoder to support; a larger one would let senders take memory."""
+"""8 MiB, the window size that RFC 8878 recommends for every decoder; larger windows would use too much memory."""
 
 MAX_FRAMES = 1_000
 
@@ -136,7 +136,7 @@ class _DecompressingDecoder(_BodyDecoder):
             while not self._decompressor.eof and (more := self._pending_output()):
                 self._append(more)
         except (zlib.error, ZstdError, EOFError, MemoryError):
-            raise BadRequest(f"The body is not valid {self._name}, but Content-Encoding names it.") from None
+            raise BadRequest(f"The body is not valid {self._name}, although Content-Encoding says so.") from None
         return self._decompressor.unused_data
 
     @property

@@ -1,4 +1,4 @@
-"""Count connectors' messages by outcome in memory, and write the counts together after the responses are sent.
+"""Count connectors' messages by outcome in memory, and write the counts in batches after the responses.
 
 The counts describe the health of connectors, not usage: if the process is killed, only unwritten counts are lost.
 """
@@ -33,7 +33,7 @@ class OutcomeBuffer:
         self._types_day = 0
 
     def add(self, connector_id: str, outcome: MessageOutcome, messages: int = 1) -> None:
-        """Count messages of a connector that have an outcome now."""
+        """Count messages of a connector that have this outcome, on the current day."""
         now = clock.now()
         self._add(connector_id, DailyOutcome(day_of(now), outcome, "", messages, now))
 
@@ -79,18 +79,19 @@ class OutcomeBuffer:
 
     def _add(self, connector_id: str, tally: DailyOutcome) -> None:
         key = connector_id, tally.day, tally.outcome, tally.detail
-        before = self._pending.get(key)
-        if before is not None:
-            messages, last_at = before.messages + tally.messages, max(before.last_at, tally.last_at)
+        previous = self._pending.get(key)
+        if previous is not None:
+            messages, last_at = previous.messages + tally.messages, max(previous.last_at, tally.last_at)
             tally = tally._replace(messages=messages, last_at=last_at)
         self._pending[key] = tally
 
     def _counted_type(self, connector_id: str, day: int, type_: str) -> str:
-        """Return the type to count: shortened and printable, or OTHER_TYPES if the connector has sent too many."""
+        """Return the type to count: shortened and printable, or OTHER_TYPES if there are already MAX_TYPES today."""
         if day != self._types_day:
             self._types.clear()
             self._types_day = day
-        name = "".join(letter if letter.isprintable() else "?" for letter in type_[:MAX_TYPE_LENGTH]) or OTHER_TYPES
+        printable = (character if character.isprintable() else "?" for character in type_[:MAX_TYPE_LENGTH])
+        name = "".join(printable) or OTHER_TYPES
         types = self._types.setdefault(connector_id, set())
         if name not in types and len(types) >= MAX_TYPES:
             return OTHER_TYPES

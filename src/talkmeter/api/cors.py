@@ -1,4 +1,4 @@
-"""CORS: pages of origins that the operator lists may read /admin with a bearer token, never with a cookie.
+"""CORS: pages of the configured origins may read /admin with a bearer token, but never with a cookie.
 
 Other origins get no CORS headers. Requests that change data or use a cookie are only possible from the service's own
 page.

@@ -28,7 +28,7 @@ INLINE_BYTES: Final = 16_384
 """A smaller body is decoded in the event loop: handing it to a thread would cost more than decoding it."""
 
 _RESPONSES: Final[dict[int, ResponseSpec]] = {
-    200: json_spec(Receipt, "The result for each event; all of it is on disk."),
+    200: json_spec(Receipt, "The result for each event, after all of them are on disk."),
     **error_specs(400, 401, 403, 408, 413, 415, 422, 507),
 }
 
@@ -73,7 +73,7 @@ async def put_inventory(
         str, PathParameter(description="The kind of the items.", schema_extra={"enum": [*INVENTORY_KINDS]})
     ],
 ) -> Response[bytes]:
-    """Replace the items of one kind by the full list as of `time`; items without a later event are removed."""
+    """Replace the items of one kind with the full list as of `time`; other items are removed unless they are newer."""
     service: Service = request.app.state.service
     caller = caller_of(request)
     org_id = organization_of(caller)

@@ -1,6 +1,6 @@
 """Write exports to temporary files, each from one database snapshot, and stream the files to clients.
 
-A slow client occupies a temporary file, but no database connection; a client that stops reading loses its file. The
+A slow client occupies a temporary file, but no database connection; if it stops reading, its file is deleted. The
 total size of all files is limited. One organization may use half of the queue, so that it cannot block the others.
 """
 
@@ -92,7 +92,7 @@ class ExportWriter:
 
 
 class ExportFile:
-    """The temporary file of one export; it is closed after its last byte is read, or if the client leaves."""
+    """The temporary file of one export; it is closed after its last byte is read, or if the client disconnects."""
 
     def __init__(self, writer: ExportWriter) -> None:
         """Create an empty, unnamed file."""
@@ -100,7 +100,7 @@ class ExportFile:
         self.size = 0
         self._writer = writer
         self._sizes = [0]
-        # If the client has left, the response is never iterated, so `chunks` cannot close the file.
+        # If the client has disconnected, the response is never iterated, so `chunks` cannot close the file.
         self._close = weakref.finalize(self, _close, writer, self.file, self._sizes)
         self._close.atexit = False
 
@@ -115,7 +115,7 @@ class ExportFile:
         self._close()
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the file; close it after the last chunk, or if the client leaves or stalls for STALLED_SEC."""
+        """Yield the file; close it after the last chunk, or if the client disconnects or stalls for STALLED_SEC."""
         loop = asyncio.get_running_loop()
         try:
             while chunk := await asyncio.to_thread(self.file.read, _CHUNK_BYTES):

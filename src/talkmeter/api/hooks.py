@@ -1,6 +1,6 @@
 """`POST /metering/hooks/{provider}/{connector_id}`: webhooks of voice and chat providers.
 
-The URL names the connector, and so the organization; the signature proves that the provider sent the message. No other
+The URL identifies the connector and its organization; the signature proves that the provider sent the message. No other
 credential is needed. The response is sent once the data is on disk, with the status that the provider expects.
 """
 

@@ -29,7 +29,7 @@ _Received = HTTPReceiveMessage | WebSocketReceiveMessage
 
 
 def add_middleware(app: ASGIApp) -> ASGIApp:
-    """Wrap an application. HEAD runs as GET, and its body is not sent.
+    """Wrap an application. A HEAD request runs as GET, but no body is sent.
 
     Configure logging before calling this.
     """
@@ -65,7 +65,7 @@ def add_middleware(app: ASGIApp) -> ASGIApp:
                 close = () if body_received else ((b"connection", b"close"),)
                 message["headers"] = [*message["headers"], *_SECURITY_HEADERS, *close]
             elif is_head:
-                # Replace all parts of the body by one empty part.
+                # Replace all parts of the body with one empty part.
                 if body_sent:
                     return
                 body_sent = True

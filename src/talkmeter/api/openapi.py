@@ -76,7 +76,7 @@ _EVENT: Final = Schema(
         "type": Schema(type=OpenAPIType.STRING, enum=sorted(EVENT_TYPES)),
         "time": _instant("When the record entered this state; it decides which state wins."),
         "sequence": Schema(
-            type=[OpenAPIType.STRING, OpenAPIType.INTEGER, _NULL], description="Ranks states of equal time."
+            type=[OpenAPIType.STRING, OpenAPIType.INTEGER, _NULL], description="Ranks states with the same time."
         ),
         "data": _DATA,
     },

@@ -1,8 +1,8 @@
 """The Usage page: the files of `page/`, read at startup and served from memory by exact path.
 
 `index.html` gets a new nonce for every response and is never cached: a cached page would not match the nonce of its
-policy. The names of assets contain a hash of their content, so they are cached forever. Litestar's static files serve
-a whole folder and no precompressed variants, so they are not used (docs/decisions/0025-library-or-own-code.md).
+policy. The names of assets contain a hash of their content, so they are cached forever. Litestar's static file router
+serves whole folders without precompressed variants, so it is not used (docs/decisions/0025-library-or-own-code.md).
 """
 
 import re

@@ -43,10 +43,10 @@ WINDOW: Final = (
 )
 COMPARE: Final = QueryParameter("compare", "The earlier window to compare with; default none.", MODES)
 BY: Final = QueryParameter("by", "The dimension to group by.", DIMENSIONS, required=True)
-ORDER: Final = QueryParameter("order", "The figure that rows are sorted by, and that `share` is a part of.", ORDERS)
+ORDER: Final = QueryParameter("order", "The figure that rows are sorted by and `share` is computed from.", ORDERS)
 SPLIT: Final = (
     ORDER,
-    QueryParameter("limit", "Maximum number of rows; `others` sums up the rest.", integer=(1, MAX_ROWS, ROWS)),
+    QueryParameter("limit", "Maximum number of rows; `others` is the sum of the rest.", integer=(1, MAX_ROWS, ROWS)),
     QueryParameter("interval", "Adds a time series with this interval to each row.", INTERVALS),
     COMPARE,
 )

@@ -57,14 +57,14 @@ def problem_specs(*statuses: int) -> dict[int, ResponseSpec]:
 
 
 def render_talkmeter_error(_request: AnyRequest, error: TalkmeterError) -> Response[bytes]:
-    """Render an error of Talkmeter, whose detail is written for the caller."""
+    """Render a Talkmeter error; its detail is written for the caller."""
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.warning("request refused", status=error.status.value, detail=error.detail)
     return problem_response(error.status, error.public_detail, error.headers)
 
 
 def render_http_exception(request: AnyRequest, error: HTTPException) -> Response[bytes]:
-    """Render an error of Litestar with a sentence of Talkmeter."""
+    """Render a Litestar exception, with the wording of Talkmeter."""
     headers = dict(error.headers or {})
     match error:
         case NotFoundException():

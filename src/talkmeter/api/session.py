@@ -1,7 +1,7 @@
 """`/session` and the caller's scopes: sign in with a one-time link or a pasted key, read the session, sign out.
 
-Signing in and out is only allowed from the service's own page, so that another site cannot sign a browser in with a
-foreign account, or out.
+Signing in and out is only allowed from the service's own page, so that another site cannot sign a browser in to
+someone else's account, or sign it out.
 """
 
 from typing import Annotated, Final
@@ -151,9 +151,9 @@ def _check_same_origin(request: AnyRequest) -> None:
     service: Service = request.app.state.service
     expected = public_url(service.settings)
     if (origin := request.headers.get("origin")) != expected:
-        came = f"came from {origin[:100]}" if origin else "has no Origin header"
+        actual = f"came from {origin[:100]}" if origin else "has no Origin header"
         raise Forbidden(
-            f"Only the page at {expected} can change a session, but this request {came}. "
+            f"Only the page at {expected} can change a session, but this request {actual}. "
             "Set TALKMETER_PUBLIC_URL to the URL that users see in their browser."
         )
 

@@ -93,7 +93,7 @@ async def get_summary(request: AnyRequest) -> ASGIApp:
     before_request=requires(BILLING_MANAGE),
     operation_class=query_operation(*WINDOW, BY, *SPLIT, conditional=True),
     responses={
-        200: json_spec(Breakdown, "The window's figures by value, the largest first."),
+        200: json_spec(Breakdown, "The window's figures by value, largest first."),
         304: _NOT_MODIFIED,
         **error_specs(401, 403, 422),
     },
@@ -158,7 +158,7 @@ async def get_record(
 
 
 @get(RECORDS_PATH + "/{kind:str}", before_request=requires(BILLING_MANAGE), include_in_schema=False)
-async def get_record_of_slashes(
+async def get_record_with_slash_id(
     request: AnyRequest, kind: Annotated[str, PathParameter(description="The kind of the record.")]
 ) -> ASGIApp:
     """Handle ids that consist of slashes only: routing drops them from the path."""
@@ -210,7 +210,7 @@ async def get_inventory(request: AnyRequest) -> ASGIApp:
     summary="Connector health",
 )
 async def get_connectors(request: AnyRequest) -> ASGIApp:
-    """Return the outcomes of the messages of each connector, and which connectors have gone silent."""
+    """Return the message outcomes of each connector, and which connectors have gone silent."""
     read_parameters(request)
     org_id = organization_of(caller_of(request))
     service: Service = request.app.state.service
@@ -260,7 +260,7 @@ usage_router = Router(
         get_breakdown,
         get_records,
         get_record,
-        get_record_of_slashes,
+        get_record_with_slash_id,
         get_inventory,
         get_connectors,
     ],

@@ -1,4 +1,4 @@
-"""The breakdown of a window: its figures by the values of one dimension, the largest first.
+"""The breakdown of a window: its figures by the values of one dimension, largest first.
 
 The rows and `others` add up to the summary of the same window, because `others` is the summary minus the rows.
 """
@@ -107,14 +107,14 @@ class _Breakdown(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "fr
 
 
 class CallBreakdown(_Breakdown, frozen=True, kw_only=True):
-    """Conversations by value, the largest first; `others` sums up the values that are not in the rows."""
+    """Conversations by value, largest first; `others` is the sum of the values that are not in the rows."""
 
     rows: list[CallRow]
     others: OtherCalls
 
 
 class RunBreakdown(_Breakdown, frozen=True, kw_only=True):
-    """Workflow runs by value, the largest first; `others` sums up the values that are not in the rows."""
+    """Workflow runs by value, largest first; `others` is the sum of the values that are not in the rows."""
 
     rows: list[RunRow]
     others: OtherRuns

@@ -2,7 +2,7 @@
 
 `previous` is the window directly before; for a window that starts on the first of a month, it is the same part of the
 previous month. `year` is the same dates one year earlier. A window that contains the present is cut at the last full
-hour, and so is the earlier one: an unfinished day is never compared with a whole day (docs/reference/counting.md,
+hour, and so is the earlier window: an unfinished day is never compared with a whole day (docs/reference/counting.md,
 "Comparison").
 """
 
@@ -58,7 +58,7 @@ class Compared(msgspec.Struct, frozen=True):
 
 
 class Delta(msgspec.Struct, frozen=True):
-    """One figure in both windows, as an integer if the figure is one; `change_percent` is null if `then` is 0."""
+    """One figure in both windows, as integers if the figure is an integer; `change_percent` is null if `then` is 0."""
 
     now: float
     then: float
@@ -70,7 +70,7 @@ Deltas = dict[str, Delta]
 
 
 class Comparison(Compared, frozen=True):
-    """The two windows, and each figure in both."""
+    """The two windows of a comparison, and each figure in both."""
 
     figures: Deltas
 
@@ -90,15 +90,15 @@ def compared_windows(window: Window, mode: Mode, now: int) -> Windows | None:
     """
     if mode == "none":
         return None
-    passed = window
+    elapsed = window
     if now < window.end:
-        passed = Window(window.start, now // MICROSECONDS_PER_HOUR * MICROSECONDS_PER_HOUR)
-        if passed.end <= passed.start:
+        elapsed = Window(window.start, now // MICROSECONDS_PER_HOUR * MICROSECONDS_PER_HOUR)
+        if elapsed.end <= elapsed.start:
             return None
-    then = _year_before(passed, window) if mode == "year" else _previous(passed)
+    then = _year_before(elapsed, window) if mode == "year" else _previous(elapsed)
     if then.start < EARLIEST_INSTANT:
         raise Unprocessable("The window to compare with would start before 1970; use compare=none.")
-    return Windows(mode, passed, then)
+    return Windows(mode, elapsed, then)
 
 
 def _previous(window: Window) -> Window:
@@ -116,14 +116,14 @@ def _previous(window: Window) -> Window:
     return Window(before, start if whole_month else min(before + length, start))
 
 
-def _year_before(passed: Window, requested: Window) -> Window:
+def _year_before(elapsed: Window, requested: Window) -> Window:
     if _year_earlier(requested.end, is_end=True) > requested.start:
         bounds = f"from {format_instant(requested.start)} to {format_instant(requested.end)}"
         raise Unprocessable(f"The range {bounds} is longer than a year and cannot be compared with the year before.")
-    start, end = _year_earlier(passed.start, is_end=False), _year_earlier(passed.end, is_end=True)
+    start, end = _year_earlier(elapsed.start, is_end=False), _year_earlier(elapsed.end, is_end=True)
     # A part of 29 February is compared with the same part of 28 February.
-    inside_one_day = passed.start // MICROSECONDS_PER_DAY == passed.end // MICROSECONDS_PER_DAY
-    return Window(start, start + passed.end - passed.start if inside_one_day else end)
+    inside_one_day = elapsed.start // MICROSECONDS_PER_DAY == elapsed.end // MICROSECONDS_PER_DAY
+    return Window(start, start + elapsed.end - elapsed.start if inside_one_day else end)
 
 
 def _year_earlier(instant: int, *, is_end: bool) -> int:

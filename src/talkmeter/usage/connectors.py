@@ -51,7 +51,7 @@ class OutcomesOfDay(msgspec.Struct, frozen=True, kw_only=True):
 class IgnoredType(msgspec.Struct, frozen=True, kw_only=True):
     """Messages of a type that is not metered."""
 
-    type: Annotated[str, Meta(description="The provider's name of the type; `others` if it sent very many types.")]
+    type: Annotated[str, Meta(description="The provider's name for the type; `others`: types beyond the daily limit.")]
     messages: int
     last_at: str
 
@@ -73,13 +73,13 @@ class ConnectorHealth(msgspec.Struct, frozen=True, kw_only=True):
         list[IgnoredType], Meta(description="Ignored types of the same days, most messages first, at most 20.")
     ]
     open_conversations: Annotated[
-        int, Meta(description="Its conversations that have not ended, without email, which can be idle for days.")
+        int, Meta(description="Conversations that have not ended, except email, which can be idle for days.")
     ]
     silent_hours: Annotated[
         int | None,
         Meta(
-            description="Whole hours since the last message, if there are 24 or more, and messages had arrived on "
-            "seven days in a row; else null."
+            description="Whole hours since the last message, if at least 24 and messages had arrived on seven "
+            "consecutive days; else null."
         ),
     ]
 
@@ -222,7 +222,7 @@ def _ignored_types(tallies: list[DailyOutcome]) -> list[IgnoredType]:
 
 
 def _silent_hours(days: Mapping[int, int], now: int) -> int | None:
-    """Return the whole hours since the last message if there are 24 or more, and messages on seven days in a row."""
+    """Return the hours since the last message, if at least 24 and after messages on seven consecutive days, or None."""
     if len(days) < DAYS:
         return None
     hours = (now - days[max(days)]) // MICROSECONDS_PER_HOUR

@@ -83,14 +83,14 @@ class _Records(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from
 
 
 class CallRecords(_Records, frozen=True, kw_only=True):
-    """A page of conversations, newest first; `totals` sums up all matching ones, on the first page only."""
+    """A page of conversations, newest first; `totals` is the sum of all matches, on the first page only."""
 
     records: list[CallRecord]
     totals: CallFigures | None
 
 
 class RunRecords(_Records, frozen=True, kw_only=True):
-    """A page of workflow runs, newest first; `totals` sums up all matching ones, on the first page only."""
+    """A page of workflow runs, newest first; `totals` is the sum of all matches, on the first page only."""
 
     records: list[RunRecord]
     totals: RunFigures | None

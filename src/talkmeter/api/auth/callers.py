@@ -129,7 +129,7 @@ class Authenticator:
 
 
 def read_token(authorization: str | None) -> tuple[str, str, str]:
-    """Return prefix, id and secret of `Bearer ak_<id>.<secret>`. Raises NotAuthenticated if the header differs."""
+    """Return prefix, id and secret of `Bearer ak_<id>.<secret>`. Raises NotAuthenticated if the header is invalid."""
     if not authorization:
         raise NotAuthenticated(
             "The credential is missing: send the header 'Authorization: Bearer ak_…' or 'Bearer pat_…'."
@@ -147,7 +147,7 @@ def read_token(authorization: str | None) -> tuple[str, str, str]:
 
 
 def read_jwt(authorization: str | None) -> str | None:
-    """Return the JWT of `Bearer <header>.<claims>.<signature>`, or None if the header has another form."""
+    """Return the JWT of `Bearer <header>.<claims>.<signature>`, or None if the header contains no JWT."""
     scheme, _, token = (authorization or "").strip().partition(" ")
     token = token.strip()
     is_jwt = scheme.lower() == "bearer" and token.count(".") == 2 and not token.startswith(("ak_", "pat_"))

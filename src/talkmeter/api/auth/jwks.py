@@ -1,7 +1,7 @@
 """Fetch and cache the public keys (JWKS) of the operator's identity provider.
 
-Keys are fetched in a thread, with limits of time and size: every ten minutes, and when a token has an unknown key id,
-but at most every 30 seconds. If the provider does not respond, the cached keys stay valid for one day.
+Keys are fetched in a thread, with a timeout and a size limit: when the cached keys are ten minutes old, or a token has
+an unknown key id, but at most every 30 seconds. If the provider does not respond, cached keys are used for one day.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class _CachedKeys(NamedTuple):
 
 
 class KeysUnreadable(Exception):
-    """Why the keys could not be read, for the log."""
+    """Raised if the keys cannot be read; the message is the reason for the log."""
 
 
 class KeySource:
@@ -115,7 +115,7 @@ def choose_key(keys: tuple[Jwk, ...], kid: str | None) -> Jwk | None:
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows no redirects: keys come only from the URL that the operator has configured."""
+    """Rejects redirects: keys are only read from the configured URL."""
 
     def redirect_request(self, *_arguments: object, **_named: object) -> None:
         """Return None, so that the redirect is an error."""

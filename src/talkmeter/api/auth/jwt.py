@@ -146,7 +146,7 @@ def _claim(claims: Mapping[str, Any], name: str) -> object:
 
 
 def _strings(value: object, *, split: bool) -> list[str]:
-    """Return a claim as a list of strings; `split`: separate a string at spaces, as in a scopes claim."""
+    """Return a claim as a list of strings; `split`: split a string at spaces, as in a scopes claim."""
     match value:
         case str():
             return value.split() if split else [value] if value else []
