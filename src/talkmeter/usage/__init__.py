@@ -1,1 +1,1 @@
-"""Tables in, answers out: page, API and command line read through the same functions."""
+"""Read usage from the tables; the API and the command line share these functions."""

@@ -45,7 +45,7 @@ def read_cursor(text: str, key: str, query: tuple[object, ...]) -> Position:
         position = Position(*serializer.loads(text))
     except BadData:
         raise Unprocessable(_INVALID) from None
-    # Base64 has several spellings of the same signature; only ours is accepted.
+    # Several base64 strings decode to the same signature; accept only the canonical one.
     if serializer.dumps(position) != text:
         raise Unprocessable(_INVALID)
     return position

@@ -123,7 +123,7 @@ def _runs_of_piece(number: str) -> Select[*tuple[object, ...]]:
 def _stale_calls() -> Select[*tuple[object, ...]]:
     """Count the stale conversations of each day, and those of them in the window.
 
-    They are few, and an index on their newest event finds them, so days outside the window are not excluded.
+    There are few, and an index on their newest event finds them, so days outside the window are not excluded.
     """
     day = _call.created_at // literal_column(str(MICROSECONDS_PER_DAY), BigInteger)
     inside = (_call.created_at >= bindparam("start")) & (_call.created_at < bindparam("end"))
@@ -196,10 +196,10 @@ def _scan(
     bounds: tuple[Value, ...] = tuple(value for piece in pieces for value in (org_id, piece.start, piece.end) * 2)
     groups: dict[Piece, list[Counters]] = {piece: [] for piece in pieces}
     stale: dict[int, StaleCalls] = {}
-    for number, noun, modality, direction, status, records, timed, duration_ms in _SCANS[len(pieces)].run(
+    for number, row_type, modality, direction, status, records, timed, duration_ms in _SCANS[len(pieces)].run(
         connection, (*bounds, *stale_parameters)
     ):
-        if noun == "stale":
+        if row_type == "stale":
             # In these rows, the columns are the day and two counts.
             stale[integer(records)] = StaleCalls(integer(timed), integer(duration_ms))
             continue
@@ -207,7 +207,7 @@ def _scan(
         amounts = (piece.sign * integer(records), piece.sign * integer(timed), piece.sign * integer(duration_ms))
         counts = (
             call_counts(str(modality), str(direction), str(status), *amounts)
-            if noun == "call"
+            if row_type == "call"
             else run_counts(str(status), amounts[0])
         )
         groups[piece].append(counts)

@@ -1,4 +1,4 @@
-"""The figures of answers, made from counters: each is divided and rounded once.
+"""The figures in answers, computed from counters; each is divided and rounded once.
 
 Summaries, breakdowns and record lists use the same names, so that their figures can be compared.
 """

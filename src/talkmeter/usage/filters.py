@@ -1,8 +1,8 @@
 """Read and sum the records of a window that match a filter.
 
 Paging is keyset pagination: a page starts at the index position where the previous page ended. Days on which the
-daily totals have no record of the filter's first value are skipped. On the other days, records that only another part
-of the filter excludes are read too.
+daily totals have no record of the filter's first value are skipped. On the other days, records that only the rest
+of the filter excludes are still read.
 """
 
 from collections.abc import Iterator
@@ -132,14 +132,14 @@ def _may_match(counters: Counters, filter_: Filter) -> bool:
 def _spans(window: Window, days: dict[int, Counters], filter_: Filter) -> Iterator[_Span]:
     """Yield the parts of the window that may contain matches, newest first; adjacent days are one part."""
     matching = sorted((day for day, counters in days.items() if _may_match(counters, filter_)), reverse=True)
-    run: list[int] = []
+    adjacent: list[int] = []
     for day in [*matching, None]:
-        if run and (day is None or day != run[-1] - 1):
-            start, end = run[-1] * MICROSECONDS_PER_DAY, (run[0] + 1) * MICROSECONDS_PER_DAY
+        if adjacent and (day is None or day != adjacent[-1] - 1):
+            start, end = adjacent[-1] * MICROSECONDS_PER_DAY, (adjacent[0] + 1) * MICROSECONDS_PER_DAY
             yield _Span(max(start, window.start), min(end, window.end))
-            run = []
+            adjacent = []
         if day is not None:
-            run.append(day)
+            adjacent.append(day)
 
 
 class _FilterShape(NamedTuple):
@@ -236,7 +236,7 @@ def sum_records(
     present: Present,
     days: dict[int, Counters],
 ) -> Counters:
-    """Return the counters of the matching records: from the daily totals if they count the same records, or a scan.
+    """Return the counters of the matching records: from the daily totals if they suffice, else from a scan.
 
     `days` are the daily totals that `matching_days` returned.
     """

@@ -48,7 +48,7 @@ def write_rows(
 
 
 def escape_formula(text: str) -> str:
-    """Escape a text that a spreadsheet would read as a formula; phone numbers (E.164) stay unchanged."""
+    """Escape text that a spreadsheet would read as a formula; phone numbers (E.164) stay unchanged."""
     return "'" + text if text.startswith(_FORMULA) and not _E_164.fullmatch(text) else text
 
 

@@ -156,13 +156,13 @@ def _received_state(stored: StoredState, ranked: list[StoredState], linked_to: s
 def _why_it_wins(ranked: list[State]) -> str:
     if len(ranked) == 1:
         return _ONLY_STATE
-    piece = deciding_part(ranked[0], ranked[1]) or ""
-    return _WINS.get(piece, f"It is {_class_of(ranked[0])}, which outranks every other state.")
+    part = deciding_part(ranked[0], ranked[1]) or ""
+    return _WINS.get(part, f"It is {_class_of(ranked[0])}, which outranks every other state.")
 
 
 def _why_it_loses(state: State, winner: State) -> str:
-    piece = deciding_part(winner, state) or ""
-    return _LOSES.get(piece, f"It is {_class_of(state)}; a {_class_of(winner)} state outranks it.")
+    part = deciding_part(winner, state) or ""
+    return _LOSES.get(part, f"It is {_class_of(state)}; a {_class_of(winner)} state outranks it.")
 
 
 def _class_of(state: State) -> StateClass:

@@ -90,7 +90,7 @@ class Inventory(NamedTuple):
 
 
 def read_inventory(connection: Connection, org_id: str) -> Inventory:
-    """Count the existing items."""
+    """Return the counts of the existing items."""
     rows = {str(kind): tuple(map(integer, counts)) for kind, *counts in _COUNTS.run(connection, (org_id,))}
     none = (0, 0, 0)
     numbers, datasets = rows.get(Kind.PHONE_NUMBER, none), rows.get(Kind.DATASET, none)
@@ -163,7 +163,7 @@ def read_items(
 
 
 def _count(connection: Connection, org_id: str, filter_: ItemFilter) -> int:
-    """Count the matching items."""
+    """Return the number of matching items."""
     counts = {str(kind): counts for kind, *counts in _COUNTS.run(connection, (org_id,))}
     items, shared, active = map(integer, counts.get(filter_.kind, (0, 0, 0)))
     if filter_.flag is None:
