@@ -33,9 +33,9 @@ MEBIBYTE = 1 << 20
 MAX_BODY = 16 * MEBIBYTE
 MAX_GROWTH_KIB = 100 * 1024
 """The maximum memory growth: twice the body limit (chunks and joined body), and overhead of the allocator."""
-MAX_PROCESSOR_SEC = 3
+MAX_CPU_SEC = 3
 
-reads_proc = pytest.mark.skipif(sys.platform != "linux", reason="memory and processor time are measured in /proc")
+reads_proc = pytest.mark.skipif(sys.platform != "linux", reason="memory and CPU time are measured in /proc")
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +83,7 @@ NOT_AN_EVENT = {
     "a byte order mark": b"\xef\xbb\xbf{}",
     "a string that does not end": b'{"id": "call',
     "a string in an array that does not end": b'[NaN, "call]',
-    "a comma too many": b'{"id": "1",}',
+    "a trailing comma": b'{"id": "1",}',
     "a form": b"id=call-1&status=completed",
     "UTF-16": '{"id": "call-1"}'.encode("utf-16"),
     "a number": b"5",
@@ -131,14 +131,14 @@ def test_unsupported_content_encoding_is_rejected_with_the_allowed_ones(org: Org
 
 
 BROKEN = {
-    "gzip cut in the middle": ("gzip", gzip.compress(good_batch(100))[:-20]),
-    "gzip cut in its checksum": ("gzip", gzip.compress(good_batch(100))[:-1]),
+    "gzip truncated in the middle": ("gzip", gzip.compress(good_batch(100))[:-20]),
+    "gzip truncated in its checksum": ("gzip", gzip.compress(good_batch(100))[:-1]),
     "gzip with a wrong checksum": ("gzip", gzip.compress(good_batch(1))[:-8] + b"\0\0\0\0\0\0\0\0"),
-    "gzip followed by something else": ("gzip", gzip.compress(good_batch(1)) + b"and more"),
-    "zlib that says it is gzip": ("gzip", zlib.compress(good_batch(1))),
-    "JSON that says it is gzip": ("gzip", good_batch(1)),
-    "zstd cut in the middle": ("zstd", zstd.compress(good_batch(100))[:-20]),
-    "JSON that says it is zstd": ("zstd", good_batch(1)),
+    "gzip with trailing data": ("gzip", gzip.compress(good_batch(1)) + b"and more"),
+    "zlib declared as gzip": ("gzip", zlib.compress(good_batch(1))),
+    "JSON declared as gzip": ("gzip", good_batch(1)),
+    "zstd truncated in the middle": ("zstd", zstd.compress(good_batch(100))[:-20]),
+    "JSON declared as zstd": ("zstd", good_batch(1)),
     "zstd with a window of 1 GiB": ("zstd", b"\x28\xb5\x2f\xfd\x00\xa0\x01\x00\x00"),
 }
 
@@ -238,15 +238,15 @@ EXPENSIVE = {
 
 @reads_proc
 @pytest.mark.parametrize("body", EXPENSIVE.values(), ids=EXPENSIVE)
-def test_no_body_uses_much_processor_time(org: OrganizationClient, body: bytes) -> None:
-    """All senders share one processor; ten thousand good events use less than half a second of it."""
-    before = processor_sec(org.server)
+def test_no_body_uses_much_cpu_time(org: OrganizationClient, body: bytes) -> None:
+    """All senders share one CPU; ten thousand good events use less than half a second of it."""
+    before = cpu_sec(org.server)
     assert org.post(body, Content_Encoding="gzip").status_code in {200, 400, 413}
-    assert processor_sec(org.server) - before < MAX_PROCESSOR_SEC
+    assert cpu_sec(org.server) - before < MAX_CPU_SEC
 
 
-def processor_sec(server: Server) -> float:
-    """Return the processor time that the server has used."""
+def cpu_sec(server: Server) -> float:
+    """Return the CPU time that the server has used."""
     pid = server.process.pid
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     fields = [Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split() for child in children]

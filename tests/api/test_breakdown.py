@@ -194,7 +194,7 @@ def test_order_decides_rows_shares_and_series(
             [1],
         ),
     ],
-    ids=["days", "weeks from a Wednesday on", "months", "days that are cut", "a week that is cut"],
+    ids=["days", "weeks from a Wednesday", "months", "partial days", "a partial week"],
 )
 def test_series_has_one_value_per_interval_of_the_window(
     known: OrganizationClient, query: Query, starts: list[str], series: list[int]
@@ -242,7 +242,7 @@ def test_new_organization_has_no_rows_and_zero_others(org: OrganizationClient) -
     assert set(others.values()) == {0}
 
 
-def test_breakdown_contains_only_the_own_organization(known: OrganizationClient, org: OrganizationClient) -> None:
+def test_breakdown_contains_only_its_organization(known: OrganizationClient, org: OrganizationClient) -> None:
     org.send(call("03-03", "a1", agent_id="mine"))
     assert values_of(get_answer(org, "breakdown", BY_AGENT)) == [("mine", 1)]
     # An agent with the same id has the name from its own organization.

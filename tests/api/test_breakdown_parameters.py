@@ -22,15 +22,15 @@ INVALID: dict[str, tuple[Query, str]] = {
         {**BY_AGENT, "order": "minutes"},
         "'order' must be one of calls, voice, chat, runs, not 'minutes'.",
     ),
-    "calls in order of runs": (
+    "calls sorted by runs": (
         {**BY_AGENT, "order": "runs"},
         "A breakdown by agent cannot be sorted by runs. Allowed: calls, voice, chat.",
     ),
-    "runs in order of calls": (
+    "runs sorted by calls": (
         {**WINDOW, "by": "workflow", "order": "calls"},
         "A breakdown by workflow cannot be sorted by calls. Allowed: runs.",
     ),
-    "runs in order of chat": (
+    "runs sorted by chat": (
         {**WINDOW, "by": "run_status", "order": "chat"},
         "A breakdown by run_status cannot be sorted by chat. Allowed: runs.",
     ),

@@ -198,7 +198,7 @@ def read_until(done: threading.Event, org: OrganizationClient) -> int:
     return answers
 
 
-def test_events_are_written_under_constant_queries(server: Server) -> None:
+def test_events_are_written_during_constant_queries(server: Server) -> None:
     done = threading.Event()
     with new_organization(server) as one, new_organization(server) as two, ThreadPoolExecutor(8) as readers:
         reading = [readers.submit(read_until, done, org) for org in (one, two) * 4]

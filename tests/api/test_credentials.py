@@ -94,7 +94,7 @@ def test_unknown_id_and_wrong_secret_get_the_same_error(org: OrganizationClient)
     assert sorted(answers[0].headers) == sorted(answers[1].headers)
 
 
-def test_key_with_an_expiry_is_valid_until_then(server: Server) -> None:
+def test_key_is_valid_until_it_expires(server: Server) -> None:
     org_id = new_org_id()
     server.cli("orgs", "add", org_id)
     valid, expired = (server.cli("keys", "add", "--org", org_id, "--role", "admin", "--expires", "1") for _ in "12")

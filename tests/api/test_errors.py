@@ -72,12 +72,12 @@ BAD_REQUESTS = {
     "too many items": BadRequestCase(
         413, "PUT", AGENTS, *body(b'{"time":"","items":[%s]}' % b",".join([b'{"id":"a"}'] * 4))
     ),
-    "events of another type": BadRequestCase(415, "POST", EVENTS, *body(b"{}", "text/plain")),
+    "events of another content type": BadRequestCase(415, "POST", EVENTS, *body(b"{}", "text/plain")),
     "events without a content type": BadRequestCase(415, "POST", EVENTS, b"{}"),
     "events in another encoding": BadRequestCase(415, "POST", EVENTS, *body(b"{}", Content_Encoding="br")),
     "events in UTF-16": BadRequestCase(415, "POST", EVENTS, *body(b"{}", "application/json; charset=utf-16")),
-    "a snapshot of another type": BadRequestCase(415, "PUT", AGENTS, *body(b"{}", "text/csv")),
-    "a snapshot that says it is an event": BadRequestCase(415, "PUT", AGENTS, *body(b"{}", STRUCTURED)),
+    "a snapshot of another content type": BadRequestCase(415, "PUT", AGENTS, *body(b"{}", "text/csv")),
+    "a snapshot declared as an event": BadRequestCase(415, "PUT", AGENTS, *body(b"{}", STRUCTURED)),
     "an unknown inventory kind": BadRequestCase(422, "PUT", "/metering/inventory/trunk", *body(b"{}")),
     "a snapshot without a time": BadRequestCase(422, "PUT", AGENTS, *body(b'{"items":[]}')),
     "a snapshot with a wrong item": BadRequestCase(

@@ -163,7 +163,7 @@ def test_organization_without_usage_exports_zero_days_and_headers(org: Organizat
         assert parquet_rows(export(org, {**query, "format": "parquet"}).content) == []
 
 
-def test_export_contains_only_the_own_organization(known: OrganizationClient, org: OrganizationClient) -> None:
+def test_export_contains_only_its_organization(known: OrganizationClient, org: OrganizationClient) -> None:
     assert rows_of(org, CALLS) == []
     foreign = {"X-Anyreach-Org": known.id}
     assert org.client.get(EXPORT, params=CALLS, headers=foreign).status_code == 403
@@ -289,7 +289,7 @@ def test_file_name_describes_the_content(known: OrganizationClient, query: Query
     ],
     ids=lambda text: ascii(text[:20]),
 )
-def test_file_name_is_plain_for_any_organization_id(known: OrganizationClient, org_id: str, part: str) -> None:
+def test_file_name_is_safe_for_any_organization_id(known: OrganizationClient, org_id: str, part: str) -> None:
     key = make_credential(known.server, org_id=org_id, role="admin")
     with client_of(known.server, key) as client:
         answer = client.get(EXPORT, params=DAILY)

@@ -1,4 +1,4 @@
-"""Temporary files of exports: their size is limited, they are always released, and they block no database reader."""
+"""Temporary files of exports: their size is limited, they are always released, and they hold no database snapshot."""
 
 import asyncio
 import errno
@@ -125,7 +125,7 @@ def test_slow_download_blocks_a_large_export_but_not_a_small_one(server: Server,
     wait_until_released(large)
 
 
-def test_client_that_leaves_releases_its_bytes(server: Server, large: OrganizationClient) -> None:
+def test_client_that_disconnects_releases_its_bytes(server: Server, large: OrganizationClient) -> None:
     for read in (0, 1_000, 300_000):
         wait_until_released(large)
         with download(server, large.key, f"{EXPORT}?of=records&{WINDOW}") as slow:
@@ -249,7 +249,7 @@ async def file_or_none(exports: ExportWriter, size: int) -> ExportFile | None:
         return None
 
 
-def test_client_that_leaves_before_the_file_is_written_leaves_no_file(exports: ExportWriter) -> None:
+def test_client_that_disconnects_before_the_file_is_written_leaves_no_file(exports: ExportWriter) -> None:
     started, resume = threading.Event(), threading.Event()
 
     def wait() -> None:

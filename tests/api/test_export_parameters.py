@@ -27,9 +27,9 @@ NO_PARQUET = (
     "format=csv and format=jsonl work without it."
 )
 INVALID: dict[str, tuple[Query, str]] = {
-    "of nothing": (WINDOW, "'of' is missing: it must be one of daily, records, breakdown."),
-    "of an empty word": ({**WINDOW, "of": ""}, "'of' must be one of daily, records, breakdown, not ''."),
-    "of an unknown word": ({**WINDOW, "of": "days"}, "'of' must be one of daily, records, breakdown, not 'days'."),
+    "without of": (WINDOW, "'of' is missing: it must be one of daily, records, breakdown."),
+    "an empty of": ({**WINDOW, "of": ""}, "'of' must be one of daily, records, breakdown, not ''."),
+    "an unknown of": ({**WINDOW, "of": "days"}, "'of' must be one of daily, records, breakdown, not 'days'."),
     "a misspelled name": ({**WINDOW, "off": "daily"}, f"Unknown parameter 'off'. {ALLOWED_ANY}"),
     "a spreadsheet": ({**DAILY, "format": "xlsx"}, "'format' must be one of csv, jsonl, parquet, not 'xlsx'."),
     "an empty format": ({**DAILY, "format": ""}, "'format' must be one of csv, jsonl, parquet, not ''."),
@@ -57,12 +57,12 @@ INVALID: dict[str, tuple[Query, str]] = {
         {**RUNS, "status": "done"},
         "'status' must be one of cancelled, failed, running, success, waiting, not 'done'.",
     ),
-    "records of another flag": ({**CALLS, "live": "1"}, "'live' must be true or false, not '1'."),
+    "records with an invalid flag": ({**CALLS, "live": "1"}, "'live' must be true or false, not '1'."),
     "records of another day": (
         {**CALLS, "day": "2026-04-01"},
         "'day' must be a day of the window from 2026-03-02T00:00:00Z to 2026-03-16T00:00:00Z, not 2026-04-01.",
     ),
-    "a breakdown by nothing": (BREAKDOWN, f"'by' is missing: it must be one of {DIMENSIONS}."),
+    "a breakdown without by": (BREAKDOWN, f"'by' is missing: it must be one of {DIMENSIONS}."),
     "a breakdown by a day": ({**BREAKDOWN, "by": "day"}, f"'by' must be one of {DIMENSIONS}, not 'day'."),
     "a breakdown in another order": (
         {**BREAKDOWN, "by": "agent", "order": "runs"},

@@ -153,7 +153,7 @@ def test_same_content_wins_in_any_order_for_one_event_id(server: Server, org: Or
     assert [sum(column) for column in zip(*map(counts_of, receipts), strict=True)] == [3, 0, 1, 0, 0]
 
 
-def test_every_event_is_in_exactly_one_bin(org: OrganizationClient) -> None:
+def test_every_event_has_exactly_one_outcome(org: OrganizationClient) -> None:
     first = conversation(duration=60)
     second = {**first, "data": {**as_data(first), "duration": 61}}
     org.send(first)

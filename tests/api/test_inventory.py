@@ -181,7 +181,7 @@ BAD_ITEMS: dict[str, Json] = {
     "with a number for an id": {"id": 7},
     "with an id of 10 kB": {"id": "x" * 10_000},
     "with a NUL": {"id": "agent\0"},
-    "that is shared a little": {"id": "x", "shared": "yes"},
+    "with text for shared": {"id": "x", "shared": "yes"},
     "with a number for a name": {"id": "x", "name": 5},
     "of a foreign organization": {"id": "x", "organization_id": "foreign"},
 }
@@ -203,7 +203,7 @@ BAD_SNAPSHOTS: dict[str, tuple[object, int]] = {
     "with an empty time": ({"time": "", "items": []}, 422),
     "with a time without an offset": ({"time": "2026-03-01T12:00:00", "items": []}, 422),
     "with a date for a time": ({"time": "2026-03-01", "items": []}, 422),
-    "with a time that never comes": ({"time": "2026-02-31T12:00:00Z", "items": []}, 422),
+    "with an impossible time": ({"time": "2026-02-31T12:00:00Z", "items": []}, 422),
     "of the year 20000": ({"time": "20000-01-01T00:00:00Z", "items": []}, 422),
     "of the year 2100": ({"time": "2100-01-01T00:00:00Z", "items": []}, 422),
     "with a number for a time": ({"time": 1772366400, "items": []}, 422),

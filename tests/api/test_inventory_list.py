@@ -135,7 +135,7 @@ def test_organization_without_items_has_an_empty_list(org: OrganizationClient) -
         assert listed(org, kind) == []
 
 
-def test_item_list_contains_only_the_own_organization(org: OrganizationClient) -> None:
+def test_item_list_contains_only_its_organization(org: OrganizationClient) -> None:
     org.send(*agents("mine"))
     with new_organization(org.server) as other:
         other.send(*agents("mine", "theirs"))
@@ -232,7 +232,7 @@ INVALID: dict[str, tuple[Query, str]] = {
         {"kind": "web_widget", "active": "true"},
         "'active' is only allowed with kind=dataset, not with kind=web_widget.",
     ),
-    "a flag of another word": (
+    "a flag that is not a boolean": (
         {"kind": "phone_number", "shared": "1"},
         "'shared' must be true or false, not '1'.",
     ),

@@ -1,4 +1,4 @@
-"""Fetching and caching an identity provider's keys: limits of time and size, and few requests."""
+"""Fetching and caching an identity provider's keys: timeouts, size limits and few requests."""
 
 import asyncio
 import json

@@ -148,7 +148,7 @@ def test_session_started_with_a_token_ends_with_it(server: Server) -> None:
     assert local_http.get(f"{server.url}{SUMMARY}?organization_id=initech", headers=cookie).status_code == 403
 
 
-def test_own_keys_and_tokens_work_beside_jwts(server: Server) -> None:
+def test_keys_and_tokens_still_work_with_a_provider(server: Server) -> None:
     assert get(server, server.key("acme")).status_code == 200
     assert_rejected(server, "ak_0123.4567", "Unknown key or token")
 
@@ -185,7 +185,7 @@ def test_token_with_an_unknown_key_id_is_rejected(server: Server) -> None:
     assert_rejected(server, token(OTHER_RSA_KEY, kid="for-encryption"), "key id is unknown to the identity provider")
 
 
-def test_algorithm_other_than_the_keys_is_rejected(server: Server) -> None:
+def test_token_algorithm_must_match_its_key(server: Server) -> None:
     assert_rejected(server, token(RSA_KEY, "RS512", "rsa-1"), "differs from its key's algorithm")
     assert_rejected(server, token(EC_KEY, "ES256", "rsa-any"), "signature is not valid")
 

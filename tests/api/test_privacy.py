@@ -1,4 +1,4 @@
-"""Transcripts and caller data never appear in logs, responses, the quarantine or files, whatever a sender sends."""
+"""Transcripts and caller data never appear in logs, responses, the quarantine or files, even if senders send them."""
 
 import json
 import sqlite3

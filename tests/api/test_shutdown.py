@@ -1,4 +1,4 @@
-"""Acknowledged events are stored if the server is stopped or killed or its disk is full."""
+"""Acknowledged events are stored even if the server is stopped or killed, or its disk is full."""
 
 import json
 import os
@@ -44,7 +44,7 @@ WAIT_TIMEOUT_SEC = 60
 
 
 class Load:
-    """Senders that send calls until the server is gone, and record which ones it acknowledged."""
+    """Senders that send calls until the server has exited, and record which ones it acknowledged."""
 
     def __init__(self, server: Server, key: str) -> None:
         self._server = server
@@ -58,7 +58,7 @@ class Load:
             assert self._acknowledged_requests.acquire(timeout=60)
 
     def acknowledged(self) -> set[str]:
-        """Wait until the server is gone and return the ids of all acknowledged calls."""
+        """Wait until the server has exited and return the ids of all acknowledged calls."""
         self._senders.shutdown()
         return {call for future in self._futures for call in future.result()}
 

@@ -1,4 +1,4 @@
-"""Request bodies that arrive slowly, stop halfway or are too many at once time out and block no other request."""
+"""Request bodies that are slow, truncated or too many at once do not block other requests."""
 
 import json
 import select
@@ -55,7 +55,7 @@ def trickle(slow: Upload) -> httpx.Response:
     raise AssertionError("the server never times out")
 
 
-def test_body_that_does_not_arrive_in_time_is_a_408(short_timeout: tuple[Server, str]) -> None:
+def test_body_that_does_not_arrive_in_time_is_408(short_timeout: tuple[Server, str]) -> None:
     with upload(*short_timeout, 1_000) as slow:
         slow.send(b"[")
         answer = slow.response()
@@ -84,7 +84,7 @@ def test_truncated_body_counts_nothing_and_logs_no_error(org: OrganizationClient
     assert '"level": "error"' not in org.server.log()
 
 
-def test_full_queue_is_a_503_until_its_bodies_are_gone(org: OrganizationClient) -> None:
+def test_full_queue_is_503_until_its_bodies_are_released(org: OrganizationClient) -> None:
     body = json.dumps([conversation(f"call-{number}") for number in range(100)]).encode()
     held = QUEUE_BYTES - 1_000
     assert len(body) > QUEUE_BYTES - held
