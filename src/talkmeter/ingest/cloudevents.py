@@ -41,7 +41,7 @@ _PATH: Final = re.compile(r" - at `\$\.?(.*)`$")
 
 
 class Sender(msgspec.Struct, frozen=True):
-    """Who sends events: for one organization (`org_id`), or for any if it is None (sender keys, the command line)."""
+    """The sender of events: for one organization (`org_id`), or any if it is None (sender keys, the command line)."""
 
     credential_id: str
     org_id: str | None
