@@ -49,7 +49,7 @@ def test_busy_api_is_retried_after_the_time_it_asks_for(twilio_connector: Reconc
 
 def test_api_that_stays_busy_is_given_up_after_6_attempts(twilio_connector: Reconciliation) -> None:
     twilio_connector.api.script.extend([status(503, Retry_After="Thu, 01 Jan 1970 00:00:00 GMT")] * 6)
-    assert twilio_connector.error() == "Twilio did not answer after 6 attempts: it answered 503. Run it again later."
+    assert twilio_connector.error() == "Twilio failed 6 times: it answered 503. Run the command again later."
     assert len(twilio_connector.api.requests) == 6
 
 
@@ -100,7 +100,7 @@ def test_next_page_at_another_address_is_refused(
     path = f"/2010-04-01/Accounts/{ACCOUNT}/Calls.json?Page=1"
     address = where.format(url=forbidden.url, netloc=forbidden.url.removeprefix("http://"), path=path)
     twilio_connector.api.script.append(content(page(next_page_uri=address)))
-    expected = f"Twilio named a next page at another address than {twilio_connector.api.url}; it is not followed."
+    expected = f"Twilio returned a next page that is not at {twilio_connector.api.url}; it is not followed."
     assert twilio_connector.error() == expected
 
 
@@ -126,7 +126,7 @@ def test_unencrypted_request_with_a_key_uses_no_proxy(twilio_connector: Reconcil
 
 def test_list_whose_pages_repeat_is_refused(twilio_connector: Reconciliation) -> None:
     twilio_connector.api.script.extend([content(page(next_page_uri="/2010-04-01/again"))] * 2)
-    assert twilio_connector.error() == "Twilio names the same next page again and again."
+    assert twilio_connector.error() == "Twilio returned the same next page twice."
 
 
 @pytest.mark.parametrize(
@@ -162,16 +162,16 @@ def test_smaller_pages_are_requested_if_a_page_is_too_large(meter: MeteringServe
 @pytest.mark.parametrize(
     ("response", "sentence"),
     [
-        (content(b"<html>"), "The list of Twilio cannot be read: The body must be one JSON object in UTF-8."),
+        (content(b"<html>"), "Twilio's list of calls cannot be read: The body must be one JSON object in UTF-8."),
         (
             content(b"{}"),
-            "The list of Twilio cannot be read: The body is not as documented: Object missing required field",
+            "Twilio's list of calls cannot be read: The body is not as documented: Object missing required field",
         ),
         (
             content(gzip.compress(page()), Content_Encoding="gzip"),
             "Twilio compressed its response although the request forbids it.",
         ),
-        (status(404), "Twilio has no list of calls there (404): check the address and the account."),
+        (status(404), "Twilio has no list of calls at this address (404): check --base-url and the account."),
     ],
     ids=["not JSON", "no calls", "gzip", "404"],
 )
@@ -186,7 +186,7 @@ def test_unsorted_list_of_vapi_is_refused_because_pages_would_be_missed(meter: M
     with reconciliation(meter, "vapi") as reconciled:
         calls = [listed_call("vapi", 1), listed_call("vapi", 2)]
         reconciled.api.script.append(content(json.dumps(calls).encode()))
-        expected = "The list of Vapi cannot be read: The calls must be sorted by createdAt, newest first."
+        expected = "Vapi's list of calls cannot be read: The calls must be sorted by createdAt, newest first."
         assert reconciled.error() == expected
 
 

@@ -110,7 +110,7 @@ class ProviderApi:
             return self._retrying(self._send_once, request, address)
         except _Busy as busy:
             raise Unavailable(
-                f"{self._title} did not answer after {ATTEMPTS} attempts: {busy.reason}. Run it again later."
+                f"{self._title} failed {ATTEMPTS} times: {busy.reason}. Run the command again later."
             ) from None
 
     def _address(self, target: str) -> str:
@@ -122,9 +122,7 @@ class ProviderApi:
         except ValueError:
             address, same = "", False
         if not same:
-            raise OperationFailed(
-                f"{self._title} named a next page at another address than {self._url}; it is not followed."
-            )
+            raise OperationFailed(f"{self._title} returned a next page that is not at {self._url}; it is not followed.")
         return address
 
     def _send_once(self, request: Request, address: str) -> bytes | None:
@@ -173,7 +171,7 @@ def _transport_errors() -> Iterator[None]:
     except httpx.TransportError as error:
         raise _Busy(f"the connection failed ({type(error).__name__})") from None
     except httpx.InvalidURL:
-        raise OperationFailed("The provider named a next page with an invalid address.") from None
+        raise OperationFailed("The provider returned an invalid address for the next page.") from None
 
 
 def _delay_sec(state: RetryCallState) -> float:

@@ -71,8 +71,8 @@ def correction(
 ) -> CallReport:
     """Return the update that corrects one stored call, as if the connector had received it now.
 
-    It outranks all earlier states (docs/decisions/0022). The event id is made from the call and its content, so a
-    second run repeats it.
+    It outranks all earlier states (docs/decisions/0022). The event id depends only on the call and its content, so
+    a second run sends the same event.
     """
     digest = sha256(normalized_data(listed)).hexdigest()[:32]
     time = max(now, update.time)

@@ -121,7 +121,7 @@ class _Reconciliation:
             if page.next is None:
                 return
             if page.next == cursor:
-                raise OperationFailed(f"{self._job.calls.title} names the same next page again and again.")
+                raise OperationFailed(f"{self._job.calls.title} returned the same next page twice.")
             cursor = page.next
         raise OperationFailed(f"There are more than {MAX_PAGES:,} pages: reconcile a shorter window.")
 
@@ -129,11 +129,13 @@ class _Reconciliation:
         calls = self._job.calls
         body, size = self._fetch(cursor)
         if body is None:
-            raise OperationFailed(f"{calls.title} has no list of calls there (404): check the address and the account.")
+            raise OperationFailed(
+                f"{calls.title} has no list of calls at this address (404): check --base-url and the account."
+            )
         try:
             return calls.read_page(body, cursor, size)
         except NotUnderstood as error:
-            raise OperationFailed(f"The list of {calls.title} cannot be read: {error}") from None
+            raise OperationFailed(f"{calls.title}'s list of calls cannot be read: {error}") from None
 
     def _fetch(self, cursor: str | None) -> tuple[bytes | None, int]:
         """Return a page's response and its page size, which is halved while the response is too large."""
@@ -179,7 +181,7 @@ class _Reconciliation:
             elif update.time > job.now - SETTLED_AFTER:
                 self._report.not_over += 1
             else:
-                self._note(difference)
+                self._add_difference(difference)
                 corrections.append(correction(job.connector, id_, update, listed, job.side, job.now))
         self._record(corrections)
 
@@ -205,7 +207,7 @@ class _Reconciliation:
                 self._lookups += 1
                 body = self._api.send(self._job.calls.call_request(self._job.query, id_))
             if body is None:
-                self._note(extra(state))
+                self._add_difference(extra(state))
                 continue
             call = read_listed(body, self._job.calls.read_call)
             listed = call.update.record if call.update else None
@@ -215,7 +217,7 @@ class _Reconciliation:
             self._report.listed += 1
             self._compare([(call.update, listed)])
 
-    def _note(self, difference: CallDifference) -> None:
+    def _add_difference(self, difference: CallDifference) -> None:
         report = self._report
         report.differences[difference.kind] += 1
         if self._job.max_kept is None or len(report.kept) < self._job.max_kept:

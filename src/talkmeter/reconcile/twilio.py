@@ -17,7 +17,7 @@ from talkmeter.reconcile.lists import CallList, CallPage, CallQuery, Request
 
 _ACCOUNTS: Final = "/2010-04-01/Accounts"
 _MARGIN: Final = MICROSECONDS_PER_HOUR
-"""Added to both ends of the window: Twilio's start is when it dialed, ours is the answer, after the ringing."""
+"""Added to both ends of the window: Twilio's start is the dialing, ours the answer, so they differ by the ringing."""
 
 
 class _TwilioPage(msgspec.Struct):
