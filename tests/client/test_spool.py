@@ -146,8 +146,8 @@ def test_missing_folder_is_an_error(kind: str, tmp_path: Path) -> None:
         ("127.0.0.1:8000", KEY, "must look like https://usage.example.com"),
         ("ftp://example.com", KEY, "must look like https://usage.example.com"),
         ("http://", KEY, "must look like https://usage.example.com"),
-        ("http://127.0.0.1:1", "", "The key must be the secret"),
-        ("http://127.0.0.1:1", "ak_1.secret\n", "The key must be the secret"),
+        ("http://127.0.0.1:1", "", "The key must be what"),
+        ("http://127.0.0.1:1", "ak_1.secret\n", "The key must be what"),
     ],
 )
 def test_invalid_arguments_are_rejected_before_a_spool_is_created(

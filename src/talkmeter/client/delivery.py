@@ -137,7 +137,7 @@ class Delivery:
         read_at = monotonic()
         rows = self._spool.read(self._max_events, self._limits.batch_bytes)
         if not rows:
-            raise SpoolUnusable("The spool counts events that it does not hold; another program has changed it.")
+            raise SpoolUnusable("The spool's counts do not match its events: another program has changed its file.")
         while rows and not self.stopping:
             response = yield Post(b"[" + b",".join(row.body for row in rows) + b"]")
             match decide(response or NoResponse("Nothing was sent."), len(rows)):

@@ -136,4 +136,4 @@ def _sentence(response: ServerResponse) -> str:
         return f"{response.status}: {_read_problem(response.body).detail[:1_000]}"
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         body = quoted(response.body[:200].decode(errors="replace"))
-        return f"{response.status}, which is not an error of Talkmeter: {body}"
+        return f"{response.status} without a Talkmeter error; the body begins with {body}"

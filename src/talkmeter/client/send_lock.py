@@ -14,7 +14,7 @@ SUFFIX: Final = ".turn"
 
 
 class SendLock:
-    """The lock to send from one spool."""
+    """The send lock of one spool."""
 
     def __init__(self, spool: Path) -> None:
         self._path = spool.with_name(spool.name + SUFFIX)

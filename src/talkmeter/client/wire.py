@@ -30,7 +30,7 @@ def destination(url: str, key: str, organization: str | None) -> Destination:
     if address.scheme not in ("http", "https") or not address.host:
         raise WrongUse(f"The server's URL must look like https://usage.example.com, not {quoted(url)}.")
     if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise WrongUse("The key must be the secret that was shown once: printable ASCII without spaces.")
+        raise WrongUse("The key must be what 'talkmeter keys add' printed: ASCII without spaces or line breaks.")
     if organization is not None and not (organization.isascii() and organization.isprintable() and organization):
         raise WrongUse(
             f"The organization is sent in a header, so it must be printable ASCII, not {quoted(organization)}."
@@ -70,7 +70,7 @@ class ResponseReader:
 
 
 def no_response(error: Exception) -> NoResponse:
-    """Return an error of the connection or of the HTTP protocol as a sentence."""
+    """Return a connection or HTTP error as a NoResponse with a sentence."""
     return NoResponse(f"The server cannot be reached ({type(error).__name__}: {error}).")
 
 
