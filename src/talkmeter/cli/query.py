@@ -64,7 +64,7 @@ def parameters_of(flags: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def option_of(parameter: str) -> str:
-    """Return the option of a query parameter."""
+    """Return the command-line option of a query parameter, such as `--has-duration`."""
     return "--" + parameter.replace("_", "-")
 
 

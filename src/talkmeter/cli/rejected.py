@@ -22,14 +22,14 @@ OWN_COLUMNS: Final = ("rejected_file", "rejected_line", "rejected_reason")
 
 
 class RejectedRows:
-    """The number of rejected rows and the first reasons; writes the rows to a file if there is one."""
+    """The number of rejected rows and the first reasons; writes the rows to a file if one is given."""
 
-    def __init__(self, map_: Map, out: "_RejectedFile | None", form: FileSection) -> None:
+    def __init__(self, map_: Map, out: "_RejectedFile | None", format_: FileSection) -> None:
         """Write the header of the file."""
         self.number = 0
         self.first: list[str] = []
         self._map = map_
-        self._write_row = _writer_of(out, form) if out else None
+        self._write_row = _writer_of(out, format_) if out else None
         self._write((*OWN_COLUMNS, *map_.columns))
 
     def add(self, path: Path, rows: "Iterable[RejectedRow]") -> None:
@@ -46,37 +46,37 @@ class RejectedRows:
             self._write_row(cells)
 
 
-def _writer_of(out: "_RejectedFile", form: FileSection) -> Callable[[Sequence[str]], object]:
+def _writer_of(out: "_RejectedFile", format_: FileSection) -> Callable[[Sequence[str]], object]:
     """Return a function that writes a row in the format of the input."""
-    if form.quote:
-        return csv.writer(out, delimiter=form.delimiter, quotechar=form.quote, lineterminator="\n").writerow
+    if format_.quote:
+        return csv.writer(out, delimiter=format_.delimiter, quotechar=format_.quote, lineterminator="\n").writerow
     # Without quotes, a cell cannot contain delimiters or line breaks.
-    replacements = str.maketrans(dict.fromkeys(f"{form.delimiter}\r\n", "_" if form.delimiter == " " else " "))
-    return lambda cells: out.write(form.delimiter.join(cell.translate(replacements) for cell in cells) + "\n")
+    replacements = str.maketrans(dict.fromkeys(f"{format_.delimiter}\r\n", "_" if format_.delimiter == " " else " "))
+    return lambda cells: out.write(format_.delimiter.join(cell.translate(replacements) for cell in cells) + "\n")
 
 
 @contextmanager
 def rejected_rows(path: Path | None, map_: Map, map_file: Path, files: Sequence[Path]) -> Iterator[RejectedRows]:
     """Collect rejected rows while files are read. Raises OperationFailed if their file cannot be written."""
-    form = map_.file if any(map_.format_of(file) == "csv" for file in files) else FileSection()
+    format_ = map_.file if any(map_.format_of(file) == "csv" for file in files) else FileSection()
     if path is None:
-        yield RejectedRows(map_, None, form)
+        yield RejectedRows(map_, None, format_)
         return
     for file in (*files, map_file):
         if path.exists() and path.samefile(file):
             raise OperationFailed(f"--rejected {path} is one of the input files; choose another file.")
-    with closing(_RejectedFile(path, form)) as out:
-        yield RejectedRows(map_, out, form)
+    with closing(_RejectedFile(path, format_)) as out:
+        yield RejectedRows(map_, out, format_)
 
 
 class _RejectedFile:
     """The file of rejected rows; raises OperationFailed if it cannot be written."""
 
-    def __init__(self, path: Path, form: FileSection) -> None:
+    def __init__(self, path: Path, format_: FileSection) -> None:
         """Create or overwrite the file."""
         self._path = path
         with self._translate_errors():
-            self._file = path.open("w", encoding=form.encoding, errors="backslashreplace", newline="")
+            self._file = path.open("w", encoding=format_.encoding, errors="backslashreplace", newline="")
 
     def close(self) -> None:
         """Write the rest of the buffer and close the file."""

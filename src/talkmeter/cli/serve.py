@@ -72,7 +72,7 @@ def warn_about_plain_http(settings: Settings) -> None:
 
 
 def check_port(host: str, port: int) -> None:
-    """Raise OperationFailed if the port cannot be open_database."""
+    """Raise OperationFailed if the port cannot be opened."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:

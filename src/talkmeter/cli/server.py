@@ -14,7 +14,7 @@ _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class StoppableServer(MPServer):
-    """Granian's server, fixed for a stop signal during startup and for one that reaches the workers first."""
+    """Granian's server, which also handles a stop signal during startup, or one that reaches the workers first."""
 
     def startup(self, spawn_target: Callable[..., None], target_loader: Callable[..., object]) -> None:
         """Start the workers with stop signals blocked; each worker unblocks them when its handler is ready.
