@@ -47,7 +47,7 @@ INVALID: dict[str, tuple[Query, str]] = {
         {"from": "2026-03-01", "to": "2027-03-02", "by": "agent", "compare": "year"},
         (
             "The range from 2026-03-01T00:00:00Z to 2027-03-02T00:00:00Z is longer than a year "
-            "and cannot be compared with the year before."
+            "and cannot be compared with the year before; use compare=previous."
         ),
     ),
     "a window without an earlier window": (

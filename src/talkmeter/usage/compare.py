@@ -43,7 +43,7 @@ COMPARED_RUNS: Final = ("workflow_runs_total", "workflow_runs_success", "workflo
 
 
 class Bounds(msgspec.Struct, frozen=True, rename={"from_": "from"}):
-    """The start (included) and end (excluded) of a window."""
+    """The start (inclusive) and end (exclusive) of a window."""
 
     from_: str
     to: str
@@ -119,7 +119,10 @@ def _previous(window: Window) -> Window:
 def _year_before(elapsed: Window, requested: Window) -> Window:
     if _year_earlier(requested.end, is_end=True) > requested.start:
         bounds = f"from {format_instant(requested.start)} to {format_instant(requested.end)}"
-        raise Unprocessable(f"The range {bounds} is longer than a year and cannot be compared with the year before.")
+        raise Unprocessable(
+            f"The range {bounds} is longer than a year and cannot be compared with the year before; "
+            "use compare=previous."
+        )
     start, end = _year_earlier(elapsed.start, is_end=False), _year_earlier(elapsed.end, is_end=True)
     # A part of 29 February is compared with the same part of 28 February.
     inside_one_day = elapsed.start // MICROSECONDS_PER_DAY == elapsed.end // MICROSECONDS_PER_DAY
