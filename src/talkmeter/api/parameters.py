@@ -38,8 +38,8 @@ _FLAG: Final = ("true", "false")
 _INSTANT: Final = "ISO 8601 date or date-time; UTC unless it has an offset. Default without from and to: month to date."
 
 WINDOW: Final = (
-    QueryParameter("from", f"Start of the window, included: {_INSTANT}"),
-    QueryParameter("to", f"End of the window, excluded: {_INSTANT}"),
+    QueryParameter("from", f"Start of the window, inclusive: {_INSTANT}"),
+    QueryParameter("to", f"End of the window, exclusive: {_INSTANT}"),
 )
 COMPARE: Final = QueryParameter("compare", "The earlier window to compare with; default none.", MODES)
 BY: Final = QueryParameter("by", "The dimension to group by.", DIMENSIONS, required=True)

@@ -94,8 +94,8 @@ class OtherRuns(RunFigures, frozen=True, kw_only=True):
 class _Breakdown(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
     """The common fields of breakdowns."""
 
-    from_: Annotated[str, Meta(description="Start of the window, included (UTC).")]
-    to: Annotated[str, Meta(description="End of the window, excluded (UTC).")]
+    from_: Annotated[str, Meta(description="Start of the window, inclusive (UTC).")]
+    to: Annotated[str, Meta(description="End of the window, exclusive (UTC).")]
     by: Dimension
     order: Order
     starts: Annotated[

@@ -76,8 +76,8 @@ class _Records(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from
     """The common fields of a page of records."""
 
     kind: Kind
-    from_: Annotated[str, Meta(description="Start of the window, included (UTC).")]
-    to: Annotated[str, Meta(description="End of the window, excluded (UTC).")]
+    from_: Annotated[str, Meta(description="Start of the window, inclusive (UTC).")]
+    to: Annotated[str, Meta(description="End of the window, exclusive (UTC).")]
     next_cursor: Annotated[str | None, Meta(description="The cursor of the next page; null: this is the last page.")]
     changed: Annotated[bool, Meta(description="Whether the organization's usage changed since the first page.")]
 

@@ -44,8 +44,8 @@ class Day(msgspec.Struct, frozen=True):
 class Summary(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
     """Activity in the window, one point per day, and the current inventory, which does not depend on the window."""
 
-    from_: Annotated[str, Meta(description="Start of the window, included (UTC).")]
-    to: Annotated[str, Meta(description="End of the window, excluded (UTC).")]
+    from_: Annotated[str, Meta(description="Start of the window, inclusive (UTC).")]
+    to: Annotated[str, Meta(description="End of the window, exclusive (UTC).")]
     last_event_at: Annotated[
         str | None, Meta(description="When the organization's newest event was stored; null: no event yet.")
     ]
