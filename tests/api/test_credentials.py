@@ -42,7 +42,7 @@ def wrong_keys(key: str) -> dict[str, str | bytes]:
     head, _, secret = key.partition(".")
     return {
         "a wrong secret": f"{head}.{secret[::-1]}",
-        "a secret cut short": key[:-1],
+        "a truncated secret": key[:-1],
         "a secret and more": key + "x",
         "no secret": head,
         "an empty secret": head + ".",

@@ -42,7 +42,7 @@ COLUMNS: dict[str, tuple[Query, tuple[str, ...]]] = {
 DIMENSIONS = ("agent", "number", "widget", "channel", "modality", "direction", "status", "workflow", "run_status")
 QUERIES: dict[str, Query] = {
     "days": DAILY,
-    "days that are cut": {**DAILY, "from": "2026-03-03T11:59:00.000001Z", "to": "2026-03-10T11:59:00Z"},
+    "partial days": {**DAILY, "from": "2026-03-03T11:59:00.000001Z", "to": "2026-03-10T11:59:00Z"},
     "conversations": CALLS,
     "conversations of a filter": {**CALLS, "agent": "agent-1", "has_duration": "true"},
     "conversations of no agent on a day": {**CALLS, "agent": "", "day": "2026-03-05"},

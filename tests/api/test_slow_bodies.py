@@ -70,12 +70,12 @@ def test_body_that_keeps_arriving_does_not_extend_its_timeout(short_timeout: tup
 
 def test_truncated_body_counts_nothing_and_logs_no_error(org: OrganizationClient) -> None:
     body = json.dumps([conversation(f"call-{number}") for number in range(50)]).encode()
-    with upload(org.server, org.key, len(body)) as cut:
-        cut.send(body[: len(body) // 2])
-        cut.truncate()
-        assert_error(cut.response(), 400)
-    with upload(org.server, org.key, len(body)) as gone:
-        gone.send(body[: len(body) // 2])
+    with upload(org.server, org.key, len(body)) as truncated:
+        truncated.send(body[: len(body) // 2])
+        truncated.truncate()
+        assert_error(truncated.response(), 400)
+    with upload(org.server, org.key, len(body)) as closed:
+        closed.send(body[: len(body) // 2])
         wait_until_held(org.client, len(body) // 2, len(body) // 2)
     wait_until_held(org.client, 0, 0)
     assert org.calls() == 0
