@@ -76,7 +76,7 @@ class _Changes(NamedTuple):
     outcomes: list[Counter[Outcome]]
 
     @property
-    def any(self) -> bool:
+    def has_writes(self) -> bool:
         """Whether there is anything to write."""
         return bool(self.changed or self.received or self.watermarks)
 
@@ -99,7 +99,7 @@ def write_batch(
             _batch_result(batch, outcomes, kept)
             for batch, outcomes in zip(batches, changes[org_id].outcomes, strict=True)
         ]
-    _store(connection, {org_id: changed for org_id, changed in changes.items() if changed.any}, now, throttle)
+    _store(connection, {org_id: changed for org_id, changed in changes.items() if changed.has_writes}, now, throttle)
     return results
 
 
