@@ -101,7 +101,7 @@ def read_duration(raw: bytes) -> int | None:
     try:
         seconds = Decimal(raw.decode())
     except InvalidOperation:
-        raise FieldError(Reason.OUT_OF_RANGE, "The exponent of data.duration is out of range.") from None
+        raise FieldError(Reason.OUT_OF_RANGE, "data.duration has an exponent that is out of range.") from None
     if not 0 <= seconds <= MAX_DURATION_SEC:
         sentence = f"data.duration must be between 0 and {MAX_DURATION_SEC} seconds, not {quoted(raw.decode())}."
         raise FieldError(Reason.OUT_OF_RANGE, sentence)
