@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, bindparam, delete, func, select
 
 from talkmeter import clock
-from talkmeter.counting import COUNTERS, DAILY_DIMENSIONS, ZERO, Counters, DayKey, fold
+from talkmeter.counting import COUNTERS, DAILY_DIMENSIONS, TOTAL, ZERO, Counters, DayKey, fold
 from talkmeter.db import tables
 from talkmeter.db.engine import reading, writing
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
@@ -268,7 +268,7 @@ def _rewrite_day(connection: Connection, org_id: str, day: int) -> None:
     for dimension in DAILY_DIMENSIONS:
         _DELETE_DAY.change(connection, (org_id, dimension, day))
     totals = _count(_rows_of_day(connection, org_id, day))
-    rows = total_rows(org_id, {DayKey("total", day, ""): ZERO, **totals}, clock.now())
+    rows = total_rows(org_id, {DayKey(TOTAL, day, ""): ZERO, **totals}, clock.now())
     insert_rows(connection, tables.usage_daily, rows, OnConflict.REPLACE)
 
 

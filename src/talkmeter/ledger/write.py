@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, Table, bindparam, func, select
 
 from talkmeter.backpressure import Throttle
-from talkmeter.counting import ZERO, Counters, DayKey, fold
+from talkmeter.counting import TOTAL, ZERO, Counters, DayKey, fold
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
 from talkmeter.ledger.batch import BatchResult, CallReport, OrgBatch, QuarantinedEntry, Rejection
@@ -182,9 +182,9 @@ def total_rows(org_id: str, totals: Mapping[DayKey, Counters], now: int) -> list
 
     It is included even if only other dimensions of the day changed.
     """
-    days = {DayKey("total", key.day, ""): ZERO for key in totals}
+    days = {DayKey(TOTAL, key.day, ""): ZERO for key in totals}
     return sorted(
-        (org_id, *key, *counters, now if key.dimension == "total" else None)
+        (org_id, *key, *counters, now if key.dimension == TOTAL else None)
         for key, counters in {**days, **totals}.items()
     )
 

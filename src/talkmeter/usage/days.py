@@ -19,7 +19,7 @@ from sqlalchemy import (
     select,
 )
 
-from talkmeter.counting import COUNTERS, ZERO, Counters, add, call_counts, run_counts
+from talkmeter.counting import COUNTERS, TOTAL, ZERO, Counters, add, call_counts, run_counts
 from talkmeter.db import tables
 from talkmeter.db.json_rows import JsonRows
 from talkmeter.db.statements import Row, Value, integer
@@ -59,7 +59,7 @@ class Usage(NamedTuple):
 def _totals_of_days() -> Select[*tuple[object, ...]]:
     return select(_daily.day, *(_daily[counter] for counter in COUNTERS), _daily.changed_at).where(
         _daily.org_id == bindparam("org"),
-        _daily.dimension == "total",
+        _daily.dimension == TOTAL,
         _daily.day >= bindparam("first"),
         _daily.day < bindparam("end"),
     )
@@ -69,7 +69,7 @@ def _outermost_day(extreme: ColumnElement[int]) -> Select[*tuple[object, ...]]:
     """Select the first or last day with usage, in a row whose counters are null."""
     return select(extreme, *(null() for _ in COUNTERS), null()).where(
         _daily.org_id == bindparam("org"),
-        _daily.dimension == "total",
+        _daily.dimension == TOTAL,
         (_daily.calls > 0) | (_daily.runs > 0),
     )
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from talkmeter.counting import COUNTERS, ZERO, Counters, Dimension, add, call_counts, run_counts
+from talkmeter.counting import COUNTERS, TOTAL, ZERO, Counters, Dimension, add, call_counts, run_counts
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, Row, Value, integer
 from talkmeter.ledger.rows import StoredState, decode_stored
@@ -115,7 +115,7 @@ _DAYS = Compiled(
 
 def matching_days(connection: Connection, org_id: str, window: Window, filter_: Filter) -> dict[int, Counters]:
     """Return the daily totals of the filter's first value, or of all records; no record matches on other days."""
-    dimension, value = filter_.values[0] if filter_.values else ("total", "")
+    dimension, value = filter_.values[0] if filter_.values else (TOTAL, "")
     days = window.days
     rows = _DAYS.run(connection, (org_id, dimension, days.start, days.stop, value))
     return {integer(day): Counters(*map(integer, counters)) for day, *counters in rows}
