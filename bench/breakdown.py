@@ -21,7 +21,7 @@ from bench.workload import START, YEAR_SEC
 from talkmeter.db import tables
 from talkmeter.db.engine import open_engine, reading, transaction
 from talkmeter.ledger.batch import OrgBatch
-from talkmeter.ledger.write import write_batch
+from talkmeter.ledger.write import write_batches
 from talkmeter.period import Window, present
 from talkmeter.records import Conversation, Kind, State, data_hash
 from talkmeter.usage.breakdown import BreakdownQuery, read_breakdown
@@ -220,5 +220,5 @@ def _add_rare_call(folder: Path) -> None:
     state = State(LARGE, Kind.CONVERSATION, "rare", record, created_at, 0, "/bench", "rare", data_hash(record))
     engine = open_engine(environment_for(folder, {})["TALKMETER_DATABASE_URL"])
     with transaction(engine) as connection:
-        write_batch(connection, {LARGE: [OrgBatch("bench", [(0, state)])]}, _NOW.now, keep_history=False)
+        write_batches(connection, [OrgBatch(LARGE, "bench", [(0, state)])], _NOW.now, keep_history=False)
     engine.dispose()

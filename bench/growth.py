@@ -20,7 +20,7 @@ from bench.workload import BATCH, Workload
 from talkmeter import clock
 from talkmeter.db.engine import reading, transaction
 from talkmeter.ledger.batch import OrgBatch
-from talkmeter.ledger.write import write_batch
+from talkmeter.ledger.write import write_batches
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, present
 from talkmeter.records import Kind, State
 from talkmeter.usage.breakdown import BreakdownQuery, read_breakdown
@@ -154,6 +154,6 @@ class _Writes:
         remaining = self._remaining.setdefault(engine, iter(self._batches))
         for states in islice(remaining, BATCHES_PER_WRITE):
             with transaction(engine) as connection:
-                write_batch(
-                    connection, {LARGE: [OrgBatch("bench", list(enumerate(states)))]}, clock.now(), keep_history=True
+                write_batches(
+                    connection, [OrgBatch(LARGE, "bench", list(enumerate(states)))], clock.now(), keep_history=True
                 )

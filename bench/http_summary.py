@@ -17,7 +17,6 @@ from bench.baselines.constant_server import constant_server
 from bench.load import LARGE, load_year
 from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.timing import interleaved, ratio
-from talkmeter import clock
 from talkmeter.db.engine import transaction
 from talkmeter.ledger.write import lock_organization, renew_revision
 from tests.postgres import engine_for
@@ -124,4 +123,4 @@ def _send(request: _Request) -> tuple[bytes, str]:
 def _change_revision(engine: Engine) -> None:
     """Give the organization a new revision, as every write does that can change an answer."""
     with transaction(engine) as connection:
-        renew_revision(connection, LARGE, lock_organization(connection, LARGE, clock.now()))
+        renew_revision(connection, LARGE, lock_organization(connection, LARGE))

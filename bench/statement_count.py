@@ -13,7 +13,7 @@ from talkmeter import clock
 from talkmeter.db.engine import transaction
 from talkmeter.db.migrate import migrate
 from talkmeter.ledger.batch import OrgBatch
-from talkmeter.ledger.write import write_batch
+from talkmeter.ledger.write import write_batches
 
 _EVENTS_PER_DAY: Final = 1_000
 _INSERT: Final = re.compile(r'\s*INSERT INTO "?(\w+)')
@@ -40,9 +40,9 @@ def count_statements(engine: Engine, events: int) -> StatementCount:
     states = list(enumerate(workload.states(0, events)))
     with transaction(engine) as connection:
         # Create the organization, so that the batch finds it.
-        write_batch(connection, {org_id: [OrgBatch("bench", [])]}, clock.now(), keep_history=True)
+        write_batches(connection, [OrgBatch(org_id, "bench", [])], clock.now(), keep_history=True)
         with _recorded_statements(engine) as statements:
-            write_batch(connection, {org_id: [OrgBatch("bench", states)]}, clock.now(), keep_history=True)
+            write_batches(connection, [OrgBatch(org_id, "bench", states)], clock.now(), keep_history=True)
         connection.rollback()
     inserts: dict[str, int] = {}
     for statement in statements:

@@ -109,6 +109,10 @@ class DatabaseUnavailable(Unavailable):
         return "The database is unavailable; retry shortly. The reason is in the server's log."
 
 
+class CommitTimeout(Unavailable):
+    """A transaction did not end in time; whether it was committed is unknown, so the sender must send it again."""
+
+
 class DiskFull(Unavailable):
     """The disk is full; nothing from the request was stored."""
 

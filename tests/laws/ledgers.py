@@ -24,9 +24,9 @@ from talkmeter.ingest.cloudevents import Sender
 from talkmeter.ingest.inventory import read_kind, read_snapshot
 from talkmeter.ingest.receipt import Receipt, make_receipt
 from talkmeter.ingest.requests import BATCH, PLAIN, STRUCTURED, group_by_organization, read_request
-from talkmeter.ledger.batch import BatchResult
+from talkmeter.ledger.batch import BatchResult, OrgBatch
 from talkmeter.ledger.verify import verify_organization
-from talkmeter.ledger.writer import OrgBatches, Writer
+from talkmeter.ledger.writer import Writer
 from talkmeter.period import Present, Window
 from talkmeter.records import Kind, RecordKey
 from talkmeter.usage.breakdown import BreakdownQuery, read_breakdown
@@ -110,11 +110,11 @@ class LawLedger:
         """Ingest a history and return the receipt of each request."""
         submitted = self.submit(history, cuts, sender)
         futures = list(submitted) if cuts.together else submitted
-        return [(request, make_receipt(future.result())) for request, future in futures]
+        return [(request, make_receipt(future.result() for future in of_request)) for request, of_request in futures]
 
     def submit(
         self, history: Sequence[HistoryItem], cuts: Cuts, sender: Sender
-    ) -> Iterator[tuple[IngestRequest, Future[list[BatchResult]]]]:
+    ) -> Iterator[tuple[IngestRequest, list[Future[BatchResult]]]]:
         """Queue the requests of a history lazily: each when the caller takes it from the iterator."""
         for request in make_requests(history, cuts):
             yield request, self._writer.submit(_read(request, sender))
@@ -213,7 +213,7 @@ class LawLedger:
         }
 
 
-def _read(request: IngestRequest, sender: Sender) -> OrgBatches:
+def _read(request: IngestRequest, sender: Sender) -> list[OrgBatch]:
     first = request.items[0]
     if isinstance(first, RawSnapshot):
         assert sender.org_id is not None

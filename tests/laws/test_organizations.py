@@ -78,7 +78,8 @@ def test_organizations_in_one_transaction_are_counted_separately(
     with ledgers.empty() as ledger:
         submitted = [sent for org_id, items in turns for sent in ledger.submit(items, cuts, Sender("key", org_id))]
         counts = sum((models[org_id].apply_all(items) for org_id, items in turns), Counter[str]())
-        assert count_results(*(make_receipt(future.result()) for _, future in submitted)) == counts
+        receipts = [make_receipt(future.result() for future in futures) for _, futures in submitted]
+        assert count_results(*receipts) == counts
         for org_id, model in models.items():
             assert ledger.summary(*window, org_id) == model.summary(*window)
             assert ledger.verify(org_id) == []

@@ -34,7 +34,7 @@ def report(
 
 def send_reports(ledger: Ledger, *reports: CallReport) -> Receipt:
     """Write reports as one request."""
-    return ledger.write({ORG: OrgBatch("connector", list(enumerate(reports)))})
+    return ledger.write([OrgBatch(ORG, "connector", list(enumerate(reports)))])
 
 
 AGENT = report("vapi:1", "twilio:CA1", seconds=58)

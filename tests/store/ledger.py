@@ -1,7 +1,8 @@
 """A real ledger on any database: events are written by the Writer, figures are read by `usage`."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from talkmeter.ingest.cloudevents import Sender, read_event
 from talkmeter.ingest.inventory import read_kind, read_snapshot
 from talkmeter.ingest.receipt import Receipt, make_receipt
 from talkmeter.ingest.requests import group_by_organization
+from talkmeter.ledger.batch import BatchResult, OrgBatch
 from talkmeter.ledger.verify import verify_organization
-from talkmeter.ledger.writer import OrgBatches, Writer
+from talkmeter.ledger.writer import Writer
 from talkmeter.period import Present, present, read_instant, read_window
 from talkmeter.usage.revision import Revision, read_revision
 from talkmeter.usage.summary import Summary, read_summary
@@ -29,18 +31,23 @@ MAX_EVENTS = 40_000
 NOW = present(read_instant("2026-03-15T12:00:00Z"), 24)
 
 
-def make_batches(*events: Json | bytes, org_id: str | None = ORG) -> OrgBatches:
+def make_batches(*events: Json | bytes, org_id: str | None = ORG) -> list[OrgBatch]:
     """Return the batches of a request with these events; `org_id` None means a sender key."""
     sender = Sender(f"key of {org_id}", org_id)
     raw_events = (event if isinstance(event, bytes) else msgspec.json.encode(event) for event in events)
     return group_by_organization([read_event(raw, sender) for raw in raw_events], sender)
 
 
-def make_snapshot(kind: str, time: str, *ids: str) -> OrgBatches:
+def make_snapshot(kind: str, time: str, *ids: str) -> list[OrgBatch]:
     """Return the batches of an inventory snapshot of one kind."""
     body = msgspec.json.encode({"time": time, "items": [{"id": id_} for id_ in ids]})
     states, watermark = read_snapshot(read_kind(kind), body, ORG, MAX_EVENTS)
     return group_by_organization(states, Sender("key", ORG), watermark)
+
+
+def receipt_of(futures: Sequence[Future[BatchResult]], timeout_sec: float) -> Receipt:
+    """Wait for the batches of a request and return its receipt."""
+    return make_receipt(future.result(timeout_sec) for future in futures)
 
 
 class Ledger:
@@ -64,10 +71,10 @@ class Ledger:
         """Write events as one request."""
         return self.write(make_batches(*events, org_id=org_id), keep_history=keep_history)
 
-    def write(self, batches: OrgBatches, *, keep_history: bool = True) -> Receipt:
+    def write(self, batches: list[OrgBatch], *, keep_history: bool = True) -> Receipt:
         """Write the batches of one request."""
         with self.writer(keep_history=keep_history) as writer:
-            return make_receipt(writer.submit(batches).result(timeout=30))
+            return receipt_of(writer.submit(batches), 30)
 
     def summary(
         self, from_: str = "2026-03-01", to: str = "2026-04-01", org_id: str = ORG, now: Present = NOW

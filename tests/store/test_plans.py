@@ -23,6 +23,7 @@ SQLITE = make_url("sqlite://").get_dialect()()
 ORGANIZATION_TABLES = {table.name for table in DISTRIBUTED}
 LISTS = {
     "talkmeter.ledger.organizations._LIST": "all organizations, for the command line and for housekeeping",
+    "talkmeter.ledger.organizations._WITH_USAGE": "all organizations, for verify",
     "talkmeter.accounts.credentials._LIST": "all credentials, for the command line",
     "talkmeter.accounts.connectors._LIST": "all connectors, for the command line",
     "talkmeter.accounts.sessions._DELETE_EXPIRED_LINKS": "links of up to ten minutes, once per new link",
@@ -38,10 +39,10 @@ def compiled_statements() -> Iterator[tuple[str, Compiled]]:
     for package in (talkmeter.db, talkmeter.accounts, talkmeter.ledger, talkmeter.usage):
         for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             for name, value in vars(importlib.import_module(info.name)).items():
-                members = value.items() if isinstance(value, dict) else [("", value)]
+                members = value.items() if isinstance(value, dict) else [(None, value)]
                 for key, member in members:
                     if isinstance(member, Compiled):
-                        yield f"{info.name}.{name}" + (f"[{key}]" if key else ""), member
+                        yield f"{info.name}.{name}" + ("" if key is None else f"[{key}]"), member
 
 
 STATEMENTS = dict(compiled_statements())

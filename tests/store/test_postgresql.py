@@ -11,12 +11,11 @@ from sqlalchemy import text
 from talkmeter.db.engine import reading, writing
 from talkmeter.db.migrate import require_current
 from talkmeter.errors import Misconfigured, Unavailable
-from talkmeter.ingest.receipt import make_receipt
 from tests.citus_plugin import TEST_STATEMENT
 from tests.events import conversation, run
 from tests.faults.locks import write_lock
 from tests.postgres import bundled_server, engine_for
-from tests.store.ledger import Ledger, make_batches
+from tests.store.ledger import Ledger, make_batches, receipt_of
 
 QUICK_SEC = 30
 
@@ -99,12 +98,12 @@ def test_connection_cut_during_a_transaction_is_a_503_and_writes_nothing(server_
 
     with server_ledger.writer() as writer:
         with pytest.raises(Unavailable, match="is unavailable"):
-            writer.submit(make_batches(conversation("call-1"), run())).result(QUICK_SEC)
+            receipt_of(writer.submit(make_batches(conversation("call-1"), run())), QUICK_SEC)
         assert len(cut) == 1
         assert server_ledger.summary().total_calls == 0
-        again = writer.submit(make_batches(conversation("call-1"), run())).result(QUICK_SEC)
+        again = receipt_of(writer.submit(make_batches(conversation("call-1"), run())), QUICK_SEC)
 
-    assert make_receipt(again).accepted == 2
+    assert again.accepted == 2
     assert server_ledger.summary().total_calls == 1
     assert server_ledger.verify() == []
 
@@ -128,7 +127,7 @@ def test_request_completes_while_another_organization_waits_for_its_row_lock(ser
                 first = writer.submit(make_batches(conversation("call-2"), org_id="busy"))
                 waiting = writer.submit(make_batches(conversation("call-2"), org_id="zeta"))
                 other = writer.submit(make_batches(conversation("call-2"), org_id="acme"))
-            assert make_receipt(first.result(QUICK_SEC)).accepted == 1
-            assert make_receipt(other.result(QUICK_SEC)).accepted == 1
-            assert not waiting.done()
-        assert make_receipt(waiting.result(QUICK_SEC)).accepted == 1
+            assert receipt_of(first, QUICK_SEC).accepted == 1
+            assert receipt_of(other, QUICK_SEC).accepted == 1
+            assert not waiting[0].done()
+        assert receipt_of(waiting, QUICK_SEC).accepted == 1

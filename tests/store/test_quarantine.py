@@ -10,12 +10,12 @@ from structlog.testing import capture_logs
 from talkmeter.db.engine import writing
 from talkmeter.db.statements import OnConflict, Row, insert_rows
 from talkmeter.db.tables import quarantine
-from talkmeter.ingest.receipt import Receipt, make_receipt
+from talkmeter.ingest.receipt import Receipt
 from talkmeter.ledger.batch import Reason
 from talkmeter.ledger.write import QUARANTINE_LIMIT
 from tests.citus_plugin import TEST_STATEMENT
 from tests.events import Json, conversation, event
-from tests.store.ledger import ORG, Ledger, make_batches, make_snapshot
+from tests.store.ledger import ORG, Ledger, make_batches, make_snapshot, receipt_of
 
 TIMEOUT_SEC = 10
 POISON = "poison"
@@ -82,7 +82,7 @@ def test_rejected_event_affects_only_its_own_request(poisoned: Ledger) -> None:
     with capture_logs() as logs, poisoned.writer() as writer, poisoned.locked() as other:
         futures = {name: writer.submit(batches) for name, batches in requests.items()}
         other.rollback()
-        receipts = {name: results(make_receipt(future.result(TIMEOUT_SEC))) for name, future in futures.items()}
+        receipts = {name: results(receipt_of(future, TIMEOUT_SEC)) for name, future in futures.items()}
 
     assert [entry["requests"] > 1 for entry in logs if "rejected for its data" in entry["event"]] == [True]
     assert receipts == {

@@ -13,7 +13,7 @@ from tests.store.ledger import ORG, Ledger, make_batches, make_snapshot, write_s
 
 
 def parse_state(event: Json) -> State:
-    (batch,) = make_batches(event).values()
+    (batch,) = make_batches(event)
     ((_, state),) = batch.events
     assert isinstance(state, State)
     return state
@@ -119,7 +119,7 @@ def test_record_is_its_highest_state_in_every_order_of_arrival(ledger: Ledger) -
         futures = []
         for number, events in enumerate(events_by_id.values()):
             requests = [events] if number % 2 else [[single] for single in events]
-            futures += [writer.submit(make_batches(*request)) for request in requests]
+            futures += [future for request in requests for future in writer.submit(make_batches(*request))]
         for future in futures:
             future.result(timeout=30)
 

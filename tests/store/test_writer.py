@@ -11,15 +11,14 @@ from sqlalchemy import event as engine_events
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from talkmeter.errors import DiskFull, Unavailable
-from talkmeter.ingest.receipt import make_receipt
 from talkmeter.ledger.batch import BatchResult
 from tests.events import Json, conversation, event, run
-from tests.store.ledger import ORG, FileLedger, Ledger, make_batches
+from tests.store.ledger import ORG, FileLedger, Ledger, make_batches, receipt_of
 
 QUICK_SEC = 10
 WRITERS = 8
 ORGANIZATIONS = (ORG, "other", "third")
-Results = Future[list[BatchResult]]
+Results = list[Future[BatchResult]]
 EXPECTED_ATTEMPTS = {"sqlite": 6, "postgresql": 1}
 """PostgreSQL reports a lock only after its timeout; a retry would make the rest of the group wait as long again."""
 SHORT_TIMEOUT = {"sqlite": "PRAGMA busy_timeout = 10", "postgresql": "SET lock_timeout = 10"}
@@ -39,14 +38,14 @@ def attempts(ledger: Ledger) -> list[int]:
     return checkouts
 
 
-def accepted(future: Results) -> int:
-    return make_receipt(future.result(QUICK_SEC)).accepted
+def accepted(futures: Results) -> int:
+    return receipt_of(futures, QUICK_SEC).accepted
 
 
 def test_completed_request_is_counted(ledger: Ledger) -> None:
     with ledger.writer() as writer:
         for number in range(1, 6):
-            writer.submit(make_batches(conversation(f"call-{number}"))).result(QUICK_SEC)
+            receipt_of(writer.submit(make_batches(conversation(f"call-{number}"))), QUICK_SEC)
             assert ledger.summary().total_calls == number
 
 
@@ -139,7 +138,7 @@ def test_database_that_stays_busy_is_a_503_and_nothing_is_written(ledger: Ledger
     with ledger.writer() as writer, ledger.locked() as other:
         refused = writer.submit(make_batches(conversation("call-1"), conversation("call-2")))
         with pytest.raises(Unavailable) as error:
-            refused.result(QUICK_SEC)
+            receipt_of(refused, QUICK_SEC)
         number_of_attempts = len(attempts)
         other.rollback()
         after = accepted(writer.submit(make_batches(conversation("call-3"))))
@@ -163,7 +162,7 @@ def test_full_disk_is_a_507_and_writing_works_again_after_space_is_freed(file_le
 
     with file_ledger.writer() as writer:
         with pytest.raises(DiskFull) as error:
-            writer.submit(make_batches(*events)).result(QUICK_SEC)
+            receipt_of(writer.submit(make_batches(*events)), QUICK_SEC)
         counts = [
             file_ledger.rows(f"SELECT count(*) FROM {table}")
             for table in ("conversation", "record_state", "usage_daily")
@@ -190,7 +189,7 @@ def test_full_queue_rejects_requests_until_it_has_room_again(ledger: Ledger) -> 
             writer.submit(make_batches(conversation(), org_id="c"))
         other.rollback()
         for future in futures:
-            future.result(QUICK_SEC)
+            receipt_of(future, QUICK_SEC)
         later = [
             accepted(writer.submit(make_batches(*conversations(5, org_id), org_id=org_id))) for org_id in ("c", "d")
         ]
@@ -223,7 +222,7 @@ def test_request_larger_than_the_queue_is_accepted_if_the_queue_is_empty(ledger:
 def test_request_of_a_disconnected_client_does_not_stop_the_others(ledger: Ledger) -> None:
     with ledger.writer() as writer, ledger.locked() as other:
         cancelled = writer.submit(make_batches(conversation("call-1")))
-        cancelled.cancel()
+        cancelled[0].cancel()
         next_request = writer.submit(make_batches(conversation("call-2")))
         other.rollback()
 

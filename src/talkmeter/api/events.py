@@ -21,7 +21,7 @@ from talkmeter.ingest.cloudevents import Sender
 from talkmeter.ingest.inventory import read_kind, read_snapshot
 from talkmeter.ingest.receipt import Receipt, make_receipt
 from talkmeter.ingest.requests import PLAIN, group_by_organization, media_type, read_request
-from talkmeter.ledger.writer import OrgBatches
+from talkmeter.ledger.batch import BatchResult, OrgBatch
 from talkmeter.records import INVENTORY_KINDS
 
 INLINE_BYTES: Final = 16_384
@@ -49,7 +49,7 @@ async def post_events(request: AnyRequest) -> Response[bytes]:
     headers = {name: request.headers[name] for name in request.headers}
     media_type(headers.get("content-type", ""))
 
-    def decode(body: bytes, throttle: Throttle | None = None) -> OrgBatches:
+    def decode(body: bytes, throttle: Throttle | None = None) -> list[OrgBatch]:
         return group_by_organization(read_request(headers, body, sender, service.settings.max_events, throttle), sender)
 
     with service.intake.reservation(caller.org_id or caller.credential_id) as reserve:
@@ -89,10 +89,15 @@ async def put_inventory(
         return await _write(service, group_by_organization(states, sender, watermark))
 
 
-async def _write(service: Service, batches: OrgBatches) -> Response[bytes]:
-    """Submit the batches of one request to the writer, and respond once they are on disk."""
-    results = await asyncio.wrap_future(service.writer.submit(batches)) if batches else []
-    return Response(content=msgspec.json.encode(make_receipt(results)), media_type=PLAIN)
+async def _write(service: Service, batches: list[OrgBatch]) -> Response[bytes]:
+    """Submit the batches of one request to the writer, and respond once all are on disk."""
+    written: list[BatchResult] = []
+    futures = map(asyncio.wrap_future, service.writer.submit(batches))
+    for result in await asyncio.gather(*futures, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+        written.append(result)
+    return Response(content=msgspec.json.encode(make_receipt(written)), media_type=PLAIN)
 
 
 metering_router = Router(

@@ -101,8 +101,8 @@ async def _write(service: Service, connector: Connector, adapter: Provider, mess
     if isinstance(batch, Ignored):
         service.outcomes.add_ignored(connector.id, batch.type)
         return
-    [result] = await asyncio.wrap_future(service.writer.submit({connector.org_id: batch}))
-    for outcome, events in result.counts().items():
+    [written] = service.writer.submit([batch])
+    for outcome, events in (await asyncio.wrap_future(written)).counts().items():
         if events:
             service.outcomes.add(connector.id, outcome, events)
 

@@ -12,7 +12,10 @@ from talkmeter.errors import OperationFailed
 from talkmeter.settings import SETTINGS, Settings, load_settings, public_url
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from talkmeter.db.engine import Engine
+    from talkmeter.ledger.batch import BatchResult
     from talkmeter.ledger.writer import Writer
 
 DATABASE_URL = "sqlite:///talkmeter-demo.db"
@@ -81,18 +84,18 @@ def _send_days(writer: "Writer", days: range, until: int) -> Iterator[int]:
     from talkmeter.ingest.requests import group_by_organization
 
     sender = Sender("demo", None)
-    pending = None
+    pending: list[Future[BatchResult]] = []
     for day in days:
         inventory = generator.inventory_events(day) if day == days.start else []
         events = [*inventory, *generator.events_of_day(day, until)]
         parsed = [read_event(msgspec.json.encode(event), sender) for event in events]
-        submitted = writer.submit(group_by_organization(parsed, sender)) if parsed else None
-        if pending is not None:
-            pending.result()
+        submitted = writer.submit(group_by_organization(parsed, sender))
+        for written in pending:
+            written.result()
         pending = submitted
         yield day
-    if pending is not None:
-        pending.result()
+    for written in pending:
+        written.result()
 
 
 def _first_missing_day(engine: "Engine", today: int) -> int:

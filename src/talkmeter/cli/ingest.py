@@ -171,12 +171,12 @@ def _write_batches(
     from talkmeter.ingest.requests import group_by_organization
 
     sender = Sender("command line", None)
-    in_flight: deque[tuple[Future[list[BatchResult]], int]] = deque()
+    in_flight: deque[tuple[list[Future[BatchResult]], int]] = deque()
     with progress_bar(files) as (begin, advance):
 
         def finish_oldest() -> None:
-            future, size = in_flight.popleft()
-            tally.add(future.result())
+            futures, size = in_flight.popleft()
+            tally.add([future.result() for future in futures])
             advance(size)
 
         for path in files:

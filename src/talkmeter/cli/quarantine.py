@@ -85,8 +85,8 @@ def replay(event_ids: tuple[str, ...]) -> None:
                     )
                     click.echo(f"{event.id}\tnot replayed: {why}")
                     continue
-                [written] = writer.submit({event.org_id: OrgBatch(event.credential_id, [(0, parsed)])}).result()
-                if written.quarantined:
+                [written] = writer.submit([OrgBatch(event.org_id, event.credential_id, [(0, parsed)])])
+                if written.result().quarantined:
                     remaining += 1
                     continue
                 with writing(engine) as connection:

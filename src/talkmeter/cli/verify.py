@@ -4,6 +4,8 @@ import sys
 
 import click
 
+from talkmeter import clock
+
 
 @click.command()
 @click.option("--org", "org_id", help="Only this organization. Default: all.")
@@ -11,8 +13,8 @@ import click
 def verify(org_id: str | None, repair: bool) -> None:
     """Recompute every daily total and winning state. Exit status 1 if any differs."""
     from talkmeter.cli.database import open_database, require_organization
-    from talkmeter.db.engine import reading
-    from talkmeter.ledger.organizations import list_organizations
+    from talkmeter.db.engine import reading, writing
+    from talkmeter.ledger.organizations import add_organization, list_organizations, unlisted_organizations
     from talkmeter.ledger.verify import verify_organization
 
     found = repaired = 0
@@ -22,7 +24,15 @@ def verify(org_id: str | None, repair: bool) -> None:
             org_ids = [org_id]
         else:
             with reading(engine) as connection:
-                org_ids = [organization.org_id for organization in list_organizations(connection)]
+                unlisted = unlisted_organizations(connection)
+                org_ids = sorted([*unlisted, *(known.org_id for known in list_organizations(connection))])
+            for id_ in unlisted:
+                found += 1
+                click.echo(f"{id_}: has usage but is missing from the list of organizations")
+                if repair:
+                    with writing(engine) as connection:
+                        add_organization(connection, id_, None, clock.now())
+                    repaired += 1
         for id_ in org_ids:
             for difference in verify_organization(engine, id_, repair=repair):
                 found += 1

@@ -19,9 +19,14 @@ _FIRST: Final = tables.organization.name
 """The table that the others are colocated with."""
 
 
+def is_citus(connection: Connection) -> bool:
+    """Return whether the database has the Citus extension."""
+    return connection.dialect.name == "postgresql" and bool(connection.exec_driver_sql(_INSTALLED).scalar())
+
+
 def undistributed_tables(connection: Connection) -> list[str]:
     """Return the usage tables that are not distributed yet, in the order to distribute them; empty without Citus."""
-    if connection.dialect.name != "postgresql" or not connection.exec_driver_sql(_INSTALLED).scalar():
+    if not is_citus(connection):
         return []
     # Distributing a table twice is an error (42P16).
     done = set(connection.exec_driver_sql(_DISTRIBUTED).scalars())

@@ -10,17 +10,19 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from talkmeter.db import sqlite
+from talkmeter.db.citus import is_citus
 from talkmeter.db.error_kinds import ErrorKind
 from talkmeter.errors import DatabaseUnavailable, DiskFull, Misconfigured, Unavailable
 
 __all__ = [
     "Connection",
     "Engine",
+    "has_one_writer",
+    "is_distributed",
     "is_transient",
     "migrates_automatically",
     "open_engine",
     "reading",
-    "shares_transactions",
     "transaction",
     "translate_errors",
     "writing",
@@ -56,9 +58,17 @@ def _parse(url: str) -> URL:
         raise Misconfigured(f"TALKMETER_DATABASE_URL must look like {_ADDRESSES}.") from None
 
 
-def shares_transactions(engine: Engine) -> bool:
-    """Return whether one transaction may write several organizations (SQLite: one writer, so they share a sync)."""
+def has_one_writer(engine: Engine) -> bool:
+    """Return whether the database takes one write transaction at a time (SQLite)."""
     return engine.dialect.name == "sqlite"
+
+
+def is_distributed(engine: Engine) -> bool:
+    """Return whether the usage tables are on Citus workers, so that a transaction should write one organization."""
+    if engine.dialect.name == "sqlite":
+        return False
+    with reading(engine) as connection:
+        return is_citus(connection)
 
 
 def migrates_automatically(engine: Engine) -> bool:

@@ -56,17 +56,14 @@ def read_request(
 
 def group_by_organization(
     events: list[ParsedEvent], sender: Sender, watermark: SnapshotWatermark | None = None
-) -> dict[str, OrgBatch]:
-    """Group a request's events, with their indexes, by organization.
-
-    `watermark`, if the request is a snapshot, is added to the batch of the sender's organization.
-    """
+) -> list[OrgBatch]:
+    """Group a request's events, with their indexes, by organization. A snapshot's watermark goes to the sender's."""
     groups: dict[str, list[tuple[int, ParsedEvent]]] = {}
     for index, event in enumerate(events):
         groups.setdefault(event.org_id, []).append((index, event))
     if watermark is not None and sender.org_id is not None:
         groups.setdefault(sender.org_id, [])
-    return {org_id: OrgBatch(sender.credential_id, group, watermark) for org_id, group in groups.items()}
+    return [OrgBatch(org_id, sender.credential_id, group, watermark) for org_id, group in groups.items()]
 
 
 def _read_binary(headers: Mapping[str, str], body: bytes, sender: Sender) -> ParsedEvent:

@@ -86,6 +86,7 @@ class SnapshotWatermark(NamedTuple):
 class OrgBatch(NamedTuple):
     """The events of one request for one organization, each with its index in the request."""
 
+    org_id: str
     credential_id: str
     events: Sequence[tuple[int, ParsedEvent | CallReport]]
     watermark: SnapshotWatermark | None = None

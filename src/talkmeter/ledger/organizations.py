@@ -1,16 +1,25 @@
-"""The directory of organizations, for queries that are not about a single organization."""
+"""The directory of organizations: which ones exist, and their names.
+
+An organization's row in the directory is committed before anything else is written for it. Each process makes sure of
+that once for each organization, so a crash between the two commits heals itself.
+"""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from threading import Lock
+from typing import Final, NamedTuple
 
+from cachetools import LRUCache
 from sqlalchemy import Connection, bindparam, select
 
+from talkmeter import clock
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, OnConflict, insert_rows
-from talkmeter.ledger.write import lock_organization
+from talkmeter.db.write_connection import WriteConnection
 
+KNOWN_ORGANIZATIONS: Final = 100_000
 _directory = tables.organization_directory.c
 _LIST = Compiled(select(_directory.org_id, _directory.name).order_by(_directory.org_id))
+_WITH_USAGE = Compiled(select(tables.organization.c.org_id))
 _FIND = Compiled(select(_directory.org_id).where(_directory.org_id == bindparam("org")))
 _NAMES = Compiled(
     select(_directory.org_id, _directory.name).where(_directory.org_id.in_(bindparam("orgs", expanding=True)))
@@ -24,9 +33,29 @@ class Organization(NamedTuple):
     name: str | None
 
 
+class Directory:
+    """Adds organizations to the directory when they are first written. Thread-safe."""
+
+    def __init__(self) -> None:
+        """Assume nothing about the directory."""
+        self._known: LRUCache[str, None] = LRUCache(KNOWN_ORGANIZATIONS)
+        self._lock = Lock()
+
+    def add_missing(self, connection: WriteConnection, org_ids: Iterable[str]) -> None:
+        """Insert and commit the rows of organizations that this process has not added yet."""
+        with self._lock:
+            # Events without an organization are quarantined under the empty id.
+            unknown = sorted(org_id for org_id in org_ids if org_id and org_id not in self._known)
+        if not unknown:
+            return
+        rows = [(org_id, None, clock.now()) for org_id in unknown]
+        connection.run(lambda opened: insert_rows(opened, tables.organization_directory, rows, OnConflict.KEEP))
+        with self._lock:
+            self._known.update(dict.fromkeys(unknown))
+
+
 def add_organization(connection: Connection, org_id: str, name: str | None, now: int) -> None:
     """Add an organization, or rename an existing one; None keeps its name."""
-    lock_organization(connection, org_id, now)
     on_conflict = OnConflict.KEEP if name is None else OnConflict.REPLACE
     insert_rows(connection, tables.organization_directory, [(org_id, name, now)], on_conflict)
 
@@ -36,6 +65,12 @@ def list_organizations(connection: Connection) -> list[Organization]:
     return [
         Organization(str(org_id), None if name is None else str(name)) for org_id, name in _LIST.run(connection, ())
     ]
+
+
+def unlisted_organizations(connection: Connection) -> list[str]:
+    """Return the organizations that have usage and are missing in the directory."""
+    written = {str(org_id) for (org_id,) in _WITH_USAGE.run(connection, ())}
+    return sorted(written - {organization.org_id for organization in list_organizations(connection)} - {""})
 
 
 def organization_exists(connection: Connection, org_id: str) -> bool:

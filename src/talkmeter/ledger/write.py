@@ -1,8 +1,8 @@
 """Writes batches in one transaction: read the old states, decide, write winners, history and daily totals.
 
-The order is the same on every engine (docs/decisions/0006): an organization's row is locked before anything else of it
-is read, so that two writers of one organization run one after the other. A batch that changes nothing writes nothing.
-On SQLite a transaction may write several organizations, on PostgreSQL one.
+The order is the same on every engine (docs/decisions/0006): the rows of the organizations are locked, in the order of
+their ids, before anything else of them is read, so that two writers of one organization run one after the other. A
+batch that changes nothing writes nothing. On Citus a transaction writes one organization.
 """
 
 import secrets
@@ -27,7 +27,13 @@ QUARANTINE_LIMIT = 10_000
 """Maximum number of events in one organization's quarantine (docs/reference/http-api.md)."""
 
 _org = tables.organization.c
-_LOCK = Compiled(select(_org.last_event_at).where(_org.org_id == bindparam("org")).with_for_update())
+_LOCK = Compiled(select(_org.org_id, _org.last_event_at).where(_org.org_id == bindparam("org")).with_for_update())
+_LOCK_SEVERAL = Compiled(
+    select(_org.org_id, _org.last_event_at)
+    .where(_org.org_id.in_(bindparam("orgs", expanding=True)))
+    .order_by(_org.org_id)
+    .with_for_update()
+)
 _WATERMARK = Compiled(
     select(tables.inventory_snapshot.c.floor).where(
         tables.inventory_snapshot.c.org_id == bindparam("org"), tables.inventory_snapshot.c.kind == bindparam("kind")
@@ -49,16 +55,28 @@ def new_revision() -> str:
     return secrets.token_hex(8)
 
 
-def lock_organization(connection: Connection, org_id: str, now: int) -> int | None:
-    """Lock the organization's row, inserting it if absent; return its `last_event_at`, in microseconds."""
-    rows = _LOCK.run(connection, (org_id,))
-    if not rows:
-        insert_rows(connection, tables.organization, [(org_id, new_revision(), None)], OnConflict.KEEP)
-        if org_id:
-            insert_rows(connection, tables.organization_directory, [(org_id, None, now)], OnConflict.KEEP)
-        rows = _LOCK.run(connection, (org_id,))
-    last_event_at = rows[0][0]
-    return None if last_event_at is None else integer(last_event_at)
+def lock_organizations(connection: Connection, org_ids: Sequence[str]) -> dict[str, int | None]:
+    """Lock the rows of organizations in the order of their ids, inserting those that are absent.
+
+    Returns their `last_event_at`, in microseconds.
+    """
+    locked = _lock(connection, sorted(org_ids))
+    if missing := sorted(set(org_ids) - locked.keys()):
+        rows = [(org_id, new_revision(), None) for org_id in missing]
+        insert_rows(connection, tables.organization, rows, OnConflict.KEEP)
+        locked |= _lock(connection, missing)
+    return locked
+
+
+def _lock(connection: Connection, org_ids: Sequence[str]) -> dict[str, int | None]:
+    # Citus takes FOR UPDATE only for one organization.
+    rows = _LOCK.run(connection, (org_ids[0],)) if len(org_ids) == 1 else _LOCK_SEVERAL.run_in(connection, (), org_ids)
+    return {str(org_id): None if last_event_at is None else integer(last_event_at) for org_id, last_event_at in rows}
+
+
+def lock_organization(connection: Connection, org_id: str) -> int | None:
+    """Lock one organization's row, inserting it if absent; return its `last_event_at`, in microseconds."""
+    return lock_organizations(connection, [org_id])[org_id]
 
 
 def renew_revision(connection: Connection, org_id: str, last_event_at: int | None) -> None:
@@ -66,88 +84,111 @@ def renew_revision(connection: Connection, org_id: str, last_event_at: int | Non
     insert_rows(connection, tables.organization, [(org_id, new_revision(), last_event_at)], OnConflict.REPLACE)
 
 
+class _Decisions(NamedTuple):
+    """What the events of an organization's batches come to, before links and history are looked at."""
+
+    winners: dict[RecordKey, State]
+    accepted: dict[Row, State]
+    losing: dict[Row, State]
+    """States for the history, by history key: those that won when they came, and those that did not."""
+    call_ids: dict[str, CallIds]
+    outcomes: list[Counter[Outcome]]
+    """One for each batch."""
+
+
 class _Changes(NamedTuple):
-    """What batches change in one organization, and the number of outcomes of each batch."""
+    """What batches change in one organization."""
 
     before: dict[RecordKey, State]
     changed: dict[RecordKey, State]
-    received: list[State]
+    history: list[State]
     watermarks: dict[Kind, int]
-    outcomes: list[Counter[Outcome]]
 
     @property
     def has_writes(self) -> bool:
         """Whether there is anything to write."""
-        return bool(self.changed or self.received or self.watermarks)
+        return bool(self.changed or self.history or self.watermarks)
 
 
-def write_batch(
-    connection: Connection, by_org: Mapping[str, Sequence[OrgBatch]], now: int, *, keep_history: bool
-) -> dict[str, list[BatchResult]]:
-    """Write batches by organization in the caller's transaction; return the results in the order of the batches.
+def write_batches(
+    connection: Connection, batches: Sequence[OrgBatch], now: int, *, keep_history: bool
+) -> list[BatchResult]:
+    """Write batches in the caller's transaction, as if their events had been applied one by one; return the results.
 
-    `now` is the time of storage, in microseconds. The caller commits.
+    The results have the order of the batches. `now` is the time of storage, in microseconds. The caller commits.
     """
     throttle = Throttle()
+    by_org: dict[str, list[int]] = {}
+    for index, batch in enumerate(batches):
+        by_org.setdefault(batch.org_id, []).append(index)
+    lock_organizations(connection, list(by_org))
+    results: dict[int, BatchResult] = {}
     changes: dict[str, _Changes] = {}
-    results: dict[str, list[BatchResult]] = {}
-    for org_id, batches in sorted(by_org.items()):
-        lock_organization(connection, org_id, now)
-        changes[org_id] = _decide(connection, org_id, batches, throttle, keep_history=keep_history)
-        kept = _quarantine(connection, org_id, batches, now)
-        results[org_id] = [
-            _batch_result(batch, outcomes, kept)
-            for batch, outcomes in zip(batches, changes[org_id].outcomes, strict=True)
-        ]
+    for org_id, indexes in sorted(by_org.items()):
+        of_org = [batches[index] for index in indexes]
+        before = read_winning_states(connection, org_id, _record_keys(of_org), throttle)
+        decisions = _decide(of_org, before, throttle)
+        _link(connection, org_id, decisions, before)
+        changes[org_id] = _Changes(
+            before=before,
+            changed={key: state for key, state in decisions.winners.items() if before.get(key) is not state},
+            history=_history(connection, org_id, decisions) if keep_history else [],
+            watermarks=_raised_watermarks(connection, org_id, of_org),
+        )
+        kept = _quarantine(connection, org_id, of_org, now)
+        for index, batch, outcomes in zip(indexes, of_org, decisions.outcomes, strict=True):
+            results[index] = _batch_result(batch, outcomes, kept)
     _store(connection, {org_id: changed for org_id, changed in changes.items() if changed.has_writes}, now, throttle)
-    return results
+    return [results[index] for index in range(len(batches))]
 
 
-def _decide(
-    connection: Connection, org_id: str, batches: Sequence[OrgBatch], throttle: Throttle, *, keep_history: bool
-) -> _Changes:
-    """Decide which states win, as if the events had been applied one by one."""
-    keys = {_record_key(event) for batch in batches for event in _valid_events(batch)}
-    before = read_winning_states(connection, org_id, keys, throttle)
-    winners = dict(before)
-    call_ids: dict[str, CallIds] = {}
-    received: dict[Row, State] = {}
-    losing: dict[Row, State] = {}
-    outcomes: list[Counter[Outcome]] = []
+def _decide(batches: Sequence[OrgBatch], before: Mapping[RecordKey, State], throttle: Throttle) -> _Decisions:
+    """Decide which states win."""
+    decisions = _Decisions(dict(before), {}, {}, {}, [])
     for batch in batches:
         counts: Counter[Outcome] = Counter()
         for event in throttle.iterate(_valid_events(batch)):
-            key = _record_key(event)
-            winner = winners.get(key)
-            if isinstance(event, CallReport):
-                call_ids[key.id] = _merge_call_ids(call_ids.get(key.id), event)
-            state = _new_state(event, winner)
-            if state is None:
-                counts[Outcome.DUPLICATE] += 1
-                continue
-            outcome = classify(state, winner)
-            counts[outcome] += 1
-            if outcome is Outcome.ACCEPTED:
-                winners[key] = replace(state, linked_to=winner.linked_to) if winner and winner.linked_to else state
-            if keep_history and outcome is not Outcome.DUPLICATE:
-                into = received if outcome is Outcome.ACCEPTED else losing
-                into[history_key(state)] = state
-        outcomes.append(counts)
-    if call_ids:
-        add_call_ids(connection, org_id, call_ids)
+            counts[_decide_event(event, decisions)] += 1
+        decisions.outcomes.append(counts)
+    return decisions
+
+
+def _decide_event(event: State | CallReport, decisions: _Decisions) -> Outcome:
+    """Decide about one event, and note what it changes."""
+    key = _record_key(event)
+    winner = decisions.winners.get(key)
+    if isinstance(event, CallReport):
+        decisions.call_ids[key.id] = _merge_call_ids(decisions.call_ids.get(key.id), event)
+    state = _new_state(event, winner)
+    if state is None:
+        return Outcome.DUPLICATE
+    outcome = classify(state, winner)
+    if outcome is Outcome.ACCEPTED:
+        decisions.winners[key] = replace(state, linked_to=winner.linked_to) if winner and winner.linked_to else state
+        decisions.accepted[history_key(state)] = state
+    elif outcome is not Outcome.DUPLICATE:
+        decisions.losing[history_key(state)] = state
+    return outcome
+
+
+def _link(connection: Connection, org_id: str, decisions: _Decisions, before: dict[RecordKey, State]) -> None:
+    """Store call ids, and link the conversations of each affected call again."""
+    if decisions.call_ids:
+        add_call_ids(connection, org_id, decisions.call_ids)
     # If a conversation no longer counts, another one of its call may have to be counted instead.
-    affected = call_ids.keys() | {key.id for key, state in winners.items() if _no_longer_counts(state, before.get(key))}
-    if affected:
-        relink(connection, org_id, affected, before, winners)
-    changed = {key: state for key, state in winners.items() if before.get(key) is not state}
-    received |= _not_in_history(connection, org_id, losing)
-    return _Changes(
-        before=before,
-        changed=changed,
-        received=list(received.values()),
-        watermarks=_raised_watermarks(connection, org_id, batches),
-        outcomes=outcomes,
-    )
+    no_longer = {key.id for key, state in decisions.winners.items() if _no_longer_counts(state, before.get(key))}
+    if affected := decisions.call_ids.keys() | no_longer:
+        relink(connection, org_id, affected, before, decisions.winners)
+
+
+def _history(connection: Connection, org_id: str, decisions: _Decisions) -> list[State]:
+    """Return the states that the history does not contain yet."""
+    if not decisions.losing:
+        return list(decisions.accepted.values())
+    keys = {_record_key(state) for state in decisions.losing.values()}
+    stored = {row[:8] for row in history_rows(connection, org_id, keys)}
+    unseen = {key: state for key, state in decisions.losing.items() if key not in stored}
+    return list({**decisions.accepted, **unseen}.values())
 
 
 def _store(connection: Connection, by_org: Mapping[str, _Changes], now: int, throttle: Throttle) -> None:
@@ -158,7 +199,7 @@ def _store(connection: Connection, by_org: Mapping[str, _Changes], now: int, thr
         by_table[tables.RECORD_TABLES[state.kind]].append(record_row(state, now))
     for table, rows in by_table.items():
         insert_rows(connection, table, sorted(rows, key=_first_three_columns), OnConflict.REPLACE)
-    received = [state for changes in by_org.values() for state in changes.received]
+    received = [state for changes in by_org.values() for state in changes.history]
     history = [history_row(state, now) for state in throttle.iterate(received)]
     insert_rows(connection, tables.record_state, sorted(history), OnConflict.KEEP)
     totals: list[Row] = []
@@ -189,14 +230,6 @@ def total_rows(org_id: str, totals: Mapping[DayKey, Counters], now: int) -> list
     )
 
 
-def _not_in_history(connection: Connection, org_id: str, losing: dict[Row, State]) -> dict[Row, State]:
-    """Return the losing states that the history does not contain yet."""
-    if not losing:
-        return {}
-    stored = {row[:8] for row in history_rows(connection, org_id, {_record_key(state) for state in losing.values()})}
-    return {key: state for key, state in losing.items() if key not in stored}
-
-
 def _first_three_columns(row: Row) -> Row:
     return row[:3]
 
@@ -207,6 +240,10 @@ def _valid_events(batch: OrgBatch) -> Iterable[State | CallReport]:
 
 def _rejections(batch: OrgBatch) -> Iterable[tuple[int, Rejection]]:
     return ((index, event) for index, event in batch.events if isinstance(event, Rejection))
+
+
+def _record_keys(batches: Iterable[OrgBatch]) -> set[RecordKey]:
+    return {_record_key(event) for batch in batches for event in _valid_events(batch)}
 
 
 def _record_key(event: State | CallReport) -> RecordKey:

@@ -194,9 +194,9 @@ class _Reconciliation:
         if self._writer is None or not corrections:
             return
         connector = self._job.connector
-        batch = OrgBatch(f"connector {connector.id}", list(enumerate(corrections)))
-        [result] = self._writer.submit({connector.org_id: batch}).result()
-        self._report.recorded += result.accepted
+        batch = OrgBatch(connector.org_id, f"connector {connector.id}", list(enumerate(corrections)))
+        [written] = self._writer.submit([batch])
+        self._report.recorded += written.result().accepted
 
     def _look_up(self, states: Sequence[State]) -> None:
         """Request stored calls that are not in the list: the provider may have them under another start."""

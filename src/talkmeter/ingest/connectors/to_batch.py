@@ -57,7 +57,7 @@ def to_batch(connector: Connector, provider: Provider, message: Message) -> OrgB
 
 
 def _batch(connector: Connector, events: Sequence[ParsedEvent | CallReport]) -> OrgBatch:
-    return OrgBatch(f"connector {connector.id}", list(enumerate(events)))
+    return OrgBatch(connector.org_id, f"connector {connector.id}", list(enumerate(events)))
 
 
 def _event(connector: Connector, provider: Provider, update: RecordUpdate | PartialRecordUpdate) -> State | CallReport:
