@@ -109,8 +109,8 @@ class DatabaseUnavailable(Unavailable):
         return "The database is unavailable; retry shortly. The reason is in the server's log."
 
 
-class CommitTimeout(Unavailable):
-    """A transaction did not end in time; whether it was committed is unknown, so the sender must send it again."""
+class TimedOut(Unavailable):
+    """A transaction did not end in time. Whether a write was committed is unknown, so the sender must send it again."""
 
 
 class DiskFull(Unavailable):

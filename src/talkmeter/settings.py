@@ -32,7 +32,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     body_timeout_sec: int
     queue_bytes: int
     queue_events: int
+    write_lanes: int
+    commit_timeout_sec: int
     reader_threads: int
+    query_timeout_sec: int
     answer_bytes: int
     stale_hours: int
     export_bytes: int
@@ -104,7 +107,10 @@ SETTINGS: Final = (
         1 << 32,
     ),
     Setting("queue_events", "40000", "Maximum number of events in the write queue; beyond it: 503.", 1, 10_000_000),
+    Setting("write_lanes", "4", "Number of threads that write to PostgreSQL; SQLite has one.", 1, 64),
+    Setting("commit_timeout_sec", "30", "Timeout in seconds for a write transaction; beyond it: 503.", 1, 3600),
     Setting("reader_threads", "4", "Number of threads that run queries.", 1, 64),
+    Setting("query_timeout_sec", "30", "Timeout in seconds for a query; beyond it: 503.", 1, 3600),
     Setting("answer_bytes", "16777216", "Size of the cache of query responses, in bytes.", 0, 1 << 32),
     Setting("stale_hours", "24", "Hours without an event after which a live conversation is stale.", 1, 8760),
     Setting(

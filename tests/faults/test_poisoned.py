@@ -35,7 +35,7 @@ ROUNDS: Final = rounds(2, 40)
 LOCKED_ORG: Final = "locked"
 POISON: Final = "poison"
 INVALID_ORG: Final = "invalid"
-REFUSED: Final = "transaction rejected for its data"
+REFUSED: Final = "transaction rolled back"
 
 pytestmark = pytest.mark.timeout(120 + 20 * ROUNDS)
 

@@ -31,7 +31,7 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         """Open the database, which must be migrated."""
         self.settings = settings
-        self.engine = open_engine(settings.database_url, settings.reader_threads + 4)
+        self.engine = open_engine(settings.database_url, settings.reader_threads + settings.write_lanes + 4)
         self.exports = ExportWriter(self.engine, settings.export_bytes)
         self._autocommit = AutocommitConnections(self.engine)
         self.answer_cache = AnswerCache(self.engine, self._autocommit, settings.answer_bytes)
@@ -45,6 +45,8 @@ class Service:
         self.writer = Writer(
             self.engine,
             keep_history=settings.history_days != 0,
+            lanes=settings.write_lanes,
+            commit_timeout_sec=settings.commit_timeout_sec,
             max_events=settings.queue_events,
             idle=make_pruner(self.engine, settings.history_days),
         )

@@ -89,7 +89,7 @@ def max_connections(settings: Settings) -> int:
     Tries to increase the soft limit of file descriptors. Reserves some for the database and for files, because a
     worker without a free descriptor cannot answer any request.
     """
-    reserved = RESERVED_FILES + FILES_PER_DATABASE_CONNECTION * (2 * settings.reader_threads + 4)
+    reserved = RESERVED_FILES + FILES_PER_DATABASE_CONNECTION * (2 * settings.reader_threads + settings.write_lanes + 4)
     wanted = settings.connections + reserved
     allowed, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     raised = wanted if hard_limit == resource.RLIM_INFINITY else min(wanted, hard_limit)

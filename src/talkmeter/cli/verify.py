@@ -14,7 +14,11 @@ def verify(org_id: str | None, repair: bool) -> None:
     """Recompute every daily total and winning state. Exit status 1 if any differs."""
     from talkmeter.cli.database import open_database, require_organization
     from talkmeter.db.engine import reading, writing
-    from talkmeter.ledger.organizations import add_organization, list_organizations, unlisted_organizations
+    from talkmeter.ledger.organizations import (
+        add_unlisted_organizations,
+        list_organizations,
+        unlisted_organizations,
+    )
     from talkmeter.ledger.verify import verify_organization
 
     found = repaired = 0
@@ -29,10 +33,9 @@ def verify(org_id: str | None, repair: bool) -> None:
             for id_ in unlisted:
                 found += 1
                 click.echo(f"{id_}: has usage but is missing from the list of organizations")
-                if repair:
-                    with writing(engine) as connection:
-                        add_organization(connection, id_, None, clock.now())
-                    repaired += 1
+            if repair and unlisted:
+                with writing(engine) as connection:
+                    repaired += len(add_unlisted_organizations(connection, clock.now()))
         for id_ in org_ids:
             for difference in verify_organization(engine, id_, repair=repair):
                 found += 1

@@ -1,7 +1,7 @@
 """Connects to the database, opens read and write transactions, and translates driver errors."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from talkmeter.db import sqlite
 from talkmeter.db.citus import is_citus
 from talkmeter.db.error_kinds import ErrorKind
+from talkmeter.db.watch import Watch
 from talkmeter.errors import DatabaseUnavailable, DiskFull, Misconfigured, Unavailable
 
 __all__ = [
@@ -77,26 +78,31 @@ def migrates_automatically(engine: Engine) -> bool:
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection in a read transaction: all its statements see one snapshot."""
+def reading(engine: Engine, watch: Watch | None = None) -> Iterator[Connection]:
+    """Yield a connection in a read transaction: all its statements see one snapshot. `watch` limits its time."""
     with translate_errors(), engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             connection.execution_options(**_SNAPSHOT)
-        with connection.begin():
+        with watch.over(connection) if watch else nullcontext(), connection.begin():
             yield connection
 
 
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection in a write transaction: commit at the end, roll back if the block raises."""
-    with engine.connect() as connection, connection.execution_options(talkmeter_writes=True).begin():
-        yield connection
+def transaction(engine: Engine, watch: Watch | None = None) -> Iterator[Connection]:
+    """Yield a connection in a write transaction: commit at the end, roll back if the block raises.
+
+    `watch` limits its time, including that of the commit.
+    """
+    with engine.connect() as connection:
+        connection.execution_options(talkmeter_writes=True)
+        with watch.over(connection) if watch else nullcontext(), connection.begin():
+            yield connection
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine, watch: Watch | None = None) -> Iterator[Connection]:
     """Yield a connection like `transaction`, with driver errors translated."""
-    with translate_errors(), transaction(engine) as connection:
+    with translate_errors(), transaction(engine, watch) as connection:
         yield connection
 
 

@@ -4,12 +4,14 @@ Every new connection checks the settings that durability depends on: fsync, full
 be on.
 """
 
+import select
 from typing import Final
 
 import psycopg
 from psycopg.types.numeric import Int8Dumper
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from talkmeter.db.error_kinds import ErrorKind
@@ -20,9 +22,12 @@ POOL_TIMEOUT_SEC: Final = 5
 STATEMENT_TIMEOUT_MS: Final = 60_000
 LOCK_TIMEOUT_MS: Final = 10_000
 IDLE_TIMEOUT_MS: Final = 120_000
+CONNECTION_CHECK_MS: Final = 500
+"""How often a server that runs a statement checks whether the connection is still open."""
 _SETTINGS: Final = (
     f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS} "
-    f"-c idle_in_transaction_session_timeout={IDLE_TIMEOUT_MS} -c client_encoding=UTF8"
+    f"-c idle_in_transaction_session_timeout={IDLE_TIMEOUT_MS} "
+    f"-c client_connection_check_interval={CONNECTION_CHECK_MS} -c client_encoding=UTF8"
 )
 _BUSY: Final = frozenset({"40001", "40P01"})
 """Serialization failure, deadlock."""
@@ -45,7 +50,6 @@ def make_engine(url: URL, connections: int) -> Engine:
         pool_size=connections,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_SEC,
-        pool_pre_ping=True,
         hide_parameters=True,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_SEC,
@@ -55,6 +59,7 @@ def make_engine(url: URL, connections: int) -> Engine:
         },
     )
     event.listen(engine, "connect", _check)
+    event.listen(engine, "checkout", _check_socket)
     return engine
 
 
@@ -71,6 +76,17 @@ def _check(connection: "psycopg.Connection[tuple[str, ...]]", _entry: Connection
             if row is not None and row[0] == "off":
                 raise Misconfigured(f"The PostgreSQL server runs with {name} off; Talkmeter needs it on, {why}.")
     connection.rollback()
+
+
+def _check_socket(connection: "psycopg.Connection[tuple[str, ...]]", *_: object) -> None:
+    """Replace a connection that the server has closed: its socket can be read. A query could wait for a frozen server.
+
+    The server sends nothing else over an idle connection, except a notice, which costs a new connection at most.
+    """
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    if poll.poll(0):
+        raise DisconnectionError
 
 
 def error_kind(error: BaseException) -> ErrorKind | None:

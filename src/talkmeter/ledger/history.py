@@ -12,6 +12,7 @@ from talkmeter import clock
 from talkmeter.db import tables
 from talkmeter.db.engine import reading, writing
 from talkmeter.db.statements import Compiled, integer
+from talkmeter.db.watch import Watch
 from talkmeter.ledger.organizations import list_organizations
 from talkmeter.ledger.rows import decode_history
 from talkmeter.ledger.states import history_rows, read_winning_states
@@ -19,6 +20,7 @@ from talkmeter.period import MICROSECONDS_PER_DAY
 from talkmeter.records import InventoryItem, Kind, RecordKey, State, rank
 
 RECORDS_PER_STEP: Final = 500
+_STEP_TIMEOUT_SEC: Final = 30
 _SWEEP_EVERY_SEC: Final = 3_600.0
 _STORED_AT: Final = 9
 
@@ -92,6 +94,11 @@ def make_pruner(engine: Engine, history_days: int | None) -> Callable[[], bool] 
     return step
 
 
+def _watch() -> Watch:
+    """Limit one step: a lane of the writer must not wait for a server that does not answer."""
+    return Watch(_STEP_TIMEOUT_SEC, f"Pruning the history took longer than {_STEP_TIMEOUT_SEC} seconds.")
+
+
 def prune(engine: Engine, before: int) -> None:
     """Delete every state stored before an instant, except those that pruning must keep."""
     for _ in _sweep(engine, before):
@@ -99,12 +106,12 @@ def prune(engine: Engine, before: int) -> None:
 
 
 def _sweep(engine: Engine, before: int) -> Iterator[None]:
-    with reading(engine) as connection:
+    with reading(engine, _watch()) as connection:
         organizations = list_organizations(connection)
     for organization in organizations:
         after: RecordKey | None = None
         while True:
-            with reading(engine) as connection:
+            with reading(engine, _watch()) as connection:
                 keys = records_with_history(connection, organization.org_id, after)
                 old = any(
                     integer(row[_STORED_AT]) < before for row in history_rows(connection, organization.org_id, keys)
@@ -118,7 +125,7 @@ def _sweep(engine: Engine, before: int) -> Iterator[None]:
 
 
 def _prune_records(engine: Engine, org_id: str, keys: list[RecordKey], before: int) -> None:
-    with writing(engine) as connection:
+    with writing(engine, _watch()) as connection:
         winners = read_winning_states(connection, org_id, keys)
         rows = list(history_rows(connection, org_id, keys))
         named = latest_named(decode_history(row) for row in rows)

@@ -9,12 +9,13 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from cachetools import LRUCache
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Engine, bindparam, select
 
 from talkmeter import clock
 from talkmeter.db import tables
+from talkmeter.db.engine import transaction
 from talkmeter.db.statements import Compiled, OnConflict, insert_rows
-from talkmeter.db.write_connection import WriteConnection
+from talkmeter.db.watch import Watch
 
 KNOWN_ORGANIZATIONS: Final = 100_000
 _directory = tables.organization_directory.c
@@ -41,15 +42,17 @@ class Directory:
         self._known: LRUCache[str, None] = LRUCache(KNOWN_ORGANIZATIONS)
         self._lock = Lock()
 
-    def add_missing(self, connection: WriteConnection, org_ids: Iterable[str]) -> None:
-        """Insert and commit the rows of organizations that this process has not added yet."""
+    def add_missing(self, engine: Engine, org_ids: Iterable[str], watch: Watch) -> None:
+        """Insert the rows of organizations that this process has not seen in the directory, and commit."""
         with self._lock:
             # Events without an organization are quarantined under the empty id.
             unknown = sorted(org_id for org_id in org_ids if org_id and org_id not in self._known)
         if not unknown:
             return
-        rows = [(org_id, None, clock.now()) for org_id in unknown]
-        connection.run(lambda opened: insert_rows(opened, tables.organization_directory, rows, OnConflict.KEEP))
+        with transaction(engine, watch) as connection:
+            listed = {str(org_id) for org_id, _ in _NAMES.run_in(connection, (), unknown)}
+            rows = [(org_id, None, clock.now()) for org_id in unknown if org_id not in listed]
+            insert_rows(connection, tables.organization_directory, rows, OnConflict.KEEP)
         with self._lock:
             self._known.update(dict.fromkeys(unknown))
 
@@ -65,6 +68,14 @@ def list_organizations(connection: Connection) -> list[Organization]:
     return [
         Organization(str(org_id), None if name is None else str(name)) for org_id, name in _LIST.run(connection, ())
     ]
+
+
+def add_unlisted_organizations(connection: Connection, now: int) -> list[str]:
+    """Add the organizations that have usage and are missing in the directory; return their ids."""
+    org_ids = unlisted_organizations(connection)
+    rows = [(org_id, None, now) for org_id in org_ids]
+    insert_rows(connection, tables.organization_directory, rows, OnConflict.KEEP)
+    return org_ids
 
 
 def unlisted_organizations(connection: Connection) -> list[str]:

@@ -1,0 +1,103 @@
+"""The batches that wait to be written, in one queue for each lane of the writer; their number of events is bounded."""
+
+import threading
+from collections import Counter, deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Final, NamedTuple
+from zlib import crc32
+
+from talkmeter import metrics
+from talkmeter.errors import Unavailable
+from talkmeter.ledger.batch import BatchResult, OrgBatch
+
+EVENTS_PER_TRANSACTION: Final = 10_000
+
+
+class QueuedBatch(NamedTuple):
+    """A waiting batch; its future completes when its events are on disk."""
+
+    batch: OrgBatch
+    future: "Future[BatchResult]"
+
+    @property
+    def events(self) -> int:
+        """The room it takes in the queue."""
+        return max(len(self.batch.events), 1)
+
+
+class WriteQueue:
+    """The waiting batches of all lanes, bounded together."""
+
+    def __init__(self, lanes: int, max_events: int) -> None:
+        self.lanes = lanes
+        self.closing = False
+        self._max_events = max_events
+        self._waiting: list[deque[QueuedBatch]] = [deque() for _ in range(lanes)]
+        self._events_by_org: Counter[str] = Counter()
+        lock = threading.Lock()
+        self._changed = [threading.Condition(lock) for _ in range(lanes)]
+        self._lock = lock
+
+    def put(self, queued: Sequence[QueuedBatch]) -> None:
+        """Add the batches of a request, each to the lane of its organization."""
+        with self._lock:
+            if self.closing:
+                raise Unavailable("The server is shutting down; retry shortly.")
+            self._admit(queued)
+            for one in queued:
+                lane = crc32(one.batch.org_id.encode()) % self.lanes
+                self._waiting[lane].append(one)
+                self._changed[lane].notify()
+
+    def take(self, lane: int, timeout_sec: float) -> list[QueuedBatch] | None:
+        """Return a lane's waiting batches, up to `EVENTS_PER_TRANSACTION`; [] after a timeout, None at the end."""
+        waiting = self._waiting[lane]
+        with self._lock:
+            if not waiting and not self.closing:
+                self._changed[lane].wait(timeout_sec)
+            if not waiting:
+                return None if self.closing else []
+            group = [waiting.popleft()]
+            events = group[0].events
+            while waiting and events + waiting[0].events <= EVENTS_PER_TRANSACTION:
+                group.append(waiting.popleft())
+                events += group[-1].events
+            return group
+
+    def has_waiting(self, lane: int) -> bool:
+        """Return whether a lane has something to write."""
+        return bool(self._waiting[lane])
+
+    def release(self, group: Sequence[QueuedBatch]) -> None:
+        """Free the room of batches that were written or have failed."""
+        with self._lock:
+            for one in group:
+                self._events_by_org[one.batch.org_id] -= one.events
+            # Drop the organizations without events.
+            self._events_by_org += Counter()
+            metrics.QUEUE_EVENTS.set(self._events_by_org.total())
+
+    def close(self) -> None:
+        """Accept no more batches."""
+        with self._lock:
+            self.closing = True
+            for changed in self._changed:
+                changed.notify()
+
+    def _admit(self, queued: Sequence[QueuedBatch]) -> None:
+        """Reserve room for a request. Raises Unavailable if it does not fit; an empty queue takes any request."""
+        sizes: Counter[str] = Counter()
+        for one in queued:
+            sizes[one.batch.org_id] += one.events
+        total = self._events_by_org.total()
+        if total and total + sizes.total() > self._max_events:
+            raise Unavailable("The write queue is full (TALKMETER_QUEUE_EVENTS); retry shortly.")
+        half = self._max_events // 2
+        for org_id, size in sizes.items():
+            if self._events_by_org[org_id] and self._events_by_org[org_id] + size > half:
+                raise Unavailable(
+                    "This organization fills its half of the write queue (TALKMETER_QUEUE_EVENTS); retry shortly."
+                )
+        self._events_by_org.update(sizes)
+        metrics.QUEUE_EVENTS.set(total + sizes.total())
