@@ -34,7 +34,7 @@ from bench.timing import interleaved, milliseconds, ratio
 from talkmeter.db.engine import reading
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, present
 from talkmeter.usage.revision import read_revision
-from talkmeter.usage.summary import Summary, read_summary
+from talkmeter.usage.summary import Summary, read_summary, summary_query
 from tests.postgres import engine_for, new_database, postgres_server
 
 ROUNDS: Final = 5
@@ -106,7 +106,7 @@ def _consecutive(query: Callable[[], object]) -> float:
 
 def _summary(engine: Engine) -> Summary:
     with reading(engine) as connection:
-        return read_summary(connection, LARGE, _WINDOW, read_revision(connection, LARGE, _NOW), _NOW)
+        return read_summary(connection, summary_query(LARGE, _WINDOW, _NOW), read_revision(connection, LARGE, _NOW))
 
 
 def _compare(name: str, figures: Iterable[DayFigures], summary: Summary) -> None:

@@ -23,11 +23,11 @@ from talkmeter.ledger.batch import OrgBatch
 from talkmeter.ledger.write import write_batches
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, present
 from talkmeter.records import Kind, State
-from talkmeter.usage.breakdown import BreakdownQuery, read_breakdown
+from talkmeter.usage.breakdown import BreakdownOptions, breakdown_query, read_breakdown
 from talkmeter.usage.filters import Filter
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
-from talkmeter.usage.summary import read_summary
+from talkmeter.usage.summary import read_summary, summary_query
 from tests.postgres import engine_for
 
 SIZES: Final = (10_000, 100_000, 1_000_000, 10_000_000)
@@ -38,7 +38,7 @@ BATCHES_PER_WRITE: Final = 5
 WRITE_ROUNDS: Final = 3
 _NOW: Final = present((FIRST_DAY + DAYS) * MICROSECONDS_PER_DAY, 24)
 _NOON: Final = MICROSECONDS_PER_DAY // 2
-_BY_AGENT: Final = BreakdownQuery("agent", "calls")
+_BY_AGENT: Final = BreakdownOptions("agent", "calls")
 _FIRST_WRITTEN_DAY: Final = 300
 
 
@@ -125,12 +125,12 @@ def _window(start: int, end: int) -> Window:
 
 def _summary(window: Window, engine: Engine) -> None:
     with reading(engine) as connection:
-        read_summary(connection, LARGE, window, read_revision(connection, LARGE, _NOW), _NOW)
+        read_summary(connection, summary_query(LARGE, window, _NOW), read_revision(connection, LARGE, _NOW))
 
 
 def _breakdown(window: Window, engine: Engine) -> None:
     with reading(engine) as connection:
-        read_breakdown(connection, LARGE, window, _BY_AGENT, _NOW)
+        read_breakdown(connection, breakdown_query(LARGE, window, _NOW, _BY_AGENT))
 
 
 def _first_page(window: Window, engine: Engine) -> None:

@@ -17,7 +17,7 @@ from bench.timing import interleaved, milliseconds
 from talkmeter.db.engine import reading
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, present
 from talkmeter.usage.revision import read_revision
-from talkmeter.usage.summary import Summary, read_summary
+from talkmeter.usage.summary import Summary, read_summary, summary_query
 from tests.postgres import engine_for
 
 CONVERSATIONS_PER_DAY: Final = 27_000
@@ -71,7 +71,7 @@ def _time(engine: Engine, next_window: Callable[[], Window]) -> float:
 
 def _summary(engine: Engine, window: Window) -> Summary:
     with reading(engine) as connection:
-        return read_summary(connection, LARGE, window, read_revision(connection, LARGE, _NOW), _NOW)
+        return read_summary(connection, summary_query(LARGE, window, _NOW), read_revision(connection, LARGE, _NOW))
 
 
 def _whole_days() -> Window:

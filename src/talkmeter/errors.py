@@ -113,6 +113,10 @@ class TimedOut(Unavailable):
     """A transaction did not end in time. Whether a write was committed is unknown, so the sender must send it again."""
 
 
+class ClientGone(Unavailable):
+    """The client has disconnected, so its query was ended."""
+
+
 class DiskFull(Unavailable):
     """The disk is full; nothing from the request was stored."""
 

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from talkmeter.db.engine import reading
 from talkmeter.period import present, read_instant, read_window
 from talkmeter.usage.revision import read_revision
-from talkmeter.usage.summary import Summary, read_summary
+from talkmeter.usage.summary import Summary, read_summary, summary_query
 from tests import local_http
 from tests.cli_runner import run_cli_in_process
 from tests.connectors.fake_api import ACCOUNT, Call, FakeApi, retell, running_api, twilio, vapi
@@ -101,7 +101,9 @@ class Reconciliation(NamedTuple):
         now = present(read_instant("2026-03-15T12:00:00Z"), 24)
         with reading(self.metering.engine) as connection:
             revision = read_revision(connection, self.hook.org_id, now)
-            return read_summary(connection, self.hook.org_id, read_window(FROM, TO, now.now), revision, now)
+            return read_summary(
+                connection, summary_query(self.hook.org_id, read_window(FROM, TO, now.now), now), revision
+            )
 
     def history(self, id_: str) -> str:
         """Return the output of `talkmeter records --id`."""

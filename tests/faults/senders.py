@@ -21,7 +21,7 @@ from talkmeter.period import Window, read_instant
 from talkmeter.records import Kind
 from talkmeter.usage.filters import Filter, iterate_records
 from talkmeter.usage.revision import read_revision
-from talkmeter.usage.summary import read_summary
+from talkmeter.usage.summary import read_summary, summary_query
 from tests import local_http
 from tests.events import Json, conversation, run
 from tests.laws.ledgers import NOW, plain_json
@@ -153,7 +153,7 @@ def check_ledger(engine: Engine, journal: list[Json], org_id: str = ORG) -> str:
         model.apply_event(msgspec.json.encode(event))
     with reading(engine) as connection:
         revision = read_revision(connection, org_id, NOW)
-        summary = plain_json(read_summary(connection, org_id, DAY, revision, NOW))
+        summary = plain_json(read_summary(connection, summary_query(org_id, DAY, NOW), revision))
         stored = {
             kind: sorted(row.state.id for row in iterate_records(connection, org_id, DAY, Filter(kind), NOW))
             for kind in (Kind.CONVERSATION, Kind.WORKFLOW_EXECUTION)

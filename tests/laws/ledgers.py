@@ -29,14 +29,14 @@ from talkmeter.ledger.verify import verify_organization
 from talkmeter.ledger.writer import Writer
 from talkmeter.period import Present, Window
 from talkmeter.records import Kind, RecordKey
-from talkmeter.usage.breakdown import BreakdownQuery, read_breakdown
+from talkmeter.usage.breakdown import BreakdownOptions, breakdown_query, read_breakdown
 from talkmeter.usage.compare import Mode
 from talkmeter.usage.export import Export, ExportType, write_export
 from talkmeter.usage.filters import Filter
 from talkmeter.usage.history import read_history
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
-from talkmeter.usage.summary import read_summary
+from talkmeter.usage.summary import read_summary, summary_query
 from tests.citus_plugin import TEST_STATEMENT
 from tests.laws.histories import DEFAULT_CUTS, Cuts
 from tests.laws.model import QUERIED_AT, RESULTS, STALE_BEFORE, HistoryItem, Json, RawEvent, RawSnapshot
@@ -122,23 +122,25 @@ class LawLedger:
     def summary(self, start: int, end: int, org_id: str = ORG) -> Json:
         """Return the summary of [start, end) without `last_event_at` and `changed_at`, which depend on arrival time."""
         with reading(self.engine) as connection:
-            answer = read_summary(connection, org_id, Window(start, end), read_revision(connection, org_id, NOW), NOW)
+            answer = read_summary(
+                connection, summary_query(org_id, Window(start, end), NOW), read_revision(connection, org_id, NOW)
+            )
         summary = plain_json(answer)
         del summary["last_event_at"]
         for day in summary["daily"]:
             del day["changed_at"]
         return summary
 
-    def breakdown(self, start: int, end: int, split: BreakdownQuery, now: Present = NOW) -> Json:
+    def breakdown(self, start: int, end: int, split: BreakdownOptions, now: Present = NOW) -> Json:
         """Return the breakdown of [start, end)."""
         with reading(self.engine) as connection:
-            return plain_json(read_breakdown(connection, ORG, Window(start, end), split, now))
+            return plain_json(read_breakdown(connection, breakdown_query(ORG, Window(start, end), now, split)))
 
     def comparison(self, start: int, end: int, mode: Mode, now: Present) -> Json | None:
         """Return the comparison in the summary of [start, end)."""
         with reading(self.engine) as connection:
             revision = read_revision(connection, ORG, now)
-            summary = plain_json(read_summary(connection, ORG, Window(start, end), revision, now, mode))
+            summary = plain_json(read_summary(connection, summary_query(ORG, Window(start, end), now, mode), revision))
         comparison: Json | None = summary["comparison"]
         return comparison
 
@@ -162,7 +164,9 @@ class LawLedger:
                 assert totals is not None
                 return records, totals
 
-    def export(self, start: int, end: int, of: ExportType, query: Filter | BreakdownQuery | None = None) -> list[Json]:
+    def export(
+        self, start: int, end: int, of: ExportType, query: Filter | BreakdownOptions | None = None
+    ) -> list[Json]:
         """Return the rows of an export of [start, end)."""
         out = BytesIO()
         with reading(self.engine) as connection:
@@ -180,7 +184,7 @@ class LawLedger:
         """Return the ETag of an organization's summary of [start, end)."""
         with reading(self.engine) as connection:
             revision = read_revision(connection, org_id, NOW)
-            return make_etag(database_id(connection), org_id, revision, "summary", start, end)
+            return make_etag(database_id(connection), summary_query(org_id, Window(start, end), NOW), revision)
 
     def verify(self, org_id: str = ORG, *, repair: bool = False) -> list[str]:
         """Return the differences that `talkmeter verify` prints."""

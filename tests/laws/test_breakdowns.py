@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from talkmeter.counting import Dimension
 from talkmeter.period import Present
-from talkmeter.usage.breakdown import BreakdownQuery, Interval, Order
+from talkmeter.usage.breakdown import BreakdownOptions, Interval, Order
 from tests.laws.histories import histories, laws, windows
 from tests.laws.ledgers import NOW, Ledgers
 from tests.laws.model import DAY, HistoryItem, Json, Model, parse_instant, sum_calls, sum_runs
@@ -43,7 +43,7 @@ def orders(by: str) -> tuple[Order, ...]:
 
 splits = st.sampled_from(get_args(Dimension)).flatmap(
     lambda by: st.builds(
-        BreakdownQuery,
+        BreakdownOptions,
         by=st.just(by),
         order=st.sampled_from(orders(by)),
         limit=st.sampled_from((1, 2, 50)),
@@ -74,7 +74,7 @@ def exact(row: Json, names: dict[str, int]) -> dict[str, int]:
 @laws
 @given(histories, windows, splits)
 def test_rows_group_records_by_value_and_add_up_to_the_summary_with_the_others(
-    ledgers: Ledgers, history: list[HistoryItem], window: tuple[int, int], split: BreakdownQuery
+    ledgers: Ledgers, history: list[HistoryItem], window: tuple[int, int], split: BreakdownOptions
 ) -> None:
     expected = groups(model_of(history), split.by, *window)
     with ledgers.empty() as ledger:
@@ -96,7 +96,7 @@ def test_rows_group_records_by_value_and_add_up_to_the_summary_with_the_others(
 @laws
 @given(histories, windows, splits.filter(lambda split: split.interval is not None))
 def test_series_contains_the_figure_of_the_row_for_each_interval(
-    ledgers: Ledgers, history: list[HistoryItem], window: tuple[int, int], split: BreakdownQuery
+    ledgers: Ledgers, history: list[HistoryItem], window: tuple[int, int], split: BreakdownOptions
 ) -> None:
     with ledgers.empty() as ledger:
         ledger.ingest(history)
@@ -131,7 +131,7 @@ def test_comparison_contains_the_figures_of_both_windows(
             assert now < window[1]
             assert now // 3_600_000_000 * 3_600_000_000 <= window[0]
             return
-        split = BreakdownQuery("agent", "calls", limit=1, mode=mode)
+        split = BreakdownOptions("agent", "calls", limit=1, mode=mode)
         answer = ledger.breakdown(*window, split, present)
     windows = {name: tuple(map(parse_instant, compared[name].values())) for name in ("now", "then")}
     for name, bounds in windows.items():
@@ -154,7 +154,7 @@ def test_exports_of_days_and_of_values_add_up_to_the_summary(
         ledger.ingest(history)
         summary = ledger.summary(*window)
         days = ledger.export(*window, "daily")
-        agents = ledger.export(*window, "breakdown", BreakdownQuery("agent", "calls", limit=None))
+        agents = ledger.export(*window, "breakdown", BreakdownOptions("agent", "calls", limit=None))
     calls, runs = sum_calls([]), sum_runs([])
     assert {name: sum(day[name] for day in days) for name in calls | runs} == exact(summary, calls | runs)
     assert {name: sum(agent[name] for agent in agents) for name in calls} == exact(summary, calls)

@@ -21,7 +21,7 @@ from talkmeter.ledger.verify import verify_organization
 from talkmeter.ledger.writer import Writer
 from talkmeter.period import Present, present, read_instant, read_window
 from talkmeter.usage.revision import Revision, read_revision
-from talkmeter.usage.summary import Summary, read_summary
+from talkmeter.usage.summary import Summary, read_summary, summary_query
 from tests.citus_plugin import TEST_STATEMENT
 from tests.events import Json
 from tests.postgres import engine_for
@@ -82,7 +82,7 @@ class Ledger:
         """Return the summary of a window, March 2026 by default."""
         with reading(self.engine) as connection:
             revision = read_revision(connection, org_id, now)
-            return read_summary(connection, org_id, read_window(from_, to, now.now), revision, now)
+            return read_summary(connection, summary_query(org_id, read_window(from_, to, now.now), now), revision)
 
     def revision(self, org_id: str = ORG) -> Revision:
         """Return an organization's revision."""

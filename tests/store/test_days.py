@@ -9,7 +9,7 @@ from talkmeter.usage.compare import Mode
 from talkmeter.usage.filters import Filter
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
-from talkmeter.usage.summary import read_summary
+from talkmeter.usage.summary import read_summary, summary_query
 from tests.events import Json, conversation, event, run
 from tests.store.ledger import NOW, ORG, Ledger
 
@@ -168,7 +168,7 @@ def test_summary_takes_at_most_four_statements(ledger: Ledger, from_: str, mode:
     ledger.send(with_time(live_call(), "2026-03-03T09:00:00Z"), call("one", 5), run())
     window = read_window(from_, "2026-03-31T18:30:00Z", 0)
     with reading(ledger.engine) as connection, ledger.executed() as sent:
-        read_summary(connection, ORG, window, read_revision(connection, ORG, NOW), NOW, mode)
+        read_summary(connection, summary_query(ORG, window, NOW, mode), read_revision(connection, ORG, NOW))
 
     assert len([sql for sql in sent if not sql.startswith("BEGIN")]) <= 4
 

@@ -4,7 +4,7 @@ import pytest
 
 from talkmeter.db.engine import reading
 from talkmeter.period import read_window
-from talkmeter.usage.breakdown import BreakdownQuery, CallRow, read_breakdown
+from talkmeter.usage.breakdown import BreakdownOptions, CallRow, breakdown_query, read_breakdown
 from tests.events import conversation
 from tests.store.ledger import NOW, ORG, Ledger
 
@@ -33,9 +33,9 @@ WINDOWS = {
 def test_breakdown_values_with_special_characters_are_preserved(ledger: Ledger, window: tuple[str, str]) -> None:
     ledger.send(*(conversation(f"call-{number}", agent_id=agent) for number, agent in enumerate(AGENTS)))
 
-    split = BreakdownQuery("agent", "calls", limit=None, interval="day")
+    split = BreakdownOptions("agent", "calls", limit=None, interval="day")
     with reading(ledger.engine) as connection:
-        breakdown = read_breakdown(connection, ORG, read_window(*window, NOW.now), split, NOW)
+        breakdown = read_breakdown(connection, breakdown_query(ORG, read_window(*window, NOW.now), NOW, split))
 
     assert {row.value: row.total_calls for row in breakdown.rows if isinstance(row, CallRow)} == dict.fromkeys(
         AGENTS, 1

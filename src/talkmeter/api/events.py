@@ -36,7 +36,7 @@ _RESPONSES: Final[dict[int, ResponseSpec]] = {
 @post(
     "/metering/events",
     status_code=200,
-    before_request=requires(EVENTS_WRITE),
+    guards=[requires(EVENTS_WRITE)],
     operation_class=EventsOperation,
     responses=_RESPONSES,
     summary="Meter events",
@@ -62,7 +62,7 @@ async def post_events(request: AnyRequest) -> Response[bytes]:
 @put(
     "/metering/inventory/{kind:str}",
     status_code=200,
-    before_request=requires(EVENTS_WRITE),
+    guards=[requires(EVENTS_WRITE)],
     operation_class=SnapshotOperation,
     responses=_RESPONSES,
     summary="Replace the inventory of one kind",

@@ -38,7 +38,7 @@ _PARAMETERS = {
 
 @get(
     "/admin/usage/export",
-    before_request=requires(BILLING_MANAGE),
+    guards=[requires(BILLING_MANAGE)],
     operation_class=query_operation(
         *(parameter._replace(required=parameter is OF) for parameter in _ALL), file_types=MEDIA_TYPES.values()
     ),

@@ -28,7 +28,7 @@ async def get_ready(request: AnyRequest) -> dict[str, str]:
     def check_schema(connection: Connection) -> bool:
         return is_current(connection)
 
-    if not await service.read(check_schema):
+    if not await service.look_up(check_schema):
         raise Unavailable("The database does not have this version's schema: run 'talkmeter migrate'.")
     if not service.writer.alive:
         raise Unavailable("The writer has stopped; restart the server.")

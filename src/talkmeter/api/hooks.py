@@ -77,7 +77,7 @@ async def _find_connector(service: Service, provider: str, connector_id: str) ->
         return find_connector(connection, connector_id)
 
     adapter = PROVIDERS.get(provider)
-    connector = await service.read(find) if adapter is not None else None
+    connector = await service.look_up(find) if adapter is not None else None
     if adapter is None or connector is None or connector.provider != provider or connector.disabled_at is not None:
         raise NotFound("No connector has this URL; 'talkmeter connectors list' shows the existing ones.")
     return connector, adapter

@@ -6,23 +6,26 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from talkmeter import metrics
-from talkmeter.api.answer_cache import AnswerCache
+from talkmeter.api.answers import Answers
 from talkmeter.api.connector_health import OutcomeBuffer
 from talkmeter.api.export_files import ExportWriter
-from talkmeter.api.readers import Readers
-from talkmeter.backpressure import answering
-from talkmeter.db.autocommit import AutocommitConnections
+from talkmeter.api.query_pool import QueryPool, Receive
 from talkmeter.db.engine import Connection, open_engine, reading, writing
 from talkmeter.db.migrate import database_id
+from talkmeter.db.watch import Watch
 from talkmeter.errors import Unavailable
 from talkmeter.ledger.history import make_pruner
 from talkmeter.ledger.writer import Writer
 from talkmeter.settings import Settings
 
 Result = TypeVar("Result")
+LOOKUP_THREADS: Final = 2
+LOOKUP_TIMEOUT_SEC: Final = 10
+OTHER_CONNECTIONS: Final = 3
+"""For exports, for changes, and one to spare."""
 
 
 class Service:
@@ -31,17 +34,18 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         """Open the database, which must be migrated."""
         self.settings = settings
-        self.engine = open_engine(settings.database_url, settings.reader_threads + settings.write_lanes + 4)
+        connections = settings.reader_threads + LOOKUP_THREADS + settings.write_lanes + OTHER_CONNECTIONS
+        self.engine = open_engine(settings.database_url, connections)
         self.exports = ExportWriter(self.engine, settings.export_bytes)
-        self._autocommit = AutocommitConnections(self.engine)
-        self.answer_cache = AnswerCache(self.engine, self._autocommit, settings.answer_bytes)
         self.intake = Intake(settings.queue_bytes)
         self.outcomes = OutcomeBuffer()
-        self._readers = Readers(settings.reader_threads)
+        self._queries = QueryPool(settings.reader_threads, settings.query_timeout_sec)
+        self._lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="talkmeter-lookup")
         self._decoders = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-decoder")
         self._changers = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-changer")
         with reading(self.engine) as connection:
             self.database_id = database_id(connection)
+        self.answers = Answers(self.database_id, settings.answer_bytes)
         self.writer = Writer(
             self.engine,
             keep_history=settings.history_days != 0,
@@ -51,19 +55,14 @@ class Service:
             idle=make_pruner(self.engine, settings.history_days),
         )
 
-    async def read(self, query: Callable[[Connection], Result]) -> Result:
-        """Run a query in a reader thread, in one snapshot."""
-        return await self._readers.run(partial(self._read, query))
+    async def look_up(self, query: Callable[[Connection], Result]) -> Result:
+        """Run a short query of the server itself, for a credential or a connector; no organization can delay it."""
+        watch = Watch(LOOKUP_TIMEOUT_SEC, "The database did not answer in time; retry shortly.")
+        return await asyncio.get_running_loop().run_in_executor(self._lookups, self._read, query, watch)
 
-    async def answer(self, query: Callable[[Connection], Result]) -> Result:
-        """Run a query like `read`, but pause work on batches meanwhile, because a person waits for the answer."""
-        with answering():
-            return await self.read(query)
-
-    async def answer_with(self, job: Callable[[], Result]) -> Result:
-        """Run a job like `answer`; the job opens its own transaction if it needs one."""
-        with answering():
-            return await self._readers.run(job)
+    async def answer(self, org_id: str, receive: Receive, query: Callable[[Connection], Result]) -> Result:
+        """Run an organization's query in one snapshot, as long as the client of `receive` is connected."""
+        return await self._queries.run(org_id, receive, partial(self._read, query))
 
     async def change(self, change: Callable[[Connection], Result]) -> Result:
         """Write to tables other than usage (sessions, links) in a separate thread, in one transaction."""
@@ -73,8 +72,8 @@ class Service:
         """Decode a large body in a separate thread, so that small requests do not wait for it."""
         return await asyncio.get_running_loop().run_in_executor(self._decoders, job)
 
-    def _read(self, query: Callable[[Connection], Result]) -> Result:
-        with reading(self.engine) as connection:
+    def _read(self, query: Callable[[Connection], Result], watch: Watch) -> Result:
+        with reading(self.engine, watch) as connection:
             return query(connection)
 
     def _change(self, change: Callable[[Connection], Result]) -> Result:
@@ -87,8 +86,8 @@ class Service:
             # Callbacks run in reverse order.
             stack.callback(self.engine.dispose)
             stack.callback(self.exports.close)
-            stack.callback(self._autocommit.close)
-            stack.callback(self._readers.close)
+            stack.callback(self._lookups.shutdown)
+            stack.callback(self._queries.close)
             stack.callback(self._changers.shutdown)
             stack.callback(self._decoders.shutdown)
             stack.callback(self._write_outcomes)

@@ -10,7 +10,6 @@ import msgspec
 import structlog
 from litestar import Response, Router, delete, get, post
 from litestar.datastructures import Cookie
-from litestar.types import ASGIApp
 
 from talkmeter import clock
 from talkmeter.accounts.sessions import LINK_MINUTES, Session, redeem_link
@@ -121,7 +120,7 @@ async def _state(request: AnyRequest, session: Session | None, cookie: Cookie | 
         def read_names(database: Connection) -> dict[str, str]:
             return read_organization_names(database, org_ids)
 
-        names = await service.read(read_names)
+        names = await service.look_up(read_names)
         organizations = [NamedOrganization(org_id, names.get(org_id, org_id)) for org_id in org_ids]
     state = SessionState(
         signed_in=grant is not None,
@@ -194,11 +193,11 @@ def _authenticator(request: AnyRequest) -> Authenticator:
 
 @get(
     "/admin/members/me/scopes",
-    before_request=requires(None),
+    guards=[requires(None)],
     responses={200: json_spec(list[str], "Concrete scope names, sorted."), **error_specs(401, 403, 422)},
     summary="The caller's scopes",
 )
-async def get_my_scopes(request: AnyRequest) -> ASGIApp:
+async def get_my_scopes(request: AnyRequest) -> Response[bytes]:
     """Return the caller's scopes in the organization of the request, as concrete names without patterns."""
     return json_response(msgspec.json.encode(sorted(caller_of(request).scopes)))
 

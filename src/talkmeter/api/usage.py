@@ -1,21 +1,18 @@
 """`GET /admin/usage/…`: the queries of the page and the CLI, each answered from one database snapshot."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Annotated, Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
-from litestar import Router, get
+from litestar import Response, Router, get
 from litestar.openapi import ResponseSpec
 from litestar.params import PathParameter
-from litestar.types import ASGIApp
 
 from talkmeter import clock, period
-from talkmeter.api.answer_cache import Query
+from talkmeter.api.answers import Answer
 from talkmeter.api.auth.callers import caller_of, organization_of, requires
 from talkmeter.api.auth.scopes import BILLING_MANAGE
-from talkmeter.api.etag import json_response, make_etag, not_modified
+from talkmeter.api.etag import json_response, not_modified
 from talkmeter.api.headers import header_values
 from talkmeter.api.openapi import error_specs, json_spec
 from talkmeter.api.parameters import (
@@ -38,23 +35,23 @@ from talkmeter.errors import NotFound, quoted
 from talkmeter.ingest.fields import FieldError, read_id
 from talkmeter.period import Present, read_window
 from talkmeter.records import RecordKey
-from talkmeter.usage.breakdown import Breakdown, read_breakdown
-from talkmeter.usage.compare import compared_windows
+from talkmeter.usage.breakdown import Breakdown, breakdown_query
 from talkmeter.usage.connectors import Connectors, read_connectors
 from talkmeter.usage.history import History, read_history
 from talkmeter.usage.inventory import Items, read_items
 from talkmeter.usage.parameters import (
     cut_to_day,
-    read_breakdown_query,
+    read_breakdown_options,
     read_filter,
     read_item_filter,
     read_limit,
     read_mode,
     read_record_kind,
 )
+from talkmeter.usage.query import Query
 from talkmeter.usage.records import Records, read_records
-from talkmeter.usage.revision import Revision, read_revision
-from talkmeter.usage.summary import Summary, read_summary
+from talkmeter.usage.revision import read_revision
+from talkmeter.usage.summary import Summary, summary_query
 
 RECORDS_PATH: Final = "/admin/usage/records"
 _NOT_MODIFIED: Final = ResponseSpec(
@@ -64,7 +61,7 @@ _NOT_MODIFIED: Final = ResponseSpec(
 
 @get(
     "/admin/usage/summary",
-    before_request=requires(BILLING_MANAGE),
+    guards=[requires(BILLING_MANAGE)],
     operation_class=query_operation(*WINDOW, COMPARE, conditional=True),
     responses={
         200: json_spec(Summary, "The summary of the window."),
@@ -73,24 +70,17 @@ _NOT_MODIFIED: Final = ResponseSpec(
     },
     summary="Usage summary",
 )
-async def get_summary(request: AnyRequest) -> ASGIApp:
+async def get_summary(request: AnyRequest) -> Response[bytes]:
     """Return the activity between two instants, one point per UTC day, and the current inventory."""
     parameters = read_parameters(request, *WINDOW, COMPARE, strict=False)
-    org_id = organization_of(caller_of(request))
-    present = _present(request)
+    org_id, present = organization_of(caller_of(request)), _present(request)
     window = read_window(parameters.get("from"), parameters.get("to"), present.now)
-    mode = read_mode(parameters)
-
-    def read(connection: Connection, revision: Revision) -> Summary:
-        return read_summary(connection, org_id, window, revision, present, mode)
-
-    windows = compared_windows(window, mode, present.now)
-    return await _cached_answer(request, present, read, "summary", window, windows)
+    return await _answer(request, summary_query(org_id, window, present, read_mode(parameters)))
 
 
 @get(
     "/admin/usage/breakdown",
-    before_request=requires(BILLING_MANAGE),
+    guards=[requires(BILLING_MANAGE)],
     operation_class=query_operation(*WINDOW, BY, *SPLIT, conditional=True),
     responses={
         200: json_spec(Breakdown, "The window's figures by value, largest first."),
@@ -99,29 +89,22 @@ async def get_summary(request: AnyRequest) -> ASGIApp:
     },
     summary="Usage breakdown",
 )
-async def get_breakdown(request: AnyRequest) -> ASGIApp:
+async def get_breakdown(request: AnyRequest) -> Response[bytes]:
     """Return the figures of a window grouped by one dimension; `rows` and `others` add up to the summary."""
     parameters = read_parameters(request, *WINDOW, BY, *SPLIT)
-    org_id = organization_of(caller_of(request))
-    present = _present(request)
+    org_id, present = organization_of(caller_of(request)), _present(request)
     window = read_window(parameters.get("from"), parameters.get("to"), present.now)
-    query = read_breakdown_query(parameters)
-
-    def read(connection: Connection, _revision: Revision) -> Breakdown:
-        return read_breakdown(connection, org_id, window, query, present)
-
-    windows = compared_windows(window, query.mode, present.now)
-    return await _cached_answer(request, present, read, "breakdown", window, query, windows)
+    return await _answer(request, breakdown_query(org_id, window, present, read_breakdown_options(parameters)))
 
 
 @get(
     RECORDS_PATH,
-    before_request=requires(BILLING_MANAGE),
+    guards=[requires(BILLING_MANAGE)],
     operation_class=query_operation(KIND, *WINDOW, *FILTER, LIMIT, CURSOR),
     responses={200: json_spec(Records, "A page of records, newest first."), **error_specs(401, 403, 422)},
     summary="The records behind a number",
 )
-async def get_records(request: AnyRequest) -> ASGIApp:
+async def get_records(request: AnyRequest) -> Response[bytes]:
     """Return the records of a figure, each with its contribution; the contributions add up to the figure exactly."""
     parameters = read_parameters(request, KIND, *WINDOW, *FILTER, LIMIT, CURSOR)
     org_id = organization_of(caller_of(request))
@@ -135,12 +118,12 @@ async def get_records(request: AnyRequest) -> ASGIApp:
         key = service.database_id
         return read_records(connection, org_id, window, filter_, revision, present, key=key, limit=limit, cursor=cursor)
 
-    return json_response(msgspec.json.encode(await service.answer(read)))
+    return json_response(msgspec.json.encode(await service.answer(org_id, request.receive, read)))
 
 
 @get(
     RECORDS_PATH + "/{kind:str}/{record_id:path}",
-    before_request=requires(BILLING_MANAGE),
+    guards=[requires(BILLING_MANAGE)],
     operation_class=query_operation(),
     responses={
         200: json_spec(History, "All states of the record, the winning state first."),
@@ -152,20 +135,20 @@ async def get_record(
     request: AnyRequest,
     kind: Annotated[str, PathParameter(description="The kind of the record.")],
     record_id: Annotated[str, PathParameter(description="The percent-encoded id.")],  # noqa: ARG001  read from raw_path
-) -> ASGIApp:
+) -> Response[bytes]:
     """Return all states received for a record, in order of rank, and why the winning state wins."""
     return await _history(request, kind)
 
 
-@get(RECORDS_PATH + "/{kind:str}", before_request=requires(BILLING_MANAGE), include_in_schema=False)
+@get(RECORDS_PATH + "/{kind:str}", guards=[requires(BILLING_MANAGE)], include_in_schema=False)
 async def get_record_with_slash_id(
     request: AnyRequest, kind: Annotated[str, PathParameter(description="The kind of the record.")]
-) -> ASGIApp:
+) -> Response[bytes]:
     """Handle ids that consist of slashes only: routing drops them from the path."""
     return await _history(request, kind)
 
 
-async def _history(request: AnyRequest, kind: str) -> ASGIApp:
+async def _history(request: AnyRequest, kind: str) -> Response[bytes]:
     read_parameters(request)
     org_id = organization_of(caller_of(request))
     service: Service = request.app.state.service
@@ -174,17 +157,17 @@ async def _history(request: AnyRequest, kind: str) -> ASGIApp:
     def read(connection: Connection) -> History:
         return read_history(connection, org_id, key, service.settings.history_days)
 
-    return json_response(msgspec.json.encode(await service.answer(read)))
+    return json_response(msgspec.json.encode(await service.answer(org_id, request.receive, read)))
 
 
 @get(
     "/admin/usage/inventory",
-    before_request=requires(BILLING_MANAGE),
+    guards=[requires(BILLING_MANAGE)],
     operation_class=query_operation(*ITEMS, LIMIT, CURSOR),
     responses={200: json_spec(Items, "A page of items, in order of their ids."), **error_specs(401, 403, 422)},
     summary="The items behind an inventory card",
 )
-async def get_inventory(request: AnyRequest) -> ASGIApp:
+async def get_inventory(request: AnyRequest) -> Response[bytes]:
     """Return the items that an inventory card counts."""
     parameters = read_parameters(request, *ITEMS, LIMIT, CURSOR)
     org_id = organization_of(caller_of(request))
@@ -196,12 +179,12 @@ async def get_inventory(request: AnyRequest) -> ASGIApp:
         revision = read_revision(connection, org_id, present)
         return read_items(connection, org_id, filter_, revision, key=service.database_id, limit=limit, cursor=cursor)
 
-    return json_response(msgspec.json.encode(await service.answer(read)))
+    return json_response(msgspec.json.encode(await service.answer(org_id, request.receive, read)))
 
 
 @get(
     "/admin/usage/connectors",
-    before_request=requires(BILLING_MANAGE),
+    guards=[requires(BILLING_MANAGE)],
     operation_class=query_operation(),
     responses={
         200: json_spec(Connectors, "The connectors, active ones first."),
@@ -209,7 +192,7 @@ async def get_inventory(request: AnyRequest) -> ASGIApp:
     },
     summary="Connector health",
 )
-async def get_connectors(request: AnyRequest) -> ASGIApp:
+async def get_connectors(request: AnyRequest) -> Response[bytes]:
     """Return the message outcomes of each connector, and which connectors have gone silent."""
     read_parameters(request)
     org_id = organization_of(caller_of(request))
@@ -219,22 +202,18 @@ async def get_connectors(request: AnyRequest) -> ASGIApp:
     def read(connection: Connection) -> Connectors:
         return read_connectors(connection, org_id, now)
 
-    return json_response(msgspec.json.encode(await service.answer(read)))
+    return json_response(msgspec.json.encode(await service.answer(org_id, request.receive, read)))
 
 
-async def _cached_answer(
-    request: AnyRequest, present: Present, read: Callable[[Connection, Revision], object], route: str, *query: object
-) -> ASGIApp:
-    """Answer from the cache or the database, or with 304 if the caller's ETag is current."""
+async def _answer(request: AnyRequest, query: Query) -> Response[bytes]:
+    """Answer a query with an ETag, from the cache or the database; 304 if the caller's ETag is current."""
     service: Service = request.app.state.service
-    org_id = organization_of(caller_of(request))
     if_none_match = b",".join(header_values(request, b"if-none-match")).decode("latin-1")
 
-    def etag_for(revision: Revision) -> str:
-        return make_etag(service.database_id, org_id, revision, route, present.today, present.stale_hours, *query)
+    def answer(connection: Connection) -> Answer:
+        return service.answers.answer(connection, query, if_none_match)
 
-    cached_query = Query(org_id, present, etag_for, read)
-    etag, body = await service.answer_with(partial(service.answer_cache.answer, cached_query, if_none_match))
+    etag, body = await service.answer(query.org_id, request.receive, answer)
     return not_modified(etag) if body is None else json_response(body, etag)
 
 

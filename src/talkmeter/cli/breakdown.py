@@ -53,16 +53,18 @@ _MEASURES: Final = {
 @click.option("--json", "as_json", is_flag=True, help="Print the API's response as JSON.")
 def breakdown(org_id: str, as_json: bool, **flags: str | None) -> None:
     """Show usage split by one dimension, largest first, with the total."""
-    from talkmeter.usage.breakdown import read_breakdown
-    from talkmeter.usage.parameters import read_breakdown_query
-    from talkmeter.usage.summary import read_summary
+    from talkmeter.usage.breakdown import breakdown_query, read_breakdown
+    from talkmeter.usage.parameters import read_breakdown_options
+    from talkmeter.usage.summary import read_summary, summary_query
 
     parameters = parameters_of(flags)
-    split = read_breakdown_query(parameters)
+    split = read_breakdown_options(parameters)
     with open_snapshot(org_id) as snapshot:
         window = window_of(parameters, snapshot.present)
-        answer = read_breakdown(snapshot.connection, org_id, window, split, snapshot.present)
-        total = read_summary(snapshot.connection, org_id, window, snapshot.revision, snapshot.present, split.mode)
+        answer = read_breakdown(snapshot.connection, breakdown_query(org_id, window, snapshot.present, split))
+        total = read_summary(
+            snapshot.connection, summary_query(org_id, window, snapshot.present, split.mode), snapshot.revision
+        )
     if as_json:
         print_json(answer)
         return

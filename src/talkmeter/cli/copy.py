@@ -65,14 +65,16 @@ def _compare_summaries(source: "Engine", target: "Engine", org_ids: list[str]) -
     from talkmeter.db.engine import reading
     from talkmeter.period import format_instant, present
     from talkmeter.usage.revision import Revision
-    from talkmeter.usage.summary import read_summary
+    from talkmeter.usage.summary import read_summary, summary_query
 
     now = present(clock.now(), 24)
     compared = 0
     for org_id in org_ids:
         for month in _months(source, org_id):
             with reading(source) as old, reading(target) as new:
-                expected, copied = (read_summary(side, org_id, month, Revision("", None), now) for side in (old, new))
+                expected, copied = (
+                    read_summary(side, summary_query(org_id, month, now), Revision("", None)) for side in (old, new)
+                )
             if expected != copied:
                 raise OperationFailed(
                     f"The summary of {org_id} from {format_instant(month.start)} differs in the copy."
@@ -84,12 +86,12 @@ def _compare_summaries(source: "Engine", target: "Engine", org_ids: list[str]) -
 def _months(engine: "Engine", org_id: str) -> "list[Window]":
     """Return every month with usage of the organization, or the current month if it has none."""
     from talkmeter.db.engine import reading
-    from talkmeter.period import MICROSECONDS_PER_DAY, month_to_date, months_of
+    from talkmeter.period import MICROSECONDS_PER_DAY, month_to_date, months_of, present
     from talkmeter.usage.days import read_usage
 
     now = month_to_date(clock.now())
     with reading(engine) as connection:
-        usage = read_usage(connection, org_id, now)
-    if usage.first is None or usage.last is None:
+        first, last = read_usage(connection, org_id, now, present(clock.now(), stale_hours=1)).active
+    if first is None or last is None:
         return [now]
-    return months_of(usage.first * MICROSECONDS_PER_DAY, (usage.last + 1) * MICROSECONDS_PER_DAY)
+    return months_of(first * MICROSECONDS_PER_DAY, (last + 1) * MICROSECONDS_PER_DAY)

@@ -102,13 +102,13 @@ def _first_missing_day(engine: "Engine", today: int) -> int:
     """Return the day before the newest one with usage, because it may have had live calls; else a year ago."""
     from talkmeter.db.engine import reading
     from talkmeter.demo import ORGANIZATION_ID
-    from talkmeter.period import MICROSECONDS_PER_DAY, Window
+    from talkmeter.period import MICROSECONDS_PER_DAY, Window, present
     from talkmeter.usage.days import read_usage
 
     window = Window((today - DEMO_DAYS + 1) * MICROSECONDS_PER_DAY, (today + 1) * MICROSECONDS_PER_DAY)
     with reading(engine) as connection:
-        [days] = read_usage(connection, ORGANIZATION_ID, window).days
-    days_with_calls = [day for day, counters in days.items() if counters.calls]
+        usage = read_usage(connection, ORGANIZATION_ID, window, present(clock.now(), stale_hours=1))
+    days_with_calls = [day.day for day in usage.days if day.counters.calls]
     return max(days_with_calls) - 1 if days_with_calls else window.days[0]
 
 

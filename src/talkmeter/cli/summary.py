@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 def summary(org_id: str, as_json: bool, **flags: str | None) -> None:
     """Show an organization's usage summary."""
     from talkmeter.usage.parameters import read_mode
-    from talkmeter.usage.summary import read_summary
+    from talkmeter.usage.summary import read_summary, summary_query
 
     parameters = parameters_of(flags)
     mode = read_mode(parameters)
     with open_snapshot(org_id) as snapshot:
         window = window_of(parameters, snapshot.present)
-        answer = read_summary(snapshot.connection, org_id, window, snapshot.revision, snapshot.present, mode)
+        answer = read_summary(
+            snapshot.connection, summary_query(org_id, window, snapshot.present, mode), snapshot.revision
+        )
     if as_json:
         print_json(answer)
         return

@@ -32,7 +32,7 @@ class Watch:
         self.deadline = 0.0
         self._timeout_sec = timeout_sec
         self._sentence = sentence
-        self._stopped = False
+        self.interrupted = False
         self._stop: Callable[[], None] | None = None
         self._lock = threading.Lock()
 
@@ -41,7 +41,7 @@ class Watch:
         """Limit the block, which uses the connection. Raises TimedOut if it was ended."""
         with _stop_function(connection) as stop:
             with self._lock:
-                if self._stopped:
+                if self.interrupted:
                     raise TimedOut(self._sentence)
                 self._stop = stop
             self.deadline = clock.monotonic() + self._timeout_sec
@@ -49,7 +49,7 @@ class Watch:
             try:
                 yield
             except DBAPIError as error:
-                if self._stopped:
+                if self.interrupted:
                     raise TimedOut(self._sentence) from error
                 raise
             finally:
@@ -60,7 +60,7 @@ class Watch:
     def interrupt(self) -> None:
         """End the transaction if it runs, and prevent its start otherwise."""
         with self._lock:
-            self._stopped = True
+            self.interrupted = True
             if self._stop is not None:
                 self._stop()
 

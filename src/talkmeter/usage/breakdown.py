@@ -23,6 +23,7 @@ from talkmeter.usage.compare import (
     Compared,
     Deltas,
     Mode,
+    Windows,
     compared,
     compared_windows,
     deltas,
@@ -31,6 +32,7 @@ from talkmeter.usage.days import read_usage
 from talkmeter.usage.dimensions import SPLITS
 from talkmeter.usage.figures import CallFigures, RunFigures, call_figures, run_figures
 from talkmeter.usage.names import read_item_names
+from talkmeter.usage.revision import Revision
 
 Order = Literal["calls", "voice", "chat", "runs"]
 Interval = Literal["day", "week", "month"]
@@ -123,7 +125,7 @@ class RunBreakdown(_Breakdown, frozen=True, kw_only=True):
 Breakdown = CallBreakdown | RunBreakdown
 
 
-class BreakdownQuery(NamedTuple):
+class BreakdownOptions(NamedTuple):
     """The parameters of a breakdown; a `limit` of None returns all values."""
 
     by: Dimension
@@ -131,6 +133,30 @@ class BreakdownQuery(NamedTuple):
     limit: int | None = ROWS
     interval: Interval | None = None
     mode: Mode = "none"
+
+
+class BreakdownQuery(msgspec.Struct, frozen=True):
+    """The window and options of a breakdown, and the windows to compare with."""
+
+    org_id: str
+    window: Window
+    present: Present
+    options: BreakdownOptions
+    windows: Windows | None = None
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What the answer depends on; see `Query`."""
+        return "breakdown", self.window, self.options, self.windows, self.present.today, self.present.stale_hours
+
+    def read(self, connection: Connection, _revision: Revision) -> Breakdown:
+        """Return the breakdown; see `read_breakdown`."""
+        return read_breakdown(connection, self)
+
+
+def breakdown_query(org_id: str, window: Window, present: Present, options: BreakdownOptions) -> BreakdownQuery:
+    """Return the query for a window and options. Raises Unprocessable if the windows cannot be compared."""
+    return BreakdownQuery(org_id, window, present, options, compared_windows(window, options.mode, present.now))
 
 
 def default_order(by: Dimension) -> Order:
@@ -163,40 +189,40 @@ class _Group(NamedTuple):
     comparison: Deltas | None
 
 
-def read_breakdown(
-    connection: Connection, org_id: str, window: Window, query: BreakdownQuery, present: Present
-) -> Breakdown:
-    """Return the breakdown of an organization's window, read in the snapshot of the connection."""
-    kind, _, items = SPLITS[query.by]
-    counter = _ORDER_COUNTERS[query.order]
-    windows = compared_windows(window, query.mode, present.now)
-    values = read_values(connection, org_id, window, query.by)
-    top = _top_values(values, query)
-    usage = read_usage(connection, org_id, window, *(() if windows is None else (windows.now, windows.then)))
-    total, *compared_totals = (_only_kind(kind, add(days.values())) for days in usage.days)
+def read_breakdown(connection: Connection, query: BreakdownQuery) -> Breakdown:
+    """Return the breakdown, read in the snapshot of the connection."""
+    org_id, window, windows, options = query.org_id, query.window, query.windows, query.options
+    kind, _, items = SPLITS[options.by]
+    counter = _ORDER_COUNTERS[options.order]
+    values = read_values(connection, org_id, window, options.by)
+    top = _top_values(values, options)
+    others = () if windows is None else (windows.now, windows.then)
+    usage = read_usage(connection, org_id, window, query.present, others)
+    total = _only_kind(kind, usage.total)
     both = None
     if windows is not None:
-        now = values if windows.now == window else read_values(connection, org_id, windows.now, query.by)
-        both = _ComparedCounters(now, read_values(connection, org_id, windows.then, query.by), *compared_totals)
-    starts = _interval_starts(window, query.interval)
+        now = values if windows.now == window else read_values(connection, org_id, windows.now, options.by)
+        then = read_values(connection, org_id, windows.then, options.by)
+        both = _ComparedCounters(now, then, *(_only_kind(kind, counters) for counters in usage.others))
+    starts = _interval_starts(window, options.interval)
     series: dict[str, list[int]] = {}
     if starts is not None:
-        days_by_value = read_days_of_values(connection, org_id, window, query.by, counter, top)
+        days_by_value = read_days_of_values(connection, org_id, window, options.by, counter, top)
         series = {value: _sum_intervals(days, starts) for value, days in days_by_value.items()}
     names = read_item_names(connection, org_id, items, top) if items else {}
-    groups = [_group(values[value], total, query, series.get(value), _deltas_of(kind, both, value)) for value in top]
+    groups = [_group(values[value], total, options, series.get(value), _deltas_of(kind, both, value)) for value in top]
     rest = _subtract(total, (group.counters for group in groups))
     rest_series = None
     if starts is not None:
-        amounts = {day: getattr(counters, counter) for day, counters in usage.days[0].items()}
+        amounts = {day.day: getattr(day.counters, counter) for day in usage.days}
         total_series = _sum_intervals(amounts, starts)
         rest_series = [amount - sum(shown) for amount, *shown in zip(total_series, *series.values(), strict=True)]
-    others = _group(rest, total, query, rest_series, _deltas_of_others(kind, both, top))
+    rest_group = _group(rest, total, options, rest_series, _deltas_of_others(kind, both, top))
     head: dict[str, Any] = {
         "from_": format_instant(window.start),
         "to": format_instant(window.end),
-        "by": query.by,
-        "order": query.order,
+        "by": options.by,
+        "order": options.order,
         "starts": None if starts is None else [format_day(day) for day in starts],
         "comparison": None if windows is None else compared(windows),
     }
@@ -206,32 +232,32 @@ def read_breakdown(
         return CallBreakdown(
             **head,
             rows=[CallRow(value=value, name=name, **_call_fields(group)) for value, name, group in rows],
-            others=OtherCalls(values=other_values, **_call_fields(others)),
+            others=OtherCalls(values=other_values, **_call_fields(rest_group)),
         )
     return RunBreakdown(
         **head,
         rows=[RunRow(value=value, name=name, **_run_fields(group)) for value, name, group in rows],
-        others=OtherRuns(values=other_values, **_run_fields(others)),
+        others=OtherRuns(values=other_values, **_run_fields(rest_group)),
     )
 
 
-def read_sorted_values(connection: Connection, org_id: str, window: Window, query: BreakdownQuery) -> ByValue:
+def read_sorted_values(connection: Connection, org_id: str, window: Window, options: BreakdownOptions) -> ByValue:
     """Return the counters of the values in the order of the breakdown."""
-    values = read_values(connection, org_id, window, query.by)
-    return {value: values[value] for value in _top_values(values, query)}
+    values = read_values(connection, org_id, window, options.by)
+    return {value: values[value] for value in _top_values(values, options)}
 
 
-def _top_values(values: ByValue, query: BreakdownQuery) -> list[str]:
+def _top_values(values: ByValue, options: BreakdownOptions) -> list[str]:
     """Return the values to show: by the figure of the order, descending, then by value."""
-    counter = _ORDER_COUNTERS[query.order]
+    counter = _ORDER_COUNTERS[options.order]
     ordered = sorted(values, key=lambda value: (-getattr(values[value], counter), value))
-    return ordered if query.limit is None else ordered[: query.limit]
+    return ordered if options.limit is None else ordered[: options.limit]
 
 
 def _group(
-    counters: Counters, total: Counters, query: BreakdownQuery, series: list[int] | None, comparison: Deltas | None
+    counters: Counters, total: Counters, options: BreakdownOptions, series: list[int] | None, comparison: Deltas | None
 ) -> _Group:
-    counter = _ORDER_COUNTERS[query.order]
+    counter = _ORDER_COUNTERS[options.order]
     return _Group(counters, _share(getattr(counters, counter), getattr(total, counter)), series, comparison)
 
 

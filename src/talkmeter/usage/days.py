@@ -4,7 +4,8 @@ Several windows are read together, so a comparison needs no more statements than
 and one for the partial days and the stale conversations.
 """
 
-from typing import Final, NamedTuple, cast
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -23,37 +24,69 @@ from talkmeter.counting import COUNTERS, TOTAL, ZERO, Counters, add, call_counts
 from talkmeter.db import tables
 from talkmeter.db.json_rows import JsonRows
 from talkmeter.db.statements import Row, Value, integer
-from talkmeter.period import MICROSECONDS_PER_DAY, Piece, Window, day_of, pieces_of
+from talkmeter.period import MICROSECONDS_PER_DAY, Piece, Present, Window, day_of, pieces_of
 
 MAX_WINDOWS: Final = 3
 MAX_PIECES: Final = 2 * MAX_WINDOWS
-_NOTHING_STALE: Final = -1
 
 _daily = tables.usage_daily.c
 _call = tables.conversation.c
 _run = tables.workflow_execution.c
 
 
-class StaleCalls(NamedTuple):
+DayState = Literal["future", "settling", "no_data", "final"]
+
+
+class DayUsage(NamedTuple):
+    """One UTC day of a window. The counters are limited to the window; the rest describes the whole day."""
+
+    day: int
+    counters: Counters
+    state: DayState
+    changed_at: int | None
+    """When a figure of the day last changed, in microseconds; None: unknown."""
+
+
+class ActiveDays(NamedTuple):
+    """The first and the last day with any usage of an organization; None if it has none."""
+
+    first: int | None
+    last: int | None
+
+
+class Usage(NamedTuple):
+    """An organization's usage in a window, and its total in other windows."""
+
+    days: list[DayUsage]
+    """Every day of the window, ascending."""
+    stale_calls: int
+    """The stale conversations of the window."""
+    others: list[Counters]
+    """The total of each other window."""
+    active: ActiveDays
+
+    @property
+    def total(self) -> Counters:
+        """The sum of the days."""
+        return add(day.counters for day in self.days)
+
+
+class _StaleCalls(NamedTuple):
     """The number of stale conversations on a day, in total and within the window."""
 
     in_day: int
     in_window: int
 
 
-class Usage(NamedTuple):
-    """An organization's usage in one or more windows, and details on the days of the first window."""
+_NO_STALE_CALLS: Final = _StaleCalls(0, 0)
 
-    days: list[dict[int, Counters]]
-    """For each window, the counters of every UTC day in it, limited to the window, with zeros, ascending."""
-    whole_days: dict[int, Counters]
-    """The daily totals of the first window's days, not limited to the window."""
+
+class _Totals(NamedTuple):
+    """The daily totals of some days, and when each last changed."""
+
+    counters: dict[int, Counters]
     changed_at: dict[int, int | None]
-    """When a figure of each of those days last changed; None: unknown."""
-    stale: dict[int, StaleCalls]
-    first: int | None
-    """The first and the last day with any usage, in all of the organization's data."""
-    last: int | None
+    active: ActiveDays
 
 
 def _totals_of_days() -> Select[*tuple[object, ...]]:
@@ -151,57 +184,72 @@ def _scan_of(pieces: int) -> JsonRows:
 _SCANS = {pieces: _scan_of(pieces) for pieces in range(MAX_PIECES + 1)}
 
 
-def read_usage(connection: Connection, org_id: str, *windows: Window, stale_before: int = _NOTHING_STALE) -> Usage:
-    """Return the counters of one to three windows, and details on the days of the first.
-
-    `stale_before`: live conversations whose newest event is older than this instant are stale.
-    """
-    totals, changed_at, first, last = _read_totals(connection, org_id, windows)
-    cuts = [pieces_of(window) for window in windows]
+def read_usage(
+    connection: Connection, org_id: str, window: Window, present: Present, others: Sequence[Window] = ()
+) -> Usage:
+    """Return the usage of a window, and the totals of up to two other windows, from the connection's snapshot."""
+    windows = (window, *others)
+    totals = _read_totals(connection, org_id, windows)
+    cuts = [pieces_of(one) for one in windows]
     pieces = tuple(dict.fromkeys(piece for _, window_pieces in cuts for piece in window_pieces))
-    whole_days = {day: totals[day] for day in windows[0].days if day in totals}
-    has_live_calls = any(counters.live_calls for counters in whole_days.values())
     scanned: dict[Piece, Counters] = {}
-    stale: dict[int, StaleCalls] = {}
-    if pieces or has_live_calls:
-        stale_parameters = (windows[0].start, windows[0].end, org_id, stale_before)
+    stale: dict[int, _StaleCalls] = {}
+    if pieces or any(totals.counters[day].live_calls for day in window.days if day in totals.counters):
+        stale_parameters = (window.start, window.end, org_id, present.stale_before)
         scanned, stale = _scan(connection, org_id, pieces, stale_parameters)
-    days = []
-    for window, (whole, window_pieces) in zip(windows, cuts, strict=True):
-        counters = {day: totals.get(day, ZERO) if day in whole else ZERO for day in window.days}
+    counted = []
+    for one, (whole, window_pieces) in zip(windows, cuts, strict=True):
+        counters = {day: totals.counters.get(day, ZERO) if day in whole else ZERO for day in one.days}
         for piece in window_pieces:
             counters[day_of(piece.start)] = add([counters[day_of(piece.start)], scanned[piece]])
-        days.append(counters)
-    return Usage(days, whole_days, changed_at, stale, first, last)
+        counted.append(counters)
+    days = [
+        DayUsage(day, counters, _state(day, totals, stale, present.today), totals.changed_at.get(day))
+        for day, counters in counted[0].items()
+    ]
+    in_others = [add(counters.values()) for counters in counted[1:]]
+    return Usage(days, sum(calls.in_window for calls in stale.values()), in_others, totals.active)
 
 
-def _read_totals(
-    connection: Connection, org_id: str, windows: tuple[Window, ...]
-) -> tuple[dict[int, Counters], dict[int, int | None], int | None, int | None]:
-    """Return the daily totals of all windows' days, when each last changed, and the first and last day with usage."""
+def _state(day: int, totals: _Totals, stale: dict[int, _StaleCalls], today: int) -> DayState:
+    """Return how complete the figures of a whole day are (docs/reference/counting.md, "How complete a day is")."""
+    if day > today:
+        return "future"
+    counters = totals.counters.get(day, ZERO)
+    if day == today or (counters.live_calls and counters.live_calls > stale.get(day, _NO_STALE_CALLS).in_day):
+        return "settling"
+    first, last = totals.active
+    if counters.calls == counters.runs == 0 and first is not None and last is not None:
+        between = first < day < last
+        return "no_data" if between or last < day else "final"
+    return "final"
+
+
+def _read_totals(connection: Connection, org_id: str, windows: tuple[Window, ...]) -> _Totals:
+    """Return the daily totals of all windows' days."""
     bounds: Row = tuple(value for window in windows for value in (org_id, window.days.start, window.days.stop))
     # All columns are integers; checking thousands of them for a year would be slow.
     rows = cast("list[tuple[int | None, ...]]", _TOTALS[len(windows)].run(connection, (*bounds, org_id, org_id)))
     day_rows = [(day, row) for row in rows if (day := row[0]) is not None]
-    totals = {day: Counters._make(row[1:-1]) for day, row in day_rows if row[1] is not None}
+    counters = {day: Counters._make(row[1:-1]) for day, row in day_rows if row[1] is not None}
     changed_at = {day: row[-1] for day, row in day_rows if row[1] is not None}
     outermost = [day for day, row in day_rows if row[1] is None]
-    return totals, changed_at, min(outermost, default=None), max(outermost, default=None)
+    return _Totals(counters, changed_at, ActiveDays(min(outermost, default=None), max(outermost, default=None)))
 
 
 def _scan(
     connection: Connection, org_id: str, pieces: tuple[Piece, ...], stale_parameters: Row
-) -> tuple[dict[Piece, Counters], dict[int, StaleCalls]]:
+) -> tuple[dict[Piece, Counters], dict[int, _StaleCalls]]:
     """Sum the records created in each part of a day, with the sign of the part, and count the stale conversations."""
     bounds: tuple[Value, ...] = tuple(value for piece in pieces for value in (org_id, piece.start, piece.end) * 2)
     groups: dict[Piece, list[Counters]] = {piece: [] for piece in pieces}
-    stale: dict[int, StaleCalls] = {}
+    stale: dict[int, _StaleCalls] = {}
     for number, row_type, modality, direction, status, records, timed, duration_ms in _SCANS[len(pieces)].run(
         connection, (*bounds, *stale_parameters)
     ):
         if row_type == "stale":
             # In these rows, the columns are the day and two counts.
-            stale[integer(records)] = StaleCalls(integer(timed), integer(duration_ms))
+            stale[integer(records)] = _StaleCalls(integer(timed), integer(duration_ms))
             continue
         piece = pieces[integer(number)]
         amounts = (piece.sign * integer(records), piece.sign * integer(timed), piece.sign * integer(duration_ms))

@@ -13,7 +13,7 @@ from talkmeter.counting import COUNTERS, Counters, average_seconds, counts_of, m
 from talkmeter.ledger.rows import StoredState
 from talkmeter.period import Present, Window, format_day, read_window
 from talkmeter.records import Kind
-from talkmeter.usage.breakdown import BreakdownQuery, read_sorted_values
+from talkmeter.usage.breakdown import BreakdownOptions, read_sorted_values
 from talkmeter.usage.by_value import counters_of
 from talkmeter.usage.days import read_usage
 from talkmeter.usage.dimensions import SPLITS
@@ -21,9 +21,8 @@ from talkmeter.usage.figures import EXACT
 from talkmeter.usage.filters import Filter, iterate_records
 from talkmeter.usage.formats import FORMATS, Cells, Column, Format, OnProgress, require_parquet, write_rows
 from talkmeter.usage.names import read_item_names
-from talkmeter.usage.parameters import cut_to_day, read_breakdown_query, read_choice, read_filter
+from talkmeter.usage.parameters import cut_to_day, read_breakdown_options, read_choice, read_filter
 from talkmeter.usage.records import call_of, is_live, is_stale, run_of
-from talkmeter.usage.summary import days_of
 
 ExportType = Literal["daily", "records", "breakdown"]
 EXPORT_TYPES: Final[tuple[ExportType, ...]] = get_args(ExportType)
@@ -36,7 +35,7 @@ class Export(NamedTuple):
     of: ExportType
     format: Format
     window: Window
-    query: Filter | BreakdownQuery | None = None
+    query: Filter | BreakdownOptions | None = None
 
 
 def read_export(parameters: Mapping[str, str], now: int) -> Export:
@@ -56,7 +55,7 @@ def read_export(parameters: Mapping[str, str], now: int) -> Export:
             filter_ = read_filter({"kind": Kind.CONVERSATION, **parameters})
             return Export(of, format_, cut_to_day(window, parameters), filter_)
         case "breakdown":
-            return Export(of, format_, window, read_breakdown_query(parameters)._replace(limit=None))
+            return Export(of, format_, window, read_breakdown_options(parameters)._replace(limit=None))
 
 
 def file_name(org_id: str, export: Export) -> str:
@@ -66,7 +65,7 @@ def file_name(org_id: str, export: Export) -> str:
     part = ""
     if isinstance(export.query, Filter):
         part = f"-{export.query.kind}"
-    elif isinstance(export.query, BreakdownQuery):
+    elif isinstance(export.query, BreakdownOptions):
         part = f"-{export.query.by}"
     return f"talkmeter-{organization}-{format_day(days[0])}-to-{format_day(days[-1])}-{export.of}{part}.{export.format}"
 
@@ -80,7 +79,7 @@ def write_export(
     if isinstance(query, Filter):
         columns = _CALL_COLUMNS if query.kind is Kind.CONVERSATION else _RUN_COLUMNS
         rows = _records(connection, org_id, export.window, query, present)
-    elif isinstance(query, BreakdownQuery):
+    elif isinstance(query, BreakdownOptions):
         columns = _breakdown_columns(query)
         rows = _values(connection, org_id, export.window, query)
     else:
@@ -131,7 +130,7 @@ _RUN_COLUMNS: Final = (
 )
 
 
-def _breakdown_columns(query: BreakdownQuery) -> tuple[Column, ...]:
+def _breakdown_columns(query: BreakdownOptions) -> tuple[Column, ...]:
     kind = SPLITS[query.by].kind
     rounded = (*_MINUTES, Column("avg_call_duration_sec_rounded", "decimal"))
     return (
@@ -143,12 +142,11 @@ def _breakdown_columns(query: BreakdownQuery) -> tuple[Column, ...]:
 
 
 def _days(connection: Connection, org_id: str, window: Window, present: Present) -> Iterator[Cells]:
-    usage = read_usage(connection, org_id, window, stale_before=present.stale_before)
-    for day, counters, state, changed_at in days_of(usage, present.today):
+    for day, counters, state, changed_at in read_usage(connection, org_id, window, present).days:
         yield (day, state, changed_at, *counters, *_minutes(counters))
 
 
-def _values(connection: Connection, org_id: str, window: Window, query: BreakdownQuery) -> Iterator[Cells]:
+def _values(connection: Connection, org_id: str, window: Window, query: BreakdownOptions) -> Iterator[Cells]:
     kind, _, items = SPLITS[query.by]
     values = read_sorted_values(connection, org_id, window, query)
     names = read_item_names(connection, org_id, items, values) if items else {}

@@ -10,7 +10,7 @@ from talkmeter.counting import DIMENSIONS, Dimension
 from talkmeter.errors import Unprocessable, quoted
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, format_day, format_instant, read_day
 from talkmeter.records import INVENTORY_KINDS, UNCOUNTED_STATUS, Kind, closed_sets
-from talkmeter.usage.breakdown import INTERVALS, MAX_ROWS, ORDERS, ROWS, BreakdownQuery, check_order, default_order
+from talkmeter.usage.breakdown import INTERVALS, MAX_ROWS, ORDERS, ROWS, BreakdownOptions, check_order, default_order
 from talkmeter.usage.compare import MODES, Mode
 from talkmeter.usage.dimensions import SPLITS
 from talkmeter.usage.filters import Filter
@@ -57,13 +57,13 @@ def read_mode(parameters: Parameters) -> Mode:
     return read_choice("compare", parameters.get("compare"), MODES, "none")
 
 
-def read_breakdown_query(parameters: Parameters) -> BreakdownQuery:
+def read_breakdown_options(parameters: Parameters) -> BreakdownOptions:
     """Read the parameters of a breakdown. Raises Unprocessable if one is missing or not allowed."""
     by = read_choice("by", parameters.get("by"), DIMENSIONS)
     order = read_choice("order", parameters.get("order"), ORDERS, default_order(by))
     check_order(by, order)
     interval = parameters.get("interval")
-    return BreakdownQuery(
+    return BreakdownOptions(
         by=by,
         order=order,
         limit=read_limit(parameters, ROWS, MAX_ROWS),

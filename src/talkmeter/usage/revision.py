@@ -5,9 +5,8 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, func, select
 
 from talkmeter.db import tables
-from talkmeter.db.autocommit import AutocommitConnections
 from talkmeter.db.engine import Connection
-from talkmeter.db.statements import Compiled, Row, integer
+from talkmeter.db.statements import Compiled, integer
 from talkmeter.period import Present
 
 _org = tables.organization.c
@@ -37,19 +36,7 @@ class Revision(NamedTuple):
 
 def read_revision(connection: Connection, org_id: str, present: Present) -> Revision:
     """Return the organization's revision; before its first event the revision is empty."""
-    return _revision(_REVISION.run(connection, _parameters(org_id, present)))
-
-
-def read_latest_revision(connections: AutocommitConnections, org_id: str, present: Present) -> Revision:
-    """Return the latest revision without a transaction: a later read may see a newer one."""
-    return _revision(connections.rows(_REVISION, _parameters(org_id, present)))
-
-
-def _parameters(org_id: str, present: Present) -> Row:
-    return org_id, present.stale_before, org_id
-
-
-def _revision(rows: list[Row]) -> Revision:
+    rows = _REVISION.run(connection, (org_id, present.stale_before, org_id))
     if not rows:
         return Revision("", None)
     revision, *instants = rows[0]

@@ -1,17 +1,16 @@
 """The usage summary of a window (docs/reference/http-api.md), read in one snapshot."""
 
-from collections.abc import Iterator
-from typing import Annotated, Final, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 from msgspec.structs import asdict
 from sqlalchemy import Connection
 
-from talkmeter.counting import ZERO, Counters, add, minutes
+from talkmeter.counting import minutes
 from talkmeter.period import Present, Window, format_day, format_instant
-from talkmeter.usage.compare import Comparison, Mode, compared_windows, comparison_of
-from talkmeter.usage.days import StaleCalls, Usage, read_usage
+from talkmeter.usage.compare import Comparison, Mode, Windows, compared_windows, comparison_of
+from talkmeter.usage.days import DayState, DayUsage, read_usage
 from talkmeter.usage.figures import (
     Count,
     Milliseconds,
@@ -22,9 +21,6 @@ from talkmeter.usage.figures import (
 )
 from talkmeter.usage.inventory import read_inventory
 from talkmeter.usage.revision import Revision
-
-DayState = Literal["future", "settling", "no_data", "final"]
-_NO_STALE_CALLS: Final = StaleCalls(0, 0)
 
 
 class Day(msgspec.Struct, frozen=True):
@@ -86,66 +82,60 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"
     daily: list[Day]
 
 
-def read_summary(
-    connection: Connection, org_id: str, window: Window, revision: Revision, present: Present, mode: Mode = "none"
-) -> Summary:
-    """Return the summary of an organization; the revision must be read in the connection's snapshot."""
-    windows = compared_windows(window, mode, present.now)
-    compared_with = () if windows is None else (windows.then, windows.now)
-    usage = read_usage(connection, org_id, window, *compared_with, stale_before=present.stale_before)
-    total, *compared = (add(days.values()) for days in usage.days)
-    last_event_at = revision.last_event_at
+class SummaryQuery(msgspec.Struct, frozen=True):
+    """The window of a summary, and the windows to compare with."""
+
+    org_id: str
+    window: Window
+    present: Present
+    windows: Windows | None = None
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What the answer depends on; see `Query`."""
+        return "summary", self.window, self.windows, self.present.today, self.present.stale_hours
+
+    def read(self, connection: Connection, revision: Revision) -> Summary:
+        """Return the summary; see `read_summary`."""
+        return read_summary(connection, self, revision)
+
+
+def summary_query(org_id: str, window: Window, present: Present, mode: Mode = "none") -> SummaryQuery:
+    """Return the query for a window and a mode of comparison. Raises Unprocessable if they cannot be compared."""
+    return SummaryQuery(org_id, window, present, compared_windows(window, mode, present.now))
+
+
+def read_summary(connection: Connection, query: SummaryQuery, revision: Revision) -> Summary:
+    """Return the summary; the revision must be read in the connection's snapshot."""
+    windows, last_event_at = query.windows, revision.last_event_at
+    others = () if windows is None else (windows.now, windows.then)
+    usage = read_usage(connection, query.org_id, query.window, query.present, others)
+    total = usage.total
     return Summary(
-        from_=format_instant(window.start),
-        to=format_instant(window.end),
+        from_=format_instant(query.window.start),
+        to=format_instant(query.window.end),
         last_event_at=None if last_event_at is None else format_instant(last_event_at),
         **asdict(call_figures(total)),
         **asdict(run_figures(total)),
-        stale_calls=sum(stale.in_window for stale in usage.stale.values()),
-        stale_hours=present.stale_hours,
-        **read_inventory(connection, org_id)._asdict(),
-        comparison=None if windows is None else comparison_of(windows, compared[1], compared[0]),
-        daily=list(_daily_points(usage, present.today)),
+        stale_calls=usage.stale_calls,
+        stale_hours=query.present.stale_hours,
+        **read_inventory(connection, query.org_id)._asdict(),
+        comparison=None if windows is None else comparison_of(windows, *usage.others),
+        daily=[_daily_point(day) for day in usage.days],
     )
 
 
-def _daily_points(usage: Usage, today: int) -> Iterator[Day]:
-    for day, counters, state, changed_at in days_of(usage, today):
-        # Positional arguments are faster than keywords, and a year has hundreds of days.
-        yield Day(
-            format_day(day),
-            counters.calls,
-            minutes(counters.voice_ms),
-            minutes(counters.chat_ms),
-            counters.runs,
-            counters.voice_ms,
-            counters.chat_ms,
-            state,
-            None if changed_at is None else format_instant(changed_at),
-        )
-
-
-DayUsage = tuple[int, Counters, DayState, int | None]
-"""(day, counters in the window, state of the whole day, time of its last change)"""
-
-
-def days_of(usage: Usage, today: int) -> Iterator[DayUsage]:
-    """Yield the days of the first window, ascending."""
-    whole_days, changed_at = usage.whole_days, usage.changed_at
-    for day, counters in usage.days[0].items():
-        total = whole_days.get(day, ZERO)
-        # A shortcut, because most days of a year are final.
-        is_final = day < today and not total.live_calls and (total.calls or total.runs)
-        yield day, counters, "final" if is_final else _state(day, total, usage, today), changed_at.get(day)
-
-
-def _state(day: int, counters: Counters, usage: Usage, today: int) -> DayState:
-    """Return how complete the figures of a whole day are (docs/reference/counting.md, "How complete a day is")."""
-    if day > today:
-        return "future"
-    if day == today or (counters.live_calls and counters.live_calls > usage.stale.get(day, _NO_STALE_CALLS).in_day):
-        return "settling"
-    if counters.calls == counters.runs == 0 and usage.first is not None and usage.last is not None:
-        between = usage.first < day < usage.last
-        return "no_data" if between or usage.last < day else "final"
-    return "final"
+def _daily_point(usage: DayUsage) -> Day:
+    day, counters, state, changed_at = usage
+    # Positional arguments are faster than keywords, and a year has hundreds of days.
+    return Day(
+        format_day(day),
+        counters.calls,
+        minutes(counters.voice_ms),
+        minutes(counters.chat_ms),
+        counters.runs,
+        counters.voice_ms,
+        counters.chat_ms,
+        state,
+        None if changed_at is None else format_instant(changed_at),
+    )

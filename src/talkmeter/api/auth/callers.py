@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 from cachetools import TTLCache
+from litestar.handlers import BaseRouteHandler
 
 from talkmeter import clock
 from talkmeter.accounts.credentials import (
@@ -24,7 +25,7 @@ from talkmeter.api.auth.jwt import identity_provider
 from talkmeter.api.auth.scopes import EVENTS_WRITE, expand
 from talkmeter.api.auth.sessions import CACHE_SIZE, CACHE_TTL_SEC, Sessions
 from talkmeter.api.headers import header_values
-from talkmeter.api.problems import AnyConnection, AnyRequest
+from talkmeter.api.problems import AnyConnection
 from talkmeter.api.service import Service
 from talkmeter.db.engine import Connection
 from talkmeter.errors import Forbidden, NotAuthenticated, Unprocessable
@@ -124,7 +125,7 @@ class Authenticator:
 
         cached = self._cache.get(credential_id)
         if cached is None:
-            cached = self._cache[credential_id] = await self._service.read(look_up)
+            cached = self._cache[credential_id] = await self._service.look_up(look_up)
         return cached
 
 
@@ -160,13 +161,10 @@ def named_organizations(connection: AnyConnection) -> list[str]:
     return [org_id for org_id in (*headers, *connection.query_params.getall(ORGANIZATION_PARAMETER, [])) if org_id]
 
 
-def requires(scope: str | None) -> Callable[[AnyRequest], Awaitable[None]]:
-    """Return a `before_request` hook that requires a scope (None: any valid credential) and sets `caller_of`.
+def requires(scope: str | None) -> Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]:
+    """Return a guard that requires a scope (None: any valid credential) and sets `caller_of`."""
 
-    Litestar's guards are not used because they copy the handler for each request.
-    """
-
-    async def authorize(request: AnyRequest) -> None:
+    async def authorize(request: AnyConnection, _handler: BaseRouteHandler) -> None:
         authenticator: Authenticator = request.app.state.authenticator
         requested = named_organizations(request)
         caller = await authenticator.caller(request, requested)

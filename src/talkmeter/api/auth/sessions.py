@@ -55,7 +55,7 @@ class Sessions:
         try:
             session = self._cache[secret_hash]
         except KeyError:
-            session = await self._service.read(lambda database: find_session(database, secret_hash))
+            session = await self._service.look_up(lambda database: find_session(database, secret_hash))
             self._cache[secret_hash] = session
         now = clock.now()
         if session is None or not session.usable(now, self._idle):

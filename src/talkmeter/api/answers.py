@@ -1,0 +1,52 @@
+"""Answers queries, with a cache of encoded answers that is bounded in bytes.
+
+The ETag contains the organization's revision, which is read in the same snapshot as the answer, so a cached answer is
+never stale.
+"""
+
+from threading import Lock
+from typing import NamedTuple
+
+import msgspec
+from cachetools import LRUCache
+
+from talkmeter.api.etag import make_etag, matches
+from talkmeter.db.engine import Connection
+from talkmeter.usage.query import Query
+from talkmeter.usage.revision import read_revision
+
+
+class Answer(NamedTuple):
+    """An encoded answer; `body` is None if the caller has it already."""
+
+    etag: str
+    body: bytes | None
+
+
+class Answers:
+    """A thread-safe LRU cache of encoded answers."""
+
+    def __init__(self, database_id: str, max_bytes: int) -> None:
+        """Start empty. `database_id` makes the ETags of different databases different."""
+        self._database_id = database_id
+        self._cache: LRUCache[str, bytes] = LRUCache(max_bytes, getsizeof=len)
+        self._lock = Lock()
+
+    def answer(self, connection: Connection, query: Query, if_none_match: str) -> Answer:
+        """Return the answer in the connection's snapshot; without a body if `if_none_match` contains its ETag."""
+        revision = read_revision(connection, query.org_id, query.present)
+        etag = make_etag(self._database_id, query, revision)
+        if matches(if_none_match, etag):
+            return Answer(etag, None)
+        with self._lock:
+            body = self._cache.get(etag)
+        if body is None:
+            body = msgspec.json.encode(query.read(connection, revision))
+            self._store(etag, body)
+        return Answer(etag, body)
+
+    def _store(self, etag: str, body: bytes) -> None:
+        """Store an answer, evicting the least recently used; skip it if it exceeds the cache."""
+        if len(body) <= self._cache.maxsize:
+            with self._lock:
+                self._cache[etag] = body
