@@ -9,6 +9,7 @@ from rich.console import Console
 
 from bench.breakdown import measure_breakdown
 from bench.engines import measure_engines
+from bench.fairness import measure_fairness
 from bench.growth import measure_growth
 from bench.http_summary import measure_http
 from bench.ingest import measure_ingest
@@ -82,6 +83,7 @@ def benchmark_groups(batches: int, rounds: int, sizes: Sizes) -> dict[str, Calla
         "startup": lambda: measure_startup(conversations),
         "postgresql": lambda: measure_postgresql(conversations, batches // 2, rounds),
         "engines": lambda: [measure_engines(conversations)],
+        "fairness": lambda: [measure_fairness()],
         "http": lambda: measure_http(rounds),
         "breakdown": lambda: [measure_breakdown(conversations)],
         "page-load": lambda: [measure_page_load(min(conversations, _MAX_PAGE_CONVERSATIONS))],
