@@ -5,7 +5,7 @@ import json
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -98,28 +98,27 @@ def executemany_rate(
 def http_rate(folder: Path, batches: int, organizations: int = 1, **settings: str) -> tuple[float, float]:
     """Return acknowledged events per second, and the bytes of database per conversation afterwards."""
     workload = Workload(batches * BATCH, organizations)
-    rate = acknowledged_rate(folder, workload, **settings)
+    rate = acknowledged_rate(folder, workload, settings=settings)
     size = sum(path.stat().st_size for path in folder.glob("talkmeter.db*"))
     return rate, size / workload.total
 
 
-def acknowledged_rate(folder: Path, workload: Workload, **settings: str) -> float:
+def acknowledged_rate(
+    folder: Path, workload: Workload, *, settings: Mapping[str, str], connections: int = CONNECTIONS, batch: int = BATCH
+) -> float:
     """Return the events per second that a server acknowledges while a workload is sent over several connections."""
-    bodies = workload.bodies(0, workload.total // BATCH)
+    bodies = workload.bodies(0, workload.total // batch, batch)
     with running_server(folder, **settings) as server:
         for org_id in workload.organizations[:1]:
             server.cli("orgs", "add", org_id)
         key = server.cli("keys", "add", "--sender")
         started = time.perf_counter()
-        with ThreadPoolExecutor(CONNECTIONS) as pool:
-            accepted = sum(pool.map(lambda share: _post_all(server.url, key, share), _shares(bodies)))
+        shares = [bodies[number::connections] for number in range(connections)]
+        with ThreadPoolExecutor(connections) as pool:
+            accepted = sum(pool.map(lambda share: _post_all(server.url, key, share), shares))
         seconds = time.perf_counter() - started
-    assert accepted == len(bodies) * BATCH, accepted
+    assert accepted == len(bodies) * batch, accepted
     return accepted / seconds
-
-
-def _shares(bodies: list[bytes]) -> list[list[bytes]]:
-    return [bodies[number::CONNECTIONS] for number in range(CONNECTIONS)]
 
 
 def _post_all(url: str, key: str, bodies: list[bytes]) -> int:

@@ -32,6 +32,7 @@ def measure_postgresql(conversations: int, batches: int, rounds: int) -> Iterato
         with psycopg.connect(server) as connection:
             release = connection.info.server_version // 10_000
         yield _ingest(server, release, batches, rounds)
+        yield _organizations(server, release, batches, rounds)
         yield _insert_methods(server, batches, rounds)
         yield _statements(server)
         yield _summaries(server, conversations)
@@ -40,8 +41,8 @@ def measure_postgresql(conversations: int, batches: int, rounds: int) -> Iterato
 def _ingest(server: str, release: int, batches: int, rounds: int) -> ResultTable:
     def over_http(workers: str, history_days: str) -> float:
         with _database(server) as (folder, url, _):
-            workload = Workload(batches * BATCH)
-            return acknowledged_rate(folder, workload, database_url=url, workers=workers, history_days=history_days)
+            settings = {"database_url": url, "workers": workers, "history_days": history_days}
+            return acknowledged_rate(folder, Workload(batches * BATCH), settings=settings)
 
     def copy() -> float:
         with _database(server) as (_, _, engine):
@@ -63,6 +64,31 @@ def _ingest(server: str, release: int, batches: int, rounds: int) -> ResultTable
             "The baseline is psycopg's COPY into the same table with the same indexes and durability, 1,000 rows per "
             f"transaction. Medians of {rounds} interleaved runs."
         ),
+    )
+
+
+def _organizations(server: str, release: int, batches: int, rounds: int) -> ResultTable:
+    def over_http(organizations: int, batch: int, connections: int) -> float:
+        with _database(server) as (folder, url, _):
+            workload = Workload(batches * BATCH, organizations)
+            settings = {"database_url": url}
+            return acknowledged_rate(folder, workload, batch=batch, connections=connections, settings=settings)
+
+    large, small = (BATCH, 4), (25, 16)
+    measurements = {
+        "1 organization, batches of 1,000, 4 connections": partial(over_http, 1, *large),
+        "200 organizations, batches of 1,000, 4 connections": partial(over_http, 200, *large),
+        "1 organization, batches of 25, 16 connections": partial(over_http, 1, *small),
+        "2,000 organizations, batches of 25, 16 connections": partial(over_http, 2_000, *small),
+    }
+    results = interleaved(measurements, rounds)
+    baseline = results[next(iter(results))]
+    return ResultTable(
+        name="postgresql-organizations",
+        title=f"Many organizations, PostgreSQL {release}: {batches * BATCH:,} events over HTTP, history on",
+        columns=(LABEL, ResultColumn("ratio", 2), ResultColumn("events/s", 0)),
+        rows=tuple((name, ratio(rates, baseline), median(rates)) for name, rates in results.items()),
+        note=f"The events of a batch belong to different organizations in turn. Medians of {rounds} interleaved runs.",
     )
 
 

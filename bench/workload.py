@@ -49,11 +49,11 @@ class Workload:
             )
             yield self.organizations[position % len(self.organizations)], self._uuid(), created, record
 
-    def bodies(self, first: int, batches: int) -> list[bytes]:
-        """Return request bodies of 1,000 events each."""
+    def bodies(self, first: int, batches: int, events: int = BATCH) -> list[bytes]:
+        """Return request bodies, by default of 1,000 events each."""
         return [
-            msgspec.json.encode([_event(*each, self._uuid()) for each in self.conversations(begin, BATCH)])
-            for begin in range(first, first + batches * BATCH, BATCH)
+            msgspec.json.encode([_event(*each, self._uuid()) for each in self.conversations(begin, events)])
+            for begin in range(first, first + batches * events, events)
         ]
 
     def states(self, first: int, number: int) -> Iterator[State]:

@@ -41,6 +41,10 @@ class BadRequest(TalkmeterError):
     status = HTTPStatus.BAD_REQUEST
 
 
+class ClientGone(BadRequest):
+    """The client has disconnected, so its query was ended."""
+
+
 class NotAuthenticated(TalkmeterError):
     """The credential is missing, unknown, expired or revoked, or it does not name an organization."""
 
@@ -111,10 +115,6 @@ class DatabaseUnavailable(Unavailable):
 
 class TimedOut(Unavailable):
     """A transaction did not end in time. Whether a write was committed is unknown, so the sender must send it again."""
-
-
-class ClientGone(Unavailable):
-    """The client has disconnected, so its query was ended."""
 
 
 class DiskFull(Unavailable):

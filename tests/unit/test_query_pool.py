@@ -114,7 +114,7 @@ def test_too_many_waiting_queries_of_one_organization_are_refused(pool: QueryPoo
 
 
 def test_a_query_that_waits_too_long_is_refused() -> None:
-    pool = QueryPool(1, timeout_sec=0.05)
+    pool = QueryPool(1, TIMEOUT_SEC, wait_sec=0.05)
 
     async def call() -> None:
         blocked = Blocked()

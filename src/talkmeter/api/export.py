@@ -22,6 +22,7 @@ from talkmeter.api.parameters import (
     read_parameters,
 )
 from talkmeter.api.problems import AnyRequest
+from talkmeter.api.query_pool import ended_by_disconnect
 from talkmeter.api.service import Service
 from talkmeter.db.engine import Connection
 from talkmeter.period import present
@@ -65,7 +66,8 @@ async def get_export(request: AnyRequest) -> Stream:
     def write(connection: Connection, out: IO[bytes], on_progress: OnProgress) -> None:
         write_export(connection, org_id, export, now, out, on_progress)
 
-    file = await service.exports.write(org_id, write)
+    async with ended_by_disconnect(request.receive):
+        file = await service.exports.write(org_id, write)
     headers = {
         "Content-Disposition": f'attachment; filename="{file_name(org_id, export)}"',
         "Content-Length": str(file.size),

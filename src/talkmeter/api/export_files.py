@@ -15,12 +15,15 @@ from tempfile import TemporaryFile
 from typing import IO, Final
 
 from talkmeter.db.engine import Connection, Engine, reading
+from talkmeter.db.watch import Watch
 from talkmeter.errors import DiskFull, Unavailable
 
 WriteExport = Callable[[Connection, IO[bytes], Callable[[], None]], None]
 """Write an export from a snapshot to a file; call the last argument after each block of rows."""
 
 MAX_QUEUED: Final = 8
+TIMEOUT_SEC: Final = 600
+"""How long writing a file may take."""
 STALLED_SEC: Final = 300
 """A file is closed if its client reads nothing for this long."""
 _CHUNK_BYTES: Final = 262_144
@@ -38,24 +41,26 @@ class ExportWriter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-export")
 
     async def write(self, org_id: str, write: WriteExport) -> "ExportFile":
-        """Write an organization's export to a file.
+        """Write an organization's export to a file; if the caller is cancelled, stop writing.
 
-        Raises Unavailable if the queue is full, DiskFull if the file does not fit on the disk.
+        Raises Unavailable if the queue is full or the export takes too long, DiskFull if the file does not fit.
         """
         if self._queued.total() >= MAX_QUEUED:
             raise Unavailable("The export queue is full; retry shortly.")
         if self._queued[org_id] >= MAX_QUEUED // 2:
             raise Unavailable("This organization's half of the export queue is full; retry shortly.")
         self._queued[org_id] += 1
+        watch = Watch(TIMEOUT_SEC, f"The export took longer than {TIMEOUT_SEC} seconds; export a shorter range.")
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._write, write)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._write, write, watch)
         finally:
+            watch.interrupt()
             self._queued[org_id] -= 1
 
-    def _write(self, write: WriteExport) -> "ExportFile":
+    def _write(self, write: WriteExport, watch: Watch) -> "ExportFile":
         export = ExportFile(self)
         try:
-            with reading(self._engine) as connection:
+            with reading(self._engine, watch) as connection:
                 write(connection, export.file, export.reserve)
             export.reserve()
         except OSError as error:

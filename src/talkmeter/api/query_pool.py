@@ -17,6 +17,8 @@ Result = TypeVar("Result")
 Receive = Callable[[], Awaitable[Any]]
 """The `receive` of ASGI."""
 MAX_WAITING: Final = 16
+WAIT_SEC: Final = 10
+"""How long a query waits for a thread. With its own time, it ends before a stopping server is killed."""
 LISTEN_AFTER_SEC: Final = 0.05
 """Most queries end earlier, and need no listener for a disconnect."""
 
@@ -24,12 +26,13 @@ LISTEN_AFTER_SEC: Final = 0.05
 class QueryPool:
     """Threads for queries. Use it in the event loop only."""
 
-    def __init__(self, threads: int, timeout_sec: float) -> None:
-        """Start the threads when they are needed. A query may wait for `timeout_sec`, and then run as long."""
+    def __init__(self, threads: int, timeout_sec: float, wait_sec: float = WAIT_SEC) -> None:
+        """Start the threads when they are needed. A query may wait for `wait_sec` and run for `timeout_sec`."""
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="talkmeter-query")
         self._free = asyncio.Semaphore(threads)
         self._per_organization = max(threads // 2, 1)
         self._timeout_sec = timeout_sec
+        self._wait_sec = wait_sec
         self._organizations: dict[str, _Organization] = {}
 
     async def run(self, org_id: str, receive: Receive, job: Callable[[Watch], Result]) -> Result:
@@ -43,7 +46,7 @@ class QueryPool:
             raise Unavailable(f"{MAX_WAITING} queries of this organization are waiting already; retry shortly.")
         organization.queries += 1
         try:
-            async with _ended_by_disconnect(receive), self._thread_for(organization):
+            async with ended_by_disconnect(receive), self._thread_for(organization):
                 return await self._run(job)
         finally:
             organization.queries -= 1
@@ -58,7 +61,7 @@ class QueryPool:
     async def _thread_for(self, organization: "_Organization") -> AsyncIterator[None]:
         """Wait until the organization may use one more thread and one is free."""
         try:
-            async with asyncio.timeout(self._timeout_sec):
+            async with asyncio.timeout(self._wait_sec):
                 await organization.share.acquire()
                 try:
                     await self._free.acquire()
@@ -95,7 +98,7 @@ class _Organization:
 
 
 @asynccontextmanager
-async def _ended_by_disconnect(receive: Receive) -> AsyncIterator[None]:
+async def ended_by_disconnect(receive: Receive) -> AsyncIterator[None]:
     """Cancel the block if the client disconnects, and raise ClientGone."""
     task = asyncio.current_task()
     listener: asyncio.Task[None] | None = None

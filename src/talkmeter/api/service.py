@@ -24,6 +24,7 @@ from talkmeter.settings import Settings
 Result = TypeVar("Result")
 LOOKUP_THREADS: Final = 2
 LOOKUP_TIMEOUT_SEC: Final = 10
+_SLOW_DATABASE: Final = "The database did not answer in time; retry shortly."
 OTHER_CONNECTIONS: Final = 3
 """For exports, for changes, and one to spare."""
 
@@ -57,7 +58,7 @@ class Service:
 
     async def look_up(self, query: Callable[[Connection], Result]) -> Result:
         """Run a short query of the server itself, for a credential or a connector; no organization can delay it."""
-        watch = Watch(LOOKUP_TIMEOUT_SEC, "The database did not answer in time; retry shortly.")
+        watch = Watch(LOOKUP_TIMEOUT_SEC, _SLOW_DATABASE)
         return await asyncio.get_running_loop().run_in_executor(self._lookups, self._read, query, watch)
 
     async def answer(self, org_id: str, receive: Receive, query: Callable[[Connection], Result]) -> Result:
@@ -77,7 +78,7 @@ class Service:
             return query(connection)
 
     def _change(self, change: Callable[[Connection], Result]) -> Result:
-        with writing(self.engine) as connection:
+        with writing(self.engine, Watch(LOOKUP_TIMEOUT_SEC, _SLOW_DATABASE)) as connection:
             return change(connection)
 
     def close(self) -> None:
