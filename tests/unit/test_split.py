@@ -4,6 +4,8 @@ import json
 from itertools import permutations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from talkmeter.errors import BadRequest
 from talkmeter.ingest.split import read_object, split_array
@@ -36,6 +38,12 @@ INVALID = (
     b'{"a": "\xc3"}',
     b"[" * 5000 + b"]" * 5000,
 )
+
+
+def nested(elements: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
+    """Lists and objects of elements."""
+    lists = st.lists(elements, max_size=3).map(b",".join)
+    return lists.map(lambda inner: b"[%b]" % inner) | lists.map(lambda inner: b'{"a": [%b]}' % inner)
 
 
 def split(body: bytes) -> list[bytes]:
@@ -133,19 +141,51 @@ def test_splitting_a_large_array_with_an_invalid_element_takes_linear_time() -> 
     assert len(split(array(*elements))) == 8_001
 
 
+@given(st.lists(st.sampled_from(VALID + INVALID) | st.recursive(st.sampled_from(VALID + INVALID), nested)))
+def test_any_mix_of_valid_and_invalid_elements_is_split(elements: list[bytes]) -> None:
+    assert split(array(*elements)) == elements
+
+
+@pytest.mark.parametrize(
+    "dense", [b'{"a":[{}', b"[1", b'{"a":', b'[[],"",', b'{"a":{}},'], ids=["mixed", "lists", "keys", "open", "closed"]
+)
+def test_invalid_array_with_too_many_brackets_for_its_size_is_rejected(dense: bytes) -> None:
+    with pytest.raises(BadRequest, match="too many brackets"):
+        split_array(b"[[NaN," + dense * 100_000, 10)
+
+
+def test_events_with_many_lists_and_objects_are_split_off_an_invalid_one() -> None:
+    event = json.dumps(
+        {"id": "1", "data": {"id": "1", "tags": [["a", "b"]] * 5, "turns": [{"text": ""}] * 50}}
+    ).encode()
+
+    assert split_array(array(*[event] * 500, b"NaN"), 501) == [*[event] * 500, b"NaN"]
+
+
 @pytest.mark.parametrize("body", [b'{"a":1}', b' {"a": [1, "}"]}\n', b"{}"])
 def test_single_object_is_returned_undecoded(body: bytes) -> None:
     assert read_object(body) == body.strip()
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"a": NaN}', b'{"a": "\\ud800"}', b'{"a": "\xff"}', b'{"a": ' + b"[" * 9999 + b"]" * 9999 + b"}"]
+    "body",
+    [
+        b'{"a": NaN}',
+        b'{"a": [-Infinity, Infinity]}',
+        b'{"a": "\\ud800"}',
+        rb'{"a": NaN, "b": "\\\\uD800 NaN"}',
+        b'{"a": "\xff"}',
+        b'{"a": ' + b"[" * 9999 + b"]" * 9999 + b"}",
+        b'{"a": [' + b"1," * 999_999 + b"NaN]}",
+    ],
 )
 def test_object_that_only_strict_decoders_reject_is_returned(body: bytes) -> None:
     assert read_object(body) == body
 
 
-@pytest.mark.parametrize("body", [b"", b"x", b"{", b'{"a": 1', b'{"a": 1} {"b": 2}', b"{'a': 1}", b'{"a": "x}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"x", b"{", b'{"a": 1', b'{"a": 1} {"b": 2}', b"{'a': 1}", b'{"a": NaN,}', b'{"a": "x}']
+)
 def test_body_that_is_not_json_is_rejected(body: bytes) -> None:
     with pytest.raises(BadRequest, match=r"^The body is not JSON\.$"):
         read_object(body)

@@ -11,8 +11,9 @@ import msgspec
 
 from talkmeter.ingest.event_types import ConversationData, Envelope, InventoryData, WorkflowExecutionData
 from talkmeter.ingest.fields import MAX_ID_BYTES, FieldError, read_id
-from talkmeter.ingest.split import MAX_LENIENT_BYTES
 
+MAX_EVENT_BYTES: Final = 128 << 10
+"""Nothing is kept of a larger event. Python's garbage collector makes larger ones disproportionately slow."""
 MAX_KEPT_LENGTH: Final = 256
 MAX_INTEGER_DIGITS: Final = 18
 KNOWN_ENVELOPE: Final = tuple(name for name in Envelope.__struct_fields__ if name != "data")
@@ -61,10 +62,10 @@ def kept_organization(kept: KeptFields) -> str:
 
 def _read_leniently(raw: bytes) -> dict[str, object]:
     """Parse JSON, accepting NaN, lone surrogates and invalid UTF-8; return {} if that fails or the event is large."""
-    if len(raw) > MAX_LENIENT_BYTES:
+    if len(raw) > MAX_EVENT_BYTES:
         return {}
     try:
-        event = json.loads(raw.decode("utf-8", "replace"), parse_int=_read_integer)
+        event = _decode_leniently(raw.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return {}
     return event if isinstance(event, dict) else {}
@@ -72,6 +73,9 @@ def _read_leniently(raw: bytes) -> dict[str, object]:
 
 def _read_integer(digits: str) -> int | str:
     return int(digits) if len(digits) <= MAX_INTEGER_DIGITS else digits
+
+
+_decode_leniently: Final = json.JSONDecoder(parse_int=_read_integer).decode
 
 
 def _keep(fields: dict[str, object], names: tuple[str, ...]) -> tuple[dict[str, Scalar], bool]:
