@@ -137,6 +137,14 @@ def test_operations_with_credentials_declare_security(document: Answer) -> None:
     assert [scheme["scheme"] for scheme in schemes.values()] == ["bearer"]
 
 
+def test_unchanged_description_is_a_304(org: OrganizationClient) -> None:
+    answer = org.client.get("/openapi.json")
+    unchanged = org.client.get("/openapi.json", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    again = org.client.get("/openapi.json", headers={"If-None-Match": '"another"'})
+    assert (again.status_code, again.content) == (200, answer.content)
+
+
 def test_inventory_kinds_are_described_as_an_enum(document: Answer) -> None:
     [kind] = document["paths"]["/metering/inventory/{kind}"]["put"]["parameters"]
     assert kind["required"] is True

@@ -12,7 +12,7 @@ from litestar.types import ASGIApp
 
 from talkmeter.api.auth.callers import Authenticator
 from talkmeter.api.cors import allow_origins
-from talkmeter.api.docs import get_docs, get_openapi
+from talkmeter.api.docs import ApiDescription, get_docs, get_openapi
 from talkmeter.api.events import metering_router
 from talkmeter.api.export import export_router
 from talkmeter.api.health import operations_router
@@ -40,6 +40,7 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
         service = Service(settings)
         app.state.service = service
         app.state.authenticator = Authenticator(service)
+        app.state.description = ApiDescription(app.openapi_schema)
         # Objects created at startup live as long as the process; freezing them makes each garbage collection cheaper.
         gc.collect()
         gc.freeze()

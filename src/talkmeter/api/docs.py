@@ -1,14 +1,19 @@
 """`/openapi.json`, and `/docs`: the API on one HTML page that loads nothing from other hosts."""
 
 import secrets
+from hashlib import sha256
 from html import escape
+from typing import Final
 
 import msgspec
 from litestar import MediaType, Response, get
 from litestar.openapi.spec import OpenAPI, Operation, Parameter
+from litestar.types import ASGIApp
 
+from talkmeter.api.etag import json_response, matches, not_modified
 from talkmeter.api.problems import AnyRequest
 
+_NONCE: Final = "__NONCE__"
 _STYLE = """
 :root { color-scheme: light dark }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem }
@@ -18,10 +23,22 @@ td, th { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0 
 """
 
 
+class ApiDescription:
+    """The OpenAPI description as JSON and as a page without its nonce, encoded once when the server starts."""
+
+    def __init__(self, schema: OpenAPI) -> None:
+        self.json = msgspec.json.encode(schema.to_schema())
+        self.etag = f'"{sha256(self.json).hexdigest()[:32]}"'
+        self.page = render_docs(schema, _NONCE)
+
+
 @get("/openapi.json", include_in_schema=False)
-async def get_openapi(request: AnyRequest) -> Response[bytes]:
-    """Return the OpenAPI description."""
-    return Response(content=msgspec.json.encode(request.app.openapi_schema.to_schema()), media_type=MediaType.JSON)
+async def get_openapi(request: AnyRequest) -> ASGIApp:
+    """Return the OpenAPI description, or 304 if the client has it."""
+    description: ApiDescription = request.app.state.description
+    if matches(request.headers.get("if-none-match", ""), description.etag):
+        return not_modified(description.etag)
+    return json_response(description.json, description.etag)
 
 
 @get("/docs", media_type=MediaType.HTML, include_in_schema=False)
@@ -31,9 +48,9 @@ async def get_docs(request: AnyRequest) -> Response[str]:
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    page = render_docs(request.app.openapi_schema, nonce)
+    description: ApiDescription = request.app.state.description
     return Response(
-        content=page,
+        content=description.page.replace(_NONCE, nonce),
         media_type=MediaType.HTML,
         headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"},
     )
