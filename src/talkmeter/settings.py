@@ -102,7 +102,8 @@ SETTINGS: Final = (
     Setting(
         "queue_bytes",
         "67108864",
-        "Maximum size of the write queue in bytes of request bodies; beyond it: 503.",
+        "Maximum size of the write queue in bytes of request bodies; beyond it: 503. "
+        "Unverified webhooks have another quarter.",
         1024,
         1 << 32,
     ),

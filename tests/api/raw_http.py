@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ import httpx
 
 from tests.api.organizations import EVENTS, PLAIN
 from tests.servers import Server
+
+WAIT_TIMEOUT_SEC = 25
+"""Less than the default body timeout of 30 s."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,11 @@ class Upload:
 
 
 @contextmanager
-def upload(server: Server, key: str, size: int | None) -> Iterator[Upload]:
-    """Start a POST of events with a Content-Length of `size` bytes, or with chunked encoding if it is None."""
+def upload(server: Server, key: str, size: int | None, path: str = EVENTS) -> Iterator[Upload]:
+    """Start a POST (of events) with a Content-Length of `size` bytes, or with chunked encoding if it is None."""
     connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
     try:
-        connection.putrequest("POST", EVENTS)
+        connection.putrequest("POST", path)
         length = ("Transfer-Encoding", "chunked") if size is None else ("Content-Length", str(size))
         for name, value in (("Authorization", f"Bearer {key}"), ("Content-Type", PLAIN), length):
             connection.putheader(name, value)
@@ -47,6 +51,17 @@ def upload(server: Server, key: str, size: int | None) -> Iterator[Upload]:
         yield Upload(connection, chunked=size is None)
     finally:
         connection.close()
+
+
+def wait_until_held(client: httpx.Client, min_bytes: int, max_bytes: int) -> None:
+    """Wait until the metrics report that the server holds this many bytes of bodies."""
+    deadline = time.monotonic() + WAIT_TIMEOUT_SEC
+    while time.monotonic() < deadline:
+        lines = client.get("/metrics").text.splitlines()
+        held = next(float(line.split()[1]) for line in lines if line.startswith("talkmeter_queue_bytes "))
+        if min_bytes <= held <= max_bytes:
+            return
+    raise AssertionError(f"the server did not hold {min_bytes} to {max_bytes} bytes within {WAIT_TIMEOUT_SEC} s")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import json
 import select
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,14 +10,12 @@ import httpx
 import pytest
 
 from tests.api.organizations import BATCH, OrganizationClient, assert_error, counts_of, receipt_of
-from tests.api.raw_http import Upload, upload
+from tests.api.raw_http import Upload, upload, wait_until_held
 from tests.events import conversation
 from tests.servers import Server, running_server
 
 BODY_TIMEOUT_SEC = 3
 QUEUE_BYTES = 100_000
-WAIT_TIMEOUT_SEC = 25
-"""Less than the default body timeout of 30 s."""
 
 
 @pytest.fixture(scope="module")
@@ -32,17 +29,6 @@ def short_timeout(tmp_path: Path) -> Iterator[tuple[Server, str]]:
     """Yield a server with a short body timeout, and a key."""
     with running_server(tmp_path, body_timeout_sec=str(BODY_TIMEOUT_SEC)) as running:
         yield running, running.key("acme")
-
-
-def wait_until_held(client: httpx.Client, min_bytes: int, max_bytes: int) -> None:
-    """Wait until the metrics report that the server holds this many bytes of bodies."""
-    deadline = time.monotonic() + WAIT_TIMEOUT_SEC
-    while time.monotonic() < deadline:
-        lines = client.get("/metrics").text.splitlines()
-        held = next(float(line.split()[1]) for line in lines if line.startswith("talkmeter_queue_bytes "))
-        if min_bytes <= held <= max_bytes:
-            return
-    raise AssertionError(f"the server did not hold {min_bytes} to {max_bytes} bytes within {WAIT_TIMEOUT_SEC} s")
 
 
 def trickle(slow: Upload) -> httpx.Response:

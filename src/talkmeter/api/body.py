@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Protocol
 
 from talkmeter.api.problems import AnyRequest
@@ -19,6 +19,9 @@ MAX_ZSTD_WINDOW_LOG = 23
 """8 MiB, the window size that RFC 8878 recommends for every decoder; larger windows would use too much memory."""
 
 MAX_FRAMES = 1_000
+
+STEP_BYTES = 256 << 10
+"""Decompressing this many bytes takes about a millisecond; then other requests may run."""
 
 
 class _Decompressor(Protocol):
@@ -36,25 +39,29 @@ class _Decompressor(Protocol):
         """Return at most `max_length` bytes of output."""
 
 
-async def read_body(request: AnyRequest, settings: Settings, reserve: Callable[[int], None]) -> bytes:
-    """Return the decoded body.
+async def read_body(
+    request: AnyRequest, settings: Settings, reserve: Callable[[int], None], max_bytes: int | None = None
+) -> bytes:
+    """Return the decoded body, of up to `max_bytes`, but never more than the setting allows.
 
     `reserve` is called with the size of each decoded chunk and raises Unavailable if memory is full.
     Raises RequestTimeout, TooLarge, BadRequest or UnsupportedMediaType if the body cannot be read.
     """
-    decoder = _decoder(request.headers.get("content-encoding", ""), settings.max_body_bytes, reserve)
+    max_bytes = min(max_bytes or settings.max_body_bytes, settings.max_body_bytes)
+    decoder = _decoder(request.headers.get("content-encoding", ""), max_bytes, reserve)
     # HTTP allows leading zeros in a length, but int() rejects thousands of digits.
     content_length = request.headers.get("content-length", "").lstrip("0")
-    if content_length.isdigit() and int(content_length) > settings.max_body_bytes:
-        raise _too_large(settings.max_body_bytes)
+    if content_length.isdigit() and int(content_length) > max_bytes:
+        raise _too_large(max_bytes)
     try:
         async with asyncio.timeout(settings.body_timeout_sec):
             raw_bytes = 0
             async for chunk in _chunks(request):
                 raw_bytes += len(chunk)
-                if raw_bytes > settings.max_body_bytes:
-                    raise _too_large(settings.max_body_bytes)
-                decoder.feed(chunk)
+                if raw_bytes > max_bytes:
+                    raise _too_large(max_bytes)
+                for _ in decoder.feed(chunk):
+                    await asyncio.sleep(0)
     except TimeoutError:
         raise RequestTimeout(f"The body did not arrive within {settings.body_timeout_sec} seconds.") from None
     return decoder.finish()
@@ -83,9 +90,10 @@ class _BodyDecoder:
         self._reserve = reserve
         self._decoded = bytearray()
 
-    def feed(self, chunk: bytes) -> None:
-        """Add a chunk."""
+    def feed(self, chunk: bytes) -> Iterator[None]:
+        """Add a chunk. A decoder that takes long yields when other requests may run."""
         self._append(chunk)
+        return iter(())
 
     def finish(self) -> bytes:
         """Return the whole body."""
@@ -111,8 +119,8 @@ class _DecompressingDecoder(_BodyDecoder):
         self._started = False
         self._frames = 1
 
-    def feed(self, chunk: bytes) -> None:
-        """Decompress a chunk, which may contain several frames."""
+    def feed(self, chunk: bytes) -> Iterator[None]:
+        """Decompress a chunk, which may contain several frames; yield after each 256 KiB of output."""
         data = chunk
         while data:
             if self._decompressor.eof:
@@ -121,7 +129,7 @@ class _DecompressingDecoder(_BodyDecoder):
                 if self._frames > MAX_FRAMES:
                     raise BadRequest(f"The {self._name} body consists of more than {MAX_FRAMES} streams.")
             self._started = True
-            data = self._decompress(data)
+            data = yield from self._decompress(data)
 
     def finish(self) -> bytes:
         """Return the whole body. Raises BadRequest if its last stream is incomplete."""
@@ -129,25 +137,26 @@ class _DecompressingDecoder(_BodyDecoder):
             raise BadRequest(f"The {self._name} body is truncated: its stream is incomplete.")
         return super().finish()
 
-    def _decompress(self, data: bytes) -> bytes:
+    def _decompress(self, data: bytes) -> Generator[None, None, bytes]:
         """Decompress up to the limit, and return the bytes after the end of the frame."""
         try:
-            self._append(self._decompressor.decompress(data, self._remaining))
+            self._append(self._decompressor.decompress(data, self._max_output))
             while not self._decompressor.eof and (more := self._pending_output()):
                 self._append(more)
+                yield
         except (zlib.error, ZstdError, EOFError, MemoryError):
             raise BadRequest(f"The body is not valid {self._name}, although Content-Encoding says so.") from None
         return self._decompressor.unused_data
 
     @property
-    def _remaining(self) -> int:
-        """The bytes until the limit, plus one to detect that it is exceeded."""
-        return self._max_bytes + 1 - len(self._decoded)
+    def _max_output(self) -> int:
+        """The bytes of one step: at most until the limit, plus one to detect that it is exceeded."""
+        return min(STEP_BYTES, self._max_bytes + 1 - len(self._decoded))
 
     def _pending_output(self) -> bytes:
         """Return output that the decompressor has buffered because of `max_length`."""
         tail = getattr(self._decompressor, "unconsumed_tail", b"")
-        return self._decompressor.decompress(tail, self._remaining)
+        return self._decompressor.decompress(tail, self._max_output)
 
 
 def _decoder(encoding: str, max_bytes: int, reserve: Callable[[int], None]) -> _BodyDecoder:

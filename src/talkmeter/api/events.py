@@ -24,9 +24,6 @@ from talkmeter.ingest.requests import PLAIN, group_by_organization, media_type, 
 from talkmeter.ledger.batch import BatchResult, OrgBatch
 from talkmeter.records import INVENTORY_KINDS
 
-INLINE_BYTES: Final = 16_384
-"""A smaller body is decoded in the event loop: handing it to a thread would cost more than decoding it."""
-
 _RESPONSES: Final[dict[int, ResponseSpec]] = {
     200: json_spec(Receipt, "The result for each event, after all of them are on disk."),
     **error_specs(400, 401, 403, 408, 413, 415, 422, 507),
@@ -49,12 +46,13 @@ async def post_events(request: AnyRequest) -> Response[bytes]:
     headers = {name: request.headers[name] for name in request.headers}
     media_type(headers.get("content-type", ""))
 
-    def decode(body: bytes, throttle: Throttle | None = None) -> list[OrgBatch]:
+    def decode(body: bytes, throttle: Throttle | None) -> list[OrgBatch]:
         return group_by_organization(read_request(headers, body, sender, service.settings.max_events, throttle), sender)
 
-    with service.intake.reservation(caller.org_id or caller.credential_id) as reserve:
+    payer = caller.org_id or caller.credential_id
+    with service.intake.reservation(payer) as reserve:
         body = await read_body(request, service.settings, reserve)
-        batches = decode(body) if len(body) < INLINE_BYTES else await service.decode(partial(decode, body, Throttle()))
+        batches = await service.decode(payer, body, partial(decode, body))
         del body
         return await _write(service, batches)
 
@@ -84,7 +82,7 @@ async def put_inventory(
     with service.intake.reservation(org_id) as reserve:
         body = await read_body(request, service.settings, reserve)
         states, watermark = await service.decode(
-            partial(read_snapshot, kind_, body, org_id, service.settings.max_events)
+            org_id, body, lambda _: read_snapshot(kind_, body, org_id, service.settings.max_events)
         )
         return await _write(service, group_by_organization(states, sender, watermark))
 

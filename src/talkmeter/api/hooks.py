@@ -26,6 +26,7 @@ from talkmeter.ingest.connectors.to_batch import to_batch
 from talkmeter.settings import public_url
 
 HOOKS_PATH: Final = "/metering/hooks"
+MAX_HOOK_BYTES: Final = 1 << 20
 _NO_CONTENT: Final = ResponseSpec(
     data_container=None, description="Same as 200, for providers that expect 204.", generate_examples=False
 )
@@ -42,20 +43,24 @@ async def post_hook(
     provider: Annotated[str, PathParameter(description="The provider, such as twilio.")],
     connector_id: Annotated[str, PathParameter(description="The id from 'talkmeter connectors add'.")],
 ) -> Response[bytes]:
-    """Store and count the call, chat or run in a provider's message; the body has the provider's own format."""
+    """Store and count the call, chat or run in a provider's message of at most 1 MiB, in the provider's own format."""
     service: Service = request.app.state.service
     connector, adapter = await _find_connector(service, provider, connector_id)
     if request.headers.get("content-encoding", "identity") != "identity":
         raise UnsupportedMediaType("A webhook must not have a Content-Encoding: its signature covers the plain body.")
-    with service.intake.reservation(connector.org_id) as reserve:
-        body = await read_body(request, service.settings, reserve)
-        message = _message(request, service, body)
+    # Anyone can send an unverified message, so it must not use the memory and the threads of the organization.
+    sender = f"connector {connector.id}"
+    with service.unverified.reservation(sender) as reserve:
+        message = _message(request, service, await read_body(request, service.settings, reserve, MAX_HOOK_BYTES))
+        secrets = SecretBox(service.settings.secret_key).decrypt(connector)
         try:
-            adapter.verify(message, SecretBox(service.settings.secret_key).decrypt(connector))
+            await service.decode(sender, message.body, lambda _: adapter.verify(message, secrets))
         except NotVerified as error:
             service.outcomes.add(connector.id, "rejected")
             await service.outcomes.flush(service.change)
             raise NotAuthenticated(f"{not_verified(provider)} {error}") from None
+    with service.intake.reservation(connector.org_id) as reserve:
+        reserve(len(message.body))
         await _write(service, connector, adapter, message)
     return Response(
         content=b"",
@@ -97,7 +102,7 @@ def _message(request: AnyRequest, service: Service, body: bytes) -> Message:
 
 
 async def _write(service: Service, connector: Connector, adapter: Provider, message: Message) -> None:
-    batch = await service.decode(lambda: to_batch(connector, adapter, message))
+    batch = await service.decode(connector.org_id, message.body, lambda _: to_batch(connector, adapter, message))
     if isinstance(batch, Ignored):
         service.outcomes.add_ignored(connector.id, batch.type)
         return

@@ -11,8 +11,10 @@ from typing import Final, TypeVar
 from talkmeter import metrics
 from talkmeter.api.answers import Answers
 from talkmeter.api.connector_health import OutcomeBuffer
+from talkmeter.api.decoders import Decoders
 from talkmeter.api.export_files import ExportWriter
 from talkmeter.api.query_pool import QueryPool, Receive
+from talkmeter.backpressure import Throttle
 from talkmeter.db.engine import Connection, open_engine, reading, writing
 from talkmeter.db.migrate import database_id
 from talkmeter.db.watch import Watch
@@ -38,11 +40,12 @@ class Service:
         connections = settings.reader_threads + LOOKUP_THREADS + settings.write_lanes + OTHER_CONNECTIONS
         self.engine = open_engine(settings.database_url, connections)
         self.exports = ExportWriter(self.engine, settings.export_bytes)
-        self.intake = Intake(settings.queue_bytes)
+        self.intake = Intake(settings.queue_bytes, "write queue")
+        self.unverified = Intake(settings.queue_bytes // 4, "memory for unverified webhooks")
         self.outcomes = OutcomeBuffer()
         self._queries = QueryPool(settings.reader_threads, settings.query_timeout_sec)
         self._lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="talkmeter-lookup")
-        self._decoders = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-decoder")
+        self._decoders = Decoders()
         self._changers = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-changer")
         with reading(self.engine) as connection:
             self.database_id = database_id(connection)
@@ -69,9 +72,9 @@ class Service:
         """Write to tables other than usage (sessions, links) in a separate thread, in one transaction."""
         return await asyncio.get_running_loop().run_in_executor(self._changers, self._change, change)
 
-    async def decode(self, job: Callable[[], Result]) -> Result:
-        """Decode a large body in a separate thread, so that small requests do not wait for it."""
-        return await asyncio.get_running_loop().run_in_executor(self._decoders, job)
+    async def decode(self, caller: str, body: bytes, job: Callable[[Throttle | None], Result]) -> Result:
+        """Decode a body of a caller; large ones in a thread, so that other requests do not wait for them."""
+        return await self._decoders.run(caller, body, job)
 
     def _read(self, query: Callable[[Connection], Result], watch: Watch) -> Result:
         with reading(self.engine, watch) as connection:
@@ -90,7 +93,7 @@ class Service:
             stack.callback(self._lookups.shutdown)
             stack.callback(self._queries.close)
             stack.callback(self._changers.shutdown)
-            stack.callback(self._decoders.shutdown)
+            stack.callback(self._decoders.close)
             stack.callback(self._write_outcomes)
             self.writer.close()
 
@@ -102,8 +105,9 @@ class Service:
 class Intake:
     """A limit on the memory of request bodies; one caller may use half of it. Used in the event loop only."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, name: str) -> None:
         self._max_bytes = max_bytes
+        self._name = name
         self._reserved: Counter[str] = Counter()
 
     @contextmanager
@@ -119,7 +123,7 @@ class Intake:
             self._check(caller, size, request_bytes)
             request_bytes += size
             self._reserved[caller] += size
-            metrics.QUEUE_BYTES.set(self._reserved.total())
+            metrics.QUEUE_BYTES.inc(size)
 
         try:
             yield reserve
@@ -127,12 +131,12 @@ class Intake:
             self._reserved[caller] -= request_bytes
             if self._reserved[caller] <= 0:
                 del self._reserved[caller]
-            metrics.QUEUE_BYTES.set(self._reserved.total())
+            metrics.QUEUE_BYTES.dec(request_bytes)
 
     def _check(self, caller: str, size: int, request_bytes: int) -> None:
         """Raise Unavailable if the bytes exceed a limit; a request that is alone is always accepted."""
         total, of_caller = self._reserved.total(), self._reserved[caller]
         if total > request_bytes and total + size > self._max_bytes:
-            raise Unavailable("The write queue is full (TALKMETER_QUEUE_BYTES); retry shortly.")
+            raise Unavailable(f"The {self._name} is full (TALKMETER_QUEUE_BYTES); retry shortly.")
         if of_caller > request_bytes and of_caller + size > self._max_bytes // 2:
-            raise Unavailable("This sender fills its half of the write queue (TALKMETER_QUEUE_BYTES); retry shortly.")
+            raise Unavailable(f"This sender fills its half of the {self._name} (TALKMETER_QUEUE_BYTES); retry shortly.")

@@ -1,0 +1,62 @@
+"""Decode request bodies: small ones in the event loop, larger ones in threads, in a fair order between callers."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from talkmeter.backpressure import Throttle
+from talkmeter.errors import Unavailable
+
+Result = TypeVar("Result")
+
+INLINE_BYTES: Final = 4_096
+INLINE_COMMAS: Final = 200
+"""A body with at most this many bytes and commas is decoded in the event loop, in about 2 ms at worst: each comma may
+begin an event, and an invalid event takes up to 10 microseconds. Handing the body to a thread would take longer than
+decoding an ordinary one."""
+THREADS: Final = 2
+MAX_WAITING: Final = 16
+"""The larger bodies of one caller that may wait or be decoded at the same time."""
+
+
+class Decoders:
+    """Threads that decode one body of each caller at a time, so that one caller cannot occupy all threads.
+
+    The callers take turns: each has at most one body in the queue of the threads. Use it in the event loop only.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="talkmeter-decoder")
+        self._turns: dict[str, _Turn] = {}
+
+    async def run(self, caller: str, body: bytes, job: Callable[[Throttle | None], Result]) -> Result:
+        """Run the job that decodes a body; in a thread, it gets a throttle.
+
+        Raises Unavailable if too many bodies of the caller wait.
+        """
+        if len(body) <= INLINE_BYTES and body.count(b",") <= INLINE_COMMAS:
+            return job(None)
+        turn = self._turns.setdefault(caller, _Turn())
+        if turn.waiting >= MAX_WAITING:
+            raise Unavailable(f"{MAX_WAITING} large bodies of this sender wait to be decoded; retry shortly.")
+        turn.waiting += 1
+        try:
+            async with turn.lock:
+                return await asyncio.get_running_loop().run_in_executor(self._threads, job, Throttle())
+        finally:
+            turn.waiting -= 1
+            if not turn.waiting:
+                del self._turns[caller]
+
+    def close(self) -> None:
+        """Finish the bodies in the threads' queue, and end the threads."""
+        self._threads.shutdown()
+
+
+class _Turn:
+    """The bodies of one caller: the lock's owner is decoded, the others wait."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.waiting = 0
