@@ -11,6 +11,7 @@ from bench.breakdown import measure_breakdown
 from bench.engines import measure_engines
 from bench.fairness import measure_fairness
 from bench.growth import measure_growth
+from bench.hostile_bodies import measure_hostile_bodies
 from bench.http_summary import measure_http
 from bench.ingest import measure_ingest
 from bench.ingest_command import measure_ingest_command
@@ -75,6 +76,7 @@ def benchmark_groups(batches: int, rounds: int, sizes: Sizes) -> dict[str, Calla
         "ingest": lambda: [measure_ingest(batches, rounds)],
         "single-events": lambda: [measure_single_events(rounds)],
         "webhooks": lambda: [measure_webhooks(rounds)],
+        "hostile-bodies": lambda: [measure_hostile_bodies(rounds)],
         "ingest-command": lambda: [measure_ingest_command(sizes.file_batches, rounds)],
         "summary": lambda: [measure_summary(conversations)],
         "partial-days": lambda: [measure_partial_days()],

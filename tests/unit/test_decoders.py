@@ -70,7 +70,7 @@ def test_bodies_of_one_caller_are_decoded_in_the_order_of_their_arrival() -> Non
     run(test)
 
 
-def test_caller_with_too_many_waiting_bodies_is_told_to_retry() -> None:
+def test_caller_with_too_many_waiting_bodies_gets_a_503() -> None:
     async def test(decoders: Decoders) -> None:
         released = threading.Event()
         try:
