@@ -16,8 +16,8 @@ INLINE_COMMAS: Final = 200
 begin an event, and an invalid event takes up to 10 microseconds. Handing the body to a thread would take longer than
 decoding an ordinary one."""
 THREADS: Final = 2
-MAX_WAITING: Final = 16
-"""The larger bodies of one caller that may wait or be decoded at the same time."""
+MAX_WAITING: Final = 128
+"""The larger bodies of one caller that may wait; they delay no other caller."""
 
 
 class Decoders:
@@ -39,7 +39,7 @@ class Decoders:
             return job(None)
         turn = self._turns.setdefault(caller, _Turn())
         if turn.waiting >= MAX_WAITING:
-            raise Unavailable(f"{MAX_WAITING} large bodies of this sender wait to be decoded; retry shortly.")
+            raise Unavailable("Too many large bodies of this sender wait to be decoded; retry shortly.")
         turn.waiting += 1
         try:
             async with turn.lock:
