@@ -8,7 +8,6 @@ from typing import Final
 import msgspec
 from litestar import MediaType, Response, get
 from litestar.openapi.spec import OpenAPI, Operation, Parameter
-from litestar.types import ASGIApp
 
 from talkmeter.api.etag import json_response, matches, not_modified
 from talkmeter.api.problems import AnyRequest
@@ -33,7 +32,7 @@ class ApiDescription:
 
 
 @get("/openapi.json", include_in_schema=False)
-async def get_openapi(request: AnyRequest) -> ASGIApp:
+async def get_openapi(request: AnyRequest) -> Response[bytes]:
     """Return the OpenAPI description, or 304 if the client has it."""
     description: ApiDescription = request.app.state.description
     if matches(request.headers.get("if-none-match", ""), description.etag):
