@@ -66,6 +66,11 @@ class Setting(NamedTuple):
         """The environment variable."""
         return PREFIX + self.name.upper()
 
+    @property
+    def flag(self) -> str:
+        """The flag of `talkmeter serve`."""
+        return f"--{self.name.replace('_', '-')}"
+
 
 SETTINGS: Final = (
     Setting(
@@ -73,7 +78,7 @@ SETTINGS: Final = (
         "sqlite:///talkmeter.db",
         "Database URL: sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
     ),
-    Setting("host", "127.0.0.1", "Address to listen on."),
+    Setting("host", "127.0.0.1", "IP address or host name to listen on."),
     Setting("port", "8000", "Port to listen on.", 1, 65535),
     Setting("workers", "1", "Number of worker processes.", 1, 64),
     Setting(

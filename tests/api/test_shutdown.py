@@ -5,7 +5,6 @@ import os
 import resource
 import signal
 import sqlite3
-import subprocess
 import sys
 import threading
 import time
@@ -174,45 +173,50 @@ def test_exit_code_shows_whether_a_worker_that_stopped_first_had_finished(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["to the supervisor", "to all processes"])
 @pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGINT])
-def test_server_that_gets_a_stop_signal_while_starting_stops(tmp_path: Path, signal_: signal.Signals) -> None:
+def test_server_that_gets_a_stop_signal_while_starting_stops(
+    tmp_path: Path, signal_: signal.Signals, send: Callable[[int, int], None]
+) -> None:
     server = launch_server(tmp_path, {})
     try:
         wait_until(lambda: workers_of(server))
-        server.process.send_signal(signal_)
+        send(server.process.pid, signal_)
         assert server.process.wait(timeout=WAIT_TIMEOUT_SEC) == 0
     finally:
         stop_server(server, signal.SIGKILL)
 
 
-SIGNAL_BETWEEN_RUNS = """
-import os, signal, threading
-from talkmeter.cli.worker import make_loop
-
-loop = make_loop()
-received = loop.create_future()
-loop.add_signal_handler(signal.SIGTERM, received.set_result, "received")
-timeout = threading.Event()
-
-async def start() -> None:
-    threading.Thread(target=timeout.wait, daemon=True).start()
-
-loop.run_until_complete(start())
-os.kill(os.getpid(), signal.SIGTERM)
-loop.call_later(60, timeout.set)
-print(loop.run_until_complete(received))
-"""
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+def test_killed_worker_stops_the_server_with_an_error(tmp_path: Path) -> None:
+    server = start_server(tmp_path, {"workers": "2"})
+    try:
+        killed, other = workers_of(server)
+        os.kill(killed, signal.SIGKILL)
+        assert server.process.wait(timeout=WAIT_TIMEOUT_SEC) == 1
+        assert state_of(other) == ""
+    finally:
+        stop_server(server, signal.SIGKILL)
+    assert server.log().count("all accepted events are on disk") == 1
+    assert "talkmeter: A worker process ended unexpectedly" in server.log()
 
 
-def test_stop_signal_that_arrives_while_the_loop_is_not_running_is_handled() -> None:
-    completed = subprocess.run(
-        [sys.executable, "-c", SIGNAL_BETWEEN_RUNS],
-        capture_output=True,
-        text=True,
-        timeout=2 * WAIT_TIMEOUT_SEC,
-        check=False,
-    )
-    assert (completed.returncode, completed.stdout, completed.stderr) == (0, "received\n", "")
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+def test_closing_the_terminal_does_not_stop_the_server(tmp_path: Path) -> None:
+    server = start_server(tmp_path, {})
+    workers = workers_of(server)
+    try:
+        os.killpg(server.process.pid, signal.SIGHUP)
+        assert local_http.get(f"{server.url}/health/ready").is_success
+        assert workers_of(server) == workers
+    finally:
+        exit_code = stop_server(server)
+    assert exit_code == 0
+
+
+def test_host_may_be_a_name(tmp_path: Path) -> None:
+    server = start_server(tmp_path, {"host": "localhost"})
+    assert stop_server(server) == 0
 
 
 def test_server_that_cannot_write_its_last_changes_exits_with_an_error(tmp_path: Path) -> None:

@@ -33,12 +33,11 @@ def demo(database_url: str, host: str | None, port: str | None, only_fill: bool)
     """Serve a year of generated usage, up to the last full hour, and print a sign-in link and a query."""
     from talkmeter.cli.database import open_database
     from talkmeter.cli.link import new_link
-    from talkmeter.cli.serve import check_port, run_server, warn_about_plain_http
+    from talkmeter.cli.serve import check_address, run_server, warn_about_plain_http
     from talkmeter.demo import ORGANIZATION_ID
 
     settings = load_settings(database_url=database_url, host=host, port=port)
-    if not only_fill:
-        check_port(settings.host, settings.port)
+    address = "" if only_fill else check_address(settings)
     with open_database(settings) as engine:
         _check_other_organizations(engine)
         fill(engine, settings)
@@ -51,7 +50,7 @@ def demo(database_url: str, host: str | None, port: str | None, only_fill: bool)
             os.environ[setting.variable] = str(getattr(settings, setting.name))
     warn_about_plain_http(settings)
     _print_welcome(settings, link, key)
-    run_server(settings)
+    run_server(settings, address)
 
 
 def fill(engine: "Engine", settings: Settings) -> None:

@@ -1,64 +1,49 @@
 """`talkmeter serve`: the API and the page."""
 
+import multiprocessing
 import os
 import resource
+import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import sys
+from contextlib import suppress
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import Final
 
 import click
 
+from talkmeter import clock
 from talkmeter.errors import OperationFailed
 from talkmeter.settings import SETTINGS, Settings, load_settings, public_url, public_url_is_private
 
-Command = TypeVar("Command", bound=Callable[..., object])
-SHUTDOWN_TIMEOUT_SEC = 60
-RESERVED_FILES = 256
-FILES_PER_DATABASE_CONNECTION = 4
+SHUTDOWN_TIMEOUT_SEC: Final = 60
+_STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-def settings_options(command: Command) -> Command:
-    """Add an option for each setting."""
-    for setting in reversed(SETTINGS):
-        default = setting.default or "empty"
-        command = click.option(
-            f"--{setting.name.replace('_', '-')}", help=f"{setting.help} [{setting.variable}; default: {default}]"
-        )(command)
-    return command
-
-
-@click.command()
-@settings_options
+@click.command(
+    params=[
+        click.Option([setting.flag], help=f"{setting.help} [{setting.variable}; default: {setting.default or 'empty'}]")
+        for setting in SETTINGS
+    ]
+)
 def serve(**flags: str | None) -> None:
     """Serve the API and the page. On Ctrl-C or SIGTERM, finish accepted requests, then stop."""
     settings = load_settings(**flags)
-    for setting in SETTINGS:
-        if (flag := flags.get(setting.name)) is not None:
-            os.environ[setting.variable] = flag
-    with shared_metrics(settings):
+    os.environ |= {setting.variable: flag for setting in SETTINGS if (flag := flags[setting.name]) is not None}
+    with TemporaryDirectory(prefix="talkmeter-metrics-") as folder:
+        if settings.workers > 1:
+            # Workers share their metrics in this folder. prometheus_client reads the variable when it is imported.
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         from talkmeter.api.auth.jwt import identity_provider
         from talkmeter.cli.database import open_database
 
         identity_provider(settings)
-        check_port(settings.host, settings.port)
+        address = check_address(settings)
         with open_database(settings):
             pass
         warn_about_plain_http(settings)
         click.echo(f"Talkmeter listens on {public_url(settings)}", err=True)
-        run_server(settings)
-
-
-@contextmanager
-def shared_metrics(settings: Settings) -> Iterator[None]:
-    """Create the folder in which several workers share metrics; prometheus_client reads its name on import."""
-    if settings.workers == 1:
-        yield
-        return
-    with TemporaryDirectory(prefix="talkmeter-metrics-") as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        yield
+        run_server(settings, address)
 
 
 def warn_about_plain_http(settings: Settings) -> None:
@@ -71,68 +56,94 @@ def warn_about_plain_http(settings: Settings) -> None:
         )
 
 
-def check_port(host: str, port: int) -> None:
-    """Raise OperationFailed if the port cannot be opened."""
+def check_address(settings: Settings) -> str:
+    """Return the IP address to listen on; raise OperationFailed if the port cannot be opened."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
+        family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        message = f"Cannot listen on {host}, port {port} ({error.strerror or error}); choose another port with --port."
-        raise OperationFailed(message) from None
+        where = f"{settings.host}, port {settings.port} ({error.strerror or error})"
+        raise OperationFailed(f"Cannot listen on {where}; choose another port with --port.") from None
+    return str(address[0])
 
 
 def max_connections(settings: Settings) -> int:
-    """Return how many connections a worker accepts: the setting, or less if file descriptors are limited.
+    """Return how many connections a worker accepts: the setting, or fewer if file descriptors are limited.
 
-    Tries to increase the soft limit of file descriptors. Reserves some for the database and for files, because a
-    worker without a free descriptor cannot answer any request.
+    Tries to increase the soft limit. Reserves descriptors for the database and for files, which every answer needs.
     """
-    reserved = RESERVED_FILES + FILES_PER_DATABASE_CONNECTION * (2 * settings.reader_threads + settings.write_lanes + 4)
-    wanted = settings.connections + reserved
+    reserved = 256 + 4 * (settings.reader_threads + settings.write_lanes + 8)
     allowed, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    raised = wanted if hard_limit == resource.RLIM_INFINITY else min(wanted, hard_limit)
-    if allowed != resource.RLIM_INFINITY and allowed < raised:
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard_limit))
-            allowed = raised
-    if allowed == resource.RLIM_INFINITY or allowed >= wanted:
-        return settings.connections
-    connections = max(1, allowed - reserved)
-    click.echo(
-        f"Warning: the limit of {allowed} file descriptors allows {connections} connections, fewer than "
-        f"TALKMETER_CONNECTIONS={settings.connections}; raise the limit (ulimit -Hn) or lower the setting.",
-        err=True,
-    )
+    wanted = max(allowed, min(settings.connections + reserved, hard_limit))
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard_limit))
+        allowed = wanted
+    connections = max(1, min(settings.connections, allowed - reserved))
+    if connections < settings.connections:
+        click.echo(
+            f"Warning: the limit of {allowed} file descriptors allows {connections} connections, fewer than "
+            f"TALKMETER_CONNECTIONS={settings.connections}; raise the limit (ulimit -Hn) or lower the setting.",
+            err=True,
+        )
     return connections
 
 
-def run_server(settings: Settings) -> None:
-    """Serve until a signal. The workers read their settings from the environment.
+def run_server(settings: Settings, address: str) -> None:
+    """Run workers until a stop signal. Raise OperationFailed if one ends before it, or does not finish its work."""
+    # Workers inherit the blocked signals, so none is lost while they start.
+    signals = {*_STOP_SIGNALS, signal.SIGCHLD}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # without a handler, macOS discards it
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # closing the terminal does not stop the server
+    # The workers of a fork server would not be children of this process, and cause no SIGCHLD.
+    multiprocessing.set_start_method("fork" if sys.platform == "linux" else "spawn", force=True)
+    arguments = (settings, address, max_connections(settings))
+    workers = [multiprocessing.Process(target=_run_worker, args=arguments) for _ in range(settings.workers)]
+    for worker in workers:
+        worker.start()
+    while (received := signal.sigwait(signals)) == signal.SIGCHLD and all(worker.is_alive() for worker in workers):
+        pass
+    for worker in workers:
+        worker.terminate()
+    deadline = clock.monotonic() + SHUTDOWN_TIMEOUT_SEC
+    for worker in workers:
+        worker.join(max(0, deadline - clock.monotonic()))
+        worker.kill()
+        worker.join()
+    if received == signal.SIGCHLD or any(worker.exitcode for worker in workers):
+        raise OperationFailed("A worker process ended unexpectedly, or did not finish its work.")
 
-    Only HTTP/1.1: to detect HTTP/2, Granian waits for the first bytes of a connection without a timeout.
-    """
-    from granian.constants import HTTPModes, Interfaces, Loops
-    from granian.http import HTTP1Settings
-    from granian.log import LogLevels
 
-    from talkmeter.cli.server import StoppableServer
-    from talkmeter.cli.worker import load_app
+def _run_worker(settings: Settings, address: str, connections: int) -> None:
+    """Serve until a stop signal; further signals have no effect. The application's settings are the environment's."""
+    import uvloop
+    from granian import constants, http, log
+    from granian.errors import FatalError
+    from granian.server.embed import Server
+
+    from talkmeter.api.app import serve_app
     from talkmeter.logs import log_config
 
-    StoppableServer(
-        "talkmeter.api.app:serve_app",
-        address=settings.host,
+    server = Server(
+        serve_app(),
+        address=address,
         port=settings.port,
-        interface=Interfaces.ASGI,
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=1_000 * settings.head_timeout_sec),
-        loop=Loops.uvloop,
-        workers=settings.workers,
-        backpressure=max_connections(settings),
+        interface=constants.Interfaces.ASGI,
+        # To detect HTTP/2, Granian would wait for the first bytes of a connection without a timeout.
+        http=constants.HTTPModes.http1,
+        http1_settings=http.HTTP1Settings(header_read_timeout=1_000 * settings.head_timeout_sec),
+        backlog=1_024,
+        backpressure=connections,
         websockets=False,
-        workers_kill_timeout=SHUTDOWN_TIMEOUT_SEC,
-        log_level=LogLevels.warning,
+        log_level=log.LogLevels.error,
         log_dictconfig=log_config(settings.log_level),
-    ).serve(target_loader=load_app)
+    )
+    loop = uvloop.new_event_loop()
+    for number in _STOP_SIGNALS:
+        loop.add_signal_handler(number, server.stop)
+    # uvloop loses signals that arrive before the loop runs.
+    loop.call_soon(signal.pthread_sigmask, signal.SIG_SETMASK, ())
+    with suppress(FatalError):  # Granian has logged it
+        loop.run_until_complete(server.serve())
