@@ -1,12 +1,12 @@
 """`talkmeter serve`: the API and the page."""
 
-import multiprocessing
 import os
 import resource
 import signal
 import socket
 import sys
 from contextlib import suppress
+from multiprocessing import Process, resource_tracker, set_start_method
 from tempfile import TemporaryDirectory
 from typing import Final
 
@@ -70,10 +70,8 @@ def check_address(settings: Settings) -> str:
 
 
 def max_connections(settings: Settings) -> int:
-    """Return how many connections a worker accepts: the setting, or fewer if file descriptors are limited.
-
-    Tries to increase the soft limit. Reserves descriptors for the database and for files, which every answer needs.
-    """
+    """Return how many connections a worker accepts: the setting, or fewer if file descriptors are limited."""
+    # The database and files need some too; without them, no request can be answered.
     reserved = 256 + 4 * (settings.reader_threads + settings.write_lanes + 8)
     allowed, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = max(allowed, min(settings.connections + reserved, hard_limit))
@@ -92,15 +90,17 @@ def max_connections(settings: Settings) -> int:
 
 def run_server(settings: Settings, address: str) -> None:
     """Run workers until a stop signal. Raise OperationFailed if one ends before it, or does not finish its work."""
+    # The workers of a fork server would not be children of this process, and cause no SIGCHLD.
+    set_start_method("fork" if sys.platform == "linux" else "spawn", force=True)
+    if sys.platform != "linux":
+        resource_tracker.ensure_running()  # it unblocks stop signals when it starts
     # Workers inherit the blocked signals, so none is lost while they start.
     signals = {*_STOP_SIGNALS, signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     signal.signal(signal.SIGCHLD, lambda *_: None)  # without a handler, macOS discards it
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # closing the terminal does not stop the server
-    # The workers of a fork server would not be children of this process, and cause no SIGCHLD.
-    multiprocessing.set_start_method("fork" if sys.platform == "linux" else "spawn", force=True)
     arguments = (settings, address, max_connections(settings))
-    workers = [multiprocessing.Process(target=_run_worker, args=arguments) for _ in range(settings.workers)]
+    workers = [Process(target=_run_worker, args=arguments) for _ in range(settings.workers)]
     for worker in workers:
         worker.start()
     while (received := signal.sigwait(signals)) == signal.SIGCHLD and all(worker.is_alive() for worker in workers):
