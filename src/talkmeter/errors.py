@@ -113,6 +113,10 @@ class DatabaseUnavailable(Unavailable):
         return "The database is unavailable; retry shortly. The reason is in the server's log."
 
 
+class NotWritable(Unavailable):
+    """The database must not or cannot be written until an operator acts: it is read-only, replaced or migrated."""
+
+
 class TimedOut(Unavailable):
     """A transaction did not end in time. Whether a write was committed is unknown, so the sender must send it again."""
 

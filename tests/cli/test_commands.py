@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -14,6 +15,7 @@ from talkmeter import __version__
 from talkmeter.cli import cli
 from tests.cli.terminal import Terminal
 from tests.events import conversation, event, run
+from tests.servers import free_port
 
 WINDOW = ("--from", "2026-03-01", "--to", "2026-03-03")
 
@@ -113,6 +115,20 @@ def test_database_that_cannot_be_opened_prints_an_error(terminal: Terminal) -> N
     terminal.environment["TALKMETER_DATABASE_URL"] = url
     terminal.database.write_text("These are my notes. " * 100)
     assert "not a database" in terminal.error("summary", "--org", "acme")
+
+
+def test_file_of_another_program_prints_an_error(terminal: Terminal) -> None:
+    with closing(sqlite3.connect(terminal.database)) as other:
+        other.execute("CREATE TABLE note (text)")
+    before = terminal.database.read_bytes()
+
+    for command in (["serve", "--port", f"{free_port()}"], ["migrate"], ["orgs", "list"]):
+        assert terminal.error(*command) == (
+            "TALKMETER_DATABASE_URL names a SQLite database of another program: it has tables, but not Talkmeter's. "
+            "Choose another file; a new one is created."
+        )
+
+    assert terminal.database.read_bytes() == before
 
 
 def test_settings_are_read_from_the_env_file_of_the_folder(terminal: Terminal) -> None:

@@ -4,15 +4,19 @@ Durability and locking are tested here on SQLite, and in tests/store/test_postgr
 """
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from talkmeter.db.engine import open_engine, reading, transaction, writing
-from talkmeter.errors import Misconfigured, TalkmeterError, Unavailable
+from talkmeter.db.error_kinds import READ_ONLY
+from talkmeter.db.migrate import migrate
+from talkmeter.errors import Misconfigured, NotWritable, TalkmeterError, Unavailable
 from talkmeter.usage.revision import read_revision
 from tests.events import conversation
+from tests.postgres import engine_for
 from tests.store.ledger import NOW, ORG, FileLedger, Ledger
 
 ADDRESSES = "sqlite:///talkmeter.db or postgresql://USER@HOST/DATABASE"
@@ -101,3 +105,61 @@ def test_folder_instead_of_a_file_is_an_error(tmp_path: Path) -> None:
         pass
 
     assert refused.value.detail == "The database is unavailable: unable to open database file."
+
+
+def test_database_of_another_program_is_rejected_and_not_changed(tmp_path: Path) -> None:
+    file = tmp_path / "notes.db"
+    with closing(sqlite3.connect(file)) as connection:
+        # Other programs have a table with this name too.
+        connection.executescript("CREATE TABLE note (text); CREATE TABLE schema_version (version)")
+    before = file.read_bytes()
+    with engine_for(f"sqlite:///{file}") as engine, pytest.raises(Misconfigured) as refused:
+        migrate(engine)
+
+    assert refused.value.detail == (
+        "TALKMETER_DATABASE_URL names a SQLite database of another program: it has tables, but not Talkmeter's. "
+        "Choose another file; a new one is created."
+    )
+    assert file.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.db"]
+
+
+def test_empty_file_becomes_a_database(tmp_path: Path) -> None:
+    (tmp_path / "new.db").touch()
+    with engine_for(f"sqlite:///{tmp_path / 'new.db'}") as engine:
+        assert migrate(engine) is True
+
+
+def test_address_of_a_file_is_a_path_and_not_a_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Misconfigured, match="must name a file by its path"):
+        open_engine("sqlite:///file:talkmeter.db?mode=ro&uri=true")
+
+
+def test_connection_that_may_only_query_cannot_write(file_ledger: FileLedger) -> None:
+    with engine_for(file_ledger.url) as engine:
+        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only = 1"))
+        with pytest.raises(NotWritable) as refused, writing(engine) as connection:
+            connection.execute(text("DELETE FROM meta"))
+
+    assert refused.value.detail == READ_ONLY
+
+
+def test_write_to_a_file_that_is_replaced_meanwhile_is_an_error(file_ledger: FileLedger, tmp_path: Path) -> None:
+    def write() -> None:
+        with writing(file_ledger.engine) as connection:
+            connection.execute(text("INSERT INTO meta VALUES ('late', 'written')"))
+            file_ledger.path.rename(tmp_path / "moved.db")
+
+    with pytest.raises(NotWritable, match="was replaced or deleted"):
+        write()
+
+
+def test_replaced_file_is_not_opened_by_new_connections(file_ledger: FileLedger, tmp_path: Path) -> None:
+    """SQLite would apply the log of the first file to it."""
+    with reading(file_ledger.engine):
+        file_ledger.path.rename(tmp_path / "moved.db")
+        with pytest.raises(NotWritable, match="was replaced or deleted"), reading(file_ledger.engine):
+            pass
+
+    assert not file_ledger.path.exists()

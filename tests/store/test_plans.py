@@ -22,6 +22,7 @@ from tests.store.ledger import FileLedger
 SQLITE = make_url("sqlite://").get_dialect()()
 ORGANIZATION_TABLES = {table.name for table in DISTRIBUTED}
 LISTS = {
+    "talkmeter.db.schema._READ": "one row, once per write transaction",
     "talkmeter.ledger.organizations._LIST": "all organizations, for the command line and for housekeeping",
     "talkmeter.ledger.organizations._WITH_USAGE": "all organizations, for verify",
     "talkmeter.accounts.credentials._LIST": "all credentials, for the command line",

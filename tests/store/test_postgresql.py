@@ -57,7 +57,7 @@ def wait_until(admin: "psycopg.Connection[tuple[str, ...]]", setting: str, value
 
 def test_reader_cannot_write(server_ledger: Ledger) -> None:
     with (
-        pytest.raises(Exception, match="read-only transaction"),
+        pytest.raises(Exception, match="the database is read-only"),
         reading(server_ledger.engine) as connection,
     ):
         connection.execute(text("DELETE FROM usage_daily"), execution_options=TEST_STATEMENT)

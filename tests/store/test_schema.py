@@ -5,10 +5,12 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from io import StringIO
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -16,13 +18,14 @@ from alembic.config import Config
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import BigInteger, inspect, text
+from sqlalchemy import BigInteger, Engine, inspect, text
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from talkmeter.db import migrations
-from talkmeter.db.engine import reading, writing
-from talkmeter.db.migrate import NEWEST, database_id, migrate, require_current
+from talkmeter.db.engine import changing_schema, reading
+from talkmeter.db.migrate import database_id, migrate, require_current
+from talkmeter.db.schema import NEWEST
 from talkmeter.db.tables import DISTRIBUTED, metadata, usage_daily
 from talkmeter.errors import Misconfigured
 from tests.citus_plugin import TEST_STATEMENT
@@ -168,14 +171,19 @@ def test_each_database_has_its_own_id(ledger: Ledger, address: str) -> None:
     assert re.fullmatch("[0-9a-f]{32}", first)
 
 
-def test_database_of_the_first_version_keeps_its_figures(address: str) -> None:
+def upgrade_to(engine: Engine, version: str) -> None:
+    """Create the schema of an older version."""
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with changing_schema(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+
+
+def test_database_of_the_first_version_keeps_its_figures(address: str) -> None:
     with engine_for(address) as engine:
-        with writing(engine) as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "0001")
-        with writing(engine) as connection:
+        upgrade_to(engine, "0001")
+        with changing_schema(engine) as connection:
             for row in (
                 "meta VALUES ('database_id', 'first')",
                 "organization VALUES ('acme', 'first', 1)",
@@ -264,6 +272,40 @@ def test_database_of_a_newer_version_is_rejected_and_not_changed(address: str) -
 
     assert ledger.rows(f"SELECT * FROM {VERSION_TABLE}") == [("9999",)]
     ledger.close()
+
+
+def test_migration_waits_for_a_transaction_that_has_read_the_version(postgres_database: str) -> None:
+    """A server's write transaction reads it first; the migration must see everything that the server writes."""
+    with engine_for(postgres_database) as engine, psycopg.connect(postgres_database) as writer:
+        upgrade_to(engine, "0002")
+        writer.execute("SELECT version_num FROM schema_version")
+        with ThreadPoolExecutor(1) as pool, psycopg.connect(postgres_database, autocommit=True) as session:
+            migrating = pool.submit(migrate, engine)
+            waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'schema_version'::regclass"
+            while session.execute(waiting).fetchone() is None:
+                assert not migrating.done()
+            writer.rollback()
+            assert migrating.result(timeout=60) is True
+
+
+def test_tables_of_another_program_are_not_used(postgres_database: str) -> None:
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE schema_version (version integer)")
+        connection.execute("CREATE TABLE conversation (words text)")
+    with engine_for(postgres_database) as engine, pytest.raises(Misconfigured) as refused:
+        migrate(engine)
+
+    assert refused.value.detail == (
+        "The database already has a table 'conversation' that Talkmeter did not create. "
+        "Use another database, or another schema (search_path)."
+    )
+
+
+def test_other_tables_may_be_in_the_same_postgresql_schema(postgres_database: str) -> None:
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE words (word text)")
+    with engine_for(postgres_database) as engine:
+        assert migrate(engine) is True
 
 
 def test_database_without_a_schema_is_rejected_with_what_to_do(address: str) -> None:

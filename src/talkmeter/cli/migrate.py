@@ -10,8 +10,8 @@ from talkmeter.settings import load_settings
 def migrate() -> None:
     """Migrate the database to this version. SQLite files are also migrated by every command that opens them."""
     from talkmeter.db.engine import open_engine, writing
-    from talkmeter.db.migrate import NEWEST
     from talkmeter.db.migrate import migrate as migrate_database
+    from talkmeter.db.schema import NEWEST
     from talkmeter.ledger.organizations import add_unlisted_organizations
 
     engine = open_engine(load_settings().database_url)

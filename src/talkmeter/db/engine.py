@@ -1,7 +1,7 @@
 """Connects to the database, opens read and write transactions, and translates driver errors."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
@@ -11,13 +11,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from talkmeter.db import sqlite
 from talkmeter.db.citus import is_citus
-from talkmeter.db.error_kinds import ErrorKind
+from talkmeter.db.error_kinds import READ_ONLY, ErrorKind
+from talkmeter.db.schema import require_version
 from talkmeter.db.watch import Watch
-from talkmeter.errors import DatabaseUnavailable, DiskFull, Misconfigured, Unavailable
+from talkmeter.errors import DatabaseUnavailable, DiskFull, Misconfigured, NotWritable, Unavailable
 
 __all__ = [
     "Connection",
     "Engine",
+    "changing_schema",
     "has_one_writer",
     "is_distributed",
     "is_transient",
@@ -26,6 +28,7 @@ __all__ = [
     "reading",
     "transaction",
     "translate_errors",
+    "write_transaction",
     "writing",
 ]
 
@@ -83,20 +86,42 @@ def reading(engine: Engine, watch: Watch | None = None) -> Iterator[Connection]:
     with translate_errors(), engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             connection.execution_options(**_SNAPSHOT)
-        with watch.over(connection) if watch else nullcontext(), connection.begin():
+        with _watched(connection, watch), connection.begin():
             yield connection
 
 
 @contextmanager
-def transaction(engine: Engine, watch: Watch | None = None) -> Iterator[Connection]:
-    """Yield a connection in a write transaction: commit at the end, roll back if the block raises.
+def write_transaction(connection: Connection) -> Iterator[None]:
+    """Run the block in a write transaction: commit at the end, roll back if the block raises.
 
-    `watch` limits its time, including that of the commit.
+    Raises NotWritable if another version of Talkmeter has migrated the database, or if its file is read-only, replaced
+    or deleted. If the file was replaced meanwhile, that is after the commit: what was committed is lost.
     """
-    with engine.connect() as connection:
-        connection.execution_options(talkmeter_writes=True)
-        with watch.over(connection) if watch else nullcontext(), connection.begin():
-            yield connection
+    with _in_place(connection), connection.begin():
+        require_version(connection)
+        yield
+
+
+@contextmanager
+def _in_place(connection: Connection) -> Iterator[None]:
+    """Check a SQLite database's file before and after the block."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    sqlite.require_in_place(connection)
+    yield
+    sqlite.require_in_place(connection)
+
+
+@contextmanager
+def transaction(engine: Engine, watch: Watch | None = None) -> Iterator[Connection]:
+    """Yield a connection in a write transaction; see `write_transaction`. `watch` limits its time, with the commit."""
+    with _connected(engine) as connection, _watched(connection, watch), write_transaction(connection):
+        yield connection
+
+
+def _watched(connection: Connection, watch: Watch | None) -> AbstractContextManager[None]:
+    return watch.over(connection) if watch else nullcontext()
 
 
 @contextmanager
@@ -107,8 +132,21 @@ def writing(engine: Engine, watch: Watch | None = None) -> Iterator[Connection]:
 
 
 @contextmanager
+def changing_schema(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection like `writing`, at any schema version."""
+    with translate_errors(), _connected(engine) as connection, _in_place(connection), connection.begin():
+        yield connection
+
+
+@contextmanager
+def _connected(engine: Engine) -> Iterator[Connection]:
+    with engine.connect() as connection:
+        yield connection.execution_options(talkmeter_writes=True)
+
+
+@contextmanager
 def translate_errors() -> Iterator[None]:
-    """Translate driver errors: disk full (507), busy or unavailable (503), not a readable database (Misconfigured)."""
+    """Translate driver errors: disk full (507), busy, read-only or unavailable (503), unreadable (Misconfigured)."""
     try:
         yield
     except PoolTimeoutError as error:
@@ -120,6 +158,8 @@ def translate_errors() -> Iterator[None]:
                     "The database's disk is full; nothing from this request was stored. "
                     "Free disk space, then send the request again."
                 ) from error
+            case ErrorKind.READ_ONLY:
+                raise NotWritable(READ_ONLY) from error
             case ErrorKind.BUSY | ErrorKind.LOCK_TIMEOUT:
                 raise Unavailable("The database is busy; retry shortly.") from error
             case ErrorKind.UNAVAILABLE:

@@ -1,6 +1,12 @@
 """The kinds of driver errors that call for a retry, more disk space or an operator."""
 
 from enum import Enum
+from typing import Final
+
+READ_ONLY: Final = (
+    "Nothing can be stored: the database is read-only. On SQLite, check the mode and the file system of the file, its "
+    "-wal and its -shm; on PostgreSQL, whether the server is a standby or default_transaction_read_only is on."
+)
 
 
 class ErrorKind(Enum):
@@ -11,6 +17,8 @@ class ErrorKind(Enum):
     LOCK_TIMEOUT = "lock timeout"
     """Another transaction held a lock for too long; an immediate retry would wait just as long."""
     DISK_FULL = "disk full"
+    READ_ONLY = "read-only"
+    """The database can be read, but not written."""
     UNAVAILABLE = "unavailable"
     """The database cannot be reached or used now."""
     UNREADABLE = "unreadable"

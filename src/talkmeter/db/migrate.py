@@ -4,28 +4,23 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Column, Connection, Engine, MetaData, Table, Text, bindparam, inspect, select
+from sqlalchemy import Connection, Engine, bindparam, inspect, select
 
 from talkmeter.db import tables
 from talkmeter.db.citus import distribute, undistributed_tables
-from talkmeter.db.engine import reading, writing
+from talkmeter.db.engine import changing_schema, reading
+from talkmeter.db.schema import NEWEST, VERSION, is_current, schema_version
 from talkmeter.db.statements import Compiled, OnConflict, insert_rows
 from talkmeter.errors import Misconfigured
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST: Final = "0003"
-"""The schema version this program needs: the latest one in `migrations/versions`."""
 DATABASE_ID: Final = "database_id"
 LOCK_TIMEOUT_SEC: Final = 5
 _MIGRATION_LOCK: Final = 8_391_227_046_114_550_311
 """An arbitrary key for PostgreSQL's advisory lock, unlikely to be used by another program."""
 _META: Final = Compiled(select(tables.meta.c.value).where(tables.meta.c.name == bindparam("name")))
-
-
-_VERSION: Final = Table("schema_version", MetaData(), Column("version_num", Text()))
-"""Alembic's version table."""
 
 
 def _config() -> "Config":
@@ -37,19 +32,11 @@ def _config() -> "Config":
     return config
 
 
-def schema_version(connection: Connection) -> str | None:
-    """Return the database's schema version, or None if the database is empty."""
-    if not inspect(connection).has_table(_VERSION.name):
-        return None
-    version: str | None = connection.scalar(select(_VERSION.c.version_num))
-    return version
-
-
 def migrate(engine: Engine) -> bool:
     """Migrate the database to this version in one transaction; return whether anything changed.
 
     With Citus, the usage tables are distributed afterwards, each in its own transaction, so that an interrupted
-    migration continues where it stopped. Raises Misconfigured if a newer program created the database.
+    migration continues where it stopped. Raises Misconfigured if a newer or another program created the database.
     """
     migrated = _upgrade(engine)
     distributed = False
@@ -62,11 +49,16 @@ def _upgrade(engine: Engine) -> bool:
     with reading(engine) as connection:
         if is_current(connection):
             return False
-    with writing(engine) as connection:
+    with changing_schema(engine) as connection:
         _lock_migrations(connection)
         _require_known_version(connection)
-        if is_current(connection):
+        version = schema_version(connection)
+        if version == NEWEST:
             return False
+        if version is None:
+            _require_no_tables(connection)
+        else:
+            _wait_for_writers(connection)
         from alembic import command  # noqa: PLC0415  slow to import, see _config
 
         config = _config()
@@ -80,7 +72,7 @@ def _distribute_next(engine: Engine) -> bool:
     with reading(engine) as connection:
         if not undistributed_tables(connection):
             return False
-    with writing(engine) as connection:
+    with changing_schema(engine) as connection:
         _lock_migrations(connection)
         # A concurrent migration may have distributed the rest.
         remaining = undistributed_tables(connection)
@@ -108,11 +100,6 @@ def require_current(engine: Engine) -> None:
     )
 
 
-def is_current(connection: Connection) -> bool:
-    """Return whether the database has the schema version this program needs."""
-    return schema_version(connection) == NEWEST
-
-
 def database_id(connection: Connection) -> str:
     """Return the random id that the database got when it was created."""
     return str(_META.run(connection, (DATABASE_ID,))[0][0])
@@ -124,6 +111,25 @@ def _lock_migrations(connection: Connection) -> None:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SEC}s'")
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+
+
+def _wait_for_writers(connection: Connection) -> None:
+    """On PostgreSQL, wait for the write transactions that have read the schema version; later ones wait for us.
+
+    Otherwise they could write what the migration does not see, in the old version's way.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"LOCK TABLE {VERSION.name} IN ACCESS EXCLUSIVE MODE")
+
+
+def _require_no_tables(connection: Connection) -> None:
+    """Raise Misconfigured if another program has created tables with Talkmeter's names."""
+    ours = {VERSION.name, *tables.metadata.tables}
+    if existing := sorted(ours.intersection(inspect(connection).get_table_names())):
+        raise Misconfigured(
+            f"The database already has a table '{existing[0]}' that Talkmeter did not create. "
+            "Use another database, or another schema (search_path)."
+        )
 
 
 def _require_known_version(connection: Connection) -> None:

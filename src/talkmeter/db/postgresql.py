@@ -29,15 +29,20 @@ _SETTINGS: Final = (
     f"-c idle_in_transaction_session_timeout={IDLE_TIMEOUT_MS} "
     f"-c client_connection_check_interval={CONNECTION_CHECK_MS} -c client_encoding=UTF8"
 )
-_BUSY: Final = frozenset({"40001", "40P01"})
-"""Serialization failure, deadlock."""
-_LOCK_TIMEOUT: Final = "55P03"
-"""Lock not available."""
-_DISK_FULL: Final = "53100"
+_KINDS: Final = {
+    # Serialization failure, deadlock.
+    "40001": ErrorKind.BUSY,
+    "40P01": ErrorKind.BUSY,
+    # Lock not available.
+    "55P03": ErrorKind.LOCK_TIMEOUT,
+    "53100": ErrorKind.DISK_FULL,
+    # The server is a standby, or default_transaction_read_only is on.
+    "25006": ErrorKind.READ_ONLY,
+}
 _UNAVAILABLE: Final = ("08", "0A", "25", "42", "53", "57", "58", "XX")
-"""SQLSTATE classes: connection, read-only standby (0A and 25), missing tables or grants, insufficient resources,
-operator intervention, system error, internal error or corruption. These are not caused by the data, so they never put
-an event into quarantine.
+"""SQLSTATE classes: connection, standby (0A and 25), missing tables or grants, insufficient resources, operator
+intervention, system error, internal error or corruption. These are not caused by the data, so they never put an event
+into quarantine.
 """
 
 
@@ -60,6 +65,7 @@ def make_engine(url: URL, connections: int) -> Engine:
     )
     event.listen(engine, "connect", _check)
     event.listen(engine, "checkout", _check_socket)
+    event.listen(engine, "checkin", _restore_read_only)
     return engine
 
 
@@ -89,17 +95,18 @@ def _check_socket(connection: "psycopg.Connection[tuple[str, ...]]", *_: object)
         raise DisconnectionError
 
 
+def _restore_read_only(connection: "psycopg.Connection[tuple[str, ...]] | None", _entry: ConnectionPoolEntry) -> None:
+    # After a read transaction, SQLAlchemy asks for READ WRITE: a standby rejects these words, and other servers ignore
+    # default_transaction_read_only then.
+    if connection is not None and not connection.closed:
+        connection.read_only = None
+
+
 def error_kind(error: BaseException) -> ErrorKind | None:
     """Return the kind of a driver error, or None if the program or the data caused it."""
     if not isinstance(error, psycopg.Error):
         return None
     state = error.sqlstate
-    if state in _BUSY:
-        return ErrorKind.BUSY
-    if state == _LOCK_TIMEOUT:
-        return ErrorKind.LOCK_TIMEOUT
-    if state == _DISK_FULL:
-        return ErrorKind.DISK_FULL
     if state is None:
         return ErrorKind.UNAVAILABLE if isinstance(error, psycopg.OperationalError) else None
-    return ErrorKind.UNAVAILABLE if state[:2] in _UNAVAILABLE else None
+    return _KINDS.get(state) or (ErrorKind.UNAVAILABLE if state[:2] in _UNAVAILABLE else None)

@@ -2,7 +2,7 @@
 
 A write transaction starts with BEGIN IMMEDIATE, so that two writers queue instead of failing half way. A read
 transaction sees one snapshot from its first statement to its end. Every new connection checks the settings that
-durability depends on: WAL and synchronous=FULL.
+durability depends on: WAL and synchronous=FULL. Every write transaction checks that the file is still at its path.
 """
 
 import os
@@ -12,15 +12,21 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.pool import ConnectionPoolEntry
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
-from talkmeter.db.error_kinds import ErrorKind
-from talkmeter.errors import Misconfigured
+from talkmeter.db.error_kinds import READ_ONLY, ErrorKind
+from talkmeter.errors import Misconfigured, NotWritable
 
 BUSY_TIMEOUT_SEC: Final = 5
 _SYNCHRONOUS_FULL: Final = 2
+_OPENED: Final = "talkmeter_opened"
+_FOREIGN: Final = (
+    "SELECT EXISTS (SELECT 1 FROM sqlite_master) "
+    "AND NOT EXISTS (SELECT 1 FROM pragma_table_info('schema_version') WHERE name = 'version_num')"
+)
+"""Whether another program has created tables: the version table and ours are created in one transaction."""
 
 
 class _CacheSizes(NamedTuple):
@@ -50,9 +56,11 @@ def make_engine(url: URL, connections: int, *, bulk: bool = False) -> Engine:
             "TALKMETER_DATABASE_URL must name a file, such as sqlite:///talkmeter.db: "
             "a database in memory would lose acknowledged events."
         )
-    folder = Path(url.database).absolute().parent
-    if not folder.is_dir():
-        raise Misconfigured(f"The folder {folder} of TALKMETER_DATABASE_URL does not exist; create it first.")
+    if url.database.startswith("file:"):
+        raise Misconfigured("TALKMETER_DATABASE_URL must name a file by its path, such as sqlite:///talkmeter.db.")
+    path = Path(url.database).absolute()
+    if not path.parent.is_dir():
+        raise Misconfigured(f"The folder {path.parent} of TALKMETER_DATABASE_URL does not exist; create it first.")
     engine = create_engine(
         url,
         pool_size=connections,
@@ -63,9 +71,82 @@ def make_engine(url: URL, connections: int, *, bulk: bool = False) -> Engine:
         pool_timeout=BUSY_TIMEOUT_SEC,
         connect_args={"timeout": BUSY_TIMEOUT_SEC, "check_same_thread": False, "cached_statements": 256},
     )
+    file = _DatabaseFile(path)
+    event.listen(engine, "do_connect", file.require_same)
     event.listen(engine, "connect", partial(_prepare, BULK if bulk else _DEFAULT))
+    event.listen(engine, "connect", file.add)
     event.listen(engine, "begin", _begin)
+    event.listen(engine, "handle_error", _close_read_only)
     return engine
+
+
+class _Identity(NamedTuple):
+    """What distinguishes a file from another one that takes its place."""
+
+    device: int
+    inode: int
+
+
+def _identity(path: Path) -> _Identity | None:
+    """Return the identity of the file at a path, or None if there is none, or none that can be reached."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return _Identity(status.st_dev, status.st_ino)
+
+
+class _OpenFile(NamedTuple):
+    """A file that a connection has opened."""
+
+    path: Path
+    identity: _Identity | None
+
+    def require_same(self) -> None:
+        """Raise NotWritable if another file or none is at the path: what is written to this one would be lost."""
+        if _identity(self.path) != self.identity:
+            raise NotWritable(
+                f"Nothing can be stored: {self.path.name} was replaced or deleted while the server was using it. "
+                "Stop the server, restore the database, and start the server again."
+            )
+
+
+class _DatabaseFile:
+    """The file that an engine's first connection has opened, and that all others must open."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._opened: _OpenFile | None = None
+
+    def require_same(self, *_event: object) -> None:
+        """Raise NotWritable if another file is at the path: SQLite would apply the WAL of the first one to it."""
+        if self._opened is not None:
+            self._opened.require_same()
+
+    def add(self, _connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
+        """Remember which files a new connection has opened."""
+        if self._opened is None:
+            self._opened = _OpenFile(self._path, _identity(self._path))
+        path = Path(f"{self._path.resolve()}-wal")
+        wal = _OpenFile(path, _identity(path))
+        # A new database has no WAL before its first transaction. Once opened, it stays until the connection is closed.
+        entry.info[_OPENED] = [self._opened] if wal.identity is None else [self._opened, wal]
+        self.require_same()
+
+
+def require_in_place(connection: Connection) -> None:
+    """Raise NotWritable if the database file or its WAL is read-only, or was replaced or deleted."""
+    opened: list[_OpenFile] = connection.info[_OPENED]
+    for file in opened:
+        file.require_same()
+    if not os.access(opened[0].path, os.W_OK):
+        raise NotWritable(READ_ONLY)
+
+
+def _close_read_only(context: ExceptionContext) -> None:
+    """Close a connection that opened the file when it was read-only: it could never write."""
+    if error_kind(context.original_exception) is ErrorKind.READ_ONLY:
+        context.is_disconnect = True
 
 
 def _prepare(sizes: _CacheSizes, connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
@@ -77,6 +158,11 @@ def _prepare(sizes: _CacheSizes, connection: sqlite3.Connection, _entry: Connect
         wait=wait_random(0.01, 0.1),
         reraise=True,
     )
+    if retrying(lambda: connection.execute(_FOREIGN).fetchone()[0]):
+        raise Misconfigured(
+            "TALKMETER_DATABASE_URL names a SQLite database of another program: it has tables, but not Talkmeter's. "
+            "Choose another file; a new one is created."
+        )
     mode = retrying(lambda: connection.execute("PRAGMA journal_mode=WAL").fetchone()[0])
     connection.execute("PRAGMA synchronous=FULL")
     level = connection.execute("PRAGMA synchronous").fetchone()[0]
@@ -104,6 +190,8 @@ def error_kind(error: BaseException) -> ErrorKind | None:
     match code & 0xFF if isinstance(code, int) else None:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return ErrorKind.BUSY
+        case sqlite3.SQLITE_READONLY:
+            return ErrorKind.READ_ONLY
         case sqlite3.SQLITE_FULL:
             return ErrorKind.DISK_FULL
         case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
