@@ -59,6 +59,11 @@ class SmallDisk:
         """Free the disk."""
         os.truncate(self._ballast, 0)
 
+    def make_read_only(self) -> None:
+        """Mount the disk read-only over itself; files that are open for writing stay so."""
+        for command in (["--bind", f"{self.folder}", f"{self.folder}"], ["-o", "remount,bind,ro", f"{self.folder}"]):
+            subprocess.run([*self.enter, "mount", *command], check=True)
+
     @property
     def _ballast(self) -> Path:
         return self.outside / "ballast"

@@ -6,6 +6,8 @@ install a trigger that rejects rows.
 
 import json
 import random
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -24,7 +26,7 @@ from tests.events import Json, conversation, event, run
 from tests.faults.fault_table import ReportFault
 from tests.faults.locks import execute, wait_until_queued, write_lock
 from tests.faults.rounds import rounds
-from tests.faults.senders import check_ledger, random_batch
+from tests.faults.senders import WAIT_TIMEOUT_SEC, check_ledger, random_batch
 from tests.postgres import engine_for, startable_server
 from tests.servers import Server, running_server
 
@@ -188,9 +190,16 @@ def test_missing_column_is_a_503_and_quarantines_nothing(database: Database, rep
     report_fault("a column is renamed for a while", database.kind, 1, check_all(database, {"three": batch}))
 
 
+def wait_for_readiness(server: Server, status: int) -> None:
+    deadline = time.monotonic() + WAIT_TIMEOUT_SEC
+    while (answer := local_http.get(f"{server.url}/health/ready")).status_code != status:
+        assert time.monotonic() < deadline, answer.text
+        threading.Event().wait(0.05)
+
+
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_standby_is_a_503_and_quarantines_nothing(database: Database, report_fault: ReportFault) -> None:
-    """As if the URL led to a standby that is not promoted yet."""
+    """As if the URL led to a standby that is not promoted yet; the server is not ready meanwhile."""
     batch, postgres = random_batch(random.Random(4), "four"), database.postgres
     assert postgres is not None
     database.engine.dispose()
@@ -198,10 +207,12 @@ def test_standby_is_a_503_and_quarantines_nothing(database: Database, report_fau
     (postgres.pgdata / "standby.signal").touch(mode=0o666)
     postgres.start()
     answer = send(database, "four", batch)
-    ready = local_http.get(f"{database.server.url}/health/ready", timeout=30)
+    wait_for_readiness(database.server, 503)
+    refused = send(database, "four", batch)
     execute(database.url, "SELECT pg_promote()")
+    wait_for_readiness(database.server, 200)
     assert (answer.status_code, answer.headers.get("Retry-After")) == (503, "1"), answer.text
-    assert ready.is_success, ready.text
+    assert "the database is read-only" in refused.json()["detail"]
     again = send(database, "four", batch)
     assert (again.status_code, again.json()["quarantined"]) == (200, [])
     report_fault("the server is a standby, then promoted", database.kind, 1, check_all(database, {"four": batch}))

@@ -1,7 +1,9 @@
 """Liveness, readiness and Prometheus metrics."""
 
 import ipaddress
+from typing import Annotated, Literal
 
+import msgspec
 from litestar import Response, Router, get
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -9,8 +11,6 @@ from talkmeter import metrics
 from talkmeter.api.openapi import error_specs
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.service import Service
-from talkmeter.db.engine import Connection
-from talkmeter.db.migrate import is_current
 from talkmeter.errors import Forbidden, Unavailable
 
 
@@ -20,19 +20,21 @@ async def get_live() -> dict[str, str]:
     return {"status": "alive"}
 
 
+class Readiness(msgspec.Struct, frozen=True):
+    """The server can store events."""
+
+    status: Literal["ready"]
+    checked_sec: Annotated[float, msgspec.Meta(description="How many seconds ago the database could be written.")]
+
+
 @get("/health/ready", responses=error_specs(), summary="Readiness")
-async def get_ready(request: AnyRequest) -> dict[str, str]:
-    """Return 200 if the database is reachable, has this version's schema, and the writer runs."""
+async def get_ready(request: AnyRequest) -> Readiness:
+    """Return 200 if the latest check could write to the database and is recent, and the writer runs."""
     service: Service = request.app.state.service
-
-    def check_schema(connection: Connection) -> bool:
-        return is_current(connection)
-
-    if not await service.look_up(check_schema):
-        raise Unavailable("The database does not have this version's schema: run 'talkmeter migrate'.")
+    checked_sec = service.write_check.require_passed()
     if not service.writer.alive:
         raise Unavailable("The writer has stopped; restart the server.")
-    return {"status": "ready"}
+    return Readiness("ready", round(checked_sec, 1))
 
 
 @get("/metrics", media_type="text/plain", responses=error_specs(403), summary="Prometheus metrics")

@@ -18,6 +18,7 @@ from talkmeter.backpressure import Throttle
 from talkmeter.db.engine import Connection, open_engine, reading, writing
 from talkmeter.db.migrate import database_id
 from talkmeter.db.watch import Watch
+from talkmeter.db.write_check import WriteCheck
 from talkmeter.errors import Unavailable
 from talkmeter.ledger.history import make_pruner
 from talkmeter.ledger.writer import Writer
@@ -58,6 +59,7 @@ class Service:
             max_events=settings.queue_events,
             idle=make_pruner(self.engine, settings.history_days),
         )
+        self.write_check = WriteCheck(settings.database_url)
 
     async def look_up(self, query: Callable[[Connection], Result]) -> Result:
         """Run a short query of the server itself, for a credential or a connector; no organization can delay it."""
@@ -95,6 +97,7 @@ class Service:
             stack.callback(self._changers.shutdown)
             stack.callback(self._decoders.close)
             stack.callback(self._write_outcomes)
+            stack.callback(self.write_check.close)
             self.writer.close()
 
     def _write_outcomes(self) -> None:

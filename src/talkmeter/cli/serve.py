@@ -72,7 +72,7 @@ def check_address(settings: Settings) -> str:
 def max_connections(settings: Settings) -> int:
     """Return how many connections a worker accepts: the setting, or fewer if file descriptors are limited."""
     # The database and files need some too; without them, no request can be answered.
-    reserved = 256 + 4 * (settings.reader_threads + settings.write_lanes + 8)
+    reserved = 256 + 4 * (settings.reader_threads + settings.write_lanes + 9)
     allowed, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = max(allowed, min(settings.connections + reserved, hard_limit))
     with suppress(OSError, ValueError):
