@@ -80,7 +80,7 @@ def benchmark_groups(batches: int, rounds: int, sizes: Sizes) -> dict[str, Calla
         "ingest-command": lambda: [measure_ingest_command(sizes.file_batches, rounds)],
         "summary": lambda: [measure_summary(conversations)],
         "partial-days": lambda: [measure_partial_days()],
-        "mixed": lambda: [measure_mixed(batches, rounds)],
+        "mixed": lambda: measure_mixed(batches, rounds),
         "growth": lambda: measure_growth(conversations),
         "startup": lambda: measure_startup(conversations),
         "postgresql": lambda: measure_postgresql(conversations, batches // 2, rounds),

@@ -150,24 +150,24 @@ def url(kind: str, tmp_path: Path) -> Iterator[str]:
 def test_stalled_writer_is_a_503_in_bounded_memory_and_loses_nothing(
     kind: str, url: str, tmp_path: Path, report_fault: ReportFault
 ) -> None:
-    first = [run("first", created_at="2024-03-01T12:00:00Z")]
-    sent = [Batch(ORG, first, msgspec.json.encode(first)), *batches()]
+    earlier, first = ([run(name, created_at="2024-03-01T12:00:00Z")] for name in ("earlier", "first"))
+    sent = [*(Batch(ORG, events, msgspec.json.encode(events)) for events in (earlier, first)), *batches()]
     settings = {"queue_events": f"{QUEUE_EVENTS}", "queue_bytes": f"{QUEUE_MIB * MIB}"}
     with engine_for(url) as engine:
         migrate(engine)
         with running_server(tmp_path, database_url=url, **settings) as server, ThreadPoolExecutor(len(sent)) as pool:
             key = server.sender_key()
-            server.cli("orgs", "add", ORG)
+            assert send_until_accepted(server, key, sent[0]) == []
             sending: list[Future[list[httpx.Response]]] = []
 
             def begin() -> None:
-                sending.append(pool.submit(send_until_accepted, server, key, sent[0]))
+                sending.append(pool.submit(send_until_accepted, server, key, sent[1]))
                 wait_until_queued(server, 1)
 
             before = memory_of(server)
             with background_reader(server), watch_peak_memory(server) as memory:
                 with stalled(kind, url, begin):
-                    sending += [pool.submit(send_until_accepted, server, key, batch) for batch in sent[1:]]
+                    sending += [pool.submit(send_until_accepted, server, key, batch) for batch in sent[2:]]
                     wait_until_queued(server, 3 * MANY_EVENTS)
                     threading.Event().wait(STALL_SEC[kind])
                     assert queued_events(server) <= QUEUE_EVENTS

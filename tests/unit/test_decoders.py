@@ -9,7 +9,6 @@ from typing import Any, Final
 import pytest
 
 from talkmeter.api.decoders import INLINE_BYTES, INLINE_COMMAS, MAX_WAITING, Decoders
-from talkmeter.backpressure import Throttle
 from talkmeter.errors import Unavailable
 
 LARGE: Final = b" " * (INLINE_BYTES + 1)
@@ -30,7 +29,7 @@ def run(test: Callable[[Decoders], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(with_decoders())
 
 
-def thread_name(_throttle: Throttle | None) -> str:
+def thread_name() -> str:
     return threading.current_thread().name
 
 
@@ -49,9 +48,9 @@ def test_blocked_bodies_of_one_caller_do_not_delay_another_caller() -> None:
     async def test(decoders: Decoders) -> None:
         released = threading.Event()
         try:
-            blocked = [asyncio.ensure_future(decoders.run("hostile", LARGE, lambda _: released.wait())) for _ in "1234"]
+            blocked = [asyncio.ensure_future(decoders.run("hostile", LARGE, released.wait)) for _ in "1234"]
             for _ in range(10):
-                assert await decoders.run("acme", LARGE, lambda _: "decoded") == "decoded"
+                assert await decoders.run("acme", LARGE, lambda: "decoded") == "decoded"
             assert not any(future.done() for future in blocked)
         finally:
             released.set()
@@ -63,7 +62,7 @@ def test_blocked_bodies_of_one_caller_do_not_delay_another_caller() -> None:
 def test_bodies_of_one_caller_are_decoded_in_the_order_of_their_arrival() -> None:
     async def test(decoders: Decoders) -> None:
         order: list[int] = []
-        jobs = [lambda _, number=number: order.append(number) for number in range(MAX_WAITING)]
+        jobs = [lambda number=number: order.append(number) for number in range(MAX_WAITING)]
         await asyncio.gather(*map(partial(decoders.run, "acme", LARGE), jobs))
         assert order == list(range(MAX_WAITING))
 
@@ -75,7 +74,7 @@ def test_caller_with_too_many_waiting_bodies_gets_a_503() -> None:
         released = threading.Event()
         try:
             waiting = {
-                asyncio.ensure_future(decoders.run("acme", LARGE, lambda _: released.wait()))
+                asyncio.ensure_future(decoders.run("acme", LARGE, released.wait))
                 for _ in range(MAX_WAITING + 1)
             }
             refused, accepted = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -92,7 +91,7 @@ def test_caller_with_too_many_waiting_bodies_gets_a_503() -> None:
 
 
 def test_failed_body_does_not_stop_the_next_ones() -> None:
-    def fail(_throttle: Throttle | None) -> None:
+    def fail() -> None:
         raise ValueError("not decoded")
 
     async def test(decoders: Decoders) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from talkmeter.backpressure import Throttle
 from talkmeter.errors import Unavailable
 
 Result = TypeVar("Result")
@@ -30,20 +29,17 @@ class Decoders:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="talkmeter-decoder")
         self._turns: dict[str, _Turn] = {}
 
-    async def run(self, caller: str, body: bytes, job: Callable[[Throttle | None], Result]) -> Result:
-        """Run the job that decodes a body; in a thread, it gets a throttle.
-
-        Raises Unavailable if too many bodies of the caller wait.
-        """
+    async def run(self, caller: str, body: bytes, job: Callable[[], Result]) -> Result:
+        """Run the job that decodes a body. Raises Unavailable if too many bodies of the caller wait."""
         if len(body) <= INLINE_BYTES and body.count(b",") <= INLINE_COMMAS:
-            return job(None)
+            return job()
         turn = self._turns.setdefault(caller, _Turn())
         if turn.waiting >= MAX_WAITING:
             raise Unavailable("Too many large bodies of this sender wait to be decoded; retry shortly.")
         turn.waiting += 1
         try:
             async with turn.lock:
-                return await asyncio.get_running_loop().run_in_executor(self._threads, job, Throttle())
+                return await asyncio.get_running_loop().run_in_executor(self._threads, job)
         finally:
             turn.waiting -= 1
             if not turn.waiting:

@@ -15,7 +15,6 @@ from talkmeter.api.body import read_body
 from talkmeter.api.openapi import EventsOperation, SnapshotOperation, error_specs, json_spec
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.service import Service
-from talkmeter.backpressure import Throttle
 from talkmeter.errors import UnsupportedMediaType
 from talkmeter.ingest.cloudevents import Sender
 from talkmeter.ingest.inventory import read_kind, read_snapshot
@@ -46,8 +45,8 @@ async def post_events(request: AnyRequest) -> Response[bytes]:
     headers = {name: request.headers[name] for name in request.headers}
     media_type(headers.get("content-type", ""))
 
-    def decode(body: bytes, throttle: Throttle | None) -> list[OrgBatch]:
-        return group_by_organization(read_request(headers, body, sender, service.settings.max_events, throttle), sender)
+    def decode(body: bytes) -> list[OrgBatch]:
+        return group_by_organization(read_request(headers, body, sender, service.settings.max_events), sender)
 
     payer = caller.org_id or caller.credential_id
     with service.intake.reservation(payer) as reserve:
@@ -82,7 +81,7 @@ async def put_inventory(
     with service.intake.reservation(org_id) as reserve:
         body = await read_body(request, service.settings, reserve)
         states, watermark = await service.decode(
-            org_id, body, lambda _: read_snapshot(kind_, body, org_id, service.settings.max_events)
+            org_id, body, lambda: read_snapshot(kind_, body, org_id, service.settings.max_events)
         )
         return await _write(service, group_by_organization(states, sender, watermark))
 

@@ -54,7 +54,7 @@ async def post_hook(
         message = _message(request, service, await read_body(request, service.settings, reserve, MAX_HOOK_BYTES))
         secrets = SecretBox(service.settings.secret_key).decrypt(connector)
         try:
-            await service.decode(sender, message.body, lambda _: adapter.verify(message, secrets))
+            await service.decode(sender, message.body, lambda: adapter.verify(message, secrets))
         except NotVerified as error:
             service.outcomes.add(connector.id, "rejected")
             await service.outcomes.flush(service.change)
@@ -102,7 +102,7 @@ def _message(request: AnyRequest, service: Service, body: bytes) -> Message:
 
 
 async def _write(service: Service, connector: Connector, adapter: Provider, message: Message) -> None:
-    batch = await service.decode(connector.org_id, message.body, lambda _: to_batch(connector, adapter, message))
+    batch = await service.decode(connector.org_id, message.body, lambda: to_batch(connector, adapter, message))
     if isinstance(batch, Ignored):
         service.outcomes.add_ignored(connector.id, batch.type)
         return

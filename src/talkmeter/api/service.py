@@ -14,7 +14,6 @@ from talkmeter.api.connector_health import OutcomeBuffer
 from talkmeter.api.decoders import Decoders
 from talkmeter.api.export_files import ExportWriter
 from talkmeter.api.query_pool import QueryPool, Receive
-from talkmeter.backpressure import Throttle
 from talkmeter.db.engine import Connection, open_engine, reading, writing
 from talkmeter.db.migrate import database_id
 from talkmeter.db.watch import Watch
@@ -74,7 +73,7 @@ class Service:
         """Write to tables other than usage (sessions, links) in a separate thread, in one transaction."""
         return await asyncio.get_running_loop().run_in_executor(self._changers, self._change, change)
 
-    async def decode(self, caller: str, body: bytes, job: Callable[[Throttle | None], Result]) -> Result:
+    async def decode(self, caller: str, body: bytes, job: Callable[[], Result]) -> Result:
         """Decode a body of a caller; large ones in a thread, so that other requests do not wait for them."""
         return await self._decoders.run(caller, body, job)
 

@@ -7,7 +7,6 @@ from urllib.parse import unquote
 
 import msgspec
 
-from talkmeter.backpressure import Throttle
 from talkmeter.errors import BadRequest, UnsupportedMediaType, quoted
 from talkmeter.ingest.cloudevents import Sender, read_envelope, read_event, reject
 from talkmeter.ingest.event_types import Envelope
@@ -34,9 +33,7 @@ def media_type(content_type: str) -> str:
     return type_
 
 
-def read_request(
-    headers: Mapping[str, str], body: bytes, sender: Sender, max_events: int, throttle: Throttle | None = None
-) -> list[ParsedEvent]:
+def read_request(headers: Mapping[str, str], body: bytes, sender: Sender, max_events: int) -> list[ParsedEvent]:
     """Return the events of a request in order, each as a state or a rejection.
 
     An invalid event becomes a rejection and does not affect the others. Raises BadRequest if the body is not JSON,
@@ -50,8 +47,7 @@ def read_request(
         return [read_event(read_object(body), sender)]
     if not stripped.startswith(b"["):
         raise BadRequest(f"A body of type {BATCH} must be a JSON array of CloudEvents.")
-    elements = split_array(body, max_events)
-    return [read_event(element, sender) for element in (throttle.iterate(elements) if throttle else elements)]
+    return [read_event(element, sender) for element in split_array(body, max_events)]
 
 
 def group_by_organization(

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, bindparam, select
 
-from talkmeter.backpressure import Throttle
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, Row
 from talkmeter.ledger.rows import decode_state
@@ -22,12 +21,9 @@ def _winners_query(kind: Kind) -> Compiled:
 _WINNERS = {kind: _winners_query(kind) for kind in Kind}
 
 
-def read_winning_states(
-    connection: Connection, org_id: str, keys: Iterable[RecordKey], throttle: Throttle | None = None
-) -> dict[RecordKey, State]:
+def read_winning_states(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> dict[RecordKey, State]:
     """Return the winning states of existing records; unknown keys are left out."""
-    rows = winning_rows(connection, org_id, keys)
-    states = (decode_state(kind, row) for kind, row in (throttle.iterate(rows) if throttle else rows))
+    states = (decode_state(kind, row) for kind, row in winning_rows(connection, org_id, keys))
     return {RecordKey(state.kind, state.id): state for state in states}
 
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 from msgspec.structs import replace
 from sqlalchemy import Connection, Table, bindparam, func, select
 
-from talkmeter.backpressure import Throttle
 from talkmeter.counting import TOTAL, ZERO, Counters, DayKey, fold
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
@@ -117,7 +116,6 @@ def write_batches(
 
     The results have the order of the batches. `now` is the time of storage, in microseconds. The caller commits.
     """
-    throttle = Throttle()
     by_org: dict[str, list[int]] = {}
     for index, batch in enumerate(batches):
         by_org.setdefault(batch.org_id, []).append(index)
@@ -126,8 +124,8 @@ def write_batches(
     changes: dict[str, _Changes] = {}
     for org_id, indexes in sorted(by_org.items()):
         of_org = [batches[index] for index in indexes]
-        before = read_winning_states(connection, org_id, _record_keys(of_org), throttle)
-        decisions = _decide(of_org, before, throttle)
+        before = read_winning_states(connection, org_id, _record_keys(of_org))
+        decisions = _decide(of_org, before)
         _link(connection, org_id, decisions, before)
         changes[org_id] = _Changes(
             before=before,
@@ -138,16 +136,16 @@ def write_batches(
         kept = _quarantine(connection, org_id, of_org, now)
         for index, batch, outcomes in zip(indexes, of_org, decisions.outcomes, strict=True):
             results[index] = _batch_result(batch, outcomes, kept)
-    _store(connection, {org_id: changed for org_id, changed in changes.items() if changed.has_writes}, now, throttle)
+    _store(connection, {org_id: changed for org_id, changed in changes.items() if changed.has_writes}, now)
     return [results[index] for index in range(len(batches))]
 
 
-def _decide(batches: Sequence[OrgBatch], before: Mapping[RecordKey, State], throttle: Throttle) -> _Decisions:
+def _decide(batches: Sequence[OrgBatch], before: Mapping[RecordKey, State]) -> _Decisions:
     """Decide which states win."""
     decisions = _Decisions(dict(before), {}, {}, {}, [])
     for batch in batches:
         counts: Counter[Outcome] = Counter()
-        for event in throttle.iterate(_valid_events(batch)):
+        for event in _valid_events(batch):
             counts[_decide_event(event, decisions)] += 1
         decisions.outcomes.append(counts)
     return decisions
@@ -191,22 +189,22 @@ def _history(connection: Connection, org_id: str, decisions: _Decisions) -> list
     return list({**decisions.accepted, **unseen}.values())
 
 
-def _store(connection: Connection, by_org: Mapping[str, _Changes], now: int, throttle: Throttle) -> None:
+def _store(connection: Connection, by_org: Mapping[str, _Changes], now: int) -> None:
     """Write winners, history, changes to daily totals, watermarks and revisions, table by table."""
     changed = [state for changes in by_org.values() for state in changes.changed.values()]
     by_table: dict[Table, list[Row]] = {table: [] for table in tables.RECORD_TABLES.values()}
-    for state in throttle.iterate(changed):
+    for state in changed:
         by_table[tables.RECORD_TABLES[state.kind]].append(record_row(state, now))
     for table, rows in by_table.items():
         insert_rows(connection, table, sorted(rows, key=_first_three_columns), OnConflict.REPLACE)
     received = [state for changes in by_org.values() for state in changes.history]
-    history = [history_row(state, now) for state in throttle.iterate(received)]
+    history = [history_row(state, now) for state in received]
     insert_rows(connection, tables.record_state, sorted(history), OnConflict.KEEP)
     totals: list[Row] = []
     for org_id, changes in by_org.items():
         differences = fold(
             (changes.before[key].counted if key in changes.before else None, state.counted)
-            for key, state in throttle.iterate(changes.changed.items())
+            for key, state in changes.changed.items()
         )
         totals += total_rows(org_id, differences, now)
     insert_rows(connection, tables.usage_daily, sorted(totals), OnConflict.ADD)

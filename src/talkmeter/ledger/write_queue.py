@@ -34,6 +34,7 @@ class WriteQueue:
         self.closing = False
         self._max_events = max_events
         self._waiting: list[deque[QueuedBatch]] = [deque() for _ in range(lanes)]
+        self._events = 0
         self._events_by_org: Counter[str] = Counter()
         lock = threading.Lock()
         self._changed = [threading.Condition(lock) for _ in range(lanes)]
@@ -73,10 +74,12 @@ class WriteQueue:
         """Free the room of batches that were written or have failed."""
         with self._lock:
             for one in group:
-                self._events_by_org[one.batch.org_id] -= one.events
-            # Drop the organizations without events.
-            self._events_by_org += Counter()
-            metrics.QUEUE_EVENTS.set(self._events_by_org.total())
+                org_id = one.batch.org_id
+                self._events -= one.events
+                self._events_by_org[org_id] -= one.events
+                if not self._events_by_org[org_id]:
+                    del self._events_by_org[org_id]
+            metrics.QUEUE_EVENTS.set(self._events)
 
     def close(self) -> None:
         """Accept no more batches."""
@@ -90,8 +93,8 @@ class WriteQueue:
         sizes: Counter[str] = Counter()
         for one in queued:
             sizes[one.batch.org_id] += one.events
-        total = self._events_by_org.total()
-        if total and total + sizes.total() > self._max_events:
+        events = self._events + sizes.total()
+        if self._events and events > self._max_events:
             raise Unavailable("The write queue is full (TALKMETER_QUEUE_EVENTS); retry shortly.")
         half = self._max_events // 2
         for org_id, size in sizes.items():
@@ -100,4 +103,5 @@ class WriteQueue:
                     "This organization fills its half of the write queue (TALKMETER_QUEUE_EVENTS); retry shortly."
                 )
         self._events_by_org.update(sizes)
-        metrics.QUEUE_EVENTS.set(total + sizes.total())
+        self._events = events
+        metrics.QUEUE_EVENTS.set(events)
