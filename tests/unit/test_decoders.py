@@ -74,8 +74,7 @@ def test_caller_with_too_many_waiting_bodies_gets_a_503() -> None:
         released = threading.Event()
         try:
             waiting = {
-                asyncio.ensure_future(decoders.run("acme", LARGE, released.wait))
-                for _ in range(MAX_WAITING + 1)
+                asyncio.ensure_future(decoders.run("acme", LARGE, released.wait)) for _ in range(MAX_WAITING + 1)
             }
             refused, accepted = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             assert len(accepted) == MAX_WAITING
