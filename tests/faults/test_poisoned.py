@@ -85,9 +85,11 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
             url = postgres.get_uri()
         engine = stack.enter_context(engine_for(url))
         migrate(engine)
-        server = stack.enter_context(running_server(folder, database_url=url))
-        server.cli("orgs", "add", LOCKED_ORG)
-        yield Database(request.param, url, engine, server, server.sender_key(), postgres)
+        # With one lane, all organizations wait for the locked one, and are then written in one transaction.
+        server = stack.enter_context(running_server(folder, database_url=url, write_lanes="1"))
+        database = Database(request.param, url, engine, server, server.sender_key(), postgres)
+        assert send(database, LOCKED_ORG, [run()]).status_code == 200
+        yield database
 
 
 class SentBatch(NamedTuple):

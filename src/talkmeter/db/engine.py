@@ -28,7 +28,6 @@ __all__ = [
     "reading",
     "transaction",
     "translate_errors",
-    "write_transaction",
     "writing",
 ]
 
@@ -91,18 +90,6 @@ def reading(engine: Engine, watch: Watch | None = None) -> Iterator[Connection]:
 
 
 @contextmanager
-def write_transaction(connection: Connection) -> Iterator[None]:
-    """Run the block in a write transaction: commit at the end, roll back if the block raises.
-
-    Raises NotWritable if another version of Talkmeter has migrated the database, or if its file is read-only, replaced
-    or deleted. If the file was replaced meanwhile, that is after the commit: what was committed is lost.
-    """
-    with _in_place(connection), connection.begin():
-        require_version(connection)
-        yield
-
-
-@contextmanager
 def _in_place(connection: Connection) -> Iterator[None]:
     """Check a SQLite database's file before and after the block."""
     if connection.dialect.name != "sqlite":
@@ -115,8 +102,14 @@ def _in_place(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def transaction(engine: Engine, watch: Watch | None = None) -> Iterator[Connection]:
-    """Yield a connection in a write transaction; see `write_transaction`. `watch` limits its time, with the commit."""
-    with _connected(engine) as connection, _watched(connection, watch), write_transaction(connection):
+    """Yield a connection in a write transaction: commit at the end, roll back if the block raises.
+
+    `watch` limits its time, including the commit. Raises NotWritable if another version of Talkmeter has migrated the
+    database, or if its file is read-only, replaced or deleted. If the file was replaced meanwhile, that is after the
+    commit: what was committed is lost.
+    """
+    with _connected(engine) as connection, _watched(connection, watch), _in_place(connection), connection.begin():
+        require_version(connection)
         yield connection
 
 
