@@ -10,10 +10,11 @@ from typing import NamedTuple
 import msgspec
 from cachetools import LRUCache
 
-from talkmeter.api.etag import make_etag, matches
+from talkmeter.api.etag import Query, make_etag, matches
 from talkmeter.db.engine import Connection
-from talkmeter.usage.query import Query
-from talkmeter.usage.revision import read_revision
+from talkmeter.usage.breakdown import Breakdown, read_breakdown
+from talkmeter.usage.revision import Revision, read_revision
+from talkmeter.usage.summary import Summary, SummaryQuery, read_summary
 
 
 class Answer(NamedTuple):
@@ -41,7 +42,7 @@ class Answers:
         with self._lock:
             body = self._cache.get(etag)
         if body is None:
-            body = msgspec.json.encode(query.read(connection, revision))
+            body = msgspec.json.encode(_read(connection, query, revision))
             self._store(etag, body)
         return Answer(etag, body)
 
@@ -50,3 +51,9 @@ class Answers:
         if len(body) <= self._cache.maxsize:
             with self._lock:
                 self._cache[etag] = body
+
+
+def _read(connection: Connection, query: Query, revision: Revision) -> Summary | Breakdown:
+    if isinstance(query, SummaryQuery):
+        return read_summary(connection, query, revision)
+    return read_breakdown(connection, query)

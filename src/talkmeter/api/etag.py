@@ -6,9 +6,11 @@ from typing import Final
 from litestar import Response
 
 from talkmeter import __version__
-from talkmeter.usage.query import Query
+from talkmeter.usage.breakdown import BreakdownQuery
 from talkmeter.usage.revision import Revision
+from talkmeter.usage.summary import SummaryQuery
 
+Query = SummaryQuery | BreakdownQuery
 _CACHE_HEADERS: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, X-Anyreach-Org"}
 
 

@@ -12,7 +12,7 @@ from talkmeter import clock, period
 from talkmeter.api.answers import Answer
 from talkmeter.api.auth.callers import caller_of, organization_of, requires
 from talkmeter.api.auth.scopes import BILLING_MANAGE
-from talkmeter.api.etag import json_response, not_modified
+from talkmeter.api.etag import Query, json_response, not_modified
 from talkmeter.api.headers import header_values
 from talkmeter.api.openapi import error_specs, json_spec
 from talkmeter.api.parameters import (
@@ -48,7 +48,6 @@ from talkmeter.usage.parameters import (
     read_mode,
     read_record_kind,
 )
-from talkmeter.usage.query import Query
 from talkmeter.usage.records import Records, read_records
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import Summary, summary_query

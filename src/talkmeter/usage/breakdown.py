@@ -32,7 +32,6 @@ from talkmeter.usage.days import read_usage
 from talkmeter.usage.dimensions import SPLITS
 from talkmeter.usage.figures import CallFigures, RunFigures, call_figures, run_figures
 from talkmeter.usage.names import read_item_names
-from talkmeter.usage.revision import Revision
 
 Order = Literal["calls", "voice", "chat", "runs"]
 Interval = Literal["day", "week", "month"]
@@ -146,12 +145,8 @@ class BreakdownQuery(msgspec.Struct, frozen=True):
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """What the answer depends on; see `Query`."""
+        """What the answer depends on, besides the organization and its revision."""
         return "breakdown", self.window, self.options, self.windows, self.present.today, self.present.stale_hours
-
-    def read(self, connection: Connection, _revision: Revision) -> Breakdown:
-        """Return the breakdown; see `read_breakdown`."""
-        return read_breakdown(connection, self)
 
 
 def breakdown_query(org_id: str, window: Window, present: Present, options: BreakdownOptions) -> BreakdownQuery:

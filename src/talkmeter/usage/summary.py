@@ -92,12 +92,8 @@ class SummaryQuery(msgspec.Struct, frozen=True):
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """What the answer depends on; see `Query`."""
+        """What the answer depends on, besides the organization and its revision."""
         return "summary", self.window, self.windows, self.present.today, self.present.stale_hours
-
-    def read(self, connection: Connection, revision: Revision) -> Summary:
-        """Return the summary; see `read_summary`."""
-        return read_summary(connection, self, revision)
 
 
 def summary_query(org_id: str, window: Window, present: Present, mode: Mode = "none") -> SummaryQuery:
