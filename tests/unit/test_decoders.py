@@ -10,6 +10,7 @@ import pytest
 
 from talkmeter.api.decoders import INLINE_BYTES, INLINE_COMMAS, MAX_WAITING, Decoders
 from talkmeter.errors import Unavailable
+from tests.event_loop import run_coroutine
 
 LARGE: Final = b" " * (INLINE_BYTES + 1)
 TIMEOUT_SEC: Final = 60
@@ -26,7 +27,7 @@ def run(test: Callable[[Decoders], Coroutine[Any, Any, None]]) -> None:
         finally:
             decoders.close()
 
-    asyncio.run(with_decoders())
+    run_coroutine(with_decoders())
 
 
 def thread_name() -> str:
