@@ -13,7 +13,7 @@ from litestar import Request
 
 from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.timing import interleaved
-from talkmeter.api.body import MAX_FRAMES, read_body
+from talkmeter.api.body import MAX_FRAMES, body_limits, read_body
 from talkmeter.errors import TalkmeterError
 from talkmeter.ingest.cloudevents import Sender
 from talkmeter.ingest.requests import PLAIN, read_request
@@ -112,7 +112,7 @@ def _reading_ms(compressed: bytes, size: int) -> float:
 
     async def read() -> bytes:
         scope: Any = {"type": "http", "headers": [(b"content-encoding", b"gzip")], "state": {}}
-        return await read_body(Request(scope, receive=receive), default_settings(), lambda _size: None)
+        return await read_body(Request(scope, receive=receive), body_limits(default_settings()), lambda _size: None)
 
     started = time.thread_time()
     assert len(asyncio.run(read())) == size

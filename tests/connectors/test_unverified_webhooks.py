@@ -24,8 +24,8 @@ from tests.connectors.signing import SIGNERS
 from tests.events import conversation
 
 MEBIBYTE: Final = 1 << 20
-UNVERIFIED_PER_CONNECTOR: Final = 8
-"""How many of the largest bodies may wait for their verification: an eighth of TALKMETER_QUEUE_BYTES."""
+UNVERIFIED_PER_CONNECTOR: Final = 2
+"""How many of the largest bodies may wait for their verification: an eighth of a quarter of TALKMETER_QUEUE_BYTES."""
 SIGNER: Final = SIGNERS["signed"]
 
 

@@ -12,7 +12,7 @@ from talkmeter.errors import Unavailable
 from talkmeter.ledger.batch import BatchResult
 from talkmeter.ledger.writer import LANES, Writer
 from tests.citus_plugin import TEST_STATEMENT
-from tests.events import conversation
+from tests.events import Json, conversation
 from tests.postgres import engine_for
 from tests.store.ledger import Ledger, make_batches
 
@@ -23,6 +23,11 @@ def write(writer: Writer, *org_ids: str, id_: str = "call-1") -> list[BatchResul
     """Write the same call for each organization, as one request, and return the results."""
     calls = [{**conversation(id_, organization_id=org_id), "id": id_} for org_id in org_ids]
     return [future.result(TIMEOUT_SEC) for future in writer.submit(make_batches(*calls, org_id=None))]
+
+
+def calls_of(org_id: str, number: int) -> list[Json]:
+    """Return calls of an organization."""
+    return [conversation(f"other-{index}", organization_id=org_id) for index in range(number)]
 
 
 def same_lane(org_id: str) -> str:
@@ -57,12 +62,20 @@ def test_organizations_with_the_same_ids_do_not_see_each_other(ledger: Ledger) -
     assert [ledger.summary(org_id=org_id).total_calls for org_id in "abcd"] == [1] * 4
 
 
-@pytest.mark.parametrize("ledger", ["sqlite", "postgresql"], indirect=True)
-def test_a_damaged_row_fails_the_batches_of_its_organization_only(ledger: Ledger) -> None:
+NOT_UTF8 = "UPDATE conversation SET source = CAST(x'ff61' AS TEXT) WHERE org_id = 'damaged'"
+UNKNOWN_CHANNEL = "UPDATE conversation SET channel = 'fax' WHERE org_id = 'damaged'"
+
+
+@pytest.mark.parametrize(
+    ("ledger", "damage"),
+    [("sqlite", UNKNOWN_CHANNEL), ("postgresql", UNKNOWN_CHANNEL), ("sqlite", NOT_UTF8)],
+    indirect=["ledger"],
+)
+def test_a_damaged_row_fails_the_batches_of_its_organization_only(ledger: Ledger, damage: str) -> None:
     other = same_lane("damaged")
     with ledger.writer() as writer:
         write(writer, "damaged", other)
-        ledger.damage("UPDATE conversation SET channel = 'fax' WHERE org_id = 'damaged'")
+        ledger.damage(damage)
         with ledger.locked() as holder:
             futures = [
                 *writer.submit(make_batches(conversation("call-1", status="failed"), org_id="damaged")),
@@ -117,3 +130,20 @@ def test_an_organization_is_in_the_directory_before_its_first_event(ledger: Ledg
     assert [words[2] for words in map(str.split, order) if words[0] == "INSERT"] == [
         *("organization_directory", "organization", "organization")
     ]
+
+
+@pytest.mark.parametrize("ledger", ["postgresql"], indirect=True)
+def test_organizations_of_one_waiting_lane_do_not_fill_the_queue_of_the_others(ledger: Ledger) -> None:
+    neighbour = same_lane("locked")
+    far = next(f"far-{n}" for n in range(100) if crc32(f"far-{n}".encode()) % LANES != crc32(b"locked") % LANES)
+    with ledger.writer(max_events=20) as writer:
+        write(writer, "locked", neighbour, far)
+        with locked_organization(ledger, "locked"):
+            waiting = [
+                *writer.submit(make_batches(*calls_of("locked", 6), org_id=None)),
+                *writer.submit(make_batches(*calls_of(neighbour, 4), org_id=None)),
+            ]
+            with pytest.raises(Unavailable, match="A lane of the write queue is full"):
+                writer.submit(make_batches(*calls_of(neighbour, 1), org_id=None))
+            assert write(writer, far, id_="call-2")[0].accepted == 1
+        assert all(future.exception(TIMEOUT_SEC) is None for future in waiting)

@@ -56,6 +56,31 @@ def test_another_thread_can_end_a_transaction(ledger: Ledger) -> None:
     assert time.monotonic() - began < MAX_SEC
 
 
+@pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
+def test_a_transaction_ended_between_two_statements_does_not_run_the_next_one(ledger: Ledger) -> None:
+    """SQLite ignores an interrupt while no statement runs."""
+    watch = Watch(2 * MAX_SEC, SENTENCE)
+    began = time.monotonic()
+
+    def run_two_statements(connection: Connection) -> None:
+        connection.execute(text("SELECT 1"))
+        watch.interrupt()
+        run_slow_statement(connection)
+
+    with pytest.raises(TimedOut), reading(ledger.engine, watch) as connection:
+        run_two_statements(connection)
+
+    assert time.monotonic() - began < MAX_SEC
+
+
+@pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
+def test_a_query_ended_while_it_returns_rows_has_the_same_error(ledger: Ledger) -> None:
+    rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i % 1000 = 1"
+
+    with pytest.raises(TimedOut, match=SENTENCE), reading(ledger.engine, Watch(0.3, SENTENCE)) as connection:
+        connection.exec_driver_sql(rows, execution_options=TEST_STATEMENT).cursor.fetchall()
+
+
 def test_a_transaction_that_was_ended_before_its_start_does_not_start(ledger: Ledger) -> None:
     watch = Watch(MAX_SEC, SENTENCE)
     watch.interrupt()

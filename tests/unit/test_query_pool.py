@@ -144,6 +144,22 @@ def test_waiting_queries_of_disconnected_clients_are_dropped(pool: QueryPool) ->
     run_coroutine(call())
 
 
+def test_an_abandoned_query_has_its_thread_until_it_ends(pool: QueryPool) -> None:
+    """A job in Python code cannot be interrupted; its organization gets no other thread meanwhile."""
+
+    async def call() -> None:
+        blocked = Blocked()
+        for _ in range(THREADS):
+            with pytest.raises(ClientGone):
+                await start(pool, "greedy", blocked, disconnected)
+        assert await start(pool, "other", lambda _: "answered") == "answered"
+        assert blocked.running == HALF
+        blocked.released.set()
+        assert await start(pool, "greedy", lambda _: "answered") == "answered"
+
+    run_coroutine(call())
+
+
 def test_the_running_query_of_a_disconnected_client_is_interrupted(pool: QueryPool) -> None:
     interrupted = Event()
 

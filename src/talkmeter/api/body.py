@@ -4,7 +4,7 @@ import asyncio
 import sys
 import zlib
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from talkmeter.api.problems import AnyRequest
 from talkmeter.errors import BadRequest, RequestTimeout, TooLarge, UnsupportedMediaType, quoted
@@ -39,22 +39,32 @@ class _Decompressor(Protocol):
         """Return at most `max_length` bytes of output."""
 
 
-async def read_body(
-    request: AnyRequest, settings: Settings, reserve: Callable[[int], None], max_bytes: int | None = None
-) -> bytes:
-    """Return the decoded body, of up to `max_bytes`, but never more than the setting allows.
+class BodyLimits(NamedTuple):
+    """How large a decoded body may be, and how long it may take."""
+
+    max_bytes: int
+    timeout_sec: int
+
+
+def body_limits(settings: Settings) -> BodyLimits:
+    """Return the limits of the settings."""
+    return BodyLimits(settings.max_body_bytes, settings.body_timeout_sec)
+
+
+async def read_body(request: AnyRequest, limits: BodyLimits, reserve: Callable[[int], None]) -> bytes:
+    """Return the decoded body.
 
     `reserve` is called with the size of each decoded chunk and raises Unavailable if memory is full.
     Raises RequestTimeout, TooLarge, BadRequest or UnsupportedMediaType if the body cannot be read.
     """
-    max_bytes = min(max_bytes or settings.max_body_bytes, settings.max_body_bytes)
+    max_bytes, timeout_sec = limits
     decoder = _decoder(request.headers.get("content-encoding", ""), max_bytes, reserve)
     # HTTP allows leading zeros in a length, but int() rejects thousands of digits.
     content_length = request.headers.get("content-length", "").lstrip("0")
     if content_length.isdigit() and int(content_length) > max_bytes:
         raise _too_large(max_bytes)
     try:
-        async with asyncio.timeout(settings.body_timeout_sec):
+        async with asyncio.timeout(timeout_sec):
             raw_bytes = 0
             async for chunk in _chunks(request):
                 raw_bytes += len(chunk)
@@ -63,7 +73,7 @@ async def read_body(
                 for _ in decoder.feed(chunk):
                     await asyncio.sleep(0)
     except TimeoutError:
-        raise RequestTimeout(f"The body did not arrive within {settings.body_timeout_sec} seconds.") from None
+        raise RequestTimeout(f"The body did not arrive within {timeout_sec} seconds.") from None
     return decoder.finish()
 
 

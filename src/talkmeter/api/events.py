@@ -11,7 +11,7 @@ from litestar.params import PathParameter
 
 from talkmeter.api.auth.callers import caller_of, organization_of, requires
 from talkmeter.api.auth.scopes import EVENTS_WRITE
-from talkmeter.api.body import read_body
+from talkmeter.api.body import body_limits, read_body
 from talkmeter.api.openapi import EventsOperation, SnapshotOperation, error_specs, json_spec
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.service import Service
@@ -50,7 +50,7 @@ async def post_events(request: AnyRequest) -> Response[bytes]:
 
     payer = caller.org_id or caller.credential_id
     with service.intake.reservation(payer) as reserve:
-        body = await read_body(request, service.settings, reserve)
+        body = await read_body(request, body_limits(service.settings), reserve)
         batches = await service.decode(payer, body, partial(decode, body))
         del body
         return await _write(service, batches)
@@ -79,7 +79,7 @@ async def put_inventory(
         raise UnsupportedMediaType(f"A snapshot's Content-Type must be {PLAIN}.")
     sender = Sender(caller.credential_id, org_id)
     with service.intake.reservation(org_id) as reserve:
-        body = await read_body(request, service.settings, reserve)
+        body = await read_body(request, body_limits(service.settings), reserve)
         states, watermark = await service.decode(
             org_id, body, lambda: read_snapshot(kind_, body, org_id, service.settings.max_events)
         )

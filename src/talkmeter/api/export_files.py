@@ -11,6 +11,7 @@ import weakref
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from tempfile import TemporaryFile
 from typing import IO, Final
 
@@ -38,6 +39,7 @@ class ExportWriter:
         self._reserved = 0
         self._queued: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self._turns: dict[str, asyncio.Lock] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-export")
 
     async def write(self, org_id: str, write: WriteExport) -> "ExportFile":
@@ -52,16 +54,26 @@ class ExportWriter:
         self._queued[org_id] += 1
         watch = Watch(TIMEOUT_SEC, f"The export took longer than {TIMEOUT_SEC} seconds; export a shorter range.")
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._write, write, watch)
+            # One export of each organization waits for the thread, so organizations take turns.
+            async with self._turns.setdefault(org_id, asyncio.Lock()):
+                return await asyncio.get_running_loop().run_in_executor(self._thread, self._write, write, watch)
         finally:
             watch.interrupt()
             self._queued[org_id] -= 1
+            if not self._queued[org_id]:
+                del self._queued[org_id], self._turns[org_id]
 
     def _write(self, write: WriteExport, watch: Watch) -> "ExportFile":
         export = ExportFile(self)
         try:
             with reading(self._engine, watch) as connection:
-                write(connection, export.file, export.reserve)
+
+                def on_progress() -> None:
+                    watch.require_running()
+                    export.reserve()
+
+                write(connection, export.file, on_progress)
+            export.file.flush()
             export.reserve()
         except OSError as error:
             export.close()
@@ -134,5 +146,9 @@ class ExportFile:
 
 
 def _close(writer: ExportWriter, file: IO[bytes], sizes: list[int]) -> None:
-    file.close()
-    writer.release(sizes[0])
+    try:
+        # What the file has buffered is written first, and the disk may be full.
+        with suppress(OSError):
+            file.close()
+    finally:
+        writer.release(sizes[0])

@@ -14,7 +14,7 @@ from litestar.params import PathParameter
 
 from talkmeter import clock
 from talkmeter.accounts.connectors import Connector, SecretBox, find_connector
-from talkmeter.api.body import read_body
+from talkmeter.api.body import BodyLimits, body_limits, read_body
 from talkmeter.api.openapi import error_specs
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.service import Service
@@ -27,6 +27,8 @@ from talkmeter.settings import public_url
 
 HOOKS_PATH: Final = "/metering/hooks"
 MAX_HOOK_BYTES: Final = 1 << 20
+HOOK_TIMEOUT_SEC: Final = 10
+"""Providers send a message at once; a slow sender should not hold the memory for long."""
 _NO_CONTENT: Final = ResponseSpec(
     data_container=None, description="Same as 200, for providers that expect 204.", generate_examples=False
 )
@@ -51,7 +53,9 @@ async def post_hook(
     # Anyone can send an unverified message, so it must not use the memory and the threads of the organization.
     sender = f"connector {connector.id}"
     with service.unverified.reservation(sender) as reserve:
-        message = _message(request, service, await read_body(request, service.settings, reserve, MAX_HOOK_BYTES))
+        allowed = body_limits(service.settings)
+        limits = BodyLimits(min(allowed.max_bytes, MAX_HOOK_BYTES), min(allowed.timeout_sec, HOOK_TIMEOUT_SEC))
+        message = _message(request, service, await read_body(request, limits, reserve))
         secrets = SecretBox(service.settings.secret_key).decrypt(connector)
         try:
             await service.decode(sender, message.body, lambda: adapter.verify(message, secrets))

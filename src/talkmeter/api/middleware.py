@@ -1,5 +1,6 @@
 """Middleware for every request: security headers, HEAD, metrics and a debug log line."""
 
+import asyncio
 import sys
 from typing import Final
 
@@ -28,6 +29,29 @@ _log = structlog.get_logger()
 _Received = HTTPReceiveMessage | WebSocketReceiveMessage
 
 
+class _SharedReceive:
+    """Receives messages for several tasks: one that stops waiting leaves the message to the next one.
+
+    A query and the response of a download both listen for a disconnect. The server loses a message, and reports a
+    disconnect, if a task is cancelled while it receives.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._pending: asyncio.Future[_Received] | None = None
+
+    async def next_message(self) -> _Received:
+        """Return the next message."""
+        if self._pending is None or self._pending.done():
+            self._pending = asyncio.ensure_future(self._receive())
+        return await asyncio.shield(self._pending)
+
+    def close(self) -> None:
+        """Stop receiving."""
+        if self._pending is not None:
+            self._pending.cancel()
+
+
 def add_middleware(app: ASGIApp) -> ASGIApp:
     """Wrap an application. A HEAD request runs as GET, but no body is sent.
 
@@ -47,10 +71,11 @@ def add_middleware(app: ASGIApp) -> ASGIApp:
             scope["method"] = HttpMethod.GET
 
         body_received = method not in _METHODS_WITH_BODY
+        shared = _SharedReceive(receive)
 
         async def receive_and_track() -> _Received:
             nonlocal body_received
-            message = await receive()
+            message = await (receive() if method in _METHODS_WITH_BODY else shared.next_message())
             if message["type"] == "http.request":
                 body_received = not message["more_body"]
             return message
@@ -75,6 +100,7 @@ def add_middleware(app: ASGIApp) -> ASGIApp:
         try:
             await app(scope, receive_and_track, send_with_headers)
         finally:
+            shared.close()
             took = clock.monotonic() - started
             route = scope.get("path_template") or "unknown"
             metrics.request_seconds(method, route, status).observe(took)

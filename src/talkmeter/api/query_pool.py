@@ -32,6 +32,10 @@ class QueryPool:
         self._free = asyncio.Semaphore(threads)
         self._per_organization = max(threads // 2, 1)
         self._timeout_sec = timeout_sec
+        self._too_slow = (
+            f"The query took longer than {timeout_sec:g} seconds (TALKMETER_QUERY_TIMEOUT_SEC); "
+            "choose a shorter range or retry later."
+        )
         self._wait_sec = wait_sec
         self._organizations: dict[str, _Organization] = {}
 
@@ -45,20 +49,33 @@ class QueryPool:
         if organization.queries >= self._per_organization + MAX_WAITING:
             raise Unavailable(f"{MAX_WAITING} queries of this organization are waiting already; retry shortly.")
         organization.queries += 1
-        try:
-            async with ended_by_disconnect(receive), self._thread_for(organization):
-                return await self._run(job)
-        finally:
+        running: asyncio.Future[Result] | None = None
+
+        def leave(_ended: object = None) -> None:
+            if running is not None:
+                self._free.release()
+                organization.share.release()
             organization.queries -= 1
             if not organization.queries:
-                self._organizations.pop(org_id, None)
+                del self._organizations[org_id]
+
+        try:
+            async with ended_by_disconnect(receive):
+                await self._acquire_thread(organization)
+                watch = Watch(self._timeout_sec, self._too_slow)
+                running = asyncio.get_running_loop().run_in_executor(self._threads, job, watch)
+                # The thread is free again when the job has ended, not when its client has gone.
+                running.add_done_callback(leave)
+                return await _interruptible(running, watch)
+        finally:
+            if running is None:
+                leave()
 
     def close(self) -> None:
         """Wait for the running jobs."""
         self._threads.shutdown()
 
-    @asynccontextmanager
-    async def _thread_for(self, organization: "_Organization") -> AsyncIterator[None]:
+    async def _acquire_thread(self, organization: "_Organization") -> None:
         """Wait until the organization may use one more thread and one is free."""
         try:
             async with asyncio.timeout(self._wait_sec):
@@ -70,23 +87,17 @@ class QueryPool:
                     raise
         except TimeoutError:
             raise Unavailable("The server is busy with other queries; retry shortly.") from None
-        try:
-            yield
-        finally:
-            self._free.release()
-            organization.share.release()
 
-    async def _run(self, job: Callable[[Watch], Result]) -> Result:
-        watch = Watch(
-            self._timeout_sec,
-            f"The query took longer than {self._timeout_sec:g} seconds (TALKMETER_QUERY_TIMEOUT_SEC); "
-            "choose a shorter range or retry later.",
-        )
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, job, watch)
-        except asyncio.CancelledError:
-            watch.interrupt()
-            raise
+
+async def _interruptible(running: "asyncio.Future[Result]", watch: Watch) -> Result:
+    """Wait for a job in a thread; if the caller is cancelled, interrupt the job."""
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        watch.interrupt()
+        # The error of the interrupted job is for no caller; asyncio would log it.
+        running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        raise
 
 
 class _Organization:

@@ -41,7 +41,7 @@ class Service:
         self.engine = open_engine(settings.database_url, connections)
         self.exports = ExportWriter(self.engine, settings.export_bytes)
         self.intake = Intake(settings.queue_bytes, "write queue")
-        self.unverified = Intake(settings.queue_bytes // 4, "memory for unverified webhooks")
+        self.unverified = Intake(settings.queue_bytes // 4, "memory for unverified webhooks", "eighth", 8)
         self.outcomes = OutcomeBuffer()
         self._queries = QueryPool(settings.reader_threads, settings.query_timeout_sec)
         self._lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="talkmeter-lookup")
@@ -63,7 +63,7 @@ class Service:
     async def look_up(self, query: Callable[[Connection], Result]) -> Result:
         """Run a short query of the server itself, for a credential or a connector; no organization can delay it."""
         watch = Watch(LOOKUP_TIMEOUT_SEC, _SLOW_DATABASE)
-        return await asyncio.get_running_loop().run_in_executor(self._lookups, self._read, query, watch)
+        return await _in_time(self._lookups, partial(self._read, query, watch))
 
     async def answer(self, org_id: str, receive: Receive, query: Callable[[Connection], Result]) -> Result:
         """Run an organization's query in one snapshot, as long as the client of `receive` is connected."""
@@ -71,7 +71,7 @@ class Service:
 
     async def change(self, change: Callable[[Connection], Result]) -> Result:
         """Write to tables other than usage (sessions, links) in a separate thread, in one transaction."""
-        return await asyncio.get_running_loop().run_in_executor(self._changers, self._change, change)
+        return await _in_time(self._changers, partial(self._change, change))
 
     async def decode(self, caller: str, body: bytes, job: Callable[[], Result]) -> Result:
         """Decode a body of a caller; large ones in a thread, so that other requests do not wait for them."""
@@ -104,11 +104,22 @@ class Service:
             self._change(self.outcomes.write)
 
 
-class Intake:
-    """A limit on the memory of request bodies; one caller may use half of it. Used in the event loop only."""
+async def _in_time(threads: ThreadPoolExecutor, job: Callable[[], Result]) -> Result:
+    """Run a short job in a thread. Raises Unavailable if it is not done in time."""
+    try:
+        async with asyncio.timeout(LOOKUP_TIMEOUT_SEC):
+            return await asyncio.get_running_loop().run_in_executor(threads, job)
+    except TimeoutError:
+        raise Unavailable(_SLOW_DATABASE) from None
 
-    def __init__(self, max_bytes: int, name: str) -> None:
+
+class Intake:
+    """A limit on the memory of request bodies; one caller may use a part of it. Used in the event loop only."""
+
+    def __init__(self, max_bytes: int, name: str, share: str = "half", parts: int = 2) -> None:
         self._max_bytes = max_bytes
+        self._share = share
+        self._parts = parts
         self._name = name
         self._reserved: Counter[str] = Counter()
 
@@ -140,5 +151,6 @@ class Intake:
         total, of_caller = self._reserved.total(), self._reserved[caller]
         if total > request_bytes and total + size > self._max_bytes:
             raise Unavailable(f"The {self._name} is full (TALKMETER_QUEUE_BYTES); retry shortly.")
-        if of_caller > request_bytes and of_caller + size > self._max_bytes // 2:
-            raise Unavailable(f"This sender fills its half of the {self._name} (TALKMETER_QUEUE_BYTES); retry shortly.")
+        if of_caller > request_bytes and of_caller + size > self._max_bytes // self._parts:
+            share = f"its {self._share} of the {self._name}"
+            raise Unavailable(f"This sender fills {share} (TALKMETER_QUEUE_BYTES); retry shortly.")

@@ -16,7 +16,7 @@ from talkmeter.accounts.sessions import LINK_MINUTES, Session, redeem_link
 from talkmeter.api.auth.callers import Authenticator, caller_of, named_organizations, requires
 from talkmeter.api.auth.grant import Grant
 from talkmeter.api.auth.scopes import expand
-from talkmeter.api.body import read_body
+from talkmeter.api.body import BodyLimits, read_body
 from talkmeter.api.etag import json_response
 from talkmeter.api.openapi import SignInOperation, error_specs, json_spec
 from talkmeter.api.problems import AnyRequest
@@ -26,7 +26,7 @@ from talkmeter.errors import BadRequest, Forbidden, NotAuthenticated, Unprocessa
 from talkmeter.ingest.requests import PLAIN
 from talkmeter.ledger.organizations import read_organization_names
 from talkmeter.period import format_instant
-from talkmeter.settings import Settings, public_url
+from talkmeter.settings import public_url
 
 MAX_BODY_BYTES: Final = 4_096
 _HEADERS: Final = {"Cache-Control": "no-store", "Vary": "Cookie"}
@@ -160,8 +160,8 @@ def _check_same_origin(request: AnyRequest) -> None:
 async def _read_link(request: AnyRequest) -> str | None:
     """Return the secret of the link in the body, or None if the body is empty."""
     service: Service = request.app.state.service
-    settings: Settings = msgspec.structs.replace(service.settings, max_body_bytes=MAX_BODY_BYTES)
-    body = await read_body(request, settings, lambda _size: None)
+    limits = BodyLimits(MAX_BODY_BYTES, service.settings.body_timeout_sec)
+    body = await read_body(request, limits, lambda _size: None)
     if not body:
         return None
     if (content_type := request.headers.get("content-type", "")).partition(";")[0].strip().lower() != PLAIN:

@@ -8,7 +8,6 @@ import sys
 from contextlib import suppress
 from multiprocessing import Process, resource_tracker, set_start_method
 from tempfile import TemporaryDirectory
-from typing import Final
 
 import click
 
@@ -16,8 +15,8 @@ from talkmeter import clock
 from talkmeter.errors import OperationFailed
 from talkmeter.settings import SETTINGS, Settings, load_settings, public_url, public_url_is_private
 
-SHUTDOWN_TIMEOUT_SEC: Final = 60
-_STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+SHUTDOWN_TIMEOUT_SEC = 60
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @click.command(
@@ -38,9 +37,8 @@ def serve(**flags: str | None) -> None:
         from talkmeter.cli.database import open_database
 
         identity_provider(settings)
-        address = check_address(settings)
         with open_database(settings):
-            pass
+            address = check_address(settings)
         warn_about_plain_http(settings)
         click.echo(f"Talkmeter listens on {public_url(settings)}", err=True)
         run_server(settings, address)
@@ -126,6 +124,8 @@ def _run_worker(settings: Settings, address: str, connections: int) -> None:
     from talkmeter.api.app import serve_app
     from talkmeter.logs import log_config
 
+    # The framework caches parsed queries and cookies: long ones would fill the memory.
+    heads = http.HTTP1Settings(header_read_timeout=1_000 * settings.head_timeout_sec, max_buffer_size=16_384)
     server = Server(
         serve_app(),
         address=address,
@@ -133,7 +133,7 @@ def _run_worker(settings: Settings, address: str, connections: int) -> None:
         interface=constants.Interfaces.ASGI,
         # To detect HTTP/2, Granian would wait for the first bytes of a connection without a timeout.
         http=constants.HTTPModes.http1,
-        http1_settings=http.HTTP1Settings(header_read_timeout=1_000 * settings.head_timeout_sec),
+        http1_settings=heads,
         backlog=1_024,
         backpressure=connections,
         websockets=False,

@@ -158,7 +158,7 @@ def translate_errors() -> Iterator[None]:
             case ErrorKind.UNAVAILABLE:
                 raise DatabaseUnavailable(f"The database is unavailable: {_reason(error)}.") from error
             case ErrorKind.UNREADABLE:
-                raise Misconfigured(f"The database file cannot be read: {_reason(error)}.") from error
+                raise Misconfigured(f"The database cannot be read: {_reason(error)}.") from error
             case None:
                 raise
 

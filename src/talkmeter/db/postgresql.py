@@ -5,16 +5,18 @@ be on.
 """
 
 import select
-from typing import Final
+from contextlib import ExitStack
+from typing import Any, Final
 
 import psycopg
 from psycopg.types.numeric import Int8Dumper
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Dialect, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from talkmeter.db.error_kinds import ErrorKind
+from talkmeter.db.watch import Watch
 from talkmeter.errors import Misconfigured
 
 CONNECT_TIMEOUT_SEC: Final = 5
@@ -24,6 +26,7 @@ LOCK_TIMEOUT_MS: Final = 10_000
 IDLE_TIMEOUT_MS: Final = 120_000
 CONNECTION_CHECK_MS: Final = 500
 """How often a server that runs a statement checks whether the connection is still open."""
+_CONNECTING: Final = "talkmeter_connecting"
 _SETTINGS: Final = (
     f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS} "
     f"-c idle_in_transaction_session_timeout={IDLE_TIMEOUT_MS} "
@@ -35,7 +38,12 @@ _KINDS: Final = {
     "40P01": ErrorKind.BUSY,
     # Lock not available.
     "55P03": ErrorKind.LOCK_TIMEOUT,
+    # The statement took too long.
+    "57014": ErrorKind.LOCK_TIMEOUT,
     "53100": ErrorKind.DISK_FULL,
+    # A page or an index is damaged.
+    "XX001": ErrorKind.UNREADABLE,
+    "XX002": ErrorKind.UNREADABLE,
     # The server is a standby, or default_transaction_read_only is on.
     "25006": ErrorKind.READ_ONLY,
 }
@@ -63,16 +71,29 @@ def make_engine(url: URL, connections: int) -> Engine:
             "cursor_factory": psycopg.RawCursor,
         },
     )
+    event.listen(engine, "do_connect", _limit_connecting)
     event.listen(engine, "connect", _check)
     event.listen(engine, "checkout", _check_socket)
     event.listen(engine, "checkin", _restore_read_only)
     return engine
 
 
-def _check(connection: "psycopg.Connection[tuple[str, ...]]", _entry: ConnectionPoolEntry) -> None:
+def _limit_connecting(
+    _dialect: Dialect, entry: ConnectionPoolEntry, arguments: tuple[str, ...], options: dict[str, Any]
+) -> "psycopg.Connection[tuple[str, ...]]":
+    """Connect; what follows until `_check` has ended may take as long again, also if the server is silent then."""
+    connection = psycopg.connect(*arguments, **options)
+    limit = Watch(CONNECT_TIMEOUT_SEC, "The database does not answer new connections; retry shortly.")
+    entry.info[_CONNECTING] = started = ExitStack()
+    started.enter_context(limit.over_driver(connection))
+    return connection
+
+
+def _check(connection: "psycopg.Connection[tuple[str, ...]]", entry: ConnectionPoolEntry) -> None:
     # One type for all integers, so that a prepared statement fits any value.
     connection.adapters.register_dumper(int, Int8Dumper)
-    with connection.cursor() as cursor:
+    started: ExitStack = entry.info.pop(_CONNECTING)
+    with started, connection.cursor() as cursor:
         for name, why in (
             ("fsync", "otherwise a power failure could corrupt acknowledged events"),
             ("full_page_writes", "otherwise a power failure could corrupt acknowledged events"),

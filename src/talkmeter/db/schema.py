@@ -41,7 +41,8 @@ def require_version(connection: Connection) -> None:
     if versions == [(NEWEST,)]:
         return
     found = str(versions[0][0]) if versions else "none"
-    action = "restart the server with the version that migrated it" if found > NEWEST else "run 'talkmeter migrate'"
+    is_newer = bool(versions) and found > NEWEST
+    action = "restart the server with the version that migrated it" if is_newer else "run 'talkmeter migrate'"
     raise NotWritable(
         f"Nothing can be stored: the database has schema version {found}, but this server needs {NEWEST}; {action}."
     )

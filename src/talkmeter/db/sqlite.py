@@ -181,23 +181,27 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+_KINDS: Final = {
+    sqlite3.SQLITE_BUSY: ErrorKind.BUSY,
+    sqlite3.SQLITE_LOCKED: ErrorKind.BUSY,
+    sqlite3.SQLITE_READONLY: ErrorKind.READ_ONLY,
+    sqlite3.SQLITE_FULL: ErrorKind.DISK_FULL,
+    sqlite3.SQLITE_NOTADB: ErrorKind.UNREADABLE,
+    sqlite3.SQLITE_CORRUPT: ErrorKind.UNREADABLE,
+}
+
+
 def error_kind(error: BaseException) -> ErrorKind | None:
     """Return the kind of a driver error, or None if the program or the data caused it."""
     code = getattr(error, "sqlite_errorcode", None)
+    if not isinstance(code, int):
+        # The driver's own errors have no code, such as one for text that is not UTF-8.
+        return None
     if code == sqlite3.SQLITE_IOERR_SHMSIZE:
         # SQLite reports a full disk this way if the WAL index (the -shm file) cannot grow.
         return ErrorKind.DISK_FULL
-    match code & 0xFF if isinstance(code, int) else None:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return ErrorKind.BUSY
-        case sqlite3.SQLITE_READONLY:
-            return ErrorKind.READ_ONLY
-        case sqlite3.SQLITE_FULL:
-            return ErrorKind.DISK_FULL
-        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
-            return ErrorKind.UNREADABLE
-        case _:
-            return ErrorKind.UNAVAILABLE if isinstance(error, sqlite3.OperationalError) else None
+    unknown = ErrorKind.UNAVAILABLE if isinstance(error, sqlite3.OperationalError) else None
+    return _KINDS.get(code & 0xFF, unknown)
 
 
 def write_copy(engine: Engine, file: Path) -> None:

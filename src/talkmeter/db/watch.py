@@ -9,11 +9,10 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Final, cast
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from talkmeter import clock
 from talkmeter.errors import TimedOut
@@ -36,19 +35,23 @@ class Watch:
         self._stop: Callable[[], None] | None = None
         self._lock = threading.Lock()
 
+    def over(self, connection: Connection) -> AbstractContextManager[None]:
+        """Limit a block that uses the connection. It raises TimedOut if it was ended."""
+        return self.over_driver(connection.connection.driver_connection)
+
     @contextmanager
-    def over(self, connection: Connection) -> Iterator[None]:
-        """Limit the block, which uses the connection. Raises TimedOut if it was ended."""
+    def over_driver(self, connection: object) -> Iterator[None]:
+        """Limit the block, which uses a driver's connection. Raises TimedOut if it was ended."""
         with _stop_function(connection) as stop:
             with self._lock:
                 if self.interrupted:
                     raise TimedOut(self._sentence)
                 self._stop = stop
-            self.deadline = clock.monotonic() + self._timeout_sec
+                self.deadline = clock.monotonic() + self._timeout_sec
             _watchdog.add(self)
             try:
                 yield
-            except DBAPIError as error:
+            except Exception as error:
                 if self.interrupted:
                     raise TimedOut(self._sentence) from error
                 raise
@@ -57,18 +60,24 @@ class Watch:
                 with self._lock:
                     self._stop = None
 
+    def require_running(self) -> None:
+        """Raise TimedOut if the transaction was ended: for loops that take longer than their statements."""
+        if self.interrupted:
+            raise TimedOut(self._sentence)
+
     def interrupt(self) -> None:
         """End the transaction if it runs, and prevent its start otherwise."""
         with self._lock:
             self.interrupted = True
+            # Between two statements, SQLite ignores an interrupt; the watchdog repeats it until the block ends.
+            self.deadline = 0.0
             if self._stop is not None:
                 self._stop()
 
 
 @contextmanager
-def _stop_function(connection: Connection) -> Iterator[Callable[[], None]]:
-    """Yield a function that ends what the connection does, for any thread."""
-    driver = connection.connection.driver_connection
+def _stop_function(driver: object) -> Iterator[Callable[[], None]]:
+    """Yield a function that ends what a driver's connection does, for any thread."""
     if isinstance(driver, sqlite3.Connection):
         yield driver.interrupt
         return

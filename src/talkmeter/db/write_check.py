@@ -15,7 +15,8 @@ from talkmeter.db.watch import Watch
 from talkmeter.errors import DiskFull, TalkmeterError, Unavailable
 
 CHECK_EVERY_SEC: Final = 3
-CHECK_TIMEOUT_SEC: Final = 5
+CHECK_TIMEOUT_SEC: Final = 8
+"""Longer than SQLite waits for another writer, which is no reason to fail."""
 MAX_AGE_SEC: Final = 15
 """An older result says nothing about the database any more."""
 _name = tables.meta.c.name
@@ -66,7 +67,8 @@ class WriteCheck:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            self._result = _Result(clock.monotonic(), self._failure())
+            failure = self._failure()
+            self._result = _Result(clock.monotonic(), failure)
             self._closing.wait(CHECK_EVERY_SEC)
 
     def _failure(self) -> Unavailable | None:

@@ -36,6 +36,7 @@ class WriteQueue:
         self._waiting: list[deque[QueuedBatch]] = [deque() for _ in range(lanes)]
         self._events = 0
         self._events_by_org: Counter[str] = Counter()
+        self._events_by_lane = [0] * lanes
         lock = threading.Lock()
         self._changed = [threading.Condition(lock) for _ in range(lanes)]
         self._lock = lock
@@ -47,7 +48,8 @@ class WriteQueue:
                 raise Unavailable("The server is shutting down; retry shortly.")
             self._admit(queued)
             for one in queued:
-                lane = crc32(one.batch.org_id.encode()) % self.lanes
+                lane = self._lane_of(one)
+                self._events_by_lane[lane] += one.events
                 self._waiting[lane].append(one)
                 self._changed[lane].notify()
 
@@ -76,6 +78,7 @@ class WriteQueue:
             for one in group:
                 org_id = one.batch.org_id
                 self._events -= one.events
+                self._events_by_lane[self._lane_of(one)] -= one.events
                 self._events_by_org[org_id] -= one.events
                 if not self._events_by_org[org_id]:
                     del self._events_by_org[org_id]
@@ -102,6 +105,19 @@ class WriteQueue:
                 raise Unavailable(
                     "This organization fills its half of the write queue (TALKMETER_QUEUE_EVENTS); retry shortly."
                 )
+        self._check_lanes(queued, half)
         self._events_by_org.update(sizes)
         self._events = events
         metrics.QUEUE_EVENTS.set(events)
+
+    def _check_lanes(self, queued: Sequence[QueuedBatch], half: int) -> None:
+        """Raise Unavailable if one of several lanes would fill more than half of the queue, so that none fills it."""
+        sizes: Counter[int] = Counter()
+        for one in queued:
+            sizes[self._lane_of(one)] += one.events
+        held = self._events_by_lane
+        if self.lanes > 1 and any(held[lane] and held[lane] + size > half for lane, size in sizes.items()):
+            raise Unavailable("A lane of the write queue is full (TALKMETER_QUEUE_EVENTS); retry shortly.")
+
+    def _lane_of(self, queued: QueuedBatch) -> int:
+        return crc32(queued.batch.org_id.encode()) % self.lanes
