@@ -16,7 +16,7 @@ from talkmeter.errors import DiskFull, TalkmeterError, Unavailable
 
 CHECK_EVERY_SEC: Final = 3
 CHECK_TIMEOUT_SEC: Final = 8
-"""Longer than SQLite waits for another writer, which is no reason to fail."""
+"""Longer than SQLite waits for another writer. A check succeeds while the database is busy."""
 MAX_AGE_SEC: Final = 15
 """An older result says nothing about the database any more."""
 _name = tables.meta.c.name

@@ -111,7 +111,7 @@ class WriteQueue:
         metrics.QUEUE_EVENTS.set(events)
 
     def _check_lanes(self, queued: Sequence[QueuedBatch], half: int) -> None:
-        """Raise Unavailable if one of several lanes would fill more than half of the queue; the others need the rest."""
+        """Raise Unavailable if one of several lanes would fill more than half of the queue."""
         sizes: Counter[int] = Counter()
         for one in queued:
             sizes[self._lane_of(one)] += one.events
