@@ -9,6 +9,7 @@ from litestar.response import Stream
 from talkmeter import clock
 from talkmeter.api.auth.callers import caller_of, organization_of, requires
 from talkmeter.api.auth.scopes import BILLING_MANAGE
+from talkmeter.api.headers import query_parameters
 from talkmeter.api.openapi import error_specs
 from talkmeter.api.parameters import (
     BY,
@@ -56,7 +57,7 @@ _PARAMETERS = {
 )
 async def get_export(request: AnyRequest) -> Stream:
     """Download days, records or a breakdown as CSV, JSON Lines or Parquet; the exact columns add up to the summary."""
-    content = request.query_params.get("of", "")
+    content = dict(query_parameters(request)).get("of", "")
     parameters = read_parameters(request, *_PARAMETERS.get(content, _ALL))
     org_id = organization_of(caller_of(request))
     service: Service = request.app.state.service

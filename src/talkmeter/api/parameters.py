@@ -8,6 +8,7 @@ from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, 
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
 from talkmeter.api.auth.callers import NOT_UTF8, ORGANIZATION_HEADER, ORGANIZATION_PARAMETER
+from talkmeter.api.headers import query_parameters
 from talkmeter.api.openapi import QueryOperation
 from talkmeter.api.problems import AnyRequest
 from talkmeter.counting import DIMENSIONS
@@ -131,7 +132,7 @@ def read_parameters(request: AnyRequest, *allowed: QueryParameter, strict: bool 
     """
     names = [parameter.name for parameter in allowed]
     values: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
+    for name, value in query_parameters(request):
         if name in values:
             raise Unprocessable(f"'{name}' is given more than once.")
         if name in names:

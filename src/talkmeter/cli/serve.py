@@ -124,8 +124,7 @@ def _run_worker(settings: Settings, address: str, connections: int) -> None:
     from talkmeter.api.app import serve_app
     from talkmeter.logs import log_config
 
-    # The framework caches parsed queries and cookies: long ones would fill the memory.
-    heads = http.HTTP1Settings(header_read_timeout=1_000 * settings.head_timeout_sec, max_buffer_size=16_384)
+    heads = http.HTTP1Settings(header_read_timeout=1_000 * settings.head_timeout_sec, max_buffer_size=32_768)
     server = Server(
         serve_app(),
         address=address,

@@ -24,7 +24,7 @@ from talkmeter.api.auth.grant import Grant
 from talkmeter.api.auth.jwt import identity_provider
 from talkmeter.api.auth.scopes import EVENTS_WRITE, expand
 from talkmeter.api.auth.sessions import CACHE_SIZE, CACHE_TTL_SEC, Sessions
-from talkmeter.api.headers import header_values
+from talkmeter.api.headers import cookie_value, header_values, query_parameters
 from talkmeter.api.problems import AnyConnection
 from talkmeter.api.service import Service
 from talkmeter.db.engine import Connection
@@ -158,7 +158,8 @@ def read_jwt(authorization: str | None) -> str | None:
 def named_organizations(connection: AnyConnection) -> list[str]:
     """Return the organizations that a request names by header (in UTF-8) and by query parameter."""
     headers = (value.decode("utf-8", "replace") for value in header_values(connection, _ORGANIZATION_HEADER))
-    return [org_id for org_id in (*headers, *connection.query_params.getall(ORGANIZATION_PARAMETER, [])) if org_id]
+    parameters = (value for name, value in query_parameters(connection) if name == ORGANIZATION_PARAMETER)
+    return [org_id for org_id in (*headers, *parameters) if org_id]
 
 
 def requires(scope: str | None) -> Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]:
@@ -181,7 +182,9 @@ def requires(scope: str | None) -> Callable[[AnyConnection, BaseRouteHandler], A
 def _has_session_cookie(connection: AnyConnection, cookie_name: str) -> bool:
     """Check whether a request has a session cookie and a session may authorize it."""
     is_read = connection.scope.get("method") in ("GET", "HEAD")
-    return is_read and connection.scope["path"].startswith("/admin/") and cookie_name in connection.cookies
+    return (
+        is_read and connection.scope["path"].startswith("/admin/") and cookie_value(connection, cookie_name) is not None
+    )
 
 
 def caller_of(connection: AnyConnection) -> Caller:

@@ -20,6 +20,7 @@ from talkmeter.accounts.sessions import (
     hash_secret,
     touch_session,
 )
+from talkmeter.api.headers import cookie_value
 from talkmeter.api.problems import AnyConnection
 from talkmeter.api.service import Service
 from talkmeter.clock import MICROSECONDS_PER_SECOND
@@ -48,7 +49,7 @@ class Sessions:
 
     async def find(self, connection: AnyConnection) -> Session | None:
         """Return the session of a request's cookie, or None if it has expired or was idle too long."""
-        secret = connection.cookies.get(self.cookie_name)
+        secret = cookie_value(connection, self.cookie_name)
         if not secret:
             return None
         secret_hash = hash_secret(secret)
@@ -83,7 +84,7 @@ class Sessions:
 
     async def end(self, connection: AnyConnection) -> Cookie:
         """End the session of a request's cookie, if there is one; return the cookie that deletes it in the browser."""
-        if secret := connection.cookies.get(self.cookie_name):
+        if secret := cookie_value(connection, self.cookie_name):
             secret_hash = hash_secret(secret)
             await self._service.change(lambda database: end_session(database, secret_hash))
             self._cache[secret_hash] = None
