@@ -119,8 +119,9 @@ class State(msgspec.Struct, frozen=True, gc=False):
     """The complete content of a record at one moment, as one event reported it; `record` is None for a deletion.
 
     `time` is the event's time, in microseconds; `hash` is the first 16 bytes of the SHA-256 of the normalized data.
-    `linked_to` is set on winning states only: the conversation that is counted instead of this one
-    (docs/reference/counting.md, "Linked calls").
+    `linked_to` and `call_agent` are set on winning states only: the conversation that is counted instead of this one,
+    and for a counted conversation without an agent, the agent of a linked one (docs/reference/counting.md, "Linked
+    calls").
     """
 
     org_id: str
@@ -133,11 +134,19 @@ class State(msgspec.Struct, frozen=True, gc=False):
     event_id: str
     hash: bytes
     linked_to: str | None = None
+    call_agent: str | None = None
+
+    @property
+    def stored(self) -> Record | None:
+        """The record with the agent of its call."""
+        if self.call_agent is not None and isinstance(self.record, Conversation):
+            return msgspec.structs.replace(self.record, agent_id=self.call_agent)
+        return self.record
 
     @property
     def counted(self) -> Record | None:
-        """The record, or None if a linked conversation is counted instead."""
-        return None if self.linked_to else self.record
+        """The record with the agent of its call, or None if a linked conversation is counted instead."""
+        return None if self.linked_to else self.stored
 
 
 Rank = tuple[int, int, int, str, str, bytes]

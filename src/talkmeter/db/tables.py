@@ -60,7 +60,8 @@ conversation = Table(
     Column("agent_number", Key),
     Column("web_widget_id", Key),
     *_state_columns(),
-    # The conversation that is counted instead; `created_at` is then null, so that no window includes this one.
+    # The conversation that is counted instead; `created_at` is then null, so that no window includes this one. Without
+    # `linked_to`, `linked_created_at` says that `agent_id` is the agent of a linked conversation.
     Column("linked_to", Key),
     Column("linked_created_at", BigInteger()),
     PrimaryKeyConstraint("org_id", "id"),

@@ -2,8 +2,9 @@
 
 Each provider has its own id for a call and may report ids of other providers. All conversations that share an id,
 directly or through others, are one call. The counted one is on the organization's preferred side (agent by default).
-Among several on that side, it is the one whose id most conversations report, then the one with the smallest id. The
-others are kept and linked to it (docs/reference/counting.md, "Linked calls").
+Among several on that side, it is the one whose id most conversations report, then an inbound one, then the one that
+began first. The others are kept and linked to it. If the counted one has no agent, it is counted with the agent of a
+linked one (docs/reference/counting.md, "Linked calls").
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,6 +28,9 @@ _setting = tables.organization_setting.c
 # Without `side`, which the index does not contain: with it, SQLite would scan the organization's whole primary key.
 _CALLS = Compiled(
     select(_link.call).where(_link.org_id == bindparam("org"), _link.id.in_(bindparam("ids", expanding=True)))
+)
+_WITH_CALLS = Compiled(
+    select(_link.id).distinct().where(_link.org_id == bindparam("org"), _link.id.in_(bindparam("ids", expanding=True)))
 )
 _MEMBERS = Compiled(
     select(_link.call, _link.id, _link.side).where(
@@ -81,6 +85,11 @@ def add_call_ids(connection: Connection, org_id: str, call_ids: Mapping[str, Cal
     insert_rows(connection, tables.conversation_link, [rows[key] for key in sorted(rows)], OnConflict.KEEP)
 
 
+def ids_with_calls(connection: Connection, org_id: str, ids: Iterable[str]) -> set[str]:
+    """Return the conversations that connectors reported, of these ids."""
+    return {str(id_) for (id_,) in _WITH_CALLS.run_in(connection, (org_id,), sorted(ids))}
+
+
 def read_calls(connection: Connection, org_id: str, ids: Iterable[str]) -> list[list[CallMember]]:
     """Return the calls that conversations belong to, each with all its conversations."""
     calls: list[list[CallMember]] = []
@@ -110,22 +119,59 @@ def _read_call(connection: Connection, org_id: str, id_: str) -> list[CallMember
     return [CallMember(member, side, len(referenced_by.get(member, ()))) for member, side in sorted(sides.items())]
 
 
-def choose_links(members: Iterable[CallMember], states: Mapping[str, State], preferred: Side) -> dict[str, str | None]:
-    """Return the conversation that each member of a call is linked to.
+class Link(NamedTuple):
+    """The links of one conversation: the one that is counted instead of it, or the agent of a linked one."""
 
-    It is None for the counted conversation, and for those that are not countable anyway.
-    """
-    stored = [member for member in members if member.id in states]
-    countable = [member for member in stored if is_countable(states[member.id])]
-    counted = min(countable, key=lambda member: (member.side != preferred, -member.references, member.id), default=None)
-    return {
-        member.id: counted.id if counted and member in countable and member != counted else None for member in stored
-    }
+    linked_to: str | None = None
+    call_agent: str | None = None
 
 
-def is_countable(state: State) -> bool:
-    """Return whether a conversation counts unless it is linked: it is not deleted and not `token_created`."""
-    return isinstance(state.record, Conversation) and state.record.status != UNCOUNTED_STATUS
+def choose_links(members: Iterable[CallMember], states: Mapping[str, State], preferred: Side) -> dict[str, Link]:
+    """Return the link of each stored member of a call; it is empty for those that are not countable anyway."""
+    links = {member.id: Link() for member in members if member.id in states}
+    countable: list[tuple[CallMember, Conversation]] = []
+    for member in members:
+        record = countable_record(states.get(member.id))
+        if record is not None:
+            countable.append((member, record))
+    if not countable:
+        return links
+    countable.sort(key=lambda pair: _order(pair[0], pair[1], preferred))
+    (counted, record), *others = countable
+    links.update((other.id, Link(linked_to=counted.id)) for other, _ in others)
+    if record.agent_id is None:
+        agent = next((other.agent_id for _, other in others if other.agent_id is not None), None)
+        links[counted.id] = Link(call_agent=agent)
+    return links
+
+
+def _order(member: CallMember, record: Conversation, preferred: Side) -> tuple[bool, int, bool, int, str]:
+    """Sort key: the conversation to count comes first. Ids decide only between legs that began at the same instant."""
+    return (member.side != preferred, -member.references, record.direction != "inbound", record.created_at, member.id)
+
+
+def countable_record(state: State | None) -> Conversation | None:
+    """Return a conversation that counts unless it is linked: it is not deleted and not `token_created`; else None."""
+    record = state.record if state is not None else None
+    return record if isinstance(record, Conversation) and record.status != UNCOUNTED_STATUS else None
+
+
+def affects_links(state: State, before: State | None) -> bool:
+    """Return whether a changed state can change the links of its call: which conversation is counted, or its agent."""
+    if before is None or before is state or state.kind is not Kind.CONVERSATION:
+        return False
+    old, new = countable_record(before), countable_record(state)
+    if old is None or new is None:
+        return old is not new
+    return (old.direction, old.created_at, old.agent_id) != (new.direction, new.created_at, new.agent_id)
+
+
+def keep_link(state: State, winner: State | None) -> State:
+    """Return the new winning state with the links of the previous one."""
+    if winner is None or (winner.linked_to, winner.call_agent) == (None, None):
+        return state
+    has_agent = not isinstance(state.record, Conversation) or state.record.agent_id is not None
+    return replace(state, linked_to=winner.linked_to, call_agent=None if has_agent else winner.call_agent)
 
 
 def reported_after(connection: Connection, org_id: str, after: str, limit: int) -> list[str]:
@@ -171,7 +217,7 @@ def relink(
     before: dict[RecordKey, State],
     winners: dict[RecordKey, State],
 ) -> None:
-    """Set or remove the link of every conversation of the calls that `ids` belong to.
+    """Set or remove the links of every conversation of the calls that `ids` belong to.
 
     `before` holds the stored winning states, `winners` the current ones. The states of further conversations of the
     same calls are added to both.
@@ -185,7 +231,7 @@ def relink(
     preferred = read_preferred_side(connection, org_id)
     states = {key.id: winners[key] for key in members if key in winners}
     for call in calls:
-        for id_, linked_to in choose_links(call, states, preferred).items():
+        for id_, link in choose_links(call, states, preferred).items():
             key = RecordKey(Kind.CONVERSATION, id_)
-            if winners[key].linked_to != linked_to:
-                winners[key] = replace(winners[key], linked_to=linked_to)
+            if (winners[key].linked_to, winners[key].call_agent) != link:
+                winners[key] = replace(winners[key], linked_to=link.linked_to, call_agent=link.call_agent)

@@ -33,16 +33,18 @@ class _StateColumns(msgspec.Struct, frozen=True, array_like=True):
 _STATE_COLUMNS: Final = len(_StateColumns.__struct_fields__)
 _STORED_AT: Final = _STATE_COLUMNS - 1
 _CREATED_AT: Final = Conversation.__struct_fields__.index("created_at")
+_AGENT: Final = Conversation.__struct_fields__.index("agent_id")
 _FIELD_COUNT: Final = {kind: len(type_.__struct_fields__) for kind, type_ in RECORD_TYPES.items()}
 
 
 def record_row(state: State, stored_at: int) -> Row:
     """Return the row of a winning state in its record's table."""
     key = (state.org_id, state.kind.value, state.id) if state.kind in INVENTORY_KINDS else (state.org_id, state.id)
-    columns: Row = (None,) * _FIELD_COUNT[state.kind] if state.record is None else astuple(state.record)
+    stored = state.stored
+    columns: Row = (None,) * _FIELD_COUNT[state.kind] if stored is None else astuple(stored)
     links: Row = ()
     if state.kind is Kind.CONVERSATION:
-        columns, links = _link_columns(columns, state.linked_to)
+        columns, links = _link_columns(columns, state)
     return (
         *key,
         *columns,
@@ -57,12 +59,16 @@ def record_row(state: State, stored_at: int) -> Row:
     )
 
 
-def _link_columns(columns: Row, linked_to: str | None) -> tuple[Row, Row]:
-    """Return (columns, link columns) of a conversation; a linked one has its creation time in the link columns."""
-    if linked_to is None:
-        return columns, (None, None)
+def _link_columns(columns: Row, state: State) -> tuple[Row, Row]:
+    """Return (columns, link columns) of a conversation.
+
+    A linked one has its creation time in the link columns only. A counted one with the agent of a linked one has it in
+    both, so that the agent is not taken for its own.
+    """
     created_at = columns[_CREATED_AT]
-    return (*columns[:_CREATED_AT], None, *columns[_CREATED_AT + 1 :]), (linked_to, created_at)
+    if state.linked_to is None:
+        return columns, (None, None if state.call_agent is None else created_at)
+    return (*columns[:_CREATED_AT], None, *columns[_CREATED_AT + 1 :]), (state.linked_to, created_at)
 
 
 class StoredState(NamedTuple):
@@ -90,8 +96,12 @@ def decode_state(kind: Kind, row: Row) -> State:
     record: Record | None = None
     columns = row[begin:end]
     linked_to = decode_link(kind, row)
+    call_agent: str | None = None
     if linked_to is not None:
         columns = (*columns[:_CREATED_AT], row[-1], *columns[_CREATED_AT + 1 :])
+    elif kind is Kind.CONVERSATION and row[-1] is not None:
+        call_agent = None if columns[_AGENT] is None else str(columns[_AGENT])
+        columns = (*columns[:_AGENT], None, *columns[_AGENT + 1 :])
     if not stored.deleted:
         record = msgspec.convert(columns, RECORD_TYPES[kind], strict=False)
     return State(
@@ -105,6 +115,7 @@ def decode_state(kind: Kind, row: Row) -> State:
         event_id=stored.event_id,
         hash=stored.hash,
         linked_to=linked_to,
+        call_agent=call_agent,
     )
 
 

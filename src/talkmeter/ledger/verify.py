@@ -144,7 +144,7 @@ def _link_steps(engine: Engine, org_id: str) -> Iterator[list[str]]:
 
 
 def _verify_links(engine: Engine, org_id: str, ids: list[str], *, repair: bool) -> Iterator[Discrepancy]:
-    """Check that one conversation of each call is counted and the others are linked to it."""
+    """Check that one conversation of each call is counted, with the call's agent, and the others are linked to it."""
     with reading(engine) as connection:
         wrong = {id_: states for id_, states in find_wrong_links(connection, org_id, ids).items() if id_ in ids}
     for id_, (stored, correct) in sorted(wrong.items()):
@@ -160,7 +160,9 @@ def relink_all(engine: Engine, org_id: str) -> int:
 
 
 def _link_status(state: State) -> str:
-    return f"linked to {state.linked_to!r}" if state.linked_to else "counted"
+    if state.linked_to:
+        return f"linked to {state.linked_to!r}"
+    return f"counted with the agent {state.call_agent!r} of its call" if state.call_agent else "counted"
 
 
 def _repair_links(engine: Engine, org_id: str, ids: list[str]) -> int:
@@ -258,7 +260,7 @@ def _count(rows: Iterable[tuple[Kind, Row]]) -> dict[DayKey, Counters]:
 
 def _readable_record(kind: Kind, row: Row) -> Record | None:
     try:
-        return decode_state(kind, row).record
+        return decode_state(kind, row).stored
     except msgspec.ValidationError:
         return None
 

@@ -10,14 +10,21 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from msgspec.structs import replace
 from sqlalchemy import Connection, Table, bindparam, func, select
 
 from talkmeter.counting import TOTAL, ZERO, Counters, DayKey, fold
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
 from talkmeter.ledger.batch import BatchResult, CallReport, OrgBatch, QuarantinedEntry, Rejection
-from talkmeter.ledger.call_links import CallIds, add_call_ids, apply_update, is_countable, relink
+from talkmeter.ledger.call_links import (
+    CallIds,
+    add_call_ids,
+    affects_links,
+    apply_update,
+    ids_with_calls,
+    keep_link,
+    relink,
+)
 from talkmeter.ledger.rows import history_key, history_row, record_row
 from talkmeter.ledger.states import history_rows, read_winning_states
 from talkmeter.records import Kind, Outcome, RecordKey, State, classify
@@ -162,7 +169,7 @@ def _decide_event(event: State | CallReport, decisions: _Decisions) -> Outcome:
         return Outcome.DUPLICATE
     outcome = classify(state, winner)
     if outcome is Outcome.ACCEPTED:
-        decisions.winners[key] = replace(state, linked_to=winner.linked_to) if winner and winner.linked_to else state
+        decisions.winners[key] = keep_link(state, winner)
         decisions.accepted[history_key(state)] = state
     elif outcome is not Outcome.DUPLICATE:
         decisions.losing[history_key(state)] = state
@@ -173,9 +180,10 @@ def _link(connection: Connection, org_id: str, decisions: _Decisions, before: di
     """Store call ids, and link the conversations of each affected call again."""
     if decisions.call_ids:
         add_call_ids(connection, org_id, decisions.call_ids)
-    # If a conversation no longer counts, another one of its call may have to be counted instead.
-    no_longer = {key.id for key, state in decisions.winners.items() if _no_longer_counts(state, before.get(key))}
-    if affected := decisions.call_ids.keys() | no_longer:
+    # An event that is not a connector's can change which conversation of a call is counted, or the call's agent.
+    changed = {key.id for key, state in decisions.winners.items() if affects_links(state, before.get(key))}
+    others = changed - decisions.call_ids.keys()
+    if affected := decisions.call_ids.keys() | (ids_with_calls(connection, org_id, others) if others else set()):
         relink(connection, org_id, affected, before, decisions.winners)
 
 
@@ -258,11 +266,6 @@ def _new_state(event: State | CallReport, winner: State | None) -> State | None:
 def _merge_call_ids(known: CallIds | None, report: CallReport) -> CallIds:
     """Return a conversation's call ids including those of one more report."""
     return CallIds(report.side, tuple(dict.fromkeys((*(known.linked_ids if known else ()), *report.linked_ids))))
-
-
-def _no_longer_counts(state: State, before: State | None) -> bool:
-    """Return whether a conversation was countable before and is not any more."""
-    return before is not None and before is not state and is_countable(before) and not is_countable(state)
 
 
 def _raised_watermarks(connection: Connection, org_id: str, batches: Sequence[OrgBatch]) -> dict[Kind, int]:
