@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlencode
+from uuid import UUID
 
 FIRST: Final = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp())
 DAYS: Final = 45
@@ -152,25 +153,45 @@ def _line(id_: str, call: Call, rng: random.Random) -> str:
     return f"CA{id_}"
 
 
-def _telnyx(id_: str, call: Call, rng: random.Random) -> Call:
-    """Return a call of one leg, or of two if it was transferred; the first leg names the session."""
-    legs = (f"leg-{id_}", f"transferred-{id_}") if rng.random() < 0.2 else (f"leg-{id_}",)
-    caller, called = _numbers(call)
-    for place, leg in enumerate(legs):
-        payload = {"call_leg_id": leg, "call_session_id": legs[0], "from": caller, "to": called}
-        start, end = call.start_ms, call.end_ms - place * ((call.duration_ms or 0) // 2)
-        events: list[tuple[str, int, Json]] = [
-            ("initiated", start - 3_000, {"direction": "incoming" if call.inbound else "outgoing"})
-        ]
-        cause, began = "user_busy", start
-        if call.duration_ms is not None:
-            events.append(("answered", start, {}))
-            cause, began = "normal_clearing", start - 3_000
-        events.append(("hangup", end, {"start_time": _iso(began), "hangup_cause": cause}))
-        for name, at, more in events:
-            data = {"id": f"{leg}-{name}", "event_type": f"call.{name}", "occurred_at": _iso(at)}
-            call.add_message("telnyx", {"data": {**data, "payload": {**payload, **more}}}, at)
+def _uuid(milliseconds: int, rng: random.Random) -> str:
+    """Return a version 1 UUID of a moment. It begins with the lowest bits of the time, so its order means nothing."""
+    time = milliseconds * 10_000 + rng.randrange(10_000) + 0x01B21DD213814000
+    fields = (time & 0xFFFFFFFF, time >> 32 & 0xFFFF, time >> 48 | 0x1000, 0x80 | rng.randrange(64), rng.randrange(256))
+    return str(UUID(fields=(*fields, rng.randrange(1 << 48))))
+
+
+def _telnyx(_: str, call: Call, rng: random.Random) -> Call:
+    """Return a call of one leg, or of two if it was transferred. The session has an id of its own.
+
+    A transfer makes an outgoing leg that keeps the number of the caller.
+    """
+    began = call.start_ms - 3_000
+    session = _uuid(began, rng)
+    _telnyx_leg(call, session, began, _numbers(call), is_transfer=False, rng=rng)
+    if call.duration_ms is not None and rng.random() < 0.3:
+        numbers = _numbers(call)[0], "+15005550009"
+        _telnyx_leg(call, session, call.start_ms + call.duration_ms // 2, numbers, is_transfer=True, rng=rng)
     return call
+
+
+def _telnyx_leg(
+    call: Call, session: str, began: int, numbers: tuple[str, str], *, is_transfer: bool, rng: random.Random
+) -> None:
+    leg = _uuid(began + 1, rng)
+    caller, called = numbers
+    payload = {"call_leg_id": leg, "call_control_id": f"v3:{leg}", "call_session_id": session}
+    payload |= {"from": caller, "to": called, "start_time": _iso(began)}
+    direction = "incoming" if call.inbound and not is_transfer else "outgoing"
+    answered = began + 3_000 if not is_transfer else began + 1
+    events: list[tuple[str, int, Json]] = [("initiated", began, {"direction": direction})]
+    cause = "user_busy"
+    if call.duration_ms is not None:
+        events.append(("answered", answered, {}))
+        cause = "normal_clearing"
+    events.append(("hangup", call.end_ms, {"hangup_cause": cause}))
+    for name, at, more in events:
+        data = {"id": f"{leg}-{name}", "event_type": f"call.{name}", "occurred_at": _iso(at)}
+        call.add_message("telnyx", {"data": {**data, "payload": {**payload, **more}}}, at)
 
 
 def _vapi(id_: str, call: Call, rng: random.Random) -> Call:

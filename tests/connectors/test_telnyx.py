@@ -87,7 +87,7 @@ def test_sample_of_a_hangup_field_by_field() -> None:
     assert update.id == LEG
     assert update.event_id == "0ccc7b54-4df3-4bca-a65a-3da1ecc777f0"
     assert update.time == utc(2018, 2, 2, 22, 25, 27, 521_992)
-    assert update.linked_ids == ()
+    assert update.linked_ids == ("telnyx:v3:MdI91X4lWFEs7IgbBEOT9M4AigoY08M0WWZFISt1Yw2axZ_IiE4pqg",)
     assert update.merge(None) == Conversation(
         channel="telephone",
         direction="inbound",
@@ -106,7 +106,10 @@ def test_sample_of_a_conversation_field_by_field() -> None:
     assert update.id == "cc29cce6-3c91-11f0-a8e5-02420aef3d20"
     assert update.event_id == "eb8775a6-634f-48b0-b177-d5465a8a8e9f"
     assert update.time == utc(2025, 5, 29, 13, 35, 38, 817_785)
-    assert update.linked_ids == ("telnyx:cc29c8d6-3c91-11f0-aa7c-02420aef3d20",)
+    assert update.linked_ids == (
+        "telnyx:cc29c8d6-3c91-11f0-aa7c-02420aef3d20",
+        "telnyx:v3:HDR1vQHx697hpP9xZ0bhlbUOWPFPDtPcxw-nuSMuC6mGVpb0euoklQ",
+    )
     assert update.merge(None) == Conversation(
         channel="telephone",
         direction="inbound",
@@ -173,6 +176,8 @@ def test_no_number_is_stored_before_the_direction_is_known() -> None:
         ("call_rejected", "unanswered"),
         ("not_found", "failed"),
         ("unspecified", "failed"),
+        ("network_out_of_order", "failed"),
+        (THEIR_NUMBER, "failed"),
         (None, "failed"),
     ],
 )
@@ -235,3 +240,54 @@ def test_events_with_impossible_times_give_the_same_call_in_any_order(
 def test_second_leg_is_a_record_linked_to_the_session() -> None:
     leg = partial_update(PROVIDER, changed(INITIATED, "payload.call_leg_id", "the-second-leg"))
     assert (leg.id, leg.linked_ids) == ("the-second-leg", (f"telnyx:{LEG}",))
+
+
+def test_unknown_values_are_assumed_and_named() -> None:
+    for cause in ("network_out_of_order", "", None, THEIR_NUMBER):
+        assert partial_update(PROVIDER, changed(HUNG_UP, "payload.hangup_cause", cause)).assumed == ("answered",)
+    for direction in ("sideways", "", None, THEIR_NUMBER):
+        message = changed(INITIATED, "payload.direction", direction)
+        assert partial_update(PROVIDER, message).assumed == ("direction",)
+        record = call_of(message)
+        assert (record.direction, record.agent_number) == ("inbound", None)
+    for message in (INITIATED, ANSWERED, ENDED, HUNG_UP):
+        assert partial_update(PROVIDER, message).assumed == ()
+
+
+def outgoing(session: str, leg: str, second: int = 0) -> Message:
+    """Return the beginning of an outgoing leg, `second` seconds after the time in the id of SESSION."""
+    at = f"2025-05-29T13:35:{34 + second:02}.2Z"
+    message = changed(changed(INITIATED, "payload.direction", "outgoing"), "payload.call_session_id", session)
+    message = changed(changed(message, "payload.start_time", at), "payload.call_leg_id", leg)
+    return changed(message, "payload.from", OUR_NUMBER)
+
+
+SESSION: Final = "cc29c8d6-3c91-11f0-aa7c-02420aef3d20"
+"""The id of a session in the sample, made at 2025-05-29T13:35:34.17Z, and that of its first leg."""
+FIRST_LEG: Final = "cc29cce6-3c91-11f0-a8e5-02420aef3d20"
+
+
+def test_number_of_the_first_outgoing_leg_is_kept() -> None:
+    assert call_of(outgoing(SESSION, FIRST_LEG)).agent_number == OUR_NUMBER
+    assert call_of(outgoing(LEG, LEG)).agent_number == OUR_NUMBER
+
+
+@pytest.mark.parametrize(
+    ("session", "leg", "second"),
+    [
+        (SESSION, "cd29cce6-3c91-11f0-a8e5-02420aef3d20", 0),
+        (SESSION, FIRST_LEG, 5),
+        (SESSION, "the-second-leg", 0),
+        ("the-session", FIRST_LEG, 0),
+        ("the-session", "the-second-leg", 0),
+        ("428c31b6-7af4-4bcb-b7f5-5013ef9657c1", FIRST_LEG, 0),
+    ],
+)
+def test_outgoing_leg_that_may_be_a_transfer_has_no_number(session: str, leg: str, second: int) -> None:
+    assert call_of(outgoing(session, leg, second)).agent_number is None
+
+
+def test_first_assistant_in_alphabetical_order_is_kept_in_any_order() -> None:
+    other = changed(changed(ENDED, "payload.assistant_id", "assistant-0"), "id", "event-2")
+    for events in ((ENDED, other), (other, ENDED)):
+        assert call_of(*events).agent_id == "assistant-0"

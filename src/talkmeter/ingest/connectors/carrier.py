@@ -12,6 +12,7 @@ from talkmeter.ingest.connectors.payload import read_optional
 from talkmeter.ingest.connectors.provider import NotUnderstood, NotVerified
 from talkmeter.ingest.connectors.verification import as_bytes
 from talkmeter.ingest.fields import MAX_DURATION_SEC
+from talkmeter.records import ConversationStatus
 
 AGENT: Final = "agent"
 """The query parameter in a connector's address with which an operator names the agent of the calls."""
@@ -26,6 +27,11 @@ def read_seconds(name: str, text: str) -> int:
     if _SECONDS.fullmatch(text) is None or int(text) > MAX_DURATION_SEC:
         raise NotUnderstood(f"{name} must be a whole number of seconds from 0 to {MAX_DURATION_SEC}.")
     return int(text)
+
+
+def answered_status(seconds: str) -> ConversationStatus:
+    """Return the status of an ended call whose own status is unknown: completed only if it lasted some seconds."""
+    return "completed" if _SECONDS.fullmatch(seconds) and int(seconds) > 0 else "failed"
 
 
 def as_phone_number(address: str | None) -> str | None:

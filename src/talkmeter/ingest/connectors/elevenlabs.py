@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
 from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.ingest.connectors.carrier import as_phone_number, type_label
+from talkmeter.ingest.connectors.elevenlabs_medium import ConversationData, medium_of
+from talkmeter.ingest.connectors.elevenlabs_trace import TraceEvent, trace_update
 from talkmeter.ingest.connectors.payload import (
     Number,
     read_duration_ms,
@@ -34,35 +36,12 @@ from talkmeter.ingest.connectors.verification import (
     timestamped_mac,
     verify_with_secrets,
 )
-from talkmeter.records import Channel, Conversation, Direction, Kind, Modality
+from talkmeter.records import Conversation, Kind
 
 CONVERSATION_ENDED: Final = "post_call_transcription"
 CALL_NOT_STARTED: Final = "call_initiation_failure"
 TOLERANCE_SEC: Final = 1_800
 _SECONDS: Final = re.compile("[0-9]{1,12}")
-
-
-class _PhoneLine(msgspec.Struct):
-    type: str | None = None
-    direction: str | None = None
-    agent_number: str | None = None
-    agent_phone_number: str | None = None
-    call_sid: str | None = None
-
-
-class _Metadata(msgspec.Struct):
-    start_time_unix_secs: Number | None = None
-    call_duration_secs: Number | None = None
-    text_only: bool | None = None
-    phone_call: _PhoneLine | None = None
-    sms: _PhoneLine | None = None
-
-
-class _ConversationData(msgspec.Struct):
-    metadata: _Metadata
-    conversation_id: str | None = None
-    agent_id: str | None = None
-    status: str | None = None
 
 
 class _CarrierForm(msgspec.Struct):
@@ -88,20 +67,13 @@ class _ElevenLabsEvent(msgspec.Struct):
 
 
 class _ConversationEvent(msgspec.Struct):
-    data: _ConversationData
+    data: ConversationData
     event_timestamp: Number | None = None
 
 
 class _FailureEvent(msgspec.Struct):
     data: _FailureData
     event_timestamp: Number | None = None
-
-
-class _Medium(NamedTuple):
-    channel: Channel
-    direction: Direction
-    modality: Modality
-    number: str | None = None
 
 
 def verify(message: Message, secrets: Sequence[str]) -> None:
@@ -128,6 +100,8 @@ def read(message: Message) -> ReadResult:
     match read_json(message.body, _ElevenLabsEvent).type:
         case "post_call_transcription":
             return (_conversation_update(read_json(message.body, _ConversationEvent)),)
+        case "post_call_transcription_otel":
+            return (trace_update(read_json(message.body, TraceEvent)),)
         case "call_initiation_failure":
             return (_failure_update(read_json(message.body, _FailureEvent)),)
         case type_:
@@ -142,15 +116,15 @@ def _conversation_update(event: _ConversationEvent) -> RecordUpdate:
     if start is None:
         raise NotUnderstood("data.metadata.start_time_unix_secs must be the seconds since 1970 at which it began.")
     duration_ms = read_duration_ms("data.metadata.call_duration_secs", metadata.call_duration_secs, 1_000)
-    failed = data.status == "failed"
-    medium = _medium(metadata)
+    medium = medium_of(data)
+    status = medium.status or ("failed" if data.status == "failed" else "completed")
     record = Conversation(
         channel=medium.channel,
         direction=medium.direction,
-        status="failed" if failed else "completed",
+        status=status,
         created_at=start,
         # A failed conversation of 0 seconds never connected, so it has no duration.
-        duration_ms=None if failed and duration_ms == 0 else duration_ms,
+        duration_ms=None if status == "unanswered" or (status == "failed" and not duration_ms) else duration_ms,
         modality=medium.modality,
         agent_id=read_optional("data.agent_id", data.agent_id),
         agent_number=as_phone_number(medium.number),
@@ -165,7 +139,10 @@ def _conversation_update(event: _ConversationEvent) -> RecordUpdate:
         record,
         end if sent is None else sent,
         f"{CONVERSATION_ENDED}:{id_}",
+        # A trace of the same conversation says less, so it must not win even if it has the same time.
+        sequence=1,
         linked_ids=linked_ids,
+        assumed=medium.assumed,
     )
 
 
@@ -191,26 +168,6 @@ def _failure_update(event: _FailureEvent) -> RecordUpdate:
     )
     linked_ids = _linked_ids(metadata.type, form.twilio_call_sid)
     return RecordUpdate(Kind.CONVERSATION, id_, record, sent, f"{CALL_NOT_STARTED}:{id_}", linked_ids=linked_ids)
-
-
-def _medium(metadata: _Metadata) -> _Medium:
-    if (line := metadata.phone_call) is not None:
-        return _Medium("telephone", _direction("phone_call", line), "voice", line.agent_number)
-    if (line := metadata.sms) is not None:
-        return _Medium("text", _direction("sms", line), "chat", line.agent_phone_number)
-    if metadata.text_only:
-        return _Medium("text", "inbound", "chat")
-    return _Medium("webrtc", "inbound", "voice")
-
-
-def _direction(field: str, line: _PhoneLine) -> Direction:
-    match line.direction:
-        case "inbound":
-            return "inbound"
-        case "outbound":
-            return "outbound"
-        case _:
-            raise NotUnderstood(f"data.metadata.{field}.direction must be inbound or outbound.")
 
 
 def _linked_ids(carrier: str | None, call_sid: str | None) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from talkmeter.ingest.connectors.payload import (
 )
 from talkmeter.ingest.connectors.provider import (
     TEST_TYPE,
+    Assumed,
     Ignored,
     Message,
     NotUnderstood,
@@ -53,6 +54,11 @@ _NOT_REACHED: Final[dict[str, ConversationStatus]] = {
 }
 
 
+_DIALING: Final = frozenset({"dialing", "ringing"})
+
+_CALL_STATUSES: Final = _DIALING | {"active", "automation", "hangup"}
+
+
 class _TokenClaims(msgspec.Struct):
     exp: Number
     nbf: Number = 0
@@ -71,6 +77,7 @@ class _LivekitRoom(msgspec.Struct, rename="camel"):
 
 class _ParticipantAttributes(msgspec.Struct):
     trunk_number: str | None = msgspec.field(default=None, name="sip.trunkPhoneNumber")
+    call_status: str | None = msgspec.field(default=None, name="sip.callStatus")
     dispatch_rule: str | None = msgspec.field(default=None, name="sip.ruleID")
     twilio_call: str | None = msgspec.field(default=None, name="sip.twilio.callSid")
     agent_name: str | None = msgspec.field(default=None, name="lk.agent.name")
@@ -173,7 +180,8 @@ def read(message: Message) -> ReadResult:
     if part is None:
         return Ignored(type_label(type_))
     event_id = require_id("id", event.id)
-    return (PartialRecordUpdate(id_, partial(livekit_room.merge, part), time, event_id, _linked_ids(event)),)
+    merge = partial(livekit_room.merge, part)
+    return (PartialRecordUpdate(id_, merge, time, event_id, _linked_ids(event), _assumed(event)),)
 
 
 def _part(event: _LivekitEvent, room: _LivekitRoom, time: int) -> Conversation | None:
@@ -201,6 +209,8 @@ def _caller_part(event: str, caller: _LivekitParticipant, line: CallLine, time: 
         return livekit_room.caller_joined(line, joined_at or time)
     aborted = event == "participant_connection_aborted"
     not_reached = "failed" if aborted else _NOT_REACHED.get(caller.disconnect_reason or "")
+    if event == "participant_left" and caller.kind == "SIP" and _call_status(caller) in _DIALING:
+        not_reached = "unanswered"
     if not_reached is not None:
         return livekit_room.caller_not_reached(line, joined_at or time, not_reached)
     if joined_at is None:
@@ -223,6 +233,22 @@ def _line(participant: _LivekitParticipant) -> CallLine | None:
             return CallLine("telephone", "inbound")
         case _:
             return None
+
+
+def _call_status(participant: _LivekitParticipant) -> str | None:
+    return participant.attributes.call_status if participant.attributes else None
+
+
+def _assumed(event: _LivekitEvent) -> tuple[Assumed, ...]:
+    """Return what an event does not say: how a connector's call came, and whether a call by SIP was answered."""
+    caller = event.participant
+    if caller is None:
+        return ()
+    if caller.kind == "CONNECTOR":
+        return ("channel", "direction")
+    is_open = caller.kind == "SIP" and event.event == "participant_left"
+    is_known = caller.disconnect_reason in _NOT_REACHED or _call_status(caller) in _CALL_STATUSES
+    return ("answered",) if is_open and not is_known else ()
 
 
 def _agent_name(event: _LivekitEvent, participant: _LivekitParticipant) -> str | None:

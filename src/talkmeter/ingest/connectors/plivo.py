@@ -13,6 +13,7 @@ from typing import Final
 
 from talkmeter.ingest.connectors.carrier import (
     agent_from_url,
+    answered_status,
     as_phone_number,
     read_seconds,
     split_url,
@@ -22,6 +23,7 @@ from talkmeter.ingest.connectors.forms import FORM, Form, form_text, read_form
 from talkmeter.ingest.connectors.payload import read_optional, require_id, require_range
 from talkmeter.ingest.connectors.provider import (
     TEST_TYPE,
+    Assumed,
     Ignored,
     Message,
     NotUnderstood,
@@ -41,6 +43,7 @@ NONCE: Final = "X-Plivo-Signature-V3-Nonce"
 
 _QUARTER_HOUR: Final = 900_000_000
 """15 minutes in microseconds. UTC offsets are multiples of 15 minutes."""
+_CLOCK_DIFFERENCE: Final = 5_000_000
 _MAX_OFFSET_QUARTERS: Final = 56
 """14 hours, the largest UTC offset, in units of 15 minutes."""
 _STATUSES: Final[dict[str, ConversationStatus]] = {
@@ -107,22 +110,19 @@ def read(message: Message) -> ReadResult:
     if not field("Event") and field("CallUUID") and not field("HangupCause"):
         # Plivo asks an application how to handle a call. The call is not over.
         return Ignored("request")
-    return (_call_update(field, agent_from_url(message.url), message.received_at),)
+    return (_call_update(field, agent_from_url(message.url)),)
 
 
-def _call_update(field: Field, agent_id: str | None, received_at: int) -> RecordUpdate:
+def _call_update(field: Field, agent_id: str | None) -> RecordUpdate:
     call_id = require_id("CallUUID", field("CallUUID"))
     first_leg = read_optional("ALegUUID", field("ALegUUID"))
     if first_leg == call_id:
         first_leg = None
-    status = _STATUSES.get(field("CallStatus"))
-    if status is None:
-        raise NotUnderstood(f"CallStatus must be one of {', '.join(_STATUSES)}.")
-    direction = _DIRECTIONS.get(field("Direction"))
-    if direction is None:
-        raise NotUnderstood(f"Direction must be one of {', '.join(_DIRECTIONS)}.")
+    status = _STATUSES.get(field("CallStatus")) or answered_status(field("Duration"))
+    known_direction = _DIRECTIONS.get(field("Direction"))
+    direction = known_direction or ("outbound" if first_leg else "inbound")
     seconds = _duration_sec(status, field("Duration"))
-    offset = _utc_offset(field, first_leg, received_at)
+    offset = _utc_offset(field, first_leg)
     start_field = "AnswerTime" if seconds is not None and field("AnswerTime") else "StartTime"
     conversation = Conversation(
         channel="telephone",
@@ -132,8 +132,7 @@ def _call_update(field: Field, agent_id: str | None, received_at: int) -> Record
         duration_ms=None if seconds is None else seconds * 1_000,
         modality="voice",
         agent_id=agent_id,
-        # From of a second leg may be the caller's number, so a second leg has no agent number.
-        agent_number=None if first_leg else _international_number(field("To" if direction == "inbound" else "From")),
+        agent_number=_agent_number(known_direction, first_leg, field),
     )
     return RecordUpdate(
         kind=Kind.CONVERSATION,
@@ -142,7 +141,24 @@ def _call_update(field: Field, agent_id: str | None, received_at: int) -> Record
         time=require_range("EndTime", _local_instant("EndTime", field("EndTime")) - offset),
         event_id=f"{call_id}:{field('CallStatus')}",
         linked_ids=() if first_leg is None else (f"plivo:{first_leg}",),
+        assumed=_assumed(field),
     )
+
+
+def _agent_number(direction: Direction | None, first_leg: str | None, field: Field) -> str | None:
+    """Return the agent's number. A second leg gets None, because its From may be the caller's number."""
+    if direction is None or first_leg is not None:
+        return None
+    return _international_number(field("To" if direction == "inbound" else "From"))
+
+
+def _assumed(field: Field) -> tuple[Assumed, ...]:
+    unknown: dict[Assumed, bool] = {
+        "answered": field("CallStatus") not in _STATUSES,
+        "direction": field("Direction") not in _DIRECTIONS,
+        "time zone": not field("SessionStart"),
+    }
+    return tuple(name for name, is_unknown in unknown.items() if is_unknown)
 
 
 def _duration_sec(status: ConversationStatus, text: str) -> int | None:
@@ -152,20 +168,20 @@ def _duration_sec(status: ConversationStatus, text: str) -> int | None:
     return (read_seconds("Duration", text) if text else 0) or None
 
 
-def _utc_offset(field: Field, first_leg: str | None, received_at: int) -> int:
+def _utc_offset(field: Field, first_leg: str | None) -> int:
     """Return the UTC offset of the account's time zone, in microseconds.
 
     StartTime, AnswerTime and EndTime are in the account's time zone, which the message does not name. SessionStart is
-    in UTC and equals the StartTime of a first leg, so their difference is the offset. Without SessionStart, compare
-    EndTime with the message's arrival.
+    in UTC and equals the StartTime of a first leg, so their difference is the offset. A second leg starts later, so the
+    difference is rounded down. Without SessionStart, the times are read as UTC.
     """
-    if field("SessionStart") and first_leg is None:
-        ahead = _local_instant("StartTime", field("StartTime")) - _local_instant("SessionStart", field("SessionStart"))
-    else:
-        ahead = _local_instant("EndTime", field("EndTime")) - received_at
-    quarters = (ahead + _QUARTER_HOUR // 2) // _QUARTER_HOUR
+    if not field("SessionStart"):
+        return 0
+    ahead = _local_instant("StartTime", field("StartTime")) - _local_instant("SessionStart", field("SessionStart"))
+    # StartTime may be a second before SessionStart, which has fractions of a second.
+    quarters = (ahead + (_QUARTER_HOUR // 2 if first_leg is None else _CLOCK_DIFFERENCE)) // _QUARTER_HOUR
     if abs(quarters) > _MAX_OFFSET_QUARTERS:
-        raise NotUnderstood("StartTime and EndTime must be within 14 hours of SessionStart and of the arrival.")
+        raise NotUnderstood("StartTime must be within 14 hours of SessionStart.")
     return quarters * _QUARTER_HOUR
 
 

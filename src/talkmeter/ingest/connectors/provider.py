@@ -43,12 +43,17 @@ class NotUnderstood(Exception):
     """A verified message that cannot be counted; the text is a sentence that says why. The message is quarantined."""
 
 
+Assumed = Literal["answered", "channel", "direction", "time zone"]
+"""What a message may leave unknown: whether the call was answered, how it came, its direction, its times' zone."""
+
+
 class RecordUpdate(NamedTuple):
     """The whole state of one record, as a message reports it.
 
     `id` is the provider's id of the record. `event_id` is the same each time the message is sent again. `time` is when
     it happened, in microseconds; `sequence` orders events of the same instant. `linked_ids` are the ids of the same
-    call at other providers, as `provider:id` (`twilio:CA…`).
+    call at other providers, as `provider:id` (`twilio:CA…`). `assumed` names what the message does not say or says in
+    an unknown way, so that it has a default value (docs/connectors/README.md, "Unknown values").
     """
 
     kind: Kind
@@ -58,6 +63,7 @@ class RecordUpdate(NamedTuple):
     event_id: str
     sequence: int = 0
     linked_ids: tuple[str, ...] = ()
+    assumed: tuple[Assumed, ...] = ()
 
 
 class PartialRecordUpdate(NamedTuple):
@@ -73,6 +79,7 @@ class PartialRecordUpdate(NamedTuple):
     time: int
     event_id: str
     linked_ids: tuple[str, ...] = ()
+    assumed: tuple[Assumed, ...] = ()
 
 
 class Ignored(NamedTuple):

@@ -21,6 +21,7 @@ from talkmeter.ingest.connectors.payload import (
 )
 from talkmeter.ingest.connectors.provider import (
     TEST_TYPE,
+    Assumed,
     Ignored,
     Message,
     NotUnderstood,
@@ -63,6 +64,26 @@ _NEVER_CONNECTED: Final = frozenset(
     }
 )
 _TRANSFERRED: Final = frozenset({"call_transfer", "transfer_bridged"})
+_ENDED: Final = frozenset(
+    {
+        "user_hangup",
+        "agent_hangup",
+        "user_requested_dnc",
+        "user_requested_callback",
+        "voicemail_reached",
+        "ivr_reached",
+        "inactivity",
+        "max_duration_reached",
+        "credit_exhausted",
+        "budget_reached",
+        "scam_detected",
+        "transfer_cancelled",
+        "manual_stopped",
+        "call_take_over",
+    }
+)
+"""The other documented reasons: the call was connected."""
+_DIRECTIONS: Final[dict[str, Direction]] = {"inbound": "inbound", "outbound": "outbound"}
 _OVER: Final = frozenset({"ended", "error", "not_connected"})
 """The statuses of listed calls that have ended. Webhooks' `call_status` is not used."""
 
@@ -93,6 +114,7 @@ class _RetellChat(msgspec.Struct):
     chat_id: str | None = None
     agent_id: str | None = None
     chat_status: str | None = None
+    chat_type: str | None = None
     start_timestamp: Number | None = None
     end_timestamp: Number | None = None
 
@@ -135,7 +157,7 @@ def read(message: Message) -> ReadResult:
     """Return an ended call or chat; any other event is not metered."""
     event = read_json(message.body, _RetellEvent).event
     if event in _CALLS:
-        return (_call_update(read_json(message.body, _CallEvent).call, event, message.received_at),)
+        return (_call_update(read_json(message.body, _CallEvent).call, event),)
     if event in _CHATS:
         return (_chat_update(read_json(message.body, _ChatEvent).chat, event),)
     return Ignored(type_label(event))
@@ -151,28 +173,30 @@ def read_call(body: bytes) -> ListedCall:
     if call.end_timestamp is None and call.call_status not in _OVER:
         start = read_unix("start_timestamp", call.start_timestamp, 1_000)
         return ListedCall(require_id("call_id", call.call_id), start)
-    update = _call_update(call, "call_ended", None)
+    update = _call_update(call, "call_ended")
     return ListedCall(update.id, None, update)
 
 
-def _call_update(call: _RetellCall, event: str, received_at: int | None) -> RecordUpdate:
+def _call_update(call: _RetellCall, event: str) -> RecordUpdate:
     # A call has one id, whichever carrier it uses. A transfer to a person is part of the same call.
     id_ = require_id("call.call_id", call.call_id)
     start = read_unix("call.start_timestamp", call.start_timestamp, 1_000)
     end = read_unix("call.end_timestamp", call.end_timestamp, 1_000)
-    # A call that never connected may have neither start nor end. Then it ended when the message arrived.
-    created_at = next((instant for instant in (start, end, received_at) if instant is not None), None)
+    # The arrival of the message must not take their place: a message that is sent again would move the call.
+    created_at = end if start is None else start
     if created_at is None:
         raise NotUnderstood("call.start_timestamp or call.end_timestamp is required; both are missing.")
     reason = call.disconnection_reason or ""
-    status = _status(reason)
     duration_ms = read_duration_ms("call.duration_ms", call.duration_ms)
     if duration_ms is None and start is not None and end is not None:
         duration_ms = duration_between(start, end)
+    status = _status(reason, lasted=bool(duration_ms))
     if status == "unanswered" or reason in _NEVER_CONNECTED:
         duration_ms = None
-    telephone, direction = _medium(call)
+    telephone, direction, assumed = _medium(call)
     agent_number = call.to_number if direction == "inbound" else call.from_number
+    if reason not in _ENDED and not _is_other_reason(reason):
+        assumed = (*assumed, "answered")
     record = Conversation(
         channel="telephone" if telephone else "webrtc",
         direction=direction,
@@ -181,12 +205,12 @@ def _call_update(call: _RetellCall, event: str, received_at: int | None) -> Reco
         duration_ms=duration_ms,
         modality="voice",
         agent_id=read_optional("call.agent_id", call.agent_id),
-        agent_number=as_phone_number(agent_number) if telephone else None,
+        agent_number=as_phone_number(agent_number) if telephone and "direction" not in assumed else None,
     )
     twilio_sid = call.telephony_identifier.twilio_call_sid if call.telephony_identifier else None
     linked_ids = (f"twilio:{require_id('twilio_call_sid', twilio_sid)}",) if twilio_sid else ()
     time = created_at if end is None else end
-    return RecordUpdate(Kind.CONVERSATION, id_, record, time, f"{event}:{id_}", _CALLS[event], linked_ids)
+    return RecordUpdate(Kind.CONVERSATION, id_, record, time, f"{event}:{id_}", _CALLS[event], linked_ids, assumed)
 
 
 def _chat_update(chat: _RetellChat, event: str) -> RecordUpdate:
@@ -205,33 +229,48 @@ def _chat_update(chat: _RetellChat, event: str) -> RecordUpdate:
         modality="chat",
         agent_id=read_optional("chat.agent_id", chat.agent_id),
     )
-    return RecordUpdate(Kind.CONVERSATION, id_, record, start if end is None else end, f"{event}:{id_}", _CHATS[event])
+    return RecordUpdate(
+        Kind.CONVERSATION,
+        id_,
+        record,
+        start if end is None else end,
+        f"{event}:{id_}",
+        _CHATS[event],
+        assumed=() if chat.chat_type == "api_chat" else ("direction",),
+    )
 
 
-def _medium(call: _RetellCall) -> tuple[bool, Direction]:
-    """Return whether this is a phone call, and its direction. Web calls have no direction; they are inbound."""
-    match call.call_type, call.direction:
-        case "web_call", _:
-            return False, "inbound"
-        case "phone_call", "inbound":
-            return True, "inbound"
-        case "phone_call", "outbound":
-            return True, "outbound"
-        case "phone_call", _:
-            raise NotUnderstood("call.direction must be inbound or outbound for a phone_call.")
-        case _:
-            raise NotUnderstood("call.call_type must be phone_call or web_call.")
+def _medium(call: _RetellCall) -> tuple[bool, Direction, tuple[Assumed, ...]]:
+    """Return whether this is a phone call, its direction, and which of the two are unknown.
+
+    Web calls have no direction; they are inbound.
+    """
+    if call.call_type == "web_call":
+        return False, "inbound", ()
+    telephone = call.call_type == "phone_call" or bool(call.from_number or call.to_number or call.direction)
+    assumed: tuple[Assumed, ...] = () if call.call_type == "phone_call" else ("channel",)
+    direction = _DIRECTIONS.get(call.direction or "")
+    if direction is None:
+        return telephone, "inbound", (*assumed, "direction")
+    return telephone, direction, assumed
 
 
-def _status(reason: str) -> ConversationStatus:
-    """Return the status by the disconnection reason: call_status may be "registered" for an ended call."""
+def _is_other_reason(reason: str) -> bool:
+    return reason in _UNANSWERED | _TRANSFERRED | _NEVER_CONNECTED or reason.startswith("error_")
+
+
+def _status(reason: str, *, lasted: bool) -> ConversationStatus:
+    """Return the status by the disconnection reason: call_status may be "registered" for an ended call.
+
+    With a reason that is missing or new, the call is completed only if it lasted some time.
+    """
     if reason in _UNANSWERED:
         return "unanswered"
     if reason in _TRANSFERRED:
         return "transferred"
     if reason in _NEVER_CONNECTED or reason.startswith("error_"):
         return "failed"
-    return "completed"
+    return "completed" if lasted or reason in _ENDED else "failed"
 
 
 PROVIDER: Final = Provider(

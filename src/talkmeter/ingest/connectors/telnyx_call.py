@@ -57,6 +57,7 @@ def merge(part: CallPart, known: Conversation | None) -> Conversation:
         created_at=start * 1_000,
         duration_ms=None if end is None else max(end - start, 0),
         modality="voice",
-        agent_id=part.agent_id or (known.agent_id if known else None),
+        # If several assistants talked in a call, the first in the order of code points, whichever message came first.
+        agent_id=min((each.agent_id for each in (part, known) if each and each.agent_id), default=None),
         agent_number=part.agent_number or (known.agent_number if known else None),
     )

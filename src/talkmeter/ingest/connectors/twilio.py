@@ -21,6 +21,7 @@ import msgspec
 
 from talkmeter.ingest.connectors.carrier import (
     agent_from_url,
+    answered_status,
     as_phone_number,
     read_seconds,
     split_url,
@@ -31,6 +32,7 @@ from talkmeter.ingest.connectors.listed_call import ListedCall
 from talkmeter.ingest.connectors.payload import read_json, read_optional, require_id, require_range
 from talkmeter.ingest.connectors.provider import (
     TEST_TYPE,
+    Assumed,
     Ignored,
     Message,
     NotUnderstood,
@@ -69,6 +71,7 @@ _DIRECTIONS: Final[dict[str, Direction]] = {
     "trunking-originating": "inbound",
     "trunking-terminating": "outbound",
 }
+_WITH_NUMBER: Final = frozenset({"inbound", "outbound-api", "trunking-originating"})
 _UNMETERED: Final = {
     "UsageTriggerSid": "usage trigger",
     "MessageSid": "message",
@@ -77,6 +80,21 @@ _UNMETERED: Final = {
     "StreamEvent": "stream",
     "TranscriptionEvent": "transcription",
 }
+_PRODUCTS: Final = {
+    "ConferenceSid": "conference",
+    "RoomSid": "video room",
+    "QueueSid": "queue",
+    "RecordingSid": "recording",
+    "StreamSid": "stream",
+    "TranscriptionSid": "transcription",
+    "PaymentSid": "payment",
+    "SiprecSid": "siprec",
+    "WorkspaceSid": "task router",
+    "FaxSid": "fax",
+    "ConversationSid": "conversation",
+    "EventType": "event",
+}
+"""Fields of documented callbacks without a CallStatus, and the type under which they are ignored."""
 
 
 def verify(message: Message, secrets: Sequence[str]) -> None:
@@ -163,11 +181,21 @@ def read(message: Message) -> ReadResult:
     if field("CallbackSource") not in {"", "call-progress-events"}:
         return Ignored(type_label(field("CallbackSource")))
     if not field("CallStatus") or not (field("CallbackSource") or field("Timestamp")):
-        # Twilio asks an application how to handle a call, what to do after <Dial>, or reports who answered.
-        if field("CallSid"):
-            return Ignored("request")
-        raise NotUnderstood("The message must be a status callback of a voice call, with CallSid and CallStatus.")
+        return Ignored(_unmetered_type(field))
     return (_call_update(field, agent_from_url(message.url)),)
+
+
+def _unmetered_type(field: "_CallFields") -> str:
+    """Return the type of a message that is no status callback of a call."""
+    product = next((type_ for name, type_ in _PRODUCTS.items() if field(name)), None)
+    if product is not None:
+        return product
+    if field("CallSid"):
+        # Twilio asks an application how to handle a call, what to do after <Dial>, or reports who answered.
+        return "request"
+    if field("AccountSid"):
+        return "other"
+    raise NotUnderstood("The message must be a status callback of a voice call, with CallSid and CallStatus.")
 
 
 class _TwilioListedCall(msgspec.Struct):
@@ -220,7 +248,9 @@ def read_call(body: bytes) -> ListedCall:
     call = read_json(body, _TwilioListedCall)
     sid = require_id("sid", call.sid)
     status = _STATUSES.get(call.status or "")
-    if status is not None and status not in TERMINAL_STATUSES:
+    if status is None:
+        raise NotUnderstood(f"status must be one of {', '.join(_STATUSES)}.")
+    if status not in TERMINAL_STATUSES:
         start = call.start_time or call.date_created
         return ListedCall(sid, _timestamp("start_time", start) if start else None)
     # A call that was cancelled before dialing has no end_time; its last change was the cancellation.
@@ -241,12 +271,8 @@ def read_call(body: bytes) -> ListedCall:
 def _call_update(field: _CallFields, agent_id: str | None) -> RecordUpdate:
     sid = require_id(field.name("CallSid"), field("CallSid"))
     parent = read_optional(field.name("ParentCallSid"), field("ParentCallSid"))
-    status = _STATUSES.get(field("CallStatus"))
-    if status is None:
-        raise NotUnderstood(f"{field.name('CallStatus')} must be one of {', '.join(_STATUSES)}.")
-    direction = _DIRECTIONS.get(field("Direction"))
-    if direction is None:
-        raise NotUnderstood(f"{field.name('Direction')} must be one of {', '.join(_DIRECTIONS)}.")
+    status = _STATUSES.get(field("CallStatus")) or answered_status(field("CallDuration"))
+    direction = _DIRECTIONS.get(field("Direction")) or ("outbound" if parent else "inbound")
     end, duration = field.name("Timestamp"), field.name("CallDuration")
     time = _timestamp(end, field("Timestamp"))
     seconds = _duration_sec(status, duration, field("CallDuration"))
@@ -269,7 +295,16 @@ def _call_update(field: _CallFields, agent_id: str | None) -> RecordUpdate:
         event_id=f"{sid}:{field('CallStatus')}",
         sequence=read_sequence(field("SequenceNumber")),
         linked_ids=() if parent is None else (f"twilio:{parent}",),
+        assumed=_assumed(field),
     )
+
+
+def _assumed(field: _CallFields) -> tuple[Assumed, ...]:
+    unknown: dict[Assumed, bool] = {
+        "answered": field("CallStatus") not in _STATUSES,
+        "direction": field("Direction") not in _DIRECTIONS,
+    }
+    return tuple(name for name, is_unknown in unknown.items() if is_unknown)
 
 
 def _timestamp(name: str, text: str) -> int:
@@ -300,8 +335,12 @@ def _channel(direction: Direction, field: _CallFields) -> Channel:
 
 
 def _agent_number(direction: Direction, parent: str | None, field: _CallFields) -> str | None:
-    """Return the agent's number. A leg that `<Dial>` made has the caller's number as `From`, so it gets None."""
-    if parent is not None or field("Direction") == "outbound-dial":
+    """Return the agent's number.
+
+    A leg that `<Dial>` made has the caller's number as `From`, and so may a call that a telephone system forwards to a
+    trunk. These get None, and so does a call whose direction is unknown.
+    """
+    if parent is not None or field("Direction") not in _WITH_NUMBER:
         return None
     return as_phone_number(field("To") if direction == "inbound" else field("From"))
 

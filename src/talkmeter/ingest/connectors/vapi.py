@@ -16,14 +16,17 @@ from talkmeter.ingest.connectors.listed_call import ListedCall
 from talkmeter.ingest.connectors.payload import (
     Number,
     duration_between,
+    read_duration_ms,
     read_json,
     read_optional,
     read_text_instant,
     read_unix,
     require_id,
+    require_range,
 )
 from talkmeter.ingest.connectors.provider import (
     TEST_TYPE,
+    Assumed,
     Ignored,
     Message,
     NotUnderstood,
@@ -60,7 +63,8 @@ _UNANSWERED: Final = frozenset({"customer-busy", "customer-did-not-answer", "twi
 _TRANSFERRED: Final = "assistant-forwarded-call"
 _CANCELLED: Final = "manually-canceled"
 _FAILED: Final = re.compile("error|fail|not-found|disconnected|closed-websocket|worker-shutdown|license")
-_CARRIERS: Final = frozenset({"twilio", "telnyx", "vonage"})
+_CARRIERS: Final = frozenset({"twilio", "telnyx"})
+"""The carriers with a connector: by Twilio's CallSid, and by Telnyx' call_control_id."""
 
 
 class _NamedResource(msgspec.Struct):
@@ -94,6 +98,9 @@ class _VapiReport(msgspec.Struct, rename="camel"):
     started_at: str | None = None
     ended_at: str | None = None
     timestamp: Number | None = None
+    duration_ms: Number | None = None
+    duration_seconds: Number | None = None
+    duration_minutes: Number | None = None
     assistant: _NamedResource | None = None
     phone_number: _NamedResource | None = None
     call: _VapiCall | None = None
@@ -164,32 +171,59 @@ def _call_update(report: _VapiReport) -> RecordUpdate:
     end = read_text_instant("message.endedAt", report.ended_at or call.ended_at)
     created = read_text_instant("message.call.createdAt", call.created_at)
     sent = read_unix("message.timestamp", report.timestamp, 1_000)
+    given_ms = _given_duration_ms(report)
+    if start is None and end is not None and given_ms:
+        start = require_range("message.endedAt minus the duration", end - given_ms * 1_000)
     # A call that was never answered may have no start: use its creation, its end or the report's time.
     created_at = next((instant for instant in (start, created, end, sent) if instant is not None), None)
     if created_at is None:
         raise NotUnderstood("message.startedAt, call.createdAt, endedAt or timestamp is required; all are missing.")
-    channel, direction = _channel_and_direction(call)
-    status = _status(report.ended_reason or "", channel, answered=start is not None)
-    duration_ms = None if start is None or end is None or status == "unanswered" else duration_between(start, end)
+    channel, direction, assumed = _channel_and_direction(call)
+    status = _status(report.ended_reason or "", channel, answered=start is not None or bool(given_ms))
+    duration_ms = given_ms if start is None or end is None else duration_between(start, end)
+    if not report.ended_reason:
+        assumed = (*assumed, "answered")
     record = Conversation(
         channel=channel,
         direction=direction,
         status=status,
         created_at=created_at,
-        duration_ms=duration_ms,
+        duration_ms=None if status == "unanswered" else duration_ms,
         modality="voice",
         agent_id=_agent_id(report, call),
         agent_number=_agent_number(report, call) if channel == "telephone" else None,
     )
     time = created_at if end is None else end
-    return RecordUpdate(Kind.CONVERSATION, id_, record, time, f"{METERED}:{id_}", linked_ids=_linked_ids(call))
+    return RecordUpdate(
+        Kind.CONVERSATION,
+        id_,
+        record,
+        time,
+        f"{METERED}:{id_}",
+        linked_ids=_linked_ids(call),
+        assumed=assumed,
+    )
 
 
-def _channel_and_direction(call: _VapiCall) -> tuple[Channel, Direction]:
+def _given_duration_ms(report: _VapiReport) -> int | None:
+    """Return the duration that a report gives. Vapi documents no such field, but sends them."""
+    for name, number, ms in (
+        ("durationMs", report.duration_ms, 1),
+        ("durationSeconds", report.duration_seconds, 1_000),
+        ("durationMinutes", report.duration_minutes, 60_000),
+    ):
+        if number is not None:
+            return read_duration_ms(f"message.{name}", number, ms)
+    return None
+
+
+def _channel_and_direction(call: _VapiCall) -> tuple[Channel, Direction, tuple[Assumed, ...]]:
+    """Return the channel, the direction, and which of them the type does not say."""
     known = _TYPES.get(call.type or "")
-    if known is None:
-        raise NotUnderstood(f"message.call.type must be one of {', '.join(_TYPES)}.")
-    return known
+    if known is not None:
+        return (*known, ())
+    has_line = call.phone_call_provider or call.phone_call_provider_id or call.phone_number_id or call.phone_number
+    return "telephone" if has_line else "webrtc", "inbound", ("channel", "direction")
 
 
 def _status(reason: str, channel: Channel, *, answered: bool) -> ConversationStatus:
