@@ -191,7 +191,7 @@ def test_active_connectors_are_listed_before_disabled_ones(now: ClockedServer) -
     assert listed == [(second.id, "vapi", None), (first.id, "n8n", "2026-03-01T00:00:00Z")]
     assert list(answer["connectors"][0]) == [
         "id", "provider", "created_at", "disabled_at", "last_event_at", "last_rejected_at", "outcomes", "days",
-        "ignored_types", "open_conversations", "silent_hours",
+        "ignored_types", "assumed_values", "open_conversations", "silent_hours",
     ]  # fmt: skip
 
 

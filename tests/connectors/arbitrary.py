@@ -14,6 +14,7 @@ from talkmeter.ingest.connectors.provider import (
     Provider,
     ReadResult,
 )
+from talkmeter.ledger.batch import Rejection
 from talkmeter.period import within_range
 from talkmeter.records import Conversation
 from tests.connectors.messages import message
@@ -124,6 +125,9 @@ def _check_reading(reading: ReadResult) -> None:
         assert 0 < len(reading.type) <= 60
         return
     for update in reading:
+        if isinstance(update, Rejection):
+            assert update.detail.endswith(".")
+            continue
         assert 0 < len(update.id.encode()) <= 200
         assert update.event_id
         assert within_range(update.time)

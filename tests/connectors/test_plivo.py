@@ -143,11 +143,21 @@ def test_time_zone_of_the_account_is_found_by_the_session_start(start: str, answ
     assert record_update(PROVIDER, message).time == utc(2024, 9, 26, 8, 36, 23)
 
 
-@pytest.mark.parametrize("fields", [{"SessionStart": ""}, {"ALegUUID": "the-first-leg"}])
-def test_time_zone_is_found_by_the_arrival_without_a_session_start(fields: dict[str, str]) -> None:
-    message = hangup(**fields)._replace(received_at=utc(2024, 9, 26, 8, 37, 0))
-    assert conversation_of(PROVIDER, message).created_at == utc(2024, 9, 26, 8, 35, 18)
-    assert refusal(PROVIDER, message._replace(received_at=utc(2025, 1, 1))).startswith("StartTime and EndTime must")
+def test_times_without_a_session_start_are_read_as_utc() -> None:
+    message = hangup(SessionStart="", StartTime="2024-09-26 14:05:08", AnswerTime="2024-09-26 14:05:18")
+    assert conversation_of(PROVIDER, message).created_at == utc(2024, 9, 26, 14, 5, 18)
+    assert record_update(PROVIDER, message).assumed == ("time zone",)
+
+
+@pytest.mark.parametrize("minutes", [0, 1, 14])
+def test_time_zone_of_a_second_leg_is_found_by_the_session_start(minutes: int) -> None:
+    message = hangup(
+        ALegUUID="the-first-leg",
+        SessionStart="2024-09-26 08:00:00.123",
+        StartTime=f"2024-09-26 13:{30 + minutes}:00",
+        AnswerTime=f"2024-09-26 13:{30 + minutes}:05",
+    )
+    assert conversation_of(PROVIDER, message).created_at == utc(2024, 9, 26, 8, minutes, 5)
 
 
 def test_agent_number_of_an_inbound_call_is_the_called_number() -> None:

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from talkmeter.ingest.connectors.provider import (
     Ignored,
     Message,
+    NotUnderstood,
     NotVerified,
     PartialRecordUpdate,
     Provider,
     RecordUpdate,
 )
 from talkmeter.ingest.connectors.registry import PROVIDERS
+from talkmeter.ledger.batch import Rejection
 from talkmeter.records import Record
 from tests.connectors.all_cases import CASES, all_cases
 from tests.connectors.arbitrary import assert_reads_or_refuses
@@ -33,6 +35,7 @@ from tests.connectors.messages import (
 )
 from tests.connectors.provider_case import Key, ProviderCase
 
+ARRIVALS: Final = st.integers(0, 4_102_444_800_000_000) | st.integers(NOW, NOW + 5 * 3_600 * SECOND)
 VECTORS: Final = [(case, vector) for case in CASES.values() for vector in case.vectors]
 
 
@@ -205,10 +208,15 @@ class Update(NamedTuple):
     record: Record | None
 
 
-def updates(provider: Provider, message: Message) -> list[Update]:
+def updates(provider: Provider, message: Message) -> list[Update | Rejection]:
     reading = provider.read(message)
     assert not isinstance(reading, Ignored)
-    return [Update(part.id, part.event_id, part.time, part.linked_ids, record_of(part)) for part in reading]
+    return [
+        part
+        if isinstance(part, Rejection)
+        else Update(part.id, part.event_id, part.time, part.linked_ids, record_of(part))
+        for part in reading
+    ]
 
 
 def record_of(part: RecordUpdate | PartialRecordUpdate) -> Record | None:
@@ -216,10 +224,23 @@ def record_of(part: RecordUpdate | PartialRecordUpdate) -> Record | None:
 
 
 @all_cases()
-def test_message_sent_again_is_the_same_event(case: ProviderCase) -> None:
-    for body in case.call:
-        message = case.message._replace(body=body)
-        assert updates(case.provider, message) == updates(case.provider, message._replace(received_at=NOW + SECOND))
+@given(data=st.data())
+def test_arrival_of_a_message_changes_nothing(case: ProviderCase, data: st.DataObject) -> None:
+    """Any message, sampled or arbitrary, gives the same updates or the same error whenever it arrives."""
+    bodies = st.sampled_from([case.message._replace(body=body) for body in case.call])
+    message = data.draw(bodies | case.arbitrary | st.sampled_from([message for message, _ in case.refused]))
+    arrivals = data.draw(st.tuples(ARRIVALS, ARRIVALS))
+    first, second = (outcome_of(case.provider, message._replace(received_at=at)) for at in arrivals)
+    assert first == second
+
+
+def outcome_of(provider: Provider, message: Message) -> object:
+    """Return what a message comes to: its updates, its type if it is ignored, or the error."""
+    try:
+        reading = provider.read(message)
+    except NotUnderstood as error:
+        return str(error)
+    return reading if isinstance(reading, Ignored) else updates(provider, message)
 
 
 @all_cases()

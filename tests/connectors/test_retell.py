@@ -8,7 +8,7 @@ import pytest
 from talkmeter.ingest.connectors.retell import PROVIDER
 from talkmeter.records import Conversation, Kind
 from tests.connectors.cases.retell import CALL, CHAT, VECTORS, call
-from tests.connectors.messages import NOW, conversation_of, record_update
+from tests.connectors.messages import conversation_of, record_update
 
 
 def test_documented_call_field_by_field() -> None:
@@ -88,12 +88,6 @@ def test_disconnection_reason_gives_status_and_duration(
 
 def test_given_duration_is_preferred_to_the_difference_of_the_times() -> None:
     assert conversation_of(PROVIDER, call(duration_ms=15_000)).duration_ms == 15_000
-
-
-def test_call_that_never_connected_counts_when_its_message_arrives() -> None:
-    document = call(disconnection_reason="dial_failed", start_timestamp=None, end_timestamp=None)
-    record = conversation_of(PROVIDER, document)
-    assert (record.created_at, record_update(PROVIDER, document).time, record.duration_ms) == (NOW, NOW, None)
 
 
 def test_analysis_is_a_later_event_of_the_same_call() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from talkmeter.ingest.connectors.provider import Message, NotVerified, RecordUpdate
 from talkmeter.ingest.connectors.signed import PROVIDER
+from talkmeter.ledger.batch import Rejection
 from talkmeter.records import Conversation, InventoryItem, Kind, WorkflowExecution
 from tests.connectors.cases.signed import (
     CALL,
@@ -126,15 +127,26 @@ def test_runs_items_and_deletions_are_metered() -> None:
     assert (deleted.kind, deleted.id, deleted.record) == (Kind.CONVERSATION, "call-1", None)
 
 
-def test_one_invalid_event_refuses_the_whole_message() -> None:
-    bad = conversation("call-2", channel=f"+1500{CALLER}")
-    sentence = refusal(PROVIDER, message_of(body_of(CALL, bad, run())))
-    assert sentence.startswith("Event 2 of 3: data.channel: invalid enum value")
+def test_one_invalid_event_does_not_affect_the_others() -> None:
+    bad = {**conversation("call-2", channel=f"+1500{CALLER}"), "id": f"+1500{CALLER}", "source": f"/{CALLER}"}
+    result = PROVIDER.read(message_of(body_of(CALL, bad, run())))
+    assert isinstance(result, tuple)
+    assert len(result) == 3
+    first, second, third = result
+    assert isinstance(first, RecordUpdate)
+    assert isinstance(third, RecordUpdate)
+    assert isinstance(second, Rejection)
+    assert second.detail.startswith("Event 2 of 3: data.channel: invalid enum value")
+    assert CALLER not in repr(second)
+    assert refusal(PROVIDER, message_of(body_of(bad))).startswith("data.channel: invalid enum value")
 
 
-def test_event_must_not_name_an_organization() -> None:
-    sentence = "data.organization_id must be left out: the connector determines the organization."
-    assert refusal(PROVIDER, message_of(body_of(conversation(organization_id="acme")))) == sentence
+def test_event_may_name_the_connectors_organization_and_no_other() -> None:
+    sentence = "data.organization_id must be left out or be the connector's organization."
+    message = message_of(body_of(conversation(organization_id="acme")))
+    assert record_update(PROVIDER, message._replace(org_id="acme")).id == "call-1"
+    for other in ("", "other"):
+        assert refusal(PROVIDER, message._replace(org_id=other)) == sentence
     assert record_update(PROVIDER, message_of(body_of(conversation(organization_id="")))).id == "call-1"
 
 

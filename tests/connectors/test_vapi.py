@@ -22,6 +22,7 @@ from tests.connectors.messages import (
     is_verified,
     message,
     record_update,
+    utc,
 )
 
 SIGNED, WITH_SECRET = (vector.message() for vector in VECTORS)
@@ -114,10 +115,20 @@ def test_number_is_preferred_to_its_id_and_squads_and_workflows_are_agents() -> 
     assert recorded(report({"assistantId": None}, assistant={"id": "a"})).agent_id == "a"
 
 
-@pytest.mark.parametrize("carrier", ["twilio", "telnyx", "vonage"])
-def test_call_is_linked_to_its_carrier(carrier: str) -> None:
+@pytest.mark.parametrize(("carrier", "is_linked"), [("twilio", True), ("telnyx", True), ("vonage", False)])
+def test_call_is_linked_to_a_carrier_that_has_a_connector(carrier: str, is_linked: bool) -> None:
     update = record_update(PROVIDER, report({"phoneCallProvider": carrier, "phoneCallProviderId": "CA1"}))
-    assert update.linked_ids == (f"{carrier}:CA1",)
+    assert update.linked_ids == ((f"{carrier}:CA1",) if is_linked else ())
+
+
+@pytest.mark.parametrize("given", [{"durationSeconds": 50.25}, {"durationMs": 50_250}, {"durationMinutes": 0.8375}])
+def test_call_without_a_start_has_the_given_duration(given: dict[str, float]) -> None:
+    never = {"startedAt": None, "endedAt": None}
+    record = recorded(report(never, startedAt=None, endedAt="2026-05-01T10:01:00Z", endedReason="new", **given))
+    assert (record.status, record.duration_ms) == ("completed", 50_250)
+    assert record.created_at == utc(2026, 5, 1, 10, 0, 9, 750_000)
+    record = recorded(report(never, startedAt=None, endedAt=None, endedReason="new", **given))
+    assert (record.status, record.duration_ms) == ("completed", 50_250)
 
 
 @given(st.binary(max_size=200), SECRETS, SECRETS, SECRETS)

@@ -32,10 +32,13 @@ class OutcomeBuffer:
         self._types: dict[str, set[str]] = {}
         self._types_day = 0
 
-    def add(self, connector_id: str, outcome: MessageOutcome, messages: int = 1) -> None:
-        """Count messages of a connector that have this outcome, on the current day."""
+    def add(self, connector_id: str, outcome: MessageOutcome, messages: int = 1, assumed: str = "") -> None:
+        """Count messages of a connector that have this outcome, on the current day.
+
+        `assumed` names what the messages do not say.
+        """
         now = clock.now()
-        self._add(connector_id, DailyOutcome(day_of(now), outcome, "", messages, now))
+        self._add(connector_id, DailyOutcome(day_of(now), outcome, assumed, messages, now))
 
     def add_ignored(self, connector_id: str, type_: str) -> None:
         """Count a message of a type that is not metered."""

@@ -19,7 +19,7 @@ from talkmeter.errors import UnsupportedMediaType
 from talkmeter.ingest.cloudevents import Sender
 from talkmeter.ingest.inventory import read_kind, read_snapshot
 from talkmeter.ingest.receipt import Receipt, make_receipt
-from talkmeter.ingest.requests import PLAIN, group_by_organization, media_type, read_request
+from talkmeter.ingest.requests import PLAIN, group_by_organization, media_type, read_request, request_media_type
 from talkmeter.ledger.batch import BatchResult, OrgBatch
 from talkmeter.records import INVENTORY_KINDS
 
@@ -43,7 +43,7 @@ async def post_events(request: AnyRequest) -> Response[bytes]:
     caller = caller_of(request)
     sender = Sender(caller.credential_id, caller.org_id)
     headers = {name: request.headers[name] for name in request.headers}
-    media_type(headers.get("content-type", ""))
+    request_media_type(headers)
 
     def decode(body: bytes) -> list[OrgBatch]:
         return group_by_organization(read_request(headers, body, sender, service.settings.max_events), sender)

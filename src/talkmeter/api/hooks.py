@@ -55,7 +55,7 @@ async def post_hook(
     with service.unverified.reservation(sender) as reserve:
         allowed = body_limits(service.settings)
         limits = BodyLimits(min(allowed.max_bytes, MAX_HOOK_BYTES), min(allowed.timeout_sec, HOOK_TIMEOUT_SEC))
-        message = _message(request, service, await read_body(request, limits, reserve))
+        message = _message(request, service, await read_body(request, limits, reserve), connector.org_id)
         secrets = SecretBox(service.settings.secret_key).decrypt(connector)
         try:
             await service.decode(sender, message.body, lambda: adapter.verify(message, secrets))
@@ -92,7 +92,7 @@ async def _find_connector(service: Service, provider: str, connector_id: str) ->
     return connector, adapter
 
 
-def _message(request: AnyRequest, service: Service, body: bytes) -> Message:
+def _message(request: AnyRequest, service: Service, body: bytes, org_id: str) -> Message:
     raw_path: bytes = request.scope["raw_path"]
     query = request.scope["query_string"]
     path = raw_path.partition(b"?")[0] + (b"?" + query if query else b"")
@@ -102,18 +102,19 @@ def _message(request: AnyRequest, service: Service, body: bytes) -> Message:
         headers={name.lower(): value for name, value in request.headers.items()},
         body=body,
         received_at=clock.now(),
+        org_id=org_id,
     )
 
 
 async def _write(service: Service, connector: Connector, adapter: Provider, message: Message) -> None:
-    batch = await service.decode(connector.org_id, message.body, lambda: to_batch(connector, adapter, message))
-    if isinstance(batch, Ignored):
-        service.outcomes.add_ignored(connector.id, batch.type)
+    result = await service.decode(connector.org_id, message.body, lambda: to_batch(connector, adapter, message))
+    if isinstance(result, Ignored):
+        service.outcomes.add_ignored(connector.id, result.type)
         return
-    [written] = service.writer.submit([batch])
+    [written] = service.writer.submit([result.batch])
     for outcome, events in (await asyncio.wrap_future(written)).counts().items():
         if events:
-            service.outcomes.add(connector.id, outcome, events)
+            service.outcomes.add(connector.id, outcome, events, result.assumed)
 
 
 hooks_router = Router(path="/", route_handlers=[post_hook], tags=["Metering"])

@@ -33,13 +33,20 @@ def media_type(content_type: str) -> str:
     return type_
 
 
+def request_media_type(headers: Mapping[str, str]) -> str:
+    """Return the media type of a request. Without a Content-Type, the data of a binary CloudEvent is JSON."""
+    if not headers.get("content-type") and "ce-specversion" in headers:
+        return PLAIN
+    return media_type(headers.get("content-type", ""))
+
+
 def read_request(headers: Mapping[str, str], body: bytes, sender: Sender, max_events: int) -> list[ParsedEvent]:
     """Return the events of a request in order, each as a state or a rejection.
 
     An invalid event becomes a rejection and does not affect the others. Raises BadRequest if the body is not JSON,
     TooLarge if there are more than `max_events`.
     """
-    type_ = media_type(headers.get("content-type", ""))
+    type_ = request_media_type(headers)
     if type_ == PLAIN and "ce-specversion" in headers:
         return [_read_binary(headers, body, sender)]
     stripped = body.lstrip(b" \t\r\n")

@@ -25,7 +25,8 @@ _OUTCOMES = Compiled(
 class DailyOutcome(NamedTuple):
     """The number of messages with one outcome on a day (since 1970); `last_at` is the last one's time (microseconds).
 
-    `detail` is the type of ignored messages; it is empty for all other outcomes.
+    `detail` is the type of ignored messages. For messages that were read, it names what they do not say, separated by
+    ", ": their default values may be wrong. Otherwise it is empty.
     """
 
     day: int

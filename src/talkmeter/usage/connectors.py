@@ -56,6 +56,17 @@ class IgnoredType(msgspec.Struct, frozen=True, kw_only=True):
     last_at: str
 
 
+class AssumedValue(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages that do not say something, so that it has a default value."""
+
+    missing: Annotated[
+        str,
+        Meta(description='What is unknown, separated by ", ": `answered`, `channel`, `direction`, `time zone`.'),
+    ]
+    messages: int
+    last_at: str
+
+
 class ConnectorHealth(msgspec.Struct, frozen=True, kw_only=True):
     """A connector, and the outcomes of its messages on the last seven UTC days, including today."""
 
@@ -71,6 +82,10 @@ class ConnectorHealth(msgspec.Struct, frozen=True, kw_only=True):
     days: Annotated[list[OutcomesOfDay], Meta(description="Seven days, the oldest first; they add up to `outcomes`.")]
     ignored_types: Annotated[
         list[IgnoredType], Meta(description="Ignored types of the same days, most messages first, at most 20.")
+    ]
+    assumed_values: Annotated[
+        list[AssumedValue],
+        Meta(description="What messages of the same days do not say, so that it has a default; most messages first."),
     ]
     open_conversations: Annotated[
         int, Meta(description="Conversations that have not ended, except email, which can be idle for days.")
@@ -197,7 +212,16 @@ def _health_of(row: Row, activity: _Activity, now: int) -> ConnectorHealth:
             OutcomesOfDay(date=format_day(day), **_counts(tally for tally in tallies if tally.day == day))
             for day in range(today - DAYS + 1, today + 1)
         ],
-        ignored_types=_ignored_types(tallies),
+        ignored_types=[
+            IgnoredType(type=name, messages=messages, last_at=last_at)
+            for name, messages, last_at in _by_detail(tally for tally in tallies if tally.outcome == IGNORED)
+        ],
+        assumed_values=[
+            AssumedValue(missing=name, messages=messages, last_at=last_at)
+            for name, messages, last_at in _by_detail(
+                tally for tally in tallies if tally.outcome != IGNORED and tally.detail
+            )
+        ],
         open_conversations=activity.open.get(str(id_), 0),
         silent_hours=None if disabled_at is not None else _silent_hours(days, now),
     )
@@ -210,15 +234,15 @@ def _counts(tallies: Iterable[DailyOutcome]) -> dict[str, int]:
     return counts
 
 
-def _ignored_types(tallies: list[DailyOutcome]) -> list[IgnoredType]:
+def _by_detail(tallies: Iterable[DailyOutcome]) -> list[tuple[str, int, str]]:
+    """Return (detail, messages, time of the last one), most messages first, at most MAX_TYPES."""
     messages: Counter[str] = Counter()
     last_at: dict[str, int] = {}
     for tally in tallies:
-        if tally.outcome == IGNORED:
-            messages[tally.detail] += tally.messages
-            last_at[tally.detail] = max(last_at.get(tally.detail, 0), tally.last_at)
-    top = sorted(messages, key=lambda type_: (-messages[type_], type_))[:MAX_TYPES]
-    return [IgnoredType(type=type_, messages=messages[type_], last_at=format_instant(last_at[type_])) for type_ in top]
+        messages[tally.detail] += tally.messages
+        last_at[tally.detail] = max(last_at.get(tally.detail, 0), tally.last_at)
+    top = sorted(messages, key=lambda detail: (-messages[detail], detail))[:MAX_TYPES]
+    return [(detail, messages[detail], format_instant(last_at[detail])) for detail in top]
 
 
 def _silent_hours(days: Mapping[int, int], now: int) -> int | None:

@@ -79,10 +79,7 @@ CASE: Final = ProviderCase(
             message(changed(WEB, {"call_duration_secs": 31_622_401})),
             "data.metadata.call_duration_secs must be between 0",
         ),
-        (
-            message(changed(PHONE, {"phone_call": {"direction": "+15005550006"}})),
-            "data.metadata.phone_call.direction must be inbound",
-        ),
+        (message({"type": "post_call_transcription_otel", "data": {"conversation_id": "c"}}), "data.otlp_traces must"),
         (message({**FAILURE, "event_timestamp": None}), "event_timestamp must be the seconds since 1970"),
         (
             message({"type": "post_call_transcription"}),

@@ -74,8 +74,10 @@ CASE: Final = ProviderCase(
     ignored=tuple((message({**CALL, "event": event}), event) for event in _UNMETERED),
     refused=(
         (message(call(call_id=None)), "call.call_id must be 1 to 200 bytes"),
-        (message(call(call_type="fax")), "call.call_type must be phone_call or web_call."),
-        (message(call(direction="+15005550006")), "call.direction must be inbound or outbound"),
+        (
+            message(call(start_timestamp=None, end_timestamp=None)),
+            "call.start_timestamp or call.end_timestamp is required",
+        ),
         (message(call(start_timestamp=10**20)), "call.start_timestamp must be between"),
         (message(call(duration_ms=-1)), "call.duration_ms must be between 0"),
         (message({"event": "call_ended"}), "The body is not as documented: Object missing required field `call`"),

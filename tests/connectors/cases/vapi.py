@@ -55,7 +55,6 @@ CASE: Final = ProviderCase(
     ignored=tuple((message({"message": {"type": type_, "call": 1}}), type_) for type_ in _UNMETERED),
     refused=(
         (message(report({"id": None})), "message.call.id must be 1 to 200 bytes"),
-        (message(report({"type": "+15005550006"})), "message.call.type must be one of inboundPhoneCall"),
         (message(report(startedAt="yesterday")), "message.startedAt must be an RFC 3339"),
         (message(report(startedAt="2025-06-17T18:09:30")), "message.startedAt must be an RFC 3339"),
         (message(report(startedAt="2100-06-17T18:09:30Z")), "message.startedAt must be between"),

@@ -177,10 +177,37 @@ def _linked_ids(carrier: str | None, call_sid: str | None) -> tuple[str, ...]:
     return (f"twilio:{require_id('CallSid', call_sid)}",)
 
 
+_KEPT: Final = (
+    "type",
+    "event_timestamp",
+    "data/conversation_id",
+    "data/agent_id",
+    "data/status",
+    "data/failure_reason",
+    "data/has_audio",
+    "data/has_user_audio",
+    "data/has_response_audio",
+    "data/metadata/type",
+    "data/metadata/start_time_unix_secs",
+    "data/metadata/call_duration_secs",
+    "data/metadata/text_only",
+    "data/metadata/conversation_initiation_source",
+    "data/metadata/phone_call/type",
+    "data/metadata/phone_call/direction",
+    "data/metadata/phone_call/call_sid",
+    "data/metadata/phone_call/call_result",
+    "data/metadata/sms/direction",
+    "data/metadata/whatsapp/direction",
+    "data/metadata/body/CallSid",
+    "data/metadata/body/CallStatus",
+)
+"""The fields that quarantine keeps of a message that cannot be counted."""
+
 PROVIDER: Final = Provider(
     name="elevenlabs",
     side="agent",
     verify=verify,
     read=read,
+    kept=_KEPT,
     make_test_message=make_test_message,
 )

@@ -274,10 +274,29 @@ def _decode_segment(segment: str) -> bytes:
         raise NotVerified("The header Authorization must be a token: three parts of base64url.") from None
 
 
+_KEPT: Final = (
+    "event",
+    "id",
+    "createdAt",
+    "room/sid",
+    "room/creationTime",
+    "participant/sid",
+    "participant/kind",
+    "participant/state",
+    "participant/joinedAt",
+    "participant/disconnectReason",
+    "participant/attributes/sip.callID",
+    "participant/attributes/sip.callStatus",
+    "participant/attributes/sip.ruleID",
+    "participant/attributes/sip.twilio.callSid",
+)
+"""The fields that quarantine keeps of a message that cannot be counted."""
+
 PROVIDER: Final = Provider(
     name="livekit",
     side="agent",
     verify=verify,
     read=read,
+    kept=_KEPT,
     make_test_message=make_test_message,
 )

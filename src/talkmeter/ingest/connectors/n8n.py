@@ -82,10 +82,22 @@ def _as_text(id_: str | int | None) -> str | None:
     return None if id_ is None else str(id_)
 
 
+_KEPT: Final = (
+    "id",
+    "ts",
+    "eventName",
+    "payload/executionId",
+    "payload/workflowId",
+    "payload/isManual",
+    "payload/mode",
+)
+"""The fields that quarantine keeps of a message that cannot be counted."""
+
 PROVIDER: Final = Provider(
     name="n8n",
     side=None,
     verify=verify,
     read=read,
+    kept=_KEPT,
     make_test_message=make_test_message,
 )

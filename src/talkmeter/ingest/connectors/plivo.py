@@ -200,10 +200,30 @@ def _international_number(number: str) -> str | None:
     return phone if phone is None or phone.startswith("+") else f"+{phone}"
 
 
+_KEPT: Final = (
+    "CallUUID",
+    "ALegUUID",
+    "RequestUUID",
+    "CallStatus",
+    "Direction",
+    "Event",
+    "HangupCause",
+    "HangupCauseCode",
+    "HangupSource",
+    "Duration",
+    "BillDuration",
+    "StartTime",
+    "AnswerTime",
+    "EndTime",
+    "SessionStart",
+)
+"""The fields that quarantine keeps of a message that cannot be counted."""
+
 PROVIDER: Final = Provider(
     name="plivo",
     side="carrier",
     verify=verify,
     read=read,
+    kept=_KEPT,
     make_test_message=make_test_message,
 )

@@ -7,7 +7,7 @@ Both are pure functions of the message; they know neither the database nor HTTP.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
-from talkmeter.ledger.batch import Side
+from talkmeter.ledger.batch import Rejection, Side
 from talkmeter.records import Conversation, Kind, Record
 
 TEST_TYPE: Final = "talkmeter.test"
@@ -17,7 +17,8 @@ TEST_TYPE: Final = "talkmeter.test"
 class Message(NamedTuple):
     """A message as received: header names are in lower case, `received_at` is in microseconds.
 
-    `url` is the public address that was entered at the provider, with its query: some providers sign it.
+    `url` is the public address that was entered at the provider, with its query: some providers sign it. `org_id` is
+    the connector's organization.
     """
 
     method: str
@@ -25,6 +26,7 @@ class Message(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
     received_at: int
+    org_id: str = ""
 
 
 def build_message(
@@ -88,14 +90,15 @@ class Ignored(NamedTuple):
     type: str
 
 
-ReadResult = tuple[RecordUpdate | PartialRecordUpdate, ...] | Ignored
+ReadResult = tuple[RecordUpdate | PartialRecordUpdate | Rejection, ...] | Ignored
 
 
 class Provider(NamedTuple):
     """One provider: its functions and the facts about it.
 
     `verify` takes the message and the connector's secrets (the current one and, during a rotation, the previous one)
-    and raises NotVerified. `read` raises NotUnderstood. `status` is the HTTP status that the provider expects.
+    and raises NotVerified. `read` raises NotUnderstood; its result must not depend on when the message arrived. `kept`
+    are the fields that quarantine may keep (see kept_fields.py). `status` is the HTTP status that the provider expects.
     `make_test_message` takes a secret, an address and the current instant, and returns a signed message of type
     TEST_TYPE; it is None if only the provider can sign.
     """
@@ -104,5 +107,6 @@ class Provider(NamedTuple):
     side: Side | None
     verify: Callable[[Message, Sequence[str]], None]
     read: Callable[[Message], ReadResult]
+    kept: tuple[str, ...]
     status: Literal[200, 204] = 200
     make_test_message: Callable[[str, str, int], Message] | None = None

@@ -273,10 +273,32 @@ def _status(reason: str, *, lasted: bool) -> ConversationStatus:
     return "completed" if lasted or reason in _ENDED else "failed"
 
 
+_KEPT: Final = (
+    "event",
+    "call/call_id",
+    "call/call_type",
+    "call/call_status",
+    "call/direction",
+    "call/agent_id",
+    "call/start_timestamp",
+    "call/end_timestamp",
+    "call/duration_ms",
+    "call/disconnection_reason",
+    "call/telephony_identifier/twilio_call_sid",
+    "chat/chat_id",
+    "chat/chat_type",
+    "chat/chat_status",
+    "chat/agent_id",
+    "chat/start_timestamp",
+    "chat/end_timestamp",
+)
+"""The fields that quarantine keeps of a message that cannot be counted."""
+
 PROVIDER: Final = Provider(
     name="retell",
     side="agent",
     verify=verify,
     read=read,
+    kept=_KEPT,
     make_test_message=make_test_message,
 )

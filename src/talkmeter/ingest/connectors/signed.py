@@ -1,7 +1,7 @@
 """Signed Talkmeter events, by the Standard Webhooks specification: for any program that can send HTTP requests.
 
-The body is what `POST /metering/events` accepts, in any of its JSON forms (docs/connectors/signed.md). A message is
-accepted as a whole: if one of its events cannot be counted, the whole message is quarantined.
+The body is what `POST /metering/events` accepts, in any of its JSON forms (docs/connectors/signed.md). Each event is
+counted or quarantined alone.
 """
 
 import re
@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from hmac import digest
 from typing import Final
 
+from msgspec.structs import replace
+
 from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.errors import TalkmeterError
 from talkmeter.ingest.cloudevents import Sender
+from talkmeter.ingest.connectors.kept_fields import is_harmless, keep_fields
 from talkmeter.ingest.connectors.provider import (
     TEST_TYPE,
     Ignored,
@@ -41,8 +44,8 @@ VERSION: Final = "v1,"
 MAX_EVENTS: Final = 10_000
 TOLERANCE_SEC: Final = 300
 
-_SENDER: Final = Sender(credential_id="", org_id="\0")
-"""An id that no organization has: the connector determines the organization, so an event must not name one."""
+_NO_ORGANIZATION: Final = "\0"
+"""An id that no organization has."""
 _TEST_BODY: Final = b'{"type":"%s"}' % TEST_TYPE.encode()
 _SECONDS: Final = re.compile("[0-9]{1,12}")
 _QUOTED: Final = re.compile(r"(['\"]).*\1|['\"].*", re.DOTALL)
@@ -96,16 +99,17 @@ def read(message: Message) -> ReadResult:
     # Pass on the content type only: the signature covers no header.
     headers = {"content-type": message.headers.get("content-type", "application/json")}
     try:
-        events = read_request(headers, message.body, _SENDER, MAX_EVENTS)
+        events = read_request(headers, message.body, Sender("", message.org_id or _NO_ORGANIZATION), MAX_EVENTS)
     except TalkmeterError as error:
         raise NotUnderstood(error.detail) from None
     return tuple(_event_update(event, number, len(events)) for number, event in enumerate(events, start=1))
 
 
-def _event_update(event: ParsedEvent, number: int, total: int) -> RecordUpdate:
+def _event_update(event: ParsedEvent, number: int, total: int) -> RecordUpdate | Rejection:
     if isinstance(event, Rejection):
-        prefix = f"Event {number} of {total}: " if total > 1 else ""
-        raise NotUnderstood(prefix + _error_sentence(event))
+        if total == 1:
+            raise NotUnderstood(_error_sentence(event))
+        return _without_private_values(event, f"Event {number} of {total}: {_error_sentence(event)}")
     return RecordUpdate(
         kind=event.kind,
         id=event.id,
@@ -116,17 +120,48 @@ def _event_update(event: ParsedEvent, number: int, total: int) -> RecordUpdate:
     )
 
 
+def _without_private_values(rejection: Rejection, sentence: str) -> Rejection:
+    """Return the rejection of one of several events, of which only the fields in _KEPT are kept."""
+    return replace(
+        rejection,
+        event_id=rejection.event_id if rejection.event_id and is_harmless(rejection.event_id) else None,
+        detail=sentence,
+        kept_fields=keep_fields(_KEPT, rejection.kept_fields, is_form=False),
+        complete=False,
+    )
+
+
 def _error_sentence(rejection: Rejection) -> str:
     """Return the sentence of a rejection without quoted values."""
     if rejection.reason is Reason.FOREIGN_ORGANIZATION:
-        return "data.organization_id must be left out: the connector determines the organization."
+        return "data.organization_id must be left out or be the connector's organization."
     return _QUOTED.sub("'…'", rejection.detail).removesuffix(".") + "."
 
+
+_KEPT: Final = (
+    "id",
+    "type",
+    "time",
+    "sequence",
+    "specversion",
+    "data/id",
+    "data/channel",
+    "data/direction",
+    "data/status",
+    "data/created_at",
+    "data/duration",
+    "data/modality",
+    "data/agent_id",
+    "data/web_widget_id",
+    "data/workflow_id",
+)
+"""The fields that quarantine keeps of a message that cannot be counted."""
 
 PROVIDER: Final = Provider(
     name="signed",
     side=None,
     verify=verify,
     read=read,
+    kept=_KEPT,
     make_test_message=make_test_message,
 )

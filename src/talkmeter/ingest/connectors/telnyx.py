@@ -241,4 +241,22 @@ def _required_instant(name: str, text: str | None) -> int:
     return instant
 
 
-PROVIDER: Final = Provider(name="telnyx", side="carrier", verify=verify, read=read)
+_KEPT: Final = (
+    "data/id",
+    "data/event_type",
+    "data/occurred_at",
+    "data/payload/call_leg_id",
+    "data/payload/call_session_id",
+    "data/payload/direction",
+    "data/payload/state",
+    "data/payload/start_time",
+    "data/payload/hangup_cause",
+    "data/payload/hangup_source",
+    "data/payload/sip_hangup_cause",
+    "data/payload/assistant_id",
+    "data/payload/calling_party_type",
+    "data/payload/duration_sec",
+)
+"""The fields that quarantine keeps of a message that cannot be counted."""
+
+PROVIDER: Final = Provider(name="telnyx", side="carrier", verify=verify, read=read, kept=_KEPT)

@@ -345,11 +345,27 @@ def _agent_number(direction: Direction, parent: str | None, field: _CallFields) 
     return as_phone_number(field("To") if direction == "inbound" else field("From"))
 
 
+_KEPT: Final = (
+    "CallSid",
+    "ParentCallSid",
+    "CallStatus",
+    "Direction",
+    "CallDuration",
+    "Duration",
+    "Timestamp",
+    "CallbackSource",
+    "SequenceNumber",
+    "SipResponseCode",
+    "ErrorCode",
+)
+"""The fields that quarantine keeps of a message that cannot be counted."""
+
 PROVIDER: Final = Provider(
     name="twilio",
     side="carrier",
     verify=verify,
     read=read,
+    kept=_KEPT,
     status=204,
     make_test_message=make_test_message,
 )

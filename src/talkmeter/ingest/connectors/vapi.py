@@ -262,10 +262,35 @@ def _linked_ids(call: _VapiCall) -> tuple[str, ...]:
     return (f"{call.phone_call_provider}:{require_id('phoneCallProviderId', call.phone_call_provider_id)}",)
 
 
+_KEPT: Final = (
+    "message/type",
+    "message/endedReason",
+    "message/startedAt",
+    "message/endedAt",
+    "message/timestamp",
+    "message/durationMs",
+    "message/durationSeconds",
+    "message/durationMinutes",
+    "message/call/id",
+    "message/call/type",
+    "message/call/status",
+    "message/call/createdAt",
+    "message/call/startedAt",
+    "message/call/endedAt",
+    "message/call/assistantId",
+    "message/call/squadId",
+    "message/call/workflowId",
+    "message/call/phoneNumberId",
+    "message/call/phoneCallProvider",
+    "message/call/phoneCallProviderId",
+)
+"""The fields that quarantine keeps of a message that cannot be counted."""
+
 PROVIDER: Final = Provider(
     name="vapi",
     side="agent",
     verify=verify,
     read=read,
+    kept=_KEPT,
     make_test_message=make_test_message,
 )
