@@ -20,8 +20,15 @@ class ListedCall(NamedTuple):
 
 
 def read_listed(body: bytes, read: Callable[[bytes], ListedCall]) -> ListedCall:
-    """Return the call that `read` makes of the body; an unreadable call becomes one with an error."""
+    """Return the call that `read` makes of the body; an unreadable call becomes one with an error.
+
+    Values that a webhook may leave unknown are required: a list must not correct a stored call by a default.
+    """
     try:
-        return read(body)
+        call = read(body)
     except NotUnderstood as error:
         return ListedCall("", None, error=str(error))
+    missing = [name for name in call.update.assumed if name != "answered"] if call.update else []
+    if not missing:
+        return call
+    return ListedCall("", None, error=f"The {' and the '.join(missing)} of the call must be one that is documented.")
