@@ -6,9 +6,10 @@ from typing import Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from talkmeter.ledger.batch import CallReport
-from talkmeter.ledger.call_links import CallMember, choose_links
+from talkmeter.ledger.batch import CallReport, PartialUpdate
+from talkmeter.ledger.call_links import CallMember, choose_links, countable_record
 from talkmeter.records import Conversation, Direction, Kind, State, data_hash
 from tests.events import conversation
 from tests.store.call_reports import CREATED, send_reports
@@ -137,3 +138,32 @@ def test_names_of_the_legs_do_not_decide(legs: list[tuple[Direction, int, str | 
     assert sum(is_counted for is_counted, _ in results[0]) == 1
     first = min(range(len(legs)), key=lambda place: (legs[place][0] != "inbound", legs[place][1]))
     assert results[0][first][0]
+
+
+def listed_leg(id_: str, source: str) -> CallReport:
+    """Return a leg as reconciling records it from the provider's list, which has no agents."""
+    record = countable_record(state_of(id_, "inbound", 0, 600))
+    assert record is not None
+
+    def merge(known: Conversation | None) -> Conversation:
+        return known or replace(record, agent_number="number-id-7")
+
+    time = CREATED + 3_600 * SECOND
+    return CallReport(PartialUpdate(ORG, id_, merge, time, source, f"reconcile:{id_}"), "carrier", ())
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))])
+def test_list_of_calls_erases_no_detail_of_a_webhook(ledger: Ledger, order: tuple[int, ...]) -> None:
+    first = state_of("twilio:CA1", "inbound", 0, 600, "reception")
+    assert isinstance(first.record, Conversation)
+    record = replace(first.record, agent_number="+15005550001")
+    webhook = CallReport(replace(first, record=record, hash=data_hash(record)), "carrier", ())
+    reports = (webhook, listed_leg("twilio:CA1", "/connectors/1/reconcile"), webhook)
+    for place in order:
+        send_reports(ledger, reports[place])
+
+    assert ledger.rows("SELECT agent_id, agent_number, duration_ms FROM conversation") == [
+        ("reception", "+15005550001", 600_000)
+    ]
+    assert minutes_by_agent(ledger) == [("reception", 600_000)]
+    assert ledger.verify() == []

@@ -63,6 +63,10 @@ class PartialUpdate(NamedTuple):
     event_id: str
 
 
+RECONCILE_SUFFIX: Final = "/reconcile"
+"""The end of the `source` of states that came from a provider's list of calls, which says less than its webhooks."""
+
+
 class CallReport(NamedTuple):
     """A provider's report of a call, the side that the provider sees, and the call's ids at other providers."""
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, OnConflict, insert_rows
-from talkmeter.ledger.batch import AGENT, SIDES, PartialUpdate, Side
+from talkmeter.ledger.batch import AGENT, RECONCILE_SUFFIX, SIDES, PartialUpdate, Side
 from talkmeter.ledger.states import read_winning_states
 from talkmeter.records import UNCOUNTED_STATUS, Conversation, Kind, RecordKey, State, data_hash
 
@@ -200,6 +200,26 @@ def apply_update(update: PartialUpdate, winner: State | None) -> State | None:
         event_id=update.event_id,
         hash=data_hash(record),
     )
+
+
+def add_details(report: State, winner: State | None) -> State | None:
+    """Return the winning state with the agent and the number of a late webhook, or None if that changes nothing.
+
+    Only a state from a provider's list is completed: lists do not contain what a webhook's address says.
+    """
+    if winner is None or not winner.source.endswith(RECONCILE_SUFFIX):
+        return None
+    listed, webhook = winner.record, report.record
+    if not isinstance(listed, Conversation) or not isinstance(webhook, Conversation):
+        return None
+    record = replace(
+        listed,
+        agent_id=webhook.agent_id or listed.agent_id,
+        agent_number=webhook.agent_number or listed.agent_number,
+    )
+    if record == listed:
+        return None
+    return replace(winner, record=record, sequence=winner.sequence + 1, hash=data_hash(record))
 
 
 def find_wrong_links(connection: Connection, org_id: str, ids: Iterable[str]) -> dict[str, tuple[State, State]]:

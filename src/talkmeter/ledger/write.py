@@ -19,6 +19,7 @@ from talkmeter.ledger.batch import BatchResult, CallReport, OrgBatch, Quarantine
 from talkmeter.ledger.call_links import (
     CallIds,
     add_call_ids,
+    add_details,
     affects_links,
     apply_update,
     ids_with_calls,
@@ -168,6 +169,11 @@ def _decide_event(event: State | CallReport, decisions: _Decisions) -> Outcome:
     if state is None:
         return Outcome.DUPLICATE
     outcome = classify(state, winner)
+    if outcome is Outcome.STALE and isinstance(event, CallReport):
+        completed = add_details(state, winner)
+        if completed is not None:
+            decisions.losing[history_key(state)] = state
+            state, outcome = completed, Outcome.ACCEPTED
     if outcome is Outcome.ACCEPTED:
         decisions.winners[key] = keep_link(state, winner)
         decisions.accepted[history_key(state)] = state

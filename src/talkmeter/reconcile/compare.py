@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from talkmeter.accounts.connectors import SOURCE_PREFIX, Connector
 from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.ingest.connectors.provider import RecordUpdate
-from talkmeter.ledger.batch import CallReport, PartialUpdate, Side
+from talkmeter.ledger.batch import RECONCILE_SUFFIX, CallReport, PartialUpdate, Side
 from talkmeter.records import LIVE_STATUSES, Conversation, State, normalized_data
 
 SETTLED_AFTER: Final = 600 * MICROSECONDS_PER_SECOND
@@ -63,7 +63,7 @@ def conversation_of(state: State | None) -> Conversation | None:
 
 def source_of(connector: Connector) -> str:
     """Return the `source` of the states that reconciling this connector records."""
-    return f"{SOURCE_PREFIX}{connector.id}/reconcile"
+    return f"{SOURCE_PREFIX}{connector.id}{RECONCILE_SUFFIX}"
 
 
 def correction(
