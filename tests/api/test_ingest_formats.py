@@ -50,6 +50,14 @@ def send_binary(org: OrganizationClient, attributes: Json, data: object) -> http
     return org.client.post(EVENTS, content=as_json(data), headers={"Content-Type": PLAIN, **headers})
 
 
+def test_binary_event_without_a_content_type_is_json(org: OrganizationClient) -> None:
+    event_ = conversation()
+    headers = {f"ce-{name}": quote(str(value), safe="/:+-. ") for name, value in attributes_of(event_).items()}
+    answer = org.client.post(EVENTS, content=as_json(as_data(event_)), headers=headers)
+    assert (answer.status_code, answer.json()) == (200, ACCEPTED)
+    assert org.client.post(EVENTS, content=as_json(event_)).status_code == 415
+
+
 def attributes_of(event_: Json) -> Json:
     return {name: value for name, value in event_.items() if name != "data"}
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from talkmeter.ingest.connectors.provider import Message, NotVerified
+from talkmeter.ingest.connectors.provider import Ignored, Message, NotVerified
 from talkmeter.ingest.connectors.telnyx import PROVIDER
 from talkmeter.records import Conversation
 from tests.connectors.arbitrary import assert_reads_or_refuses
@@ -260,6 +260,11 @@ def outgoing(session: str, leg: str, second: int = 0) -> Message:
     message = changed(changed(INITIATED, "payload.direction", "outgoing"), "payload.call_session_id", session)
     message = changed(changed(message, "payload.start_time", at), "payload.call_leg_id", leg)
     return changed(message, "payload.from", OUR_NUMBER)
+
+
+def test_form_of_a_texml_application_is_ignored() -> None:
+    form = with_header(HANGUP, "content-type", "application/x-www-form-urlencoded")
+    assert PROVIDER.read(form._replace(body=b"CallStatus=completed&CallSid=v3:1")) == Ignored("TeXML")
 
 
 SESSION: Final = "cc29c8d6-3c91-11f0-aa7c-02420aef3d20"

@@ -106,6 +106,8 @@ CASE: Final = ProviderCase(
         (hangup(Event="DialHangup"), "DialHangup"),
         (hangup(Event="<b>"), "other"),
         (hangup(Event="", HangupCause=""), "request"),
+        (hangup(Event="", HangupCause="", CallUUID="", MessageUUID="m1"), "message"),
+        (hangup(Event="", HangupCause="", CallUUID="", RecordUrl="https://example.com/1.mp3"), "recording"),
     ),
     refused=(
         (hangup(EndTime="yesterday"), "EndTime must be a date and time"),

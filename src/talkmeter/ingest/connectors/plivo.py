@@ -55,6 +55,16 @@ _STATUSES: Final[dict[str, ConversationStatus]] = {
     "cancel": "cancelled",
 }
 _DIRECTIONS: Final[dict[str, Direction]] = {"inbound": "inbound", "outbound": "outbound"}
+_UNMETERED: Final = {
+    "MessageUUID": "message",
+    "ConferenceUUID": "conference",
+    "ConferenceName": "conference",
+    "RecordingID": "recording",
+    "RecordUrl": "recording",
+    "DialBLegUUID": "dial",
+    "DialStatus": "dial",
+}
+"""Fields of documented callbacks without a CallUUID, and the type under which they are ignored."""
 Field = Callable[[str], str]
 
 
@@ -110,6 +120,9 @@ def read(message: Message) -> ReadResult:
     if not field("Event") and field("CallUUID") and not field("HangupCause"):
         # Plivo asks an application how to handle a call. The call is not over.
         return Ignored("request")
+    unmetered = next((type_ for name, type_ in _UNMETERED.items() if field(name)), None)
+    if unmetered is not None and not field("CallUUID"):
+        return Ignored(unmetered)
     return (_call_update(field, agent_from_url(message.url)),)
 
 

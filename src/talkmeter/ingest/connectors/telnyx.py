@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.ingest.connectors.carrier import as_phone_number, type_label
+from talkmeter.ingest.connectors.forms import FORM
 from talkmeter.ingest.connectors.payload import (
     Number,
     duration_between,
@@ -134,6 +135,8 @@ def _from_base64(text: str, size: int) -> bytes | None:
 
 def read(message: Message) -> ReadResult:
     """Return the part of a call that the event reports; other events are not metered."""
+    if message.headers.get("content-type", "").lower().startswith(FORM):
+        return Ignored("TeXML")
     event = read_json(message.body, _TelnyxBody).data
     if event.event_type not in _PARTS:
         return Ignored(type_label(event.event_type))
