@@ -161,7 +161,7 @@ def _uuid(milliseconds: int, rng: random.Random) -> str:
 
 
 def _telnyx(_: str, call: Call, rng: random.Random) -> Call:
-    """Return a call of one leg, or of two if it was transferred. The session has an id of its own.
+    """Return a call of one leg, or of two if it was transferred. The session has another id than its legs.
 
     A transfer makes an outgoing leg that keeps the number of the caller.
     """

@@ -28,7 +28,7 @@ def state_of(id_: str, direction: Direction, second: int, duration_sec: int, age
 
 
 def leg(id_: str, direction: Direction, second: int, duration_sec: int, agent: str | None = None) -> CallReport:
-    """Return a leg of a call whose session has an id of its own."""
+    """Return a leg of a call whose session has another id than its legs."""
     return CallReport(state_of(id_, direction, second, duration_sec, agent), "carrier", ("telnyx:session",))
 
 

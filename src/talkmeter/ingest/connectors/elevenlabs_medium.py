@@ -120,12 +120,12 @@ def medium_of(data: ConversationData) -> Medium:
         return _medium("telephone", "voice", line)
     if (line := metadata.sms) is not None:
         return _medium("text", "chat", line)
-    heard = bool(data.has_audio or data.has_user_audio or data.has_response_audio)
+    has_audio = bool(data.has_audio or data.has_user_audio or data.has_response_audio)
     if (line := metadata.whatsapp) is not None:
-        return _medium("text", "voice" if heard else "chat", line)
+        return _medium("text", "voice" if has_audio else "chat", line)
     if _is_text_only(data):
         return Medium("text", "inbound", "chat")
-    return _medium_of_source(_source(data), heard=heard)
+    return _medium_of_source(_source(data), has_audio=has_audio)
 
 
 def _medium(channel: Channel, modality: Modality, line: Line) -> Medium:
@@ -140,16 +140,16 @@ def _medium(channel: Channel, modality: Modality, line: Line) -> Medium:
     )
 
 
-def _medium_of_source(source: str | None, *, heard: bool) -> Medium:
-    """Return how a conversation without a phone line came. `heard` is whether the message says that there is audio."""
+def _medium_of_source(source: str | None, *, has_audio: bool) -> Medium:
+    """Return how a conversation without a phone line came. `has_audio` is whether the message says so."""
     if source in _WEB_SOURCES:
         return Medium("webrtc", "inbound", "voice")
     if source in _PHONE_SOURCES:
         return Medium("telephone", "inbound", "voice", assumed=("direction",))
     if source in _TEXT_SOURCES:
-        return Medium("text", "inbound", "voice" if heard else "chat", assumed=("direction",))
+        return Medium("text", "inbound", "voice" if has_audio else "chat", assumed=("direction",))
     # Messages of before there were sources, and sources that are not known.
-    is_voice = heard or source is None
+    is_voice = has_audio or source is None
     return Medium("webrtc", "inbound", "voice" if is_voice else "chat", assumed=("channel", "direction"))
 
 

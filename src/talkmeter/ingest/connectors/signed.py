@@ -121,7 +121,7 @@ def _event_update(event: ParsedEvent, number: int, total: int) -> RecordUpdate |
 
 
 def _without_private_values(rejection: Rejection, sentence: str) -> Rejection:
-    """Return the rejection of one of several events, of which only the fields in _KEPT are kept."""
+    """Return the rejection of one of several events, with the fields in _KEPT only."""
     return replace(
         rejection,
         event_id=rejection.event_id if rejection.event_id and is_harmless(rejection.event_id) else None,
