@@ -39,6 +39,7 @@ const CONNECTOR: Connector = {
   outcomes: NO_WEBHOOKS,
   days: [],
   ignored_types: [],
+  assumed_values: [],
   open_conversations: 0,
   silent_hours: null,
 };
@@ -74,6 +75,18 @@ describe("the sample response", () => {
       for (const { type } of connector.ignored_types) expect(card.textContent).toContain(type);
       cleanup();
     }
+  });
+});
+
+describe("a connector with assumed values", () => {
+  it("names what webhooks do not say", () => {
+    const assumed_values = [{ missing: "channel, direction", messages: 3, last_at: "2026-03-15T11:00:00Z" }];
+    render(
+      <MantineProvider>
+        <ConnectorCard connector={{ ...CONNECTOR, assumed_values }} now={Date.parse("2026-03-15T12:00:00Z")} />
+      </MantineProvider>,
+    );
+    expect(screen.getByText(/channel, direction assumed: 3/)).toBeTruthy();
   });
 });
 

@@ -26,6 +26,11 @@ const IgnoredType = v.object({
   messages: Count,
   last_at: Text,
 }) satisfies v.GenericSchema<unknown, Schemas["IgnoredType"]>;
+const AssumedValue = v.object({
+  missing: Text,
+  messages: Count,
+  last_at: Text,
+}) satisfies v.GenericSchema<unknown, Schemas["AssumedValue"]>;
 const Connector = v.object({
   id: Text,
   provider: Text,
@@ -36,6 +41,7 @@ const Connector = v.object({
   outcomes: Outcomes,
   days: v.array(OutcomesOfDay),
   ignored_types: v.array(IgnoredType),
+  assumed_values: v.array(AssumedValue),
   open_conversations: Count,
   silent_hours: v.nullable(Count),
 }) satisfies v.GenericSchema<unknown, Schemas["ConnectorHealth"]>;

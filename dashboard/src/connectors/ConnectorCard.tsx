@@ -74,7 +74,7 @@ function Ago({ instant, now }: { instant: string; now: number }) {
 }
 
 function OutcomeList({ connector, now }: { connector: Connector; now: number }) {
-  const { outcomes, last_rejected_at, ignored_types } = connector;
+  const { outcomes, last_rejected_at, ignored_types, assumed_values } = connector;
   return (
     <dl className="connector-outcomes">
       {OUTCOMES.map((outcome) => {
@@ -93,6 +93,9 @@ function OutcomeList({ connector, now }: { connector: Connector; now: number }) 
               {outcome === "ignored" && ignored_types.length > 0 && (
                 <IgnoredTypes types={ignored_types} now={now} />
               )}
+              {outcome === "accepted" && assumed_values.length > 0 && (
+                <AssumedValues values={assumed_values} now={now} />
+              )}
             </dd>
           </div>
         );
@@ -107,6 +110,18 @@ function IgnoredTypes({ types, now }: { types: Connector["ignored_types"]; now: 
       {types.map(({ type, messages, last_at }) => (
         <li key={type}>
           <code>{type}</code> {formats.count(messages)}, last {timeAgo(Date.parse(last_at), now)}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function AssumedValues({ values, now }: { values: Connector["assumed_values"]; now: number }) {
+  return (
+    <ul className="connector-types">
+      {values.map(({ missing, messages, last_at }) => (
+        <li key={missing}>
+          {missing} assumed: {formats.count(messages)}, last {timeAgo(Date.parse(last_at), now)}
         </li>
       ))}
     </ul>
