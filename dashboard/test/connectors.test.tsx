@@ -83,7 +83,10 @@ describe("a connector with assumed values", () => {
     const assumed_values = [{ missing: "channel, direction", messages: 3, last_at: "2026-03-15T11:00:00Z" }];
     render(
       <MantineProvider>
-        <ConnectorCard connector={{ ...CONNECTOR, assumed_values }} now={Date.parse("2026-03-15T12:00:00Z")} />
+        <ConnectorCard
+          connector={{ ...CONNECTOR, assumed_values }}
+          now={Date.parse("2026-03-15T12:00:00Z")}
+        />
       </MantineProvider>,
     );
     expect(screen.getByText(/channel, direction assumed: 3/)).toBeTruthy();

@@ -254,6 +254,15 @@ def test_unknown_values_are_assumed_and_named() -> None:
         assert partial_update(PROVIDER, message).assumed == ()
 
 
+def test_unknown_cause_of_an_answered_call_ends_it() -> None:
+    message = changed(changed(HUNG_UP, "payload.hangup_cause", "new_cause"), "payload.sip_hangup_cause", "200")
+    record = call_of(INITIATED, ANSWERED, message)
+    assert (record.status, record.duration_ms) == ("completed", 56_500)
+    record = call_of(INITIATED, changed(message, "payload.sip_hangup_cause", "486"))
+    assert (record.status, record.duration_ms) == ("failed", None)
+    assert partial_update(PROVIDER, message).assumed == ("answered",)
+
+
 def outgoing(session: str, leg: str, second: int = 0) -> Message:
     """Return the beginning of an outgoing leg, `second` seconds after the time in the id of SESSION."""
     at = f"2025-05-29T13:35:{34 + second:02}.2Z"

@@ -82,6 +82,7 @@ class _TelnyxPayload(msgspec.Struct):
     to: str | None = None
     start_time: str | None = None
     hangup_cause: str | None = None
+    sip_hangup_cause: str | None = None
     assistant_id: str | None = None
     calling_party_type: str | None = None
     duration_sec: Number | None = None
@@ -202,8 +203,10 @@ def _answered_part(_: _TelnyxPayload, occurred_ms: int) -> CallPart:
 
 
 def _hangup_part(payload: _TelnyxPayload, occurred_ms: int) -> CallPart:
-    # A cause that Telnyx does not document says nothing about an answer, so no duration is derived from it.
-    status = _CAUSES.get(payload.hangup_cause or "", "failed")
+    status = _CAUSES.get(payload.hangup_cause or "")
+    if status is None:
+        # A cause that Telnyx does not document says nothing about an answer. SIP ends only an answered call with 200.
+        status = "completed" if payload.sip_hangup_cause == "200" else "failed"
     start = _required_instant("data.payload.start_time", payload.start_time) // 1_000
     duration_between(start * 1_000, occurred_ms * 1_000)
     return CallPart(start=start, status=status, end=occurred_ms if status == "completed" else None)
