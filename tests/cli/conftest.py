@@ -1,6 +1,7 @@
 """A terminal in an empty folder for each test, and one with usage for each test file."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,19 @@ from tests.servers import running_server
 @pytest.fixture
 def terminal(tmp_path: Path) -> Terminal:
     return Terminal(tmp_path)
+
+
+@pytest.fixture
+def set_machine_zone() -> Iterator[Callable[[str], None]]:
+    """Return a function that sets the time zone of this process, until the end of the test."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def set_zone(name: str) -> None:
+            patch.setenv("TZ", name)
+            time.tzset()
+
+        yield set_zone
+    time.tzset()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from talkmeter.ingest.mapping import EventSection, FieldMap, FileSection
+from talkmeter.ingest.maps import EventSection, FieldMap, FileSection
 from tests.docs.documents import Document, read
 from tests.docs.shell import run_steps
 

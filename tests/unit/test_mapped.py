@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from talkmeter.errors import OperationFailed
 from talkmeter.ingest.cloudevents import Sender
-from talkmeter.ingest.mapped import AcceptedRow, RejectedRow, read_mapped, row_reader
-from talkmeter.ingest.mapping import Map, Unit, read_map
-from talkmeter.ingest.tables import MAX_ROW, ROWS_PER_PART, TableRow
+from talkmeter.ingest.mapped import AcceptedRow, RejectedRow, SkippedRow, read_mapped, row_reader
+from talkmeter.ingest.mapping import read_map
+from talkmeter.ingest.maps import Map, Unit
+from talkmeter.ingest.tables.parts import MAX_ROW, ROWS_PER_PART, TableRow
 from talkmeter.period import LATEST_INSTANT, format_instant
 from talkmeter.records import Channel, Conversation, ConversationStatus, Direction, InventoryItem, Modality, Record
 
@@ -142,7 +143,7 @@ def test_any_bytes_in_a_map_are_valid_or_give_an_error_message(memory: Path, con
     assert error is None or (error.startswith("The map ") and "\n" not in error)
 
 
-def read_row(folder: Path, map_text: str, cells: dict[str, str]) -> AcceptedRow | RejectedRow:
+def read_row(folder: Path, map_text: str, cells: dict[str, str]) -> AcceptedRow | RejectedRow | SkippedRow:
     """Read one row of text cells by a map."""
     map_ = read_map(write_file(folder, "map.toml", map_text), "acme")
     return row_reader(map_, SENDER)(TableRow(2, [cells[name] for name in map_.columns]))
@@ -166,13 +167,13 @@ def replace_line(line: str, table: str = "") -> str:
     return "\n".join((table, head, "[data]", *others, line))
 
 
-def call_of(read: AcceptedRow | RejectedRow) -> Conversation:
+def call_of(read: AcceptedRow | RejectedRow | SkippedRow) -> Conversation:
     assert isinstance(read, AcceptedRow), read
     assert isinstance(read.state.record, Conversation)
     return read.state.record
 
 
-def reason_of(read: AcceptedRow | RejectedRow) -> str:
+def reason_of(read: AcceptedRow | RejectedRow | SkippedRow) -> str:
     assert isinstance(read, RejectedRow), read
     return read.reason
 
@@ -264,8 +265,16 @@ def test_plus_columns_are_added_to_the_instant(memory: Path, wait: int, served: 
             {"a": "1", "b": ""},
             "data.id: column 'b' is empty, but the template needs it.",
         ),
-        ('id = { template = "{a}-{b}" }', {"a": "", "b": ""}, "event.id is empty."),
-        ('created_at = "began"', {"began": ""}, "data.created_at: expected `str`, got `null`."),
+        (
+            'id = { template = "{a}-{b}" }',
+            {"a": "", "b": ""},
+            "data.id: the columns 'a' and 'b' have no value, but conversation.updated needs one.",
+        ),
+        (
+            'created_at = "began"',
+            {"began": ""},
+            "data.created_at: the column 'began' has no value, but conversation.updated needs one.",
+        ),
         ('created_at = "began"', {"began": "2026-03-01"}, "data.created_at: '2026-03-01' is a date without a time."),
         (
             'created_at = "began"',
@@ -279,15 +288,19 @@ def test_plus_columns_are_added_to_the_instant(memory: Path, wait: int, served: 
         ),
         (
             'duration = { column = "long", unit = "h:mm:ss" }',
-            {"long": "1:30"},
-            "data.duration: '1:30' is not a duration such as 0:01:30 (h:mm:ss).",
+            {"long": "1:30:75"},
+            "data.duration: '1:30:75' is not a duration such as 0:01:30 (h:mm:ss) or 1:30 (mm:ss).",
         ),
         (
             'duration = "long"',
             {"long": "-1"},
             "data.duration must be between 0 and 31622400 seconds, not '-1'.",
         ),
-        ('duration = "long"', {"long": "1,5"}, "data.duration: '1,5' is not a number of seconds."),
+        (
+            'duration = "long"',
+            {"long": "1,5"},
+            "data.duration: '1,5' is not a number of seconds; set file.decimal to the decimal sign.",
+        ),
     ],
 )
 def test_rejected_row_has_a_reason_that_names_the_field(

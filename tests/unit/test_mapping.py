@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from talkmeter.errors import OperationFailed
-from talkmeter.ingest.mapping import MAX_MAP_BYTES, Map, read_map
+from talkmeter.ingest.mapping import MAX_MAP_BYTES, read_map
+from talkmeter.ingest.maps import Map
 
 VALID = """
 [file]
@@ -67,7 +68,10 @@ def test_format_is_that_of_the_map_or_follows_the_file_extension(tmp_path: Path)
         (VALID + "[calls]", "unknown table 'calls'; the tables are [file], [event] and [data]."),
         (
             with_line("file", 'delimeter = ";"'),
-            "file.delimeter is not a key of a map; allowed in file: format, encoding, delimiter, quote, columns, zone.",
+            (
+                "file.delimeter is not a key of a map; allowed in file: format, encoding, delimiter, quote, columns, "
+                "zone, decimal, sheet."
+            ),
         ),
         (with_line("file", "delimiter = 9"), "file.delimiter: expected `str`, got `int`."),
         (with_line("file", 'delimiter = ";;"'), "file.delimiter must be one character, not ';;'."),
@@ -75,7 +79,10 @@ def test_format_is_that_of_the_map_or_follows_the_file_extension(tmp_path: Path)
             with_line("file", 'quote = ","'),
             "file.quote must be one character other than the delimiter, or '' if nothing is quoted, not ','.",
         ),
-        (with_line("file", 'format = "xlsx"'), "file.format: invalid enum value 'xlsx'; allowed: csv, parquet."),
+        (
+            with_line("file", 'format = "xls"'),
+            "file.format: invalid enum value 'xls'; allowed: csv, parquet, jsonl, xlsx.",
+        ),
         (
             with_line("file", 'encoding = "klingon"'),
             "file.encoding is 'klingon', which is unknown; try utf-8.",
@@ -114,8 +121,8 @@ def test_format_is_that_of_the_map_or_follows_the_file_extension(tmp_path: Path)
         (
             with_line("data", 'id = { column = "a", columm = "b" }'),
             (
-                "data.id.columm is not a key of a map; allowed in data.id: column, template, value, values, others, "
-                "empty, unit, format, plus, plus_unit."
+                "data.id.columm is not a key of a map; allowed in data.id: column, template, value, from, to, "
+                "fallback, optional, values, others, empty, unit, format, plus, plus_unit."
             ),
         ),
         (
@@ -164,7 +171,10 @@ def test_format_is_that_of_the_map_or_follows_the_file_extension(tmp_path: Path)
         ),
         (
             with_line("data", 'duration = { column = "long", unit = "fortnights" }'),
-            ("data.duration.unit: invalid enum value 'fortnights'; allowed: seconds, milliseconds, minutes, h:mm:ss."),
+            (
+                "data.duration.unit: invalid enum value 'fortnights'; allowed: seconds, milliseconds, minutes, hours, "
+                "h:mm:ss, mm:ss."
+            ),
         ),
         (
             with_line("data", 'created_at = { column = "began", format = "%Q" }'),

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Final
 import click
 from msgspec.structs import asdict
 
-from talkmeter.cli.progress import count_rows, progress_bar
+from talkmeter.cli.progress import count_rows, print_receipts, progress_bar
 from talkmeter.cli.rejected import MAX_PRINTED
 from talkmeter.ingest.cloudevents import Sender
+from talkmeter.ingest.file_receipt import FileReceipt
 from talkmeter.ingest.files import read_batches
 from talkmeter.ingest.mapped import read_mapped
-from talkmeter.ingest.tables import row_name
+from talkmeter.ingest.tables.read import row_name
 from talkmeter.ledger.batch import Rejection
 from talkmeter.period import format_instant
 from talkmeter.records import State
 
 if TYPE_CHECKING:
     from talkmeter.cli.rejected import RejectedRows
-    from talkmeter.ingest.mapping import Map
+    from talkmeter.ingest.maps import Map
 
 MAX_RECORDS: Final = 5
 _SENDER: Final = Sender("command line", None)
@@ -28,25 +29,28 @@ _SENDER: Final = Sender("command line", None)
 
 def show_rows(files: tuple[Path, ...], map_: "Map", rejected: "RejectedRows") -> None:
     """Print the first records and errors of tables, and the number of each."""
-    understood = 0
+    receipts = [FileReceipt(path, map_) for path in files]
     first: list[str] = []
     with progress_bar(files) as (begin, advance):
-        for path in files:
+        for path, receipt in zip(files, receipts, strict=True):
             begin(path)
             for part in read_mapped(path, map_, _SENDER):
-                understood += len(part.accepted)
+                receipt.add(part)
                 first.extend(
                     "\n".join(_describe(row_name(path, map_, row.number), row.state))
                     for row in part.accepted[: MAX_RECORDS - len(first)]
                 )
                 rejected.add(path, part.rejected)
                 advance(part.size)
-    for text in chain(first, rejected.first):
+    for text in (*first, *rejected.first, *(warning for receipt in receipts for warning in receipt.warnings)):
         click.echo(text)
+    rows, skipped = (sum(numbers) for numbers in zip(*((one.rows, one.skipped) for one in receipts), strict=True))
     click.echo(
-        f"{count_rows(understood + rejected.number)}: {understood:,} understood, {rejected.number:,} rejected. "
-        "Nothing was written."
+        f"{count_rows(rows)}: {rows - skipped - rejected.number:,} understood, "
+        + (f"{skipped:,} skipped, " if skipped else "")
+        + f"{rejected.number:,} rejected. Nothing was written."
     )
+    print_receipts(files, receipts)
 
 
 def show_events(files: tuple[Path, ...]) -> None:
@@ -66,7 +70,7 @@ def show_events(files: tuple[Path, ...]) -> None:
                         rejected += 1
                         if len(errors) < MAX_PRINTED:
                             errors.append(f"{place}: {event.detail}")
-                    else:
+                    elif isinstance(event, State):
                         understood += 1
                         if len(first) < MAX_RECORDS:
                             first.append("\n".join(_describe(place, event)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from talkmeter.cli.progress import count_rows, progress_bar
+from talkmeter.cli.progress import count_rows, print_receipts, progress_bar
 from talkmeter.errors import OperationFailed
 from talkmeter.settings import load_settings
 
@@ -17,19 +17,23 @@ if TYPE_CHECKING:
 
     from talkmeter.cli.rejected import RejectedRows
     from talkmeter.ingest.files import FileBatch
-    from talkmeter.ingest.mapping import Map
+    from talkmeter.ingest.maps import Map
     from talkmeter.ledger.batch import BatchResult
     from talkmeter.ledger.writer import Writer
 
 MAX_BATCHES_IN_FLIGHT: Final = 2
-TABLES: Final = (".csv", ".tsv", ".parquet", ".pq")
+TABLES: Final = (".csv", ".tsv", ".parquet", ".pq", ".xlsx")
+COMPRESSED: Final = (".gz", ".zst")
 _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=_FILE)
 @click.option(
-    "--map", "map_file", type=_FILE, help="A TOML file that maps the columns of CSV or Parquet files to event fields."
+    "--map",
+    "map_file",
+    type=_FILE,
+    help="A TOML file that maps the columns of CSV, JSON lines, Parquet or Excel files to event fields.",
 )
 @click.option("--org", "org_id", help="With --map: the organization of the records, unless the map sets it.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; show the first records and errors.")
@@ -41,7 +45,7 @@ _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 def ingest(
     files: tuple[Path, ...], map_file: Path | None, org_id: str | None, dry_run: bool, rejected: Path | None
 ) -> None:
-    """Ingest CloudEvents as JSON lines, or CSV and Parquet with --map. Safe to repeat: an event counts once."""
+    """Ingest CloudEvents as JSON lines, or tables with --map. Safe to repeat: an event counts once."""
     if map_file is None:
         _check_options_without_map(files, org_id, rejected)
         if dry_run:
@@ -72,7 +76,8 @@ def _check_options_without_map(files: tuple[Path, ...], org_id: str | None, reje
     if org_id is not None:
         raise OperationFailed("--org needs --map; each event in a JSON lines file names its organization.")
     for path in files:
-        if path.suffix.lower() in TABLES:
+        name = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
+        if name.suffix.lower() in TABLES:
             raise OperationFailed(f"{path} is a table; map its columns with --map (docs/how-to/import-files.md).")
 
 
@@ -115,27 +120,42 @@ def _ingest_events(files: tuple[Path, ...]) -> None:
     from talkmeter.ingest.files import read_batches
 
     sender = Sender("command line", None)
-    tally = _write_files(files, lambda path: read_batches(path, sender))
+    tally = _write_files(files, lambda _, path: read_batches(path, sender))
     click.echo(str(tally))
     _point_to_quarantine(tally)
 
 
 def _ingest_tables(files: tuple[Path, ...], map_: "Map", rejected: "RejectedRows") -> None:
     from talkmeter.ingest.cloudevents import Sender
+    from talkmeter.ingest.file_receipt import FileReceipt
     from talkmeter.ingest.files import FileBatch
+    from talkmeter.ingest.filling import fill_update
     from talkmeter.ingest.mapped import read_mapped
+    from talkmeter.ingest.tables.read import check_table
 
     sender = Sender("command line", None)
+    receipts = [FileReceipt(path, map_) for path in files]
+    # A damaged file is noticed before anything of it is written.
+    for path in files:
+        check_table(path, map_)
 
-    def batches(path: Path) -> "Iterator[FileBatch]":
+    def batches(index: int, path: Path) -> "Iterator[FileBatch]":
         for part in read_mapped(path, map_, sender):
             rejected.add(path, part.rejected)
-            yield FileBatch([row.state for row in part.accepted], part.size)
+            receipts[index].add(part)
+            states = [row.state for row in part.accepted]
+            yield FileBatch(list(map(fill_update, states)) if map_.rows.fill else states, part.size)
 
     tally = _write_files(files, batches)
-    for reason in rejected.first:
-        click.echo(reason, err=True)
-    click.echo(f"{count_rows(tally.events + rejected.number)}: {tally.counts}, {rejected.number:,} rejected.")
+    for sentence in (*rejected.first, *(warning for receipt in receipts for warning in receipt.warnings)):
+        click.echo(sentence, err=True)
+    skipped = sum(receipt.skipped for receipt in receipts)
+    click.echo(
+        f"{count_rows(sum(receipt.rows for receipt in receipts))}: {tally.counts}, "
+        + (f"{skipped:,} skipped, " if skipped else "")
+        + f"{rejected.number:,} rejected."
+    )
+    print_receipts(files, receipts)
     _point_to_quarantine(tally)
 
 
@@ -144,8 +164,8 @@ def _point_to_quarantine(tally: Tally) -> None:
         click.echo("'talkmeter quarantine list' shows the events that could not be understood.", err=True)
 
 
-def _write_files(files: tuple[Path, ...], batches_of: "Callable[[Path], Iterator[FileBatch]]") -> Tally:
-    """Write the batches of all files and return the counts."""
+def _write_files(files: tuple[Path, ...], batches_of: "Callable[[int, Path], Iterator[FileBatch]]") -> Tally:
+    """Write the batches of all files and return the counts. `batches_of` gets the index of a file and the file."""
     from talkmeter.cli.database import open_database
     from talkmeter.ledger.writer import Writer
 
@@ -165,7 +185,7 @@ def _write_files(files: tuple[Path, ...], batches_of: "Callable[[Path], Iterator
 
 
 def _write_batches(
-    files: tuple[Path, ...], batches_of: "Callable[[Path], Iterator[FileBatch]]", writer: "Writer", tally: Tally
+    files: tuple[Path, ...], batches_of: "Callable[[int, Path], Iterator[FileBatch]]", writer: "Writer", tally: Tally
 ) -> None:
     from talkmeter.ingest.cloudevents import Sender
     from talkmeter.ingest.requests import group_by_organization
@@ -179,9 +199,9 @@ def _write_batches(
             tally.add([future.result() for future in futures])
             advance(size)
 
-        for path in files:
+        for index, path in enumerate(files):
             begin(path)
-            for batch in batches_of(path):
+            for batch in batches_of(index, path):
                 while len(in_flight) >= MAX_BATCHES_IN_FLIGHT:
                     finish_oldest()
                 in_flight.append((writer.submit(group_by_organization(batch.events, sender)), batch.size))

@@ -1,8 +1,20 @@
-"""The progress bar of `talkmeter ingest`, and counts of rows."""
+"""The progress bar of `talkmeter ingest`, and the receipts of files."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from talkmeter.ingest.file_receipt import FileReceipt
+
+
+def print_receipts(files: Sequence[Path], receipts: "Sequence[FileReceipt]") -> None:
+    """Print the rows and calls of each file."""
+    for path, receipt in zip(files, receipts, strict=True):
+        click.echo(receipt.summary if len(files) == 1 else f"{path}: {receipt.summary}")
 
 
 def count_rows(number: int) -> str:

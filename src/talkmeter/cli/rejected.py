@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from talkmeter.errors import OperationFailed
-from talkmeter.ingest.mapping import FileSection, Map
-from talkmeter.ingest.tables import row_name
+from talkmeter.ingest.maps import FileSection, Map
+from talkmeter.ingest.tables.read import row_name
 
 if TYPE_CHECKING:
     from talkmeter.ingest.mapped import RejectedRow

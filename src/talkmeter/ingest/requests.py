@@ -1,7 +1,7 @@
 """Read the events of a request: structured, batch and binary CloudEvents, and plain JSON with one event or several."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import unquote
 
@@ -12,7 +12,7 @@ from talkmeter.ingest.cloudevents import Sender, read_envelope, read_event, reje
 from talkmeter.ingest.event_types import Envelope
 from talkmeter.ingest.fields import FieldError
 from talkmeter.ingest.split import read_object, split_array
-from talkmeter.ledger.batch import OrgBatch, ParsedEvent, SnapshotWatermark
+from talkmeter.ledger.batch import OrgBatch, ParsedEvent, PartialUpdate, SnapshotWatermark
 
 STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
@@ -58,10 +58,10 @@ def read_request(headers: Mapping[str, str], body: bytes, sender: Sender, max_ev
 
 
 def group_by_organization(
-    events: list[ParsedEvent], sender: Sender, watermark: SnapshotWatermark | None = None
+    events: Sequence[ParsedEvent | PartialUpdate], sender: Sender, watermark: SnapshotWatermark | None = None
 ) -> list[OrgBatch]:
     """Group a request's events, with their indexes, by organization. A snapshot's watermark goes to the sender's."""
-    groups: dict[str, list[tuple[int, ParsedEvent]]] = {}
+    groups: dict[str, list[tuple[int, ParsedEvent | PartialUpdate]]] = {}
     for index, event in enumerate(events):
         groups.setdefault(event.org_id, []).append((index, event))
     if watermark is not None and sender.org_id is not None:

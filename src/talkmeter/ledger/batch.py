@@ -88,11 +88,14 @@ class SnapshotWatermark(NamedTuple):
 
 
 class OrgBatch(NamedTuple):
-    """The events of one request for one organization, each with its index in the request."""
+    """The events of one request for one organization, each with its index in the request.
+
+    A `PartialUpdate` without a report fills empty fields: it never makes the stored state later than it is.
+    """
 
     org_id: str
     credential_id: str
-    events: Sequence[tuple[int, ParsedEvent | CallReport]]
+    events: Sequence[tuple[int, ParsedEvent | CallReport | PartialUpdate]]
     watermark: SnapshotWatermark | None = None
 
 

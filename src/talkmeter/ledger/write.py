@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table, bindparam, func, select
 from talkmeter.counting import TOTAL, ZERO, Counters, DayKey, fold
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
-from talkmeter.ledger.batch import BatchResult, CallReport, OrgBatch, QuarantinedEntry, Rejection
+from talkmeter.ledger.batch import BatchResult, CallReport, OrgBatch, PartialUpdate, QuarantinedEntry, Rejection
 from talkmeter.ledger.call_links import (
     CallIds,
     add_call_ids,
@@ -91,6 +91,9 @@ def renew_revision(connection: Connection, org_id: str, last_event_at: int | Non
     insert_rows(connection, tables.organization, [(org_id, new_revision(), last_event_at)], OnConflict.REPLACE)
 
 
+ValidEvent = State | CallReport | PartialUpdate
+
+
 class _Decisions(NamedTuple):
     """What the events of an organization's batches come to, before links and history are looked at."""
 
@@ -159,7 +162,7 @@ def _decide(batches: Sequence[OrgBatch], before: Mapping[RecordKey, State]) -> _
     return decisions
 
 
-def _decide_event(event: State | CallReport, decisions: _Decisions) -> Outcome:
+def _decide_event(event: ValidEvent, decisions: _Decisions) -> Outcome:
     """Decide about one event, and note what it changes."""
     key = _record_key(event)
     winner = decisions.winners.get(key)
@@ -246,7 +249,7 @@ def _first_three_columns(row: Row) -> Row:
     return row[:3]
 
 
-def _valid_events(batch: OrgBatch) -> Iterable[State | CallReport]:
+def _valid_events(batch: OrgBatch) -> Iterable[ValidEvent]:
     return (event for _, event in batch.events if not isinstance(event, Rejection))
 
 
@@ -258,15 +261,20 @@ def _record_keys(batches: Iterable[OrgBatch]) -> set[RecordKey]:
     return {_record_key(event) for batch in batches for event in _valid_events(batch)}
 
 
-def _record_key(event: State | CallReport) -> RecordKey:
+def _record_key(event: ValidEvent) -> RecordKey:
     update = event.update if isinstance(event, CallReport) else event
     return RecordKey(update.kind if isinstance(update, State) else Kind.CONVERSATION, update.id)
 
 
-def _new_state(event: State | CallReport, winner: State | None) -> State | None:
+def _new_state(event: ValidEvent, winner: State | None) -> State | None:
     """Return the state that an event brings, or None if a partial update changes nothing."""
     update = event.update if isinstance(event, CallReport) else event
-    return update if isinstance(update, State) else apply_update(update, winner)
+    if isinstance(update, State):
+        return update
+    if isinstance(event, PartialUpdate) and winner is not None:
+        # The stored state keeps its time, so that a correction by its sender still wins.
+        update = update._replace(time=min(update.time, winner.time))
+    return apply_update(update, winner)
 
 
 def _merge_call_ids(known: CallIds | None, report: CallReport) -> CallIds:
