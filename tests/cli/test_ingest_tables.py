@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from decimal import Decimal
+from random import Random
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -343,6 +344,50 @@ def test_list_columns_and_broken_parquet_files_are_rejected(terminal: Terminal, 
     done = terminal.execute("ingest", *options, "broken.parquet")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("talkmeter: broken.parquet cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "rows", "reason"),
+    [
+        (b"x" * (300 << 20), 1, "bytes in one row group, and at most 268,435,456 are allowed"),
+        (b"x" * ((1 << 20) + 1), 1, "the longest 1,048,577; at most 67,108,864 and 1,048,576 are allowed"),
+        (b"x" * 20_000, 5_000, "have 100,000,000 bytes, the longest 20,000; at most 67,108,864 and"),
+    ],
+    ids=["row group", "cell", "rows"],
+)
+def test_parquet_that_needs_too_much_memory_is_refused(
+    terminal: Terminal, calls: str, text: bytes, rows: int, reason: str
+) -> None:
+    few = pq.read_table(terminal.folder / calls).slice(0, 1)
+    table = pa.concat_tables([few] * rows)
+    column = pa.array([text.decode()]).dictionary_encode().take(pa.array([0] * rows))
+    pq.write_table(
+        table.set_column(table.schema.get_field_index("who"), "who", column),
+        terminal.folder / "large.parquet",
+        compression="zstd",
+        dictionary_pagesize_limit=1 << 30,
+        write_statistics=False,
+    )
+
+    done = terminal.execute("ingest", *map_file(terminal), "large.parquet")
+
+    assert (terminal.folder / "large.parquet").stat().st_size < 200_000
+    assert reason in done.stderr.splitlines()[-1]
+    assert not terminal.database.exists()
+
+
+def test_damaged_parquet_gives_an_error_message_with_its_name(terminal: Terminal, calls: str) -> None:
+    options = map_file(terminal)
+    whole = (terminal.folder / calls).read_bytes()
+    random = Random(7)
+
+    for _ in range(100):
+        damaged = bytearray(whole)
+        for _ in range(random.randrange(1, 20)):
+            damaged[random.randrange(len(damaged))] = random.randrange(256)
+        (terminal.folder / "damaged.parquet").write_bytes(damaged[: random.choice((len(damaged), 500))])
+        done = terminal.execute("ingest", "--dry-run", *options, "damaged.parquet")
+        assert done.returncode == 0 or "talkmeter: damaged.parquet" in done.stderr.splitlines()[-1]
 
 
 def test_parquet_without_pyarrow_says_what_to_install(

@@ -1,5 +1,6 @@
 """Maps of columns: the error message for an invalid map names the key and the allowed values."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -226,6 +227,18 @@ def test_unreadable_map_gives_an_error_message_of_one_line(tmp_path: Path, raw: 
 
     assert message.endswith(".")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("line", ["a" + ".a" * 50_000 + " = 1", "[" + "a. " * 50_000 + "a]", "x = {" + "a." * 50_000])
+def test_key_of_many_parts_is_rejected_before_it_is_parsed(tmp_path: Path, line: str) -> None:
+    tracemalloc.start()
+    try:
+        assert error_of(tmp_path, f"{VALID}\n# {'.' * 300}\n{line}") == (
+            f"line {VALID.count(chr(10)) + 3} has more than 200 dots; write it as several lines."
+        )
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_map_that_is_a_folder_is_rejected(tmp_path: Path) -> None:

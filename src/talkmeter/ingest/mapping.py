@@ -19,7 +19,10 @@ from talkmeter.ingest.map_checks import MapError, check_field, check_file, check
 from talkmeter.ingest.maps import EventSection, FieldMap, FileSection, Map, RowsSection, data_type
 from talkmeter.ledger.batch import Reason
 
-MAX_MAP_BYTES: Final = 1 << 20
+MAX_MAP_BYTES: Final = 256 << 10
+MAX_DOTS: Final = 200
+"""Dots in one line of a map; the parser's time and memory grow with the square of the parts of a key."""
+
 _UNKNOWN: Final = re.compile(r"unknown field `(.*)`", re.DOTALL)
 _PATH: Final = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
 
@@ -48,7 +51,11 @@ def read_map(path: Path, org_id: str | None) -> Map:
 def _parse_toml(raw: bytes) -> dict[str, object]:
     if len(raw) > MAX_MAP_BYTES:
         raise MapError(f"it is larger than {MAX_MAP_BYTES} bytes.")
-    return tomllib.loads(raw.decode())
+    text = raw.decode()
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.count(".") > MAX_DOTS and not line.lstrip().startswith("#"):
+            raise MapError(f"line {number} has more than {MAX_DOTS} dots; write it as several lines.")
+    return tomllib.loads(text)
 
 
 def _to_map(tables: dict[str, object], org_id: str | None) -> Map:
