@@ -14,6 +14,7 @@ from talkmeter.cli.export import export
 from talkmeter.cli.ingest import ingest
 from talkmeter.cli.keys import keys
 from talkmeter.cli.link import link
+from talkmeter.cli.map_ import map_
 from talkmeter.cli.migrate import migrate
 from talkmeter.cli.orgs import orgs
 from talkmeter.cli.quarantine import quarantine
@@ -36,7 +37,7 @@ def cli() -> None:
 
 
 _COMMANDS: tuple[click.Command, ...] = (
-    *(serve, demo, migrate, orgs, keys, tokens, link, connectors, ingest, reconcile),
+    *(serve, demo, migrate, orgs, keys, tokens, link, connectors, ingest, map_, reconcile),
     *(summary, breakdown, records, export, verify, quarantine, backup, copy),
 )
 for command in _COMMANDS:

@@ -84,20 +84,22 @@ def _source_reader(name: str, field: FieldMap, column: str, indexes: dict[str, i
     index = indexes[column]
     if field.values is not None:
         translations = {text: constant_text(constant) for text, constant in field.values.items()}
-        keep = field.others == "keep"
-        return lambda cells: _translate(name, column, cells[index], translations, empty, keep=keep)
+        others = field.others or "reject"
+        return lambda cells: _translate(name, column, cells[index], translations, empty, others)
     if empty:
         return lambda cells: "" if cells[index] in empty else cells[index]
     return lambda cells: cells[index]
 
 
 def _translate(
-    name: str, column: str, text: str, translations: dict[str, str], empty: frozenset[str], *, keep: bool
+    name: str, column: str, text: str, translations: dict[str, str], empty: frozenset[str], others: str
 ) -> str:
     if (translation := translations.get(text)) is not None:
         return translation
-    if text in empty or not text or keep:
-        return "" if text in empty else text
+    if text in empty or not text:
+        return ""
+    if others != "reject":
+        return text if others == "keep" else others
     known = ", ".join(quoted(key) for key in list(translations)[:10])
     raise _invalid(name, f"column {quoted(column)} is {quoted(text)}; add it to values, which has {known}")
 

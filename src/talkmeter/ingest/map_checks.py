@@ -79,6 +79,9 @@ def check_field(name: str, field: FieldMap, type_: str, file: FileSection) -> No
             for constant in constants:
                 if constant is not None and constant not in ("", *choices):
                     raise MapError(f"{name}.{key} has {quoted(str(constant))}; allowed: {', '.join(choices)}.")
+    if field.others not in (None, "reject", "keep", *choices):
+        allowed = ", ".join(("reject", "keep", *choices))
+        raise MapError(f"{name}.others is {quoted(field.others or '')}; allowed: {allowed}.")
     if content_of_field(name) == "instant" or field.from_ is not None:
         _check_instant(name, field, file)
 

@@ -65,7 +65,7 @@ class FieldMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fallback: str | None = None
     optional: tuple[str, ...] = ()
     values: dict[str, Constant] | None = None
-    others: Literal["reject", "keep"] | None = None
+    others: str | None = None
     empty: tuple[str, ...] = ()
     unit: Unit | None = None
     format: str | None = None

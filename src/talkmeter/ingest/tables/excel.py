@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from zipfile import BadZipFile, ZipFile
@@ -50,6 +51,11 @@ def read_excel(path: Path, map_: Map) -> Iterator[TablePart]:
             yield TablePart(part, 0)
             part = []
     yield TablePart(part, size)
+
+
+def first_rows(path: Path, number: int) -> list[list[str]]:
+    """Return the first rows of the first sheet as texts."""
+    return [[_text(cell) for cell in cells] for cells in islice(_sheet(path, None).iter_rows(), number)]
 
 
 def _row(number: int, cells: list[str], indexes: list[int], width: int) -> TableRow:

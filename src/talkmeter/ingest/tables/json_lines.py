@@ -1,6 +1,7 @@
 """Read JSON lines: each line has an object, and a column is a key or a path such as `agent.name`."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,7 @@ from talkmeter.ingest.compressed import open_decompressed
 from talkmeter.ingest.maps import Map
 from talkmeter.ingest.tables.parts import BYTES_PER_PART, MAX_ROW, ROWS_PER_PART, TablePart, TableRow, is_text
 
+_SPACE: Final = re.compile(r"\s*")
 # Numbers stay texts, so that no digit of an id or a duration is lost.
 _decode: Final = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str).raw_decode
 
@@ -33,14 +35,22 @@ def read_json_lines(path: Path, map_: Map) -> Iterator[TablePart]:
         yield TablePart(rows, bytes_read() - yielded)
 
 
+def values_of_line(line: bytes) -> Iterator[object]:
+    """Yield the JSON values of a line, usually one; some programs write no line breaks between objects.
+
+    Numbers are texts. Raises ValueError or RecursionError if the line is not JSON.
+    """
+    text = line.decode("utf-8-sig").strip()
+    end = 0
+    while end < len(text):
+        value, end = _decode(text, end)
+        yield value
+        end = _SPACE.match(text, end).end()  # type: ignore[union-attr]  # it matches everywhere
+
+
 def _rows(number: int, line: bytes, columns: list[tuple[str, list[str]]]) -> Iterator[TableRow]:
-    """Yield the objects of a line, usually one; some programs write no line breaks between objects."""
     try:
-        text = line.decode("utf-8-sig").strip()
-        end = 0
-        while end < len(text):
-            value, end = _decode(text, end)
-            end += len(text[end:]) - len(text[end:].lstrip())
+        for value in values_of_line(line):
             yield _row(number, value, columns)
     except UnicodeDecodeError:
         yield TableRow(number, (), "the line is not UTF-8")

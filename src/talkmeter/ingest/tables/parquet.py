@@ -1,6 +1,7 @@
 """Read Parquet files with pyarrow."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -69,6 +70,24 @@ def read_parquet(path: Path, map_: Map) -> Iterator[TablePart]:
                 number = done
     except (pa.ArrowException, ValueError, OverflowError, LookupError, TypeError, MemoryError) as error:
         raise OperationFailed(f"{path} is not a readable Parquet file: {error_text(error)}.") from None
+
+
+def column_names(path: Path) -> list[str]:
+    """Return the columns of a Parquet file whose types are supported."""
+    _require_parquet()
+    import pyarrow as pa  # noqa: PLC0415  an optional dependency
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    names: list[str] = []
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowException, ValueError, OSError) as error:
+        raise OperationFailed(f"{path} is not a readable Parquet file: {error_text(error)}.") from None
+    for name in schema.names:
+        with suppress(OperationFailed):
+            _column_reader(path, name, schema.field(name).type)
+            names.append(name)
+    return names
 
 
 def _check_size(path: Path, metadata: "pq.FileMetaData", columns: Sequence[str]) -> None:

@@ -1,0 +1,1 @@
+"""Suggest a map for a file, from its columns and first rows."""
