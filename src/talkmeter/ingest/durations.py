@@ -11,12 +11,19 @@ CLOCK_UNITS: Final = frozenset({"h:mm:ss", "mm:ss"})
 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?(?:[eE][+-]?[0-9]{1,2})?")
 _CLOCK: Final = re.compile(r"(?:([0-9]{1,5}):([0-5]?[0-9])|([0-9]{1,6})):([0-5]?[0-9](?:[.,][0-9]{1,18})?)")
-_GROUPED: Final = re.compile(
-    r"-?(?:[0-9]{1,3}(?:([ \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}'\N{RIGHT SINGLE QUOTATION MARK}.,])[0-9]{3})"
-    r"(?:\1[0-9]{3}){0,5}|[0-9]{1,18})(?:([.,])[0-9]{1,18})?"
-)
-"""A number, perhaps with thousands separators and a decimal sign."""
+_SEPARATORS: Final = " \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}'\N{RIGHT SINGLE QUOTATION MARK}"
 
+
+def _notation(decimal: str, separators: str) -> re.Pattern[str]:
+    """Match a number with a decimal sign and thousands separators, which are all the same and in the first group."""
+    groups = rf"[0-9]{{1,3}}(?:([{re.escape(separators)}])[0-9]{{3}})(?:\1[0-9]{{3}}){{0,5}}|[0-9]{{1,18}}"
+    return re.compile(rf"-?(?:{groups})(?:[{re.escape(decimal)}][0-9]{{1,18}})?")
+
+
+_NOTATIONS: Final[dict[DecimalSign, re.Pattern[str]]] = {
+    ".": _notation(".", _SEPARATORS + ","),
+    ",": _notation(",", _SEPARATORS + "."),
+}
 _ISO: Final = re.compile(
     r"PT(?=[0-9])(?:([0-9]{1,6})H)?(?:([0-9]{1,8})M)?(?:([0-9]{1,10}(?:\.[0-9]{1,18})?)S)?", re.IGNORECASE
 )
@@ -85,7 +92,8 @@ def number_of_cell(text: str, what: str, decimal: DecimalSign | None) -> Decimal
     plain = _plain_number(text.strip(), decimal)
     if plain is None:
         notation = f" with the decimal sign {decimal}" if decimal else ""
-        hint = "; set file.decimal to the decimal sign" if decimal is None and _GROUPED.fullmatch(text.strip()) else ""
+        known = any(pattern.fullmatch(text.strip()) for pattern in _NOTATIONS.values())
+        hint = "; set file.decimal to the decimal sign" if decimal is None and known else ""
         raise ValueError(f"{quoted(text)} is not a number of {what}{notation}{hint}")
     return Decimal(plain)
 
@@ -94,10 +102,10 @@ def _plain_number(text: str, decimal: DecimalSign | None) -> str | None:
     """Return a number without thousands separators and with a decimal point; None if it is invalid."""
     if decimal is None:
         return text if _NUMBER.fullmatch(text) else None
-    grouped = _GROUPED.fullmatch(text)
-    if grouped is None or decimal in (grouped[1] or "") or grouped[2] not in (None, decimal):
+    found = _NOTATIONS[decimal].fullmatch(text)
+    if found is None:
         return None
-    return text.replace(grouped[1] or decimal, "" if grouped[1] else ".").replace(decimal, ".")
+    return text.replace(found[1] or decimal, "" if found[1] else decimal).replace(decimal, ".")
 
 
 def _words(text: str) -> Decimal | None:

@@ -17,7 +17,7 @@ from talkmeter.ingest.suggest.words import LAYOUTS
 from talkmeter.ingest.tables.excel import first_rows
 from talkmeter.ingest.tables.json_lines import values_of_line
 from talkmeter.ingest.tables.parquet import column_names
-from talkmeter.ingest.tables.parts import MAX_ROW
+from talkmeter.ingest.tables.parts import MAX_ROW, is_total
 from talkmeter.ingest.tables.read import read_table
 
 MAX_ROWS: Final = 100
@@ -104,10 +104,10 @@ def _table(path: Path, sample: Sample, rows: list[list[str]]) -> Sample:
     if not widths:
         raise OperationFailed(f"{path} has no rows.")
     width = max(widths.items(), key=lambda item: (item[1], item[0]))[0]
-    if sample.format == "csv":
-        of_width = [row for row in rows if len(row) == width]
-    else:
-        of_width = [row for row in rows if sum(1 for cell in row if cell) * 2 >= width]
+    full = [row for row in rows if sum(1 for cell in row if cell) * 2 >= width]
+    of_width = [row for row in full if (sample.format != "csv" or len(row) == width) and not is_total(row)]
+    if not of_width:
+        raise OperationFailed(f"{path} has no rows that are at least half full.")
     header, *rest = of_width
     if sum(any(char.isdigit() for char in cell) for cell in header) * 4 > len(header):
         return sample._replace(columns=_layout(header), rows=of_width[:MAX_ROWS], named_by_us=True)

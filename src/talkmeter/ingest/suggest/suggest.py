@@ -1,6 +1,7 @@
 """Suggest a map for a file. What the file does not say is CHECK, which no map may contain, with a comment."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from talkmeter.ingest.suggest.sample import Sample, read_sample
 from talkmeter.ingest.suggest.words import DIRECTION_WORDS, ROLES, STATUS_WORDS, UNCLEAR_NAMES, Role, plain
 
 _CHECK: Final = "# check: "
+_BRACKETS: Final = re.compile(r"\(.*?\)|\[.*?\]")
 _MAX_WORDS: Final = 30
 _UTC: Final = ZoneInfo("UTC")
 
@@ -53,7 +55,9 @@ class _Suggester:
 
     def __init__(self, path: Path, sample: Sample) -> None:
         self._path, self._sample = path, sample
-        self._by_plain = {plain(column): column for column in reversed(sample.columns)}
+        # A unit in brackets is not a part of a name.
+        without_brackets = {plain(_BRACKETS.sub("", column)): column for column in reversed(sample.columns)}
+        self._by_plain = without_brackets | {plain(column): column for column in reversed(sample.columns)}
         self._used: set[str] = set()
         self._decimal: str | None = None
 
