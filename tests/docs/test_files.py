@@ -4,9 +4,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from talkmeter.ingest.maps import EventSection, FieldMap, FileSection
+from talkmeter.ingest.maps import EventSection, FieldMap, FileSection, RowsSection
 from tests.docs.documents import Document, read
 from tests.docs.shell import run_steps
 
@@ -38,7 +39,9 @@ def test_dry_run_and_counts_are_as_shown(printed: list[str]) -> None:
 def test_ingesting_the_example_again_gives_duplicates_only(printed: list[str]) -> None:
     assert [line.partition(", 0 conflicting")[0] for line in printed[2].splitlines()] == [
         "4 rows: 0 accepted, 3 duplicate",
+        "4 rows: 3 calls, 1 row rejected.",
         "1 row: 0 accepted, 1 duplicate",
+        "1 row: 1 call.",
     ]
 
 
@@ -57,9 +60,13 @@ def test_calls_are_stored_without_callers_and_transcripts(folder: Path, printed:
 
 
 @pytest.mark.parametrize(
-    ("title", "keys"), [("Table file", FileSection), ("Table event", EventSection), ("A field", FieldMap)]
+    ("title", "keys"),
+    [
+        ("Keys above the tables", RowsSection),
+        ("Table file", FileSection),
+        ("Table event", EventSection),
+        ("A field", FieldMap),
+    ],
 )
-def test_keys_of_a_map_match_the_code(
-    title: str, keys: type[FileSection] | type[EventSection] | type[FieldMap]
-) -> None:
-    assert sorted(FILES.section(title).column()) == sorted(keys.__struct_fields__)
+def test_keys_of_a_map_match_the_code(title: str, keys: type[msgspec.Struct]) -> None:
+    assert sorted(FILES.section(title).column()) == sorted(keys.__struct_encode_fields__)
