@@ -1,53 +1,17 @@
 """`talkmeter ingest --map` with the exports of other systems, each with a peculiarity seen in the field."""
 
-import gzip
-import sys
 from collections.abc import Callable
 from typing import Final
 
 import pytest
 
+from tests.cli.exports import CONSTANTS, HEAD, SIMPLE, counts, ingest
 from tests.cli.terminal import Terminal
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-COUNTS: Final = "SELECT count(*), count(duration_ms), coalesce(sum(duration_ms), 0) FROM conversation"
-HEAD: Final = """
-[event]
-type = "conversation.updated"
-source = "/export"
-"""
-CONSTANTS: Final = """
-channel = { value = "telephone" }
-direction = { value = "inbound" }
-status = { value = "completed" }
-"""
-
-
-def ingest(terminal: Terminal, map_text: str, content: str | bytes, name: str = "calls.csv") -> str:
-    """Ingest a file by a map, and return all output, with the name of the file removed."""
-    (terminal.folder / "map.toml").write_text(map_text)
-    (terminal.folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    done = terminal.execute("ingest", "--map", "map.toml", "--org", "acme", name)
-    assert done.returncode == 0, done
-    return done.stdout + done.stderr.partition("\n")[2]
-
-
-def counts(terminal: Terminal) -> tuple[int, int, int]:
-    """Return the number of calls, the number with a duration, and the sum of durations in milliseconds."""
-    [row] = terminal.rows(COUNTS)
-    return row
 
 
 def began(terminal: Terminal) -> list[str]:
     query = "SELECT datetime(created_at / 1000000, 'unixepoch') FROM conversation ORDER BY id"
     return [text for (text,) in terminal.rows(query)]
-
-
-SIMPLE: Final = HEAD + 'time = "start"\n[data]\nid = "id"\ncreated_at = "start"\nduration = "secs"' + CONSTANTS
 
 
 @pytest.mark.parametrize(
@@ -69,7 +33,7 @@ def test_clocks_and_words_are_durations(terminal: Terminal, unit: str, cells: li
     assert counts(terminal) == (3, 3, milliseconds)
 
 
-def test_clock_of_zero_is_no_duration_of_an_unanswered_call(terminal: Terminal) -> None:
+def test_unanswered_call_with_a_clock_of_zero_has_no_duration(terminal: Terminal) -> None:
     map_text = SIMPLE.replace('duration = "secs"', 'duration = { column = "secs", unit = "mm:ss" }').replace(
         'status = { value = "completed" }', 'status = "end"'
     )
@@ -212,62 +176,6 @@ def test_unclear_zone_of_a_cell_is_refused_on_every_machine(
     assert counts(terminal) == (0, 0, 0)
 
 
-JSON_LINES: Final = (
-    HEAD
-    + """
-time = "ended.at"
-[data]
-id = "call.sid"
-created_at = "legs.0.began"
-duration = "call.seconds"
-agent_id = "agent.name"
-"""
-    + CONSTANTS
-)
-OBJECTS: Final = (
-    b'{"call":{"sid":12345678901234567890,"seconds":"95"},"legs":[{"began":"2026-05-01T10:00:01Z"}],'
-    b'"ended":{"at":"2026-05-01T10:01:36Z"},"agent":null}\n'
-    b'{"call":{"sid":"b","seconds":26.0},"legs":[{"began":"2026-05-01T11:00:01Z"}],'
-    b'"ended":{"at":"2026-05-01T11:00:27Z"},"agent":{"name":"ann"}}\n'
-)
-
-
-@pytest.mark.parametrize("name", ["calls.jsonl", "calls.ndjson", "calls.jsonl.gz", "calls.jsonl.zst"])
-def test_json_lines_are_read_by_dotted_paths(terminal: Terminal, name: str) -> None:
-    content = OBJECTS
-    if name.endswith(".gz"):
-        content = gzip.compress(OBJECTS)
-    elif name.endswith(".zst"):
-        content = zstd.compress(OBJECTS)
-
-    assert ingest(terminal, JSON_LINES, content, name).startswith("2 rows: 2 accepted, ")
-
-    assert terminal.rows("SELECT id, duration_ms, agent_id FROM conversation ORDER BY id") == [
-        ("12345678901234567890", 95_000, None),
-        ("b", 26_000, "ann"),
-    ]
-
-
-def test_bad_json_line_rejects_only_itself(terminal: Terminal) -> None:
-    lines = (b'{"call": 1', b"[]", b'{"call": {"sid": {}}}', b"\xff", b"[" * 100_000, b'{"call":{"sid":"c"}}')
-
-    printed = ingest(terminal, JSON_LINES, b"{}\n" + b"\n".join(lines) + b"\n" + OBJECTS, "calls.jsonl")
-
-    assert printed.startswith("9 rows: 2 accepted, ")
-    assert (
-        "calls.jsonl, line 1: data.id: the column 'call.sid' has no value, but conversation.updated needs one."
-        in printed
-    )
-    assert "calls.jsonl, line 2: the line is not JSON: Expecting ',' delimiter at character 11." in printed
-    assert "calls.jsonl, line 3: the line is not a JSON object." in printed
-    assert "calls.jsonl, line 4: 'call.sid' is not a single value; name a value inside of it with a dot." in printed
-    assert "calls.jsonl, line 5: the line is not UTF-8." in printed
-
-
-def test_objects_without_line_breaks_are_read(terminal: Terminal) -> None:
-    assert ingest(terminal, JSON_LINES, OBJECTS.replace(b"\n", b""), "calls.jsonl").startswith("2 rows: 2 accepted, ")
-
-
 OPTIONAL: Final = (
     HEAD
     + """
@@ -392,17 +300,3 @@ def test_empty_required_cell_is_named_with_its_line_and_column(terminal: Termina
     ):
         reason = f"data.{field}: the column '{column}' has no value, but conversation.updated needs one."
         assert f"calls.csv, line {line}: {reason}" in printed
-
-
-@pytest.mark.parametrize("cut", [1, 30])
-@pytest.mark.parametrize("name", ["calls.csv.gz", "calls.csv.zst"])
-def test_damaged_file_writes_nothing(terminal: Terminal, name: str, cut: int) -> None:
-    content = "\n".join(("id,start,secs", *(f"{number},2026-05-01T10:00:00Z,1" for number in range(20_000)))).encode()
-    packed = gzip.compress(content) if name.endswith(".gz") else zstd.compress(content)
-    (terminal.folder / "map.toml").write_text(SIMPLE)
-    (terminal.folder / name).write_bytes(packed[:-cut])
-
-    error = terminal.error("ingest", "--map", "map.toml", "--org", "acme", name)
-
-    assert error.startswith(f"{name} is damaged or incomplete: ")
-    assert not terminal.database.exists()
