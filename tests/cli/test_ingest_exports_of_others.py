@@ -71,7 +71,10 @@ def test_number_in_another_notation_is_rejected(terminal: Terminal, decimal: str
         terminal, f'[file]\ndecimal = "{decimal}"\n{SIMPLE}', f'id,start,secs\na,2026-05-01T10:00:00Z,"{cell}"'
     )
 
-    assert f"line 2: data.duration: '{cell}' is not a number of seconds with the decimal sign {decimal}." in printed
+    assert (
+        f"line 2: data.duration: '{cell}' is not a number of seconds with the decimal sign '{decimal}' (column 'secs')."
+        in printed
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,7 +126,7 @@ def test_duration_is_the_time_between_two_columns_or_a_fallback(terminal: Termin
         ("b", 8_000),
         ("c", None),
     ]
-    assert "line 5: data.duration: 2026-08-30T18:08:59Z (to) is before 2026-08-30T18:09:00Z (from)." in printed
+    assert "line 5: data.duration: 2026-08-30T18:08:59Z (to) is before 2026-08-30T18:09:00Z (from)" in printed
 
 
 @pytest.mark.parametrize(
@@ -203,7 +206,7 @@ def test_optional_parts_of_a_template_may_be_empty(terminal: Terminal) -> None:
     printed = ingest(terminal, OPTIONAL, "\n".join(lines))
 
     assert counts(terminal) == (4, 3, 101_000)
-    assert "line 6: data.id: column 'line' is empty, but the template needs it." in printed
+    assert "line 6: data.id: column 'line' is empty, but the template needs it unless it is optional." in printed
 
 
 def test_receipt_says_rows_and_calls_and_warns_of_repeated_ids(terminal: Terminal) -> None:
@@ -221,7 +224,7 @@ def test_receipt_says_rows_and_calls_and_warns_of_repeated_ids(terminal: Termina
     assert "5 rows: 3 calls, 2 of them twice.\n" in printed
     assert (
         "calls.csv, lines 2 and 4: the id '5.91E+15' has different created_at: 2026-05-01T10:00:00Z and "
-        "2026-05-01T11:00:00Z. Rows with one id are one call, so check id in the map."
+        "2026-05-01T11:00:00Z. Rows with one id are one call: check id in the map, or set merge if they are its legs."
     ) in printed
     assert "'a'" not in printed
 

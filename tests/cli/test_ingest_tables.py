@@ -44,7 +44,7 @@ def test_rejected_rows_are_printed_and_ingested_once_corrected(terminal: Termina
         "4 rows: 2 calls, 2 rows rejected.\n"
     )
     reasons = [
-        "data.duration: '90,5' is not a number of seconds; set file.decimal to the decimal sign.",
+        "data.duration: '90,5' is not a number of seconds; set file.decimal to the decimal sign (column 'seconds').",
         "10 cells, but the header has 9.",
     ]
     assert done.stderr.splitlines()[-3:] == [
@@ -128,7 +128,10 @@ def test_dry_run_prints_first_records_and_errors_and_writes_nothing(terminal: Te
             "duration_ms 30000, modality voice, agent_id bob"
         ),
         "  event south/2 of /calls, 2026-03-01T12:00:30Z",
-        "calls.csv, line 2: data.duration: '90,5' is not a number of seconds; set file.decimal to the decimal sign.",
+        (
+            "calls.csv, line 2: data.duration: '90,5' is not a number of seconds; "
+            "set file.decimal to the decimal sign (column 'seconds')."
+        ),
         "3 rows: 2 understood, 1 rejected. Nothing was written.",
         "3 rows: 2 calls, 1 row rejected.",
     ]

@@ -257,13 +257,13 @@ def test_plus_columns_are_added_to_the_instant(memory: Path, wait: int, served: 
             {"end": "busy"},
             (
                 "data.status: 'busy' is not one of cancelled, completed, failed, in_progress, ringing, token_created, "
-                "transferred, triggered, unanswered; translate it with values."
+                "transferred, triggered, unanswered; translate it with values (column 'end')."
             ),
         ),
         (
             'id = { template = "{a}-{b}" }',
             {"a": "1", "b": ""},
-            "data.id: column 'b' is empty, but the template needs it.",
+            "data.id: column 'b' is empty, but the template needs it unless it is optional.",
         ),
         (
             'id = { template = "{a}-{b}" }',
@@ -275,7 +275,11 @@ def test_plus_columns_are_added_to_the_instant(memory: Path, wait: int, served: 
             {"began": ""},
             "data.created_at: the column 'began' has no value, but conversation.updated needs one.",
         ),
-        ('created_at = "began"', {"began": "2026-03-01"}, "data.created_at: '2026-03-01' is a date without a time."),
+        (
+            'created_at = "began"',
+            {"began": "2026-03-01"},
+            "data.created_at: '2026-03-01' is a date without a time (column 'began').",
+        ),
         (
             'created_at = "began"',
             {"began": "2026-03-01 12:00"},
@@ -284,22 +288,22 @@ def test_plus_columns_are_added_to_the_instant(memory: Path, wait: int, served: 
         (
             'created_at = { column = "began", format = "unix seconds" }',
             {"began": "9e17"},
-            "data.created_at must be between 1970-01-01 and 2099-12-31, not '9e17'.",
+            "data.created_at must be between 1970-01-01 and 2099-12-31, not '9e17' (column 'began').",
         ),
         (
             'duration = { column = "long", unit = "h:mm:ss" }',
             {"long": "1:30:75"},
-            "data.duration: '1:30:75' is not a duration such as 0:01:30 (h:mm:ss) or 1:30 (mm:ss).",
+            "data.duration: '1:30:75' is not a duration such as 0:01:30 (h:mm:ss) or 1:30 (mm:ss) (column 'long').",
         ),
         (
             'duration = "long"',
             {"long": "-1"},
-            "data.duration must be between 0 and 31622400 seconds, not '-1'.",
+            "data.duration must be between 0 and 31622400 seconds, not '-1' (column 'long').",
         ),
         (
             'duration = "long"',
             {"long": "1,5"},
-            "data.duration: '1,5' is not a number of seconds; set file.decimal to the decimal sign.",
+            "data.duration: '1,5' is not a number of seconds; set file.decimal to the decimal sign (column 'long').",
         ),
     ],
 )
@@ -320,7 +324,10 @@ def test_flags_names_and_deletions_are_read(tmp_path: Path) -> None:
     assert isinstance(deleted, AcceptedRow)
     assert (updated.state.record, updated.state.sequence) == (InventoryItem("Front desk", shared=True), 7)
     assert deleted.state.record is None
-    assert reason_of(rejected) == "data.shared: 'Front desk' is neither true nor false; translate it with values."
+    assert (
+        reason_of(rejected)
+        == "data.shared: 'Front desk' is neither true nor false; translate it with values (column 'name')."
+    )
 
 
 @pytest.mark.parametrize(
@@ -334,10 +341,22 @@ def test_flags_names_and_deletions_are_read(tmp_path: Path) -> None:
         ("duration_ms", pa.array([1.25], pa.float32()), 1),
         ("duration_ms", pa.array([Decimal("90000.5")]), 90_001),
         ("duration_ms", pa.array([None]), None),
-        ("duration_ms", pa.array([float("nan")]), "data.duration: 'nan' is not a number of milliseconds."),
-        ("duration_ms", pa.array([1e300]), "data.duration: '1e+300' is not a number of milliseconds."),
+        (
+            "duration_ms",
+            pa.array([float("nan")]),
+            "data.duration: 'nan' is not a number of milliseconds (column 'duration_ms').",
+        ),
+        (
+            "duration_ms",
+            pa.array([1e300]),
+            "data.duration: '1e+300' is not a number of milliseconds (column 'duration_ms').",
+        ),
         ("created_at", pa.array([1_772_366_400], pa.timestamp("s", tz="+05:30")), "2026-03-01T12:00:00Z"),
-        ("created_at", pa.array([date(2026, 3, 1)]), "data.created_at: '2026-03-01' is a date without a time."),
+        (
+            "created_at",
+            pa.array([date(2026, 3, 1)]),
+            "data.created_at: '2026-03-01' is a date without a time (column 'created_at').",
+        ),
         (
             "created_at",
             pa.array([1_772_366_400], pa.timestamp("s")),

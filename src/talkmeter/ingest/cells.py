@@ -123,7 +123,9 @@ def _template_reader(name: str, field: FieldMap, indexes: dict[str, int], empty:
             return ""
         for (column, _), part in zip(columns, parts, strict=True):
             if not part and column not in optional:
-                raise _invalid(name, f"column {quoted(column)} is empty, but the template needs it")
+                raise _invalid(
+                    name, f"column {quoted(column)} is empty, but the template needs it unless it is optional"
+                )
         return percent_format % parts
 
     return fill

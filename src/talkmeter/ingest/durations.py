@@ -91,7 +91,7 @@ def number_of_cell(text: str, what: str, decimal: DecimalSign | None) -> Decimal
     """Return a number in the map's notation. Raises ValueError, which says `what` the number is, if it is invalid."""
     plain = _plain_number(text.strip(), decimal)
     if plain is None:
-        notation = f" with the decimal sign {decimal}" if decimal else ""
+        notation = f" with the decimal sign {quoted(decimal)}" if decimal else ""
         known = any(pattern.fullmatch(text.strip()) for pattern in _NOTATIONS.values())
         hint = "; set file.decimal to the decimal sign" if decimal is None and known else ""
         raise ValueError(f"{quoted(text)} is not a number of {what}{notation}{hint}")

@@ -35,6 +35,7 @@ class FileReceipt:
         """Start at zero."""
         self.rows = self.rejected = self.skipped = self.accepted = self._merged = 0
         self._path, self._map = path, map_
+        self._has_more = False
         self._indexes: dict[int, int] = {}
         self._created_at, self._numbers, self._counts = array("q"), array("q"), array("q")
         self._conflicts: dict[int, _Conflict] = {}
@@ -56,7 +57,9 @@ class FileReceipt:
         key = hash((row.state.org_id, row.state.id))
         index = self._indexes.get(key)
         if index is None:
-            if len(self._indexes) < MAX_COUNTED:
+            if len(self._indexes) == MAX_COUNTED:
+                self._has_more = True
+            else:
                 self._indexes[key] = len(self._counts)
                 self._created_at.append(created_at)
                 self._numbers.append(row.number)
@@ -79,9 +82,11 @@ class FileReceipt:
         """The rows and records, such as `5 rows: 3 calls, 2 of them twice.`."""
         noun = _NOUNS.get(self._map.kind, "item")
         records = len(self._indexes)
-        text = f"{_count(self.rows, 'row')}: {'more than ' if records == MAX_COUNTED else ''}{_count(records, noun)}"
+        text = f"{_count(self.rows, 'row')}: {'more than ' if self._has_more else ''}{_count(records, noun)}"
         if self._merged:
             text += f", merged from {_count(self.accepted + self._merged, 'row')}"
+        elif records == 1 and self._counts[0] > 1:
+            text += f" in {_count(self._counts[0], 'row')}"
         elif repeated := [count for count in self._counts if count > 1]:
             text += f", {len(repeated):,} of them {'twice' if max(repeated) == 2 else 'more than once'}"
         left_out = [(self.skipped, "skipped"), (self.rejected, "rejected")]
@@ -94,7 +99,7 @@ class FileReceipt:
         sentences = [
             f"{self._path}, {row_word(self._path, self._map)}s {_list(conflict.numbers)}: the id {quoted(conflict.id)} "
             f"has different created_at: {format_instant(conflict.first)} and {format_instant(conflict.second)}. "
-            f"Rows with one id are one {noun}, so check id in the map."
+            f"Rows with one id are one {noun}: check id in the map, or set merge if they are its legs."
             for conflict in self._conflicts.values()
         ]
         if more := len(self._conflicting_ids) - len(self._conflicts):

@@ -3,6 +3,7 @@
 A row is converted to an event and then read like any event, so the same rules apply to both.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import islice
@@ -25,6 +26,7 @@ from talkmeter.ingest.tables.read import read_table
 from talkmeter.ledger.batch import Reason
 from talkmeter.records import State
 
+_ENVELOPE_NAMES: Final = {"id": "event.id", "time": "event.time", "sequence": "event.sequence"}
 _WITHOUT_TALK: Final = frozenset({"unanswered", "failed", "cancelled"})
 
 
@@ -117,7 +119,9 @@ def row_reader(map_: Map, sender: Sender) -> ReadRow:
             return AcceptedRow(row.number, read_envelope(read_event(cells), sender))
         except FieldError as error:
             # A call may have a word such as "Total" in its first column, so only a row that is not a call is skipped.
-            return SkippedRow(row.number) if row.is_total else RejectedRow(row.number, error.detail, cells)
+            if row.is_total:
+                return SkippedRow(row.number)
+            return RejectedRow(row.number, _with_column(error.detail, map_), cells)
 
     return read
 
@@ -155,6 +159,17 @@ def _event_reader(map_: Map) -> Callable[[Cells], Envelope]:
         return envelope
 
     return read
+
+
+def _with_column(detail: str, map_: Map) -> str:
+    """Add the column to a sentence that begins with the name of a field and does not name a column yet."""
+    name = re.split(r"[:, ]", detail, maxsplit=1)[0]
+    field = map_.fields.get(_ENVELOPE_NAMES.get(name, name))
+    columns = [] if field is None or "column" in detail else list(columns_of(field))
+    if not columns:
+        return detail
+    noun = "column" if len(columns) == 1 else "columns"
+    return f"{detail.removesuffix('.')} ({noun} {', '.join(map(quoted, columns))})."
 
 
 def _is_zero(duration: Value) -> bool:

@@ -11,7 +11,7 @@ from talkmeter.ingest.maps import Merge
 from talkmeter.records import Conversation, State, data_hash
 
 MAX_MERGED_CALLS: Final = 1_000_000
-"""All calls of a file are in memory until its last row is read, in about 1 GB for this many."""
+"""All calls of a file are in memory until its last row is read, in 0.9 GB for this many."""
 
 _ANSWERED: Final = frozenset({"completed", "transferred"})
 
