@@ -35,13 +35,15 @@ def test_table_has_the_counts_that_its_readme_lists(bank: Bank) -> None:
 
 def test_every_call_is_accepted_with_the_map(bank: Bank) -> None:
     assert bank.first_output == (
-        "17,456 rows: 17,456 accepted, 0 duplicate, 0 conflicting, 0 stale, 0 quarantined, 0 rejected."
+        "17,456 rows: 17,456 accepted, 0 duplicate, 0 conflicting, 0 stale, 0 quarantined, 0 rejected.\n"
+        "17,456 rows: 17,456 calls."
     )
 
 
 def test_ingesting_the_table_again_yields_only_duplicates(bank: Bank) -> None:
     assert bank.second_output == (
-        "17,456 rows: 0 accepted, 17,456 duplicate, 0 conflicting, 0 stale, 0 quarantined, 0 rejected."
+        "17,456 rows: 0 accepted, 17,456 duplicate, 0 conflicting, 0 stale, 0 quarantined, 0 rejected.\n"
+        "17,456 rows: 17,456 calls."
     )
 
 

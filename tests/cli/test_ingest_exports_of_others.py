@@ -229,6 +229,16 @@ def test_receipt_says_rows_and_calls_and_warns_of_repeated_ids(terminal: Termina
     assert "'a'" not in printed
 
 
+def test_receipt_names_each_of_several_files(terminal: Terminal) -> None:
+    ingest(terminal, SIMPLE, "id,start,secs\na,2026-05-01T10:00:00Z,1\n", "one.csv")
+    row = "a,2026-05-01T10:00:00Z,1\n"
+    (terminal.folder / "two.csv").write_text("id,start,secs\n" + row * 3)
+
+    printed = terminal.run("ingest", "--map", "map.toml", "--org", "acme", "one.csv", "two.csv")
+
+    assert printed.splitlines()[1:] == ["one.csv: 1 row: 1 call.", "two.csv: 3 rows: 1 call in 3 rows."]
+
+
 LEGS: Final = (
     """
 skip = { context = ["internal"], kind = ["Fax", ""] }

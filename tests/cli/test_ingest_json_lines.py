@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.exports import CONSTANTS, HEAD, SIMPLE, ingest
 from tests.cli.terminal import Terminal
+from tests.events import conversation
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -82,3 +83,18 @@ def test_damaged_file_writes_nothing(terminal: Terminal, name: str, cut: int) ->
 
     assert error.startswith(f"{name} is damaged or incomplete: ")
     assert not terminal.database.exists()
+
+
+@pytest.mark.parametrize("name", ["events.jsonl.gz", "events.jsonl.zst"])
+def test_compressed_files_of_events_are_read(terminal: Terminal, name: str) -> None:
+    plain = (terminal.folder / terminal.file("events.jsonl", conversation(organization_id="acme"))).read_bytes()
+    packed = gzip.compress(plain) if name.endswith(".gz") else zstd.compress(plain)
+    (terminal.folder / name).write_bytes(packed)
+
+    assert terminal.run("ingest", name).startswith("1 events: 1 accepted, ")
+    (terminal.folder / name).write_bytes(packed[:-3])
+    assert (
+        terminal.execute("ingest", name)
+        .stderr.splitlines()[-1]
+        .startswith(f"talkmeter: {name} is damaged or incomplete: ")
+    )
