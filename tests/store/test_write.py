@@ -6,6 +6,8 @@ from random import Random
 import pytest
 
 from talkmeter.db.engine import reading
+from talkmeter.ingest.filling import fill_update
+from talkmeter.ledger.batch import OrgBatch
 from talkmeter.ledger.states import read_winning_states
 from talkmeter.records import INVENTORY_KINDS, Kind, RecordKey, State, rank
 from tests.events import Json, conversation, event, run
@@ -169,4 +171,29 @@ def test_more_rows_than_one_statement_are_all_written(ledger: Ledger) -> None:
 
     assert (receipt.accepted, again.duplicate) == (2_500, 2_500)
     assert ledger.summary().total_calls == 2_500
+    assert ledger.verify() == []
+
+
+def test_fill_sets_only_empty_fields_and_never_changes_the_time(ledger: Ledger) -> None:
+    stored = conversation("call-1", duration=None, agent_number="+1555") | {"time": "2026-03-01T12:00:00Z"}
+    rows = [
+        conversation(id_, duration=30, agent_id="ann", direction="outbound") | {"time": "2026-03-02T12:00:00Z"}
+        for id_ in ("call-1", "new")
+    ]
+    ledger.send(stored)
+    fill = [OrgBatch(ORG, "key", [(index, fill_update(parse_state(row))) for index, row in enumerate(rows)])]
+
+    first, second = ledger.write(fill), ledger.write(fill)
+
+    assert (first.accepted, second.accepted, second.duplicate) == (2, 0, 2)
+    keys = [RecordKey(Kind.CONVERSATION, id_) for id_ in ("call-1", "new")]
+    with reading(ledger.engine) as connection:
+        filled, new = (read_winning_states(connection, ORG, keys)[key] for key in keys)
+    assert filled.time == parse_state(stored).time
+    assert (
+        filled.record == parse_state(conversation("call-1", duration=30, agent_number="+1555", agent_id="ann")).record
+    )
+    assert new.record == parse_state(rows[1]).record
+    later = conversation("call-1", duration=45) | {"time": "2026-03-01T12:00:01Z"}
+    assert ledger.send(later).accepted == 1
     assert ledger.verify() == []
