@@ -35,7 +35,7 @@ OBJECTS: Final = (
 )
 
 
-@pytest.mark.parametrize("name", ["calls.jsonl", "calls.ndjson", "calls.jsonl.gz", "calls.jsonl.zst"])
+@pytest.mark.parametrize("name", ["calls.jsonl", "calls.ndjson", "calls.json.gz", "calls.jsonl.zst"])
 def test_json_lines_are_read_by_dotted_paths(terminal: Terminal, name: str) -> None:
     content = OBJECTS
     if name.endswith(".gz"):
@@ -65,6 +65,15 @@ def test_bad_json_line_rejects_only_itself(terminal: Terminal) -> None:
     assert "calls.jsonl, line 3: the line is not a JSON object." in printed
     assert "calls.jsonl, line 4: 'call.sid' is not a single value; name a value inside of it with a dot." in printed
     assert "calls.jsonl, line 5: the line is not UTF-8." in printed
+
+
+def test_json_array_is_refused_with_the_way_to_convert_it(terminal: Terminal) -> None:
+    (terminal.folder / "map.toml").write_text(JSON_LINES)
+    (terminal.folder / "calls.json").write_bytes(b"[" + OBJECTS.replace(b"\n", b",") + b"{}]")
+
+    assert terminal.error("ingest", "--map", "map.toml", "--org", "acme", "calls.json") == (
+        "calls.json is a JSON array; write one object per line, as `jq -c '.[]' FILE` does."
+    )
 
 
 def test_objects_without_line_breaks_are_read(terminal: Terminal) -> None:

@@ -115,7 +115,7 @@ class _UnknownZone(ValueError):
 
 def _in_named_zone(instant: datetime, word: str, zone: tzinfo | None) -> int:
     """Return the instant of a local time in a zone that a cell names. Raises _UnknownZone if it is not clear which."""
-    if utc := _UTC_WORD.fullmatch(word):
+    if utc := _UTC_WORD.fullmatch(word.upper()):
         sign, hours, minutes = utc.groups()
         offset = (int(hours or 0) * 60 + int(minutes or 0)) * 60_000_000
         return _with_zone(instant, ZoneInfo("UTC")) - (-offset if sign == "-" else offset)

@@ -29,6 +29,7 @@ UNIX_FORMATS: Final = {"unix seconds": 1_000_000, "unix milliseconds": 1_000, "u
 FORMATS_BY_EXTENSION: Final[dict[str, Format]] = {
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".json": "jsonl",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".xlsx": "xlsx",
