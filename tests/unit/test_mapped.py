@@ -283,7 +283,7 @@ def test_plus_columns_are_added_to_the_instant(memory: Path, wait: int, served: 
         (
             'created_at = "began"',
             {"began": "2026-03-01 12:00"},
-            "data.created_at: '2026-03-01 12:00' has no offset; set file.zone to its time zone.",
+            "data.created_at: '2026-03-01 12:00' has no offset; set file.zone to its time zone (column 'began').",
         ),
         (
             'created_at = { column = "began", format = "unix seconds" }',
@@ -360,7 +360,9 @@ def test_flags_names_and_deletions_are_read(tmp_path: Path) -> None:
         (
             "created_at",
             pa.array([1_772_366_400], pa.timestamp("s")),
-            ("data.created_at: '2026-03-01T12:00:00' has no offset; set file.zone to its time zone."),
+            (
+                "data.created_at: '2026-03-01T12:00:00' has no offset; set file.zone to its time zone (column 'created_at')."
+            ),
         ),
     ],
     ids=str,
