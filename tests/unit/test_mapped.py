@@ -361,7 +361,8 @@ def test_flags_names_and_deletions_are_read(tmp_path: Path) -> None:
             "created_at",
             pa.array([1_772_366_400], pa.timestamp("s")),
             (
-                "data.created_at: '2026-03-01T12:00:00' has no offset; set file.zone to its time zone (column 'created_at')."
+                "data.created_at: '2026-03-01T12:00:00' has no offset; set file.zone to its time zone "
+                "(column 'created_at')."
             ),
         ),
     ],
