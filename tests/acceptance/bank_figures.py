@@ -225,7 +225,7 @@ def minutes_of(seconds: int) -> Decimal:
 
 
 def average_of(seconds: int, calls: int) -> Decimal:
-    """Return the average seconds per call: one decimal, rounded half up; 0 if there are no calls."""
+    """Return the average seconds per call: one decimal, rounded half up; 0 without calls."""
     return (Decimal(seconds) / calls).quantize(Decimal("0.1"), ROUND_HALF_UP) if calls else Decimal(0)
 
 

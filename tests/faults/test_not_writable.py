@@ -1,4 +1,4 @@
-"""A database that must not be written: writes are refused with the reason, readiness says it too, and reads continue.
+"""A database that must not be written: writes are rejected with the reason, readiness gives it too, and reads continue.
 
 The file is replaced, deleted or read-only, a newer version has migrated the database, or the PostgreSQL server is
 read-only, frozen or stopped. Once the cause is gone, the server continues without a restart.
@@ -86,7 +86,7 @@ class Metered(NamedTuple):
         self._wait(lambda answer: answer.status_code == 200)
 
     def wait_until_not_ready(self, *details: str) -> None:
-        """Wait for a readiness of 503 with one of these reasons."""
+        """Wait until readiness is 503 with one of the details."""
         self._wait(lambda answer: answer.status_code == 503 and answer.json()["detail"] in details)
 
     def _wait(self, expected: Callable[[httpx.Response], bool]) -> None:

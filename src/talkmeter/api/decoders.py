@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
+from talkmeter.api.turns import Turns
 from talkmeter.errors import Unavailable
 
 Result = TypeVar("Result")
@@ -20,39 +21,21 @@ MAX_WAITING: Final = 128
 
 
 class Decoders:
-    """Threads that decode one body of each caller at a time, so that one caller cannot occupy all threads.
-
-    The callers take turns: each has at most one body in the queue of the threads. Use it in the event loop only.
-    """
+    """Threads that decode one body of each caller at a time. Use it in the event loop only."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="talkmeter-decoder")
-        self._turns: dict[str, _Turn] = {}
+        self._turns = Turns()
 
     async def run(self, caller: str, body: bytes, job: Callable[[], Result]) -> Result:
         """Run the job that decodes a body. Raises Unavailable if too many bodies of the caller wait."""
         if len(body) <= INLINE_BYTES and body.count(b",") <= INLINE_COMMAS:
             return job()
-        turn = self._turns.setdefault(caller, _Turn())
-        if turn.waiting >= MAX_WAITING:
+        if self._turns.jobs_of(caller) >= MAX_WAITING:
             raise Unavailable("Too many large bodies of this sender wait to be decoded; retry shortly.")
-        turn.waiting += 1
-        try:
-            async with turn.lock:
-                return await asyncio.get_running_loop().run_in_executor(self._threads, job)
-        finally:
-            turn.waiting -= 1
-            if not turn.waiting:
-                del self._turns[caller]
+        async with self._turns.turn(caller):
+            return await asyncio.get_running_loop().run_in_executor(self._threads, job)
 
     def close(self) -> None:
         """Finish the bodies in the threads' queue, and end the threads."""
         self._threads.shutdown()
-
-
-class _Turn:
-    """The bodies of one caller: the lock's owner is decoded, the others wait."""
-
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()
-        self.waiting = 0

@@ -8,13 +8,13 @@ import asyncio
 import errno
 import threading
 import weakref
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from tempfile import TemporaryFile
 from typing import IO, Final
 
+from talkmeter.api.turns import Turns
 from talkmeter.db.engine import Connection, Engine, reading
 from talkmeter.db.watch import Watch
 from talkmeter.errors import DiskFull, Unavailable
@@ -37,9 +37,8 @@ class ExportWriter:
         self._engine = engine
         self._max_bytes = max_bytes
         self._reserved = 0
-        self._queued: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._turns = Turns()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-export")
 
     async def write(self, org_id: str, write: WriteExport) -> "ExportFile":
@@ -47,21 +46,16 @@ class ExportWriter:
 
         Raises Unavailable if the queue is full or the export takes too long, DiskFull if the file does not fit.
         """
-        if self._queued.total() >= MAX_QUEUED:
+        if self._turns.total >= MAX_QUEUED:
             raise Unavailable("The export queue is full; retry shortly.")
-        if self._queued[org_id] >= MAX_QUEUED // 2:
+        if self._turns.jobs_of(org_id) >= MAX_QUEUED // 2:
             raise Unavailable("This organization's half of the export queue is full; retry shortly.")
-        self._queued[org_id] += 1
         watch = Watch(TIMEOUT_SEC, f"The export took longer than {TIMEOUT_SEC} seconds; export a shorter range.")
         try:
-            # One export of each organization waits for the thread, so organizations take turns.
-            async with self._turns.setdefault(org_id, asyncio.Lock()):
+            async with self._turns.turn(org_id):
                 return await asyncio.get_running_loop().run_in_executor(self._thread, self._write, write, watch)
         finally:
             watch.interrupt()
-            self._queued[org_id] -= 1
-            if not self._queued[org_id]:
-                del self._queued[org_id], self._turns[org_id]
 
     def _write(self, write: WriteExport, watch: Watch) -> "ExportFile":
         export = ExportFile(self)

@@ -20,7 +20,7 @@ _NOUNS: Final = {Kind.CONVERSATION: "call", Kind.WORKFLOW_EXECUTION: "run"}
 
 
 class _Conflict(NamedTuple):
-    """The rows with one id and different `created_at`, and the first two of these instants."""
+    """The rows with one id and different `created_at`, and the first two instants."""
 
     id: str
     numbers: list[int]

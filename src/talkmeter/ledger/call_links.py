@@ -86,7 +86,7 @@ def add_call_ids(connection: Connection, org_id: str, call_ids: Mapping[str, Cal
 
 
 def ids_with_calls(connection: Connection, org_id: str, ids: Iterable[str]) -> set[str]:
-    """Return the conversations that connectors reported, of these ids."""
+    """Return those ids whose conversations were reported by connectors."""
     return {str(id_) for (id_,) in _WITH_CALLS.run_in(connection, (org_id,), sorted(ids))}
 
 

@@ -186,7 +186,7 @@ def read(message: Message) -> ReadResult:
 
 
 def _unmetered_type(field: "_CallFields") -> str:
-    """Return the type of a message that is no status callback of a call."""
+    """Return the type of a message that does not report the status of a call."""
     product = next((type_ for name, type_ in _PRODUCTS.items() if field(name)), None)
     if product is not None:
         return product

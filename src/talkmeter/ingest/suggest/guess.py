@@ -146,7 +146,7 @@ def _unit_of_ending(name: str) -> Unit | None:
 
 
 def _decimal_of(cells: list[str]) -> str | None:
-    """Return the decimal sign of a column: None if there are no separators but points, CHECK if it is unclear."""
+    """Return the decimal sign of a column: None if points are the only separators, CHECK if it is unclear."""
     if not any("," in cell for cell in cells if cell[-1].isdigit()):
         return None
     both: tuple[DecimalSign, ...] = (",", ".")
