@@ -2,20 +2,19 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from talkmeter.errors import OperationFailed, error_text
 from talkmeter.ingest.compressed import open_decompressed
 from talkmeter.ingest.maps import FileSection, Map, quoting_of
 from talkmeter.ingest.tables.parts import (
-    BYTES_PER_PART,
     MAX_ROW,
-    ROWS_PER_PART,
     TablePart,
     TableRow,
     column_indexes,
     find_header,
+    in_parts,
     is_text,
     is_total,
 )
@@ -67,19 +66,17 @@ def read_csv(path: Path, map_: Map) -> Iterator[TablePart]:
                 lines.row_length = 0
                 yield cells
 
-        yielded = 0
-        part: list[TableRow] = []
-        try:
-            header = file.columns or find_header(path, rows(), map_.columns)
+        def table_rows(header: Sequence[str]) -> Iterator[TableRow]:
             indexes = column_indexes(path, header, map_.columns)
             number = reader.line_num + 1
             for cells in rows():
                 if cells:
-                    part.append(_row(number, cells, indexes, len(header)))
+                    yield _row(number, cells, indexes, len(header))
                 number = reader.line_num + 1
-                if len(part) >= ROWS_PER_PART or bytes_read() - yielded >= BYTES_PER_PART:
-                    yield TablePart(part, bytes_read() - yielded)
-                    part, yielded = [], bytes_read()
+
+        try:
+            header = file.columns or find_header(path, rows(), map_.columns)
+            yield from in_parts(table_rows(header), bytes_read)
         except csv.Error as error:
             raise OperationFailed(
                 f"{path}, line {reader.line_num}: {error_text(error)}; check delimiter and quote in the map."
@@ -88,7 +85,6 @@ def read_csv(path: Path, map_: Map) -> Iterator[TablePart]:
             raise OperationFailed(
                 f"{path}, after line {reader.line_num}: the text is not {file.encoding}; check encoding in the map."
             ) from None
-        yield TablePart(part, bytes_read() - yielded)
 
 
 def _encoding(file: FileSection) -> str:

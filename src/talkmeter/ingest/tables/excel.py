@@ -11,12 +11,12 @@ from talkmeter.errors import OperationFailed, error_text, quoted
 from talkmeter.ingest.maps import Map
 from talkmeter.ingest.tables.parts import (
     MAX_ROW,
-    ROWS_PER_PART,
     TablePart,
     TableRow,
     column_indexes,
     find_header,
     float_text,
+    in_parts,
     is_total,
 )
 
@@ -42,15 +42,10 @@ def read_excel(path: Path, map_: Map) -> Iterator[TablePart]:
 
     header = map_.file.columns or find_header(path, text_rows(), map_.columns)
     indexes = column_indexes(path, header, map_.columns)
-    size = path.stat().st_size
-    part: list[TableRow] = []
-    for cells in text_rows():
-        if cells:
-            part.append(_row(number, cells, indexes, len(header)))
-        if len(part) >= ROWS_PER_PART:
-            yield TablePart(part, 0)
-            part = []
-    yield TablePart(part, size)
+    table_rows = (_row(number, cells, indexes, len(header)) for cells in text_rows() if cells)
+    yield from in_parts(table_rows, lambda: 0)
+    # The whole file is read at the start, so only the end of its rows is known.
+    yield TablePart([], path.stat().st_size)
 
 
 def first_rows(path: Path, number: int) -> list[list[str]]:

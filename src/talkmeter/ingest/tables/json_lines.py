@@ -4,12 +4,12 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from talkmeter.errors import OperationFailed, quoted
 from talkmeter.ingest.compressed import open_decompressed
 from talkmeter.ingest.maps import Map
-from talkmeter.ingest.tables.parts import BYTES_PER_PART, MAX_ROW, ROWS_PER_PART, TablePart, TableRow, is_text
+from talkmeter.ingest.tables.parts import MAX_ROW, TablePart, TableRow, in_parts, is_text
 
 _SPACE: Final = re.compile(r"\s*")
 # Numbers stay texts, so that no digit of an id or a duration is lost.
@@ -20,19 +20,16 @@ def read_json_lines(path: Path, map_: Map) -> Iterator[TablePart]:
     """Yield the objects of a file. A column that an object lacks is empty."""
     columns = [(name, name.split(".")) for name in map_.columns]
     with open_decompressed(path) as (file, bytes_read):
-        rows: list[TableRow] = []
-        yielded = number = 0
-        while line := file.readline(MAX_ROW + 1):
-            number += 1
-            if len(line) > MAX_ROW:
-                raise OperationFailed(f"{path}, line {number}: longer than {MAX_ROW} bytes; is it JSON lines?")
-            if number == 1 and line.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
-                raise OperationFailed(f"{path} is a JSON array; write one object per line, as `jq -c '.[]' FILE` does.")
-            rows.extend(_rows(number, line, columns))
-            if len(rows) >= ROWS_PER_PART or bytes_read() - yielded >= BYTES_PER_PART:
-                yield TablePart(rows, bytes_read() - yielded)
-                rows, yielded = [], bytes_read()
-        yield TablePart(rows, bytes_read() - yielded)
+        yield from in_parts(_rows_of_file(path, file, columns), bytes_read)
+
+
+def _rows_of_file(path: Path, file: IO[bytes], columns: list[tuple[str, list[str]]]) -> Iterator[TableRow]:
+    for number, line in enumerate(iter(lambda: file.readline(MAX_ROW + 1), b""), 1):
+        if len(line) > MAX_ROW:
+            raise OperationFailed(f"{path}, line {number}: longer than {MAX_ROW} bytes; is it JSON lines?")
+        if number == 1 and line.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+            raise OperationFailed(f"{path} is a JSON array; write one object per line, as `jq -c '.[]' FILE` does.")
+        yield from _rows(number, line, columns)
 
 
 def values_of_line(line: bytes) -> Iterator[object]:

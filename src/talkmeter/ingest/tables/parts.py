@@ -1,7 +1,7 @@
 """The rows of tables, read in parts, and what all formats have in common: headers, totals, texts of cells."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -36,6 +36,18 @@ class TablePart(NamedTuple):
 
     rows: list[TableRow]
     size: int
+
+
+def in_parts(rows: Iterable[TableRow], bytes_read: Callable[[], int]) -> Iterator[TablePart]:
+    """Yield the rows in parts of bounded number and size, with the bytes that each took; the last may be empty."""
+    part: list[TableRow] = []
+    yielded = 0
+    for row in rows:
+        part.append(row)
+        if len(part) >= ROWS_PER_PART or bytes_read() - yielded >= BYTES_PER_PART:
+            yield TablePart(part, bytes_read() - yielded)
+            part, yielded = [], bytes_read()
+    yield TablePart(part, bytes_read() - yielded)
 
 
 def find_header(path: Path, rows: Iterable[Sequence[str]], wanted: Sequence[str]) -> Sequence[str]:
