@@ -1,6 +1,7 @@
 """What all tests share: Hypothesis profiles, one PostgreSQL server per worker, markers, and the table of faults."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,10 @@ pytest_plugins = ["tests.citus_plugin"]
 register_profiles()
 
 MEMORY = Path("/dev/shm")
+
+# A job that a script starts in the background ignores SIGINT, and so would the programs that the tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # httpx in the code under test loads the certificates of the environment for each client, which takes longer than a
 # request. The tests use plain HTTP, so they point it to a folder without any.
