@@ -272,6 +272,16 @@ def test_client_that_disconnects_before_the_file_is_written_leaves_no_file(expor
     run_coroutine(scenario())
 
 
+def test_file_is_released_before_the_client_has_its_last_chunk(exports: ExportWriter) -> None:
+    async def scenario() -> None:
+        chunks = (await exports.write("acme", writes(1_000))).chunks()
+        assert await anext(chunks) == b"x" * 1_000
+        assert len(await read_all(await exports.write("acme", writes(1_000)))) == 1_000
+        assert [chunk async for chunk in chunks] == []
+
+    run_coroutine(scenario())
+
+
 def test_unread_file_is_released_with_its_response(exports: ExportWriter) -> None:
     async def scenario() -> None:
         file = await exports.write("acme", writes(600))

@@ -103,7 +103,7 @@ class ExportWriter:
 
 
 class ExportFile:
-    """The temporary file of one export; it is closed after its last byte is read, or if the client disconnects."""
+    """The temporary file of one export; it is closed when its last byte is read, or if the client disconnects."""
 
     def __init__(self, writer: ExportWriter) -> None:
         """Create an empty, unnamed file."""
@@ -126,10 +126,16 @@ class ExportFile:
         self._close()
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the file; close it after the last chunk, or if the client disconnects or stalls for STALLED_SEC."""
+        """Yield the file; close it when all is read, or if the client disconnects or stalls for STALLED_SEC."""
         loop = asyncio.get_running_loop()
+        unread = self.size
         try:
-            while chunk := await asyncio.to_thread(self.file.read, _CHUNK_BYTES):
+            while unread:
+                chunk = await asyncio.to_thread(self.file.read, _CHUNK_BYTES)
+                unread -= len(chunk)
+                if not unread:
+                    # The client may request its next export as soon as it has the last chunk.
+                    self.close()
                 stalled = loop.call_later(STALLED_SEC, self.close)
                 try:
                     yield chunk

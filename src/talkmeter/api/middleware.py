@@ -80,20 +80,23 @@ def add_middleware(app: ASGIApp) -> ASGIApp:
                 body_received = not message["more_body"]
             return message
 
-        body_sent = False
+        head: Message | None = None
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status, body_sent
+            nonlocal status, head
             if message["type"] == "http.response.start":
                 status = message["status"]
                 # A connection with an unread request body cannot be reused.
                 close = () if body_received else ((b"connection", b"close"),)
                 message["headers"] = [*message["headers"], *_SECURITY_HEADERS, *close]
-            elif is_head:
-                # Replace all parts of the body with one empty part.
-                if body_sent:
+                if is_head:
+                    # The client must not receive the response before the body is read and its file is closed.
+                    head = message
                     return
-                body_sent = True
+            elif head is not None:
+                if message.get("more_body"):
+                    return
+                await send(head)
                 message = {"type": "http.response.body", "body": b"", "more_body": False}
             await send(message)
 
