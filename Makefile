@@ -90,13 +90,14 @@ bench-full: .venv/bench.stamp page ## the same at ten million (takes much longer
 
 wheel: .venv/run.stamp page ## build sdist and wheel into dist/, and check the wheel outside the clone
 	rm -rf dist
+	$(UV) build --quiet --python $(BIN)/python --no-build-isolation --out-dir dist client
 	$(UV) build --quiet --python $(BIN)/python --no-build-isolation --out-dir dist
 	rm -f dist/.gitignore
 	$(BIN)/python tools/check_wheel.py
 
 # Pins change only if their .in file or pyproject.toml no longer allows them, or with UPGRADE=yes.
 COMPILE = $(UV) pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make requirements' $(if $(UPGRADE),--upgrade)
+	--no-emit-index-url --no-emit-find-links --no-emit-package talkmeter-client --custom-compile-command 'make requirements' $(if $(UPGRADE),--upgrade)
 
 requirements: .venv/uv.stamp ## update the versions in requirements/*.txt (UPGRADE=yes: to the newest)
 	$(COMPILE) requirements/uv.in --output-file requirements/uv.txt
@@ -108,8 +109,8 @@ requirements: .venv/uv.stamp ## update the versions in requirements/*.txt (UPGRA
 		echo 'These lines contain a URL; requirements/*.txt must not.' >&2; exit 1; fi
 
 clean: ## remove .venv and everything that was built; databases stay
-	rm -rf .venv dist build src/talkmeter/page dashboard/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find src tests bench examples tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	rm -rf .venv dist build client/dist src/talkmeter/page dashboard/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src client tests bench examples tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # .venv and its contents. A .venv that was moved here, or whose Python is missing or too old, is recreated.
 
@@ -132,11 +133,11 @@ endif
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	touch $@
 
-.venv/run.stamp: .venv/uv.stamp requirements/run.txt pyproject.toml
+.venv/run.stamp: .venv/uv.stamp requirements/run.txt pyproject.toml client/pyproject.toml
 	echo 'Installing the dependencies of Talkmeter.'
 	$(INSTALL) --require-hashes -r requirements/run.txt
 	$(BUILD_PAGE)
-	$(INSTALL) --no-deps --no-build-isolation --editable .
+	$(INSTALL) --no-deps --no-build-isolation --editable ./client --editable .
 	touch $@
 
 .venv/dev.stamp: .venv/run.stamp requirements/dev.txt requirements/page.txt

@@ -10,7 +10,8 @@ from bench.workload import AGENTS, NUMBERS, START
 from talkmeter.counting import Counters, DayKey, add, call_counts, dimensions_of
 from talkmeter.db.statements import Row
 from talkmeter.period import MICROSECONDS_PER_DAY
-from talkmeter.records import Channel, Conversation, ConversationStatus, Kind, normalized_data
+from talkmeter.records import Conversation, Kind, normalized_data
+from talkmeter_client.vocabulary import Channel, ConversationStatus
 
 DAYS: Final = 366
 FIRST_DAY: Final = int(START.timestamp()) // 86_400

@@ -11,27 +11,23 @@ from typing import Final, Literal, assert_never, get_args, get_origin
 import msgspec
 from msgspec.structs import fields
 
-Channel = Literal["telephone", "webrtc", "email", "text"]
-Direction = Literal["inbound", "outbound"]
-Modality = Literal["voice", "chat"]
-ConversationStatus = Literal[
-    "token_created",
-    "triggered",
-    "ringing",
-    "in_progress",
-    "completed",
-    "failed",
-    "cancelled",
-    "transferred",
-    "unanswered",
-]
-RunStatus = Literal["running", "waiting", "success", "failed", "cancelled"]
+from talkmeter_client.vocabulary import (
+    Channel,
+    ConversationStatus,
+    Direction,
+    EndRunStatus,
+    EndStatus,
+    LiveRunStatus,
+    LiveStatus,
+    Modality,
+    RunStatus,
+)
 
 UNCOUNTED_STATUS: Final[ConversationStatus] = "token_created"
-LIVE_STATUSES: Final[frozenset[ConversationStatus]] = frozenset({"triggered", "ringing", "in_progress"})
-TERMINAL_STATUSES: Final = frozenset(get_args(ConversationStatus)) - LIVE_STATUSES - {UNCOUNTED_STATUS}
-LIVE_RUN_STATUSES: Final[frozenset[RunStatus]] = frozenset({"running", "waiting"})
-TERMINAL_RUN_STATUSES: Final = frozenset(get_args(RunStatus)) - LIVE_RUN_STATUSES
+LIVE_STATUSES: Final[frozenset[ConversationStatus]] = frozenset(get_args(LiveStatus))
+TERMINAL_STATUSES: Final[frozenset[ConversationStatus]] = frozenset(get_args(EndStatus))
+LIVE_RUN_STATUSES: Final[frozenset[RunStatus]] = frozenset(get_args(LiveRunStatus))
+TERMINAL_RUN_STATUSES: Final[frozenset[RunStatus]] = frozenset(get_args(EndRunStatus))
 
 
 class Kind(StrEnum):

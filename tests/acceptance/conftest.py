@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-
 from tests.acceptance.bank import Bank, running_bank
 
 

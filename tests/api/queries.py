@@ -3,7 +3,6 @@
 from urllib.parse import urlencode
 
 import httpx
-
 from tests.api.organizations import Answer, OrganizationClient, client_of, error_of, make_credential
 
 USAGE = "/admin/usage"

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import httpx
-
 from tests.api.organizations import EVENTS, PLAIN
 from tests.servers import Server
 

@@ -4,7 +4,6 @@ import subprocess
 
 import httpx
 import pytest
-
 from tests.api.organizations import (
     EVENTS,
     ORGANIZATION_HEADER,

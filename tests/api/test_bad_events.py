@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from tests.api.organizations import (
     EVENTS,
     PLAIN,

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import httpx
 import pytest
-
 from tests.api.organizations import (
     BATCH,
     EVENTS,

@@ -1,7 +1,6 @@
 """ETags change with every change of the answer and with nothing else."""
 
 import pytest
-
 from tests.api.organizations import (
     ORGANIZATION_HEADER,
     SUMMARY,

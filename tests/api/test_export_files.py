@@ -12,11 +12,6 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-
-from talkmeter.api.export_files import MAX_QUEUED, ExportFile, ExportWriter
-from talkmeter.db.engine import Connection, open_engine
-from talkmeter.db.migrate import migrate
-from talkmeter.errors import DiskFull, Unavailable
 from tests.api.exports import EXPORT, csv_rows, export
 from tests.api.organizations import OrganizationClient, assert_error, new_organization
 from tests.api.queries import Query, get_response
@@ -24,6 +19,11 @@ from tests.api.raw_http import download
 from tests.event_loop import run_coroutine
 from tests.events import conversation
 from tests.servers import Server, running_server
+
+from talkmeter.api.export_files import MAX_QUEUED, ExportFile, ExportWriter
+from talkmeter.db.engine import Connection, open_engine
+from talkmeter.db.migrate import migrate
+from talkmeter.errors import DiskFull, Unavailable
 
 CALLS = 6_000
 MAX_BYTES = 15_000_000

@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-
 from tests.api.organizations import (
     BATCH,
     EVENTS,

@@ -5,7 +5,6 @@ from itertools import permutations
 
 import httpx
 import pytest
-
 from tests.api.organizations import (
     ORGANIZATION_HEADER,
     Answer,

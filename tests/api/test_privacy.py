@@ -5,7 +5,6 @@ import sqlite3
 from collections.abc import Iterator
 
 import pytest
-
 from tests.api.organizations import (
     BATCH,
     EVENTS,

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-
 from tests import local_http
 from tests.servers import Server, free_port, running_server
 

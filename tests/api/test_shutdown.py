@@ -16,7 +16,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-
 from tests import local_http
 from tests.api.organizations import (
     EVENTS,

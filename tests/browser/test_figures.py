@@ -4,7 +4,6 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-
 from tests.browser.conftest import PLANS_URL
 from tests.browser.visitor import Visitor, card
 

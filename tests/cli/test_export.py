@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-
 from tests.cli.metered import ORG, PARAMETERS, WINDOW, Metered
 from tests.servers import TALKMETER
 

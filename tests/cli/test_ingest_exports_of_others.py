@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Final
 
 import pytest
-
 from tests.cli.exports import CONSTANTS, HEAD, SIMPLE, counts, ingest
 from tests.cli.terminal import Terminal
 

@@ -3,7 +3,6 @@
 from typing import Final
 
 import pytest
-
 from tests.cli.terminal import Terminal
 from tests.events import Json, conversation
 

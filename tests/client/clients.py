@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
-from talkmeter.client import AsyncClient, Client, Event, Limits, SetAside, Waiting, conversation
-from talkmeter.client.callbacks import OnQuarantined
-from talkmeter.client.events import encode_event
+import msgspec
 from tests.events import Json
+
+from talkmeter_client import AsyncClient, Client, Event, Limits, SetAside, Waiting, conversation
+from talkmeter_client.callbacks import OnQuarantined
+from talkmeter_client.events import encode_event
 
 T = TypeVar("T")
 KINDS: Final = ("Client", "AsyncClient")
@@ -143,6 +145,12 @@ def call(number: int, **fields: str) -> Event:
         agent_id=fields.get("agent_id"),
         organization_id=fields.get("organization_id"),
     )
+
+
+def large(number: int, size: int) -> Event:
+    """Return the event of a completed call, padded with a field that the server ignores."""
+    completed = call(number)
+    return msgspec.structs.replace(completed, data={**completed.data, "note": "a" * size})
 
 
 def as_json(event: Event) -> Json:

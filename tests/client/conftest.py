@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.client.clients import KINDS
 from tests.servers import Server, running_server
 

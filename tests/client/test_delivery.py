@@ -8,8 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-
-from tests.client.clients import QUICK, Factory, call
+from tests.client.clients import QUICK, Factory, call, large
 from tests.client.scripted import (
     ReceivedRequest,
     Response,
@@ -200,12 +199,12 @@ def test_batch_size_is_limited_in_events(kind: str, spool: Path) -> None:
 
 def test_batch_size_is_limited_in_bytes_and_a_larger_event_is_sent_alone(kind: str, spool: Path) -> None:
     limits = msgspec.structs.replace(QUICK, batch_bytes=1_000)
-    large = call(99, agent_id="a" * 3_000)
+    padded = large(99, 3_000)
     with scripted(receipt) as server, Factory(server.url, spool, limits=limits).opened(kind) as client:
-        client.send(*(call(number) for number in range(6)), large, call(7))
+        client.send(*(call(number) for number in range(6)), padded, call(7))
         assert client.flush(20)
     [alone] = [request for request in server.requests if request.size > 1_002]
-    assert alone.ids == [large.id]
+    assert alone.ids == [padded.id]
     assert sum(len(request.events) for request in server.requests) == 8
 
 

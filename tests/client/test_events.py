@@ -7,13 +7,14 @@ from typing import get_type_hints
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.client.clients import NOON
 
-from talkmeter.client import BadEvent, Event, conversation, event, workflow_execution
-from talkmeter.client.events import encode_event
 from talkmeter.ingest.cloudevents import Sender, read_event
 from talkmeter.ingest.event_types import ConversationData, WorkflowExecutionData
-from talkmeter.records import Conversation, ConversationStatus, State
-from tests.client.clients import NOON
+from talkmeter.records import Conversation, State
+from talkmeter_client import BadEvent, Event, conversation, event, workflow_execution
+from talkmeter_client.events import encode_event
+from talkmeter_client.vocabulary import ConversationStatus
 
 statuses: tuple[ConversationStatus, ...] = ("ringing", "in_progress", "completed", "failed")
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=20)

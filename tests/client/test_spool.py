@@ -6,10 +6,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-
-from talkmeter.client import Client, SpoolFull, SpoolUnusable, WrongUse
 from tests.client.clients import KEY, QUICK, AnyClient, Factory, call
 from tests.client.scripted import ReceivedRequest, ScriptedHandler, http_error, receipt, scripted
+
+from talkmeter_client import Client, SpoolFull, SpoolUnusable, WrongUse
 
 
 def fill(client: AnyClient, *, flush: bool = False) -> None:
@@ -136,7 +136,7 @@ def test_database_of_another_program_is_rejected(kind: str, spool: Path) -> None
 
 
 def test_missing_folder_is_an_error(kind: str, tmp_path: Path) -> None:
-    with pytest.raises(SpoolUnusable, match="unable to open"):
+    with pytest.raises(SpoolUnusable, match="No such file or directory"):
         Factory("http://127.0.0.1:1", tmp_path / "nowhere" / "events.spool").open(kind)
 
 
@@ -190,7 +190,7 @@ def test_client_raises_in_a_forked_child_and_still_works_in_the_parent(spool: Pa
         errors: multiprocessing.queues.Queue[str] = context.Queue()
         child = context.Process(target=_send_in_child, args=(client, errors))
         child.start()
-        assert "created before a fork" in errors.get(timeout=30)
+        assert "opened before a fork" in errors.get(timeout=30)
         child.join(30)
         client.send(call(2))
         assert client.close() == 0

@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl
 
 import jwt
 from nacl.signing import SigningKey
-
 from tests.connectors.messages import FORM
 from tests.connectors.metering_server import Hook
 

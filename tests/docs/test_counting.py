@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-
 from tests.docs.documents import COUNTING, Document
 from tests.docs.shell import run_steps
 

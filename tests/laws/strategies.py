@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 import msgspec
 from hypothesis import strategies as st
-
 from tests.laws.model import DAY, EPOCH, Json, RawEvent, RawSnapshot
 
 ORG = "acme"

@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from itertools import permutations
 
 import pytest
+from tests.events import conversation, event
+from tests.store.call_reports import AGENT, CREATED, LEG, LINE, call, report, send_reports
+from tests.store.ledger import ORG, Ledger
 
 from talkmeter.db.engine import reading, writing
 from talkmeter.ledger.batch import CallReport, PartialUpdate
 from talkmeter.ledger.call_links import set_preferred_side
-from talkmeter.records import Conversation, ConversationStatus, Kind, RecordKey
+from talkmeter.records import Conversation, Kind, RecordKey
 from talkmeter.usage.history import ConversationFields, read_history
-from tests.events import conversation, event
-from tests.store.call_reports import AGENT, CREATED, LEG, LINE, call, report, send_reports
-from tests.store.ledger import ORG, Ledger
+from talkmeter_client.vocabulary import ConversationStatus
 
 
 def linked(ledger: Ledger) -> dict[str, str | None]:

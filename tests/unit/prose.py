@@ -86,7 +86,7 @@ def document_texts(path: Path) -> Iterator[Text]:
 
 def all_texts() -> Iterator[Text]:
     """Yield every text of the repository that the rules of language cover."""
-    for path in sorted((ROOT / "src").rglob("*.py")):
+    for path in sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "client").rglob("*.py")]):
         yield from python_texts(path, messages=True)
     for path in sorted((ROOT / "tests").rglob("*.py")):
         yield from python_texts(path, messages=False)
@@ -94,5 +94,5 @@ def all_texts() -> Iterator[Text]:
     for path in sorted((ROOT / "dashboard" / "src").rglob("*")):
         if path.suffix in {".ts", ".tsx", ".css"} and path.name != "schema.d.ts":
             yield from script_texts(path)
-    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+    for path in [ROOT / "README.md", ROOT / "client" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         yield from document_texts(path)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+from tests.events import conversation
 
 from talkmeter.ingest.cloudevents import Sender, read_event
 from talkmeter.ingest.fields import (
@@ -17,7 +18,6 @@ from talkmeter.ingest.fields import (
 )
 from talkmeter.ledger.batch import Reason
 from talkmeter.records import State
-from tests.events import conversation
 
 
 def error_of(read: Callable[[], object]) -> tuple[Reason, str]:

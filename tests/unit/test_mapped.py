@@ -22,7 +22,8 @@ from talkmeter.ingest.mapping import read_map
 from talkmeter.ingest.maps import Map, Unit
 from talkmeter.ingest.tables.parts import MAX_ROW, ROWS_PER_PART, TableRow
 from talkmeter.period import LATEST_INSTANT, format_instant
-from talkmeter.records import Channel, Conversation, ConversationStatus, Direction, InventoryItem, Modality, Record
+from talkmeter.records import Conversation, InventoryItem, Record
+from talkmeter_client.vocabulary import Channel, ConversationStatus, Direction, Modality
 
 SENDER = Sender("tests", None)
 COLUMNS = (

@@ -14,12 +14,10 @@ from talkmeter.records import (
     TERMINAL_STATUSES,
     UNCOUNTED_STATUS,
     Conversation,
-    ConversationStatus,
     InventoryItem,
     Kind,
     Outcome,
     Record,
-    RunStatus,
     State,
     WorkflowExecution,
     classify,
@@ -28,6 +26,7 @@ from talkmeter.records import (
     normalized_data,
     rank_class,
 )
+from talkmeter_client.vocabulary import ConversationStatus, RunStatus
 
 CREATED = 1_772_366_340_000_000
 COMPONENTS = ("class", "time", "sequence", "source", "event_id", "hash")

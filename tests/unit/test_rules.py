@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.unit.prose import ROOT, Text, all_texts, names_of_tests
 
 PACKAGE = ROOT / "src" / "talkmeter"
-MODULES = sorted(PACKAGE.rglob("*.py"))
-FOLDERS = ("src", "tests", "bench", "examples", "tools")
+CLIENT = ROOT / "client" / "src" / "talkmeter_client"
+MODULES = sorted(path for package in (PACKAGE, CLIENT) for path in package.rglob("*.py"))
+FOLDERS = ("src", "client", "tests", "bench", "examples", "tools")
 MAX_LINES = 400
 TIME_METHODS = frozenset({"now", "utcnow", "today"})
 MAX_TEST_NAME = 80
@@ -102,9 +102,12 @@ def test_clock_use_is_found(source: str, found: list[str]) -> None:
 
 
 def test_only_clock_py_reads_the_system_clock() -> None:
-    uses = {path.relative_to(PACKAGE).as_posix(): list(clock_uses(path.read_text())) for path in MODULES}
+    uses = {path.relative_to(ROOT).as_posix(): list(clock_uses(path.read_text())) for path in MODULES}
 
-    assert {name: found for name, found in uses.items() if found} == {"clock.py": ["time"]}
+    assert {name: found for name, found in uses.items() if found} == {
+        "client/src/talkmeter_client/clock.py": ["time", "datetime.now"],
+        "src/talkmeter/clock.py": ["time"],
+    }
 
 
 def test_tests_send_http_through_local_http() -> None:
@@ -144,7 +147,7 @@ def test_texts_contain_no_banned_expression() -> None:
     folders = {text.path.relative_to(ROOT).parts[0] for text in texts}
     hits = [hit for text in texts for hit in banned_expressions(text)]
 
-    assert folders == {"src", "dashboard", "docs", "README.md", "tests"}
+    assert folders == {"src", "client", "dashboard", "docs", "README.md", "tests"}
     if hits:
         pytest.fail(f"{len(hits)} banned expressions:\n" + "\n".join(hits), pytrace=False)
 
@@ -168,7 +171,7 @@ def test_import_contracts_are_kept() -> None:
 
 
 def test_every_module_has_a_docstring_that_starts_with_a_sentence() -> None:
-    texts = {path.relative_to(PACKAGE).as_posix(): ast.get_docstring(ast.parse(path.read_text())) for path in MODULES}
+    texts = {path.relative_to(ROOT).as_posix(): ast.get_docstring(ast.parse(path.read_text())) for path in MODULES}
     first_paragraphs = {name: (text or "").split("\n\n")[0] for name, text in texts.items()}
 
     assert {name: first for name, first in first_paragraphs.items() if not first.endswith((".", ")", '"'))} == {}

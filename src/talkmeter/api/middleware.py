@@ -52,6 +52,22 @@ class _SharedReceive:
             self._pending.cancel()
 
 
+class _HeadSend:
+    """Sends the response to HEAD: without the body, and after it, because then its file is closed."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._start: Message | None = None
+
+    async def send(self, message: Message) -> None:
+        """Keep the start of the response until the body ends."""
+        if message["type"] == "http.response.start":
+            self._start = message
+        elif self._start is not None and not message.get("more_body"):
+            await self._send(self._start)
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
 def add_middleware(app: ASGIApp) -> ASGIApp:
     """Wrap an application. A HEAD request runs as GET, but no body is sent.
 
@@ -80,24 +96,15 @@ def add_middleware(app: ASGIApp) -> ASGIApp:
                 body_received = not message["more_body"]
             return message
 
-        head: Message | None = None
+        send = _HeadSend(send).send if is_head else send
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status, head
+            nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 # A connection with an unread request body cannot be reused.
                 close = () if body_received else ((b"connection", b"close"),)
                 message["headers"] = [*message["headers"], *_SECURITY_HEADERS, *close]
-                if is_head:
-                    # The client must not receive the response before the body is read and its file is closed.
-                    head = message
-                    return
-            elif head is not None:
-                if message.get("more_body"):
-                    return
-                await send(head)
-                message = {"type": "http.response.body", "body": b"", "more_body": False}
             await send(message)
 
         try:

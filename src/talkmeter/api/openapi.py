@@ -24,7 +24,7 @@ from talkmeter.api.problems import AnyConnection, problem_specs
 from talkmeter.ingest.event_types import EVENT_TYPES
 from talkmeter.ingest.fields import MAX_DURATION_SEC, MAX_ID_BYTES, MAX_SOURCE_BYTES
 from talkmeter.ingest.requests import BATCH, PLAIN, STRUCTURED
-from talkmeter.records import Channel, Direction, Modality
+from talkmeter_client.vocabulary import Channel, Direction, Modality
 
 _NULL: Final = OpenAPIType.NULL
 

@@ -22,7 +22,8 @@ from sqlalchemy import (
 )
 
 from talkmeter.counting import COUNTERS
-from talkmeter.records import LIVE_STATUSES, ConversationStatus, Kind
+from talkmeter.records import LIVE_STATUSES, Kind
+from talkmeter_client.vocabulary import ConversationStatus
 
 metadata = MetaData(
     naming_convention={"pk": "%(table_name)s_pk", "ix": "%(table_name)s_%(column_0_N_name)s"},

@@ -8,19 +8,8 @@ import msgspec
 from talkmeter.errors import quoted
 from talkmeter.ingest.fields import FieldError, read_duration, read_name, read_optional_id, read_time
 from talkmeter.ledger.batch import Reason
-from talkmeter.records import (
-    INVENTORY_KINDS,
-    Channel,
-    Conversation,
-    ConversationStatus,
-    Direction,
-    InventoryItem,
-    Kind,
-    Modality,
-    RunStatus,
-    WorkflowExecution,
-    resolve_modality,
-)
+from talkmeter.records import INVENTORY_KINDS, Conversation, InventoryItem, Kind, WorkflowExecution, resolve_modality
+from talkmeter_client.vocabulary import Channel, ConversationStatus, Direction, Modality, RunStatus
 
 
 class Envelope(msgspec.Struct):

@@ -15,9 +15,9 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from talkmeter import __version__, clock
-from talkmeter.client.responses import read_retry_after
 from talkmeter.errors import OperationFailed, Unavailable, quoted
 from talkmeter.reconcile.lists import CallList, Request
+from talkmeter_client.responses import read_retry_after
 
 MAX_RESPONSE_BYTES: Final = 32 * 1024 * 1024
 RESPONSE_TIMEOUT_SEC: Final = 120.0

@@ -12,7 +12,7 @@ from talkmeter.ingest.connectors.payload import read_optional
 from talkmeter.ingest.connectors.provider import NotUnderstood, NotVerified
 from talkmeter.ingest.connectors.verification import as_bytes
 from talkmeter.ingest.fields import MAX_DURATION_SEC
-from talkmeter.records import ConversationStatus
+from talkmeter_client.vocabulary import ConversationStatus
 
 AGENT: Final = "agent"
 """The query parameter in a connector's address with which an operator names the agent of the calls."""

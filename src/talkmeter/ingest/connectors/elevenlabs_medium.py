@@ -10,7 +10,7 @@ import msgspec
 
 from talkmeter.ingest.connectors.payload import Number
 from talkmeter.ingest.connectors.provider import Assumed
-from talkmeter.records import Channel, ConversationStatus, Direction, Modality
+from talkmeter_client.vocabulary import Channel, ConversationStatus, Direction, Modality
 
 _PHONE_SOURCES: Final = frozenset({"sip_trunk", "twilio", "exotel", "genesys", "avaya", "audiocodes"})
 _TEXT_SOURCES: Final = frozenset(

@@ -38,7 +38,8 @@ from talkmeter.ingest.connectors.provider import (
     build_message,
 )
 from talkmeter.ingest.connectors.verification import as_bytes, read_header, verify_with_secrets
-from talkmeter.records import Conversation, ConversationStatus, Direction
+from talkmeter.records import Conversation
+from talkmeter_client.vocabulary import ConversationStatus, Direction
 
 LEEWAY_SEC: Final = 60
 LIFETIME_SEC: Final = 300

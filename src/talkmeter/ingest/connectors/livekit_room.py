@@ -9,7 +9,8 @@ from typing import Final
 
 import msgspec
 
-from talkmeter.records import Channel, Conversation, ConversationStatus, Direction
+from talkmeter.records import Conversation
+from talkmeter_client.vocabulary import Channel, ConversationStatus, Direction
 
 _CREATED: Final = 0
 _IN_PROGRESS: Final = 1

@@ -21,7 +21,8 @@ from talkmeter.ingest.connectors.provider import (
     build_message,
 )
 from talkmeter.ingest.connectors.verification import read_header, verify_with_secrets
-from talkmeter.records import Kind, RunStatus, WorkflowExecution
+from talkmeter.records import Kind, WorkflowExecution
+from talkmeter_client.vocabulary import RunStatus
 
 HEADER: Final = "X-Talkmeter-Secret"
 

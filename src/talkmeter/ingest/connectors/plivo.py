@@ -35,7 +35,8 @@ from talkmeter.ingest.connectors.provider import (
 )
 from talkmeter.ingest.connectors.verification import as_bytes, read_header, usable_secrets, verify_signature
 from talkmeter.period import microseconds
-from talkmeter.records import Conversation, ConversationStatus, Direction, Kind
+from talkmeter.records import Conversation, Kind
+from talkmeter_client.vocabulary import ConversationStatus, Direction
 
 SIGNATURE: Final = "X-Plivo-Signature-V3"
 MAIN_ACCOUNT_SIGNATURE: Final = "X-Plivo-Signature-MA-V3"

@@ -38,7 +38,8 @@ from talkmeter.ingest.connectors.verification import (
     require_recent,
     verify_with_secrets,
 )
-from talkmeter.records import Conversation, ConversationStatus, Direction, Kind
+from talkmeter.records import Conversation, Kind
+from talkmeter_client.vocabulary import ConversationStatus, Direction
 
 TOLERANCE_SEC: Final = 300
 _SIGNATURE: Final = re.compile("v=([0-9]{1,16}),d=([0-9a-f]{64})")

@@ -43,7 +43,7 @@ from talkmeter.ingest.connectors.provider import (
 )
 from talkmeter.ingest.connectors.telnyx_call import CallPart, merge
 from talkmeter.ingest.connectors.verification import as_bytes, read_header, require_recent
-from talkmeter.records import ConversationStatus, Direction
+from talkmeter_client.vocabulary import ConversationStatus, Direction
 
 SIGNATURE: Final = "Telnyx-Signature-Ed25519"
 TIMESTAMP: Final = "Telnyx-Timestamp"

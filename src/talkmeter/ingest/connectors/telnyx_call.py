@@ -6,7 +6,8 @@ status win.
 
 from typing import Final, NamedTuple
 
-from talkmeter.records import Channel, Conversation, ConversationStatus, Direction
+from talkmeter.records import Conversation
+from talkmeter_client.vocabulary import Channel, ConversationStatus, Direction
 
 _STATUS_ORDER: Final[tuple[ConversationStatus, ...]] = (
     "token_created",

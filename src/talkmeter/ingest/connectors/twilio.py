@@ -45,7 +45,8 @@ from talkmeter.ingest.connectors.provider import (
 from talkmeter.ingest.connectors.verification import as_bytes, read_header, usable_secrets, verify_signature
 from talkmeter.ingest.fields import read_sequence
 from talkmeter.period import microseconds
-from talkmeter.records import TERMINAL_STATUSES, Channel, Conversation, ConversationStatus, Direction, Kind
+from talkmeter.records import TERMINAL_STATUSES, Conversation, Kind
+from talkmeter_client.vocabulary import Channel, ConversationStatus, Direction
 
 SIGNATURE: Final = "X-Twilio-Signature"
 SETTINGS: Final = "X-Twilio-Webhooks-Signature-Settings"

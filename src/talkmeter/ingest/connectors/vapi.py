@@ -44,7 +44,8 @@ from talkmeter.ingest.connectors.verification import (
     timestamped_mac,
     verify_with_secrets,
 )
-from talkmeter.records import Channel, Conversation, ConversationStatus, Direction, Kind
+from talkmeter.records import Conversation, Kind
+from talkmeter_client.vocabulary import Channel, ConversationStatus, Direction
 
 METERED: Final = "end-of-call-report"
 TOLERANCE_SEC: Final = 300

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from talkmeter.clock import MICROSECONDS_PER_SECOND, now
-from talkmeter.errors import quoted
+from talkmeter_client.clock import now
+from talkmeter_client.errors import quoted
 
 MAX_RESPONSE_BYTES: Final = 16 << 20
 """Larger than any receipt: that of 10,000 quarantined events is a third of this."""
@@ -115,7 +115,7 @@ def read_retry_after(text: str | None) -> float | None:
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     at = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return max(0.0, at.timestamp() - now() / MICROSECONDS_PER_SECOND)
+    return max(0.0, (at - now()).total_seconds())
 
 
 def _receipt_for(body: bytes, sent: int) -> BatchReceipt | None:

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from talkmeter.client.errors import WrongUse
+from talkmeter_client.errors import WrongUse
 
 MIB: Final = 1 << 20
 
@@ -13,8 +13,9 @@ MIB: Final = 1 << 20
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """A batch is sent when it has `batch_events` or `batch_bytes`, or when its first event is `batch_seconds` old.
 
-    `spool_bytes` limits the events that wait or are set aside; the file is slightly larger. `timeout_sec` is for one
-    request, `close_sec` for the flush in `close` and at the end of a `with` block. The delay between attempts doubles
+    `spool_bytes` limits the events that wait or are set aside; the file is slightly larger. `free_bytes` of its disk
+    stay free, because removing sent events needs some space. `timeout_sec` is for one request, `close_sec` for the
+    flush in `close` and at the end of a `with` block. The delay between attempts doubles
     from `first_pause_sec` to `longest_pause_sec`, and is at least the Retry-After up to `longest_retry_after_sec`.
     `fsync=False` is faster, but a power failure may lose the last events; kill -9 never does.
     """
@@ -23,6 +24,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     batch_bytes: int = MIB
     batch_seconds: float = 1.0
     spool_bytes: int = 100 * MIB
+    free_bytes: int = 8 * MIB
     timeout_sec: float = 30.0
     close_sec: float = 10.0
     first_pause_sec: float = 0.5

@@ -9,9 +9,10 @@ import random
 from collections.abc import Generator
 from typing import Final, NamedTuple
 
-from talkmeter.client.errors import SpoolUnusable
-from talkmeter.client.limits import Limits
-from talkmeter.client.responses import (
+from talkmeter_client.clock import monotonic
+from talkmeter_client.errors import ClientError, SpoolUnusable
+from talkmeter_client.limits import Limits
+from talkmeter_client.responses import (
     BatchAccepted,
     BatchReceipt,
     BatchRejected,
@@ -22,16 +23,16 @@ from talkmeter.client.responses import (
     SplitBatch,
     decide,
 )
-from talkmeter.client.send_lock import SendLock
-from talkmeter.client.spool import Spool, SpoolRow
-from talkmeter.clock import monotonic
-from talkmeter.errors import TalkmeterError
+from talkmeter_client.send_lock import SendLock
+from talkmeter_client.spool import Spool, SpoolRow
 
 IDLE_POLL_SEC: Final = 60.0
 """How often an idle client checks the spool for events that a killed process left in it."""
+RECORD_POLL_SEC: Final = 5.0
+"""How often an idle client tries to remove sent events from a spool that could not be written."""
 LOCK_POLL_SEC: Final = 1.0
 """How often, at least, a client with waiting events tries to get the send lock from another client."""
-_log: Final = logging.getLogger("talkmeter.client")
+_log: Final = logging.getLogger("talkmeter_client")
 _random: Final = random.SystemRandom()
 
 
@@ -94,7 +95,7 @@ class Delivery:
             try:
                 yield from self._deliver_due()
                 self._failures = 0
-            except TalkmeterError as error:
+            except ClientError as error:
                 _log.warning("%s", error.detail)
                 yield from self._back_off(None)
             except Exception:  # noqa: BLE001  without this generator, nothing would be sent any more
@@ -118,10 +119,11 @@ class Delivery:
     def _until_due(self) -> float:
         """Return the seconds until a batch is due; 0 or less means now."""
         self.asleep = True  # set before reading, so that a later `send` wakes this client
+        is_recorded = self._spool.record_answers()
         waiting = self._spool.waiting()
         if not waiting.events:
             self._waiting_since = None
-            return IDLE_POLL_SEC
+            return IDLE_POLL_SEC if is_recorded else RECORD_POLL_SEC
         self.asleep = False
         if waiting.events >= self._limits.batch_events or waiting.bytes >= self._limits.batch_bytes:
             return 0.0

@@ -1,15 +1,14 @@
 """The HTTP details that both clients share: the server's address, and bounded reading of responses."""
 
 import os
+from importlib.metadata import version
 from typing import Final, NamedTuple
 
 import httpx
 
-from talkmeter import __version__
-from talkmeter.client.errors import WrongUse
-from talkmeter.client.responses import MAX_RESPONSE_BYTES, NoResponse, ServerResponse
-from talkmeter.clock import monotonic
-from talkmeter.errors import quoted
+from talkmeter_client.clock import monotonic
+from talkmeter_client.errors import WrongUse, quoted
+from talkmeter_client.responses import MAX_RESPONSE_BYTES, NoResponse, ServerResponse
 
 _PATH: Final = "/metering/events"
 
@@ -19,6 +18,8 @@ class Destination(NamedTuple):
 
     url: str
     headers: dict[str, str]
+    trusts_environment: bool
+    """Whether a proxy that the environment names is used: not without TLS, because the proxy would see the key."""
 
 
 def destination(url: str, key: str, organization: str | None) -> Destination:
@@ -39,9 +40,10 @@ def destination(url: str, key: str, organization: str | None) -> Destination:
         "Authorization": f"Bearer {key}",
         "Content-Type": "application/cloudevents-batch+json",
         "Accept-Encoding": "identity",
-        "User-Agent": f"talkmeter-client/{__version__}",
+        "User-Agent": f"talkmeter-client/{version('talkmeter-client')}",
     }
-    return Destination(str(address), headers | ({"X-Anyreach-Org": organization} if organization else {}))
+    headers |= {"X-Anyreach-Org": organization} if organization else {}
+    return Destination(str(address), headers, trusts_environment=address.scheme == "https")
 
 
 class ResponseReader:
@@ -75,12 +77,17 @@ def no_response(error: Exception) -> NoResponse:
 
 
 class ProcessGuard:
-    """Remembers the process that created a client: after a fork, the child has no thread that sends."""
+    """Remembers the process that opened a client: after a fork, the child has no thread that sends."""
 
     def __init__(self) -> None:
         self._process = os.getpid()
 
+    @property
+    def is_foreign(self) -> bool:
+        """Whether this is another process."""
+        return os.getpid() != self._process
+
     def check(self) -> None:
         """Raise WrongUse in any other process."""
-        if os.getpid() != self._process:
-            raise WrongUse("This client was created before a fork; create one in the process that sends.")
+        if self.is_foreign:
+            raise WrongUse("This client was opened before a fork; open one in the process that sends.")

@@ -3,36 +3,39 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, ParamSpec, Self, TypeVar
 
 import httpx
 
-from talkmeter.client.callbacks import OnQuarantined, report_quarantined
-from talkmeter.client.delivery import Delivery, NotifyFlush, Post, ReportQuarantined, Sleep, Step, advance
-from talkmeter.client.errors import WrongUse
-from talkmeter.client.events import Event, encode_event
-from talkmeter.client.limits import Limits
-from talkmeter.client.rejected import SetAside, read_set_aside_row
-from talkmeter.client.responses import NoResponse, ServerResponse
-from talkmeter.client.send_lock import SendLock
-from talkmeter.client.spool import Waiting, open_spool
-from talkmeter.client.wire import ProcessGuard, ResponseReader, destination, no_response
-from talkmeter.clock import monotonic
+from talkmeter_client.activity import AsyncActivity, StartsActivities
+from talkmeter_client.callbacks import OnQuarantined, report_left, report_quarantined
+from talkmeter_client.clock import monotonic
+from talkmeter_client.delivery import Delivery, NotifyFlush, Post, ReportQuarantined, Sleep, Step, advance
+from talkmeter_client.errors import WrongUse
+from talkmeter_client.events import Event, encode_event
+from talkmeter_client.lifecycle import Lifecycle
+from talkmeter_client.limits import Limits
+from talkmeter_client.rejected import SetAside, read_set_aside_row
+from talkmeter_client.responses import NoResponse, ServerResponse
+from talkmeter_client.send_lock import SendLock
+from talkmeter_client.spool import Waiting, open_spool
+from talkmeter_client.wire import ProcessGuard, ResponseReader, destination, no_response
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_log: Final = logging.getLogger("talkmeter.client")
+_log: Final = logging.getLogger("talkmeter_client")
 
 
-class AsyncClient:
+class AsyncClient(StartsActivities[AsyncActivity]):
     """`Client` for programs with an event loop: use `async with AsyncClient(...) as client`, or `open` and `close`.
 
-    `on_quarantined` is called in the event loop.
+    `on_quarantined` is called in the event loop. The first conversation or run that it meters opens it too.
     """
 
     def __init__(
@@ -46,26 +49,50 @@ class AsyncClient:
         on_quarantined: OnQuarantined | None = None,
     ) -> None:
         self._limits = limits or Limits()
-        self._process_guard = ProcessGuard()
+        self._key = key
         self._destination = destination(url, key, organization)
         self._organization = organization
         self._on_quarantined = on_quarantined
         self._path = Path(spool)
         self._wake, self._stop, self._progress = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="talkmeter-client")
+        self._opening = asyncio.Lock()
+        self._activity_tasks: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
     async def open(self) -> Self:
         """Open the spool and start sending the events in it."""
-        if self._closed or self._task is not None:
-            raise WrongUse("The client was opened or closed before; create a new one.")
-        self._spool = await self._in_thread(open_spool, self._path, self._limits, self._organization)
-        self._send_lock = await self._in_thread(SendLock, self._path)
-        self._http = httpx.AsyncClient(headers=self._destination.headers, timeout=self._limits.timeout_sec)
+        async with self._opening:
+            if self._closed or self._task is not None:
+                raise WrongUse("The client was opened or closed before; create a new one.")
+            await self._open()
+        return self
+
+    async def _open(self) -> None:
+        self._process_guard = ProcessGuard()
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="talkmeter-client")
+        try:
+            await self._in_thread(self._open_files)
+        except BaseException:
+            self._thread.shutdown(wait=False)
+            raise
         self._delivery = Delivery(self._spool, self._send_lock, self._limits)
         self._task = asyncio.create_task(self._run(), name="talkmeter-client")
-        return self
+        self._warning = weakref.finalize(self, _warn_unclosed, str(self._path), os.getpid())
+
+    def _open_files(self) -> None:
+        with ExitStack() as opened:
+            self._send_lock = opened.enter_context(closing(SendLock(self._path)))
+            spool = open_spool(self._path, self._limits, self._organization, self._key)
+            self._spool = opened.enter_context(closing(spool))
+            # Loading the certificates takes a while.
+            self._http = httpx.AsyncClient(
+                headers=self._destination.headers,
+                timeout=self._limits.timeout_sec,
+                trust_env=self._destination.trusts_environment,
+            )
+            opened.pop_all()
 
     async def send(self, *events: Event) -> None:
         """Store the events in the spool, all or none. They are in its file when this returns, and sent soon after.
@@ -124,26 +151,28 @@ class AsyncClient:
 
         These stay in the spool, and the next client that opens it sends them.
         """
-        if self._closed or self._task is None:
+        if self._closed or self._task is None or self._process_guard.is_foreign:
             self._closed = True
             return 0
+        self._check()
         deadline = monotonic() + (self._limits.close_sec if timeout is None else timeout)
         try:
+            if self._activity_tasks:
+                await asyncio.wait(self._activity_tasks, timeout=deadline - monotonic())
             await self.flush(deadline - monotonic())
         finally:
             self._closed = True
+            self._warning.detach()
             self._delivery.stopping = True
             self._stop.set()
             self._wake.set()
             await asyncio.wait({self._task}, timeout=max(0.0, deadline - monotonic()))
             self._task.cancel()
             await asyncio.wait({self._task})
-            left = (await self._in_thread(self._spool.waiting)).events
+            waiting = await self._in_thread(self._spool.waiting)
             await self._in_thread(self._spool.close)
             self._thread.shutdown()
-        if left:
-            _log.warning("%d events are left in the spool; the next client that opens it sends them.", left)
-        return left
+        return report_left(waiting)
 
     async def __aenter__(self) -> Self:
         """Open the client."""
@@ -155,10 +184,29 @@ class AsyncClient:
         """Close the client."""
         await self.close()
 
+    async def send_opened(self, event: Event) -> None:
+        """Open the client if it is not open yet, and store the event in the spool."""
+        async with self._opening:
+            if self._task is None and not self._closed:
+                await self._open()
+        await self.send(event)
+
+    def start_task(self, sending: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Run a coroutine in a task that `close` waits for."""
+        task = asyncio.create_task(sending)
+        self._activity_tasks.add(task)
+        task.add_done_callback(self._activity_tasks.discard)
+        return task
+
+    def _activity(self, lifecycle: Lifecycle, *, strict: bool) -> AsyncActivity:
+        return AsyncActivity(lifecycle, self, strict=strict)
+
     def _check(self) -> None:
-        self._process_guard.check()
         if self._closed or self._task is None:
             raise WrongUse("The client is not open; use it inside `async with`.")
+        self._process_guard.check()
+        if asyncio.get_running_loop() is not self._loop:
+            raise WrongUse(f"The client was opened in another event loop, {self._loop!r}; open one in each loop.")
 
     async def _in_thread(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function that uses the disk in the client's thread, so it does not block the event loop."""
@@ -211,3 +259,13 @@ class AsyncClient:
                 return reader.finish(response)
         except (httpx.HTTPError, TimeoutError) as error:
             return no_response(error)
+
+
+def _warn_unclosed(path: str, process: int) -> None:
+    """Log that a client was dropped, or its program ended, without `close`."""
+    if os.getpid() == process:
+        _log.warning(
+            "An AsyncClient was not closed. Its last events may wait in the spool %s; the next client that opens it "
+            "sends them.",
+            path,
+        )

@@ -1,34 +1,35 @@
 """`Client`: sends from its own thread, for programs without an event loop."""
 
-import logging
+import atexit
 import os
 import threading
 from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import httpx
 
-from talkmeter.client.callbacks import OnQuarantined, report_quarantined
-from talkmeter.client.delivery import Delivery, NotifyFlush, Post, ReportQuarantined, Sleep, Step, advance
-from talkmeter.client.errors import WrongUse
-from talkmeter.client.events import Event, encode_event
-from talkmeter.client.limits import Limits
-from talkmeter.client.rejected import SetAside, read_set_aside_row
-from talkmeter.client.responses import NoResponse, ServerResponse
-from talkmeter.client.send_lock import SendLock
-from talkmeter.client.spool import Waiting, open_spool
-from talkmeter.client.wire import ProcessGuard, ResponseReader, destination, no_response
-from talkmeter.clock import monotonic
+from talkmeter_client.activity import Activity, StartsActivities
+from talkmeter_client.callbacks import OnQuarantined, report_left, report_quarantined
+from talkmeter_client.clock import monotonic
+from talkmeter_client.delivery import Delivery, NotifyFlush, Post, ReportQuarantined, Sleep, Step, advance
+from talkmeter_client.errors import WrongUse
+from talkmeter_client.events import Event, encode_event
+from talkmeter_client.lifecycle import Lifecycle
+from talkmeter_client.limits import Limits
+from talkmeter_client.rejected import SetAside, read_set_aside_row
+from talkmeter_client.responses import NoResponse, ServerResponse
+from talkmeter_client.send_lock import SendLock
+from talkmeter_client.spool import Waiting, open_spool
+from talkmeter_client.wire import ProcessGuard, ResponseReader, destination, no_response
 
-_log: Final = logging.getLogger("talkmeter.client")
 
-
-class Client:
+class Client(StartsActivities[Activity]):
     """Stores events in a spool and sends them from there. Thread-safe.
 
-    `on_quarantined` is called in the sending thread for each event that the server cannot count.
+    `on_quarantined` is called in the sending thread for each event that the server cannot count. A program that ends
+    without `close` closes the client then.
     """
 
     def __init__(
@@ -47,8 +48,12 @@ class Client:
         self._on_quarantined = on_quarantined
         with ExitStack() as opened:
             self._send_lock = opened.enter_context(closing(SendLock(Path(spool))))
-            self._spool = opened.enter_context(closing(open_spool(Path(spool), self._limits, organization)))
-            self._http = httpx.Client(headers=self._destination.headers, timeout=self._limits.timeout_sec)
+            self._spool = opened.enter_context(closing(open_spool(Path(spool), self._limits, organization, key)))
+            self._http = httpx.Client(
+                headers=self._destination.headers,
+                timeout=self._limits.timeout_sec,
+                trust_env=self._destination.trusts_environment,
+            )
             opened.pop_all()
         self._delivery = Delivery(self._spool, self._send_lock, self._limits)
         self._wake, self._stop = threading.Event(), threading.Event()
@@ -57,6 +62,7 @@ class Client:
         self._closed = self._close_returned = self._sender_ended = False
         self._thread = threading.Thread(target=self._run, name="talkmeter-client", daemon=True)
         self._thread.start()
+        atexit.register(self.close)
 
     def send(self, *events: Event) -> None:
         """Store the events in the spool, all or none. They are in its file when this returns, and sent soon after.
@@ -106,9 +112,10 @@ class Client:
     def close(self, timeout: float | None = None) -> int:
         """Flush for at most `timeout` seconds (`close_sec` by default) and stop; return how many events still wait.
 
-        These stay in the spool, and the next client that opens it sends them.
+        These stay in the spool, and the next client that opens it sends them. In a forked process it does nothing.
         """
-        if self._closed:
+        atexit.unregister(self.close)
+        if self._closed or self._process_guard.is_foreign:
             return 0
         deadline = monotonic() + (self._limits.close_sec if timeout is None else timeout)
         in_sender = threading.current_thread() is self._thread
@@ -122,9 +129,7 @@ class Client:
             self._wake.set()
         if not in_sender:
             self._thread.join(max(0.0, deadline - monotonic()))
-        left = self._spool.waiting().events
-        if left:
-            _log.warning("%d events are left in the spool; the next client that opens it sends them.", left)
+        left = report_left(self._spool.waiting())
         with self._state_lock:
             self._close_returned = True
             if self._sender_ended:
@@ -140,6 +145,9 @@ class Client:
     ) -> None:
         """Close the client."""
         self.close()
+
+    def _activity(self, lifecycle: Lifecycle, *, strict: bool) -> Activity:
+        return Activity(lifecycle, self.send, strict=strict)
 
     def _check(self) -> None:
         self._process_guard.check()

@@ -1,12 +1,11 @@
 """Events that the server rejected, as the caller sees them."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from talkmeter.client.events import Event, read_event
-from talkmeter.client.spool import SetAsideRow
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+from talkmeter_client.clock import EPOCH
+from talkmeter_client.events import Event, read_event
+from talkmeter_client.spool import SetAsideRow
 
 
 class SetAside(NamedTuple):
@@ -20,4 +19,4 @@ class SetAside(NamedTuple):
 
 def read_set_aside_row(row: SetAsideRow) -> SetAside:
     """Decode a row of the spool."""
-    return SetAside(read_event(row.body), row.status, row.sentence, _EPOCH + timedelta(microseconds=row.at))
+    return SetAside(read_event(row.body), row.status, row.sentence, EPOCH + timedelta(microseconds=row.at))

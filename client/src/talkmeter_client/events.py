@@ -9,18 +9,27 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from hashlib import sha256
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
-from talkmeter.client.errors import BadEvent
-from talkmeter.clock import now
-from talkmeter.errors import quoted
-from talkmeter.records import Channel, ConversationStatus, Direction, Modality, RunStatus
+from talkmeter_client.clock import now
+from talkmeter_client.errors import BadEvent, quoted
+from talkmeter_client.vocabulary import Channel, ConversationStatus, Direction, Modality, RunStatus
 
 SOURCE: Final = "/talkmeter/client"
 Field = str | int | float | bool | None
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_ID_BYTES: Final = 200
+_IDS: Final = ("id", "organization_id", "agent_id", "agent_number", "web_widget_id", "workflow_id")
+_CLOSED_SETS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "conversation": {
+        "channel": get_args(Channel),
+        "direction": get_args(Direction),
+        "modality": get_args(Modality),
+        "status": get_args(ConversationStatus),
+    },
+    "workflow_execution": {"status": get_args(RunStatus)},
+}
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 _encode_event: Final = msgspec.json.Encoder().encode
 
@@ -50,11 +59,12 @@ def event(
     fields: dict[str, Field] = {name: value for name, value in data.items() if value is not None and value != ""}
     if not fields.get("id"):
         raise BadEvent(f"An event of type {quoted(type_)} needs the id of its record in data.id.")
+    _check(type_, fields)
     try:
         digest = sha256(_encode([source, type_, fields])).hexdigest()
     except (TypeError, msgspec.MsgspecError, UnicodeEncodeError) as error:
         raise BadEvent(f"An event of type {quoted(type_)} cannot be encoded as JSON: {error}.") from None
-    at = _instant("time", time) if time is not None else _format(_EPOCH + timedelta(microseconds=now()))
+    at = _instant("time", time) if time is not None else _format(now())
     return Event(id=digest[:32], source=source, type=type_, time=at, data=fields, sequence=sequence or None)
 
 
@@ -123,6 +133,20 @@ def encode_event(event: Event) -> bytes:
 def read_event(body: bytes) -> Event:
     """Decode what `encode_event` returned."""
     return _decode_event(body)
+
+
+def _check(type_: str, fields: Mapping[str, Field]) -> None:
+    """Raise BadEvent for ids that are not text and for values outside their closed set."""
+    for name in _IDS:
+        value = fields.get(name, "")
+        if not isinstance(value, str):
+            raise BadEvent(f"{name} must be text, not {quoted(repr(value))}.")
+        if len(value.encode(errors="replace")) > MAX_ID_BYTES:
+            raise BadEvent(f"{name} may have {MAX_ID_BYTES} bytes, but {quoted(value)} has more.")
+    for name, allowed in _CLOSED_SETS.get(type_.partition(".")[0], {}).items():
+        value = fields.get(name, allowed[0])
+        if value not in allowed:
+            raise BadEvent(f"{name} must be one of {', '.join(allowed)}, not {quoted(str(value))}.")
 
 
 def _instant(name: str, instant: datetime) -> str:
