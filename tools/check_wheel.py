@@ -1,7 +1,8 @@
-"""Check that the wheel in dist/ works for users: outside the clone, with an empty home and an empty folder.
+"""Check that the wheels in dist/ work for users: outside the clone, with an empty home and an empty folder.
 
-1. With the pinned requirements, as docs/how-to/install.md installs it: meter one call, open the page, stop the server.
-2. With the commands of README.md, "Without a clone": run each one as written, and open the page of its demo.
+1. The client alone: it installs with what it needs, and sends an event into its spool.
+2. With the pinned requirements, as docs/how-to/install.md installs it: meter one call, open the page, stop the server.
+3. With the commands of README.md, "Without a clone": run each one as written, and open the page of its demo.
 
 Run by ``make wheel``. Needs the standard library, and uv next to the running Python.
 """
@@ -55,6 +56,13 @@ EVENT = {
     },
 }
 
+CLIENT_PROGRAM = """
+from talkmeter_client import Client, event
+client = Client("http://127.0.0.1:9", "ak_0.0", spool="calls.spool")
+client.send(event("agent.updated", {"id": "ann"}))
+client.close(0)
+"""
+
 # The server runs on this machine, so ignore any proxy that the environment names.
 _http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -66,13 +74,14 @@ class CheckFailed(Exception):
 def main() -> int:
     """Check the wheel. Return 0 if it works, else print a sentence and return 1."""
     try:
-        wheel = _find_wheel()
+        wheel, client = _find_wheel("talkmeter-"), _find_wheel("talkmeter_client-")
         with tempfile.TemporaryDirectory(prefix="talkmeter-wheel-") as folder:
             temporary = Path(folder).resolve()
-            python = _install(wheel, temporary / "venv")
+            _try_client(client, temporary / "client")
+            python = _install([client, wheel], temporary / "venv")
             _say(f"{wheel.name} installs into an empty environment with the pinned requirements.")
             _meter_one_call(python, temporary / "metered")
-            _run_readme(wheel, temporary / "readme")
+            _run_readme([client, wheel], temporary / "readme")
     except CheckFailed as failure:
         print(f"The wheel does not work: {failure}", file=sys.stderr)
         return 1
@@ -87,15 +96,29 @@ def readme_commands(readme: str) -> list[list[str]]:
     return [block.splitlines() for block in blocks]
 
 
-def _find_wheel() -> Path:
-    wheels = sorted((ROOT / "dist").glob("talkmeter-*.whl"))
+def _find_wheel(name: str) -> Path:
+    wheels = sorted((ROOT / "dist").glob(f"{name}*.whl"))
     if len(wheels) != 1:
-        raise CheckFailed(f"dist/ must contain exactly one wheel and contains {len(wheels)}; run make wheel.")
+        raise CheckFailed(f"dist/ must contain exactly one wheel {name}… and contains {len(wheels)}; run make wheel.")
     return wheels[0]
 
 
-def _install(wheel: Path, folder: Path) -> Path:
-    """Create an empty environment in the folder, install the wheel into it, and return its Python."""
+def _try_client(wheel: Path, folder: Path) -> None:
+    """Install the client alone, and put an event into a spool."""
+    venv.create(folder, symlinks=True)
+    python = folder / "bin" / "python"
+    uv = [sys.executable, "-m", "uv", "--quiet", "pip"]
+    _run([*uv, "install", "--python", str(python), str(wheel)], ROOT, dict(os.environ), INSTALL_SEC)
+    environ = {"PATH": f"{python.parent}{os.pathsep}{os.defpath}"}
+    _run([str(python), "-c", CLIENT_PROGRAM], folder, environ)
+    shown = _run([str(python.parent / "talkmeter-spool"), "show", "calls.spool"], folder, environ)
+    if not shown.startswith("1 event waits"):
+        raise CheckFailed(f"talkmeter-spool show printed: {shown}")
+    _say(f"{wheel.name} installs alone and stores an event in its spool.")
+
+
+def _install(wheels: list[Path], folder: Path) -> Path:
+    """Create an empty environment in the folder, install the wheels into it, and return its Python."""
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
     requirements = ROOT / "requirements" / "run.txt"
@@ -103,7 +126,7 @@ def _install(wheel: Path, folder: Path) -> Path:
     target = ["--python", str(python)]
     environ = dict(os.environ)
     _run([*uv, "install", *target, "--require-hashes", "-r", str(requirements)], ROOT, environ, INSTALL_SEC)
-    _run([*uv, "install", *target, "--no-deps", str(wheel)], ROOT, environ, INSTALL_SEC)
+    _run([*uv, "install", *target, "--no-deps", *map(str, wheels)], ROOT, environ, INSTALL_SEC)
     _run([*uv, "check", *target], ROOT, environ, COMMAND_SEC)
     return python
 
@@ -144,10 +167,11 @@ def _meter_one_call(python: Path, place: Path) -> None:
     _say("SIGTERM stopped it with exit code 0.")
 
 
-def _run_readme(wheel: Path, place: Path) -> None:
-    """Run the README's commands for the wheel in a folder that contains nothing but the wheel."""
+def _run_readme(wheels: list[Path], place: Path) -> None:
+    """Run the README's commands for the wheels in a folder that contains nothing but the wheels."""
     home, folder = _empty_folders(place)
-    copy(wheel, folder)
+    for wheel in wheels:
+        copy(wheel, folder)
     port = _free_port()
     base = f"http://127.0.0.1:{port}"
     environ = _newcomer_environment(place / "bin", home)

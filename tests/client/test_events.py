@@ -151,6 +151,34 @@ def test_event_without_a_record_id_is_rejected() -> None:
         event("agent.updated", {"name": "Ann"})
 
 
+@pytest.mark.parametrize(
+    ("type_", "field", "value", "sentence"),
+    [
+        (
+            "conversation.updated",
+            "channel",
+            "phone",
+            "channel must be one of telephone, webrtc",
+        ),
+        ("conversation.updated", "status", "done", "status must be one of token_created, triggered, ringing, in_prog"),
+        ("conversation.updated", "direction", "in", "direction must be one of inbound, outbound, not 'in'"),
+        ("conversation.updated", "modality", "video", "modality must be one of voice, chat, not 'video'"),
+        (
+            "workflow_execution.updated",
+            "status",
+            "completed",
+            "status must be one of running, waiting",
+        ),
+        ("conversation.updated", "id", 7, "id must be text, not '7'"),
+        ("agent.updated", "organization_id", 7.5, "organization_id must be text, not '7.5'"),
+        ("conversation.updated", "agent_id", "a" * 201, "agent_id may have 200 bytes"),
+    ],
+)
+def test_values_that_no_server_accepts_are_rejected(type_: str, field: str, value: str | float, sentence: str) -> None:
+    with pytest.raises(BadEvent, match=sentence):
+        event(type_, {"id": "1", field: value})
+
+
 def test_invalid_unicode_is_rejected() -> None:
     with pytest.raises(BadEvent, match="cannot be encoded as JSON"):
         event("agent.updated", {"id": "ann", "name": "\ud800"})

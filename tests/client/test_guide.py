@@ -11,19 +11,20 @@ from typing import Any
 import msgspec
 import pytest
 from tests.client.clients import QUICK
+from tests.client.scripted import ScriptedServer, http_error, scripted
 from tests.client.test_counted_once import summary
 from tests.docs.documents import Document, read
 from tests.event_loop import run_coroutine
 from tests.servers import Server
 
-from talkmeter import client
+import talkmeter_client
 from talkmeter_client import AsyncClient, Limits
 
 GUIDE: Document = read("docs/how-to/python-client.md")
 Ended = Callable[[], Awaitable[None]]
 
 
-def run_program(program: str, server: Server, key: str, folder: Path) -> str:
+def run_program(program: str, server: Server | ScriptedServer, key: str, folder: Path) -> str:
     """Run a program of the guide and return its output."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
@@ -60,11 +61,22 @@ def test_first_programs_send_their_events(server: Server, tmp_path: Path) -> Non
 def test_program_lists_and_sends_events_set_aside(server: Server, tmp_path: Path) -> None:
     [first, _] = GUIDE.section("Send an event").blocks("python")
     [program] = GUIDE.section("Handle rejected events").blocks("python")
-    run_program(first, server, "ak_0000000000000000.revoked", tmp_path)
-    key = server.key("guide-mended")
+    key = server.key("guide-rejected")
+    with scripted(http_error(422, "Not this one.")) as rejecting:
+        run_program(first, rejecting, key, tmp_path)
 
-    assert " 401: " in run_program(program, server, key, tmp_path)
+    assert " 422: Not this one." in run_program(program, server, key, tmp_path)
     assert summary(server, key, "2026-11-22")["total_calls"] == 1
+
+
+def test_program_meters_a_conversation_and_a_run(server: Server, tmp_path: Path) -> None:
+    [program] = GUIDE.section("Meter a conversation or a run").blocks("python")
+    key = server.key("guide-activities")
+    run_program(program, server, key, tmp_path)
+    figures = summary(server, key, None)
+
+    assert (figures["voice_calls"], figures["live_calls"], figures["timed_calls"]) == (1, 0, 1)
+    assert (figures["workflow_runs_total"], figures["workflow_runs_success"]) == (1, 1)
 
 
 def test_livekit_job_is_metered(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,4 +140,4 @@ def test_functions_that_build_events_exist() -> None:
     functions = {cell.split("(")[0] for cell in GUIDE.section("Build events").column()}
 
     assert functions == {"conversation", "workflow_execution", "event"}
-    assert functions <= set(client.__all__)
+    assert functions <= set(talkmeter_client.__all__)

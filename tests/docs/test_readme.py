@@ -77,11 +77,13 @@ def test_commands_without_a_clone_are_those_that_make_wheel_runs(check_wheel: Mo
 
     assert commands == [block.splitlines() for block in blocks]
     assert [block[-1].split()[-2:] for block in commands] == [["talkmeter", "demo"], [".venv/bin/talkmeter", "demo"]]
-    assert commands[0][-1].startswith("uv tool run --from ./talkmeter-")
-    assert any(line.startswith(".venv/bin/pip install ./talkmeter-") for line in commands[1])
+    assert commands[0][-1].startswith("uv tool run --with ./talkmeter_client-")
+    assert any(line.startswith(".venv/bin/pip install ./talkmeter_client-") for line in commands[1])
 
 
 def test_documents_name_the_wheel_of_this_version() -> None:
     wheels = {word for document in DOCUMENTS for word in document.text.split() if word.endswith(".whl")}
 
-    assert {word.rpartition("/")[2] for word in wheels} == {f"talkmeter-{__version__}-py3-none-any.whl"}
+    assert {word.rpartition("/")[2] for word in wheels} == {
+        f"{name}-{__version__}-py3-none-any.whl" for name in ("talkmeter", "talkmeter_client")
+    }

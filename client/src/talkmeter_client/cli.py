@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from talkmeter_client.errors import ClientError, quoted
+from talkmeter_client.errors import ClientError, WrongUse, quoted
 from talkmeter_client.limits import Limits
 from talkmeter_client.spool import Spool
 from talkmeter_client.sync import Client
@@ -45,44 +45,49 @@ def _parser() -> argparse.ArgumentParser:
 
 def _show(path: Path, _: argparse.Namespace) -> int:
     spool = Spool(path, Limits(), key_hash="")
-    waiting = spool.waiting()
-    whose = f" for organization {quoted(spool.organization)}" if spool.organization else ""
-    print(f"{waiting.events} events wait to be sent{whose} ({waiting.bytes:,} bytes).")
-    print(
-        f"{waiting.set_aside} events are set aside, because the server rejected them{':' if waiting.set_aside else '.'}"
-    )
-    for events, _status, sentence in spool.reasons():
-        print(f"  {events}x  {sentence}")
+    waiting, organization, reasons = spool.waiting(), spool.organization, spool.reasons()
     spool.close()
+    whose = f" for organization {quoted(organization)}" if organization else ""
+    print(f"{_events(waiting.events, 'wait')} to be sent{whose} ({waiting.bytes:,} bytes).")
+    for events, _status, sentence in reasons:
+        print(f"{_events(events, 'be')} set aside, because the server answered {sentence}")
     return 0
 
 
 def _send(path: Path, options: argparse.Namespace) -> int:
     url, key = os.environ.get("TALKMETER_URL"), os.environ.get("TALKMETER_KEY")
     if not url or not key:
-        raise ClientError(f"The server or the key is missing. {_EPILOG}")
+        raise WrongUse(f"The server or the key is missing. {_EPILOG}")
     spool = Spool(path, Limits(), key_hash="")
     organization = spool.organization or None
     spool.close()
     with Client(url, key, spool=path, organization=organization, limits=Limits(close_sec=0.1)) as client:
         client.send_set_aside()
-        events = client.waiting().events
         client.flush(options.timeout)
         left = client.waiting()
-    print(f"The server accepted {events - left.events - left.set_aside} of {events} events.")
-    return 1 if left.events or left.set_aside else 0
+    if left.events or left.set_aside:
+        return 1  # the client has logged what it left, and why
+    print("All events are sent.")
+    return 0
 
 
 def _drop(path: Path, options: argparse.Namespace) -> int:
     spool = Spool(path, Limits(), key_hash="")
     events = spool.waiting().set_aside
     if events and not options.yes:
-        print(f"Delete {events} events that the server rejected? They are not counted. [y/N] ", end="", flush=True)
+        print(f"{_events(events, 'be')} set aside and not counted. Delete them? [y/N] ", end="", flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            raise ClientError("Nothing was deleted.")
-    print(f"Deleted {spool.drop_set_aside()} events.")
+            print("Nothing was deleted.")
+            return 1
+    print(f"{_events(spool.drop_set_aside(), 'have')} been deleted.")
     spool.close()
     return 0
 
 
+def _events(number: int, verb: str) -> str:
+    singular, plural = _VERBS[verb]
+    return f"{number:,} event {singular}" if number == 1 else f"{number:,} events {plural}"
+
+
+_VERBS: Final = {"wait": ("waits", "wait"), "be": ("is", "are"), "have": ("has", "have")}
 _COMMANDS: Final = {"show": _show, "send": _send, "drop": _drop}

@@ -21,6 +21,8 @@ from talkmeter_client.limits import Limits
 VERSION: Final = 2
 BUSY_SEC: Final = 30.0
 WAL_BYTES: Final = 4 << 20
+_FULL_BYTES: Final = 1 << 16
+"""A disk with less space is full: SQLite reports that as different errors."""
 _ROW_BYTES: Final = 32
 """The size of a row without its event."""
 _TABLES: Final = """
@@ -90,6 +92,7 @@ class Spool:
         self._lock = threading.Lock()
         self._answered = 0
         self._rejected: list[_Rejected] = []
+        self._recording_fails = False
         _create(path)
         with self._errors("opened"):
             self._file = sqlite3.connect(path, timeout=BUSY_SEC, isolation_level=None, check_same_thread=False)
@@ -194,8 +197,11 @@ class Spool:
             with self._writing() as file:
                 self._record(file)
         except (SpoolFull, SpoolUnusable) as error:
-            _log.warning("Sent events stay in the spool for now; if the program ends, they are sent again. %s", error)
+            if not self._recording_fails:
+                _log.warning("Sent events stay in the spool; if the program ends, they are sent again. %s", error)
+            self._recording_fails = True
             return False
+        self._recording_fails = False
         self._answered = 0
         self._rejected.clear()
         return True
@@ -279,13 +285,16 @@ class Spool:
 
     def _require_space(self, size: int) -> None:
         """Raise SpoolFull if too little of the disk would remain free to remove events that were sent."""
-        disk = os.statvfs(self._path)
-        free = disk.f_bavail * disk.f_frsize
+        free = self._free_bytes()
         if free < size + self._limits.free_bytes:
             raise SpoolFull(
                 f"The disk of the spool {quoted(str(self._path))} has {free} bytes left. {size} bytes do not "
                 f"fit, because {self._limits.free_bytes} bytes must stay free; make space on the disk."
             )
+
+    def _free_bytes(self) -> int:
+        disk = os.statvfs(self._path)
+        return disk.f_bavail * disk.f_frsize
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -312,7 +321,7 @@ class Spool:
         except sqlite3.ProgrammingError:
             raise WrongUse("The client is closed; create a new one.") from None
         except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            if self._free_bytes() < _FULL_BYTES:
                 raise SpoolFull(f"The disk of the spool {quoted(str(self._path))} is full; make space on it.") from None
             raise SpoolUnusable(f"The spool {quoted(str(self._path))} cannot be {action}: {error}.") from error
 
