@@ -11,8 +11,6 @@ from typing import Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from sqlalchemy import Connection, bindparam, case, func, select
-from tests.faults.memory import MIB, memory_of
-from tests.servers import environment_for, running_server
 
 from bench.dataset import agent_id
 from bench.load import LARGE
@@ -30,6 +28,8 @@ from talkmeter.usage.breakdown import BreakdownOptions, breakdown_query, read_br
 from talkmeter.usage.filters import Filter
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
+from tests.faults.memory import MIB, memory_of
+from tests.servers import environment_for, running_server
 
 AGENTS: Final = 200
 ROUNDS: Final = 5

@@ -12,7 +12,6 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Engine
-from tests.postgres import engine_for, new_database, postgres_server
 
 from bench.baselines import (
     COLUMNS,
@@ -36,6 +35,7 @@ from talkmeter.db.engine import reading
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, present
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import Summary, read_summary, summary_query
+from tests.postgres import engine_for, new_database, postgres_server
 
 ROUNDS: Final = 5
 CONSECUTIVE: Final = 3

@@ -12,10 +12,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 from sqlalchemy import Engine
-from tests.events import conversation
-from tests.faults.memory import MIB, memory_of, watch_peak_memory
-from tests.postgres import engine_for
-from tests.servers import Server, running_server
 
 from bench.http_client import KeepAliveConnection, Latencies, get_request, post_request, run
 from bench.load import LARGE
@@ -24,6 +20,10 @@ from bench.workload import BATCH, Workload
 from talkmeter.db.migrate import migrate
 from talkmeter.ledger.batch import OrgBatch
 from talkmeter.ledger.writer import Writer
+from tests.events import conversation
+from tests.faults.memory import MIB, memory_of, watch_peak_memory
+from tests.postgres import engine_for
+from tests.servers import Server, running_server
 
 CALLS: Final = 150_000
 AGENTS: Final = 100_000

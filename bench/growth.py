@@ -11,7 +11,6 @@ from statistics import linear_regression, median
 from typing import Final, NamedTuple
 
 from sqlalchemy import Engine
-from tests.postgres import engine_for
 
 from bench.dataset import DAYS, FIRST_DAY
 from bench.load import LARGE, MONTH, load_days, load_year
@@ -29,6 +28,7 @@ from talkmeter.usage.filters import Filter
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import read_summary, summary_query
+from tests.postgres import engine_for
 
 SIZES: Final = (10_000, 100_000, 1_000_000, 10_000_000)
 ORGANIZATIONS: Final = (1, 10, 100, 1_000)

@@ -12,8 +12,6 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
-from tests.postgres import engine_for
-from tests.servers import running_server
 
 from bench.baselines.constant_server import constant_server
 from bench.load import LARGE, load_year
@@ -21,6 +19,8 @@ from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.timing import interleaved, ratio
 from talkmeter.db.engine import transaction
 from talkmeter.ledger.write import lock_organization, renew_revision
+from tests.postgres import engine_for
+from tests.servers import running_server
 
 REQUESTS: Final = 20
 RUNS_PER_ROUND: Final = 10

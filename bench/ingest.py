@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
-from tests.servers import running_server
 
 from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.timing import interleaved, ratio
 from bench.workload import BATCH, Workload
 from talkmeter.db.tables import conversation
 from talkmeter.ledger.rows import record_row
+from tests.servers import running_server
 
 CONNECTIONS: Final = 2
 BASELINE: Final = "executemany, conversation rows only"

@@ -9,8 +9,6 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from tests.servers import TALKMETER, environment_for
-
 from bench.http_client import single_events
 from bench.ingest import BASELINE, executemany_rate
 from bench.result_table import LABEL, ResultColumn, ResultTable
@@ -18,6 +16,7 @@ from bench.timing import interleaved, ratio
 from bench.workload import BATCH, Workload
 from talkmeter.db.sqlite import BULK
 from talkmeter.ingest.files import LINES_PER_BATCH
+from tests.servers import TALKMETER, environment_for
 
 _TUNED_BASELINE: Final = "executemany with the command's transaction and cache sizes"
 _TARGET: Final = 0.35

@@ -10,9 +10,6 @@ from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
 
-from tests.postgres import engine_for
-from tests.servers import running_server
-
 from bench.dataset import DAYS, FIRST_DAY
 from bench.http_client import KeepAliveConnection, Latencies, get_request, post_request, run, send_all
 from bench.load import LARGE, load_year
@@ -20,6 +17,8 @@ from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.timing import ratio
 from bench.workload import BATCH, Workload
 from talkmeter.period import format_day
+from tests.postgres import engine_for
+from tests.servers import running_server
 
 READERS: Final = 16
 SENDERS: Final = 2

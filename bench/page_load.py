@@ -9,11 +9,11 @@ from statistics import median
 from typing import Final, NamedTuple
 
 from playwright.sync_api import Browser, Page, sync_playwright
-from tests.servers import running_server
 
 from bench.load import LARGE
 from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.summary import load
+from tests.servers import running_server
 
 FLAGS: Final = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync")
 LOADS: Final = 7

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Engine
-from tests.postgres import engine_for
 
 from bench.dataset import FIRST_DAY
 from bench.http_client import Latencies
@@ -19,6 +18,7 @@ from talkmeter.db.engine import reading
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, present
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import Summary, read_summary, summary_query
+from tests.postgres import engine_for
 
 CONVERSATIONS_PER_DAY: Final = 27_000
 DAYS: Final = 10

@@ -10,7 +10,6 @@ from typing import Final
 
 import psycopg
 from sqlalchemy import Engine
-from tests.postgres import engine_for, new_database, postgres_server
 
 from bench.ingest import acknowledged_rate
 from bench.load import load_year
@@ -21,6 +20,7 @@ from bench.summary import SUMMARY_COLUMNS, SummaryTiming, summary_latency
 from bench.timing import interleaved, ratio
 from bench.workload import BATCH, Workload
 from talkmeter.db.migrate import migrate
+from tests.postgres import engine_for, new_database, postgres_server
 
 _COPY: Final = "COPY, conversation rows only"
 _EVENTS: Final = "over one year in time order, UUID ids, 50 agents, 20 numbers, one organization"

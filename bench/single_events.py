@@ -8,12 +8,11 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from tests.servers import running_server
-
 from bench.http_client import Latencies, post_request, run, send_all, single_events
 from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.timing import interleaved, ratio
 from bench.workload import Workload
+from tests.servers import running_server
 
 SENDERS: Final = 64
 EVENTS: Final = 4_000

@@ -11,10 +11,6 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from tests.faults.memory import MIB, memory_of
-from tests.postgres import engine_for
-from tests.servers import TALKMETER, environment_for, free_port, run_cli, running_server
-
 from bench.dataset import DAYS, FIRST_DAY
 from bench.http_client import get_request, post_request, run, send_all
 from bench.load import LARGE, load_year
@@ -22,6 +18,9 @@ from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.timing import interleaved, ratio
 from bench.workload import BATCH, Workload
 from talkmeter.period import format_day
+from tests.faults.memory import MIB, memory_of
+from tests.postgres import engine_for
+from tests.servers import TALKMETER, environment_for, free_port, run_cli, running_server
 
 SMALL: Final = 10_000
 STARTS: Final = 7

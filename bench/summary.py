@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from tests.faults.memory import MIB, memory_of
-from tests.postgres import engine_for
-from tests.servers import environment_for, running_server
-
 from bench.load import LARGE, load_year
 from bench.result_table import ResultColumn, ResultTable
 from bench.workload import AGENTS
+from tests.faults.memory import MIB, memory_of
+from tests.postgres import engine_for
+from tests.servers import environment_for, running_server
 
 REQUESTS: Final = 300
 

@@ -10,14 +10,13 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+from bench.http_client import Latencies, run, send_all
+from bench.result_table import LABEL, ResultColumn, ResultTable
+from bench.timing import interleaved, ratio
 from tests.connectors.messages import SAMPLES
 from tests.connectors.metering_server import Hook, metering_server
 from tests.connectors.signing import SIGNERS, signed_request
 from tests.events import conversation
-
-from bench.http_client import Latencies, run, send_all
-from bench.result_table import LABEL, ResultColumn, ResultTable
-from bench.timing import interleaved, ratio
 
 MESSAGES: Final = 200
 _BASELINE: Final = "GET /health/live: no signature, no database"

@@ -6,6 +6,7 @@ from typing import Final
 import pytest
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.interfaces import ExecutionContext
+
 from tests.citus_rules import unsorted_rows, violations
 
 TEST_STATEMENT: Final = {"talkmeter_test_statement": True}

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from _pytest.terminal import TerminalReporter
+
 from tests.faults.fault_table import fault_rows, fault_table
 from tests.hypothesis_profiles import register_profiles
 from tests.postgres import SERVERS, new_database, postgres_server

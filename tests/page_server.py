@@ -12,14 +12,14 @@ import httpx
 from granian.constants import Interfaces
 from granian.server import Server
 from litestar.types import ASGIApp
-from tests import local_http
-from tests.servers import START_TIMEOUT_SEC, environment_for, free_port
 
 from talkmeter.api.app import make_app
 from talkmeter.api.middleware import add_middleware
 from talkmeter.db.engine import open_engine
 from talkmeter.db.migrate import migrate
 from talkmeter.settings import load_settings
+from tests import local_http
+from tests.servers import START_TIMEOUT_SEC, environment_for, free_port
 
 ROOT = Path(__file__).parent.parent
 FOLDER = "TEST_PAGE_FOLDER"

@@ -14,6 +14,7 @@ from itertools import cycle
 from pathlib import Path
 
 import httpx
+
 from tests import local_http
 from tests.cli_runner import run_cli_in_process
 from tests.sqlite_template import copy_ledger_template

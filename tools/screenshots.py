@@ -18,10 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Browser, Route, sync_playwright  # noqa: E402  the path comes first
-from tests.servers import running_server  # noqa: E402
 
 from talkmeter import demo  # noqa: E402
 from talkmeter.period import MICROSECONDS_PER_DAY, read_instant  # noqa: E402
+from tests.servers import running_server  # noqa: E402
 
 if TYPE_CHECKING:
     from tests.servers import Server

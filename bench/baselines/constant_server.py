@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-from tests.servers import free_port
 
 from bench.baselines.constant_app import BODY_FILE_VARIABLE
+from tests.servers import free_port
 
 _START_TIMEOUT_SEC: Final = 30
 _ROOT: Final = Path(__file__).parents[2]

@@ -15,6 +15,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 import httpx
+
 from tests import local_http
 from tests.acceptance.bank_figures import BankCall, BreakdownCase, read_calls
 from tests.servers import running_server

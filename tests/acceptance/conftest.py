@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from tests.acceptance.bank import Bank, running_bank
 
 

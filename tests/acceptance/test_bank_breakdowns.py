@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import cycle
 
 import pytest
+
 from tests.acceptance.bank import FEBRUARY, MARCH, Bank, Json, random_windows
 from tests.acceptance.bank_figures import (
     DAY,

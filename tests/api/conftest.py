@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from tests.api.march_usage import MARCH_EVENTS
 from tests.api.organizations import OrganizationClient, new_organization
 from tests.servers import Server, running_server

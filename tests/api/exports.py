@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 import pyarrow.parquet as pq
-from tests.api.organizations import Answer, OrganizationClient
-from tests.api.queries import USAGE, Query
 
 from talkmeter.period import format_instant, microseconds
+from tests.api.organizations import Answer, OrganizationClient
+from tests.api.queries import USAGE, Query
 
 EXPORT = f"{USAGE}/export"
 BOM = b"\xef\xbb\xbf"

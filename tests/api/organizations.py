@@ -9,14 +9,14 @@ from itertools import count
 from typing import Any
 
 import httpx
-from tests import local_http
-from tests.events import Json
-from tests.servers import Server
 
 from talkmeter import clock
 from talkmeter.accounts.credentials import CredentialKind, issue
 from talkmeter.db.engine import open_engine, writing
 from talkmeter.ledger.organizations import add_organization
+from tests import local_http
+from tests.events import Json
+from tests.servers import Server
 
 Answer = dict[str, Any]
 EVENTS = "/metering/events"

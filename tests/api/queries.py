@@ -3,6 +3,7 @@
 from urllib.parse import urlencode
 
 import httpx
+
 from tests.api.organizations import Answer, OrganizationClient, client_of, error_of, make_credential
 
 USAGE = "/admin/usage"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import httpx
+
 from tests.api.organizations import EVENTS, PLAIN
 from tests.servers import Server
 

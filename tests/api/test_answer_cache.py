@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+
 from tests.api.organizations import OrganizationClient, client_of, new_organization
 from tests.events import Json, conversation, event, run
 from tests.servers import Server, running_server

@@ -4,6 +4,7 @@ import subprocess
 
 import httpx
 import pytest
+
 from tests.api.organizations import (
     EVENTS,
     ORGANIZATION_HEADER,

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from tests.api.march_usage import WINDOW, call
 from tests.api.organizations import Answer, OrganizationClient, new_organization
 from tests.api.queries import Query, get_answer

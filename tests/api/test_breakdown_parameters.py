@@ -1,13 +1,13 @@
 """Parameters of breakdowns: which ones are rejected and why; comparison with the present; conditional requests."""
 
 import pytest
+
+from talkmeter import clock
+from talkmeter.period import MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR, format_instant
 from tests.api.march_usage import WINDOW, call
 from tests.api.organizations import SUMMARY, OrganizationClient, error_of
 from tests.api.queries import USAGE, Query, assert_needs_billing_manage, get_answer, get_error, get_response, repeated
 from tests.events import conversation, event
-
-from talkmeter import clock
-from talkmeter.period import MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR, format_instant
 
 BREAKDOWN = f"{USAGE}/breakdown"
 BY_AGENT: Query = {**WINDOW, "by": "agent"}

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import httpx
 import pytest
+
 from tests.api.organizations import (
     BATCH,
     EVENTS,

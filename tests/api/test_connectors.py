@@ -8,17 +8,17 @@ from typing import Final, NamedTuple
 
 import pytest
 from standardwebhooks import Webhook
-from tests import local_http
-from tests.api.organizations import Answer, client_of, error_of, make_credential, make_token
-from tests.connectors.metering_server import Hook, MeteringServer, metering_server
-from tests.events import Json, conversation
-from tests.fake_clock import FakeClock
 
 from talkmeter.accounts.connectors import disable_connector
 from talkmeter.db.engine import writing
 from talkmeter.ingest.connectors.n8n import HEADER
 from talkmeter.period import read_instant
 from talkmeter.usage.connectors import MAX_TYPES
+from tests import local_http
+from tests.api.organizations import Answer, client_of, error_of, make_credential, make_token
+from tests.connectors.metering_server import Hook, MeteringServer, metering_server
+from tests.events import Json, conversation
+from tests.fake_clock import FakeClock
 
 PATH: Final = "/admin/usage/connectors"
 SECRET: Final = "n8n's particular secret"

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests import local_http
-from tests.events import Json, conversation, event, run
-from tests.fake_clock import FakeClock
-from tests.postgres import engine_for
-from tests.servers import Server, running_server
-from tools.openapi import OPENAPI, description
 
 from talkmeter.db import tables
 from talkmeter.db.engine import writing
 from talkmeter.db.statements import OnConflict, insert_rows
 from talkmeter.ledger.connector_outcomes import DailyOutcome, add_daily_outcomes
 from talkmeter.period import day_of, read_instant
+from tests import local_http
+from tests.events import Json, conversation, event, run
+from tests.fake_clock import FakeClock
+from tests.postgres import engine_for
+from tests.servers import Server, running_server
+from tools.openapi import OPENAPI, description
 
 CONTRACT = Path(__file__).parent.parent / "contract"
 WRITES = "TALKMETER_WRITE_CONTRACT" in os.environ

@@ -7,6 +7,7 @@ from contextlib import closing
 
 import httpx
 import pytest
+
 from tests.api.organizations import (
     ORGANIZATION_HEADER,
     SUMMARY,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
+
 from tests.api.organizations import (
     BATCH,
     EVENTS,

@@ -1,6 +1,7 @@
 """ETags change with every change of the answer and with nothing else."""
 
 import pytest
+
 from tests.api.organizations import (
     ORGANIZATION_HEADER,
     SUMMARY,

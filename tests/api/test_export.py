@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from tests.api.exports import BOM, EXPORT, as_csv_rows, csv_rows, export, json_rows, parquet_rows
 from tests.api.march_usage import WINDOW
 from tests.api.organizations import Answer, OrganizationClient, client_of, make_credential, new_organization

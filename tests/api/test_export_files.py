@@ -12,6 +12,11 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+
+from talkmeter.api.export_files import MAX_QUEUED, ExportFile, ExportWriter
+from talkmeter.db.engine import Connection, open_engine
+from talkmeter.db.migrate import migrate
+from talkmeter.errors import DiskFull, Unavailable
 from tests.api.exports import EXPORT, csv_rows, export
 from tests.api.organizations import OrganizationClient, assert_error, new_organization
 from tests.api.queries import Query, get_response
@@ -19,11 +24,6 @@ from tests.api.raw_http import download
 from tests.event_loop import run_coroutine
 from tests.events import conversation
 from tests.servers import Server, running_server
-
-from talkmeter.api.export_files import MAX_QUEUED, ExportFile, ExportWriter
-from talkmeter.db.engine import Connection, open_engine
-from talkmeter.db.migrate import migrate
-from talkmeter.errors import DiskFull, Unavailable
 
 CALLS = 6_000
 MAX_BYTES = 15_000_000
@@ -198,6 +198,30 @@ def test_more_than_eight_queued_exports_are_503(exports: ExportWriter) -> None:
         assert await read_all(await exports.write("acme", writes(10))) == b"x" * 10
 
     run_coroutine(scenario())
+
+
+def test_organizations_take_turns(exports: ExportWriter) -> None:
+    resume = threading.Event()
+    order: list[str] = []
+
+    def waits(name: str) -> Callable[[], None]:
+        def wait() -> None:
+            order.append(name)
+            resume.wait()
+
+        return wait
+
+    async def scenario() -> None:
+        names = ["acme 1", "acme 2", "acme 3", "other 1"]
+        waiting = [asyncio.create_task(exports.write(name.split()[0], writes(10, waits(name)))) for name in names]
+        # Let all of them start.
+        await asyncio.sleep(0)
+        resume.set()
+        for task in waiting:
+            await task
+
+    run_coroutine(scenario())
+    assert order == ["acme 1", "other 1", "acme 2", "acme 3"]
 
 
 def test_organization_may_use_half_of_the_export_queue(exports: ExportWriter) -> None:

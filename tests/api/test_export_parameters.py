@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from tests.api.exports import EXPORT, csv_rows, export
 from tests.api.march_usage import WINDOW
 from tests.api.organizations import OrganizationClient, client_of, error_of, new_organization

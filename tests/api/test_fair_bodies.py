@@ -9,6 +9,7 @@ from typing import Final
 
 import httpx
 import pytest
+
 from tests.api.organizations import BATCH, OrganizationClient, client_of, new_organization
 from tests.events import conversation
 from tests.servers import running_server

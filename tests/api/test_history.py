@@ -6,12 +6,12 @@ from itertools import permutations
 from urllib.parse import quote, urlsplit
 
 import pytest
+
+from talkmeter import clock
 from tests.api.organizations import Answer, OrganizationClient, error_of, new_organization
 from tests.api.queries import USAGE, assert_needs_billing_manage
 from tests.events import Json, conversation, event, run
 from tests.servers import running_server
-
-from talkmeter import clock
 
 RECORDS = f"{USAGE}/records"
 KINDS = ("conversation", "workflow_execution", "agent", "phone_number", "web_widget", "dataset")

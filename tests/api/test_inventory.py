@@ -5,6 +5,7 @@ from itertools import permutations
 
 import httpx
 import pytest
+
 from tests.api.organizations import (
     ORGANIZATION_HEADER,
     Answer,

@@ -1,6 +1,7 @@
 """The list of items behind an inventory card; its length equals the number of the card."""
 
 import pytest
+
 from tests.api.organizations import Answer, OrganizationClient, error_of, new_organization
 from tests.api.queries import USAGE, Query, assert_needs_billing_manage, get_answer, get_error, get_response, repeated
 from tests.events import Json, conversation, event

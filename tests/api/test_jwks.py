@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tests.event_loop import run_coroutine
-from tests.identity_provider import KEYS, RSA_KEY, SLOW_BYTE_SEC, JwksHandler, jwks_server, public_jwk
 
 from talkmeter.api.auth import jwks
 from talkmeter.api.auth.jwks import KeySource, KeysUnreadable, choose_key, usable_keys
 from talkmeter.errors import Unavailable
+from tests.event_loop import run_coroutine
+from tests.identity_provider import KEYS, RSA_KEY, SLOW_BYTE_SEC, JwksHandler, jwks_server, public_jwk
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from tests import local_http
 from tests.identity_provider import (
     EC_KEY,

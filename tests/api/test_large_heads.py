@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+
 from tests.faults.memory import MIB, memory_of
 from tests.servers import running_server
 

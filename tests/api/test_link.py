@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+
 from tests import local_http
 from tests.events import conversation
 from tests.servers import TALKMETER, Server, environment_for, free_port, run_cli, running_server

@@ -14,6 +14,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+
 from tests.api.organizations import Answer, OrganizationClient, make_credential
 from tests.servers import Server
 

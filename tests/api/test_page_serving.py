@@ -8,11 +8,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+
+from talkmeter.api.page import PAGE_FOLDER, POLICY, accepted_encoding
 from tests import local_http
 from tests.page_server import running_page_server
 from tests.servers import running_server
-
-from talkmeter.api.page import PAGE_FOLDER, POLICY, accepted_encoding
 
 SCRIPT = b"console.log('" + b"talkmeter " * 200 + b"')"
 HTML = b"""<!doctype html>

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 
 import pytest
+
 from tests.api.organizations import (
     BATCH,
     EVENTS,

@@ -2,6 +2,7 @@
 
 import pytest
 from itsdangerous import URLSafeSerializer
+
 from tests.api.march_usage import WINDOW
 from tests.api.organizations import Answer, OrganizationClient, error_of, new_organization
 from tests.api.queries import USAGE, Query, assert_needs_billing_manage, get_answer, get_error, get_response, repeated

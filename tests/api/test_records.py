@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterable
 
 import pytest
+
+from talkmeter import clock
+from talkmeter.period import MICROSECONDS_PER_HOUR, format_instant
 from tests.api.march_usage import WINDOW, call
 from tests.api.organizations import Answer, OrganizationClient, new_organization
 from tests.api.queries import USAGE, Query, get_answer
 from tests.events import Json, conversation, event, run
-
-from talkmeter import clock
-from talkmeter.period import MICROSECONDS_PER_HOUR, format_instant
 
 RECORDS = f"{USAGE}/records"
 CALLS: Query = {**WINDOW, "kind": "conversation"}

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+
+from talkmeter.api.auth.sessions import CACHE_TTL_SEC
 from tests import local_http
 from tests.events import conversation
 from tests.servers import Server, running_server
-
-from talkmeter.api.auth.sessions import CACHE_TTL_SEC
 
 PAGE = {"Sec-Fetch-Site": "same-origin"}
 SUMMARY = "/admin/usage/summary"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from tests import local_http
 from tests.servers import Server, free_port, running_server
 

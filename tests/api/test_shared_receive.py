@@ -4,9 +4,9 @@ import asyncio
 from collections import deque
 
 from litestar.types import HTTPReceiveMessage, Receive, Scope, Send
-from tests.event_loop import run_coroutine
 
 from talkmeter.api.middleware import add_middleware
+from tests.event_loop import run_coroutine
 
 
 def scope() -> Scope:

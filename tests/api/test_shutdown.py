@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from tests import local_http
 from tests.api.organizations import (
     EVENTS,

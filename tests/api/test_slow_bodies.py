@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from tests.api.organizations import BATCH, OrganizationClient, assert_error, counts_of, receipt_of
 from tests.api.raw_http import Upload, upload, wait_until_held
 from tests.events import conversation

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from tests.api.organizations import OrganizationClient, counts_of, new_organization, receipt_of
 from tests.events import Json, conversation, event, run
 

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import pytest
+
 from tests.api.organizations import OrganizationClient, error_of
 from tests.events import conversation, run
 

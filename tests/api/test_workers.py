@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
+from talkmeter.db.migrate import migrate
 from tests import local_http
 from tests.events import Json, conversation, run
 from tests.postgres import engine_for, new_database
 from tests.servers import Server, running_server
-
-from talkmeter.db.migrate import migrate
 
 SENDERS = 8
 CALLS = 150

@@ -8,15 +8,15 @@ from typing import Final
 import pytest
 from click.testing import CliRunner
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from talkmeter.api.page import PAGE_FOLDER
+from talkmeter.cli import cli
 from tests import local_http
 from tests.browser.data import ACME, ACME_EVENTS, BUSY, BUSY_EVENTS, LOCKED, NEW, QUIET, QUIET_EVENTS
 from tests.browser.visitor import TIMEOUT_MS, Keys, Visitor
 from tests.connectors.metering_server import SECRET_KEY
 from tests.events import Json
 from tests.servers import Server, running_server
-
-from talkmeter.api.page import PAGE_FOLDER
-from talkmeter.cli import cli
 
 FLAGS: Final = (
     "--headless",

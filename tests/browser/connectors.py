@@ -7,14 +7,14 @@ from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 import httpx
-from tests import local_http
-from tests.connectors.metering_server import Hook, MeteringServer
 
 from talkmeter import clock
 from talkmeter.accounts.connectors import disable_connector
 from talkmeter.db.engine import writing
 from talkmeter.ledger.connector_outcomes import DailyOutcome, add_daily_outcomes
 from talkmeter.period import MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR, day_of
+from tests import local_http
+from tests.connectors.metering_server import Hook, MeteringServer
 
 PHONES: Final = "phones"
 CARRIER_CALL: Final = "twilio:CA1"

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
+
 from tests.browser.visitor import LAYOUT_SHIFT, USAGE, Visitor, assert_accessible, card, range_button
 
 MAX_TABS = 25

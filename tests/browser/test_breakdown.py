@@ -4,6 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
+
 from tests.browser.visitor import USAGE, Visitor, assert_accessible, card, hold_requests
 
 BREAKDOWN = "/admin/usage/breakdown"

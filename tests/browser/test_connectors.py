@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
+
 from tests.browser.conftest import run_command
 from tests.browser.connectors import AGENT_CALL, CARRIER_CALL, PHONES, SILENT_HOURS, PhoneConnectors, create_connectors
 from tests.browser.visitor import LAYOUT_SHIFT, USAGE, Visitor, assert_accessible, card, hold_requests, paste_key

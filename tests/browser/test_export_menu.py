@@ -5,6 +5,7 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
+
 from tests.browser.visitor import USAGE, Visitor, assert_accessible
 
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
+
 from tests.browser.conftest import PLANS_URL
 from tests.browser.visitor import Visitor, card
 

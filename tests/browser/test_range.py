@@ -4,6 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
+
 from tests.browser.visitor import USAGE, Visitor, assert_accessible, card, hold_requests, range_button
 
 SUMMARY = "/admin/usage/summary"

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+
 from tests.browser.conftest import send_events
 from tests.browser.data import BUSY, SPECIAL_ID
 from tests.browser.visitor import USAGE, Visitor, assert_accessible, card

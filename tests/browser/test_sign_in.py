@@ -3,6 +3,7 @@
 import re
 
 from playwright.sync_api import expect
+
 from tests.browser.conftest import run_command
 from tests.browser.data import ACME
 from tests.browser.visitor import USAGE, Visitor, assert_accessible, card, hold_requests, paste_key

@@ -3,6 +3,7 @@
 import re
 
 from playwright.sync_api import Page, Route, expect
+
 from tests.browser.conftest import send_events
 from tests.browser.data import NEW
 from tests.browser.visitor import USAGE, Visitor, assert_accessible, card, hold_requests, paste_key, range_button

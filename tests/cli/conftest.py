@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.api.organizations import client_of
 from tests.cli.metered import EVENTS, Metered
 from tests.cli.terminal import Terminal

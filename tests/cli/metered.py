@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 import httpx
+
 from tests.api.organizations import Answer
 from tests.cli.terminal import Terminal
 from tests.events import Json, conversation, event, run

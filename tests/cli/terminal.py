@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
 from tests.cli_runner import invoke_in_process, run_cli_in_process
 from tests.events import Json
 from tests.servers import TALKMETER, environment_for

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from tests.cli.metered import WINDOW, Metered, cells
 
 HEAD = ["calls", "voice", "chat", "in", "out", "voice minutes", "chat minutes", "average"]

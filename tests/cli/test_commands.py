@@ -10,12 +10,12 @@ from contextlib import closing
 import click
 import pytest
 from click.testing import CliRunner
-from tests.cli.terminal import Terminal
-from tests.events import conversation, event, run
-from tests.servers import free_port
 
 from talkmeter import __version__
 from talkmeter.cli import cli
+from tests.cli.terminal import Terminal
+from tests.events import conversation, event, run
+from tests.servers import free_port
 
 WINDOW = ("--from", "2026-03-01", "--to", "2026-03-03")
 

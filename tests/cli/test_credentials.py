@@ -4,6 +4,7 @@ import re
 from hashlib import sha256
 
 import pytest
+
 from tests.cli.terminal import Terminal
 
 PATTERN = re.compile(r"(ak|pat)_[0-9a-f]{16}\.[A-Za-z0-9_-]{43}")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+
 from tests.cli.terminal import Terminal
 
 FOLDER: Final = Path(__file__).parents[2] / "examples" / "maps"

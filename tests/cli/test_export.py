@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+
 from tests.cli.metered import ORG, PARAMETERS, WINDOW, Metered
 from tests.servers import TALKMETER
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from tests.cli.terminal import Terminal
 from tests.events import Json, conversation, event, run
 from tests.servers import TALKMETER

@@ -7,6 +7,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import openpyxl
 import pytest
+
 from tests.cli.terminal import Terminal
 
 MAP = """

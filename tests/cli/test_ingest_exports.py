@@ -1,6 +1,7 @@
 """An export of one ledger is ingested into another by a map, with equal records."""
 
 import pytest
+
 from tests.cli.terminal import Terminal
 from tests.events import conversation
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 import pytest
+
 from tests.cli.exports import CONSTANTS, HEAD, SIMPLE, counts, ingest
 from tests.cli.terminal import Terminal
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 import pytest
+
 from tests.cli.terminal import Terminal
 from tests.events import Json, conversation
 

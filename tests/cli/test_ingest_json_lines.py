@@ -5,6 +5,7 @@ import sys
 from typing import Final
 
 import pytest
+
 from tests.cli.exports import CONSTANTS, HEAD, SIMPLE, ingest
 from tests.cli.terminal import Terminal
 from tests.events import conversation

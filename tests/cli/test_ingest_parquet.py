@@ -9,6 +9,7 @@ from random import Random
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from tests.cli.tables_and_maps import MAP, SECRETS, everything_stored, map_file
 from tests.cli.terminal import Terminal
 

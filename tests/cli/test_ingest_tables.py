@@ -4,6 +4,7 @@ import csv
 import subprocess
 
 import pytest
+
 from tests.cli.tables_and_maps import CALLS, HEAD, MAP, SECRETS, everything_stored, map_file, table
 from tests.cli.terminal import Terminal
 from tests.events import conversation

@@ -4,6 +4,7 @@ import json
 import os
 
 import pytest
+
 from tests.cli.metered import ORG, WINDOW, Metered, cells
 from tests.cli.terminal import Terminal
 from tests.events import conversation

@@ -6,11 +6,11 @@ import subprocess
 from contextlib import closing, suppress
 
 import pytest
+
+from talkmeter.cli.tables import print_fields, print_table
 from tests.cli.metered import ORG, WINDOW, Metered, cells
 from tests.cli.terminal import Terminal
 from tests.servers import TALKMETER
-
-from talkmeter.cli.tables import print_fields, print_table
 
 BOLD = "\x1b[1m"
 LONG_ID = "a-long-id-" * 20

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 import msgspec
-from tests.events import Json
 
 from talkmeter_client import AsyncClient, Client, Event, Limits, SetAside, Waiting, conversation
 from talkmeter_client.callbacks import OnQuarantined
 from talkmeter_client.events import encode_event
+from tests.events import Json
 
 T = TypeVar("T")
 KINDS: Final = ("Client", "AsyncClient")

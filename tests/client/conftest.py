@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.client.clients import KINDS
 from tests.servers import Server, running_server
 

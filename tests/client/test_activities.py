@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
+from talkmeter_client import Activity, AsyncClient, BadEvent, Client, SpoolUnusable, WrongUse
 from tests.client.clients import KEY, NOON, QUICK
 from tests.client.scripted import ScriptedServer, receipt, scripted
 from tests.event_loop import run_coroutine
 from tests.events import Json
-
-from talkmeter_client import Activity, AsyncClient, BadEvent, Client, SpoolUnusable, WrongUse
 
 UNREACHABLE = "http://127.0.0.1:1"
 

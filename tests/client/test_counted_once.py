@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
+from talkmeter_client import Event, Quarantined, conversation, event, workflow_execution
 from tests import local_http
 from tests.client.clients import NOON, QUICK, Factory, as_json, call
 from tests.client.processes import sending
@@ -16,8 +18,6 @@ from tests.faults.rounds import rounds
 from tests.faults.senders import ORG, check_ledger
 from tests.postgres import engine_for
 from tests.servers import Server, start_server, stop_server
-
-from talkmeter_client import Event, Quarantined, conversation, event, workflow_execution
 
 KILLS = rounds(4, 40)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from tests.client.clients import QUICK, Factory, call, large
 from tests.client.scripted import (
     ReceivedRequest,

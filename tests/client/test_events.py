@@ -7,7 +7,6 @@ from typing import get_type_hints
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.client.clients import NOON
 
 from talkmeter.ingest.cloudevents import Sender, read_event
 from talkmeter.ingest.event_types import ConversationData, WorkflowExecutionData
@@ -15,6 +14,7 @@ from talkmeter.records import Conversation, State
 from talkmeter_client import BadEvent, Event, conversation, event, workflow_execution
 from talkmeter_client.events import encode_event
 from talkmeter_client.vocabulary import ConversationStatus
+from tests.client.clients import NOON
 
 statuses: tuple[ConversationStatus, ...] = ("ringing", "in_progress", "completed", "failed")
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=20)

@@ -1,16 +1,18 @@
 """A full disk: sending needs no space, and a spool that fills its disk drains again. The disk is a small tmpfs."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Final
 
 import pytest
+
 from tests.client.clients import call
 from tests.client.scripted import http_error, receipt, scripted
+from tests.faults.small_disks import small_disk
 
 ROOT: Final = Path(__file__).parents[2]
-ON_A_SMALL_DISK: Final = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec"]
 
 FILLED_BY_ANOTHER: Final = """
 import sys
@@ -57,29 +59,25 @@ print(client.flush(60), client.close())
 """
 
 
-def run_on_small_disk(script: str, size: str, folder: Path, *arguments: str) -> list[str]:
-    """Run a program with a disk of a size, mounted at a folder that is its second argument; return its output lines.
-
-    Its log is at the end of the output.
-    """
-    url, kind = arguments
-    command = f"mount -t tmpfs -o size={size} tmpfs {folder} && exec {sys.executable} - {url} {folder} {kind}"
-    done = subprocess.run(
-        [*ON_A_SMALL_DISK, command],
-        input=script,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
+def run_on_small_disk(script: str, mebibytes: int, folder: Path, url: str, kind: str) -> list[str]:
+    """Run a program with a small disk at a folder, its second argument; return the lines of its output and log."""
+    with small_disk(folder, mebibytes) as disk:
+        done = subprocess.run(
+            [*disk.enter, sys.executable, "-", url, str(folder), kind],
+            input=script,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=110,
+            check=False,
+        )
     assert done.returncode == 0, done.stderr
     return [*done.stdout.splitlines(), *done.stderr.splitlines()]
 
 
 def test_events_are_sent_while_another_program_fills_the_disk(kind: str, tmp_path: Path) -> None:
     with scripted(http_error(503), http_error(503), receipt) as server:
-        sent, sentence, after, *log = run_on_small_disk(FILLED_BY_ANOTHER, "20m", tmp_path, server.url, kind)
+        sent, sentence, after, *log = run_on_small_disk(FILLED_BY_ANOTHER, 20, tmp_path, server.url, kind)
         ids = [id_ for request in server.requests[2:] for id_ in request.ids]
 
     assert sent == "True 0"
@@ -89,8 +87,8 @@ def test_events_are_sent_while_another_program_fills_the_disk(kind: str, tmp_pat
     assert ids == [call(number).id for number in [*range(20), 21]]
 
 
-@pytest.mark.parametrize("size", ["16m", "40m"])
-def test_spool_leaves_space_on_its_disk_and_drains(kind: str, tmp_path: Path, size: str) -> None:
+@pytest.mark.parametrize("size", [16, 40])
+def test_spool_leaves_space_on_its_disk_and_drains(kind: str, tmp_path: Path, size: int) -> None:
     with scripted(http_error(503)) as down, scripted(receipt) as server:
         program = FILLED_BY_ITSELF.replace("URL", repr(server.url))
         sentence, stored, drained, *_ = run_on_small_disk(program, size, tmp_path, down.url, kind)

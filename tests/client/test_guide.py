@@ -10,15 +10,15 @@ from typing import Any
 
 import msgspec
 import pytest
+
+import talkmeter_client
+from talkmeter_client import AsyncClient, Limits
 from tests.client.clients import QUICK
 from tests.client.scripted import ScriptedServer, http_error, scripted
 from tests.client.test_counted_once import summary
 from tests.docs.documents import Document, read
 from tests.event_loop import run_coroutine
 from tests.servers import Server
-
-import talkmeter_client
-from talkmeter_client import AsyncClient, Limits
 
 GUIDE: Document = read("docs/how-to/python-client.md")
 Ended = Callable[[], Awaitable[None]]

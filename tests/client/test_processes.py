@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+
+from talkmeter_client import AsyncClient, WrongUse
 from tests.client.clients import KEY, QUICK, Factory, call
 from tests.client.scripted import ScriptedServer, http_error, receipt, scripted
 from tests.event_loop import run_coroutine
-
-from talkmeter_client import AsyncClient, WrongUse
 
 ROOT: Final = Path(__file__).parents[2]
 UNREACHABLE: Final = "http://127.0.0.1:1"
@@ -161,7 +161,9 @@ def test_client_of_another_event_loop_raises(spool: Path) -> None:
     loop.close()
 
 
-def test_opening_does_not_block_the_event_loop(spool: Path) -> None:
+def test_opening_does_not_block_the_event_loop(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSL_CERT_DIR")  # so that the system's certificates are loaded
+
     async def busy_sec() -> float:
         client = AsyncClient("https://127.0.0.1:1", KEY, spool=spool, limits=QUICK)
         before = time.thread_time()

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import msgspec
+
 from tests.client.clients import QUICK, Factory, call
 from tests.client.scripted import http_error, receipt, scripted
 

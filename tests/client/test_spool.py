@@ -6,10 +6,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.client.clients import KEY, QUICK, AnyClient, Factory, call
-from tests.client.scripted import ReceivedRequest, ScriptedHandler, http_error, receipt, scripted
 
 from talkmeter_client import Client, SpoolFull, SpoolUnusable, WrongUse
+from tests.client.clients import KEY, QUICK, AnyClient, Factory, call
+from tests.client.scripted import ReceivedRequest, ScriptedHandler, http_error, receipt, scripted
 
 
 def fill(client: AnyClient, *, flush: bool = False) -> None:

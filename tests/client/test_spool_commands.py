@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+
 from tests.client.clients import KEY, Factory, call
 from tests.client.scripted import http_error, receipt, scripted
 

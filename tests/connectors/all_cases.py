@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 import pytest
+
 from tests.connectors.cases import elevenlabs, livekit, n8n, plivo, retell, signed, telnyx, twilio, vapi
 from tests.connectors.provider_case import ProviderCase
 

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import msgspec
 from hypothesis import strategies as st
-from tests.connectors.messages import message
 
 from talkmeter.ingest.connectors.provider import (
     Ignored,
@@ -18,6 +17,7 @@ from talkmeter.ingest.connectors.provider import (
 from talkmeter.ledger.batch import Rejection
 from talkmeter.period import within_range
 from talkmeter.records import Conversation
+from tests.connectors.messages import message
 
 SECRETS: Final = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
 TEXTS: Final = st.text(max_size=30) | st.sampled_from(["", "0", "-1", "\x00", "x" * 300, "2026-02-30T00:00:00Z", "é"])

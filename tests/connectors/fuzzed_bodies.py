@@ -6,6 +6,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, quote_plus
 
 from hypothesis import strategies as st
+
 from tests.connectors.arbitrary import VALUES, mutated
 from tests.connectors.messages import json_sample, sample
 from tests.events import conversation, run

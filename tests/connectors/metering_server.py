@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sqlalchemy import Engine
-from tests.postgres import engine_for
-from tests.servers import Server, running_server
 
 from talkmeter import clock
 from talkmeter.accounts.connectors import SecretBox, add_connector
@@ -21,6 +19,8 @@ from talkmeter.ledger.connector_outcomes import read_daily_outcomes
 from talkmeter.ledger.organizations import add_organization
 from talkmeter.ledger.quarantine import QuarantinedEvent, list_quarantine
 from talkmeter.ledger.verify import verify_organization
+from tests.postgres import engine_for
+from tests.servers import Server, running_server
 
 PUBLIC_URL: Final = "https://meter.example.com"
 SECRET_KEY: Final = b64encode(bytes(range(32))).decode()

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from hypothesis import strategies as st
-from tests.connectors.messages import Vector
 
 from talkmeter.ingest.connectors.provider import Message, Provider
 from talkmeter.ledger.batch import Side
+from tests.connectors.messages import Vector
 
 
 class Key(NamedTuple):

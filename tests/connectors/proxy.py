@@ -7,6 +7,7 @@ from threading import Event, Thread
 from typing import Final, NamedTuple
 
 import httpx
+
 from tests import local_http
 
 

@@ -12,17 +12,16 @@ from email.utils import format_datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
+from talkmeter.db.engine import reading
+from talkmeter.period import present, read_instant, read_window
+from talkmeter.usage.revision import read_revision
+from talkmeter.usage.summary import Summary, read_summary, summary_query
 from tests import local_http
 from tests.cli_runner import run_cli_in_process
 from tests.connectors.fake_api import ACCOUNT, Call, FakeApi, retell, running_api, twilio, vapi
 from tests.connectors.messages import json_sample
 from tests.connectors.metering_server import Hook, MeteringServer
 from tests.servers import TALKMETER
-
-from talkmeter.db.engine import reading
-from talkmeter.period import present, read_instant, read_window
-from talkmeter.usage.revision import read_revision
-from talkmeter.usage.summary import Summary, read_summary, summary_query
 
 KEY: Final = "a_very_particular_key"
 API_KEY: Final = "another_very_particular_key"

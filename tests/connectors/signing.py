@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 import jwt
 from nacl.signing import SigningKey
+
 from tests.connectors.messages import FORM
 from tests.connectors.metering_server import Hook
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import pytest
+
 from tests import local_http
 from tests.connectors.messages import CALLER
 from tests.connectors.metering_server import Hook, MeteringServer, metering_server

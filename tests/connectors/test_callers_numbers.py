@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 import pytest
+
 from tests import local_http
 from tests.connectors.messages import CALLER
 from tests.connectors.metering_server import Hook, MeteringServer, metering_server

@@ -6,10 +6,6 @@ from subprocess import CalledProcessError
 from typing import Final, NamedTuple
 
 import pytest
-from tests.connectors.metering_server import Hook, MeteringServer, metering_server
-from tests.connectors.proxy import Handle, Proxy, ProxyResponse, forward_to, running_proxy
-from tests.connectors.signing import SIGNERS
-from tests.servers import free_port, run_cli
 
 from talkmeter import clock
 from talkmeter.accounts.connectors import Connector, disable_connector, find_connector
@@ -17,6 +13,10 @@ from talkmeter.cli import connector_check
 from talkmeter.cli.connector_check import check_connector
 from talkmeter.db.engine import reading, writing
 from talkmeter.errors import OperationFailed
+from tests.connectors.metering_server import Hook, MeteringServer, metering_server
+from tests.connectors.proxy import Handle, Proxy, ProxyResponse, forward_to, running_proxy
+from tests.connectors.signing import SIGNERS
+from tests.servers import free_port, run_cli
 
 PAGE: Final = b"<html>Welcome</html>"
 

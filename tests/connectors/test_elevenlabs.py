@@ -5,11 +5,10 @@ What all providers have in common is tested in test_provider_contract.py.
 
 from typing import Any
 
-from tests.connectors.cases.elevenlabs import FAILURE, PHONE, WEB, changed
-from tests.connectors.messages import SECOND, conversation_of, record_update
-
 from talkmeter.ingest.connectors.elevenlabs import PROVIDER
 from talkmeter.records import Conversation, Kind
+from tests.connectors.cases.elevenlabs import FAILURE, PHONE, WEB, changed
+from tests.connectors.messages import SECOND, conversation_of, record_update
 
 
 def recorded(body: dict[str, Any]) -> Conversation:

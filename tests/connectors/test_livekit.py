@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.connectors.cases.livekit import AGENT, PHONE, WEB, T, event, finished, joined, left
-from tests.connectors.messages import SECOND, json_sample, message, partial_update
-from tests.hypothesis_profiles import examples
 
 from talkmeter.ingest.connectors.livekit import PROVIDER
 from talkmeter.ingest.connectors.provider import Ignored, PartialRecordUpdate
 from talkmeter.records import Conversation
+from tests.connectors.cases.livekit import AGENT, PHONE, WEB, T, event, finished, joined, left
+from tests.connectors.messages import SECOND, json_sample, message, partial_update
+from tests.hypothesis_profiles import examples
 
 
 def update(body: dict[str, Any]) -> PartialRecordUpdate:

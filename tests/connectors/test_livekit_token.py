@@ -11,11 +11,11 @@ import jwt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.connectors.cases.livekit import API_KEY, LONG_LIVED, SECRET, TOKEN, VECTORS, official, signed
-from tests.connectors.messages import NOW, SECOND, Vector, flipped_header_bits, is_verified, message, with_header
 
 from talkmeter.ingest.connectors.livekit import PROVIDER
 from talkmeter.ingest.connectors.provider import Message
+from tests.connectors.cases.livekit import API_KEY, LONG_LIVED, SECRET, TOKEN, VECTORS, official, signed
+from tests.connectors.messages import NOW, SECOND, Vector, flipped_header_bits, is_verified, message, with_header
 
 BODY: Final = b'{"event":"a"}'
 

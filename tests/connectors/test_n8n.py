@@ -4,11 +4,11 @@ What all providers have in common is tested in test_provider_contract.py.
 """
 
 import pytest
-from tests.connectors.cases.n8n import FAILED, SUCCESS
-from tests.connectors.messages import SECOND, record_update
 
 from talkmeter.ingest.connectors.n8n import PROVIDER
 from talkmeter.records import Kind, WorkflowExecution
+from tests.connectors.cases.n8n import FAILED, SUCCESS
+from tests.connectors.messages import SECOND, record_update
 
 
 def test_successful_run_field_by_field() -> None:

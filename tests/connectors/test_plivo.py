@@ -8,6 +8,10 @@ from typing import Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from talkmeter.ingest.connectors.plivo import PROVIDER
+from talkmeter.ingest.connectors.provider import Message, NotVerified
+from talkmeter.records import Conversation, Kind
 from tests.connectors.arbitrary import assert_reads_or_refuses
 from tests.connectors.cases.plivo import (
     HANGUP,
@@ -30,10 +34,6 @@ from tests.connectors.messages import (
     utc,
     with_header,
 )
-
-from talkmeter.ingest.connectors.plivo import PROVIDER
-from talkmeter.ingest.connectors.provider import Message, NotVerified
-from talkmeter.records import Conversation, Kind
 
 UUID: Final = "64d3290a-87a6-46b4-a6e2-20f5f4e07a02"
 FIELDS: Final = ("CallUUID", "ALegUUID", "CallStatus", "Direction", "Duration", "Event", "From", "To")

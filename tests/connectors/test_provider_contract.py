@@ -6,6 +6,19 @@ from typing import Final, NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from talkmeter.ingest.connectors.provider import (
+    Ignored,
+    Message,
+    NotUnderstood,
+    NotVerified,
+    PartialRecordUpdate,
+    Provider,
+    RecordUpdate,
+)
+from talkmeter.ingest.connectors.registry import PROVIDERS
+from talkmeter.ledger.batch import Rejection
+from talkmeter.records import Record
 from tests.connectors.all_cases import CASES, all_cases
 from tests.connectors.arbitrary import assert_reads_or_refuses
 from tests.connectors.messages import (
@@ -21,19 +34,6 @@ from tests.connectors.messages import (
     without_header,
 )
 from tests.connectors.provider_case import Key, ProviderCase
-
-from talkmeter.ingest.connectors.provider import (
-    Ignored,
-    Message,
-    NotUnderstood,
-    NotVerified,
-    PartialRecordUpdate,
-    Provider,
-    RecordUpdate,
-)
-from talkmeter.ingest.connectors.registry import PROVIDERS
-from talkmeter.ledger.batch import Rejection
-from talkmeter.records import Record
 
 ARRIVALS: Final = st.integers(0, 4_102_444_800_000_000) | st.integers(NOW, NOW + 5 * 3_600 * SECOND)
 VECTORS: Final = [(case, vector) for case in CASES.values() for vector in case.vectors]

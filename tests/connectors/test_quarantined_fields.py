@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl, urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from talkmeter.ingest.connectors.kept_fields import keep_fields
 from tests.connectors.all_cases import CASES, all_cases
 from tests.connectors.messages import FORM
 from tests.connectors.provider_case import ProviderCase
-
-from talkmeter.ingest.connectors.kept_fields import keep_fields
 
 PRIVATE: Final = (
     "+15005550006",

@@ -7,12 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests import local_http
-from tests.connectors.arbitrary import bodies_like
-from tests.connectors.fake_api import ACCOUNT, FakeApi
-from tests.connectors.metering_server import MeteringServer, metering_server
-from tests.connectors.reconciliation import KEY, Reconciliation, call_id, listed_call, reconciliation, rfc_2822
-from tests.postgres import engine_for
 
 from talkmeter.db.migrate import migrate
 from talkmeter.ingest.connectors.listed_call import read_listed
@@ -20,6 +14,12 @@ from talkmeter.reconcile import retell as of_retell
 from talkmeter.reconcile import twilio as of_twilio
 from talkmeter.reconcile import vapi as of_vapi
 from talkmeter.reconcile.lists import CallList
+from tests import local_http
+from tests.connectors.arbitrary import bodies_like
+from tests.connectors.fake_api import ACCOUNT, FakeApi
+from tests.connectors.metering_server import MeteringServer, metering_server
+from tests.connectors.reconciliation import KEY, Reconciliation, call_id, listed_call, reconciliation, rfc_2822
+from tests.postgres import engine_for
 
 PROVIDERS = ("twilio", "vapi", "retell")
 LISTS = {calls.provider: calls for calls in (of_twilio.LIST, of_vapi.LIST, of_retell.LIST)}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from tests.connectors.fake_api import ACCOUNT, FakeApi, content, endless, reset, running_api, status, truncated, twilio
 from tests.connectors.metering_server import MeteringServer, metering_server
 from tests.connectors.reconciliation import API_KEY, KEY, Reconciliation, call_id, listed_call, reconciliation

@@ -4,11 +4,11 @@ What all providers have in common is tested in test_provider_contract.py.
 """
 
 import pytest
-from tests.connectors.cases.retell import CALL, CHAT, VECTORS, call
-from tests.connectors.messages import conversation_of, record_update
 
 from talkmeter.ingest.connectors.retell import PROVIDER
 from talkmeter.records import Conversation, Kind
+from tests.connectors.cases.retell import CALL, CHAT, VECTORS, call
+from tests.connectors.messages import conversation_of, record_update
 
 
 def test_documented_call_field_by_field() -> None:

@@ -10,6 +10,11 @@ from threading import Thread
 from typing import ClassVar
 
 import pytest
+
+from talkmeter.ingest.connectors.provider import Message, NotVerified, RecordUpdate
+from talkmeter.ingest.connectors.signed import PROVIDER
+from talkmeter.ledger.batch import Rejection
+from talkmeter.records import Conversation, InventoryItem, Kind, WorkflowExecution
 from tests.connectors.cases.signed import (
     CALL,
     SAMPLE,
@@ -24,11 +29,6 @@ from tests.connectors.cases.signed import (
 from tests.connectors.messages import CALLER, NOW, SECOND, is_verified, record_update, refusal, utc, with_header
 from tests.docs.documents import read
 from tests.events import Json, conversation, event, run
-
-from talkmeter.ingest.connectors.provider import Message, NotVerified, RecordUpdate
-from talkmeter.ingest.connectors.signed import PROVIDER
-from talkmeter.ledger.batch import Rejection
-from talkmeter.records import Conversation, InventoryItem, Kind, WorkflowExecution
 
 
 def verified(message: Message, secret: str = SECRET) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
+
 from tests import local_http
 from tests.connectors.metering_server import MeteringServer, metering_server
 from tests.connectors.signing import SIGNERS

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
+
 from tests import local_http
 from tests.connectors.deliveries import WebhookDelivery, deliver, deliveries
 from tests.connectors.metering_server import MeteringServer, metering_server

@@ -9,6 +9,10 @@ from typing import Final
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from talkmeter.ingest.connectors.provider import Ignored, Message, NotVerified
+from talkmeter.ingest.connectors.telnyx import PROVIDER
+from talkmeter.records import Conversation
 from tests.connectors.arbitrary import assert_reads_or_refuses
 from tests.connectors.cases.telnyx import (
     ANSWERED,
@@ -29,10 +33,6 @@ from tests.connectors.cases.telnyx import (
 )
 from tests.connectors.messages import NOW, SECOND, is_verified, partial_update, utc, with_header
 from tests.hypothesis_profiles import examples
-
-from talkmeter.ingest.connectors.provider import Ignored, Message, NotVerified
-from talkmeter.ingest.connectors.telnyx import PROVIDER
-from talkmeter.records import Conversation
 
 CAUSES: Final = ("normal_clearing", "user_busy", "originator_cancel", "unspecified")
 PLACES: Final = (

@@ -9,6 +9,11 @@ from typing import Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
+
+from talkmeter.ingest.connectors.provider import Message, NotVerified
+from talkmeter.ingest.connectors.twilio import PROVIDER
+from talkmeter.records import Conversation, Kind
 from tests.connectors.arbitrary import assert_reads_or_refuses
 from tests.connectors.cases.twilio import (
     BUSY,
@@ -31,11 +36,6 @@ from tests.connectors.messages import (
     utc,
     with_header,
 )
-from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
-
-from talkmeter.ingest.connectors.provider import Message, NotVerified
-from talkmeter.ingest.connectors.twilio import PROVIDER
-from talkmeter.records import Conversation, Kind
 
 FIELDS: Final = ("CallSid", "ParentCallSid", "CallStatus", "CallDuration", "Direction", "Timestamp", "From", "To")
 

@@ -3,12 +3,12 @@
 from typing import Any, Final
 
 import pytest
-from tests.connectors.all_cases import CASES
-from tests.connectors.cases import elevenlabs, livekit, plivo, retell, twilio, vapi
-from tests.connectors.messages import message
 
 from talkmeter.ingest.connectors.provider import Message
 from talkmeter.records import Conversation
+from tests.connectors.all_cases import CASES
+from tests.connectors.cases import elevenlabs, livekit, plivo, retell, twilio, vapi
+from tests.connectors.messages import message
 
 Expected = tuple[tuple[str, ...], str, str, str, int | None]
 """What is assumed; channel, direction, status and milliseconds of the conversation."""

@@ -8,6 +8,7 @@ from typing import Final
 
 import httpx
 import pytest
+
 from tests import local_http
 from tests.api.organizations import (
     BATCH,

@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from talkmeter.ingest.connectors.provider import NotUnderstood
+from talkmeter.ingest.connectors.vapi import PROVIDER
+from talkmeter.records import Conversation, Kind
 from tests.connectors.arbitrary import SECRETS
 from tests.connectors.cases.vapi import REPORT, VECTORS, report, sign
 from tests.connectors.messages import (
@@ -20,10 +24,6 @@ from tests.connectors.messages import (
     record_update,
     utc,
 )
-
-from talkmeter.ingest.connectors.provider import NotUnderstood
-from talkmeter.ingest.connectors.vapi import PROVIDER
-from talkmeter.records import Conversation, Kind
 
 SIGNED, WITH_SECRET = (vector.message() for vector in VECTORS)
 SECRET = VECTORS[0].secret

@@ -11,6 +11,11 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 from sqlalchemy import select
+
+from talkmeter.counting import COUNTERS
+from talkmeter.db.engine import reading
+from talkmeter.db.tables import conversation, usage_daily, workflow_execution
+from talkmeter.ingest.connectors.registry import PROVIDERS
 from tests import local_http
 from tests.connectors.all_cases import all_cases
 from tests.connectors.fuzzed_bodies import MAX_BODY_BYTES, TRANSCRIPT, private
@@ -18,11 +23,6 @@ from tests.connectors.messages import CALLER, FORM
 from tests.connectors.metering_server import Hook, MeteringServer, metering_server
 from tests.connectors.provider_case import ProviderCase
 from tests.connectors.signing import SIGNERS
-
-from talkmeter.counting import COUNTERS
-from talkmeter.db.engine import reading
-from talkmeter.db.tables import conversation, usage_daily, workflow_execution
-from talkmeter.ingest.connectors.registry import PROVIDERS
 
 MAX_ORDERS: Final = 24
 """How many orders of a call's messages are tried."""

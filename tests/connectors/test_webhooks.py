@@ -10,6 +10,10 @@ from typing import Final
 
 import httpx
 import pytest
+
+from talkmeter.api.hooks import HOOKS_PATH
+from talkmeter.ingest.connectors.n8n import HEADER as N8N_HEADER
+from talkmeter.ingest.connectors.registry import PROVIDERS
 from tests import local_http
 from tests.connectors.all_cases import CASES
 from tests.connectors.cases import twilio
@@ -17,10 +21,6 @@ from tests.connectors.messages import NOW, SECOND, Vector
 from tests.connectors.metering_server import PUBLIC_URL, Hook, MeteringServer, metering_server
 from tests.fake_clock import FakeClock
 from tests.servers import run_cli
-
-from talkmeter.api.hooks import HOOKS_PATH
-from talkmeter.ingest.connectors.n8n import HEADER as N8N_HEADER
-from talkmeter.ingest.connectors.registry import PROVIDERS
 
 VECTORS: Final = [(name, vector) for name, case in CASES.items() for vector in case.vectors if name != "signed"]
 """The sample of `signed` is a message of another provider, and not an event."""

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from talkmeter.ingest.connectors.registry import PROVIDERS
 from tests import local_http
 from tests.connectors.fuzzed_bodies import MAX_BODY_BYTES, MAX_FIELDS, PHONE, TRANSCRIPT, bodies
 from tests.connectors.metering_server import Hook, MeteringServer, metering_server
@@ -16,8 +18,6 @@ from tests.connectors.signing import SIGNERS
 from tests.faults.sockets import connect, read_response
 from tests.hypothesis_profiles import examples
 from tests.servers import Server
-
-from talkmeter.ingest.connectors.registry import PROVIDERS
 
 SIGNED: Final = 100
 """Messages per provider."""

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import click
 import pytest
-from tests.docs.documents import DOCUMENTS, ROOT, Document
 
 from talkmeter.cli import cli
+from tests.docs.documents import DOCUMENTS, ROOT, Document
 
 _USER = re.compile(r"sudo -u \w+ ")
 _COMMAND = re.compile(r"(?<![\w.-])talkmeter((?: [\w./:-]+| \"[^\"]*\")+)")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
 from tests.docs.documents import COUNTING, Document
 from tests.docs.shell import run_steps
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.docs.documents import Document, read
-from tests.docs.shell import run_steps
 
 from talkmeter.ingest.maps import EventSection, FieldMap, FileSection, RowsSection
+from tests.docs.documents import Document, read
+from tests.docs.shell import run_steps
 
 FILES: Document = read("docs/how-to/import-files.md")
 EXAMPLE: Document = FILES.section("An example")

@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+
 from tests.api.organizations import OrganizationClient, new_organization
 from tests.docs.documents import COUNTING, HTTP_API
 from tests.docs.shell import run_script

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from tests.docs.documents import DOCUMENTS, ROOT, Document, read
 
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))

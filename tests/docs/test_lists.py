@@ -4,7 +4,6 @@ import re
 import tomllib
 
 from prometheus_client.metrics import MetricWrapperBase
-from tests.docs.documents import DOCUMENTS, HTTP_API, MONITORING, ROOT, SETTINGS_PAGE, read
 
 from talkmeter import errors, metrics
 from talkmeter.api.auth.scopes import ROLES, SCOPES
@@ -23,6 +22,7 @@ from talkmeter.records import (
 )
 from talkmeter.settings import SETTINGS, Setting
 from talkmeter.usage.summary import Day, Summary
+from tests.docs.documents import DOCUMENTS, HTTP_API, MONITORING, ROOT, SETTINGS_PAGE, read
 
 CHOICES = {"log_level": "`debug`, `info`, `warning`, `error`", "metrics_open": "`true`, `false`"}
 

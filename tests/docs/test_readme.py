@@ -5,11 +5,11 @@ import json
 from types import ModuleType
 
 import pytest
+
+from talkmeter import __version__
 from tests.docs.documents import DOCUMENTS, README, ROOT
 from tests.docs.shell import run_steps_with_server
 from tests.servers import free_port
-
-from talkmeter import __version__
 
 Json = dict[str, object]
 EXAMPLE = README.section("A first event")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
 from tests.docs.documents import TUTORIAL
 from tests.docs.shell import run_steps_with_server
 from tests.servers import free_port

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import httpx
+
 from tests import local_http
 from tests.faults.senders import ORG
 from tests.servers import Server

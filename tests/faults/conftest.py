@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+
 from tests.faults.fault_table import PROPERTY, ReportFault
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import psycopg
 from sqlalchemy.engine import make_url
+
 from tests import local_http
 from tests.faults.senders import WAIT_TIMEOUT_SEC
 from tests.servers import Server

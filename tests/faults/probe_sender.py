@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import httpx
+
 from tests import local_http
 from tests.events import Json
 from tests.faults.senders import WAIT_TIMEOUT_SEC, random_batch

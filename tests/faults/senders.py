@@ -14,10 +14,6 @@ from typing import Final
 import httpx
 import msgspec
 from sqlalchemy import Engine
-from tests import local_http
-from tests.events import Json, conversation, run
-from tests.laws.ledgers import NOW, plain_json
-from tests.laws.model import QUERIED_AT, Model
 
 from talkmeter.db.engine import reading
 from talkmeter.ledger.verify import verify_organization
@@ -26,6 +22,10 @@ from talkmeter.records import Kind
 from talkmeter.usage.filters import Filter, iterate_records
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import read_summary, summary_query
+from tests import local_http
+from tests.events import Json, conversation, run
+from tests.laws.ledgers import NOW, plain_json
+from tests.laws.model import QUERIED_AT, Model
 
 ORG: Final = "acme"
 SENDERS: Final = 4

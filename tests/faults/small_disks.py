@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+
 from tests import servers
 
 BLOCK: Final = 1 << 16

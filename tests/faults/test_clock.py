@@ -12,6 +12,8 @@ from typing import Final
 
 import httpx
 import pytest
+
+from talkmeter.db.migrate import migrate
 from tests import local_http
 from tests.fake_clock import FakeClock
 from tests.faults.background_reader import MAX_RESPONSE_SEC, background_reader
@@ -20,8 +22,6 @@ from tests.faults.rounds import rounds
 from tests.faults.senders import ORG, check_ledger, running_senders
 from tests.postgres import engine_for
 from tests.servers import Server, running_server
-
-from talkmeter.db.migrate import migrate
 
 JUMPS: Final = rounds(8, 200)
 HOUR_SEC: Final = 3_600

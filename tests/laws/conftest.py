@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.laws.ledgers import FileLedgers, Ledgers, ServerLedgers
 from tests.postgres import new_database
 

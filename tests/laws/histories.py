@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
+
 from tests.hypothesis_profiles import examples
 from tests.laws.model import DAY, HistoryItem
 from tests.laws.strategies import (

@@ -15,10 +15,6 @@ from urllib.parse import quote
 
 import msgspec
 from sqlalchemy import Engine, delete, select
-from tests.citus_plugin import TEST_STATEMENT
-from tests.laws.histories import DEFAULT_CUTS, Cuts
-from tests.laws.model import QUERIED_AT, RESULTS, STALE_BEFORE, HistoryItem, Json, RawEvent, RawSnapshot
-from tests.laws.strategies import ORG
 
 from talkmeter.api.etag import make_etag
 from talkmeter.db.engine import open_engine, reading, writing
@@ -41,6 +37,10 @@ from talkmeter.usage.history import read_history
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import read_summary, summary_query
+from tests.citus_plugin import TEST_STATEMENT
+from tests.laws.histories import DEFAULT_CUTS, Cuts
+from tests.laws.model import QUERIED_AT, RESULTS, STALE_BEFORE, HistoryItem, Json, RawEvent, RawSnapshot
+from tests.laws.strategies import ORG
 
 MAX_EVENTS = 10_000
 NOW = Present(QUERIED_AT, STALE_BEFORE)

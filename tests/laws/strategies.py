@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from hypothesis import strategies as st
+
 from tests.laws.model import DAY, EPOCH, Json, RawEvent, RawSnapshot
 
 ORG = "acme"

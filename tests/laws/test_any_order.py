@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tests.laws.histories import EVERYTHING, Cuts, cuts, histories, inventories, laws, windows
 from tests.laws.ledgers import Ledgers
 from tests.laws.model import HistoryItem, Model

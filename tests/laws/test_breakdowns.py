@@ -6,14 +6,14 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.laws.histories import histories, laws, windows
-from tests.laws.ledgers import NOW, Ledgers
-from tests.laws.model import DAY, HistoryItem, Json, Model, parse_instant, sum_calls, sum_runs
-from tests.laws.strategies import DAYS, FIRST_DAY, moments
 
 from talkmeter.counting import Dimension
 from talkmeter.period import Present
 from talkmeter.usage.breakdown import BreakdownOptions, Interval, Order
+from tests.laws.histories import histories, laws, windows
+from tests.laws.ledgers import NOW, Ledgers
+from tests.laws.model import DAY, HistoryItem, Json, Model, parse_instant, sum_calls, sum_runs
+from tests.laws.strategies import DAYS, FIRST_DAY, moments
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -6,12 +6,12 @@ from typing import Literal
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tests.laws.histories import laws
-from tests.laws.model import DAY, EPOCH
 
 from talkmeter.errors import Unprocessable
 from talkmeter.period import Window
 from talkmeter.usage.compare import Windows, compared_windows
+from tests.laws.histories import laws
+from tests.laws.model import DAY, EPOCH
 
 HOUR = DAY // 24
 SOME_YEARS = (datetime(1972, 1, 1, tzinfo=UTC), datetime(2032, 1, 1, tzinfo=UTC))

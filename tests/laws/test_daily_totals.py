@@ -5,6 +5,7 @@ from collections import defaultdict
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tests.laws.histories import Cuts, cuts, histories, laws
 from tests.laws.ledgers import Ledgers, Totals
 from tests.laws.model import DAY, HistoryItem, Json, Model

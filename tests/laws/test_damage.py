@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
 from tests.laws.histories import EVERYTHING, histories, laws
 from tests.laws.ledgers import FileLedgers, LawLedger
 from tests.laws.model import HistoryItem

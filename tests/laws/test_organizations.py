@@ -6,13 +6,13 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from talkmeter.ingest.cloudevents import Sender
+from talkmeter.ingest.receipt import make_receipt
 from tests.laws.histories import EVERYTHING, Cuts, cuts, history_items, laws, windows
 from tests.laws.ledgers import ORG_SENDER, PLATFORM_SENDER, Ledgers, count_results
 from tests.laws.model import HistoryItem, Model, RawEvent
 from tests.laws.strategies import ORG, broken_events, events, short_and_long_lists, weighted
-
-from talkmeter.ingest.cloudevents import Sender
-from talkmeter.ingest.receipt import make_receipt
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -2,6 +2,7 @@
 
 import pytest
 from hypothesis import given
+
 from tests.laws.histories import EVERYTHING, Cuts, cuts, histories, laws
 from tests.laws.ledgers import Ledgers, count_results
 from tests.laws.model import HistoryItem, Model, RawEvent, RawSnapshot

@@ -7,13 +7,13 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from talkmeter.records import Kind
+from talkmeter.usage.filters import Filter
 from tests.laws.histories import EVERYTHING, Cuts, cuts, histories, laws, windows
 from tests.laws.ledgers import NOW, Ledgers
 from tests.laws.model import HistoryItem, Json, Model, format_instant, live, stale, sum_calls, sum_runs
 from tests.laws.strategies import CALL_STATUSES
-
-from talkmeter.records import Kind
-from talkmeter.usage.filters import Filter
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -6,10 +6,10 @@ from math import floor
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.laws.histories import laws
 
 from talkmeter.counting import average_seconds, minutes
 from talkmeter.ingest.fields import read_duration
+from tests.laws.histories import laws
 
 durations = st.integers(0, 366 * 86_400_000 * 10_000)
 sums = durations | st.builds(

@@ -1,11 +1,10 @@
 """Reports of one call by several providers: an agent provider, and a carrier with two legs."""
 
-from tests.store.ledger import ORG, Ledger
-
 from talkmeter.ingest.receipt import Receipt
 from talkmeter.ledger.batch import CallReport, OrgBatch, Side
 from talkmeter.records import Conversation, Kind, State, data_hash
 from talkmeter_client.vocabulary import ConversationStatus
+from tests.store.ledger import ORG, Ledger
 
 CREATED = 1_772_366_340_000_000
 """2026-03-01T11:59:00Z."""

@@ -11,10 +11,10 @@ from shutil import copyfile
 
 import psycopg
 import pytest
-from tests.postgres import CITUS, DATABASES, SERVERS, new_database
-from tests.store.ledger import FileLedger, Ledger
 
 from talkmeter.db import tables
+from tests.postgres import CITUS, DATABASES, SERVERS, new_database
+from tests.store.ledger import FileLedger, Ledger
 
 EMPTY = "; ".join(f"DELETE FROM {table.name}" for table in tables.metadata.sorted_tables if table is not tables.meta)
 

@@ -9,9 +9,6 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Engine, RootTransaction, event, text
-from tests.citus_plugin import TEST_STATEMENT
-from tests.events import Json
-from tests.postgres import engine_for
 
 from talkmeter.db.engine import open_engine, reading, transaction, writing
 from talkmeter.db.migrate import migrate
@@ -25,6 +22,9 @@ from talkmeter.ledger.writer import Writer
 from talkmeter.period import Present, present, read_instant, read_window
 from talkmeter.usage.revision import Revision, read_revision
 from talkmeter.usage.summary import Summary, read_summary, summary_query
+from tests.citus_plugin import TEST_STATEMENT
+from tests.events import Json
+from tests.postgres import engine_for
 
 ORG = "acme"
 MAX_EVENTS = 40_000

@@ -2,14 +2,14 @@
 
 import msgspec
 import pytest
-from tests.events import conversation
-from tests.store.ledger import NOW, ORG, Ledger
 
 from talkmeter.api.answers import Answer, Answers
 from talkmeter.api.etag import make_etag
 from talkmeter.db.engine import reading
 from talkmeter.period import read_window
 from talkmeter.usage.summary import summary_query
+from tests.events import conversation
+from tests.store.ledger import NOW, ORG, Ledger
 
 MAX_BYTES = 10_000
 MARCH_2026 = summary_query(ORG, read_window("2026-03-01", "2026-04-01", NOW.now), NOW)

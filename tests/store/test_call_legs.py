@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from tests.events import conversation
-from tests.store.call_reports import CREATED, send_reports
-from tests.store.ledger import ORG, Ledger
 
 from talkmeter.ledger.batch import CallReport, PartialUpdate
 from talkmeter.ledger.call_links import CallMember, choose_links, countable_record
 from talkmeter.records import Conversation, Kind, State, data_hash
 from talkmeter_client.vocabulary import Direction
+from tests.events import conversation
+from tests.store.call_reports import CREATED, send_reports
+from tests.store.ledger import ORG, Ledger
 
 SECOND: Final = 1_000_000
 

@@ -5,9 +5,6 @@ from collections.abc import Iterator
 from itertools import permutations
 
 import pytest
-from tests.events import conversation, event
-from tests.store.call_reports import AGENT, CREATED, LEG, LINE, call, report, send_reports
-from tests.store.ledger import ORG, Ledger
 
 from talkmeter.db.engine import reading, writing
 from talkmeter.ledger.batch import CallReport, PartialUpdate
@@ -15,6 +12,9 @@ from talkmeter.ledger.call_links import set_preferred_side
 from talkmeter.records import Conversation, Kind, RecordKey
 from talkmeter.usage.history import ConversationFields, read_history
 from talkmeter_client.vocabulary import ConversationStatus
+from tests.events import conversation, event
+from tests.store.call_reports import AGENT, CREATED, LEG, LINE, call, report, send_reports
+from tests.store.ledger import ORG, Ledger
 
 
 def linked(ledger: Ledger) -> dict[str, str | None]:

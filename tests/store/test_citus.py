@@ -13,8 +13,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.citus_rules import unsorted_rows, violations
-from tests.postgres import bundled_server, engine_for, new_database
 
 import talkmeter
 from talkmeter.db.engine import open_engine
@@ -22,6 +20,8 @@ from talkmeter.db.migrate import migrate, require_current
 from talkmeter.db.statements import Compiled
 from talkmeter.db.tables import DISTRIBUTED, metadata
 from talkmeter.errors import Misconfigured
+from tests.citus_rules import unsorted_rows, violations
+from tests.postgres import bundled_server, engine_for, new_database
 
 STUB_EXTENSION = """
 CREATE TABLE pg_dist_partition (logicalrelid regclass PRIMARY KEY, partmethod "char", beside text, place serial);

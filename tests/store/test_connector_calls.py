@@ -1,12 +1,11 @@
 """A connector's calls in a window: each is read exactly once, in pages."""
 
-from tests.store.call_reports import AGENT, LINE, send_reports
-from tests.store.ledger import ORG, Ledger
-
 from talkmeter.ledger.batch import CallReport
 from talkmeter.ledger.connector_calls import PAGE_SIZE, connector_calls
 from talkmeter.period import Window
 from talkmeter.records import Conversation, Kind, State, data_hash
+from tests.store.call_reports import AGENT, LINE, send_reports
+from tests.store.ledger import ORG, Ledger
 
 MIDNIGHT = 1_772_323_200_000_000
 """2026-03-01T00:00:00Z."""

@@ -4,9 +4,6 @@ from collections.abc import Callable
 from typing import Final, get_args
 
 import pytest
-from tests.event_loop import run_coroutine
-from tests.events import conversation
-from tests.store.ledger import Ledger
 
 from talkmeter.accounts.connectors import add_connector, disable_connector
 from talkmeter.api.connector_health import MAX_TYPE_LENGTH, MAX_TYPES, OTHER_TYPES, OutcomeBuffer
@@ -20,6 +17,9 @@ from talkmeter.usage.connectors import (
     OutcomesOfDay,
     read_connectors,
 )
+from tests.event_loop import run_coroutine
+from tests.events import conversation
+from tests.store.ledger import Ledger
 
 LAST_MESSAGE: Final = read_instant("2026-03-08T05:30:00Z")
 LAST_DAY: Final = day_of(LAST_MESSAGE)

@@ -5,10 +5,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import select
-from tests.citus_plugin import TEST_STATEMENT
-from tests.events import conversation, event, run
-from tests.postgres import engine_for
-from tests.store.ledger import NOW, ORG, FileLedger, Ledger, make_snapshot
 
 from talkmeter.accounts.connectors import add_connector
 from talkmeter.cli import cli
@@ -20,6 +16,10 @@ from talkmeter.ledger.connector_outcomes import DailyOutcome, add_daily_outcomes
 from talkmeter.ledger.copy import begin_copy, copied_tables, copy_rows, read_revisions
 from talkmeter.period import day_of, format_instant, months_of, read_instant
 from talkmeter.usage.revision import read_revision
+from tests.citus_plugin import TEST_STATEMENT
+from tests.events import conversation, event, run
+from tests.postgres import engine_for
+from tests.store.ledger import NOW, ORG, FileLedger, Ledger, make_snapshot
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """The completeness of days: state, time of the last change, stale calls, and the number of statements for a summary."""
 
 import pytest
-from tests.events import Json, conversation, event, run
-from tests.store.ledger import NOW, ORG, Ledger
 
 from talkmeter.db.engine import reading
 from talkmeter.period import Present, present, read_instant, read_window
@@ -12,6 +10,8 @@ from talkmeter.usage.filters import Filter
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.summary import read_summary, summary_query
+from tests.events import Json, conversation, event, run
+from tests.store.ledger import NOW, ORG, Ledger
 
 
 def call(id_: str, day: int, **fields: object) -> Json:

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event, text
-from tests.events import conversation
-from tests.postgres import engine_for
-from tests.store.ledger import NOW, ORG, FileLedger, Ledger
 
 from talkmeter.db.engine import open_engine, reading, transaction, writing
 from talkmeter.db.error_kinds import READ_ONLY
 from talkmeter.db.migrate import migrate
 from talkmeter.errors import Misconfigured, NotWritable, TalkmeterError, Unavailable
 from talkmeter.usage.revision import read_revision
+from tests.events import conversation
+from tests.postgres import engine_for
+from tests.store.ledger import NOW, ORG, FileLedger, Ledger
 
 ADDRESSES = "sqlite:///talkmeter.db or postgresql://USER@HOST/DATABASE"
 

@@ -3,8 +3,6 @@
 import threading
 
 import pytest
-from tests.events import Json, conversation, event, run
-from tests.store.ledger import ORG, Ledger
 
 from talkmeter import clock
 from talkmeter.db.engine import reading
@@ -13,6 +11,8 @@ from talkmeter.ledger.writer import Writer
 from talkmeter.period import MICROSECONDS_PER_DAY
 from talkmeter.records import Kind
 from talkmeter.usage.names import read_item_names
+from tests.events import Json, conversation, event, run
+from tests.store.ledger import ORG, Ledger
 
 LONG_AGO = 1
 LOSER = conversation(status="ringing") | {"time": "2026-03-01T12:00:00Z", "id": "loser"}

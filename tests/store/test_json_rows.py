@@ -1,12 +1,12 @@
 """Rows that the database returns as one JSON text: every value is preserved exactly."""
 
 import pytest
-from tests.events import conversation
-from tests.store.ledger import NOW, ORG, Ledger
 
 from talkmeter.db.engine import reading
 from talkmeter.period import read_window
 from talkmeter.usage.breakdown import BreakdownOptions, CallRow, breakdown_query, read_breakdown
+from tests.events import conversation
+from tests.store.ledger import NOW, ORG, Ledger
 
 AGENTS = (
     '"',

@@ -6,15 +6,15 @@ from zlib import crc32
 
 import pytest
 from sqlalchemy import text
-from tests.citus_plugin import TEST_STATEMENT
-from tests.events import Json, conversation
-from tests.postgres import engine_for
-from tests.store.ledger import Ledger, make_batches
 
 from talkmeter.db.engine import transaction
 from talkmeter.errors import Unavailable
 from talkmeter.ledger.batch import BatchResult
 from talkmeter.ledger.writer import LANES, Writer
+from tests.citus_plugin import TEST_STATEMENT
+from tests.events import Json, conversation
+from tests.postgres import engine_for
+from tests.store.ledger import Ledger, make_batches
 
 TIMEOUT_SEC = 20
 

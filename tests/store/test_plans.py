@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy.engine import make_url
-from tests.store.ledger import FileLedger
 
 import talkmeter.accounts
 import talkmeter.db
@@ -18,6 +17,7 @@ from talkmeter.db.statements import Compiled
 from talkmeter.db.tables import DISTRIBUTED
 from talkmeter.records import Kind
 from talkmeter.usage.filters import Filter, page_statement, sum_statement
+from tests.store.ledger import FileLedger
 
 SQLITE = make_url("sqlite://").get_dialect()()
 ORGANIZATION_TABLES = {table.name for table in DISTRIBUTED}

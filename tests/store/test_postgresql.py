@@ -7,15 +7,15 @@ import psycopg
 import pytest
 from sqlalchemy import event as engine_events
 from sqlalchemy import text
+
+from talkmeter.db.engine import reading, writing
+from talkmeter.db.migrate import require_current
+from talkmeter.errors import Misconfigured, Unavailable
 from tests.citus_plugin import TEST_STATEMENT
 from tests.events import conversation, run
 from tests.faults.locks import write_lock
 from tests.postgres import bundled_server, engine_for
 from tests.store.ledger import Ledger, make_batches, receipt_of
-
-from talkmeter.db.engine import reading, writing
-from talkmeter.db.migrate import require_current
-from talkmeter.errors import Misconfigured, Unavailable
 
 QUICK_SEC = 30
 

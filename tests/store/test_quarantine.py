@@ -6,9 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 from structlog.testing import capture_logs
-from tests.citus_plugin import TEST_STATEMENT
-from tests.events import Json, conversation, event
-from tests.store.ledger import ORG, Ledger, make_batches, make_snapshot, receipt_of
 
 from talkmeter.db.engine import writing
 from talkmeter.db.statements import OnConflict, Row, insert_rows
@@ -16,6 +13,9 @@ from talkmeter.db.tables import quarantine
 from talkmeter.ingest.receipt import Receipt
 from talkmeter.ledger.batch import Reason
 from talkmeter.ledger.write import QUARANTINE_LIMIT
+from tests.citus_plugin import TEST_STATEMENT
+from tests.events import Json, conversation, event
+from tests.store.ledger import ORG, Ledger, make_batches, make_snapshot, receipt_of
 
 TIMEOUT_SEC = 10
 POISON = "poison"

@@ -21,9 +21,6 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import BigInteger, Engine, inspect, text
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.schema import CreateIndex, CreateTable
-from tests.citus_plugin import TEST_STATEMENT
-from tests.postgres import engine_for
-from tests.store.ledger import Ledger, write_statements
 
 from talkmeter.db import migrations
 from talkmeter.db.engine import changing_schema, reading
@@ -31,6 +28,9 @@ from talkmeter.db.migrate import database_id, migrate, require_current
 from talkmeter.db.schema import NEWEST
 from talkmeter.db.tables import DISTRIBUTED, metadata, usage_daily
 from talkmeter.errors import Misconfigured
+from tests.citus_plugin import TEST_STATEMENT
+from tests.postgres import engine_for
+from tests.store.ledger import Ledger, write_statements
 
 VERSION_TABLE = "schema_version"
 DIALECTS = {name: make_url(f"{name}://").get_dialect()() for name in ("sqlite", "postgresql")}

@@ -6,8 +6,6 @@ Cursors, merged ranges and ordered locks depend on it: in another order, pages w
 from collections.abc import Iterator
 
 from sqlalchemy import Text
-from tests.events import conversation, event
-from tests.store.ledger import NOW, ORG, Ledger
 
 from talkmeter.db.engine import reading, writing
 from talkmeter.db.tables import Key, metadata
@@ -20,6 +18,8 @@ from talkmeter.usage.filters import Filter
 from talkmeter.usage.inventory import ItemFilter, read_items
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
+from tests.events import conversation, event
+from tests.store.ledger import NOW, ORG, Ledger
 
 IDS = ["a", "B", "b", "A", "Z", "z", "_", "-1", "10", "9", "~", "a b", "ab", "ä", "é", "e", "ß", "ss", "Ω", "😀"]
 """Collations of languages sort a before B, é next to e, and ignore punctuation; byte order does not."""

@@ -2,12 +2,12 @@
 
 import pytest
 from sqlalchemy import Table
-from tests.events import conversation, event, run
-from tests.store.ledger import ORG, Ledger
 
 from talkmeter.db import tables
 from talkmeter.ledger.history import prune
 from talkmeter.period import MICROSECONDS_PER_DAY
+from tests.events import conversation, event, run
+from tests.store.ledger import ORG, Ledger
 
 ENDED = conversation("call-1", agent_id="ann")
 RINGING = conversation("call-1", agent_id="ann", status="ringing", duration=None) | {"time": "2026-03-01T11:59:30Z"}

@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager
 
 import pytest
 from sqlalchemy import text
-from tests.citus_plugin import TEST_STATEMENT
-from tests.store.ledger import Ledger
 
 from talkmeter.db.engine import Connection, Engine, reading, writing
 from talkmeter.db.watch import Watch
 from talkmeter.errors import TimedOut
+from tests.citus_plugin import TEST_STATEMENT
+from tests.store.ledger import Ledger
 
 SLOW = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",

@@ -3,10 +3,10 @@
 from random import Random
 
 import pytest
-from tests.events import Json, conversation, event, run
-from tests.store.ledger import Ledger, make_snapshot
 
 from talkmeter.period import MICROSECONDS_PER_DAY, format_instant
+from tests.events import Json, conversation, event, run
+from tests.store.ledger import Ledger, make_snapshot
 
 FIRST_DAY = 20_513  # 2026-03-01
 

@@ -4,14 +4,14 @@ from itertools import permutations
 from random import Random
 
 import pytest
-from tests.events import Json, conversation, event, run
-from tests.store.ledger import ORG, Ledger, make_batches, make_snapshot, write_statements
 
 from talkmeter.db.engine import reading
 from talkmeter.ingest.filling import fill_update
 from talkmeter.ledger.batch import OrgBatch
 from talkmeter.ledger.states import read_winning_states
 from talkmeter.records import INVENTORY_KINDS, Kind, RecordKey, State, rank
+from tests.events import Json, conversation, event, run
+from tests.store.ledger import ORG, Ledger, make_batches, make_snapshot, write_statements
 
 
 def parse_state(event: Json) -> State:

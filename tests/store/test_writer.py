@@ -9,11 +9,11 @@ from random import Random
 import pytest
 from sqlalchemy import event as engine_events
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from tests.events import Json, conversation, event, run
-from tests.store.ledger import ORG, FileLedger, Ledger, make_batches, receipt_of
 
 from talkmeter.errors import DiskFull, Unavailable
 from talkmeter.ledger.batch import BatchResult
+from tests.events import Json, conversation, event, run
+from tests.store.ledger import ORG, FileLedger, Ledger, make_batches, receipt_of
 
 QUICK_SEC = 10
 WRITERS = 8

@@ -4,7 +4,6 @@ from typing import Final, get_args
 
 import msgspec
 import pytest
-from tests.events import Json, conversation, event, run
 
 from talkmeter.api.openapi import _DATA
 from talkmeter.counting import CALL_DIMENSIONS, DIMENSIONS, RUN_DIMENSIONS, Dimension
@@ -12,6 +11,7 @@ from talkmeter.ingest.cloudevents import Sender, read_event
 from talkmeter.ingest.event_types import ConversationData, Envelope, InventoryData, WorkflowExecutionData
 from talkmeter.ingest.quarantine import KNOWN_DATA, keep_known_fields
 from talkmeter.records import Conversation, Kind, State, WorkflowExecution, closed_sets
+from tests.events import Json, conversation, event, run
 
 SENDER: Final = Sender("test", None)
 COMPLETE_EVENTS: Final[dict[type[msgspec.Struct], Json]] = {

@@ -8,13 +8,13 @@ from typing import get_args
 
 import msgspec
 import pytest
-from tests.events import Json, conversation, event, run
 
 from talkmeter.counting import COUNTERS, Counters, add, average_seconds, fold, minutes
 from talkmeter.ingest.cloudevents import Sender, read_event
 from talkmeter.period import format_day
 from talkmeter.records import Kind, Record, State
 from talkmeter_client.vocabulary import Channel, ConversationStatus, Direction, Modality, RunStatus
+from tests.events import Json, conversation, event, run
 
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any, Final
 
 import pytest
-from tests.event_loop import run_coroutine
 
 from talkmeter.api.decoders import INLINE_BYTES, INLINE_COMMAS, MAX_WAITING, Decoders
 from talkmeter.errors import Unavailable
+from tests.event_loop import run_coroutine
 
 LARGE: Final = b" " * (INLINE_BYTES + 1)
 TIMEOUT_SEC: Final = 60

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from tests.events import conversation
 
 from talkmeter.ingest.cloudevents import Sender, read_event
 from talkmeter.ingest.fields import (
@@ -18,6 +17,7 @@ from talkmeter.ingest.fields import (
 )
 from talkmeter.ledger.batch import Reason
 from talkmeter.records import State
+from tests.events import conversation
 
 
 def error_of(read: Callable[[], object]) -> tuple[Reason, str]:

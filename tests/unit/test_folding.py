@@ -3,12 +3,12 @@
 from itertools import product
 
 import msgspec
-from tests.events import Json, conversation, run
 
 from talkmeter.counting import ZERO, Counters, DayKey, add, fold
 from talkmeter.ingest.cloudevents import Sender, read_event
 from talkmeter.period import format_day
 from talkmeter.records import Record, State
+from tests.events import Json, conversation, run
 
 CALL_DIMENSIONS = ("agent", "number", "widget", "channel", "modality", "direction", "status")
 RUN_DIMENSIONS = ("workflow", "run_status")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from hatch_build import NODE, PageBuildHook, build_page, hash_sources, is_stale
 
 

@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from threading import Event, Semaphore, current_thread
 
 import pytest
-from tests.event_loop import run_coroutine
 
 from talkmeter.api.query_pool import MAX_WAITING, QueryPool
 from talkmeter.db.watch import Watch
 from talkmeter.errors import ClientGone, Unavailable
+from tests.event_loop import run_coroutine
 
 THREADS = 4
 HALF = THREADS // 2

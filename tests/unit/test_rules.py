@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.unit.prose import ROOT, Text, all_texts, names_of_tests
 
 PACKAGE = ROOT / "src" / "talkmeter"

@@ -10,12 +10,12 @@ from unittest.mock import patch
 from elevenlabs import webhooks_custom
 from elevenlabs.errors import BadRequestError
 from hypothesis import strategies as st
-from tests.connectors.arbitrary import SECRETS, messages_of
-from tests.connectors.messages import SECOND, json_sample, message, vectors, with_header
-from tests.connectors.provider_case import Key, ProviderCase
 
 from talkmeter.ingest.connectors.elevenlabs import PROVIDER
 from talkmeter.ingest.connectors.provider import Message
+from tests.connectors.arbitrary import SECRETS, messages_of
+from tests.connectors.messages import SECOND, json_sample, message, vectors, with_header
+from tests.connectors.provider_case import Key, ProviderCase
 
 WEB: Final = json_sample("elevenlabs_post_call_transcription.json")
 PHONE: Final = json_sample("elevenlabs_post_call_phone.json")

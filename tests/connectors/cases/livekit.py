@@ -8,12 +8,12 @@ from typing import Any, Final
 import jwt
 from hypothesis import strategies as st
 from livekit.api import TokenVerifier, WebhookReceiver
-from tests.connectors.arbitrary import messages_of
-from tests.connectors.messages import NOW, SECOND, json_sample, message, vectors, with_header
-from tests.connectors.provider_case import Key, ProviderCase
 
 from talkmeter.ingest.connectors.livekit import PROVIDER
 from talkmeter.ingest.connectors.provider import Message
+from tests.connectors.arbitrary import messages_of
+from tests.connectors.messages import NOW, SECOND, json_sample, message, vectors, with_header
+from tests.connectors.provider_case import Key, ProviderCase
 
 API_KEY: Final = "myapikey"
 SECRET: Final = "thiskeyistotallyunsafe_0123456789abcdef"

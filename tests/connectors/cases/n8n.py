@@ -3,12 +3,12 @@
 from typing import Any, Final
 
 from hypothesis import strategies as st
-from tests.connectors.arbitrary import SECRETS, messages_of
-from tests.connectors.messages import Vector, json_sample, message, with_header
-from tests.connectors.provider_case import Key, ProviderCase
 
 from talkmeter.ingest.connectors.n8n import HEADER, PROVIDER
 from talkmeter.ingest.connectors.provider import Message
+from tests.connectors.arbitrary import SECRETS, messages_of
+from tests.connectors.messages import Vector, json_sample, message, with_header
+from tests.connectors.provider_case import Key, ProviderCase
 
 SUCCESS: Final[dict[str, Any]] = json_sample("n8n_log_streaming_success.json")
 FAILED: Final[dict[str, Any]] = json_sample("n8n_log_streaming_failed.json")

@@ -12,12 +12,12 @@ from plivo.utils.signature_v3 import (  # type: ignore[import-untyped]
     get_signature_v3,
     validate_v3_signature,
 )
-from tests.connectors.arbitrary import messages_like
-from tests.connectors.messages import FORM, vectors, with_header
-from tests.connectors.provider_case import Key, ProviderCase
 
 from talkmeter.ingest.connectors.plivo import PROVIDER
 from talkmeter.ingest.connectors.provider import Message
+from tests.connectors.arbitrary import messages_like
+from tests.connectors.messages import FORM, vectors, with_header
+from tests.connectors.provider_case import Key, ProviderCase
 
 TOKEN: Final = "plivo_test_token"
 SIGNATURE: Final = "x-plivo-signature-v3"

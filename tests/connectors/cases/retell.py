@@ -5,12 +5,12 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 from retell.lib.webhook_auth import symmetric
-from tests.connectors.arbitrary import SECRETS, messages_of
-from tests.connectors.messages import json_sample, message, vectors, with_header
-from tests.connectors.provider_case import Key, ProviderCase
 
 from talkmeter.ingest.connectors.provider import Message
 from talkmeter.ingest.connectors.retell import PROVIDER
+from tests.connectors.arbitrary import SECRETS, messages_of
+from tests.connectors.messages import json_sample, message, vectors, with_header
+from tests.connectors.provider_case import Key, ProviderCase
 
 CALL: Final = json_sample("retell_call_ended.json")
 CHAT: Final[dict[str, Any]] = {

@@ -9,13 +9,13 @@ from unittest.mock import patch
 import standardwebhooks.webhooks
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
+
+from talkmeter.ingest.connectors.provider import Message
+from talkmeter.ingest.connectors.signed import PROVIDER
 from tests.connectors.arbitrary import messages_like
 from tests.connectors.messages import CALLER, SECOND, vectors
 from tests.connectors.provider_case import Key, ProviderCase
 from tests.events import Json, conversation, event, run
-
-from talkmeter.ingest.connectors.provider import Message
-from talkmeter.ingest.connectors.signed import PROVIDER
 
 SECRET: Final = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 ID: Final = "webhook-id"

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from nacl.signing import SigningKey
 from telnyx.lib import webhook_verification
 from telnyx.lib.webhook_verification import WebhookVerificationError, verify_webhook_signature
-from tests.connectors.arbitrary import messages_like
-from tests.connectors.messages import CALLER, SECOND, vectors
-from tests.connectors.provider_case import Key, ProviderCase
 
 from talkmeter.ingest.connectors.provider import Message
 from talkmeter.ingest.connectors.telnyx import PROVIDER
+from tests.connectors.arbitrary import messages_like
+from tests.connectors.messages import CALLER, SECOND, vectors
+from tests.connectors.provider_case import Key, ProviderCase
 
 SIGNATURE: Final = "telnyx-signature-ed25519"
 TIMESTAMP: Final = "telnyx-timestamp"

@@ -5,13 +5,13 @@ from typing import Final
 from urllib.parse import parse_qs, urlencode
 
 from hypothesis import strategies as st
-from tests.connectors.arbitrary import messages_like
-from tests.connectors.messages import FORM, vectors, with_header
-from tests.connectors.provider_case import Key, ProviderCase
 from twilio.request_validator import RequestValidator, get_signature_algorithm  # type: ignore[import-untyped]
 
 from talkmeter.ingest.connectors.provider import Message
 from talkmeter.ingest.connectors.twilio import PROVIDER
+from tests.connectors.arbitrary import messages_like
+from tests.connectors.messages import FORM, vectors, with_header
+from tests.connectors.provider_case import Key, ProviderCase
 
 URL: Final = "https://meter.example.com/hooks/twilio/t_1"
 TOKEN: Final = "twilio_test_token"

@@ -6,12 +6,12 @@ import hmac
 from typing import Any, Final
 
 from hypothesis import strategies as st
-from tests.connectors.arbitrary import SECRETS, messages_of
-from tests.connectors.messages import json_sample, message, vectors
-from tests.connectors.provider_case import Key, ProviderCase
 
 from talkmeter.ingest.connectors.provider import Message
 from talkmeter.ingest.connectors.vapi import PROVIDER
+from tests.connectors.arbitrary import SECRETS, messages_of
+from tests.connectors.messages import json_sample, message, vectors
+from tests.connectors.provider_case import Key, ProviderCase
 
 SAMPLE: Final = "vapi_end_of_call_report.json"
 REPORT: Final = json_sample(SAMPLE)
