@@ -6,9 +6,17 @@ A window is at most 366 days long; `to` is after `from` (docs/reference/counting
 import re
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
+
+from msgspec import Meta
 
 from talkmeter.errors import Unprocessable, quoted
+
+InstantText = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+"""What `format_instant` returns, as the type of a field of a response."""
+
+DayText = Annotated[str, Meta(extra_json_schema={"format": "date"})]
+"""What `format_day` returns, as the type of a field of a response."""
 
 MICROSECONDS_PER_HOUR: Final = 3_600_000_000
 MICROSECONDS_PER_DAY: Final = 86_400_000_000
@@ -104,14 +112,14 @@ def within_range(instant: int) -> bool:
 
 
 @lru_cache(maxsize=4_096)
-def format_instant(instant: int) -> str:
+def format_instant(instant: int) -> InstantText:
     """Format microseconds since 1970 as ISO 8601 in UTC with `Z`; the fraction is omitted if it is zero."""
     # Hot path, once per day of a summary: formatting a naive datetime takes half the time.
     return (_EPOCH_WITHOUT_OFFSET + timedelta(0, 0, instant)).isoformat() + "Z"
 
 
 @lru_cache(maxsize=4_096)
-def format_day(day: int) -> str:
+def format_day(day: int) -> DayText:
     """Format days since 1970 as YYYY-MM-DD."""
     return (_EPOCH_DATE + timedelta(days=day)).isoformat()
 

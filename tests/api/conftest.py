@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.api.march_usage import MARCH_EVENTS
-from tests.api.organizations import OrganizationClient, new_organization
+from tests.api.organizations import Answer, OrganizationClient, new_organization
 from tests.servers import Server, running_server
 
 
@@ -27,3 +27,13 @@ def known(server: Server) -> Iterator[OrganizationClient]:
     with new_organization(server) as organization:
         assert organization.send(*MARCH_EVENTS)["accepted"] == len(MARCH_EVENTS)
         yield organization
+
+
+@pytest.fixture
+def document(org: OrganizationClient) -> Answer:
+    """The OpenAPI description as JSON."""
+    answer = org.client.get("/openapi.json")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("application/")
+    document: Answer = answer.json()
+    return document

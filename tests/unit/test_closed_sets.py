@@ -5,10 +5,12 @@ from typing import Final, get_args
 import msgspec
 import pytest
 
-from talkmeter.api.openapi import _DATA
+from talkmeter.api.request_bodies import SCHEMAS
+from talkmeter.api.session import SignIn
 from talkmeter.counting import CALL_DIMENSIONS, DIMENSIONS, RUN_DIMENSIONS, Dimension
 from talkmeter.ingest.cloudevents import Sender, read_event
-from talkmeter.ingest.event_types import ConversationData, Envelope, InventoryData, WorkflowExecutionData
+from talkmeter.ingest.event_types import ConversationData, Envelope, InventoryData, RecordData, WorkflowExecutionData
+from talkmeter.ingest.inventory import InventorySnapshot
 from talkmeter.ingest.quarantine import KNOWN_DATA, keep_known_fields
 from talkmeter.records import Conversation, Kind, State, WorkflowExecution, closed_sets
 from tests.events import Json, conversation, event, run
@@ -50,8 +52,24 @@ def test_replay_from_quarantine_reads_the_same_state(struct: type[msgspec.Struct
     assert read_event(kept.json, SENDER) == read_event(raw, SENDER)
 
 
-def test_openapi_lists_every_data_field() -> None:
-    assert set(_DATA.properties or {}) == set(KNOWN_DATA)
+def test_quarantine_knows_every_data_field() -> None:
+    assert {name for struct in COMPLETE_EVENTS for name in struct.__struct_fields__} == set(KNOWN_DATA)
+
+
+@pytest.mark.parametrize(
+    ("schema", "struct"),
+    {
+        "ConversationData": ConversationData,
+        "WorkflowExecutionData": WorkflowExecutionData,
+        "InventoryItemData": InventoryData,
+        "DeletedRecordData": RecordData,
+        "CloudEvent": Envelope,
+        "InventorySnapshot": InventorySnapshot,
+        "SignIn": SignIn,
+    }.items(),
+)
+def test_openapi_describes_every_field_of_a_body(schema: str, struct: type[msgspec.Struct]) -> None:
+    assert set(SCHEMAS[schema].properties or {}) == set(struct.__struct_fields__)
 
 
 def test_every_dimension_is_a_field_of_its_record() -> None:

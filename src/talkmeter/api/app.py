@@ -20,7 +20,7 @@ from talkmeter.api.export import export_router
 from talkmeter.api.health import operations_router
 from talkmeter.api.hooks import hooks_router
 from talkmeter.api.middleware import add_middleware
-from talkmeter.api.openapi import openapi_config
+from talkmeter.api.openapi import FormattedTextPlugin, complete_description, openapi_config
 from talkmeter.api.page import PAGE_FOLDER, load_page, page_router
 from talkmeter.api.problems import render_http_exception, render_talkmeter_error, render_unexpected
 from talkmeter.api.service import Service
@@ -55,7 +55,7 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
             service.close()
             _log.info("stopped; all accepted events are on disk")
 
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             metering_router,
             hooks_router,
@@ -70,6 +70,7 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
         ],
         lifespan=[lifespan],
         openapi_config=openapi_config(),
+        plugins=[FormattedTextPlugin()],
         exception_handlers={
             TalkmeterError: render_talkmeter_error,
             HTTPException: render_http_exception,
@@ -78,6 +79,8 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
         request_max_body_size=None,
         logging_config=None,
     )
+    complete_description(app)
+    return app
 
 
 def serve_app() -> ASGIApp:

@@ -9,11 +9,12 @@ from litestar import Response, Router, post, put
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter
 
-from talkmeter.api.auth.callers import caller_of, organization_of, requires
+from talkmeter.api.auth.callers import RequiresScope, caller_of, organization_of
 from talkmeter.api.auth.scopes import EVENTS_WRITE
 from talkmeter.api.body import body_limits, read_body
-from talkmeter.api.openapi import EventsOperation, SnapshotOperation, error_specs, json_spec
+from talkmeter.api.openapi import error_specs, json_spec, operation_with
 from talkmeter.api.problems import AnyRequest
+from talkmeter.api.request_bodies import EVENTS_BODY, SNAPSHOT_BODY
 from talkmeter.api.service import Service
 from talkmeter.errors import UnsupportedMediaType
 from talkmeter.ingest.cloudevents import Sender
@@ -32,8 +33,9 @@ _RESPONSES: Final[dict[int, ResponseSpec]] = {
 @post(
     "/metering/events",
     status_code=200,
-    guards=[requires(EVENTS_WRITE)],
-    operation_class=EventsOperation,
+    guards=[RequiresScope(EVENTS_WRITE)],
+    operation_id="sendEvents",
+    operation_class=operation_with(body=EVENTS_BODY),
     responses=_RESPONSES,
     summary="Meter events",
 )
@@ -59,8 +61,9 @@ async def post_events(request: AnyRequest) -> Response[bytes]:
 @put(
     "/metering/inventory/{kind:str}",
     status_code=200,
-    guards=[requires(EVENTS_WRITE)],
-    operation_class=SnapshotOperation,
+    guards=[RequiresScope(EVENTS_WRITE)],
+    operation_id="replaceInventory",
+    operation_class=operation_with(body=SNAPSHOT_BODY),
     responses=_RESPONSES,
     summary="Replace the inventory of one kind",
 )
@@ -97,6 +100,4 @@ async def _write(service: Service, batches: list[OrgBatch]) -> Response[bytes]:
     return Response(content=msgspec.json.encode(make_receipt(written)), media_type=PLAIN)
 
 
-metering_router = Router(
-    path="/", route_handlers=[post_events, put_inventory], tags=["Metering"], security=[{"bearer": []}]
-)
+metering_router = Router(path="/", route_handlers=[post_events, put_inventory], tags=["Metering"])

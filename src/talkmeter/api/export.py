@@ -7,7 +7,7 @@ from litestar.openapi import ResponseSpec
 from litestar.response import Stream
 
 from talkmeter import clock
-from talkmeter.api.auth.callers import caller_of, organization_of, requires
+from talkmeter.api.auth.callers import RequiresScope, caller_of, organization_of
 from talkmeter.api.auth.scopes import BILLING_MANAGE
 from talkmeter.api.headers import query_parameters
 from talkmeter.api.openapi import error_specs
@@ -40,7 +40,8 @@ _PARAMETERS = {
 
 @get(
     "/admin/usage/export",
-    guards=[requires(BILLING_MANAGE)],
+    operation_id="exportUsage",
+    guards=[RequiresScope(BILLING_MANAGE)],
     operation_class=query_operation(
         *(parameter._replace(required=parameter is OF) for parameter in _ALL), file_types=MEDIA_TYPES.values()
     ),
@@ -77,4 +78,4 @@ async def get_export(request: AnyRequest) -> Stream:
     return Stream(file.chunks(), headers=headers, media_type=MEDIA_TYPES[export.format])
 
 
-export_router = Router(path="/", route_handlers=[get_export], tags=["Usage"], security=[{"bearer": []}])
+export_router = Router(path="/", route_handlers=[get_export], tags=["Usage"])

@@ -14,7 +14,7 @@ from talkmeter.api.service import Service
 from talkmeter.errors import Forbidden, Unavailable
 
 
-@get("/health/live", summary="Liveness")
+@get("/health/live", operation_id="checkLiveness", summary="Liveness")
 async def get_live() -> dict[str, str]:
     """Return 200 while the process runs; the database is not checked."""
     return {"status": "alive"}
@@ -27,7 +27,7 @@ class Readiness(msgspec.Struct, frozen=True):
     checked_sec: Annotated[float, msgspec.Meta(description="How many seconds ago the database could be written.")]
 
 
-@get("/health/ready", responses=error_specs(), summary="Readiness")
+@get("/health/ready", operation_id="checkReadiness", responses=error_specs(), summary="Readiness")
 async def get_ready(request: AnyRequest) -> Readiness:
     """Return 200 if the latest check could write to the database and is recent, and the writer runs."""
     service: Service = request.app.state.service
@@ -37,7 +37,13 @@ async def get_ready(request: AnyRequest) -> Readiness:
     return Readiness("ready", round(checked_sec, 1))
 
 
-@get("/metrics", media_type="text/plain", responses=error_specs(403), summary="Prometheus metrics")
+@get(
+    "/metrics",
+    operation_id="getMetrics",
+    media_type="text/plain",
+    responses=error_specs(403),
+    summary="Prometheus metrics",
+)
 async def get_metrics(request: AnyRequest) -> Response[bytes]:
     """Return counters and histograms without organization labels; only on loopback unless TALKMETER_METRICS_OPEN."""
     service: Service = request.app.state.service

@@ -37,6 +37,7 @@ _NO_CONTENT: Final = ResponseSpec(
 @post(
     HOOKS_PATH + "/{provider:str}/{connector_id:str}",
     status_code=200,
+    operation_id="receiveWebhook",
     responses={204: _NO_CONTENT, **error_specs(400, 401, 404, 408, 413, 415, 507)},
     summary="Receive a webhook",
 )

@@ -2,127 +2,57 @@
 
 from dataclasses import dataclass
 from types import UnionType
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, cast
 
-from litestar import Router
+import msgspec
+from litestar import Litestar, Router
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.spec import (
     Components,
-    OpenAPIMediaType,
     Operation,
+    Parameter,
     RequestBody,
     Schema,
     SecurityScheme,
     Tag,
 )
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
+from litestar.plugins import OpenAPISchemaPlugin
+from litestar.routes import HTTPRoute
+from litestar.typing import FieldDefinition
 
 from talkmeter import __version__
+from talkmeter.api.auth.callers import ORGANIZATION_HEADER, ORGANIZATION_PARAMETER, RequiresScope
 from talkmeter.api.problems import AnyConnection, problem_specs
-from talkmeter.ingest.event_types import EVENT_TYPES
-from talkmeter.ingest.fields import MAX_DURATION_SEC, MAX_ID_BYTES, MAX_SOURCE_BYTES
-from talkmeter.ingest.requests import BATCH, PLAIN, STRUCTURED
-from talkmeter_client.vocabulary import Channel, Direction, Modality
+from talkmeter.api.request_bodies import SCHEMAS
 
-_NULL: Final = OpenAPIType.NULL
+_BEARER: Final = "bearer"
 
 
-def _text(description: str, max_length: int = MAX_ID_BYTES) -> Schema:
-    return Schema(type=OpenAPIType.STRING, min_length=1, max_length=max_length, description=description)
+def organization_parameters(description: str) -> tuple[Parameter, Parameter]:
+    """Return the two parameters that name an organization."""
+    text = Schema(type=OpenAPIType.STRING)
+    same = f"The same as the header {ORGANIZATION_HEADER}."
+    return (
+        Parameter(name=ORGANIZATION_HEADER, param_in="header", schema=text, description=description),
+        Parameter(name=ORGANIZATION_PARAMETER, param_in="query", schema=text, description=same),
+    )
 
 
-def _optional_text(description: str) -> Schema:
-    return Schema(type=[OpenAPIType.STRING, _NULL], max_length=MAX_ID_BYTES, description=description)
+def operation_with(*parameters: Parameter, body: RequestBody | None = None) -> type[Operation]:
+    """Return the OpenAPI operation class of a handler that reads these parameters and this body itself."""
 
+    @dataclass
+    class OperationWith(Operation):
+        """An operation with parameters and a body that Litestar does not know."""
 
-def _instant(description: str) -> Schema:
-    return Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.DATE_TIME, description=description)
+        def __post_init__(self) -> None:
+            self.parameters = [*(self.parameters or ()), *parameters] or None
+            self.request_body = body
 
-
-_DATA: Final = Schema(
-    type=OpenAPIType.OBJECT,
-    description="The complete current state of the record; the required fields depend on the type.",
-    required=["id"],
-    properties={
-        "organization_id": _optional_text("The organization; optional with an organization key."),
-        "id": _text("The record's id."),
-        "channel": Schema(type=OpenAPIType.STRING, enum=list(get_args(Channel))),
-        "direction": Schema(type=OpenAPIType.STRING, enum=list(get_args(Direction))),
-        "status": Schema(type=OpenAPIType.STRING, description="The status of a conversation or run."),
-        "created_at": _instant("When the conversation or run was created."),
-        "duration": Schema(
-            type=[OpenAPIType.NUMBER, _NULL], minimum=0, maximum=MAX_DURATION_SEC, description="Seconds."
-        ),
-        "modality": Schema(type=[OpenAPIType.STRING, _NULL], enum=[*get_args(Modality), None]),
-        "agent_id": _optional_text("The agent."),
-        "agent_number": _optional_text("The agent's phone number."),
-        "web_widget_id": _optional_text("The web widget."),
-        "workflow_id": _optional_text("The workflow of a run."),
-        "name": Schema(type=[OpenAPIType.STRING, _NULL], description="Display name of an inventory item."),
-        "shared": Schema(type=[OpenAPIType.BOOLEAN, _NULL], description="Phone number: on the shared pool."),
-        "active": Schema(type=[OpenAPIType.BOOLEAN, _NULL], description="Dataset: counted as active."),
-    },
-)
-_EVENT: Final = Schema(
-    type=OpenAPIType.OBJECT,
-    description="A CloudEvent 1.0.",
-    required=["specversion", "id", "source", "type", "time", "data"],
-    properties={
-        "specversion": Schema(type=OpenAPIType.STRING, enum=["1.0"]),
-        "id": _text("The event's id, unique within its source."),
-        "source": _text("The sender of the event.", MAX_SOURCE_BYTES),
-        "type": Schema(type=OpenAPIType.STRING, enum=sorted(EVENT_TYPES)),
-        "time": _instant("When the record entered this state; it decides which state wins."),
-        "sequence": Schema(
-            type=[OpenAPIType.STRING, OpenAPIType.INTEGER, _NULL], description="Ranks states with the same time."
-        ),
-        "data": _DATA,
-    },
-)
-_EVENTS: Final = Schema(type=OpenAPIType.ARRAY, items=_EVENT)
-_ITEM_FIELDS: Final = ("id", "name", "shared", "active")
-_SNAPSHOT: Final = Schema(
-    type=OpenAPIType.OBJECT,
-    required=["time", "items"],
-    properties={
-        "time": _instant("When the list was current."),
-        "items": Schema(
-            type=OpenAPIType.ARRAY,
-            items=Schema(
-                type=OpenAPIType.OBJECT,
-                required=["id"],
-                properties={name: (_DATA.properties or {})[name] for name in _ITEM_FIELDS},
-            ),
-        ),
-    },
-)
-
-
-@dataclass
-class EventsOperation(Operation):
-    """`POST /metering/events`, with its body in each format."""
-
-    def __post_init__(self) -> None:
-        """Add the body, which the handler reads itself."""
-        self.request_body = RequestBody(
-            required=True,
-            content={
-                STRUCTURED: OpenAPIMediaType(schema=_EVENT),
-                BATCH: OpenAPIMediaType(schema=_EVENTS),
-                PLAIN: OpenAPIMediaType(schema=Schema(one_of=[_EVENT, _EVENTS])),
-            },
-        )
-
-
-@dataclass
-class SnapshotOperation(Operation):
-    """`PUT /metering/inventory/{kind}`, with its body."""
-
-    def __post_init__(self) -> None:
-        """Add the body, which the handler reads itself."""
-        self.request_body = RequestBody(required=True, content={PLAIN: OpenAPIMediaType(schema=_SNAPSHOT)})
+    return OperationWith
 
 
 @dataclass
@@ -135,17 +65,6 @@ class QueryOperation(Operation):
             self.responses.pop("400", None)
 
 
-@dataclass
-class SignInOperation(Operation):
-    """`POST /session`, with the body for a sign-in by link; a sign-in by Authorization header has no body."""
-
-    def __post_init__(self) -> None:
-        """Add the body, which the handler reads itself."""
-        link = Schema(type=OpenAPIType.STRING, min_length=1, description="The part of the link after #sign-in=.")
-        schema = Schema(type=OpenAPIType.OBJECT, required=["link"], properties={"link": link})
-        self.request_body = RequestBody(required=False, content={PLAIN: OpenAPIMediaType(schema=schema)})
-
-
 def json_spec(container: type[object] | UnionType, description: str) -> ResponseSpec:
     """Describe a JSON response that the handler encodes itself."""
     # Litestar supports unions of structs here, although its annotation does not.
@@ -155,6 +74,39 @@ def json_spec(container: type[object] | UnionType, description: str) -> Response
 def error_specs(*statuses: int) -> dict[int, ResponseSpec]:
     """Describe the error responses of an endpoint; 500 and 503 are always included."""
     return problem_specs(*statuses, 500, 503)
+
+
+class FormattedTextPlugin(OpenAPISchemaPlugin):
+    """Describes the text types of `period`, which have a format, such as InstantText."""
+
+    def is_plugin_supported_field(self, field_definition: FieldDefinition) -> bool:
+        """Return whether a field is a text with a format."""
+        return field_definition.annotation is str and _format_of(field_definition) is not None
+
+    def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: object) -> Schema:  # noqa: ARG002
+        """Return the schema of a text with a format."""
+        return Schema(type=OpenAPIType.STRING, format=_format_of(field_definition))
+
+
+def _format_of(field: FieldDefinition) -> OpenAPIFormat | None:
+    formats = (
+        (item.extra_json_schema or {}).get("format") for item in field.metadata if isinstance(item, msgspec.Meta)
+    )
+    return next((OpenAPIFormat(format_) for format_ in formats if format_ is not None), None)
+
+
+def complete_description(app: Litestar) -> None:
+    """Add what Litestar cannot derive: the schemas of the bodies, and what the guards read from a request."""
+    organization = organization_parameters("The organization; required if the credential has access to several.")
+    description = app.openapi_schema
+    description.components.schemas = {**(description.components.schemas or {}), **SCHEMAS}
+    for route in app.routes:
+        item = (description.paths or {}).get(route.path_format)
+        for method, (handler, _) in route.route_handler_map.items() if isinstance(route, HTTPRoute) else ():
+            operation = getattr(item, method.lower(), None)
+            if operation is not None and any(isinstance(guard, RequiresScope) for guard in handler.resolve_guards()):
+                operation.parameters = [*(operation.parameters or ()), *organization]
+                operation.security = [{_BEARER: []}]
 
 
 def _hide(_connection: AnyConnection, _handler: BaseRouteHandler) -> None:
@@ -173,7 +125,7 @@ def openapi_config() -> OpenAPIConfig:
         use_handler_docstrings=True,
         components=Components(
             security_schemes={
-                "bearer": SecurityScheme(
+                _BEARER: SecurityScheme(
                     type="http",
                     scheme="bearer",
                     description=(

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Parameter, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
-from talkmeter.api.auth.callers import NOT_UTF8, ORGANIZATION_HEADER, ORGANIZATION_PARAMETER
+from talkmeter.api.auth.callers import NOT_UTF8, ORGANIZATION_PARAMETER
 from talkmeter.api.headers import query_parameters
 from talkmeter.api.openapi import QueryOperation
 from talkmeter.api.problems import AnyRequest
@@ -32,15 +32,17 @@ class QueryParameter(NamedTuple):
     required: bool = False
     integer: tuple[int, int, int] | None = None
     """(min, max, default) of an integer."""
+    formats: tuple[OpenAPIFormat, ...] = ()
 
 
 _STATUSES: Final = tuple(dict.fromkeys((*VALUES["status"], *VALUES["run_status"])))
 _FLAG: Final = ("true", "false")
 _INSTANT: Final = "ISO 8601 date or date-time; UTC unless it has an offset. Default without from and to: month to date."
+_INSTANT_FORMATS: Final = (OpenAPIFormat.DATE_TIME, OpenAPIFormat.DATE)
 
 WINDOW: Final = (
-    QueryParameter("from", f"Start of the window, inclusive: {_INSTANT}"),
-    QueryParameter("to", f"End of the window, exclusive: {_INSTANT}"),
+    QueryParameter("from", f"Start of the window, inclusive: {_INSTANT}", formats=_INSTANT_FORMATS),
+    QueryParameter("to", f"End of the window, exclusive: {_INSTANT}", formats=_INSTANT_FORMATS),
 )
 COMPARE: Final = QueryParameter("compare", "The earlier window to compare with; default none.", MODES)
 BY: Final = QueryParameter("by", "The dimension to group by.", DIMENSIONS, required=True)
@@ -53,7 +55,7 @@ SPLIT: Final = (
 )
 KIND: Final = QueryParameter("kind", "The kind of records.", RECORD_KINDS, required=True)
 FILTER: Final = (
-    QueryParameter("day", "One UTC day of the window, YYYY-MM-DD."),
+    QueryParameter("day", "One UTC day of the window, YYYY-MM-DD.", formats=(OpenAPIFormat.DATE,)),
     *(
         QueryParameter(
             name,
@@ -77,20 +79,6 @@ ITEMS: Final = (
     QueryParameter("shared", "Only shared phone numbers (true), or only the others (false).", _FLAG),
     QueryParameter("active", "Only active datasets (true), or only the others (false).", _FLAG),
 )
-_ORGANIZATION: Final = (
-    Parameter(
-        name=ORGANIZATION_HEADER,
-        param_in="header",
-        schema=Schema(type=OpenAPIType.STRING),
-        description="The organization; required with a personal access token.",
-    ),
-    Parameter(
-        name=ORGANIZATION_PARAMETER,
-        param_in="query",
-        schema=Schema(type=OpenAPIType.STRING),
-        description=f"The same as the header {ORGANIZATION_HEADER}.",
-    ),
-)
 _IF_NONE_MATCH: Final = Parameter(
     name="If-None-Match",
     param_in="header",
@@ -108,7 +96,7 @@ def query_operation(
     `conditional`: the response may be 304. `file_types`: the media types of the response, if it is a file.
     """
     media_types = tuple(file_types)
-    described = [*map(_openapi, parameters), *_ORGANIZATION, *([_IF_NONE_MATCH] if conditional else [])]
+    described = [*map(_openapi, parameters), *([_IF_NONE_MATCH] if conditional else [])]
 
     @dataclass
     class ParameterizedOperation(QueryOperation):
@@ -150,6 +138,9 @@ def _openapi(parameter: QueryParameter) -> Parameter:
     schema = Schema(type=OpenAPIType.STRING)
     if parameter.allowed:
         schema = Schema(type=OpenAPIType.STRING, enum=[str(value) for value in parameter.allowed])
+    if parameter.formats:
+        schemas = [Schema(type=OpenAPIType.STRING, format=format_) for format_ in parameter.formats]
+        schema = schemas[0] if len(schemas) == 1 else Schema(any_of=[*schemas])
     if parameter.integer is not None:
         minimum, maximum, default = parameter.integer
         schema = Schema(type=OpenAPIType.INTEGER, minimum=minimum, maximum=maximum, default=default)

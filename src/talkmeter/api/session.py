@@ -13,25 +13,29 @@ from litestar.datastructures import Cookie
 
 from talkmeter import clock
 from talkmeter.accounts.sessions import LINK_MINUTES, Session, redeem_link
-from talkmeter.api.auth.callers import Authenticator, caller_of, named_organizations, requires
+from talkmeter.api.auth.callers import Authenticator, RequiresScope, caller_of, named_organizations
 from talkmeter.api.auth.grant import Grant
 from talkmeter.api.auth.scopes import expand
 from talkmeter.api.body import BodyLimits, read_body
 from talkmeter.api.etag import json_response
-from talkmeter.api.openapi import SignInOperation, error_specs, json_spec
+from talkmeter.api.openapi import error_specs, json_spec, operation_with, organization_parameters
 from talkmeter.api.problems import AnyRequest
+from talkmeter.api.request_bodies import SIGN_IN_BODY
 from talkmeter.api.service import Service
 from talkmeter.db.engine import Connection
 from talkmeter.errors import BadRequest, Forbidden, NotAuthenticated, Unprocessable, UnsupportedMediaType
 from talkmeter.ingest.requests import PLAIN
 from talkmeter.ledger.organizations import read_organization_names
-from talkmeter.period import format_instant
+from talkmeter.period import InstantText, format_instant
 from talkmeter.settings import public_url
 
 MAX_BODY_BYTES: Final = 4_096
 _HEADERS: Final = {"Cache-Control": "no-store", "Vary": "Cookie"}
 _EXPECTED: Final = (
     'Send either {"link": "…"} with the secret of a sign-in link, or a credential in the Authorization header.'
+)
+_ORGANIZATION: Final = organization_parameters(
+    "The organization to return as `organization`; by default the first one of the session."
 )
 _log = structlog.get_logger()
 
@@ -49,7 +53,9 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True):
     signed_in: bool
     organizations: list[NamedOrganization]
     organization: str | None
-    expires_at: Annotated[str | None, msgspec.Meta(description="The latest end of the session, ISO 8601 in UTC.")]
+    expires_at: Annotated[
+        InstantText | None, msgspec.Meta(description="The latest end of the session; null: no session.")
+    ]
     plans_url: Annotated[str | None, msgspec.Meta(description="URL of the operator's page for plans and billing.")]
 
 
@@ -61,7 +67,13 @@ class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ]
 
 
-@get("/session", responses={200: json_spec(SessionState, "The session."), **error_specs()}, summary="The session")
+@get(
+    "/session",
+    operation_id="getSession",
+    operation_class=operation_with(*_ORGANIZATION),
+    responses={200: json_spec(SessionState, "The session."), **error_specs()},
+    summary="The session",
+)
 async def get_session(request: AnyRequest) -> Response[bytes]:
     """Return whether the browser is signed in, and its organizations; 200 in both cases."""
     sessions = _authenticator(request).sessions
@@ -71,7 +83,8 @@ async def get_session(request: AnyRequest) -> Response[bytes]:
 @post(
     "/session",
     status_code=200,
-    operation_class=SignInOperation,
+    operation_id="signIn",
+    operation_class=operation_with(*_ORGANIZATION, body=SIGN_IN_BODY),
     responses={
         200: json_spec(SessionState, "The new session."),
         **error_specs(400, 401, 403, 408, 413, 415, 422, 507),
@@ -99,6 +112,7 @@ async def post_session(request: AnyRequest) -> Response[bytes]:
 
 @delete(
     "/session",
+    operation_id="signOut",
     status_code=200,
     responses={200: json_spec(SessionState, "No session."), **error_specs(403, 507)},
     summary="Sign out",
@@ -193,7 +207,8 @@ def _authenticator(request: AnyRequest) -> Authenticator:
 
 @get(
     "/admin/members/me/scopes",
-    guards=[requires(None)],
+    operation_id="listMyScopes",
+    guards=[RequiresScope(None)],
     responses={200: json_spec(list[str], "Concrete scope names, sorted."), **error_specs(401, 403, 422)},
     summary="The caller's scopes",
 )
@@ -203,4 +218,4 @@ async def get_my_scopes(request: AnyRequest) -> Response[bytes]:
 
 
 session_router = Router(path="/", route_handlers=[get_session, post_session, delete_session], tags=["Session"])
-scopes_router = Router(path="/", route_handlers=[get_my_scopes], tags=["Usage"], security=[{"bearer": []}])
+scopes_router = Router(path="/", route_handlers=[get_my_scopes], tags=["Usage"])

@@ -10,7 +10,7 @@ from litestar.params import PathParameter
 
 from talkmeter import clock, period
 from talkmeter.api.answers import Answer
-from talkmeter.api.auth.callers import caller_of, organization_of, requires
+from talkmeter.api.auth.callers import RequiresScope, caller_of, organization_of
 from talkmeter.api.auth.scopes import BILLING_MANAGE
 from talkmeter.api.etag import Query, json_response, not_modified
 from talkmeter.api.headers import header_values
@@ -60,7 +60,8 @@ _NOT_MODIFIED: Final = ResponseSpec(
 
 @get(
     "/admin/usage/summary",
-    guards=[requires(BILLING_MANAGE)],
+    operation_id="getUsageSummary",
+    guards=[RequiresScope(BILLING_MANAGE)],
     operation_class=query_operation(*WINDOW, COMPARE, conditional=True),
     responses={
         200: json_spec(Summary, "The summary of the window."),
@@ -79,7 +80,8 @@ async def get_summary(request: AnyRequest) -> Response[bytes]:
 
 @get(
     "/admin/usage/breakdown",
-    guards=[requires(BILLING_MANAGE)],
+    operation_id="getUsageBreakdown",
+    guards=[RequiresScope(BILLING_MANAGE)],
     operation_class=query_operation(*WINDOW, BY, *SPLIT, conditional=True),
     responses={
         200: json_spec(Breakdown, "The window's figures by value, largest first."),
@@ -98,7 +100,8 @@ async def get_breakdown(request: AnyRequest) -> Response[bytes]:
 
 @get(
     RECORDS_PATH,
-    guards=[requires(BILLING_MANAGE)],
+    operation_id="listRecords",
+    guards=[RequiresScope(BILLING_MANAGE)],
     operation_class=query_operation(KIND, *WINDOW, *FILTER, LIMIT, CURSOR),
     responses={200: json_spec(Records, "A page of records, newest first."), **error_specs(401, 403, 422)},
     summary="The records behind a number",
@@ -122,7 +125,8 @@ async def get_records(request: AnyRequest) -> Response[bytes]:
 
 @get(
     RECORDS_PATH + "/{kind:str}/{record_id:path}",
-    guards=[requires(BILLING_MANAGE)],
+    operation_id="getRecordHistory",
+    guards=[RequiresScope(BILLING_MANAGE)],
     operation_class=query_operation(),
     responses={
         200: json_spec(History, "All states of the record, the winning state first."),
@@ -139,7 +143,7 @@ async def get_record(
     return await _history(request, kind)
 
 
-@get(RECORDS_PATH + "/{kind:str}", guards=[requires(BILLING_MANAGE)], include_in_schema=False)
+@get(RECORDS_PATH + "/{kind:str}", guards=[RequiresScope(BILLING_MANAGE)], include_in_schema=False)
 async def get_record_with_slash_id(
     request: AnyRequest, kind: Annotated[str, PathParameter(description="The kind of the record.")]
 ) -> Response[bytes]:
@@ -161,7 +165,8 @@ async def _history(request: AnyRequest, kind: str) -> Response[bytes]:
 
 @get(
     "/admin/usage/inventory",
-    guards=[requires(BILLING_MANAGE)],
+    operation_id="listInventory",
+    guards=[RequiresScope(BILLING_MANAGE)],
     operation_class=query_operation(*ITEMS, LIMIT, CURSOR),
     responses={200: json_spec(Items, "A page of items, in order of their ids."), **error_specs(401, 403, 422)},
     summary="The items behind an inventory card",
@@ -183,7 +188,8 @@ async def get_inventory(request: AnyRequest) -> Response[bytes]:
 
 @get(
     "/admin/usage/connectors",
-    guards=[requires(BILLING_MANAGE)],
+    operation_id="listConnectors",
+    guards=[RequiresScope(BILLING_MANAGE)],
     operation_class=query_operation(),
     responses={
         200: json_spec(Connectors, "The connectors, active ones first."),
@@ -243,5 +249,4 @@ usage_router = Router(
         get_connectors,
     ],
     tags=["Usage"],
-    security=[{"bearer": []}],
 )

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from talkmeter.counting import ZERO, Counters, Dimension, add
 from talkmeter.errors import Unprocessable
-from talkmeter.period import Present, Window, format_day, format_instant
+from talkmeter.period import DayText, InstantText, Present, Window, format_day, format_instant
 from talkmeter.records import Kind
 from talkmeter.usage.by_value import ByValue, counters_of, read_days_of_values, read_values
 from talkmeter.usage.compare import (
@@ -95,12 +95,13 @@ class OtherRuns(RunFigures, frozen=True, kw_only=True):
 class _Breakdown(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
     """The common fields of breakdowns."""
 
-    from_: Annotated[str, Meta(description="Start of the window, inclusive (UTC).")]
-    to: Annotated[str, Meta(description="End of the window, exclusive (UTC).")]
+    from_: Annotated[InstantText, Meta(description="Start of the window, inclusive (UTC).")]
+    to: Annotated[InstantText, Meta(description="End of the window, exclusive (UTC).")]
     by: Dimension
     order: Order
     starts: Annotated[
-        list[str] | None, Meta(description="The first day of each interval; weeks start on Monday. Null: no interval.")
+        list[DayText] | None,
+        Meta(description="The first day of each interval; weeks start on Monday. Null: no interval."),
     ]
     comparison: Annotated[
         Compared | None, Meta(description="The compared windows; null: not requested, or no full hour has passed.")

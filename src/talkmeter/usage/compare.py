@@ -18,6 +18,7 @@ from talkmeter.period import (
     EARLIEST_INSTANT,
     MICROSECONDS_PER_DAY,
     MICROSECONDS_PER_HOUR,
+    InstantText,
     Window,
     format_instant,
     microseconds,
@@ -45,8 +46,8 @@ COMPARED_RUNS: Final = ("workflow_runs_total", "workflow_runs_success", "workflo
 class Bounds(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     """The start (inclusive) and end (exclusive) of a window."""
 
-    from_: str
-    to: str
+    from_: InstantText
+    to: InstantText
 
 
 class Compared(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from talkmeter.accounts.connectors import SOURCE_PREFIX
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, Row, after_prefix, integer
 from talkmeter.ledger.connector_outcomes import IGNORED, REJECTED, DailyOutcome
-from talkmeter.period import MICROSECONDS_PER_HOUR, day_of, format_day, format_instant
+from talkmeter.period import MICROSECONDS_PER_HOUR, DayText, InstantText, day_of, format_day, format_instant
 
 DAYS: Final = 7
 SILENT_HOURS: Final = 24
@@ -38,7 +38,7 @@ class OutcomeCounts(msgspec.Struct, frozen=True, kw_only=True):
 class OutcomesOfDay(msgspec.Struct, frozen=True, kw_only=True):
     """The number of messages by outcome on one UTC day."""
 
-    date: Annotated[str, Meta(description="The day, YYYY-MM-DD.")]
+    date: Annotated[DayText, Meta(description="The UTC day.")]
     accepted: int
     duplicate: int
     conflicting: int
@@ -53,7 +53,7 @@ class IgnoredType(msgspec.Struct, frozen=True, kw_only=True):
 
     type: Annotated[str, Meta(description="The provider's name for the type; `others`: types beyond the daily limit.")]
     messages: int
-    last_at: str
+    last_at: InstantText
 
 
 class AssumedValue(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +64,7 @@ class AssumedValue(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description='What is unknown, separated by ", ": `answered`, `channel`, `direction`, `time zone`.'),
     ]
     messages: int
-    last_at: str
+    last_at: InstantText
 
 
 class ConnectorHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,11 +72,13 @@ class ConnectorHealth(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     provider: str
-    created_at: str
-    disabled_at: Annotated[str | None, Meta(description="When it was disabled; null: it is active.")]
-    last_event_at: Annotated[str | None, Meta(description="When the last verified message arrived; null: never.")]
+    created_at: InstantText
+    disabled_at: Annotated[InstantText | None, Meta(description="When it was disabled; null: it is active.")]
+    last_event_at: Annotated[
+        InstantText | None, Meta(description="When the last verified message arrived; null: never.")
+    ]
     last_rejected_at: Annotated[
-        str | None, Meta(description="When the last message without a valid signature arrived; null: never.")
+        InstantText | None, Meta(description="When the last message without a valid signature arrived; null: never.")
     ]
     outcomes: OutcomeCounts
     days: Annotated[list[OutcomesOfDay], Meta(description="Seven days, the oldest first; they add up to `outcomes`.")]
@@ -103,7 +105,7 @@ class Connectors(msgspec.Struct, frozen=True, kw_only=True):
     """The connectors of an organization: active ones first, then in order of creation."""
 
     organization_id: str
-    as_of: str
+    as_of: InstantText
     connectors: list[ConnectorHealth]
 
 

@@ -10,7 +10,7 @@ from talkmeter.errors import NotFound, quoted
 from talkmeter.ledger.call_links import read_calls
 from talkmeter.ledger.rows import StoredState, decode_state, decode_stored, decode_stored_history
 from talkmeter.ledger.states import history_rows, winning_rows
-from talkmeter.period import format_instant
+from talkmeter.period import InstantText, format_instant
 from talkmeter.records import (
     INVENTORY_KINDS,
     Conversation,
@@ -52,7 +52,7 @@ class ConversationFields(msgspec.Struct, frozen=True, kw_only=True, tag_field="k
     channel: str
     direction: str
     modality: str
-    created_at: str
+    created_at: InstantText
     duration_ms: int | None
     agent_id: str | None
     agent_number: str | None
@@ -63,7 +63,7 @@ class RunFields(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag
     """The data of a workflow run in a state."""
 
     status: str
-    created_at: str
+    created_at: InstantText
     workflow_id: str | None
 
 
@@ -87,7 +87,7 @@ class ReceivedState(msgspec.Struct, frozen=True, kw_only=True):
     ]
     adds: Adds
     event: EventReference
-    stored_at: Annotated[str, Meta(description="When it was stored.")]
+    stored_at: Annotated[InstantText, Meta(description="When it was stored.")]
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, integer
 from talkmeter.ledger.rows import StoredState, decode_stored
-from talkmeter.period import format_instant
+from talkmeter.period import InstantText, format_instant
 from talkmeter.records import InventoryItem, Kind
 from talkmeter.usage.cursor import Position, read_cursor, write_cursor
 from talkmeter.usage.records import EventReference, event_of
@@ -112,7 +112,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     shared: bool
     active: bool
     event: EventReference
-    stored_at: Annotated[str, Meta(description="When the winning state was stored.")]
+    stored_at: Annotated[InstantText, Meta(description="When the winning state was stored.")]
 
 
 class Items(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from talkmeter.counting import counts_of
 from talkmeter.ledger.rows import StoredState
-from talkmeter.period import Present, Window, format_instant
+from talkmeter.period import InstantText, Present, Window, format_instant
 from talkmeter.records import (
     LIVE_RUN_STATUSES,
     LIVE_STATUSES,
@@ -27,7 +27,7 @@ RECORDS: Final = 50
 MAX_RECORDS: Final = 1_000
 
 Adds = Annotated[dict[str, int], Meta(description="Its exact contribution to each figure; empty if it is not counted.")]
-Stored = Annotated[str, Meta(description="When the winning state was stored.")]
+Stored = Annotated[InstantText, Meta(description="When the winning state was stored.")]
 
 
 class EventReference(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ class EventReference(msgspec.Struct, frozen=True):
 
     source: str
     id: str
-    time: str
+    time: InstantText
     sequence: int
 
 
@@ -43,7 +43,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A conversation in its winning state."""
 
     id: str
-    created_at: str
+    created_at: InstantText
     status: str
     channel: str
     direction: str
@@ -63,7 +63,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A workflow run in its winning state."""
 
     id: str
-    created_at: str
+    created_at: InstantText
     status: str
     workflow_id: str | None
     live: bool
@@ -76,8 +76,8 @@ class _Records(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from
     """The common fields of a page of records."""
 
     kind: Kind
-    from_: Annotated[str, Meta(description="Start of the window, inclusive (UTC).")]
-    to: Annotated[str, Meta(description="End of the window, exclusive (UTC).")]
+    from_: Annotated[InstantText, Meta(description="Start of the window, inclusive (UTC).")]
+    to: Annotated[InstantText, Meta(description="End of the window, exclusive (UTC).")]
     next_cursor: Annotated[str | None, Meta(description="The cursor of the next page; null: this is the last page.")]
     changed: Annotated[bool, Meta(description="Whether the organization's usage changed since the first page.")]
 

@@ -8,7 +8,7 @@ from msgspec.structs import asdict
 from sqlalchemy import Connection
 
 from talkmeter.counting import minutes
-from talkmeter.period import Present, Window, format_day, format_instant
+from talkmeter.period import DayText, InstantText, Present, Window, format_day, format_instant
 from talkmeter.usage.compare import Comparison, Mode, Windows, compared_windows, comparison_of
 from talkmeter.usage.days import DayState, DayUsage, read_usage
 from talkmeter.usage.figures import (
@@ -26,7 +26,7 @@ from talkmeter.usage.revision import Revision
 class Day(msgspec.Struct, frozen=True):
     """One UTC day. The figures are limited to the window; `state` and `changed_at` describe the whole day."""
 
-    day: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    day: DayText
     calls: Count
     voice_minutes: Minutes
     chat_minutes: Minutes
@@ -34,16 +34,18 @@ class Day(msgspec.Struct, frozen=True):
     voice_duration_ms: Milliseconds
     chat_duration_ms: Milliseconds
     state: DayState
-    changed_at: Annotated[str | None, Meta(description="When a figure of this day last changed; null: unknown.")]
+    changed_at: Annotated[
+        InstantText | None, Meta(description="When a figure of this day last changed; null: unknown.")
+    ]
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
     """Activity in the window, one point per day, and the current inventory, which does not depend on the window."""
 
-    from_: Annotated[str, Meta(description="Start of the window, inclusive (UTC).")]
-    to: Annotated[str, Meta(description="End of the window, exclusive (UTC).")]
+    from_: Annotated[InstantText, Meta(description="Start of the window, inclusive (UTC).")]
+    to: Annotated[InstantText, Meta(description="End of the window, exclusive (UTC).")]
     last_event_at: Annotated[
-        str | None, Meta(description="When the organization's newest event was stored; null: no event yet.")
+        InstantText | None, Meta(description="When the organization's newest event was stored; null: no event yet.")
     ]
     total_calls: Count
     voice_calls: Count

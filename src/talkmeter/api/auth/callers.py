@@ -4,7 +4,6 @@ Errors are raised in the order 401, 403, 422. Unknown and forbidden organization
 cached for 5 seconds, so a revocation takes effect in every process within that time.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
 import msgspec
@@ -162,21 +161,26 @@ def named_organizations(connection: AnyConnection) -> list[str]:
     return [org_id for org_id in (*headers, *parameters) if org_id]
 
 
-def requires(scope: str | None) -> Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]:
-    """Return a guard that requires a scope (None: any valid credential) and sets `caller_of`."""
+class RequiresScope:
+    """A guard that requires a scope (None: any valid credential) and sets `caller_of`.
 
-    async def authorize(request: AnyConnection, _handler: BaseRouteHandler) -> None:
+    `complete_description` adds the organization's parameters and the credential to every operation with this guard.
+    """
+
+    def __init__(self, scope: str | None) -> None:
+        self._scope = scope
+
+    async def __call__(self, request: AnyConnection, _handler: BaseRouteHandler) -> None:
+        """Authenticate a request. Raises NotAuthenticated, Forbidden or Unprocessable."""
         authenticator: Authenticator = request.app.state.authenticator
         requested = named_organizations(request)
         caller = await authenticator.caller(request, requested)
-        if scope is not None and scope not in caller.scopes:
-            raise Forbidden(f"This request needs the scope {scope}, which the credential does not have.")
+        if self._scope is not None and self._scope not in caller.scopes:
+            raise Forbidden(f"This request needs the scope {self._scope}, which the credential does not have.")
         if len(set(requested)) > 1:
             both = f"The header {ORGANIZATION_HEADER} and the parameter {ORGANIZATION_PARAMETER}"
             raise Unprocessable(f"{both} name different organizations.")
         request.scope["auth"] = caller
-
-    return authorize
 
 
 def _has_session_cookie(connection: AnyConnection, cookie_name: str) -> bool:
@@ -188,7 +192,7 @@ def _has_session_cookie(connection: AnyConnection, cookie_name: str) -> bool:
 
 
 def caller_of(connection: AnyConnection) -> Caller:
-    """Return the caller that `requires` has authenticated."""
+    """Return the caller that `RequiresScope` has authenticated."""
     caller: Caller = connection.scope["auth"]
     return caller
 
