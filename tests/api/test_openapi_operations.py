@@ -120,7 +120,7 @@ def test_event_is_a_component_and_plain_json_comes_first(document: Answer) -> No
 def test_every_body_has_examples_that_match_its_schema(document: Answer) -> None:
     bodies = [body for operation in operations_of(document).values() for body in media_types_of(operation).values()]
 
-    assert len(bodies) == 5
+    assert len(bodies) == 8
     for body in bodies:
         assert body["examples"]
         for name, example in body["examples"].items():

@@ -15,7 +15,8 @@ from litestar.params import PathParameter
 from talkmeter import clock
 from talkmeter.accounts.connectors import Connector, SecretBox, find_connector
 from talkmeter.api.body import BodyLimits, body_limits, read_body
-from talkmeter.api.openapi import error_specs
+from talkmeter.api.hook_bodies import HOOK_BODY
+from talkmeter.api.openapi import error_specs, operation_with
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.service import Service
 from talkmeter.db.engine import Connection
@@ -38,12 +39,13 @@ _NO_CONTENT: Final = ResponseSpec(
     HOOKS_PATH + "/{provider:str}/{connector_id:str}",
     status_code=200,
     operation_id="receiveWebhook",
+    operation_class=operation_with(body=HOOK_BODY),
     responses={204: _NO_CONTENT, **error_specs(400, 401, 404, 408, 413, 415, 507)},
     summary="Receive a webhook",
 )
 async def post_hook(
     request: AnyRequest,
-    provider: Annotated[str, PathParameter(description="The provider, such as twilio.")],
+    provider: Annotated[str, PathParameter(description="The provider.", schema_extra={"enum": [*PROVIDERS]})],
     connector_id: Annotated[str, PathParameter(description="The id from 'talkmeter connectors add'.")],
 ) -> Response[bytes]:
     """Store and count the call, chat or run in a provider's message of at most 1 MiB, in the provider's own format."""
