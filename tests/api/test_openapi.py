@@ -122,7 +122,8 @@ def test_operations_with_credentials_declare_security(document: Answer) -> None:
     schemes = document["components"]["securitySchemes"]
     for method, path in ENDPOINTS:
         named = {name for scheme in document["paths"][path][method].get("security", []) for name in scheme}
-        assert bool(named) == path.startswith(("/admin", "/metering/events", "/metering/inventory"))
+        required = path.startswith(("/admin", "/metering/events", "/metering/inventory"))
+        assert bool(named) == (required or (method, path) == ("post", "/session"))
         assert named <= set(schemes)
     assert [scheme["scheme"] for scheme in schemes.values()] == ["bearer"]
 
@@ -160,6 +161,18 @@ def test_docs_page_loads_nothing_from_other_hosts(org: OrganizationClient) -> No
     [nonce] = re.findall(r'<style nonce="([^"]+)">', page.text)
     assert f"'nonce-{nonce}'" in policy
     assert nonce not in org.client.get("/docs").text
+
+
+def test_docs_page_shows_every_schema_and_example_and_its_links_work(org: OrganizationClient, document: Answer) -> None:
+    page = org.client.get("/docs").text
+    anchors = set(re.findall(r'<section id="(\w+)">', page))
+    operations = [document["paths"][path][method] for method, path in ENDPOINTS]
+    bodies = [body for operation in operations for body in operation.get("requestBody", {}).get("content", {}).values()]
+
+    assert anchors == set(document["components"]["schemas"]) | {operation["operationId"] for operation in operations}
+    assert set(re.findall(r'href="#(\w+)"', page)) <= anchors
+    assert page.count("<pre>") == sum(len(body["examples"]) for body in bodies)
+    assert "application/json</code>: <a" in page
 
 
 def test_docs_page_lists_every_endpoint_and_parameter(org: OrganizationClient, document: Answer) -> None:

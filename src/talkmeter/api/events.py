@@ -37,7 +37,7 @@ _RESPONSES: Final[dict[int, ResponseSpec]] = {
     operation_id="sendEvents",
     operation_class=operation_with(body=EVENTS_BODY),
     responses=_RESPONSES,
-    summary="Meter events",
+    summary="Send events",
 )
 async def post_events(request: AnyRequest) -> Response[bytes]:
     """Store and count CloudEvents: one (structured or binary), a batch, or plain JSON (one event or an array)."""

@@ -54,7 +54,7 @@ _PARAMETERS = {
         ),
         **error_specs(401, 403, 422, 507),
     },
-    summary="Export usage",
+    summary="Export usage to a file",
 )
 async def get_export(request: AnyRequest) -> Stream:
     """Download days, records or a breakdown as CSV, JSON Lines or Parquet; the exact columns add up to the summary."""

@@ -5,19 +5,31 @@ from typing import Annotated, Literal
 
 import msgspec
 from litestar import Response, Router, get
+from litestar.openapi import ResponseSpec
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from talkmeter import metrics
-from talkmeter.api.openapi import error_specs
+from talkmeter.api.openapi import error_specs, json_spec
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.service import Service
 from talkmeter.errors import Forbidden, Unavailable
 
 
-@get("/health/live", operation_id="checkLiveness", summary="Liveness")
-async def get_live() -> dict[str, str]:
+class Liveness(msgspec.Struct, frozen=True):
+    """The process runs."""
+
+    status: Literal["alive"]
+
+
+@get(
+    "/health/live",
+    operation_id="checkLiveness",
+    responses={200: json_spec(Liveness, "The process runs.")},
+    summary="Check that the process runs",
+)
+async def get_live() -> Liveness:
     """Return 200 while the process runs; the database is not checked."""
-    return {"status": "alive"}
+    return Liveness("alive")
 
 
 class Readiness(msgspec.Struct, frozen=True):
@@ -27,7 +39,12 @@ class Readiness(msgspec.Struct, frozen=True):
     checked_sec: Annotated[float, msgspec.Meta(description="How many seconds ago the database could be written.")]
 
 
-@get("/health/ready", operation_id="checkReadiness", responses=error_specs(), summary="Readiness")
+@get(
+    "/health/ready",
+    operation_id="checkReadiness",
+    responses={200: json_spec(Readiness, "The server can store events."), **error_specs()},
+    summary="Check that the server can store events",
+)
 async def get_ready(request: AnyRequest) -> Readiness:
     """Return 200 if the latest check could write to the database and is recent, and the writer runs."""
     service: Service = request.app.state.service
@@ -41,8 +58,11 @@ async def get_ready(request: AnyRequest) -> Readiness:
     "/metrics",
     operation_id="getMetrics",
     media_type="text/plain",
-    responses=error_specs(403),
-    summary="Prometheus metrics",
+    responses={
+        200: ResponseSpec(str, media_type="text/plain", description="The metrics as text.", generate_examples=False),
+        **error_specs(403),
+    },
+    summary="Get Prometheus metrics",
 )
 async def get_metrics(request: AnyRequest) -> Response[bytes]:
     """Return counters and histograms without organization labels; only on loopback unless TALKMETER_METRICS_OPEN."""

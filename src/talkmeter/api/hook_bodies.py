@@ -13,7 +13,7 @@ _LIVEKIT: Final = "application/webhook+json"
 _EXAMPLES: Final = {
     PLAIN: {
         "elevenlabs": Example(
-            summary="the report after a conversation, or of a call that could not start",
+            summary="ElevenLabs: the report after a conversation, or of a call that could not start",
             value={
                 "type": "post_call_transcription",
                 "event_timestamp": 1795341724,
@@ -30,7 +30,7 @@ _EXAMPLES: Final = {
             },
         ),
         "n8n": Example(
-            summary="a log event of a workflow run",
+            summary="n8n: a log event of a workflow run",
             value={
                 "id": "event-1",
                 "ts": "2026-11-22T10:02:30.000Z",
@@ -39,7 +39,7 @@ _EXAMPLES: Final = {
             },
         ),
         "retell": Example(
-            summary="the end of a call or chat",
+            summary="Retell: the end of a call or chat",
             value={
                 "event": "call_ended",
                 "call": {
@@ -53,11 +53,11 @@ _EXAMPLES: Final = {
             },
         ),
         "signed": Example(
-            summary="an event, as `POST /metering/events` accepts it; also its other forms and media types",
+            summary="Any program (signed): the body of `POST /metering/events`, in any of its media types",
             value=CALL_EVENT,
         ),
         "telnyx": Example(
-            summary="an event of a call or of an assistant's conversation",
+            summary="Telnyx: an event of a call or of an assistant's conversation",
             value={
                 "data": {
                     "id": "event-1",
@@ -75,7 +75,7 @@ _EXAMPLES: Final = {
             },
         ),
         "vapi": Example(
-            summary="the report at the end of a call",
+            summary="Vapi: the report at the end of a call",
             value={
                 "message": {
                     "type": "end-of-call-report",
@@ -94,7 +94,7 @@ _EXAMPLES: Final = {
     },
     _LIVEKIT: {
         "livekit": Example(
-            summary="an event of a room or a participant",
+            summary="LiveKit: an event of a room or a participant",
             value={
                 "event": "participant_left",
                 "id": "EV_1",
@@ -111,7 +111,7 @@ _EXAMPLES: Final = {
     },
     FORM: {
         "plivo": Example(
-            summary="the hangup callback of a call",
+            summary="Plivo: the hangup callback of a call",
             value={
                 "CallUUID": "call-1",
                 "Direction": "inbound",
@@ -127,7 +127,7 @@ _EXAMPLES: Final = {
             },
         ),
         "twilio": Example(
-            summary="the status callback of a call",
+            summary="Twilio: the status callback of a call",
             value={
                 "CallSid": "CA00000000000000000000000000000001",
                 "CallStatus": "completed",
@@ -148,11 +148,9 @@ _FORM: Final = Schema(
 )
 HOOK_BODY: Final = RequestBody(
     required=True,
-    description="What the provider sends, as it documents it; at most 1 MiB, not compressed. Metered messages:\n\n"
-    + "\n".join(
-        f"- {name} ({media_type}): {example.summary}"
-        for media_type, examples in _EXAMPLES.items()
-        for name, example in examples.items()
+    description=(
+        "What the provider sends, in its own format; at most 1 MiB, not compressed. The examples are invented messages "
+        "that are counted. Messages of other types are acknowledged and ignored."
     ),
     content={
         media_type: OpenAPIMediaType(schema=_FORM if media_type == FORM else _JSON, examples={**examples})

@@ -30,9 +30,14 @@ HOOKS_PATH: Final = "/metering/hooks"
 MAX_HOOK_BYTES: Final = 1 << 20
 HOOK_TIMEOUT_SEC: Final = 10
 """Providers send a message at once; a slow sender should not hold the memory for long."""
-_NO_CONTENT: Final = ResponseSpec(
-    data_container=None, description="Same as 200, for providers that expect 204.", generate_examples=False
-)
+_STORED: Final = {
+    200: ResponseSpec(
+        data_container=None, description="The message is on disk; the body is empty.", generate_examples=False
+    ),
+    204: ResponseSpec(
+        data_container=None, description="Same as 200, for providers that expect 204.", generate_examples=False
+    ),
+}
 
 
 @post(
@@ -40,7 +45,7 @@ _NO_CONTENT: Final = ResponseSpec(
     status_code=200,
     operation_id="receiveWebhook",
     operation_class=operation_with(body=HOOK_BODY),
-    responses={204: _NO_CONTENT, **error_specs(400, 401, 404, 408, 413, 415, 507)},
+    responses={**_STORED, **error_specs(400, 401, 404, 408, 413, 415, 507)},
     summary="Receive a webhook",
 )
 async def post_hook(

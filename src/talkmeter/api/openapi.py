@@ -25,10 +25,11 @@ from litestar.typing import FieldDefinition
 
 from talkmeter import __version__
 from talkmeter.api.auth.callers import ORGANIZATION_HEADER, ORGANIZATION_PARAMETER, RequiresScope
+from talkmeter.api.problems import MEDIA_TYPE as PROBLEM_TYPE
 from talkmeter.api.problems import AnyConnection, problem_specs
 from talkmeter.api.request_bodies import SCHEMAS
 
-_BEARER: Final = "bearer"
+BEARER: Final = "bearer"
 
 
 def organization_parameters(description: str) -> tuple[Parameter, Parameter]:
@@ -106,7 +107,7 @@ def complete_description(app: Litestar) -> None:
             operation = getattr(item, method.lower(), None)
             if operation is not None and any(isinstance(guard, RequiresScope) for guard in handler.resolve_guards()):
                 operation.parameters = [*(operation.parameters or ()), *organization]
-                operation.security = [{_BEARER: []}]
+                operation.security = [{BEARER: []}]
 
 
 def _hide(_connection: AnyConnection, _handler: BaseRouteHandler) -> None:
@@ -119,13 +120,16 @@ def openapi_config() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Talkmeter",
         version=__version__,
-        description="Exact, instant usage metering for voice and chat agents.",
+        description=(
+            "Exact, instant usage metering for voice and chat agents. Send `Authorization: Bearer ak_…` or `pat_…`. "
+            f"Errors are `{PROBLEM_TYPE}` with one sentence in `detail`."
+        ),
         openapi_router=Router(path="/openapi", route_handlers=[], guards=[_hide], include_in_schema=False),
         render_plugins=[],
         use_handler_docstrings=True,
         components=Components(
             security_schemes={
-                _BEARER: SecurityScheme(
+                BEARER: SecurityScheme(
                     type="http",
                     scheme="bearer",
                     description=(

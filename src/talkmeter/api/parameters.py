@@ -46,7 +46,11 @@ WINDOW: Final = (
 )
 COMPARE: Final = QueryParameter("compare", "The earlier window to compare with; default none.", MODES)
 BY: Final = QueryParameter("by", "The dimension to group by.", DIMENSIONS, required=True)
-ORDER: Final = QueryParameter("order", "The figure that rows are sorted by and `share` is computed from.", ORDERS)
+ORDER: Final = QueryParameter(
+    "order",
+    "The figure that rows are sorted by and `share` is computed from; default calls, or runs if `by` is of runs.",
+    ORDERS,
+)
 SPLIT: Final = (
     ORDER,
     QueryParameter("limit", "Maximum number of rows; `others` is the sum of the rest.", integer=(1, MAX_ROWS, ROWS)),

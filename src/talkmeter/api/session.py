@@ -18,7 +18,7 @@ from talkmeter.api.auth.grant import Grant
 from talkmeter.api.auth.scopes import expand
 from talkmeter.api.body import BodyLimits, read_body
 from talkmeter.api.etag import json_response
-from talkmeter.api.openapi import error_specs, json_spec, operation_with, organization_parameters
+from talkmeter.api.openapi import BEARER, error_specs, json_spec, operation_with, organization_parameters
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.request_bodies import SIGN_IN_BODY
 from talkmeter.api.service import Service
@@ -72,7 +72,7 @@ class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     operation_id="getSession",
     operation_class=operation_with(*_ORGANIZATION),
     responses={200: json_spec(SessionState, "The session."), **error_specs()},
-    summary="The session",
+    summary="Get the session",
 )
 async def get_session(request: AnyRequest) -> Response[bytes]:
     """Return whether the browser is signed in, and its organizations; 200 in both cases."""
@@ -84,6 +84,8 @@ async def get_session(request: AnyRequest) -> Response[bytes]:
     "/session",
     status_code=200,
     operation_id="signIn",
+    # The credential is optional: a link in the body can take its place.
+    security=[{}, {BEARER: []}],
     operation_class=operation_with(*_ORGANIZATION, body=SIGN_IN_BODY),
     responses={
         200: json_spec(SessionState, "The new session."),
@@ -210,7 +212,7 @@ def _authenticator(request: AnyRequest) -> Authenticator:
     operation_id="listMyScopes",
     guards=[RequiresScope(None)],
     responses={200: json_spec(list[str], "Concrete scope names, sorted."), **error_specs(401, 403, 422)},
-    summary="The caller's scopes",
+    summary="List the scopes of the credential",
 )
 async def get_my_scopes(request: AnyRequest) -> Response[bytes]:
     """Return the caller's scopes in the organization of the request, as concrete names without patterns."""

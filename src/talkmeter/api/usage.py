@@ -34,7 +34,7 @@ from talkmeter.db.engine import Connection
 from talkmeter.errors import NotFound, quoted
 from talkmeter.ingest.fields import FieldError, read_id
 from talkmeter.period import Present, read_window
-from talkmeter.records import RecordKey
+from talkmeter.records import Kind, RecordKey
 from talkmeter.usage.breakdown import Breakdown, breakdown_query
 from talkmeter.usage.connectors import Connectors, read_connectors
 from talkmeter.usage.history import History, read_history
@@ -68,7 +68,7 @@ _NOT_MODIFIED: Final = ResponseSpec(
         304: _NOT_MODIFIED,
         **error_specs(401, 403, 422),
     },
-    summary="Usage summary",
+    summary="Get the usage summary",
 )
 async def get_summary(request: AnyRequest) -> Response[bytes]:
     """Return the activity between two instants, one point per UTC day, and the current inventory."""
@@ -88,7 +88,7 @@ async def get_summary(request: AnyRequest) -> Response[bytes]:
         304: _NOT_MODIFIED,
         **error_specs(401, 403, 422),
     },
-    summary="Usage breakdown",
+    summary="Get a usage breakdown",
 )
 async def get_breakdown(request: AnyRequest) -> Response[bytes]:
     """Return the figures of a window grouped by one dimension; `rows` and `others` add up to the summary."""
@@ -104,7 +104,7 @@ async def get_breakdown(request: AnyRequest) -> Response[bytes]:
     guards=[RequiresScope(BILLING_MANAGE)],
     operation_class=query_operation(KIND, *WINDOW, *FILTER, LIMIT, CURSOR),
     responses={200: json_spec(Records, "A page of records, newest first."), **error_specs(401, 403, 422)},
-    summary="The records behind a number",
+    summary="List the records behind a figure",
 )
 async def get_records(request: AnyRequest) -> Response[bytes]:
     """Return the records of a figure, each with its contribution; the contributions add up to the figure exactly."""
@@ -132,11 +132,11 @@ async def get_records(request: AnyRequest) -> Response[bytes]:
         200: json_spec(History, "All states of the record, the winning state first."),
         **error_specs(401, 403, 404, 422),
     },
-    summary="The history of a record",
+    summary="Get the history of a record",
 )
 async def get_record(
     request: AnyRequest,
-    kind: Annotated[str, PathParameter(description="The kind of the record.")],
+    kind: Annotated[str, PathParameter(description="The kind of the record.", schema_extra={"enum": [*Kind]})],
     record_id: Annotated[str, PathParameter(description="The percent-encoded id.")],  # noqa: ARG001  read from raw_path
 ) -> Response[bytes]:
     """Return all states received for a record, in order of rank, and why the winning state wins."""
@@ -169,10 +169,10 @@ async def _history(request: AnyRequest, kind: str) -> Response[bytes]:
     guards=[RequiresScope(BILLING_MANAGE)],
     operation_class=query_operation(*ITEMS, LIMIT, CURSOR),
     responses={200: json_spec(Items, "A page of items, in order of their ids."), **error_specs(401, 403, 422)},
-    summary="The items behind an inventory card",
+    summary="List the items behind an inventory figure",
 )
 async def get_inventory(request: AnyRequest) -> Response[bytes]:
-    """Return the items that an inventory card counts."""
+    """Return the items that an inventory figure of the summary counts."""
     parameters = read_parameters(request, *ITEMS, LIMIT, CURSOR)
     org_id = organization_of(caller_of(request))
     service: Service = request.app.state.service
@@ -195,7 +195,7 @@ async def get_inventory(request: AnyRequest) -> Response[bytes]:
         200: json_spec(Connectors, "The connectors, active ones first."),
         **error_specs(401, 403, 422),
     },
-    summary="Connector health",
+    summary="List the connectors and their health",
 )
 async def get_connectors(request: AnyRequest) -> Response[bytes]:
     """Return the message outcomes of each connector, and which connectors have gone silent."""

@@ -1,8 +1,10 @@
 """The receipt: how each event of a request was classified, as if the events had been applied one by one."""
 
 from collections.abc import Iterable
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from talkmeter.ledger.batch import BatchResult, QuarantinedEntry
 
@@ -10,11 +12,13 @@ from talkmeter.ledger.batch import BatchResult, QuarantinedEntry
 class Receipt(msgspec.Struct, frozen=True):
     """The number of events by result; each event has exactly one result (docs/reference/http-api.md)."""
 
-    accepted: int
-    duplicate: int
-    conflicting: int
-    stale: int
-    quarantined: list[QuarantinedEntry]
+    accepted: Annotated[int, Meta(description="States that are now the winning ones of their records, and count.")]
+    duplicate: Annotated[int, Meta(description="States that were the winning ones already.")]
+    conflicting: Annotated[
+        int, Meta(description="Stale states with the winner's source, id and time, but other content.")
+    ]
+    stale: Annotated[int, Meta(description="States that another state of their record outranks.")]
+    quarantined: Annotated[list[QuarantinedEntry], Meta(description="Invalid events, which do not count.")]
 
 
 def make_receipt(results: Iterable[BatchResult]) -> Receipt:

@@ -3,15 +3,16 @@
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from hashlib import sha256
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from talkmeter.records import Conversation, Kind, State, normalized_data
 
 
 class Reason(StrEnum):
-    """Why an event is in quarantine. The complete list is in docs/reference/http-api.md."""
+    """Why an event is in quarantine; this list is complete."""
 
     MALFORMED = "malformed"
     INVALID_ENVELOPE = "invalid_envelope"
@@ -102,11 +103,11 @@ class OrgBatch(NamedTuple):
 class QuarantinedEntry(msgspec.Struct, frozen=True):
     """One event that went to quarantine; `kept` is false if the quarantine is full."""
 
-    index: int
-    id: str | None
+    index: Annotated[int, Meta(description="The event's place in the request, from 0.")]
+    id: Annotated[str | None, Meta(description="The event's id; null: it has none that can be read.")]
     reason: Reason
-    detail: str
-    kept: bool
+    detail: Annotated[str, Meta(description="One sentence: what is wrong with the event.")]
+    kept: Annotated[bool, Meta(description="Whether it is in the quarantine; false: the quarantine is full.")]
 
 
 EventResult = Literal["accepted", "duplicate", "conflicting", "stale", "quarantined"]
