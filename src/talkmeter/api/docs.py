@@ -30,7 +30,8 @@ _CODE: Final = re.compile("`([^`]+)`")
 _STYLE = """
 :root { color-scheme: light dark }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-code { font-size: .95em } li code { overflow-wrap: anywhere } h2 { margin-top: 2.5rem; border-top: 1px solid; padding-top: 1rem }
+code { font-size: .95em } li code { overflow-wrap: anywhere }
+h2 { margin-top: 2.5rem; border-top: 1px solid; padding-top: 1rem }
 section { overflow-x: auto } table { border-collapse: collapse; width: 100% }
 p { white-space: pre-line } pre { overflow-x: auto } td:last-child { width: 45%; min-width: 16rem }
 td, th { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0 }

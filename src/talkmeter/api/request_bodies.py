@@ -8,7 +8,7 @@ from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from talkmeter.ingest.event_types import EVENT_TYPES
 from talkmeter.ingest.fields import MAX_DURATION_SEC, MAX_ID_BYTES, MAX_SOURCE_BYTES
 from talkmeter.ingest.requests import BATCH, PLAIN, STRUCTURED
-from talkmeter.records import Channel, ConversationStatus, Direction, Modality, RunStatus
+from talkmeter_client.vocabulary import Channel, ConversationStatus, Direction, Modality, RunStatus
 
 _NULL: Final = OpenAPIType.NULL
 
