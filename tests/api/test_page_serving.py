@@ -43,7 +43,7 @@ def raw(url: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes
     """Return the response to a raw path, with its body undecoded."""
     parts = urlsplit(url)
     assert parts.hostname is not None
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
     try:
         connection.putrequest("GET", path, skip_accept_encoding=True)
         for name, value in headers.items():

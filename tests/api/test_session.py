@@ -56,7 +56,7 @@ def get(server: Server, path: str, headers: dict[str, str], **parameters: str) -
 
 
 def change_database(server: Server, statement: str, *parameters: object) -> None:
-    with sqlite3.connect(server.folder / "talkmeter.db", timeout=10) as database:
+    with sqlite3.connect(server.folder / "talkmeter.db", timeout=60) as database:
         assert database.execute(statement, parameters).rowcount >= 1
     database.close()
 
@@ -363,7 +363,7 @@ def test_session_in_use_does_not_become_idle(server: Server, key: str) -> None:
     while used_at == eleven_hours_ago and time.monotonic() < deadline:
         assert get(server, SUMMARY, cookie).status_code == 200
         time.sleep(0.2)
-        with sqlite3.connect(server.folder / "talkmeter.db", timeout=10) as database:
+        with sqlite3.connect(server.folder / "talkmeter.db", timeout=60) as database:
             rows = database.execute("SELECT used_at FROM session WHERE secret_hash = ?", (hash_of(cookie),))
             used_at = rows.fetchone()[0]
         database.close()

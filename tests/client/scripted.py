@@ -13,7 +13,7 @@ from typing import Final
 
 from tests.events import Json
 
-TIMEOUT_SEC: Final = 30
+TIMEOUT_SEC: Final = 60
 
 
 @dataclass

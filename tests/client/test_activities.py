@@ -89,7 +89,7 @@ def test_first_end_wins_and_an_end_without_a_start_sends_nothing(spool: Path) ->
             call.end(status="transferred", at=NOON + timedelta(seconds=90))
             call.end(status="failed")
             call.start()
-        assert client.flush(20)
+        assert client.flush(60)
     first, last = data_of(server)
 
     assert (first["status"], last["status"], last["duration"]) == ("in_progress", "transferred", 90.0)
@@ -103,7 +103,7 @@ def test_unanswered_call_has_no_duration(spool: Path, status: str, duration: flo
         )
         call.start()
         call.end(status=status, at=NOON + timedelta(seconds=90))
-        assert client.flush(20)
+        assert client.flush(60)
     first, last = data_of(server)
 
     assert (first["status"], last["status"], last.get("duration")) == ("ringing", status, duration)
@@ -114,7 +114,7 @@ def test_end_before_the_start_of_the_call_is_a_duration_of_zero(spool: Path) -> 
         call = client.conversation("call-1", channel="telephone", direction="inbound", created_at=NOON)
         call.start()
         call.end(at=NOON - timedelta(seconds=1))
-        assert client.flush(20)
+        assert client.flush(60)
     assert data_of(server)[1]["duration"] == 0.0
 
 
@@ -124,7 +124,7 @@ def test_duration_is_measured_although_the_system_clock_is_set(spool: Path, monk
         call.start()
         monkeypatch.setattr("talkmeter_client.lifecycle.now", lambda: datetime(2001, 1, 1, tzinfo=UTC))
         call.end()
-        assert client.flush(20)
+        assert client.flush(60)
     duration = data_of(server)[1]["duration"]
     assert isinstance(duration, float)
     assert 0 <= duration < 60
@@ -186,7 +186,7 @@ def test_end_of_the_event_loop_leaves_the_end_of_the_call_in_the_spool(spool: Pa
 
     run_coroutine(run())
     with scripted(receipt) as server, Client(server.url, KEY, spool=spool, limits=QUICK) as client:
-        assert client.flush(20)
+        assert client.flush(60)
     assert [data["status"] for data in data_of(server)] == ["in_progress", "completed"]
 
 

@@ -47,7 +47,7 @@ def test_sent_events_are_counted_once(kind: str, spool: Path, ample_server: Serv
             client.send(call(number, agent_id="ann"))
         client.send(*runs)
         client.send(*(call(number, agent_id="ann") for number in range(100)))
-        assert client.flush(30)
+        assert client.flush(60)
     result = verify_ledger(ample_server, [call(number, agent_id="ann") for number in range(200)] + runs, org_id)
 
     assert result == "250 events acknowledged, 250 records: none lost, none counted twice"
@@ -86,7 +86,7 @@ def test_events_that_only_the_spool_has_are_sent_after_a_restart(kind: str, spoo
         process.kill()
     with Factory(ample_server.url, spool, key=ample_server.key(org_id)).opened(kind) as client:
         assert client.waiting().events <= 300
-        assert client.flush(30)
+        assert client.flush(60)
         assert client.waiting() == (0, 0, 0)
     result = verify_ledger(ample_server, [call(number) for number in range(300)], org_id)
 
@@ -106,7 +106,7 @@ def test_killed_server_has_all_events_after_its_restart(kind: str, spool: Path, 
                     stop_server(server, signal.SIGKILL)
         server = start_server(tmp_path, database)
     with Factory(server.url, spool, key=key).opened(kind) as client:
-        assert client.flush(30)
+        assert client.flush(60)
     stop_server(server)
 
     result = verify_ledger(server, [call(number) for number in range(600)])
@@ -139,9 +139,9 @@ def test_quarantined_event_is_reported_and_not_sent_again(kind: str, spool: Path
         kind
     ) as client:
         client.send(call(1), bad, call(2))
-        assert client.flush(20)
+        assert client.flush(60)
         client.send(call(3))
-        assert client.flush(20)
+        assert client.flush(60)
         assert client.waiting() == (0, 0, 0)
 
     [(reported, quarantined)] = reports
@@ -158,7 +158,7 @@ def test_failing_callback_does_not_stop_sending(kind: str, spool: Path, server: 
     key = server.key(f"failing-{kind}")
     with Factory(server.url, spool, key=key, on_quarantined=fail).opened(kind) as client:
         client.send(event("conversation.updated", {"id": "call-bad"}), call(1))
-        assert client.flush(20)
+        assert client.flush(60)
         assert client.waiting() == (0, 0, 0)
     assert summary(server, key)["total_calls"] == 1
 
@@ -167,7 +167,7 @@ def test_batches_shrink_to_the_limit_of_the_server(kind: str, spool: Path, serve
     key = server.key(f"small-{kind}")
     with Factory(server.url, spool, key=key).opened(kind) as client:
         client.send(*(call(number) for number in range(300)))
-        assert client.flush(30)
+        assert client.flush(60)
         assert client.waiting() == (0, 0, 0)
     assert summary(server, key)["total_calls"] == 300
 
@@ -175,12 +175,12 @@ def test_batches_shrink_to_the_limit_of_the_server(kind: str, spool: Path, serve
 def test_events_set_aside_for_a_revoked_key_are_sent_with_another_key(kind: str, spool: Path, server: Server) -> None:
     with Factory(server.url, spool, key="ak_0000000000000000.wrong").opened(kind) as client:
         client.send(call(1))
-        assert client.flush(20)
+        assert client.flush(60)
         [rejected] = client.set_aside()
         assert rejected.status == 401
     key = server.key(f"right-{kind}")
     with Factory(server.url, spool, key=key).opened(kind) as client:
-        assert client.flush(20)
+        assert client.flush(60)
         assert client.set_aside() == []
     assert summary(server, key)["total_calls"] == 1
 
@@ -209,7 +209,7 @@ def test_states_with_every_field_are_accepted(kind: str, spool: Path, server: Se
             event("phone_number.updated", {"id": "+15550100", "name": "Front desk", "shared": True}),
             event("agent.deleted", {"id": "bob"}),
         )
-        assert client.flush(20)
+        assert client.flush(60)
     figures = summary(server, key)
 
     assert quarantined == []

@@ -57,7 +57,7 @@ def test_batch_is_sent_again_until_its_receipt_arrives(kind: str, response: Resp
     with scripted(response, response, receipt) as server, Factory(server.url, spool).opened(kind) as client:
         client.send(call(1), call(2), call(3))
 
-        assert client.flush(20)
+        assert client.flush(60)
         assert client.waiting() == (0, 0, 0)
     assert [request.ids for request in server.requests] == [server.requests[0].ids] * 3
 
@@ -70,7 +70,7 @@ def test_events_are_sent_when_an_unavailable_server_is_back(kind: str, spool: Pa
         assert not client.flush(0.3)
         assert client.waiting().events == 1
     with scripted(receipt) as server, Factory(server.url, spool).opened(kind) as client:
-        assert client.flush(20)
+        assert client.flush(60)
     assert [len(request.events) for request in server.requests] == [1]
 
 
@@ -81,7 +81,7 @@ def test_retry_after_is_honored(kind: str, code: int, spool: Path) -> None:
         Factory(server.url, spool).opened(kind) as client,
     ):
         client.send(call(1))
-        assert client.flush(20)
+        assert client.flush(60)
     first, second = server.requests
 
     assert 1.0 <= second.at - first.at < 5
@@ -92,7 +92,7 @@ def test_retry_after_can_be_a_date(kind: str, spool: Path) -> None:
     later = http_error(503, retry_after=format_datetime(back, usegmt=True))
     with scripted(later, receipt) as server, Factory(server.url, spool).opened(kind) as client:
         client.send(call(1))
-        assert client.flush(20)
+        assert client.flush(60)
         returned = datetime.now(UTC)
 
     assert len(server.requests) == 2
@@ -106,7 +106,7 @@ def test_invalid_retry_after_is_ignored(text: str, spool: Path) -> None:
         Factory(server.url, spool).opened("Client") as client,
     ):
         client.send(call(1))
-        assert client.flush(20)
+        assert client.flush(60)
     assert server.requests[1].at - server.requests[0].at < 5
 
 
@@ -115,7 +115,7 @@ def test_huge_retry_after_is_cut_to_the_limit(spool: Path) -> None:
     later = http_error(503, retry_after="9" * 4_000)
     with scripted(later, receipt) as server, Factory(server.url, spool, limits=limits).opened("Client") as client:
         client.send(call(1))
-        assert client.flush(20)
+        assert client.flush(60)
     assert server.requests[1].at - server.requests[0].at >= 0.3
 
 
@@ -126,7 +126,7 @@ def test_delays_between_retries_grow(spool: Path) -> None:
         Factory(server.url, spool, limits=limits).opened("Client") as client,
     ):
         client.send(call(1))
-        assert client.flush(30)
+        assert client.flush(60)
     at = [request.at for request in server.requests]
     delays = [later - earlier for earlier, later in pairwise(at)]
 
@@ -140,9 +140,9 @@ def test_rejected_batch_is_set_aside_with_the_error_of_the_server(kind: str, cod
     rejection = http_error(code, "The key was revoked.")
     with scripted(rejection, receipt) as server, Factory(server.url, spool).opened(kind) as client:
         client.send(call(1), call(2))
-        assert client.flush(20)
+        assert client.flush(60)
         client.send(call(3))
-        assert client.flush(20)
+        assert client.flush(60)
 
         rejected = client.set_aside()
         assert [(each.event, each.status, each.sentence) for each in rejected] == [
@@ -156,10 +156,10 @@ def test_events_set_aside_are_sent_on_request(kind: str, spool: Path) -> None:
     with scripted(http_error(401), receipt) as server:
         with Factory(server.url, spool).opened(kind) as client:
             client.send(call(1), call(2))
-            assert client.flush(20)
+            assert client.flush(60)
         with Factory(server.url, spool).opened(kind) as client:
             assert client.send_set_aside() == 2
-            assert client.flush(20)
+            assert client.flush(60)
             assert client.waiting() == (0, 0, 0)
     assert [request.ids for request in server.requests] == [[call(1).id, call(2).id]] * 2
 
@@ -167,7 +167,7 @@ def test_events_set_aside_are_sent_on_request(kind: str, spool: Path) -> None:
 def test_events_set_aside_can_be_dropped(kind: str, spool: Path) -> None:
     with scripted(http_error(403), receipt) as server, Factory(server.url, spool).opened(kind) as client:
         client.send(call(1), call(2))
-        assert client.flush(20)
+        assert client.flush(60)
         assert client.drop_set_aside() == 2
         assert client.set_aside() == []
         assert client.waiting() == (0, 0, 0)
@@ -183,7 +183,7 @@ def test_only_the_too_large_event_of_a_batch_is_set_aside(kind: str, spool: Path
 
     with scripted(too_large_with_it) as server, Factory(server.url, spool).opened(kind) as client:
         client.send(*(call(number) for number in range(8)))
-        assert client.flush(20)
+        assert client.flush(60)
         assert [(each.event.id, each.sentence) for each in client.set_aside()] == [(large, "413: Too large.")]
         assert client.waiting().events == 0
     accepted = [id_ for request in server.requests if large not in request.ids for id_ in request.ids]
@@ -194,7 +194,7 @@ def test_batch_size_is_limited_in_events(kind: str, spool: Path) -> None:
     limits = msgspec.structs.replace(QUICK, batch_events=4)
     with scripted(receipt) as server, Factory(server.url, spool, limits=limits).opened(kind) as client:
         client.send(*(call(number) for number in range(10)))
-        assert client.flush(20)
+        assert client.flush(60)
     assert [len(request.events) for request in server.requests] == [4, 4, 2]
 
 
@@ -203,7 +203,7 @@ def test_batch_size_is_limited_in_bytes_and_a_larger_event_is_sent_alone(kind: s
     padded = large(99, 3_000)
     with scripted(receipt) as server, Factory(server.url, spool, limits=limits).opened(kind) as client:
         client.send(*(call(number) for number in range(6)), padded, call(7))
-        assert client.flush(20)
+        assert client.flush(60)
     [alone] = [request for request in server.requests if request.size > 1_002]
     assert alone.ids == [padded.id]
     assert sum(len(request.events) for request in server.requests) == 8
@@ -249,7 +249,7 @@ def test_close_returns_in_time_and_keeps_the_waiting_events(kind: str, spool: Pa
         assert client.close(0.5) == 2
         assert time.monotonic() - began < QUICK.timeout_sec / 2
     with scripted(receipt) as server, Factory(server.url, spool).opened(kind) as client:
-        assert client.flush(20)
+        assert client.flush(60)
     assert [request.ids for request in server.requests] == [[call(1).id, call(2).id]]
 
 
@@ -260,14 +260,14 @@ def test_unanswered_request_is_sent_again(kind: str, spool: Path) -> None:
         Factory(server.url, spool, limits=limits).opened(kind) as client,
     ):
         client.send(call(1))
-        assert client.flush(20)
+        assert client.flush(60)
     assert len(server.requests) == 2
 
 
 def test_requests_have_the_key_and_the_organization_of_the_client(kind: str, spool: Path) -> None:
     with scripted(receipt) as server, Factory(server.url, spool, organization="acme").opened(kind) as client:
         client.send(call(1))
-        assert client.flush(20)
+        assert client.flush(60)
     headers = server.requests[0].headers
 
     assert headers["Authorization"] == "Bearer ak_0123456789abcdef.secret"

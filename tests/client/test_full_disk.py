@@ -28,14 +28,14 @@ with (disk / "other").open("wb", buffering=0) as other:
             other.write(b"x" * 4096)
     except OSError:
         pass
-    print(client.flush(30), client.waiting().events)
+    print(client.flush(60), client.waiting().events)
     try:
         client.send(call(20))
     except SpoolFull as error:
         print(error.detail)
 (disk / "other").unlink()
 client.send(call(21))
-print(client.flush(30), client.close())
+print(client.flush(60), client.close())
 """
 
 FILLED_BY_ITSELF: Final = """

@@ -81,7 +81,7 @@ client = Factory(sys.argv[1], sys.argv[2]).asynchronous()
 async def use():
     async with client:
         await client.send(call(1))
-        assert await client.flush(20)
+        assert await client.flush(60)
 if os.fork() == 0:
     asyncio.run(use())
     sys.exit(0)
@@ -101,7 +101,7 @@ with Factory(sys.argv[1], sys.argv[2]).synchronous() as client:
         sys.exit(7)
     assert os.waitstatus_to_exitcode(os.wait()[1]) == 7
     client.send(call(2))
-    assert client.flush(20)
+    assert client.flush(60)
 """
     with scripted(receipt) as server:
         done = run_program(program, server.url, spool)
@@ -136,9 +136,9 @@ os.kill(os.getpid(), 9)
     assert process.stdout is not None
     child = int(process.stdout.readline())
     try:
-        process.wait(20)
+        process.wait(60)
         with scripted(receipt) as server, Factory(server.url, spool).opened("Client") as client:
-            assert client.flush(20)
+            assert client.flush(60)
     finally:
         os.kill(child, 9)
         process.stdout.close()
@@ -179,7 +179,7 @@ def test_close_warns_about_events_set_aside(kind: str, spool: Path, caplog: pyte
     with scripted(http_error(401, "The key is revoked.")) as server:
         with Factory(server.url, spool).opened(kind) as client:
             client.send(call(1))
-            assert client.flush(20)
+            assert client.flush(60)
         assert "1 events are set aside because the server rejected them, and are not counted" in caplog.text
 
 
@@ -189,13 +189,13 @@ def test_only_events_rejected_for_their_key_are_sent_with_another(
 ) -> None:
     with scripted(http_error(status)) as server, Factory(server.url, spool).opened(kind) as client:
         client.send(call(1))
-        assert client.flush(20)
+        assert client.flush(60)
     with scripted(receipt) as server:
         with Factory(server.url, spool).opened(kind) as client:
-            assert client.flush(20)
+            assert client.flush(60)
         assert ids(server) == []
         with Factory(server.url, spool, key="ak_fedcba9876543210.other").opened(kind) as client:
-            assert client.flush(20)
+            assert client.flush(60)
             assert client.waiting().set_aside == (0 if sent_again else 1)
         assert ids(server) == ([call(1).id] if sent_again else [])
 
@@ -207,6 +207,6 @@ def test_key_does_not_pass_through_a_proxy_without_tls(kind: str, spool: Path, m
         monkeypatch.delenv("no_proxy", raising=False)
         with Factory(server.url, spool).opened(kind) as client:
             client.send(call(1))
-            assert client.flush(20)
+            assert client.flush(60)
         assert proxy.requests == []
         assert ids(server) == [call(1).id]

@@ -90,7 +90,7 @@ def test_full_disk_is_an_error_and_the_stored_events_are_sent(kind: str, spool: 
     with scripted(http_error(503)) as server:
         stored, sentence = run(FULL_DISK, server.url, str(spool), kind).split(" ", 1)
     with scripted(receipt) as server, Factory(server.url, spool).opened(kind) as client:
-        assert client.flush(30)
+        assert client.flush(60)
     sent = [id_ for request in server.requests for id_ in request.ids]
 
     assert sentence.startswith("The spool ")
@@ -118,7 +118,7 @@ def wakeups_once_idle(client_thread: str) -> int:
 def test_idle_client_does_not_wake_up(spool: Path) -> None:
     with scripted(receipt) as server, Factory(server.url, spool).opened("Client") as client:
         client.send(call(1))
-        assert client.flush(20)
+        assert client.flush(60)
         before = wakeups_once_idle("talkmeter-client")
         threading.Event().wait(1.5)
         assert wakeups("talkmeter-client") - before <= 1

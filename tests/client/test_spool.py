@@ -16,7 +16,7 @@ def fill(client: AnyClient, *, flush: bool = False) -> None:
     """Send until the spool is full."""
     for number in range(100):
         client.send(call(number))
-        assert not flush or client.flush(20)
+        assert not flush or client.flush(60)
 
 
 def test_events_are_in_the_spool_when_send_returns(kind: str, spool: Path) -> None:
@@ -53,7 +53,7 @@ def test_full_spool_has_room_again_after_its_events_were_sent(kind: str, spool: 
             fill(client)
         waiting = client.waiting().events
     with scripted(receipt) as server, Factory(server.url, spool, limits=limits).opened(kind) as client:
-        assert client.flush(20)
+        assert client.flush(60)
         for number in range(waiting):
             client.send(call(number))
 
@@ -75,7 +75,7 @@ def test_file_does_not_grow_with_the_events_sent(spool: Path) -> None:
     with scripted(receipt) as server, Factory(server.url, spool, limits=limits).opened("Client") as client:
         for round_ in range(20):
             client.send(*(call(1_000 * round_ + number) for number in range(400)))
-            assert client.flush(20)
+            assert client.flush(60)
     assert sum(file.stat().st_size for file in spool.parent.glob(spool.name + "*")) < 1_000_000
 
 
@@ -91,8 +91,8 @@ def test_clients_that_share_a_spool_send_each_event_once(spool: Path) -> None:
             for number in range(0, 100, 2):
                 client.send(call(number))
                 async_client.send(call(number + 1))
-            assert client.flush(20)
-            assert async_client.flush(20)
+            assert client.flush(60)
+            assert async_client.flush(60)
         sent = [id_ for request in server.requests for id_ in request.ids]
     assert sorted(map(str, sent)) == sorted(call(number).id for number in range(100))
 
@@ -103,12 +103,12 @@ def test_events_left_by_another_client_are_sent_with_the_next_event(kind: str, s
         scripted(receipt) as server,
         Factory(server.url, spool).opened(kind) as client,
     ):
-        assert client.flush(20)
+        assert client.flush(60)
         other = Factory(unavailable.url, spool).open("Client")
         other.send(call(1))
         other.close(0)
         client.send(call(2))
-        assert client.flush(20)
+        assert client.flush(60)
     assert {id_ for request in server.requests for id_ in request.ids} == {call(1).id, call(2).id}
 
 
@@ -172,7 +172,7 @@ def test_spool_can_be_reopened_while_the_last_request_is_in_flight(spool: Path) 
             with Factory(server.url, spool).opened("Client", 0) as client:
                 client.send(call(number))
         with Factory(server.url, spool).opened("Client") as client:
-            assert client.flush(20)
+            assert client.flush(60)
     assert {id_ for request in server.requests for id_ in request.ids} == {call(number).id for number in range(5)}
 
 

@@ -35,7 +35,7 @@ def filled(spool: Path) -> Path:
         factory = Factory(server.url, spool, organization="acme")
         with factory.opened("Client", 0) as client:
             client.send(call(1), call(2))
-            assert client.flush(20)
+            assert client.flush(60)
             client.send(call(3))
     return spool
 

@@ -82,7 +82,7 @@ def freezing_proxy(url: str, marker: str) -> Iterator[FreezingProxy]:
     proxy = FreezingProxy(make_url(url), marker.encode())
     thread = threading.Thread(target=proxy.run, name="proxy", daemon=True)
     thread.start()
-    assert proxy.listens.wait(10)
+    assert proxy.listens.wait(60)
     yield proxy
     proxy.stop()
     thread.join()

@@ -51,7 +51,7 @@ class RetryingSender(threading.Thread):
     def run(self) -> None:
         """Send until stopped."""
         batch = 0
-        with local_http.client(headers=self._headers, timeout=20) as client:
+        with local_http.client(headers=self._headers, timeout=60) as client:
             while not self.stop.is_set():
                 self._send_until_acknowledged(client, random_batch(self._random, f"{self._number}-{batch}"))
                 batch += 1

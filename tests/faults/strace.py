@@ -61,7 +61,7 @@ def attach_strace(processes: Iterable[int], output: Path) -> Iterator[None]:
         assert tracer.stderr is not None
         first = tracer.stderr.readline()
         if "attached" not in first:
-            tracer.wait(timeout=10)
+            tracer.wait(timeout=60)
             pytest.skip(f"strace cannot attach here, so it is not tested that commits wait for the disk: {first}")
         yield
         tracer.terminate()

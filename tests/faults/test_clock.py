@@ -67,7 +67,7 @@ def with_right_clock(server: Server) -> Server:
 def client_for(server: Server) -> httpx.Client:
     """Return a client with a key of the organization."""
     headers = {"Authorization": f"Bearer {with_right_clock(server).key(ORG)}"}
-    return local_http.client(base_url=server.url, headers=headers, timeout=20)
+    return local_http.client(base_url=server.url, headers=headers, timeout=60)
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
@@ -126,12 +126,12 @@ def assert_pages_hold_each_record_once(client: httpx.Client, clock: FakeClock) -
 
 def status_of(server: Server, headers: Mapping[str, str]) -> int:
     """Return the status of a request with a key or a cookie."""
-    return local_http.get(server.url + SUMMARY, headers=headers, timeout=20).status_code
+    return local_http.get(server.url + SUMMARY, headers=headers, timeout=60).status_code
 
 
 def signed_in(server: Server, secret: str) -> httpx.Response:
     """Open a sign-in link as a browser does."""
-    return local_http.post(f"{server.url}/session", json={"link": secret}, headers=PAGE, timeout=20)
+    return local_http.post(f"{server.url}/session", json={"link": secret}, headers=PAGE, timeout=60)
 
 
 def cookie_of(response: httpx.Response) -> dict[str, str]:
@@ -154,11 +154,11 @@ def test_invalid_credentials_stay_invalid_when_the_clock_jumps(
         clock.set(days * DAY_SEC)
         key, link = with_right_clock(server).key(ORG), link_of(server)
         bearer = {"Authorization": f"Bearer {key}"}
-        by_key = cookie_of(local_http.post(f"{server.url}/session", headers={**PAGE, **bearer}, timeout=20))
+        by_key = cookie_of(local_http.post(f"{server.url}/session", headers={**PAGE, **bearer}, timeout=60))
         cookie = cookie_of(signed_in(server, link))
         assert [status_of(server, headers) for headers in (bearer, by_key, cookie)] == [200, 200, 200]
         server.cli("keys", "revoke", key.removeprefix("ak_").partition(".")[0])
-        assert local_http.delete(f"{server.url}/session", headers={**PAGE, **cookie}, timeout=20).status_code == 200
+        assert local_http.delete(f"{server.url}/session", headers={**PAGE, **cookie}, timeout=60).status_code == 200
         ended += [bearer, by_key, cookie]
         links.append(link)
     deadline = time.monotonic() + CACHE_TTL_SEC + MAX_RESPONSE_SEC

@@ -161,7 +161,7 @@ def test_request_retried_after_a_lost_connection_is_counted_once(
                     # Every other request is larger than the socket buffers, so that a part of it may be lost.
                     body = json.dumps(events).encode() + b" " * rng.choice((0, MORE_THAN_SOCKET_BUFFERS))
                     cut_off(server, request_head(key, len(body), f"X-Anyreach-Org: {ORG}") + body, rng)
-                    answer = client.post("/metering/events", json=events, timeout=20)
+                    answer = client.post("/metering/events", json=events, timeout=60)
                     assert answer.status_code == httpx.codes.OK, answer.text
                     repeated += answer.json()["accepted"] == 0
                     retried += events

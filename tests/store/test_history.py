@@ -144,7 +144,7 @@ def test_idle_writer_prunes(ledger: Ledger) -> None:
 
     writer = Writer(ledger.engine, keep_history=True, max_events=10, idle=prune_step, idle_every_sec=0.001)
     try:
-        assert swept.wait(10)
+        assert swept.wait(60)
     finally:
         writer.close()
 

@@ -16,7 +16,7 @@ from tests.events import Json, conversation
 from tests.postgres import engine_for
 from tests.store.ledger import Ledger, make_batches
 
-TIMEOUT_SEC = 20
+TIMEOUT_SEC = 60
 
 
 def write(writer: Writer, *org_ids: str, id_: str = "call-1") -> list[BatchResult]:

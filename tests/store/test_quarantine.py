@@ -17,7 +17,7 @@ from tests.citus_plugin import TEST_STATEMENT
 from tests.events import Json, conversation, event
 from tests.store.ledger import ORG, Ledger, make_batches, make_snapshot, receipt_of
 
-TIMEOUT_SEC = 10
+TIMEOUT_SEC = 60
 POISON = "poison"
 REJECT = {
     "sqlite": (
