@@ -13,7 +13,7 @@ import httpx
 from tests.api.organizations import EVENTS, PLAIN
 from tests.servers import Server
 
-WAIT_TIMEOUT_SEC = 60
+WAIT_TIMEOUT_SEC = 25
 """Less than the default body timeout of 30 s."""
 
 
