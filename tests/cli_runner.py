@@ -22,6 +22,7 @@ def invoke_in_process(
     assert threading.current_thread() is threading.main_thread()
     others = {name: None for name in os.environ if name.startswith("TALKMETER_")}
     status: str | int | None = 0
+    umask = os.umask(0o077)
     with (
         chdir(folder),
         pytest.MonkeyPatch.context() as patched,
@@ -32,6 +33,8 @@ def invoke_in_process(
             main()
         except SystemExit as stop:
             status = stop.code
+        finally:
+            os.umask(umask)
         sys.stdout.flush()
         sys.stderr.flush()
         output, errors = stdout.getvalue().decode(), stderr.getvalue().decode()

@@ -1,5 +1,6 @@
 """The command line: one thin file per command group."""
 
+import os
 import sys
 
 import click
@@ -46,6 +47,8 @@ for command in _COMMANDS:
 
 def main() -> None:
     """Run a command. Print an error as one sentence on stderr and exit with status 1."""
+    # Every file contains usage, rejected rows or hashes of credentials, so no other user may read it.
+    os.umask(0o077)
     try:
         cli(standalone_mode=False)
     except TalkmeterError as error:
