@@ -5,7 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
@@ -60,27 +60,38 @@ class JwksHandler(BaseHTTPRequestHandler):
     keys: ClassVar[list[dict[str, Any]]] = KEYS
     body: ClassVar[bytes | None] = None
     request_count: ClassVar[int] = 0
+    received: ClassVar[threading.Semaphore] = threading.Semaphore(0)
+    """Released once for each request."""
+    answers: ClassVar[threading.Event] = threading.Event()
+    """While it is not set, requests wait."""
+    answers.set()
 
     def do_GET(self) -> None:
         type(self).request_count += 1
+        self.received.release()
+        self.answers.wait()
         body = self.body if self.body is not None else json.dumps({"keys": self.keys}).encode()
         self.send_response(302 if self.path == "/moved" else 200)
         if self.path == "/moved":
             self.send_header("Location", "/jwks.json")
         self.send_header("Content-Length", str(len(body)))
+        if self.path == "/slow-head":
+            self.flush_headers()
+            self._trickle(b"X-Header: 1\r\n" * 100)
+            return
         self.end_headers()
         if self.path == "/slow":
             self._trickle(body)
         else:
-            self.wfile.write(body)
+            # A client that has read enough closes the connection.
+            with suppress(OSError):
+                self.wfile.write(body)
 
     def _trickle(self, body: bytes) -> None:
-        try:
+        with suppress(OSError):
             for byte in body:
                 self.wfile.write(bytes([byte]))
                 time.sleep(SLOW_BYTE_SEC)
-        except OSError:
-            return
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  the library's name
         """Log nothing."""

@@ -212,3 +212,13 @@ def test_secret_that_cannot_be_sent_in_a_header_is_refused(setup: Setup, secret:
 
 def test_secret_in_latin_1_is_sent_unchanged(setup: Setup) -> None:
     assert "is accepted" in setup.check(setup.meter.connect("n8n", "garçon"), secret="garçon")
+
+
+def test_plain_http_address_is_reached_without_a_proxy(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    hook = setup.meter.connect("vapi", SIGNERS["vapi"].secret)
+
+    assert "the signature is accepted" in setup.check(hook)

@@ -41,7 +41,8 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         service = Service(settings)
         app.state.service = service
-        app.state.authenticator = Authenticator(service)
+        authenticator = Authenticator(service)
+        app.state.authenticator = authenticator
         app.state.description = ApiDescription(app.openapi_schema)
         # Objects created at startup live as long as the process; freezing them makes each garbage collection cheaper.
         gc.collect()
@@ -52,6 +53,7 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
         try:
             yield
         finally:
+            authenticator.close()
             service.close()
             _log.info("stopped; all accepted events are on disk")
 

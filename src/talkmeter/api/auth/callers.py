@@ -69,6 +69,11 @@ class Authenticator:
         self._service = service
         self._cache: TTLCache[str, CachedCredential] = TTLCache(CACHE_SIZE, CACHE_TTL_SEC, timer=clock.monotonic)
 
+    def close(self) -> None:
+        """Stop fetching the identity provider's keys."""
+        if self._identity_provider is not None:
+            self._identity_provider.close()
+
     async def caller(self, connection: AnyConnection, requested: list[str]) -> Caller:
         """Return the caller of a request that names the requested organizations.
 

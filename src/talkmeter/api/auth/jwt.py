@@ -65,6 +65,10 @@ class IdentityProvider:
             raise NotAuthenticated("The token's key id is unknown to the identity provider.")
         return self._grant(self._verify(token, key, algorithm))
 
+    def close(self) -> None:
+        """Stop fetching keys."""
+        self._keys.close()
+
     def _verify(self, token: str, key: Jwk, algorithm: str) -> dict[str, Any]:
         """Verify a token's signature, issuer, audience and times, and return its claims."""
         if key.get("alg", algorithm) != algorithm:
