@@ -122,7 +122,8 @@ SETTINGS: Final = (
     Setting(
         "export_bytes",
         "2147483648",
-        "Maximum total size of the temporary files of running exports, in bytes; beyond it: 507.",
+        "Maximum total size of the temporary files of running exports, in bytes; beyond it, or half of it for one "
+        "organization: 507.",
         1024,
         1 << 50,
     ),

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import gc
+import os
 import re
 import sqlite3
 import threading
@@ -13,6 +14,7 @@ from typing import IO
 
 import pytest
 
+from talkmeter.api import export_files
 from talkmeter.api.export_files import MAX_QUEUED, ExportFile, ExportWriter
 from talkmeter.db.engine import Connection, open_engine
 from talkmeter.db.migrate import migrate
@@ -27,6 +29,7 @@ from tests.servers import Server, running_server
 
 CALLS = 6_000
 MAX_BYTES = 15_000_000
+"""The half of the limit that one organization may use."""
 WINDOW = "from=2026-03-01&to=2026-03-02"
 RECORDS: Query = {"of": "records", "from": "2026-03-01", "to": "2026-03-02"}
 DAILY: Query = {**RECORDS, "of": "daily"}
@@ -34,13 +37,13 @@ DAILY: Query = {**RECORDS, "of": "daily"}
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("server"), export_bytes=str(MAX_BYTES)) as running:
+    with running_server(tmp_path_factory.mktemp("server"), export_bytes=str(2 * MAX_BYTES)) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def large(server: Server) -> Iterator[OrganizationClient]:
-    """An organization with an export that fits into the limit once, but not twice."""
+    """An organization with an export that fits into its half of the limit once, but not twice."""
     with new_organization(server) as org:
         for begin in range(0, CALLS, 1_000):
             org.send(*(_call(number) for number in range(begin, begin + 1_000)))
@@ -104,8 +107,8 @@ def test_export_excludes_events_that_arrive_during_the_download(server: Server, 
 
 
 FULL = (
-    "The export does not fit: all exports in progress may take 15,000,000 bytes together "
-    "(TALKMETER_EXPORT_BYTES); export a shorter range or retry later."
+    "The export does not fit: this organization's exports in progress may take 15,000,000 bytes together, "
+    "half of TALKMETER_EXPORT_BYTES; export a shorter range or retry later."
 )
 
 
@@ -145,7 +148,7 @@ def test_each_of_several_successive_exports_may_use_the_whole_limit(large: Organ
 
 
 def test_export_larger_than_the_limit_is_rejected_and_releases_its_bytes(tmp_path: Path) -> None:
-    with running_server(tmp_path, export_bytes="4096") as server, new_organization(server) as org:
+    with running_server(tmp_path, export_bytes="8192") as server, new_organization(server) as org:
         org.send(*(conversation(f"call-{number}") for number in range(100)))
         for query in (RECORDS, {**RECORDS, "format": "jsonl"}, {**RECORDS, "format": "parquet"}) * 3:
             refused = get_response(org, "export", query)
@@ -158,10 +161,10 @@ def test_export_larger_than_the_limit_is_rejected_and_releases_its_bytes(tmp_pat
 
 @pytest.fixture
 def exports(tmp_path: Path) -> Iterator[ExportWriter]:
-    """An export writer of an empty database, with a limit of 1,000 bytes."""
+    """An export writer of an empty database, with a limit of 1,000 bytes for each organization."""
     engine = open_engine(f"sqlite:///{tmp_path / 'talkmeter.db'}")
     migrate(engine)
-    exports = ExportWriter(engine, 1_000)
+    exports = ExportWriter(engine, 2_000)
     yield exports
     exports.close()
     engine.dispose()
@@ -243,11 +246,13 @@ def test_organization_may_use_half_of_the_export_queue(exports: ExportWriter) ->
     run_coroutine(scenario())
 
 
-def test_stalled_client_loses_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("talkmeter.api.export_files.STALLED_SEC", 0.01)
+@pytest.mark.parametrize("limit", ["STALLED_SEC", "DOWNLOAD_GRACE_SEC"])
+def test_stalled_or_slow_client_loses_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    monkeypatch.setattr(export_files, limit, 0.01)
+    monkeypatch.setattr(export_files, "MIN_BYTES_PER_SEC", 100_000_000)
     engine = open_engine(f"sqlite:///{tmp_path / 'talkmeter.db'}")
     migrate(engine)
-    exports = ExportWriter(engine, 1_000_000)
+    exports = ExportWriter(engine, 2_000_000)
 
     async def scenario() -> None:
         stopped = (await exports.write("acme", writes(600_000))).chunks()
@@ -268,7 +273,7 @@ def test_stalled_client_loses_the_file(tmp_path: Path, monkeypatch: pytest.Monke
 async def file_or_none(exports: ExportWriter, size: int) -> ExportFile | None:
     """Write an export and return its file, or None if it does not fit."""
     try:
-        return await exports.write("other", writes(size))
+        return await exports.write("acme", writes(size))
     except DiskFull:
         return None
 
@@ -328,6 +333,40 @@ def test_full_temporary_folder_is_507_and_releases_the_bytes(exports: ExportWrit
             with pytest.raises(DiskFull, match="The folder for temporary files has no space for this export"):
                 await exports.write("acme", writes(900, disk_full))
         assert len(await read_all(await exports.write("acme", writes(1_000)))) == 1_000
+
+    run_coroutine(scenario())
+
+
+def test_disk_that_is_full_when_the_file_is_closed_releases_the_bytes(exports: ExportWriter) -> None:
+    def write(_connection: Connection, out: IO[bytes], on_progress: Callable[[], None]) -> None:
+        out.write(b"x" * 800)
+        out.flush()
+        on_progress()
+        full = os.open("/dev/full", os.O_WRONLY)
+        os.dup2(full, out.fileno())
+        os.close(full)
+        # These bytes are in the buffer; each attempt to write them, also that of close(), finds a full disk.
+        out.write(b"x" * 100)
+        on_progress()
+
+    async def scenario() -> None:
+        for _ in range(3):
+            with pytest.raises(DiskFull, match="The folder for temporary files has no space for this export"):
+                await exports.write("acme", write)
+        assert len(await read_all(await exports.write("acme", writes(1_000)))) == 1_000
+
+    run_coroutine(scenario())
+
+
+def test_one_organization_leaves_half_of_the_limit_to_the_others(exports: ExportWriter) -> None:
+    async def scenario() -> None:
+        held = await exports.write("acme", writes(600))
+        with pytest.raises(DiskFull, match="this organization's exports in progress may take 1,000 bytes"):
+            await exports.write("acme", writes(600))
+        others = [await exports.write(name, writes(700)) for name in ("other", "third")]
+        with pytest.raises(DiskFull, match="all exports in progress may take 2,000 bytes"):
+            await exports.write("fourth", writes(1))
+        assert [len(await read_all(file)) for file in (held, *others)] == [600, 700, 700]
 
     run_coroutine(scenario())
 
