@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from talkmeter.db import tables
-from talkmeter.db.statements import Compiled, OnConflict, insert_rows, integer
+from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
 
 LINK_MINUTES: Final = 10
 SECRET_BYTES: Final = 32
@@ -25,10 +25,15 @@ _REDEEM_LINK = Compiled(
     .where(_link.secret_hash == bindparam("hash"), _link.expires_at > bindparam("now"))
     .returning(_link.org_id, _link.role)
 )
+_DELETE_LINKS = Compiled(delete(tables.sign_in_link).where(_link.org_id == bindparam("org")))
+_DELETE_ALL_LINKS = Compiled(delete(tables.sign_in_link))
 _DELETE_EXPIRED_LINKS = Compiled(delete(tables.sign_in_link).where(_link.expires_at <= bindparam("now")))
 _FIND = Compiled(select(*_session).where(_session.secret_hash == bindparam("hash")))
+_LIST = Compiled(select(*_session).order_by(_session.created_at, _session.secret_hash))
 _TOUCH = Compiled(
-    update(tables.session).where(_session.secret_hash == bindparam("hash_")).values(used_at=bindparam("at"))
+    update(tables.session)
+    .where(_session.secret_hash == bindparam("hash_"), _session.used_at == bindparam("seen"))
+    .values(used_at=bindparam("at"))
 )
 _END = Compiled(delete(tables.session).where(_session.secret_hash == bindparam("hash")))
 _DELETE_EXPIRED = Compiled(
@@ -55,6 +60,11 @@ class Session(NamedTuple):
     created_at: int
     used_at: int
     expires_at: int
+
+    @property
+    def id(self) -> str:
+        """The id that people see: the beginning of the hash, from which nobody can compute the secret."""
+        return self.secret_hash.hex()[:16]
 
     def usable(self, now: int, idle: int) -> bool:
         """Return whether it has not expired and was used within the last `idle` microseconds."""
@@ -96,9 +106,32 @@ def create_session(
 def find_session(connection: Connection, secret_hash: bytes) -> Session | None:
     """Return the session with a secret's hash, even if it has expired."""
     rows = _FIND.run(connection, (secret_hash,))
-    if not rows:
-        return None
-    _, credential_id, grants, created_at, used_at, expires_at = rows[0]
+    return _read(rows[0]) if rows else None
+
+
+def list_sessions(connection: Connection) -> list[Session]:
+    """Return all sessions, oldest first, also those that have expired."""
+    return [_read(row) for row in _LIST.run(connection, ())]
+
+
+def touch_session(connection: Connection, session: Session, now: int) -> None:
+    """Store when a session was last used, unless another request has stored that already."""
+    _TOUCH.change(connection, (now, session.secret_hash, session.used_at))
+
+
+def end_session(connection: Connection, secret_hash: bytes) -> None:
+    """Delete a session, if it exists."""
+    _END.change(connection, (secret_hash,))
+
+
+def end_links(connection: Connection, org_id: str | None) -> int:
+    """Delete the unused sign-in links of an organization, or of all (None); return how many there were."""
+    return _DELETE_ALL_LINKS.change(connection, ()) if org_id is None else _DELETE_LINKS.change(connection, (org_id,))
+
+
+def _read(row: Row) -> Session:
+    secret_hash, credential_id, grants, created_at, used_at, expires_at = row
+    assert isinstance(secret_hash, bytes)  # noqa: S101  the column's type
     return Session(
         secret_hash=secret_hash,
         credential_id=None if credential_id is None else str(credential_id),
@@ -107,13 +140,3 @@ def find_session(connection: Connection, secret_hash: bytes) -> Session | None:
         used_at=integer(used_at),
         expires_at=integer(expires_at),
     )
-
-
-def touch_session(connection: Connection, secret_hash: bytes, now: int) -> None:
-    """Store when a session was last used."""
-    _TOUCH.change(connection, (now, secret_hash))
-
-
-def end_session(connection: Connection, secret_hash: bytes) -> None:
-    """Delete a session, if it exists."""
-    _END.change(connection, (secret_hash,))

@@ -22,6 +22,7 @@ from talkmeter.cli.quarantine import quarantine
 from talkmeter.cli.reconcile import reconcile
 from talkmeter.cli.records import records
 from talkmeter.cli.serve import serve
+from talkmeter.cli.sessions import sessions
 from talkmeter.cli.summary import summary
 from talkmeter.cli.tokens import tokens
 from talkmeter.cli.verify import verify
@@ -38,7 +39,7 @@ def cli() -> None:
 
 
 _COMMANDS: tuple[click.Command, ...] = (
-    *(serve, demo, migrate, orgs, keys, tokens, link, connectors, ingest, map_, reconcile),
+    *(serve, demo, migrate, orgs, keys, tokens, link, sessions, connectors, ingest, map_, reconcile),
     *(summary, breakdown, records, export, verify, quarantine, backup, copy),
 )
 for command in _COMMANDS:

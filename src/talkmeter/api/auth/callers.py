@@ -1,7 +1,8 @@
 """Authenticate requests: a bearer credential or a session becomes a caller with an organization and concrete scopes.
 
-Errors are raised in the order 401, 403, 422. Unknown and forbidden organizations get the same error. Credentials are
-cached for 5 seconds, so a revocation takes effect in every process within that time.
+Errors are raised in the order 401, 403, 422. Unknown and forbidden organizations get the same error. The credentials of
+bearer tokens are cached for 5 seconds, so a revocation takes effect in every process within that time; those of
+sessions are read at each request.
 """
 
 from typing import Final, NamedTuple
@@ -22,7 +23,7 @@ from talkmeter.accounts.sessions import Session
 from talkmeter.api.auth.grant import Grant
 from talkmeter.api.auth.jwt import identity_provider
 from talkmeter.api.auth.scopes import EVENTS_WRITE, expand
-from talkmeter.api.auth.sessions import CACHE_SIZE, CACHE_TTL_SEC, Sessions
+from talkmeter.api.auth.sessions import Sessions
 from talkmeter.api.headers import cookie_value, header_values, query_parameters
 from talkmeter.api.problems import AnyConnection
 from talkmeter.api.service import Service
@@ -31,6 +32,8 @@ from talkmeter.errors import Forbidden, NotAuthenticated, Unprocessable
 from talkmeter.ingest.fields import FieldError, read_id
 from talkmeter.period import format_instant
 
+CACHE_TTL_SEC: Final = 5
+CACHE_SIZE: Final = 10_000
 ORGANIZATION_HEADER: Final = "X-Anyreach-Org"
 ORGANIZATION_PARAMETER: Final = "organization_id"
 _ORGANIZATION_HEADER: Final = ORGANIZATION_HEADER.lower().encode()
@@ -110,7 +113,7 @@ class Authenticator:
             organizations = {org_id: expand(None, tuple(scopes)) for org_id, scopes in (session.grants or {}).items()}
             grant = Grant("session", organizations, None, stored=False)
         else:
-            credential, found = await self._find(session.credential_id)
+            credential, found = await self._look_up(session.credential_id)
             if credential is None or found is None or not credential.usable(clock.now()):
                 return None
             grant = found
@@ -122,15 +125,16 @@ class Authenticator:
         )
 
     async def _find(self, credential_id: str) -> CachedCredential:
+        return self._cache.get(credential_id) or await self._look_up(credential_id)
+
+    async def _look_up(self, credential_id: str) -> CachedCredential:
         def look_up(connection: Connection) -> CachedCredential:
             credential = find_credential(connection, credential_id)
             grants = read_grants(connection, credential_id)
             return CachedCredential(credential, None if credential is None else _grant_of(credential, grants))
 
-        cached = self._cache.get(credential_id)
-        if cached is None:
-            cached = self._cache[credential_id] = await self._service.look_up(look_up)
-        return cached
+        found = self._cache[credential_id] = await self._service.look_up(look_up)
+        return found
 
 
 def read_token(authorization: str | None) -> tuple[str, str, str]:

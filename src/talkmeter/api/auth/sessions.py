@@ -1,4 +1,4 @@
-"""Browser sessions: the session cookie, and a cache of sessions for 5 seconds.
+"""Browser sessions: the session cookie, checked against the database at each request, so that its end acts at once.
 
 Over https and on localhost, the cookie is `__Host-talkmeter; Secure`, which no other host can set or read. Over other
 plain http, browsers drop Secure cookies, so the cookie is `talkmeter` without Secure (and `serve` prints a warning).
@@ -7,7 +7,6 @@ plain http, browsers drop Secure cookies, so the cookie is `talkmeter` without S
 from contextlib import suppress
 from typing import Final
 
-from cachetools import TTLCache
 from litestar.datastructures import Cookie
 
 from talkmeter import clock
@@ -29,8 +28,6 @@ from talkmeter.errors import TalkmeterError
 from talkmeter.period import MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR
 from talkmeter.settings import public_url_is_private
 
-CACHE_TTL_SEC: Final = 5
-CACHE_SIZE: Final = 10_000
 TOUCH_INTERVAL: Final = 60_000_000
 """Microseconds between updates of a session's last use: one small write per minute, not one per request."""
 
@@ -41,7 +38,6 @@ class Sessions:
     def __init__(self, service: Service) -> None:
         settings = service.settings
         self._service = service
-        self._cache: TTLCache[bytes, Session | None] = TTLCache(CACHE_SIZE, CACHE_TTL_SEC, timer=clock.monotonic)
         self._secure = public_url_is_private(settings)
         self._max_age = settings.session_days * MICROSECONDS_PER_DAY
         self._idle = settings.session_idle_hours * MICROSECONDS_PER_HOUR
@@ -53,11 +49,7 @@ class Sessions:
         if not secret:
             return None
         secret_hash = hash_secret(secret)
-        try:
-            session = self._cache[secret_hash]
-        except KeyError:
-            session = await self._service.look_up(lambda database: find_session(database, secret_hash))
-            self._cache[secret_hash] = session
+        session = await self._service.look_up(lambda database: find_session(database, secret_hash))
         now = clock.now()
         if session is None or not session.usable(now, self._idle):
             return None
@@ -79,7 +71,6 @@ class Sessions:
 
         secret = await self._service.change(change)
         session = Session(hash_secret(secret), credential_id, grants, now, now, expires_at)
-        self._cache[session.secret_hash] = session
         return self._cookie(secret, (expires_at - now) // MICROSECONDS_PER_SECOND), session
 
     async def end(self, connection: AnyConnection) -> Cookie:
@@ -87,14 +78,12 @@ class Sessions:
         if secret := cookie_value(connection, self.cookie_name):
             secret_hash = hash_secret(secret)
             await self._service.change(lambda database: end_session(database, secret_hash))
-            self._cache[secret_hash] = None
         return self._cookie("", 0)
 
     async def _touch(self, session: Session, now: int) -> None:
         """Update a session's last use; if the database cannot write now, the request continues without it."""
-        self._cache[session.secret_hash] = session._replace(used_at=now)
         with suppress(TalkmeterError):
-            await self._service.change(lambda database: touch_session(database, session.secret_hash, now))
+            await self._service.change(lambda database: touch_session(database, session, now))
 
     def _cookie(self, value: str, max_age: int) -> Cookie:
         return Cookie(
