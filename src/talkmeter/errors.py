@@ -119,6 +119,17 @@ class DatabaseUnavailable(Unavailable):
         return "The database is unavailable; retry shortly. The reason is in the server's log."
 
 
+class SecretUnreadable(Unavailable):
+    """A connector's secret cannot be decrypted until an operator acts; `detail` names the setting."""
+
+    retry_after = 60
+
+    @property
+    def public_detail(self) -> str:
+        """A sentence that does not reveal how the server is set up."""
+        return "The webhook cannot be verified now; retry later. The reason is in the server's log."
+
+
 class NotWritable(Unavailable):
     """The database must not or cannot be written until an operator acts: it is read-only, replaced or migrated."""
 

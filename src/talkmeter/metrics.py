@@ -29,6 +29,12 @@ QUEUE_EVENTS: Final = Gauge(
 QUEUE_BYTES: Final = Gauge(
     "talkmeter_queue_bytes", "Bytes of request bodies in memory.", registry=REGISTRY, multiprocess_mode="livesum"
 )
+LOCKED_CONNECTORS: Final = Gauge(
+    "talkmeter_locked_connectors",
+    "Connectors whose secrets cannot be decrypted with TALKMETER_SECRET_KEY.",
+    registry=REGISTRY,
+    multiprocess_mode="livemax",
+)
 COMMIT_SECONDS: Final = Histogram(
     "talkmeter_commit_seconds",
     "Duration of one write transaction, including the commit.",

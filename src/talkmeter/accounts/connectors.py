@@ -4,6 +4,7 @@ The encryption key, TALKMETER_SECRET_KEY, is never in the database: a copy of th
 """
 
 import secrets
+from base64 import b64decode, urlsafe_b64encode
 from typing import Final, NamedTuple
 
 import msgspec
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
-from talkmeter.errors import Misconfigured
+from talkmeter.errors import Misconfigured, SecretUnreadable
 
 SOURCE_PREFIX: Final = "/connectors/"
 """The event `source` of a connector is this prefix and its id."""
@@ -26,6 +27,14 @@ _DISABLE = Compiled(
 )
 _UPDATE_SECRETS = Compiled(
     update(tables.connector).where(_column.id == bindparam("id_")).values(secrets=bindparam("encrypted"))
+)
+_REPLACE_SECRETS = Compiled(
+    update(tables.connector)
+    .where(_column.id == bindparam("id_"), _column.secrets == bindparam("old"))
+    .values(secrets=bindparam("encrypted"))
+)
+_KEY_MISSING: Final = (
+    "TALKMETER_SECRET_KEY is not set; it encrypts the secrets of connectors. Create a key with: openssl rand -base64 32"
 )
 
 
@@ -44,36 +53,63 @@ class SecretBox:
     """Encrypts and decrypts connector secrets."""
 
     def __init__(self, keys: str) -> None:
-        """Take the value of TALKMETER_SECRET_KEY. Raises Misconfigured if it is empty or not a key."""
-        if not keys:
-            raise Misconfigured(
-                "TALKMETER_SECRET_KEY is not set; it encrypts the secrets of connectors. "
-                "Create a key with: openssl rand -base64 32"
-            )
+        """Take the value of TALKMETER_SECRET_KEY, which may be empty. Raises Misconfigured if it is not a key."""
         try:
-            self._fernet = MultiFernet([Fernet(_urlsafe(key)) for key in keys.split(",")])
+            self._keys = [_read_key(key) for key in keys.split(",")] if keys else []
         except ValueError:
             raise Misconfigured(
-                "TALKMETER_SECRET_KEY must be 32 bytes in base64, as 'openssl rand -base64 32' prints them."
+                "TALKMETER_SECRET_KEY must be 32 bytes in base64, as 'openssl rand -base64 32' prints them, "
+                "or several such keys with a comma between them."
             ) from None
 
     def encrypt(self, plain: list[str]) -> bytes:
-        """Encrypt the current secret and, during a rotation, the previous one after it."""
-        return self._fernet.encrypt(msgspec.json.encode(plain))
+        """Encrypt the current secret and, during a rotation, the previous one after it, with the first key.
+
+        Raises Misconfigured if there is no key.
+        """
+        if not self._keys:
+            raise Misconfigured(_KEY_MISSING)
+        return self._keys[0].encrypt(msgspec.json.encode(plain))
 
     def decrypt(self, connector: Connector) -> list[str]:
-        """Return a connector's secrets, the current one first. Raises Misconfigured if another key encrypted them."""
+        """Return a connector's secrets, the current one first. Raises SecretUnreadable if no key decrypts them."""
+        if not self._keys:
+            raise SecretUnreadable(_KEY_MISSING)
         try:
-            return msgspec.json.decode(self._fernet.decrypt(connector.secrets), type=list[str])
+            return msgspec.json.decode(MultiFernet(self._keys).decrypt(connector.secrets), type=list[str])
         except InvalidToken:
-            raise Misconfigured(
+            raise SecretUnreadable(
                 f"The secrets of connector {connector.id} were encrypted with another TALKMETER_SECRET_KEY. "
-                "Append that key to the setting, after a comma, or give the connector a new secret."
+                "Append that key to the setting, after a comma, or set a new secret with 'talkmeter connectors rotate'."
             ) from None
 
+    def is_current(self, connector: Connector) -> bool:
+        """Return whether the first key decrypts a connector's secrets, so that the others are not needed for them."""
+        try:
+            self._keys[0].decrypt(connector.secrets)
+        except InvalidToken:
+            return False
+        return True
 
-def _urlsafe(key: str) -> bytes:
-    return key.strip().replace("+", "-").replace("/", "_").encode()
+    def locked(self, connectors: list[Connector]) -> list[Connector]:
+        """Return the enabled connectors whose secrets cannot be decrypted."""
+        return [
+            connector for connector in connectors if connector.disabled_at is None and not self._decrypts(connector)
+        ]
+
+    def _decrypts(self, connector: Connector) -> bool:
+        try:
+            self.decrypt(connector)
+        except SecretUnreadable:
+            return False
+        return True
+
+
+def _read_key(text: str) -> Fernet:
+    """Return the key of 32 bytes in base64, with either alphabet. Raises ValueError for anything else."""
+    # Fernet itself skips characters that are not base64, and so would take a part of a text with a wrong separator.
+    raw = b64decode(text.strip().replace("-", "+").replace("_", "/"), validate=True)
+    return Fernet(urlsafe_b64encode(raw))
 
 
 def add_connector(connection: Connection, org_id: str, provider: str, encrypted: bytes, now: int) -> str:
@@ -102,6 +138,11 @@ def disable_connector(connection: Connection, id_: str, now: int) -> bool:
 def update_secrets(connection: Connection, id_: str, encrypted: bytes) -> None:
     """Replace a connector's secrets."""
     _UPDATE_SECRETS.change(connection, (encrypted, id_))
+
+
+def replace_secrets(connection: Connection, connector: Connector, encrypted: bytes) -> None:
+    """Replace a connector's secrets, unless they have changed since it was read."""
+    _REPLACE_SECRETS.change(connection, (encrypted, connector.id, connector.secrets))
 
 
 def _connector(row: Row) -> Connector:

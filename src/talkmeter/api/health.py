@@ -37,6 +37,9 @@ class Readiness(msgspec.Struct, frozen=True):
 
     status: Literal["ready"]
     checked_sec: Annotated[float, msgspec.Meta(description="How many seconds ago the database could be written.")]
+    locked_connectors: Annotated[
+        int, msgspec.Meta(description="How many connectors get 503, because their secrets cannot be decrypted.")
+    ]
 
 
 @get(
@@ -51,7 +54,7 @@ async def get_ready(request: AnyRequest) -> Readiness:
     checked_sec = service.write_check.require_passed()
     if not service.writer.alive:
         raise Unavailable("The writer has stopped; restart the server.")
-    return Readiness("ready", round(checked_sec, 1))
+    return Readiness("ready", round(checked_sec, 1), service.secrets.locked)
 
 
 @get(

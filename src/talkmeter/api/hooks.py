@@ -13,7 +13,7 @@ from litestar.openapi import ResponseSpec
 from litestar.params import PathParameter
 
 from talkmeter import clock
-from talkmeter.accounts.connectors import Connector, SecretBox, find_connector
+from talkmeter.accounts.connectors import Connector, find_connector
 from talkmeter.api.body import BodyLimits, body_limits, read_body
 from talkmeter.api.hook_bodies import HOOK_BODY
 from talkmeter.api.openapi import error_specs, operation_with
@@ -64,7 +64,7 @@ async def post_hook(
         allowed = body_limits(service.settings)
         limits = BodyLimits(min(allowed.max_bytes, MAX_HOOK_BYTES), min(allowed.timeout_sec, HOOK_TIMEOUT_SEC))
         message = _message(request, service, await read_body(request, limits, reserve), connector.org_id)
-        secrets = SecretBox(service.settings.secret_key).decrypt(connector)
+        secrets = service.secrets.decrypt(connector)
         try:
             await service.decode(sender, message.body, lambda: adapter.verify(message, secrets))
         except NotVerified as error:

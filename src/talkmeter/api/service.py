@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from talkmeter import metrics
 from talkmeter.api.answers import Answers
 from talkmeter.api.connector_health import OutcomeBuffer
+from talkmeter.api.connector_secrets import ConnectorSecrets
 from talkmeter.api.decoders import Decoders
 from talkmeter.api.export_files import ExportWriter
 from talkmeter.api.query_pool import QueryPool, Receive
@@ -49,6 +50,7 @@ class Service:
         self._changers = ThreadPoolExecutor(1, thread_name_prefix="talkmeter-changer")
         with reading(self.engine) as connection:
             self.database_id = database_id(connection)
+            self.secrets = ConnectorSecrets(settings.secret_key, connection)
         self.answers = Answers(self.database_id, settings.answer_bytes)
         self.writer = Writer(
             self.engine,

@@ -119,21 +119,57 @@ def disable(connector_id: str) -> None:
 @click.argument("connector_id")
 @SecretOption
 def rotate(connector_id: str, secret_env: str) -> None:
-    """Set a new secret. The previous one stays valid until the next rotation."""
+    """Set a new secret. The previous one stays valid until the next rotation, if it can be decrypted."""
     from talkmeter.accounts.connectors import SecretBox, update_secrets
     from talkmeter.cli.database import open_database
     from talkmeter.db.engine import writing
+    from talkmeter.errors import SecretUnreadable
 
     settings = load_settings()
     box, secret = SecretBox(settings.secret_key), _secret(secret_env)
     with open_database(settings) as engine:
         connector = require_connector(engine, connector_id)
-        previous = box.decrypt(connector)[0]
-        if previous == secret:
+        try:
+            previous = box.decrypt(connector)[:1]
+        except SecretUnreadable:
+            previous = []
+        if previous == [secret]:
             raise OperationFailed(f"{secret_env} holds the connector's current secret; set it to the new one.")
         with writing(engine) as connection:
-            update_secrets(connection, connector.id, box.encrypt([secret, previous]))
-    click.echo("The new and the previous secret are both valid until the next rotation.")
+            update_secrets(connection, connector.id, box.encrypt([secret, *previous]))
+    if previous:
+        click.echo("The new and the previous secret are both valid until the next rotation.")
+    else:
+        click.echo("The new secret is valid. The previous one could not be decrypted and is not valid any more.")
+
+
+@connectors.command("reencrypt")
+def reencrypt() -> None:
+    """Encrypt all secrets with the first key of TALKMETER_SECRET_KEY, so that the other keys can be removed."""
+    from talkmeter.accounts.connectors import SecretBox, list_connectors, replace_secrets
+    from talkmeter.cli.database import open_database
+    from talkmeter.db.engine import writing
+    from talkmeter.errors import SecretUnreadable
+
+    settings = load_settings()
+    box, unreadable, changed = SecretBox(settings.secret_key), [], 0
+    with open_database(settings) as engine, writing(engine) as connection:
+        stored = list_connectors(connection)
+        for connector in stored:
+            try:
+                secrets = box.decrypt(connector)
+            except SecretUnreadable as error:
+                unreadable.append(error.detail)
+                continue
+            if not box.is_current(connector):
+                replace_secrets(connection, connector, box.encrypt(secrets))
+                changed += 1
+    for sentence in unreadable:
+        click.echo(sentence, err=True)
+    click.echo(f"Encrypted again: {changed:,} of {len(stored):,} connectors.")
+    if unreadable:
+        raise OperationFailed("Not all secrets could be decrypted: see above. Keep the old keys.")
+    click.echo("The first key decrypts all secrets; the others are not needed any more.")
 
 
 @connectors.command("test")

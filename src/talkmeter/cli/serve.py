@@ -8,12 +8,17 @@ import sys
 from contextlib import suppress
 from multiprocessing import Process, resource_tracker, set_start_method
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import click
 
 from talkmeter import clock
 from talkmeter.errors import OperationFailed
 from talkmeter.settings import SETTINGS, Settings, load_settings, public_url, public_url_is_private
+
+if TYPE_CHECKING:
+    from talkmeter.accounts.connectors import SecretBox
+    from talkmeter.db.engine import Engine
 
 SHUTDOWN_TIMEOUT_SEC = 60
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -33,12 +38,15 @@ def serve(**flags: str | None) -> None:
         if settings.workers > 1:
             # Workers share their metrics in this folder. prometheus_client reads the variable when it is imported.
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        from talkmeter.accounts.connectors import SecretBox
         from talkmeter.api.auth.jwt import identity_provider
         from talkmeter.cli.database import open_database
 
         identity_provider(settings)
-        with open_database(settings):
+        box = SecretBox(settings.secret_key)
+        with open_database(settings) as engine:
             address = check_address(settings)
+            warn_about_locked_connectors(settings, box, engine)
         warn_about_plain_http(settings)
         click.echo(f"Talkmeter listens on {public_url(settings)}", err=True)
         run_server(settings, address)
@@ -50,6 +58,24 @@ def warn_about_plain_http(settings: Settings) -> None:
         click.echo(
             f"Warning: {public_url(settings)} is plain http: others on the network can read keys and sessions. "
             "Put a TLS proxy in front and set TALKMETER_PUBLIC_URL to its https address.",
+            err=True,
+        )
+
+
+def warn_about_locked_connectors(settings: Settings, box: "SecretBox", engine: "Engine") -> None:
+    """Warn if the webhooks of some connectors cannot be verified."""
+    from talkmeter.accounts.connectors import list_connectors
+    from talkmeter.db.engine import reading
+
+    with reading(engine) as connection:
+        locked = box.locked(list_connectors(connection))
+    if locked:
+        problem = "does not decrypt" if settings.secret_key else "is not set; it decrypts"
+        more = f" and {len(locked) - 3:,} more" if len(locked) > 3 else ""
+        click.echo(
+            f"Warning: TALKMETER_SECRET_KEY {problem} the secrets of connector "
+            f"{', '.join(connector.id for connector in locked[:3])}{more}. Their webhooks get 503 until you set the "
+            "key that encrypted them, or new secrets with 'talkmeter connectors rotate'.",
             err=True,
         )
 
