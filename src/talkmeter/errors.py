@@ -36,6 +36,11 @@ class TalkmeterError(Exception):
         return self.detail
 
     @property
+    def log_detail(self) -> str:
+        """The sentence for the log, which names no record."""
+        return self.detail
+
+    @property
     def headers(self) -> dict[str, str]:
         """The headers of an HTTP response with this error."""
         return {}
@@ -147,6 +152,28 @@ class DiskFull(Unavailable):
 
 class Misconfigured(TalkmeterError):
     """A setting, a file or a database cannot be used."""
+
+
+class Damaged(TalkmeterError):
+    """A stored row or a page of the database file is damaged; `detail` names the table and, if it is known, the row."""
+
+    def __init__(self, table: str, detail: str) -> None:
+        """Keep the table's name and the sentence."""
+        super().__init__(detail)
+        self.table = table
+
+    @property
+    def public_detail(self) -> str:
+        """A sentence that names no table and no record."""
+        return (
+            "Stored data that this request needs is damaged, so it cannot be answered. Ask the operator of this "
+            "server; its log has the reason."
+        )
+
+    @property
+    def log_detail(self) -> str:
+        """The damaged table, without the row's key."""
+        return f"Stored data is damaged: {self.table}; 'talkmeter verify' names the rows."
 
 
 class OperationFailed(TalkmeterError):

@@ -10,7 +10,7 @@ from typing import Annotated, Final, NamedTuple
 
 from msgspec import Meta
 
-from talkmeter.errors import Unprocessable, quoted
+from talkmeter.errors import Damaged, Unprocessable, quoted
 
 InstantText = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 """What `format_instant` returns, as the type of a field of a response."""
@@ -113,15 +113,25 @@ def within_range(instant: int) -> bool:
 
 @lru_cache(maxsize=4_096)
 def format_instant(instant: int) -> InstantText:
-    """Format microseconds since 1970 as ISO 8601 in UTC with `Z`; the fraction is omitted if it is zero."""
+    """Format microseconds since 1970 as ISO 8601 in UTC with `Z`; the fraction is omitted if it is zero.
+
+    Raises Damaged if it is not in the years 1 to 9999.
+    """
     # Hot path, once per day of a summary: formatting a naive datetime takes half the time.
-    return (_EPOCH_WITHOUT_OFFSET + timedelta(0, 0, instant)).isoformat() + "Z"
+    try:
+        return (_EPOCH_WITHOUT_OFFSET + timedelta(0, 0, instant)).isoformat() + "Z"
+    except OverflowError:
+        # Instants of requests are checked when they are read.
+        raise Damaged("a stored time", f"A stored time is damaged: {instant} microseconds since 1970.") from None
 
 
 @lru_cache(maxsize=4_096)
 def format_day(day: int) -> DayText:
-    """Format days since 1970 as YYYY-MM-DD."""
-    return (_EPOCH_DATE + timedelta(days=day)).isoformat()
+    """Format days since 1970 as YYYY-MM-DD. Raises Damaged if it is not in the years 1 to 9999."""
+    try:
+        return (_EPOCH_DATE + timedelta(days=day)).isoformat()
+    except OverflowError:
+        raise Damaged("a stored day", f"A stored day is damaged: {day} days since 1970.") from None
 
 
 def read_day(name: str, text: str) -> int:

@@ -159,8 +159,13 @@ def decode_normalized(kind: Kind, data: bytes) -> Record | None:
 
 
 def data_hash(record: Record | None) -> bytes:
-    """Return the first 16 bytes of the SHA-256 of the normalized data, the last part of a rank."""
-    return sha256(normalized_data(record)).digest()[:16]
+    """Return the hash of a record's normalized data, the last part of a rank."""
+    return hash_of_data(normalized_data(record))
+
+
+def hash_of_data(data: bytes) -> bytes:
+    """Return the first 16 bytes of the SHA-256 of normalized data."""
+    return sha256(data).digest()[:16]
 
 
 def rank_class(record: Record | None) -> int:

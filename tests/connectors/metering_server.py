@@ -46,7 +46,7 @@ class MeteringServer(NamedTuple):
     def quarantined(self, org_id: str) -> list[QuarantinedEvent]:
         """Return the quarantined events of an organization."""
         with reading(self.engine) as connection:
-            return list_quarantine(connection, [org_id], MAX_QUARANTINED)
+            return list_quarantine(connection, [org_id], MAX_QUARANTINED)[0]
 
     def differences(self, org_id: str) -> list[str]:
         """Return the differences that `talkmeter verify` finds."""

@@ -162,3 +162,17 @@ def test_pruning_keeps_the_last_name_of_a_deleted_item(ledger: Ledger) -> None:
 
     assert names == {"ann": "Anna"}
     assert ledger.rows("SELECT count(*) FROM record_state") == [(2,)]
+
+
+@pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
+def test_pruner_keeps_damaged_states_and_goes_on(ledger: Ledger) -> None:
+    for id_ in ("a", "b"):
+        ringing = conversation(id_, status="ringing") | {"time": "2026-03-01T12:00:00Z", "id": "loser"}
+        ledger.send(ringing, conversation(id_) | {"id": "winner"})
+    ledger.execute("UPDATE record_state SET stored_at = :at", at=LONG_AGO)
+    ledger.damage("UPDATE record_state SET data = x'00' WHERE id = 'a' AND event_id = 'loser'")
+    ledger.damage("UPDATE record_state SET kind = 'nothing' WHERE id = 'a' AND event_id = 'winner'")
+
+    prune(ledger.engine, LONG_AGO + 1)
+
+    assert kept(ledger) == ["loser", "winner", "winner"]

@@ -9,7 +9,7 @@ from sqlalchemy import Text
 
 from talkmeter.db.engine import reading, writing
 from talkmeter.db.tables import Key, metadata
-from talkmeter.ledger.history import records_with_history
+from talkmeter.ledger.history import START, records_with_history
 from talkmeter.ledger.organizations import add_organization, list_organizations
 from talkmeter.period import read_window
 from talkmeter.records import Kind, RecordKey
@@ -93,9 +93,11 @@ def pages_of_items(ledger: Ledger) -> Iterator[list[str]]:
 def test_records_with_history_are_read_in_byte_order(ledger: Ledger) -> None:
     ledger.send(*(conversation(id_) for id_ in IDS), *(event("agent.updated", {"id": id_}) for id_ in IDS))
     keys: list[RecordKey] = []
+    after = START
     with reading(ledger.engine) as connection:
-        while step := records_with_history(connection, ORG, keys[-1] if keys else None, limit=5):
-            keys += step
+        while step := records_with_history(connection, ORG, after, limit=5):
+            keys += step.keys
+            after = step.last
 
     assert keys == [RecordKey(kind, id_) for kind in (Kind.AGENT, Kind.CONVERSATION) for id_ in sorted(IDS)]
 

@@ -12,14 +12,15 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy import Connection, bindparam, select, update
 
 from talkmeter.db import tables
-from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
-from talkmeter.errors import Misconfigured, SecretUnreadable
+from talkmeter.db.damage import UNREADABLE_VALUES, damaged_row, split_damaged
+from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows
+from talkmeter.errors import Damaged, Misconfigured, SecretUnreadable
 
 SOURCE_PREFIX: Final = "/connectors/"
 """The event `source` of a connector is this prefix and its id."""
 _column = tables.connector.c
-_FIND = Compiled(select(*_column).where(_column.id == bindparam("id")))
-_LIST = Compiled(select(*_column).order_by(_column.created_at, _column.id))
+_FIND = Compiled(select(*_column).where(_column.id == bindparam("id")), checked=False)
+_LIST = Compiled(select(*_column).order_by(_column.created_at, _column.id), checked=False)
 _DISABLE = Compiled(
     update(tables.connector)
     .where(_column.id == bindparam("id_"), _column.disabled_at.is_(None))
@@ -79,8 +80,9 @@ class SecretBox:
             return msgspec.json.decode(MultiFernet(self._keys).decrypt(connector.secrets), type=list[str])
         except InvalidToken:
             raise SecretUnreadable(
-                f"The secrets of connector {connector.id} were encrypted with another TALKMETER_SECRET_KEY. "
-                "Append that key to the setting, after a comma, or set a new secret with 'talkmeter connectors rotate'."
+                f"The secrets of connector {connector.id} were encrypted with another TALKMETER_SECRET_KEY, or are "
+                "damaged. Append that key to the setting, after a comma, or set a new secret with 'talkmeter "
+                "connectors rotate'."
             ) from None
 
     def is_current(self, connector: Connector) -> bool:
@@ -122,12 +124,12 @@ def add_connector(connection: Connection, org_id: str, provider: str, encrypted:
 def find_connector(connection: Connection, id_: str) -> Connector | None:
     """Return the connector with an id, enabled or disabled."""
     rows = _FIND.run(connection, (id_,))
-    return _connector(rows[0]) if rows else None
+    return decode_connector(rows[0]) if rows else None
 
 
-def list_connectors(connection: Connection) -> list[Connector]:
-    """Return all connectors, oldest first."""
-    return [_connector(row) for row in _LIST.run(connection, ())]
+def list_connectors(connection: Connection) -> tuple[list[Connector], list[Damaged]]:
+    """Return all connectors, oldest first, and the damaged ones."""
+    return split_damaged(_LIST.run(connection, ()), decode_connector)
 
 
 def disable_connector(connection: Connection, id_: str, now: int) -> bool:
@@ -145,8 +147,9 @@ def replace_secrets(connection: Connection, connector: Connector, encrypted: byt
     _REPLACE_SECRETS.change(connection, (encrypted, connector.id, connector.secrets))
 
 
-def _connector(row: Row) -> Connector:
-    id_, org_id, provider, encrypted, created_at, disabled_at = row
-    assert isinstance(encrypted, bytes)  # noqa: S101  the column's type
-    disabled = None if disabled_at is None else integer(disabled_at)
-    return Connector(str(id_), str(org_id), str(provider), encrypted, integer(created_at), disabled)
+def decode_connector(row: Row) -> Connector:
+    """Return the connector in a row. Raises Damaged if it cannot be decoded."""
+    try:
+        return msgspec.convert(row, Connector)
+    except UNREADABLE_VALUES as error:
+        raise damaged_row(tables.connector, row, error) from error

@@ -9,12 +9,14 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from talkmeter.db import tables
-from talkmeter.db.statements import Compiled, OnConflict, insert_rows
+from talkmeter.db.damage import UNREADABLE_VALUES, damaged_row, split_damaged
+from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows
+from talkmeter.errors import Damaged
 
 _credential = tables.credential.c
 _grant = tables.credential_grant.c
-_FIND = Compiled(select(*_credential).where(_credential.id == bindparam("id")))
-_LIST = Compiled(select(*_credential).order_by(_credential.created_at, _credential.id))
+_FIND = Compiled(select(*_credential).where(_credential.id == bindparam("id")), checked=False)
+_LIST = Compiled(select(*_credential).order_by(_credential.created_at, _credential.id), checked=False)
 _GRANTS = Compiled(
     select(_grant.org_id, _grant.role).where(_grant.credential_id == bindparam("id")).order_by(_grant.org_id)
 )
@@ -95,15 +97,23 @@ def issue(  # noqa: PLR0913  one argument for each part of a credential
     return IssuedCredential(credential, secret)
 
 
+def decode_credential(row: Row) -> Credential:
+    """Return the credential in a row. Raises Damaged if it cannot be decoded."""
+    try:
+        return msgspec.convert(row, Credential)
+    except UNREADABLE_VALUES as error:
+        raise damaged_row(tables.credential, row, error) from error
+
+
 def find_credential(connection: Connection, credential_id: str) -> Credential | None:
     """Return the credential with an id, even if it is revoked or expired."""
     rows = _FIND.run(connection, (credential_id,))
-    return msgspec.convert(rows[0], Credential) if rows else None
+    return decode_credential(rows[0]) if rows else None
 
 
-def list_credentials(connection: Connection) -> list[Credential]:
-    """Return all credentials, oldest first."""
-    return [msgspec.convert(row, Credential) for row in _LIST.run(connection, ())]
+def list_credentials(connection: Connection) -> tuple[list[Credential], list[Damaged]]:
+    """Return all credentials, oldest first, and the damaged ones."""
+    return split_damaged(_LIST.run(connection, ()), decode_credential)
 
 
 def read_grants(connection: Connection, credential_id: str) -> dict[str, str]:

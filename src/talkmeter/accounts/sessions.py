@@ -12,7 +12,8 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from talkmeter.db import tables
-from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
+from talkmeter.db.damage import UNREADABLE_VALUES, damaged_row, skip_damaged
+from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer, text
 
 LINK_MINUTES: Final = 10
 SECRET_BYTES: Final = 32
@@ -28,8 +29,8 @@ _REDEEM_LINK = Compiled(
 _DELETE_LINKS = Compiled(delete(tables.sign_in_link).where(_link.org_id == bindparam("org")))
 _DELETE_ALL_LINKS = Compiled(delete(tables.sign_in_link))
 _DELETE_EXPIRED_LINKS = Compiled(delete(tables.sign_in_link).where(_link.expires_at <= bindparam("now")))
-_FIND = Compiled(select(*_session).where(_session.secret_hash == bindparam("hash")))
-_LIST = Compiled(select(*_session).order_by(_session.created_at, _session.secret_hash))
+_FIND = Compiled(select(*_session).where(_session.secret_hash == bindparam("hash")), checked=False)
+_LIST = Compiled(select(*_session).order_by(_session.created_at, _session.secret_hash), checked=False)
 _TOUCH = Compiled(
     update(tables.session)
     .where(_session.secret_hash == bindparam("hash_"), _session.used_at == bindparam("seen"))
@@ -106,12 +107,28 @@ def create_session(
 def find_session(connection: Connection, secret_hash: bytes) -> Session | None:
     """Return the session with a secret's hash, even if it has expired."""
     rows = _FIND.run(connection, (secret_hash,))
-    return _read(rows[0]) if rows else None
+    return decode_session(rows[0]) if rows else None
 
 
 def list_sessions(connection: Connection) -> list[Session]:
-    """Return all sessions, oldest first, also those that have expired."""
-    return [_read(row) for row in _LIST.run(connection, ())]
+    """Return all sessions, oldest first, also those that have expired; damaged ones are logged."""
+    return skip_damaged(_LIST.run(connection, ()), decode_session)
+
+
+def decode_session(row: Row) -> Session:
+    """Return the session in a row. Raises Damaged if it cannot be decoded."""
+    secret_hash, credential_id, grants, created_at, used_at, expires_at = row
+    try:
+        return Session(
+            secret_hash=msgspec.convert(secret_hash, bytes),
+            credential_id=None if credential_id is None else text(credential_id),
+            grants=None if grants is None else msgspec.json.decode(text(grants), type=Grants),
+            created_at=integer(created_at),
+            used_at=integer(used_at),
+            expires_at=integer(expires_at),
+        )
+    except UNREADABLE_VALUES as error:
+        raise damaged_row(tables.session, row, error) from error
 
 
 def touch_session(connection: Connection, session: Session, now: int) -> None:
@@ -127,16 +144,3 @@ def end_session(connection: Connection, secret_hash: bytes) -> None:
 def end_links(connection: Connection, org_id: str | None) -> int:
     """Delete the unused sign-in links of an organization, or of all (None); return how many there were."""
     return _DELETE_ALL_LINKS.change(connection, ()) if org_id is None else _DELETE_LINKS.change(connection, (org_id,))
-
-
-def _read(row: Row) -> Session:
-    secret_hash, credential_id, grants, created_at, used_at, expires_at = row
-    assert isinstance(secret_hash, bytes)  # noqa: S101  the column's type
-    return Session(
-        secret_hash=secret_hash,
-        credential_id=None if credential_id is None else str(credential_id),
-        grants=None if grants is None else msgspec.json.decode(str(grants), type=Grants),
-        created_at=integer(created_at),
-        used_at=integer(used_at),
-        expires_at=integer(expires_at),
-    )

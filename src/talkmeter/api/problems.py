@@ -59,7 +59,7 @@ def problem_specs(*statuses: int) -> dict[int, ResponseSpec]:
 def render_talkmeter_error(_request: AnyRequest, error: TalkmeterError) -> Response[bytes]:
     """Render a Talkmeter error; its detail is written for the caller."""
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        _log.warning("request refused", status=error.status.value, detail=error.detail)
+        _log.warning("request refused", status=error.status.value, detail=error.log_detail)
     return problem_response(error.status, error.public_detail, error.headers)
 
 

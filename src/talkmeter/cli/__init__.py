@@ -51,7 +51,7 @@ def main() -> None:
     # Every file contains usage, rejected rows or hashes of credentials, so no other user may read it.
     os.umask(0o077)
     try:
-        cli(standalone_mode=False)
+        _run()
     except TalkmeterError as error:
         click.echo(f"talkmeter: {error.detail}", err=True)
         sys.exit(1)
@@ -63,3 +63,17 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+
+
+def _run() -> None:
+    """Run a command. A driver's error that no transaction has translated is raised as a TalkmeterError."""
+    try:
+        cli(standalone_mode=False)
+    except (TalkmeterError, click.ClickException, click.Abort, click.exceptions.Exit):
+        raise
+    except Exception:
+        # SQLAlchemy takes 0.2 s to import, and most commands end before they need it.
+        from talkmeter.db.engine import translate_errors
+
+        with translate_errors():
+            raise

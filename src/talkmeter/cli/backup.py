@@ -12,7 +12,7 @@ from talkmeter.errors import OperationFailed
 def backup(file: Path) -> None:
     """Write a consistent copy of the SQLite ledger to FILE. The server can keep running."""
     from talkmeter.cli.database import open_database
-    from talkmeter.db.engine import open_engine
+    from talkmeter.db.engine import open_engine, translate_errors
     from talkmeter.db.sqlite import file_url, write_copy
     from talkmeter.ledger.copy import assign_new_identity
 
@@ -28,7 +28,8 @@ def backup(file: Path) -> None:
                 raise OperationFailed(
                     "This command only copies SQLite ledgers; back up PostgreSQL with pg_dump or a base backup."
                 )
-            write_copy(engine, part)
+            with translate_errors():
+                write_copy(engine, part)
         copy = open_engine(file_url(part))
         assign_new_identity(copy)
         copy.dispose()

@@ -54,15 +54,17 @@ def list_() -> None:
     """List all connectors, without their secrets."""
     from talkmeter.accounts.connectors import list_connectors
     from talkmeter.cli.database import open_database
-    from talkmeter.cli.tables import print_list
+    from talkmeter.cli.tables import print_list, require_all_readable
     from talkmeter.db.engine import reading
 
     with open_database() as engine, reading(engine) as connection:
-        rows = [
-            (connector.id, connector.provider, connector.org_id, "disabled" if connector.disabled_at else "in use")
-            for connector in list_connectors(connection)
-        ]
+        listed, damaged = list_connectors(connection)
+    rows = [
+        (connector.id, connector.provider, connector.org_id, "disabled" if connector.disabled_at else "in use")
+        for connector in listed
+    ]
     print_list(("id", "provider", "organization", "state"), rows)
+    require_all_readable(damaged)
 
 
 @connectors.command("show")

@@ -94,18 +94,20 @@ def print_credentials(prefix: str, kinds: "set[CredentialKind]") -> None:
     """List the credentials of some kinds: id, organizations, role or scopes, expiry and name."""
     from talkmeter.accounts.credentials import list_credentials, read_grants
     from talkmeter.cli.database import open_database
-    from talkmeter.cli.tables import print_list
+    from talkmeter.cli.tables import print_list, require_all_readable
     from talkmeter.db.engine import reading
 
     rows = []
     with open_database() as engine, reading(engine) as connection:
-        for credential in list_credentials(connection):
+        credentials, damaged = list_credentials(connection)
+        for credential in credentials:
             if credential.kind in kinds:
                 grants = " ".join(f"{org_id}:{role}" for org_id, role in read_grants(connection, credential.id).items())
                 organizations = credential.org_id or grants or "any organization"
                 access = credential.role or credential.scopes or "-"
                 rows.append((prefix + credential.id, organizations, access, _state(credential), credential.name or ""))
     print_list(("id", "organizations", "role or scopes", "state", "name"), rows)
+    require_all_readable(damaged)
 
 
 def _state(credential: "Credential") -> str:

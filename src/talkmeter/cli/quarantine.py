@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from talkmeter.errors import OperationFailed
+from talkmeter.errors import Damaged, OperationFailed
 
 if TYPE_CHECKING:
     from talkmeter.db.engine import Engine
@@ -23,12 +23,13 @@ def quarantine() -> None:
 def list_(org_id: str | None) -> None:
     """List quarantined events, oldest first, with id, organization, reason, times seen and error."""
     from talkmeter.cli.database import open_database
-    from talkmeter.cli.tables import print_list
+    from talkmeter.cli.tables import print_list, require_all_readable
 
     with open_database() as engine:
-        events = _list_events(engine, org_id)
+        events, damaged = _list_events(engine, org_id)
     rows = [(event.id, event.org_id or "-", event.reason, f"{event.times_seen}x", event.detail) for event in events]
     print_list(("id", "organization", "reason", "seen", "error"), rows)
+    require_all_readable(damaged)
 
 
 @quarantine.command("show")
@@ -61,6 +62,7 @@ def show(event_id: str) -> None:
 def replay(event_ids: tuple[str, ...]) -> None:
     """Process quarantined events again (default: all), each under its own organization."""
     from talkmeter.cli.database import open_database
+    from talkmeter.cli.tables import require_all_readable
     from talkmeter.db.engine import writing
     from talkmeter.ingest.cloudevents import Sender, read_event
     from talkmeter.ledger.batch import OrgBatch, Rejection
@@ -71,7 +73,7 @@ def replay(event_ids: tuple[str, ...]) -> None:
     settings = load_settings()
     replayed, remaining = 0, 0
     with open_database(settings) as engine:
-        events = _find(engine, event_ids) if event_ids else _list_events(engine, None)
+        events, damaged = (_find(engine, event_ids), []) if event_ids else _list_events(engine, None)
         writer = Writer(engine, keep_history=settings.history_days != 0)
         try:
             for event in events:
@@ -95,6 +97,7 @@ def replay(event_ids: tuple[str, ...]) -> None:
         finally:
             writer.close()
     click.echo(f"{replayed} replayed, {remaining} left in quarantine.")
+    require_all_readable(damaged)
 
 
 @quarantine.command("drop")
@@ -121,7 +124,8 @@ def _org_ids(engine: "Engine") -> list[str]:
         return ["", *(organization.org_id for organization in list_organizations(connection))]
 
 
-def _list_events(engine: "Engine", org_id: str | None) -> "list[QuarantinedEvent]":
+def _list_events(engine: "Engine", org_id: str | None) -> "tuple[list[QuarantinedEvent], list[Damaged]]":
+    """Return the readable events and an error for each damaged one."""
     from talkmeter.db.engine import reading
     from talkmeter.ledger.quarantine import list_quarantine
 

@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from talkmeter.errors import OperationFailed
+
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from talkmeter.errors import Damaged
 
 _UNLIMITED_WIDTH: Final = 100_000
 
@@ -20,6 +24,12 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: 
     for title in head:
         table.add_column(title, justify="right" if title in numbers else "left", no_wrap=True)
     _print(table, rows)
+
+
+def require_all_readable(damaged: "Sequence[Damaged]") -> None:
+    """Raise OperationFailed if rows are missing in a list because they are damaged."""
+    if damaged:
+        raise OperationFailed("Not everything could be read. " + " ".join(error.detail for error in damaged))
 
 
 def print_fields(fields: Iterable[tuple[str, str]]) -> None:

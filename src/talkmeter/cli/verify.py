@@ -1,10 +1,16 @@
 """`talkmeter verify`: check that every daily total equals the sum of its records."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from talkmeter import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from talkmeter.db.engine import Engine
 
 
 @click.command()
@@ -23,6 +29,9 @@ def verify(org_id: str | None, repair: bool) -> None:
 
     found = repaired = 0
     with open_database() as engine:
+        for sentence in _damages(engine, everything=org_id is None):
+            found += 1
+            click.echo(sentence)
         if org_id is not None:
             require_organization(engine, org_id)
             org_ids = [org_id]
@@ -48,3 +57,25 @@ def verify(org_id: str | None, repair: bool) -> None:
     hint = f", {repaired} repaired" if repair else "; --repair corrects them where possible"
     click.echo(f"{checked} checked: {found} difference{'' if found == 1 else 's'} found{hint}.")
     sys.exit(1)
+
+
+def _damages(engine: "Engine", *, everything: bool) -> "Iterator[str]":
+    """Yield a sentence for each damaged page or index and, for `everything`, each damaged row outside the ledger."""
+    from talkmeter.cli.row_decoders import account_decoders
+    from talkmeter.db.engine import has_one_writer, translate_errors
+    from talkmeter.db.sqlite import check_file
+    from talkmeter.errors import Damaged
+    from talkmeter.ledger.stored_rows import damaged_rows
+
+    if has_one_writer(engine):
+        try:
+            with translate_errors():
+                clauses = check_file(engine)
+        except Damaged as error:
+            yield error.detail
+        else:
+            yield from (f"the database file: {clause}." for clause in clauses)
+            if clauses:
+                yield "the database file: --repair keeps damaged pages. Restore a backup, or use 'talkmeter recover'."
+    if everything:
+        yield from (error.detail for error in damaged_rows(engine, account_decoders()))

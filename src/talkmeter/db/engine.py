@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from talkmeter.db import sqlite
 from talkmeter.db.citus import is_citus
+from talkmeter.db.damage import damaged_database, driver_message, origin
 from talkmeter.db.error_kinds import READ_ONLY, ErrorKind
 from talkmeter.db.schema import require_version
 from talkmeter.db.watch import Watch
@@ -156,9 +157,14 @@ def translate_errors() -> Iterator[None]:
             case ErrorKind.BUSY | ErrorKind.LOCK_TIMEOUT:
                 raise Unavailable("The database is busy; retry shortly.") from error
             case ErrorKind.UNAVAILABLE:
-                raise DatabaseUnavailable(f"The database is unavailable: {_reason(error)}.") from error
+                raise DatabaseUnavailable(f"The database is unavailable: {driver_message(error)}.") from error
             case ErrorKind.UNREADABLE:
-                raise Misconfigured(f"The database cannot be read: {_reason(error)}.") from error
+                raise Misconfigured(
+                    f"The database cannot be read: {driver_message(error)}. Check TALKMETER_DATABASE_URL. If it names "
+                    "the right file, its first page is damaged: restore a backup, or try 'talkmeter recover'."
+                ) from error
+            case ErrorKind.DAMAGED:
+                raise damaged_database(error) from error
             case None:
                 raise
 
@@ -169,23 +175,11 @@ def is_transient(error: BaseException) -> bool:
 
 
 def _error_kind(error: BaseException) -> ErrorKind | None:
-    origin = _origin(error)
-    if origin is None:
+    driver_error = origin(error)
+    if driver_error is None:
         return None
-    if not type(origin).__module__.startswith("psycopg"):
-        return sqlite.error_kind(origin)
+    if not type(driver_error).__module__.startswith("psycopg"):
+        return sqlite.error_kind(driver_error)
     from talkmeter.db import postgresql  # noqa: PLC0415  slow to import, see open_engine
 
-    return postgresql.error_kind(origin)
-
-
-def _reason(error: Exception) -> str:
-    """Return the driver's message without the statement and its parameters, which contain customer data."""
-    origin = _origin(error)
-    lines = str(origin).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(origin).__name__
-
-
-def _origin(error: BaseException) -> BaseException | None:
-    """Return the driver's error that SQLAlchemy wrapped."""
-    return error.orig if isinstance(error, DBAPIError) else error
+    return postgresql.error_kind(driver_error)

@@ -22,4 +22,6 @@ class ErrorKind(Enum):
     UNAVAILABLE = "unavailable"
     """The database cannot be reached or used now."""
     UNREADABLE = "unreadable"
-    """The file is not a database, or it is corrupt."""
+    """The file is not a database, or its first page is damaged."""
+    DAMAGED = "damaged"
+    """A page, an index or a value of the database is damaged."""

@@ -42,8 +42,8 @@ _KINDS: Final = {
     "57014": ErrorKind.LOCK_TIMEOUT,
     "53100": ErrorKind.DISK_FULL,
     # A page or an index is damaged.
-    "XX001": ErrorKind.UNREADABLE,
-    "XX002": ErrorKind.UNREADABLE,
+    "XX001": ErrorKind.DAMAGED,
+    "XX002": ErrorKind.DAMAGED,
     # The server is a standby, or default_transaction_read_only is on.
     "25006": ErrorKind.READ_ONLY,
 }

@@ -7,9 +7,11 @@ durability depends on: WAL and synchronous=FULL. Every write transaction checks 
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, ExceptionContext
@@ -20,6 +22,8 @@ from talkmeter.db.error_kinds import READ_ONLY, ErrorKind
 from talkmeter.errors import Misconfigured, NotWritable
 
 BUSY_TIMEOUT_SEC: Final = 5
+MAX_FINDINGS: Final = 100
+"""How many damages `check_file` lists."""
 _SYNCHRONOUS_FULL: Final = 2
 _OPENED: Final = "talkmeter_opened"
 _FOREIGN: Final = (
@@ -187,21 +191,57 @@ _KINDS: Final = {
     sqlite3.SQLITE_READONLY: ErrorKind.READ_ONLY,
     sqlite3.SQLITE_FULL: ErrorKind.DISK_FULL,
     sqlite3.SQLITE_NOTADB: ErrorKind.UNREADABLE,
-    sqlite3.SQLITE_CORRUPT: ErrorKind.UNREADABLE,
+    sqlite3.SQLITE_CORRUPT: ErrorKind.DAMAGED,
 }
+_NOT_UTF8: Final = "Could not decode to UTF-8"
+_DAMAGED_VALUES: Final = ("JSON cannot hold BLOB values", "integer overflow", "malformed JSON")
+"""Errors of functions on values of a type or size that their column never has."""
 
 
 def error_kind(error: BaseException) -> ErrorKind | None:
     """Return the kind of a driver error, or None if the program or the data caused it."""
     code = getattr(error, "sqlite_errorcode", None)
     if not isinstance(code, int):
-        # The driver's own errors have no code, such as one for text that is not UTF-8.
-        return None
+        # The driver's own errors have no code.
+        return ErrorKind.DAMAGED if is_not_utf8(error) else None
     if code == sqlite3.SQLITE_IOERR_SHMSIZE:
         # SQLite reports a full disk this way if the WAL index (the -shm file) cannot grow.
         return ErrorKind.DISK_FULL
+    if code == sqlite3.SQLITE_ERROR and str(error).startswith(_DAMAGED_VALUES):
+        return ErrorKind.DAMAGED
     unknown = ErrorKind.UNAVAILABLE if isinstance(error, sqlite3.OperationalError) else None
     return _KINDS.get(code & 0xFF, unknown)
+
+
+def is_not_utf8(error: BaseException) -> bool:
+    """Return whether the driver could not decode a text. Its message contains the text."""
+    return isinstance(error, sqlite3.OperationalError) and str(error).startswith(_NOT_UTF8)
+
+
+@contextmanager
+def undecoded_texts(connection: Connection) -> Iterator[None]:
+    """Read texts that are not UTF-8 as bytes, which no column with texts contains."""
+    driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+    driver.text_factory = _text_or_bytes
+    try:
+        yield
+    finally:
+        driver.text_factory = str
+
+
+def _text_or_bytes(raw: bytes) -> str | bytes:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+def check_file(engine: Engine) -> list[str]:
+    """Return what SQLite finds damaged in the file's pages and indexes, as clauses without a period."""
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql(f"PRAGMA integrity_check({MAX_FINDINGS})").fetchall()
+    lines = [line.strip().rstrip(".") for (text,) in rows for line in str(text).splitlines()]
+    return [line for line in lines if line and line != "ok" and not line.startswith("***")]
 
 
 def write_copy(engine: Engine, file: Path) -> None:

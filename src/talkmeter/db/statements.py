@@ -6,18 +6,36 @@ preparing one with 1 000 rows takes milliseconds.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from functools import cache
 from itertools import chain, count
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
-from sqlalchemy import Connection, CursorResult, Delete, Dialect, Select, Table, Update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Delete,
+    Dialect,
+    LargeBinary,
+    Select,
+    Table,
+    Text,
+    Update,
+)
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.engine.interfaces import BindTyping
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.util import find_tables
+from sqlalchemy.types import NullType
 
 from talkmeter.counting import COUNTERS
-from talkmeter.db import tables
+from talkmeter.db import sqlite, tables
+from talkmeter.db.damage import damaged_database, damaged_key, origin
+from talkmeter.db.error_kinds import ErrorKind
 
 ROWS_PER_STATEMENT: Final = 1_000
 _ROWS_STEP: Final = 128
@@ -56,7 +74,12 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row], on_co
         size = _statement_size(len(rows) - begin)
         statement = _insert_text(connection.dialect, table, on_conflict, size)
         parameters = tuple(chain.from_iterable(rows[begin : begin + size]))
-        written += connection.exec_driver_sql(statement, parameters).rowcount
+        try:
+            written += connection.exec_driver_sql(statement, parameters).rowcount
+        except DBAPIError as error:
+            if error.orig is None or sqlite.error_kind(error.orig) is not ErrorKind.DAMAGED:
+                raise
+            raise damaged_database(error, table.name) from error
         begin += size
     return written
 
@@ -84,6 +107,55 @@ class _CompiledSql(NamedTuple):
         return tuple(values)
 
 
+def table_names(statement: Select[*tuple[object, ...]] | Update | Delete) -> str:
+    """Return the names of a statement's tables, for error messages."""
+    if isinstance(statement, Update | Delete):
+        return str(statement.entity_description["name"])
+    found = find_tables(statement, check_columns=True, include_selects=True, include_aliases=True)
+    return ", ".join(sorted({table.name for table in found if isinstance(table, Table)}))
+
+
+class ColumnTypes:
+    """The types of a query's columns in SQLite, where a damaged row can have a value of any type."""
+
+    def __init__(self, statement: Select[*tuple[object, ...]]) -> None:
+        self._statement = statement
+        self._known: set[tuple[type, ...]] = set()
+        """The types of rows that are right, so that most rows are not looked at value by value."""
+
+    def check(self, rows: Iterable[Row]) -> None:
+        """Raise Damaged for a row with a value that its column never has."""
+        for row in rows:
+            types = tuple(map(type, row))
+            if types not in self._known:
+                self._check_row(row)
+                self._known.add(types)
+
+    def _check_row(self, row: Row) -> None:
+        columns = list(self._statement.selected_columns)
+        for column, value in zip(columns, row, strict=True):
+            if not may_hold(column, value):
+                key = [
+                    (one.name, value)
+                    for one, value in zip(columns, row, strict=True)
+                    if isinstance(one, Column) and one.primary_key
+                ]
+                raise damaged_key(
+                    table_names(self._statement), key, f"{column.name} is stored as {type(value).__name__}"
+                )
+
+
+def may_hold(column: ColumnElement[Any], value: Value) -> bool:
+    """Return whether SQLite may store a value in a column; a computed one may be null."""
+    if value is None:
+        return not isinstance(column, Column) or bool(column.nullable)
+    if isinstance(column.type, NullType):
+        return True
+    if isinstance(column.type, Text):
+        return isinstance(value, str)
+    return isinstance(value, bytes if isinstance(column.type, LargeBinary) else int)
+
+
 class Compiled:
     """A statement that SQLAlchemy compiles once for each engine and that runs with a positional tuple.
 
@@ -91,10 +163,15 @@ class Compiled:
     be the last one; it takes the rest of the tuple.
     """
 
-    def __init__(self, statement: Select[*tuple[object, ...]] | Update | Delete) -> None:
-        """Keep the statement; it is compiled when it first runs."""
+    def __init__(self, statement: Select[*tuple[object, ...]] | Update | Delete, *, checked: bool = True) -> None:
+        """Keep the statement; it is compiled when it first runs.
+
+        A row of SQLite with a value that its column never has raises Damaged, unless the caller checks the rows
+        (`checked`).
+        """
         self.statement = statement
         self._compiled: dict[tuple[str, int], _CompiledSql] = {}
+        self._columns = ColumnTypes(statement) if checked and isinstance(statement, Select) else None
 
     def run(self, connection: Connection, parameters: Row) -> list[Row]:
         """Return every row of a query without an expanding parameter."""
@@ -124,15 +201,49 @@ class Compiled:
 
     def _fetch(self, connection: Connection, parameters: Row, expanded: int) -> list[Row]:
         """Return every row; `expanded` is the number of parameters in the `IN` list."""
-        result = self._execute(connection, parameters, expanded)
-        # The driver's tuples: building SQLAlchemy's rows costs more than reading them, and their names are not needed.
-        rows = cast("list[Row]", result.cursor.fetchall())
-        result.close()
+        try:
+            rows = self._fetch_unchecked(connection, parameters, expanded)
+        except Exception as error:
+            if not sqlite.is_not_utf8(error):
+                raise
+            # Again, to find the row; for all rows, decoding texts here would be slow.
+            with sqlite.undecoded_texts(connection):
+                rows = self._fetch_unchecked(connection, parameters, expanded)
+        if self._columns is not None and connection.dialect.name == "sqlite":
+            self._columns.check(rows)
         return rows
+
+    def _fetch_unchecked(self, connection: Connection, parameters: Row, expanded: int) -> list[Row]:
+        result = self._execute(connection, parameters, expanded)
+        try:
+            # The driver's tuples: building SQLAlchemy's rows costs more than reading them.
+            return cast("list[Row]", result.cursor.fetchall())
+        except sqlite3.DatabaseError as error:
+            self._require_undamaged(error)
+            raise
+        finally:
+            result.close()
 
     def _execute(self, connection: Connection, parameters: Row, expanded: int) -> CursorResult[*tuple[Value, ...]]:
         compiled = self._compile(connection.dialect, expanded)
-        return connection.exec_driver_sql(compiled.sql, compiled.with_constants(parameters))
+        try:
+            return connection.exec_driver_sql(compiled.sql, compiled.with_constants(parameters))
+        except DBAPIError as error:
+            self._require_undamaged(error)
+            raise
+
+    def _require_undamaged(self, error: Exception) -> None:
+        """Raise Damaged with the names of the tables if an error says that a page or an index is damaged."""
+        driver_error = origin(error)
+        if driver_error is None or sqlite.is_not_utf8(driver_error):
+            return
+        if sqlite.error_kind(driver_error) is ErrorKind.DAMAGED:
+            raise damaged_database(error, self.tables) from error
+
+    @property
+    def tables(self) -> str:
+        """The names of the statement's tables, for error messages."""
+        return table_names(self.statement)
 
     def _compile(self, dialect: Dialect, expanded: int) -> _CompiledSql:
         cached = self._compiled.get((dialect.name, expanded))
@@ -154,8 +265,19 @@ def after_prefix(prefix: str) -> str:
 
 
 def integer(value: Value) -> int:
-    """Return an integer column's value as int; NULL, the sum of no rows, is 0."""
+    """Return an integer column's value as int; NULL, the sum of no rows, is 0. Raises TypeError for a text or bytes."""
+    if isinstance(value, str | bytes):
+        message = f"an integer is stored as {type(value).__name__}"
+        raise TypeError(message)
     return int(value or 0)
+
+
+def text(value: Value) -> str:
+    """Return a text column's value. Raises TypeError if it is not a text."""
+    if not isinstance(value, str):
+        message = f"a text is stored as {type(value).__name__}"
+        raise TypeError(message)
+    return value
 
 
 def _driver_style(dialect: Dialect, sql: str) -> str:

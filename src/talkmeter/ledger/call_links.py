@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Table, bindparam, select
 
 from talkmeter.db import tables
-from talkmeter.db.statements import Compiled, OnConflict, insert_rows
+from talkmeter.db.damage import damaged_row
+from talkmeter.db.statements import Compiled, OnConflict, Row, Value, insert_rows
 from talkmeter.ledger.batch import AGENT, RECONCILE_SUFFIX, SIDES, PartialUpdate, Side
 from talkmeter.ledger.states import read_winning_states
 from talkmeter.records import UNCOUNTED_STATUS, Conversation, Kind, RecordKey, State, data_hash
@@ -67,7 +68,7 @@ class CallMember(NamedTuple):
 def read_preferred_side(connection: Connection, org_id: str) -> Side:
     """Return the side that an organization counts if both report a call."""
     rows = _SETTING.run(connection, (org_id, _PREFERRED_SIDE))
-    return SIDES[str(rows[0][0])] if rows else AGENT
+    return _side(tables.organization_setting, (org_id, _PREFERRED_SIDE, rows[0][0]), rows[0][0]) if rows else AGENT
 
 
 def set_preferred_side(connection: Connection, org_id: str, side: Side) -> None:
@@ -111,12 +112,23 @@ def _read_call(connection: Connection, org_id: str, id_: str) -> list[CallMember
         new_calls = {str(call) for (call,) in _CALLS.run_in(connection, (org_id,), sorted(new_ids))} - calls
         calls |= new_calls
         found = _MEMBERS.run_in(connection, (org_id,), sorted(new_calls))
-        rows = [(str(call), str(member), str(side)) for call, member, side in found]
+        rows = [
+            (str(call), str(member), _side(tables.conversation_link, (org_id, call, member), side))
+            for call, member, side in found
+        ]
         new_ids = {member for _, member, _ in rows} - sides.keys()
         for call, member, side in rows:
-            sides[member] = SIDES[side]
+            sides[member] = side
             referenced_by.setdefault(call, set()).add(member)
     return [CallMember(member, side, len(referenced_by.get(member, ()))) for member, side in sorted(sides.items())]
+
+
+def _side(table: Table, row: Row, side: Value) -> Side:
+    """Return a stored side. Raises Damaged, with the row's key, if there is no such side."""
+    try:
+        return SIDES[str(side)]
+    except KeyError:
+        raise damaged_row(table, row, ValueError(f"{side!r} is not a side")) from None
 
 
 class Link(NamedTuple):

@@ -29,7 +29,8 @@ _PAGE: Final = Compiled(
         or_(_call.source == bindparam("source"), _call.source == bindparam("other")),
     )
     .order_by(_call.id)
-    .limit(bindparam("limit", type_=BigInteger))
+    .limit(bindparam("limit", type_=BigInteger)),
+    checked=False,
 )
 
 

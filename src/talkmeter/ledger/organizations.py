@@ -13,17 +13,19 @@ from sqlalchemy import Connection, Engine, bindparam, select
 
 from talkmeter import clock
 from talkmeter.db import tables
+from talkmeter.db.damage import damaged_row, skip_damaged
 from talkmeter.db.engine import transaction
-from talkmeter.db.statements import Compiled, OnConflict, insert_rows
+from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows
 from talkmeter.db.watch import Watch
 
 KNOWN_ORGANIZATIONS: Final = 100_000
 _directory = tables.organization_directory.c
-_LIST = Compiled(select(_directory.org_id, _directory.name).order_by(_directory.org_id))
+_LIST = Compiled(select(_directory.org_id, _directory.name).order_by(_directory.org_id), checked=False)
 _WITH_USAGE = Compiled(select(tables.organization.c.org_id))
 _FIND = Compiled(select(_directory.org_id).where(_directory.org_id == bindparam("org")))
 _NAMES = Compiled(
-    select(_directory.org_id, _directory.name).where(_directory.org_id.in_(bindparam("orgs", expanding=True)))
+    select(_directory.org_id, _directory.name).where(_directory.org_id.in_(bindparam("orgs", expanding=True))),
+    checked=False,
 )
 
 
@@ -64,10 +66,15 @@ def add_organization(connection: Connection, org_id: str, name: str | None, now:
 
 
 def list_organizations(connection: Connection) -> list[Organization]:
-    """Return all organizations, in order of their ids."""
-    return [
-        Organization(str(org_id), None if name is None else str(name)) for org_id, name in _LIST.run(connection, ())
-    ]
+    """Return all organizations, in order of their ids. A damaged name is None; a damaged id is logged and left out."""
+    return skip_damaged(_LIST.run(connection, ()), _decode)
+
+
+def _decode(row: Row) -> Organization:
+    org_id, name = row
+    if not isinstance(org_id, str):
+        raise damaged_row(tables.organization_directory, row, TypeError("its id is not a text"))
+    return Organization(org_id, name if isinstance(name, str) else None)
 
 
 def add_unlisted_organizations(connection: Connection, now: int) -> list[str]:
@@ -92,4 +99,4 @@ def organization_exists(connection: Connection, org_id: str) -> bool:
 def read_organization_names(connection: Connection, org_ids: Iterable[str]) -> dict[str, str]:
     """Return the names of organizations by id; organizations without a name are left out."""
     rows = _NAMES.run_in(connection, (), list(org_ids))
-    return {str(org_id): str(name) for org_id, name in rows if name}
+    return {str(org_id): name for org_id, name in rows if name and isinstance(name, str)}

@@ -1,11 +1,14 @@
 """Converts states to table rows and back. A struct's fields are in the order of its table's columns in `tables.py`."""
 
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import astuple
 
-from talkmeter.db.statements import Row, integer
+from talkmeter.db import tables
+from talkmeter.db.damage import UNREADABLE_VALUES, damaged_row
+from talkmeter.db.statements import Row, integer, text
+from talkmeter.period import EARLIEST_INSTANT, LATEST_INSTANT
 from talkmeter.records import (
     INVENTORY_KINDS,
     RECORD_TYPES,
@@ -13,21 +16,26 @@ from talkmeter.records import (
     Kind,
     Record,
     State,
+    WorkflowExecution,
+    data_hash,
     decode_normalized,
+    hash_of_data,
     normalized_data,
 )
+
+Instant = Annotated[int, msgspec.Meta(ge=EARLIEST_INSTANT, lt=LATEST_INSTANT)]
 
 
 class _StateColumns(msgspec.Struct, frozen=True, array_like=True):
     """The columns that every record table has after the record's fields."""
 
     deleted: bool
-    time: int
+    time: Instant
     sequence: int
     source: str
     event_id: str
     hash: bytes
-    stored_at: int
+    stored_at: Instant
 
 
 _STATE_COLUMNS: Final = len(_StateColumns.__struct_fields__)
@@ -79,8 +87,14 @@ class StoredState(NamedTuple):
 
 
 def decode_stored(kind: Kind, row: Row) -> StoredState:
-    """Return the winning state in a row of the kind's table, and when it was stored."""
-    return StoredState(decode_state(kind, row), integer(row[_key_width(kind) + _FIELD_COUNT[kind] + _STORED_AT]))
+    """Return the winning state in a row of the kind's table, and when it was stored.
+
+    Raises Damaged also if the columns do not match their hash.
+    """
+    state = decode_state(kind, row)
+    if data_hash(state.record) != state.hash:
+        raise damaged_row(tables.RECORD_TABLES[kind], row, ValueError("its columns do not match their hash"))
+    return StoredState(state, integer(row[_key_width(kind) + _FIELD_COUNT[kind] + _STORED_AT]))
 
 
 def decode_stored_history(row: Row) -> StoredState:
@@ -89,7 +103,14 @@ def decode_stored_history(row: Row) -> StoredState:
 
 
 def decode_state(kind: Kind, row: Row) -> State:
-    """Return the winning state in a row of the kind's table."""
+    """Return the winning state in a row of the kind's table. Raises Damaged if it cannot be decoded."""
+    try:
+        return _decode_state(kind, row)
+    except UNREADABLE_VALUES as error:
+        raise damaged_row(tables.RECORD_TABLES[kind], row, error) from error
+
+
+def _decode_state(kind: Kind, row: Row) -> State:
     begin = _key_width(kind)
     end = begin + _FIELD_COUNT[kind]
     stored = msgspec.convert(row[end : end + _STATE_COLUMNS], _StateColumns, strict=False)
@@ -100,14 +121,15 @@ def decode_state(kind: Kind, row: Row) -> State:
     if linked_to is not None:
         columns = (*columns[:_CREATED_AT], row[-1], *columns[_CREATED_AT + 1 :])
     elif kind is Kind.CONVERSATION and row[-1] is not None:
-        call_agent = None if columns[_AGENT] is None else str(columns[_AGENT])
+        call_agent = None if columns[_AGENT] is None else text(columns[_AGENT])
         columns = (*columns[:_AGENT], None, *columns[_AGENT + 1 :])
     if not stored.deleted:
         record = msgspec.convert(columns, RECORD_TYPES[kind], strict=False)
+        _require_instant(record)
     return State(
-        org_id=str(row[0]),
+        org_id=text(row[0]),
         kind=kind,
-        id=str(row[begin - 1]),
+        id=text(row[begin - 1]),
         record=record,
         time=stored.time,
         sequence=stored.sequence,
@@ -121,7 +143,15 @@ def decode_state(kind: Kind, row: Row) -> State:
 
 def decode_link(kind: Kind, row: Row) -> str | None:
     """Return the conversation that is counted instead of the row's, or None."""
-    return None if kind is not Kind.CONVERSATION or row[-2] is None else str(row[-2])
+    return None if kind is not Kind.CONVERSATION or row[-2] is None else text(row[-2])
+
+
+def _require_instant(record: Record | None) -> None:
+    if not isinstance(record, Conversation | WorkflowExecution):
+        return
+    if not EARLIEST_INSTANT <= record.created_at < LATEST_INSTANT:
+        message = f"created_at is {record.created_at}"
+        raise ValueError(message)
 
 
 def _key_width(kind: Kind) -> int:
@@ -135,13 +165,13 @@ class _HistoryRow(msgspec.Struct, frozen=True, array_like=True):
     org_id: str
     kind: Kind
     id: str
-    time: int
+    time: Instant
     hash: bytes
     source: str
     event_id: str
     sequence: int
     data: bytes
-    stored_at: int
+    stored_at: Instant
 
 
 def history_key(state: State) -> Row:
@@ -164,13 +194,25 @@ def history_row(state: State, stored_at: int) -> Row:
 
 
 def decode_history(row: Row) -> State:
-    """Return the received state in a row of `record_state`."""
+    """Return the received state in a row of `record_state`. Raises Damaged if it cannot be decoded."""
+    try:
+        return _decode_history(row)
+    except UNREADABLE_VALUES as error:
+        raise damaged_row(tables.record_state, row, error) from error
+
+
+def _decode_history(row: Row) -> State:
     stored = msgspec.convert(row, _HistoryRow)
+    if hash_of_data(stored.data) != stored.hash:
+        message = "its data does not match its hash"
+        raise ValueError(message)
+    record = decode_normalized(stored.kind, stored.data)
+    _require_instant(record)
     return State(
         org_id=stored.org_id,
         kind=stored.kind,
         id=stored.id,
-        record=decode_normalized(stored.kind, stored.data),
+        record=record,
         time=stored.time,
         sequence=stored.sequence,
         source=stored.source,

@@ -1,12 +1,14 @@
 """Reads states from the tables: records' winning states, and all their received states."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from sqlalchemy import Connection, bindparam, select
 
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, Row
-from talkmeter.ledger.rows import decode_state
+from talkmeter.errors import Damaged
+from talkmeter.ledger.rows import decode_state, decode_stored
 from talkmeter.records import INVENTORY_KINDS, Kind, RecordKey, State
 
 
@@ -15,7 +17,7 @@ def _winners_query(kind: Kind) -> Compiled:
     query = select(*table.c).where(table.c.org_id == bindparam("org"))
     if kind in INVENTORY_KINDS:
         query = query.where(table.c.kind == bindparam("kind"))
-    return Compiled(query.where(table.c.id.in_(bindparam("ids", expanding=True))))
+    return Compiled(query.where(table.c.id.in_(bindparam("ids", expanding=True))), checked=False)
 
 
 _WINNERS = {kind: _winners_query(kind) for kind in Kind}
@@ -25,6 +27,16 @@ def read_winning_states(connection: Connection, org_id: str, keys: Iterable[Reco
     """Return the winning states of existing records; unknown keys are left out."""
     states = (decode_state(kind, row) for kind, row in winning_rows(connection, org_id, keys))
     return {RecordKey(state.kind, state.id): state for state in states}
+
+
+def read_intact_winners(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> dict[RecordKey, State]:
+    """Return the winning states that can be decoded and match their hash; damaged and unknown ones are left out."""
+    winners: dict[RecordKey, State] = {}
+    for kind, row in winning_rows(connection, org_id, keys):
+        with suppress(Damaged):
+            state = decode_stored(kind, row).state
+            winners[RecordKey(kind, state.id)] = state
+    return winners
 
 
 def winning_rows(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> Iterator[tuple[Kind, Row]]:
@@ -44,7 +56,8 @@ _HISTORY = Compiled(
         _state.org_id == bindparam("org"),
         _state.kind == bindparam("kind"),
         _state.id.in_(bindparam("ids", expanding=True)),
-    )
+    ),
+    checked=False,
 )
 
 

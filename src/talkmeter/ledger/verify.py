@@ -6,19 +6,21 @@ Each day and each step is read in its own short snapshot, so that verifying a la
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Connection, Engine, bindparam, delete, func, select
+from sqlalchemy import Connection, Engine, Table, bindparam, delete, func, select
 
 from talkmeter import clock
 from talkmeter.counting import COUNTERS, DAILY_DIMENSIONS, TOTAL, ZERO, Counters, DayKey, fold
 from talkmeter.db import tables
+from talkmeter.db.damage import UNREADABLE_VALUES, damaged_row
 from talkmeter.db.engine import reading, writing
-from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
+from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer, text
+from talkmeter.errors import Damaged
 from talkmeter.ledger.call_links import find_wrong_links, reported_after
-from talkmeter.ledger.history import RECORDS_PER_STEP, read_highest_states, records_with_history
-from talkmeter.ledger.rows import decode_link, decode_state, record_row
-from talkmeter.ledger.states import winning_rows
+from talkmeter.ledger.history import RECORDS_PER_STEP, START, read_highest_states, records_with_history
+from talkmeter.ledger.rows import decode_history, decode_state, decode_stored, history_key, history_row, record_row
+from talkmeter.ledger.states import history_rows, read_intact_winners, winning_rows
+from talkmeter.ledger.stored_rows import kind_of_row, rows_after
 from talkmeter.ledger.write import lock_organization, renew_revision, total_rows
 from talkmeter.period import MICROSECONDS_PER_DAY, day_of, format_day
 from talkmeter.records import (
@@ -28,7 +30,6 @@ from talkmeter.records import (
     RecordKey,
     State,
     WorkflowExecution,
-    data_hash,
     rank,
 )
 
@@ -56,17 +57,20 @@ _RECORDS_OF_DAY = {
             table.c.org_id == bindparam("org"),
             table.c.created_at >= bindparam("start"),
             table.c.created_at < bindparam("end"),
-        )
+        ),
+        checked=False,
     )
     for kind in _COUNTED
     for table in (tables.RECORD_TABLES[kind],)
 }
+_ROWS_AFTER = {table: rows_after(table, bindparam("org")) for table in dict.fromkeys(tables.RECORD_TABLES.values())}
 _TOTALS_OF_DAY = Compiled(
     select(_daily.dimension, _daily.day, _daily.value, *(_daily[counter] for counter in COUNTERS)).where(
         _daily.org_id == bindparam("org"),
         _daily.dimension == bindparam("in_dim"),
         _daily.day == bindparam("at_day"),
-    )
+    ),
+    checked=False,
 )
 _DELETE_DAY = Compiled(
     delete(tables.usage_daily).where(
@@ -86,26 +90,52 @@ class Discrepancy(NamedTuple):
 
 
 def verify_organization(engine: Engine, org_id: str, *, repair: bool) -> Iterator[Discrepancy]:
-    """Yield every discrepancy in one organization's ledger; `repair` fixes the repairable ones after yielding them."""
-    for keys in _record_steps(engine, org_id):
-        yield from _verify_winners(engine, org_id, keys, repair=repair)
-    for ids in _link_steps(engine, org_id):
-        yield from _verify_links(engine, org_id, ids, repair=repair)
-    day = _next_day(engine, org_id, 0)
-    while day is not None:
-        yield from _verify_day(engine, org_id, day, repair=repair)
-        day = _next_day(engine, org_id, day + 1)
+    """Yield every discrepancy in one organization's ledger; `repair` fixes the repairable ones after yielding them.
+
+    If a part of the database cannot be read, the others are verified.
+    """
+    for verify in (_verify_all_winners, _verify_rows, _verify_all_links, _verify_days):
+        try:
+            yield from verify(engine, org_id, repair=repair)
+        except Damaged as error:
+            yield Discrepancy(org_id, f"{error.detail} What follows there was not verified.", repairable=False)
 
 
-def _record_steps(engine: Engine, org_id: str) -> Iterator[list[RecordKey]]:
-    after: RecordKey | None = None
+def _verify_all_winners(engine: Engine, org_id: str, *, repair: bool) -> Iterator[Discrepancy]:
+    after = START
     while True:
         with reading(engine) as connection:
-            keys = records_with_history(connection, org_id, after)
-        if not keys:
+            step = records_with_history(connection, org_id, after)
+        if step is None:
             return
-        yield keys
-        after = keys[-1]
+        for error in step.damaged:
+            yield Discrepancy(org_id, error.detail, repairable=False)
+        yield from _verify_history(engine, org_id, step.keys, repair=repair)
+        yield from _verify_winners(engine, org_id, step.keys, repair=repair)
+        after = step.last
+
+
+def _verify_history(engine: Engine, org_id: str, keys: list[RecordKey], *, repair: bool) -> Iterator[Discrepancy]:
+    """Check that each received state can be read. The winning one can be restored from the record."""
+    with reading(engine) as connection:
+        winners = {history_key(state): state for state in read_intact_winners(connection, org_id, keys).values()}
+        found = [(row[:8], error) for row in history_rows(connection, org_id, keys) if (error := _damage_of(row))]
+    for key, error in found:
+        yield Discrepancy(org_id, error.detail, repairable=key in winners)
+    restored = [history_row(winners[key], clock.now()) for key, _ in found if key in winners]
+    if restored and repair:
+        with writing(engine) as connection:
+            last_event_at = lock_organization(connection, org_id)
+            insert_rows(connection, tables.record_state, sorted(restored), OnConflict.REPLACE)
+            renew_revision(connection, org_id, last_event_at)
+
+
+def _damage_of(row: Row) -> Damaged | None:
+    try:
+        decode_history(row)
+    except Damaged as error:
+        return error
+    return None
 
 
 def _verify_winners(engine: Engine, org_id: str, keys: list[RecordKey], *, repair: bool) -> Iterator[Discrepancy]:
@@ -123,13 +153,57 @@ def _verify_winners(engine: Engine, org_id: str, keys: list[RecordKey], *, repai
                 linked_to = None
                 for kind, row in winning_rows(connection, org_id, [key]):
                     days.update(_days_of(_readable_record(kind, row)))
-                    linked_to = decode_link(kind, row)
+                    linked_to = _readable_link(kind, row)
                 days.update(_days_of(state.record))
                 rows = [record_row(replace(state, linked_to=linked_to), clock.now())]
                 insert_rows(connection, tables.RECORD_TABLES[key.kind], rows, OnConflict.REPLACE)
             for day in days:
                 _rewrite_day(connection, org_id, day)
             renew_revision(connection, org_id, last_event_at)
+
+
+def _verify_rows(engine: Engine, org_id: str, *, repair: bool) -> Iterator[Discrepancy]:
+    """Check that each record can be read, or that `_verify_winners` has restored it from its history."""
+    del repair
+    for table, query in _ROWS_AFTER.items():
+        after = ("",) * (len(table.primary_key.columns) - 1)
+        while True:
+            with reading(engine) as connection:
+                rows = query.run(connection, (org_id, *after, RECORDS_PER_STEP))
+                yield from _unrepairable_rows(connection, org_id, table, rows)
+            if len(rows) < RECORDS_PER_STEP:
+                break
+            after = rows[-1][1 : len(table.primary_key.columns)]  # type: ignore[assignment]  # like a key
+
+
+def _unrepairable_rows(connection: Connection, org_id: str, table: Table, rows: list[Row]) -> Iterator[Discrepancy]:
+    damaged: list[RecordKey] = []
+    for row in rows:
+        try:
+            kind = kind_of_row(table, row)
+            key = RecordKey(kind, text(row[len(table.primary_key.columns) - 1]))
+        except UNREADABLE_VALUES as error:
+            yield Discrepancy(org_id, damaged_row(table, row, error).detail, repairable=False)
+            continue
+        if _decode_intact(kind, row) is None:
+            damaged.append(key)
+    highest = read_highest_states(connection, org_id, damaged).highest if damaged else {}
+    for key in damaged:
+        if key not in highest:
+            sentence = f"{key.kind} {key.id!r}: its columns do not match its hash, and no history can restore it."
+            yield Discrepancy(org_id, sentence, repairable=False)
+
+
+def _verify_all_links(engine: Engine, org_id: str, *, repair: bool) -> Iterator[Discrepancy]:
+    for ids in _link_steps(engine, org_id):
+        yield from _verify_links(engine, org_id, ids, repair=repair)
+
+
+def _verify_days(engine: Engine, org_id: str, *, repair: bool) -> Iterator[Discrepancy]:
+    day = _next_day(engine, org_id, 0)
+    while day is not None:
+        yield from _verify_day(engine, org_id, day, repair=repair)
+        day = _next_day(engine, org_id, day + 1)
 
 
 def _link_steps(engine: Engine, org_id: str) -> Iterator[list[str]]:
@@ -181,24 +255,17 @@ def _repair_links(engine: Engine, org_id: str, ids: list[str]) -> int:
 
 def _wrong_winners(connection: Connection, org_id: str, keys: list[RecordKey]) -> dict[RecordKey, State]:
     """Return the correct state of each record whose stored winner is damaged or not the highest in its history."""
-    winners = _intact_winners(connection, org_id, keys)
-    highest = read_highest_states(connection, org_id, keys)
+    winners = read_intact_winners(connection, org_id, keys)
+    highest = read_highest_states(connection, org_id, keys).highest
     return {key: state for key, state in highest.items() if key not in winners or rank(state) > rank(winners[key])}
-
-
-def _intact_winners(connection: Connection, org_id: str, keys: Iterable[RecordKey]) -> dict[RecordKey, State]:
-    """Return the stored winners that can be decoded and match their hash."""
-    states = (_decode_intact(kind, row) for kind, row in winning_rows(connection, org_id, keys))
-    return {RecordKey(state.kind, state.id): state for state in states if state is not None}
 
 
 def _decode_intact(kind: Kind, row: Row) -> State | None:
     """Return a row's state, or None if it cannot be decoded or its columns do not match its hash."""
     try:
-        state = decode_state(kind, row)
-    except msgspec.ValidationError:
+        return decode_stored(kind, row).state
+    except Damaged:
         return None
-    return state if data_hash(state.record) == state.hash else None
 
 
 def _next_day(engine: Engine, org_id: str, first: int) -> int | None:
@@ -216,9 +283,6 @@ def _verify_day(engine: Engine, org_id: str, day: int, *, repair: bool) -> Itera
     with reading(engine) as connection:
         rows = list(_rows_of_day(connection, org_id, day))
         stored = dict(_stored_totals(connection, org_id, day))
-    for key in _unrepairable_records(engine, org_id, rows):
-        sentence = f"{key.kind} {key.id!r}: its columns do not match its hash, and no history can restore it."
-        yield Discrepancy(org_id, sentence, repairable=False)
     counted = _count(rows)
     wrong = [total for total in counted.keys() | stored.keys() if counted.get(total, ZERO) != stored.get(total, ZERO)]
     for total in sorted(wrong):
@@ -230,16 +294,6 @@ def _verify_day(engine: Engine, org_id: str, day: int, *, repair: bool) -> Itera
             renew_revision(connection, org_id, last_event_at)
 
 
-def _unrepairable_records(engine: Engine, org_id: str, rows: Iterable[tuple[Kind, Row]]) -> list[RecordKey]:
-    """Return the damaged records without a history; `_verify_winners` reports the others."""
-    damaged = [RecordKey(kind, str(row[1])) for kind, row in rows if _decode_intact(kind, row) is None]
-    if not damaged:
-        return []
-    with reading(engine) as connection:
-        highest = read_highest_states(connection, org_id, damaged)
-    return [key for key in damaged if key not in highest]
-
-
 def _rows_of_day(connection: Connection, org_id: str, day: int) -> Iterator[tuple[Kind, Row]]:
     bounds = (org_id, day * MICROSECONDS_PER_DAY, (day + 1) * MICROSECONDS_PER_DAY)
     for kind, query in _RECORDS_OF_DAY.items():
@@ -247,10 +301,12 @@ def _rows_of_day(connection: Connection, org_id: str, day: int) -> Iterator[tupl
             yield kind, row
 
 
-def _stored_totals(connection: Connection, org_id: str, day: int) -> Iterator[tuple[DayKey, Counters]]:
+def _stored_totals(connection: Connection, org_id: str, day: int) -> Iterator[tuple[DayKey, Counters | None]]:
+    """Yield the stored totals of a day; None for a damaged one."""
     for dimension in DAILY_DIMENSIONS:
         for _, _, value, *counters in _TOTALS_OF_DAY.run(connection, (org_id, dimension, day)):
-            yield DayKey(dimension, day, str(value)), Counters(*map(integer, counters))
+            intact = isinstance(value, str) and all(isinstance(counter, int) for counter in counters)
+            yield DayKey(dimension, day, str(value)), Counters(*map(integer, counters)) if intact else None
 
 
 def _count(rows: Iterable[tuple[Kind, Row]]) -> dict[DayKey, Counters]:
@@ -261,8 +317,13 @@ def _count(rows: Iterable[tuple[Kind, Row]]) -> dict[DayKey, Counters]:
 def _readable_record(kind: Kind, row: Row) -> Record | None:
     try:
         return decode_state(kind, row).stored
-    except msgspec.ValidationError:
+    except Damaged:
         return None
+
+
+def _readable_link(kind: Kind, row: Row) -> str | None:
+    linked_to = row[-2] if kind is Kind.CONVERSATION else None
+    return linked_to if isinstance(linked_to, str) else None
 
 
 def _rewrite_day(connection: Connection, org_id: str, day: int) -> None:
@@ -279,8 +340,10 @@ def _days_of(record: Record | None) -> Iterator[int]:
         yield day_of(record.created_at)
 
 
-def _describe(key: DayKey, stored: Counters, counted: Counters) -> str:
+def _describe(key: DayKey, stored: Counters | None, counted: Counters) -> str:
     where = f"{format_day(key.day)} {key.dimension}" + (f" {key.value!r}" if key.value else "")
+    if stored is None:
+        return f"{where}: the daily total is damaged."
     parts = [
         f"{name} is {actual}, the records say {expected}"
         for name, actual, expected in zip(COUNTERS, stored, counted, strict=True)

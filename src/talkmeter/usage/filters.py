@@ -202,7 +202,8 @@ def _page(kind: Kind, shape: _FilterShape) -> Compiled:
             *_where(kind, shape),
         )
         .order_by(table.c.created_at.desc(), table.c.id.desc())
-        .limit(bindparam("limit", type_=BigInteger))
+        .limit(bindparam("limit", type_=BigInteger)),
+        checked=False,
     )
 
 

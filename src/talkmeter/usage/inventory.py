@@ -65,7 +65,8 @@ def _page(*flags: ColumnElement[bool]) -> Compiled:
             *flags,
         )
         .order_by(_item.id)
-        .limit(bindparam("limit", type_=BigInteger))
+        .limit(bindparam("limit", type_=BigInteger)),
+        checked=False,
     )
 
 

@@ -1,0 +1,20 @@
+"""How the rows of accounts are decoded, for commands that check every row of the database."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from talkmeter.ledger.stored_rows import Decode
+
+
+def account_decoders() -> "Mapping[str, Decode]":
+    """Return the decoders of credentials, sessions and connectors, by table."""
+    from talkmeter.accounts.connectors import decode_connector
+    from talkmeter.accounts.credentials import decode_credential
+    from talkmeter.accounts.sessions import decode_session
+
+    return {
+        "credential": decode_credential,
+        "session": decode_session,
+        "connector": decode_connector,
+    }
