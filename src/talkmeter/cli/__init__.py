@@ -21,6 +21,7 @@ from talkmeter.cli.orgs import orgs
 from talkmeter.cli.quarantine import quarantine
 from talkmeter.cli.reconcile import reconcile
 from talkmeter.cli.records import records
+from talkmeter.cli.recover import recover
 from talkmeter.cli.serve import serve
 from talkmeter.cli.sessions import sessions
 from talkmeter.cli.summary import summary
@@ -40,7 +41,7 @@ def cli() -> None:
 
 _COMMANDS: tuple[click.Command, ...] = (
     *(serve, demo, migrate, orgs, keys, tokens, link, sessions, connectors, ingest, map_, reconcile),
-    *(summary, breakdown, records, export, verify, quarantine, backup, copy),
+    *(summary, breakdown, records, export, verify, quarantine, backup, recover, copy),
 )
 for command in _COMMANDS:
     cli.add_command(command)
