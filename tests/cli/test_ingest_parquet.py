@@ -107,6 +107,55 @@ def test_parquet_that_needs_too_much_memory_is_refused(
     assert not terminal.database.exists()
 
 
+def varint(number: int, width: int = 0) -> bytes:
+    """Return an integer as Thrift's compact protocol writes it, in at least `width` bytes."""
+    zigzag, written = number << 1, bytearray()
+    while zigzag > 127 or len(written) < width - 1:
+        written.append(zigzag & 127 | 128)
+        zigzag >>= 7
+    return bytes((*written, zigzag))
+
+
+MEASURED_INGEST = """
+import sys
+from pathlib import Path
+from talkmeter.cli import main
+try:
+    main()
+finally:
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    print("peak", int(line.split()[1]) // 1024)
+"""
+
+
+def test_parquet_whose_footer_states_too_few_bytes_is_refused_within_little_memory(
+    terminal: Terminal, calls: str
+) -> None:
+    one = pq.read_table(terminal.folder / calls).slice(0, 1)
+    column = pa.array(["x" * (500 << 20)])
+    large = one.set_column(one.schema.get_field_index("who"), "who", column)
+    file = terminal.folder / "large.parquet"
+    pq.write_table(large, file, compression="zstd", write_statistics=False, use_dictionary=False)
+    chunks = pq.read_metadata(file).row_group(0)
+    size = max(chunks.column(index).total_uncompressed_size for index in range(chunks.num_columns))
+    content = file.read_bytes()
+    assert len(content) < 200_000
+    assert content.count(varint(size)) == 1
+    file.write_bytes(content.replace(varint(size), varint(1_000, len(varint(size)))))
+
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED_INGEST, "ingest", *map_file(terminal), file.name],
+        cwd=terminal.folder,
+        env=terminal.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "bytes in one row group, and at most 268,435,456 are allowed" in done.stderr.splitlines()[-1]
+    assert int(done.stdout.removeprefix("peak ")) < 250
+
+
 def test_damaged_parquet_gives_an_error_message_with_its_name(terminal: Terminal, calls: str) -> None:
     options = map_file(terminal)
     whole = (terminal.folder / calls).read_bytes()

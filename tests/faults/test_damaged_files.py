@@ -165,7 +165,7 @@ def requested_totals(server: Server, keys: dict[str, str], org_id: str) -> tuple
     with local_http.client(base_url=server.url, timeout=30) as client:
         event = conversation("new", organization_id=org_id, created_at="2026-04-20T12:00:00Z")
         sent = client.post("/metering/events", json=[event], headers={"Authorization": f"Bearer {keys['']}"})
-        client.headers["Authorization"] = f"Bearer {keys[org_id]}"
+        client.headers.update({"Authorization": f"Bearer {keys[org_id]}", "X-Anyreach-Org": org_id})
         exported = client.get("/admin/usage/export", params={"of": "records", **WINDOW})
         summary = client.get("/admin/usage/summary", params=WINDOW)
     for answer in (sent, exported, summary):

@@ -229,7 +229,15 @@ def test_unreadable_map_gives_an_error_message_of_one_line(tmp_path: Path, raw: 
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("line", ["a" + ".a" * 50_000 + " = 1", "[" + "a. " * 50_000 + "a]", "x = {" + "a." * 50_000])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a" + ".a" * 50_000 + " = 1",
+        "a" + '."\u2028"' * 20_000 + " = 1",
+        "[" + "a. " * 50_000 + "a]",
+        "x = {" + "a." * 50_000,
+    ],
+)
 def test_key_of_many_parts_is_rejected_before_it_is_parsed(tmp_path: Path, line: str) -> None:
     tracemalloc.start()
     try:

@@ -41,11 +41,16 @@ def serve(**flags: str | None) -> None:
         from talkmeter.accounts.connectors import SecretBox
         from talkmeter.api.auth.jwt import identity_provider
         from talkmeter.cli.database import open_database
+        from talkmeter.db.engine import reading
+        from talkmeter.db.migrate import database_id
 
         identity_provider(settings)
         box = SecretBox(settings.secret_key)
         with open_database(settings) as engine:
             address = check_address(settings)
+            with reading(engine) as connection:
+                # The workers need it; here, an error is one sentence.
+                database_id(connection)
             warn_about_locked_connectors(settings, box, engine)
         warn_about_plain_http(settings)
         click.echo(f"Talkmeter listens on {public_url(settings)}", err=True)

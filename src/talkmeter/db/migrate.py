@@ -11,7 +11,7 @@ from talkmeter.db.citus import distribute, undistributed_tables
 from talkmeter.db.engine import changing_schema, reading
 from talkmeter.db.schema import NEWEST, VERSION, is_current, schema_version
 from talkmeter.db.statements import Compiled, OnConflict, insert_rows
-from talkmeter.errors import Misconfigured
+from talkmeter.errors import Damaged, Misconfigured
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -101,8 +101,13 @@ def require_current(engine: Engine) -> None:
 
 
 def database_id(connection: Connection) -> str:
-    """Return the random id that the database got when it was created."""
-    return str(_META.run(connection, (DATABASE_ID,))[0][0])
+    """Return the random id that the database got when it was created. Raises Damaged if it cannot be read."""
+    rows = _META.run(connection, (DATABASE_ID,))
+    if not rows:
+        raise Damaged(
+            "meta", "The table meta is damaged: it has no database id. Restore a backup, or use 'talkmeter recover'."
+        )
+    return str(rows[0][0])
 
 
 def _lock_migrations(connection: Connection) -> None:

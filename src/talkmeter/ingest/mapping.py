@@ -52,7 +52,8 @@ def _parse_toml(raw: bytes) -> dict[str, object]:
     if len(raw) > MAX_MAP_BYTES:
         raise MapError(f"it is larger than {MAX_MAP_BYTES} bytes.")
     text = raw.decode()
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not `splitlines`: a key may contain other characters that end a line for Python, such as U+2028.
+    for number, line in enumerate(text.split("\n"), 1):
         if line.count(".") > MAX_DOTS and not line.lstrip().startswith("#"):
             raise MapError(f"line {number} has more than {MAX_DOTS} dots; write it as several lines.")
     return tomllib.loads(text)

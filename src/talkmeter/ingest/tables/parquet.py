@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from talkmeter.errors import OperationFailed, error_text, quoted
 from talkmeter.ingest.maps import Map
+from talkmeter.ingest.tables.parquet_pages import page_sizes
 from talkmeter.ingest.tables.parts import (
     MAX_ROW,
     ROWS_PER_PART,
@@ -92,14 +94,26 @@ def column_names(path: Path) -> list[str]:
 
 def _check_size(path: Path, metadata: "pq.FileMetaData", columns: Sequence[str]) -> None:
     """Raise OperationFailed if a row group is too large: its columns are in memory while it is read."""
-    for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        chunks = map(group.column, range(group.num_columns))
-        size = sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in columns)
-        if size > MAX_GROUP_BYTES:
-            raise OperationFailed(
-                f"{path}: the columns that the map reads have {size:,} bytes in one row group, and at most "
-                f"{MAX_GROUP_BYTES:,} are allowed; write the file with smaller row groups."
-            )
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as mapped, memoryview(mapped) as content:
+        for group in map(metadata.row_group, range(metadata.num_row_groups)):
+            chunks = [group.column(index) for index in range(group.num_columns)]
+            wanted = [chunk for chunk in chunks if chunk.path_in_schema in columns]
+            # The footer may state less than the pages do.
+            _require_fitting(path, sum(chunk.total_uncompressed_size for chunk in wanted))
+            size = 0
+            for chunk in wanted:
+                begin = min(filter(None, (chunk.dictionary_page_offset, chunk.data_page_offset)))
+                for page in page_sizes(content, begin, begin + chunk.total_compressed_size):
+                    size += page
+                    _require_fitting(path, size)
+
+
+def _require_fitting(path: Path, size: int) -> None:
+    if size > MAX_GROUP_BYTES:
+        raise OperationFailed(
+            f"{path}: the columns that the map reads have {size:,} bytes in one row group, and at most "
+            f"{MAX_GROUP_BYTES:,} are allowed; write the file with smaller row groups."
+        )
 
 
 def _check_texts(path: Path, name: str, array: "pa.Array", number: int) -> None:
