@@ -62,7 +62,8 @@ def verify(org_id: str | None, repair: bool) -> None:
 def _damages(engine: "Engine", *, everything: bool) -> "Iterator[str]":
     """Yield a sentence for each damaged page or index and, for `everything`, each damaged row outside the ledger."""
     from talkmeter.cli.row_decoders import account_decoders
-    from talkmeter.db.engine import has_one_writer, translate_errors
+    from talkmeter.db.engine import has_one_writer, reading, translate_errors
+    from talkmeter.db.migrate import database_id
     from talkmeter.db.sqlite import check_file
     from talkmeter.errors import Damaged
     from talkmeter.ledger.stored_rows import damaged_rows
@@ -79,3 +80,8 @@ def _damages(engine: "Engine", *, everything: bool) -> "Iterator[str]":
                 yield "the database file: --repair keeps damaged pages. Restore a backup, or use 'talkmeter recover'."
     if everything:
         yield from (error.detail for error in damaged_rows(engine, account_decoders()))
+        try:
+            with reading(engine) as connection:
+                database_id(connection)
+        except Damaged as error:
+            yield error.detail

@@ -104,9 +104,8 @@ def database_id(connection: Connection) -> str:
     """Return the random id that the database got when it was created. Raises Damaged if it cannot be read."""
     rows = _META.run(connection, (DATABASE_ID,))
     if not rows:
-        raise Damaged(
-            "meta", "The table meta is damaged: it has no database id. Restore a backup, or use 'talkmeter recover'."
-        )
+        sentence = "The table meta is damaged: it has no database id. Restore a backup, or use 'talkmeter recover'."
+        raise Damaged("meta", sentence)
     return str(rows[0][0])
 
 

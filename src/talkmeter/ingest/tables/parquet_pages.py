@@ -14,7 +14,7 @@ Buffer = memoryview
 
 
 def page_sizes(content: Buffer, begin: int, end: int) -> Iterator[int]:
-    """Yield the uncompressed size of each page of a column chunk in a file. Raises ValueError if a header is damaged."""
+    """Yield the uncompressed size of each page of a column chunk. Raises ValueError if a page's header is damaged."""
     end = min(end, len(content))
     at = begin
     while at < end:
