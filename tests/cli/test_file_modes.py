@@ -18,7 +18,7 @@ from tests.servers import running_server
 
 @pytest.fixture(autouse=True)
 def open_umask() -> Iterator[None]:
-    """Let others read and write new files, as far as the umask decides."""
+    """Set a umask with which others may read and write new files."""
     previous = os.umask(0)
     yield
     os.umask(previous)

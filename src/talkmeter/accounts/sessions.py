@@ -64,7 +64,7 @@ class Session(NamedTuple):
 
     @property
     def id(self) -> str:
-        """The id that people see: the beginning of the hash, from which nobody can compute the secret."""
+        """The id that people see: the beginning of the hash, which does not reveal the secret."""
         return self.secret_hash.hex()[:16]
 
     def usable(self, now: int, idle: int) -> bool:

@@ -12,7 +12,8 @@ class ConnectorSecrets:
     def __init__(self, keys: str, connection: Connection) -> None:
         """Try to decrypt the secrets of all enabled connectors. Raises Misconfigured if a key is malformed."""
         self._box = SecretBox(keys)
-        self._locked = {connector.id for connector in self._box.locked(list_connectors(connection))}
+        readable, _ = list_connectors(connection)
+        self._locked = {connector.id for connector in self._box.locked(readable)}
         metrics.LOCKED_CONNECTORS.set(len(self._locked))
 
     @property

@@ -150,13 +150,14 @@ def reencrypt() -> None:
     """Encrypt all secrets with the first key of TALKMETER_SECRET_KEY, so that the other keys can be removed."""
     from talkmeter.accounts.connectors import SecretBox, list_connectors, replace_secrets
     from talkmeter.cli.database import open_database
+    from talkmeter.cli.tables import require_all_readable
     from talkmeter.db.engine import writing
     from talkmeter.errors import SecretUnreadable
 
     settings = load_settings()
     box, unreadable, changed = SecretBox(settings.secret_key), [], 0
     with open_database(settings) as engine, writing(engine) as connection:
-        stored = list_connectors(connection)
+        stored, damaged = list_connectors(connection)
         for connector in stored:
             try:
                 secrets = box.decrypt(connector)
@@ -171,6 +172,7 @@ def reencrypt() -> None:
     click.echo(f"Encrypted again: {changed:,} of {len(stored):,} connectors.")
     if unreadable:
         raise OperationFailed("Not all secrets could be decrypted: see above. Keep the old keys.")
+    require_all_readable(damaged)
     click.echo("The first key decrypts all secrets; the others are not needed any more.")
 
 

@@ -73,7 +73,8 @@ def warn_about_locked_connectors(settings: Settings, box: "SecretBox", engine: "
     from talkmeter.db.engine import reading
 
     with reading(engine) as connection:
-        locked = box.locked(list_connectors(connection))
+        readable, _ = list_connectors(connection)
+        locked = box.locked(readable)
     if locked:
         problem = "does not decrypt" if settings.secret_key else "is not set; it decrypts"
         more = f" and {len(locked) - 3:,} more" if len(locked) > 3 else ""

@@ -111,7 +111,7 @@ class PageFile:
             yield Lost(number, "its content does not match its size")
 
     def _free_pages(self) -> set[int]:
-        """Return the pages of the free list, as far as it can be read."""
+        """Return the readable pages of the free list."""
         free: set[int] = set()
         try:
             trunk = struct.unpack_from(">I", self.page(1), 32)[0]

@@ -69,7 +69,7 @@ class Recovery:
         self._require_version()
 
     def copy_tables(self) -> Iterator[RecoveredTable]:
-        """Copy the readable rows of all tables; yield what came of each."""
+        """Copy the readable rows of all tables; yield the result for each."""
         if self._source.log.unread:
             clause = f"{self._source.log.unread:,} pages of the write-ahead log, which is damaged before them"
             yield RecoveredTable("write-ahead log", 0, [clause])
