@@ -22,6 +22,7 @@ from talkmeter.cli.quarantine import quarantine
 from talkmeter.cli.reconcile import reconcile
 from talkmeter.cli.records import records
 from talkmeter.cli.recover import recover
+from talkmeter.cli.restore import restore
 from talkmeter.cli.serve import serve
 from talkmeter.cli.sessions import sessions
 from talkmeter.cli.summary import summary
@@ -41,7 +42,7 @@ def cli() -> None:
 
 _COMMANDS: tuple[click.Command, ...] = (
     *(serve, demo, migrate, orgs, keys, tokens, link, sessions, connectors, ingest, map_, reconcile),
-    *(summary, breakdown, records, export, verify, quarantine, backup, recover, copy),
+    *(summary, breakdown, records, export, verify, quarantine, backup, restore, recover, copy),
 )
 for command in _COMMANDS:
     cli.add_command(command)

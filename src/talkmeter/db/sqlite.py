@@ -8,18 +8,18 @@ durability depends on: WAL and synchronous=FULL. Every write transaction checks 
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import URL, ExceptionContext
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from talkmeter.db.error_kinds import READ_ONLY, ErrorKind
-from talkmeter.errors import Misconfigured, NotWritable
+from talkmeter.errors import Misconfigured, NotWritable, OperationFailed
 
 BUSY_TIMEOUT_SEC: Final = 5
 MAX_FINDINGS: Final = 100
@@ -251,6 +251,26 @@ def write_copy(engine: Engine, file: Path) -> None:
         connection.connection.execute("VACUUM INTO ?", (str(file),))
     with file.open("rb") as written:
         os.fsync(written.fileno())
+
+
+def database_file(url: str) -> Path:
+    """Return the path of a SQLite database URL. Raises Misconfigured for the URL of another database."""
+    address = make_url(url)
+    if address.get_backend_name() != "sqlite" or not address.database:
+        raise Misconfigured("This command works with SQLite files only; restore PostgreSQL with its own tools.")
+    return Path(address.database).absolute()
+
+
+def require_unused(file: Path) -> None:
+    """Raise OperationFailed if a program has the database open. A file that is not a database passes."""
+    with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.execute("ROLLBACK")
+        except sqlite3.DatabaseError as error:
+            if error_kind(error) is ErrorKind.BUSY:
+                raise OperationFailed(f"A program has {file} open; stop the server and all commands first.") from None
 
 
 def file_url(file: Path) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import TextIOWrapper
 from itertools import islice
 from typing import IO, Final, Literal, NamedTuple, TypeVar, get_args
+from unicodedata import category, normalize
 
 import msgspec
 
@@ -27,7 +28,11 @@ OnProgress = Callable[[], None]
 
 ROWS_PER_BLOCK: Final = 2_000
 _ROWS_PER_GROUP: Final = 50_000
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = frozenset("=+-@\N{MINUS SIGN}")
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Mn", "Me", "Zl", "Zp", "Zs"})
+"""Categories of characters that a spreadsheet may skip before a formula."""
+_FILLERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Characters of other categories that are shown as nothing."""
 _E_164: Final = re.compile(r"\+[1-9][0-9]{1,14}")
 _BOM: Final = b"\xef\xbb\xbf"
 Item = TypeVar("Item")
@@ -48,8 +53,23 @@ def write_rows(
 
 
 def escape_formula(text: str) -> str:
-    """Escape text that a spreadsheet would read as a formula; phone numbers (E.164) stay unchanged."""
-    return "'" + text if text.startswith(_FORMULA) and not _E_164.fullmatch(text) else text
+    """Escape text that a spreadsheet could read as a formula; phone numbers (E.164) stay unchanged.
+
+    Spreadsheets in some languages split the text at semicolons, so a formula can also begin after one.
+    """
+    if _E_164.fullmatch(text):
+        return text
+    return ";".join(["'" + part if _is_formula(part) else part for part in text.split(";")])
+
+
+def _is_formula(text: str) -> bool:
+    """Return whether a text begins with a character of formulas, of any width, after any invisible ones."""
+    if text[:1].isalnum():
+        return False
+    if text.startswith(("\t", "\r")):
+        return True
+    visible = (char for char in text if category(char) not in _INVISIBLE and char not in _FILLERS)
+    return normalize("NFKC", next(visible, ""))[:1] in _FORMULA
 
 
 def require_parquet() -> None:
