@@ -26,7 +26,7 @@ def damage(server: Server, statement: str, *parameters: str) -> None:
 
 @pytest.fixture
 def damaged(org: OrganizationClient, server: Server) -> OrganizationClient:
-    """An organization with two calls; one is damaged."""
+    """An organization with a damaged call and a whole one."""
     org.send(conversation("secret-call"), conversation("whole-call"))
     damage(server, "UPDATE conversation SET status = x'00' WHERE org_id = ? AND id = 'secret-call'", org.id)
     return org

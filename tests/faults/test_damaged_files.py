@@ -147,6 +147,7 @@ def check_server(folder: Folder) -> str:
     try:
         if not wait_until_alive(server):
             assert "Traceback" not in server.log(), server.log()
+            assert server.log().splitlines()[-1].startswith("talkmeter: ")
             return "server refused to start"
         shown = {org_id: requested_totals(server, folder.sample.keys, org_id) for org_id in ORGS}
     finally:

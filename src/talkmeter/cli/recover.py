@@ -55,12 +55,15 @@ def _recover(file: Path, part: Path) -> bool:
     with closing(PageFile(file)) as source:
         migrate(engine)
         recovery = Recovery(source, engine, account_decoders())
-        losses = 0
+        losses = rows = 0
         for table in recovery.copy_tables():
+            rows += table.rows
             click.echo(f"{table.name}: {table.rows:,} rows read")
             _print(f"{table.name}: lost", table.losses)
             # The daily totals are computed from the records.
             losses += len(table.losses) if table.name != "usage_daily" else 0
+        if not rows:
+            raise OperationFailed(f"{file} has no readable row of a Talkmeter database; nothing was written.")
         differences = recovery.finish()
     engine.dispose()
     _print("not repaired", differences.found)

@@ -111,7 +111,7 @@ class PageFile:
             yield Lost(number, "its content does not match its size")
 
     def _free_pages(self) -> set[int]:
-        """Return the readable pages of the free list."""
+        """Return the pages of the free list, up to its first damaged page."""
         free: set[int] = set()
         try:
             trunk = struct.unpack_from(">I", self.page(1), 32)[0]

@@ -5,6 +5,7 @@ totals are computed from the records. What could not be read is named, and so is
 the new one: it tells which records are missing.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final, NamedTuple, cast
@@ -69,7 +70,7 @@ class Recovery:
         self._require_version()
 
     def copy_tables(self) -> Iterator[RecoveredTable]:
-        """Copy the readable rows of all tables; yield the result for each."""
+        """Copy the readable rows of all tables; yield the number of each table and what was lost."""
         if self._source.log.unread:
             clause = f"{self._source.log.unread:,} pages of the write-ahead log, which is damaged before them"
             yield RecoveredTable("write-ahead log", 0, [clause])
@@ -106,7 +107,7 @@ class Recovery:
         rows = self._source.rows(self._roots[VERSION.name], by_row=False)
         for row in rows:
             version = None if isinstance(row, Lost) else row[0]
-            if isinstance(version, str) and version.isdigit() and version != NEWEST:
+            if isinstance(version, str) and re.fullmatch("[0-9]{4}", version) and version != NEWEST:
                 raise OperationFailed(
                     f"The database has schema version {version}, but this program recovers version {NEWEST}. Use the "
                     "version of Talkmeter that wrote the database."
