@@ -17,9 +17,13 @@ class Revocations(NamedTuple):
 
 
 def read_revocations(connection: Connection) -> Revocations:
-    """Return what a database has revoked."""
-    revoked = (credential for credential in list_credentials(connection) if credential.revoked_at is not None)
-    return Revocations(tuple(revoked), tuple(list_connectors(connection)))
+    """Return what a database has revoked. Raises Damaged if a row cannot be read, because it may be a revoked one."""
+    credentials, damaged_credentials = list_credentials(connection)
+    connectors, damaged_connectors = list_connectors(connection)
+    for damaged in (*damaged_credentials, *damaged_connectors):
+        raise damaged
+    revoked = (credential for credential in credentials if credential.revoked_at is not None)
+    return Revocations(tuple(revoked), tuple(connectors))
 
 
 def apply_revocations(connection: Connection, revocations: Revocations) -> list[str]:
@@ -42,19 +46,22 @@ def apply_revocations(connection: Connection, revocations: Revocations) -> list[
 
 def revoke_everything(connection: Connection, now: int) -> list[str]:
     """Revoke all credentials and disable all connectors; return the ids of what worked until now."""
-    credentials = [
-        shown_id(credential) for credential in list_credentials(connection) if revoke(connection, credential.id, now)
-    ]
-    connectors = [
-        connector.id for connector in list_connectors(connection) if disable_connector(connection, connector.id, now)
-    ]
-    return credentials + connectors
+    credentials, connectors = _readable(connection)
+    revoked = [shown_id(credential) for credential in credentials if revoke(connection, credential.id, now)]
+    disabled = [connector.id for connector in connectors if disable_connector(connection, connector.id, now)]
+    return revoked + disabled
 
 
 def working_ids(connection: Connection, now: int) -> list[str]:
     """Return the ids of all credentials and connectors that work."""
-    credentials = [shown_id(credential) for credential in list_credentials(connection) if credential.usable(now)]
-    return credentials + [connector.id for connector in list_connectors(connection) if connector.disabled_at is None]
+    credentials, connectors = _readable(connection)
+    usable = [shown_id(credential) for credential in credentials if credential.usable(now)]
+    return usable + [connector.id for connector in connectors if connector.disabled_at is None]
+
+
+def _readable(connection: Connection) -> tuple[list[Credential], list[Connector]]:
+    """Return all credentials and connectors, without damaged ones, which do not work."""
+    return list_credentials(connection)[0], list_connectors(connection)[0]
 
 
 def end_all_sessions(connection: Connection) -> None:
