@@ -91,19 +91,17 @@ def _revoke(connection: "Connection", target: Path, *, revoke_all: bool, keep_cr
 
 def _read_revocations(target: Path) -> "Revocations | None":
     """Return what the present ledger has revoked, or None if it cannot be read."""
-    from sqlalchemy.exc import SQLAlchemyError
-
     from talkmeter.accounts.revocations import read_revocations
-    from talkmeter.db.engine import open_engine, reading
+    from talkmeter.db.engine import open_engine, reading, translate_errors
     from talkmeter.db.sqlite import file_url
 
     if not target.exists():
         return None
     present = open_engine(file_url(target))
     try:
-        with reading(present) as connection:
+        with translate_errors(), reading(present) as connection:
             return read_revocations(connection)
-    except (TalkmeterError, SQLAlchemyError, ValueError):
+    except TalkmeterError:
         return None
     finally:
         present.dispose()

@@ -57,15 +57,13 @@ def escape_formula(text: str) -> str:
 
     Spreadsheets in some languages split the text at semicolons, so a formula can also begin after one.
     """
-    if _E_164.fullmatch(text):
+    if (text.isascii() and text[:1].isalnum() and ";" not in text) or _E_164.fullmatch(text):
         return text
     return ";".join(["'" + part if _is_formula(part) else part for part in text.split(";")])
 
 
 def _is_formula(text: str) -> bool:
     """Return whether a text begins with a character of formulas, of any width, after any invisible ones."""
-    if text[:1].isalnum():
-        return False
     if text.startswith(("\t", "\r")):
         return True
     visible = (char for char in text if category(char) not in _INVISIBLE and char not in _FILLERS)
