@@ -7,6 +7,7 @@ import pytest
 
 from tests.cli.terminal import Terminal
 from tests.events import Json, conversation, event
+from tests.servers import free_port
 
 DAY = ("--from", "2026-03-01", "--to", "2026-03-02")
 EXPORT = ("export", "--org", "acme", "--of", "records", *DAY)
@@ -165,3 +166,25 @@ def test_damaged_page_is_a_sentence_that_names_the_table(used: Terminal) -> None
     assert lines[0].startswith("The database is damaged: ")
     assert sum("The table record_state is damaged" in line for line in lines) == 2
     assert lines[-1].startswith("2 organizations checked: ")
+
+
+def test_copy_of_a_damaged_row_is_refused_by_its_name(used: Terminal) -> None:
+    damage(used, "record_state", "source = x'00'", "org_id = 'acme' AND id = 'call-1'")
+    target = f"sqlite:///{used.folder / 'copy.db'}"
+    done = used.execute("copy", "--from", f"sqlite:///{used.database}", "--to", target)
+    assert done.returncode == 1
+    assert "A row of the table record_state is damaged (org_id 'acme'" in done.stderr
+
+
+def test_damaged_id_of_an_organization_is_named_by_a_backup(used: Terminal) -> None:
+    damage(used, "organization", "org_id = x'00'", "org_id = 'acme'")
+    assert used.error("backup", "copy.db").startswith("A row of the table organization is damaged (org_id 00")
+    assert not (used.folder / "copy.db").exists()
+
+
+def test_missing_database_id_is_named(used: Terminal) -> None:
+    damage(used, "meta", "name = 'other'", "name = 'database_id'")
+    sentence = "The table meta is damaged: it has no database id. Restore a backup, or use 'talkmeter recover'."
+    assert used.error("summary", "--org", "acme") == sentence
+    assert used.error("serve", "--port", str(free_port())) == sentence
+    assert sentence in verified(used)

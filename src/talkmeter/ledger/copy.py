@@ -14,11 +14,12 @@ from sqlalchemy import Connection, Engine, Table, delete, func, select, tuple_
 from talkmeter.db import tables
 from talkmeter.db.engine import reading, writing
 from talkmeter.db.migrate import DATABASE_ID, database_id
-from talkmeter.db.statements import OnConflict, Row, insert_rows
+from talkmeter.db.statements import ColumnTypes, Compiled, OnConflict, Row, insert_rows
 from talkmeter.errors import OperationFailed
 from talkmeter.ledger.write import new_revision
 
 ROWS_PER_STEP: Final = 1_000
+_ORGANIZATIONS: Final = Compiled(select(tables.organization.c.org_id, tables.organization.c.last_event_at))
 _COPYING: Final = "copying_from"
 """The target's `meta` entry during a copy: the source's database id and a hash of its revisions."""
 
@@ -80,12 +81,16 @@ def copy_rows(source: Engine, target: Engine) -> Iterator[CopyProgress]:
             done = _count(connection, table)
             last = connection.execute(select(*key).order_by(*(column.desc() for column in key)).limit(1)).first()
         yield CopyProgress(table.name, done)
+        types = ColumnTypes(select(*table.c))
         while True:
             query = select(*table.c).order_by(*key).limit(ROWS_PER_STEP)
             if last is not None:
                 query = query.where(tuple_(*key) > tuple_(*last))
             with reading(source) as connection:
                 rows = [cast("Row", tuple(row)) for row in connection.execute(query)]
+            if source.dialect.name == "sqlite":
+                # Another database would refuse a value of another type.
+                types.check(rows)
             if not rows:
                 break
             with writing(target) as connection:
@@ -98,9 +103,8 @@ def copy_rows(source: Engine, target: Engine) -> Iterator[CopyProgress]:
 
 def finish_copy(target: Engine) -> None:
     """Give every organization a new revision, and release the claim on the target."""
-    organization = tables.organization.c
     with writing(target) as connection:
-        rows = connection.execute(select(organization.org_id, organization.last_event_at)).fetchall()
+        rows = _ORGANIZATIONS.run(connection, ())
         for begin in range(0, len(rows), ROWS_PER_STEP):
             part = [
                 (org_id, new_revision(), last_event_at) for org_id, last_event_at in rows[begin : begin + ROWS_PER_STEP]
