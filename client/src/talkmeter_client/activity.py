@@ -129,10 +129,14 @@ class Activity:
             if event is not None:
                 self._send(event)
 
+    def stop(self, at: datetime | None = None) -> None:
+        """Remember that it ended now, or at `at`, before its status is known. The later `end` sends both."""
+        self._lifecycle.stop(at)
+
     def end(self, status: str | None = None, at: datetime | None = None) -> None:
         """Send the final status: by default that of success, now. Does nothing before `start` or after the first end.
 
-        `at` is when it ended, with an offset.
+        `at` is when it ended, with an offset; by default the time of `stop`, or now.
         """
         with _logged(strict=self._strict):
             event = self._lifecycle.end(status, at)
@@ -177,11 +181,16 @@ class AsyncActivity:
         with _logged(strict=self._strict):
             await self._send(self._lifecycle.start())
 
+    def stop(self, at: datetime | None = None) -> None:
+        """Remember that it ended now, or at `at`, before its status is known. The later `end` sends both."""
+        self._lifecycle.stop(at)
+
     def end(self, status: str | None = None, at: datetime | None = None) -> "asyncio.Task[None]":
         """Send the final status: by default that of success, now. Does nothing before `start` or after the first end.
 
-        `at` is when it ended, with an offset. The event is built at once, and a task stores it in the spool. Await the
-        result to wait for that; a callback need not, because `close` of the client does.
+        `at` is when it ended, with an offset; by default the time of `stop`, or now. The event is built at once, and a
+        task stores it in the spool. Await the result to wait for that; a callback need not, because `close` of the
+        client does.
         """
         event: Event | None = None
         with _logged(strict=self._strict):

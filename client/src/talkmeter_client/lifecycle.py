@@ -36,6 +36,7 @@ class Lifecycle:
         self._created_at = created_at
         self._lock = threading.Lock()
         self._started: tuple[datetime, float] | None = None
+        self._stopped_at: datetime | None = None
         self._ended = False
 
     def start(self) -> Event | None:
@@ -57,14 +58,22 @@ class Lifecycle:
         with self._lock:
             if self._started is None or self._created_at is None or self._ended:
                 return None
-            if at is None:
-                # The system's clock may be set during a call; the monotonic clock measures on.
-                started_at, started = self._started
-                at = started_at + timedelta(seconds=monotonic() - started)
+            at = at or self._stopped_at or self._now(self._started)
             duration = max(at - self._created_at, timedelta())
             event = self._build(status=status, created_at=self._created_at, time=at, duration=duration)
             self._ended = True
             return event
+
+    def stop(self, at: datetime | None) -> None:
+        """Let the activity end at this time or now, if it has started and was not stopped before."""
+        with self._lock:
+            if self._started is not None and self._stopped_at is None:
+                self._stopped_at = at or self._now(self._started)
+
+    def _now(self, started: tuple[datetime, float]) -> datetime:
+        """Return the current time. The system's clock may be set during a call; the monotonic clock measures on."""
+        at, reading = started
+        return at + timedelta(seconds=monotonic() - reading)
 
     def status_after(self, error: BaseException | None) -> str:
         """Return the status after a block that ended with an exception, or None."""

@@ -1,0 +1,101 @@
+"""The recipes of examples/integrations, the endings that their drivers know, and how a driver is run."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+ROOT: Final = Path(__file__).parents[1]
+RECIPES_FOLDER: Final = ROOT / "examples" / "integrations"
+ENVIRONMENTS: Final = ROOT / ".venv"
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A call or run that a driver made, as it truly was."""
+
+    id: str
+    status: str
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe: what it meters, and the endings of its framework that a driver can make."""
+
+    name: str
+    kind: str
+    endings: tuple[str, ...]
+    environment: str = "integrations"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def command(self, *endings: str) -> list[str]:
+        """Return the command that runs the driver."""
+        python = ENVIRONMENTS / self.environment / "bin" / "python"
+        return [str(python), str(Path(__file__).parent / "drivers" / f"drive_{self.name}.py"), *endings]
+
+
+RECIPES: Final = (
+    Recipe("openai_runs", "workflow_execution", ("normal", "exception", "cancel")),
+    Recipe("openai_calls", "conversation", ("normal", "hang_up", "exception", "cancel")),
+    Recipe("pipecat_calls", "conversation", ("normal", "hang_up", "cancel", "task_cancel", "exception", "transient_error")),
+)
+
+
+@dataclass(frozen=True)
+class Driver:
+    """Runs drivers in a folder, with a server and a key."""
+
+    folder: Path
+    url: str
+    key: str
+    enter: list[str] = field(default_factory=list)
+    """The start of the command, to run it in another mount namespace."""
+
+    def run(self, recipe: Recipe, *endings: str, exit_code: int = 0) -> list[Made]:
+        """Run the driver to its end; return what it made."""
+        done = subprocess.run(
+            [*self.enter, *recipe.command(*endings)],
+            cwd=self.folder,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == exit_code, done.stdout + done.stderr
+        return read_made(done.stdout)
+
+    def run_and_kill(self, recipe: Recipe) -> list[Made]:
+        """Run the driver with the ending `kill`, and kill it with -9 as soon as its call is in progress."""
+        with subprocess.Popen(
+            recipe.command("kill"), cwd=self.folder, env=self._environment(), stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            lines = []
+            for line in process.stdout:
+                if line.strip() == "ready":
+                    break
+                lines.append(line)
+            else:
+                raise AssertionError(f"the driver ended before its call was in progress: {lines}")
+            process.kill()
+        return read_made("".join(lines))
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        return inherited | {
+            "TALKMETER_URL": self.url,
+            "TALKMETER_KEY": self.key,
+            "PYTHONPATH": str(RECIPES_FOLDER),
+        }
+
+
+def read_made(output: str) -> list[Made]:
+    """Return the calls and runs in the output of a driver."""
+    return [msgspec.convert(json.loads(line), Made) for line in output.splitlines() if line.startswith("{")]
