@@ -11,7 +11,7 @@ INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 NPM := $(BIN)/python hatch_build.py npm
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test test-fast faults lint format dev openapi contract screenshots bench bench-full wheel requirements page clean
+.PHONY: help run install test test-fast test-integrations faults lint format dev openapi contract screenshots bench bench-full wheel requirements page clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .SILENT:
@@ -54,6 +54,9 @@ FAST_LEAVES_OUT = PostgreSQL, the browser, the tests of the page, and the folder
 test-fast: .venv/dev.stamp ## run unit tests and property tests with few examples, in under 90 s
 	$(BIN)/pytest -q -n 2 tests/unit tests/laws -m 'not postgresql' --hypothesis-profile=fast $(ARGS)
 	echo 'Left out: $(FAST_LEAVES_OUT).'
+
+test-integrations: .venv/dev.stamp .venv/integrations.stamp .venv/adk.stamp ## run the recipes of examples/integrations with the real packages
+	$(BIN)/pytest -n 2 --dist load tests_integration $(ARGS)
 
 faults: .venv/dev.stamp ## run every fault test in its full number of rounds (about half an hour), and print their table
 	TALKMETER_FAULTS_IN_FULL=yes $(BIN)/pytest -n 0 tests/faults $(ARGS)
@@ -105,12 +108,14 @@ requirements: .venv/uv.stamp ## update the versions in requirements/*.txt (UPGRA
 	$(COMPILE) requirements/page.in --output-file requirements/page.txt
 	$(COMPILE) requirements/dev.in --output-file requirements/dev.txt
 	$(COMPILE) requirements/bench.in --output-file requirements/bench.txt
+	$(COMPILE) requirements/integrations.in --output-file requirements/integrations.txt
+	$(COMPILE) requirements/adk.in --output-file requirements/adk.txt
 	if grep -n '://' requirements/*.txt; then \
 		echo 'These lines contain a URL; requirements/*.txt must not.' >&2; exit 1; fi
 
 clean: ## remove .venv and everything that was built; databases stay
 	rm -rf .venv dist build client/dist src/talkmeter/page dashboard/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find src client tests bench examples tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find src client tests tests_integration bench examples tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # .venv and its contents. A .venv that was moved here, or whose Python is missing or too old, is recreated.
 
@@ -152,6 +157,14 @@ endif
 	echo 'Installing the engines to compare with.'
 	$(INSTALL) --require-hashes -r requirements/bench.txt || \
 		echo 'Some could not be installed; measuring the others.' >&2
+	touch $@
+
+# These packages would change the versions in .venv, so each list is installed into another environment.
+.venv/integrations.stamp .venv/adk.stamp: .venv/%.stamp: .venv/uv.stamp requirements/%.txt client/pyproject.toml
+	echo 'Installing requirements/$*.txt into .venv/$*.'
+	$(BIN)/python -m venv --clear .venv/$*
+	$(UV) pip install --quiet --python .venv/$*/bin/python --require-hashes -r requirements/$*.txt
+	$(UV) pip install --quiet --python .venv/$*/bin/python --no-deps --no-build-isolation --editable ./client
 	touch $@
 
 # The page is built if it is older than dashboard/. Only then is Node installed.

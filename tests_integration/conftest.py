@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from tests.servers import Server, running_server
-
 from tests_integration.recipes import Driver
 
 

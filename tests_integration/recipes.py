@@ -30,6 +30,8 @@ class Recipe:
     kind: str
     endings: tuple[str, ...]
     environment: str = "integrations"
+    unmetered: int = 0
+    """How many of the endings are not metered."""
 
     def __str__(self) -> str:
         return self.name
@@ -41,9 +43,30 @@ class Recipe:
 
 
 RECIPES: Final = (
+    Recipe(
+        "livekit_calls",
+        "conversation",
+        (
+            "normal",
+            "hang_up",
+            "cancel",
+            "exception",
+            "exception_after_hang_up",
+            "model_error",
+            "console",
+            "process",
+        ),
+        unmetered=1,
+    ),
+    Recipe(
+        "pipecat_calls",
+        "conversation",
+        ("normal", "hang_up", "cancel", "task_cancel", "error_cancels", "error_ends", "transient_error"),
+    ),
     Recipe("openai_runs", "workflow_execution", ("normal", "exception", "cancel")),
     Recipe("openai_calls", "conversation", ("normal", "hang_up", "exception", "cancel")),
-    Recipe("pipecat_calls", "conversation", ("normal", "hang_up", "cancel", "task_cancel", "exception", "transient_error")),
+    Recipe("adk_runs", "workflow_execution", ("normal", "exception", "cancel", "abandon"), environment="adk"),
+    Recipe("langgraph_runs", "workflow_execution", ("normal", "exception", "cancel")),
 )
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import openai_runs
 from agents import Agent, set_tracing_disabled
-from agents.testing import ModelCall, ModelStep, ScriptedModel, text_message
+from agents.testing import ModelCall, ModelStep, ScriptedModel, assistant_message
 from calls import made, raises, run_endings, wait_to_be_killed
 
 set_tracing_disabled(disabled=True)  # traces go to OpenAI
@@ -26,7 +26,7 @@ def agent(step: object) -> Agent:
 
 
 async def normal() -> None:
-    result = await openai_runs.run(agent([text_message("Good morning.")]), "Hello")
+    result = await openai_runs.run(agent([assistant_message("Good morning.")]), "Hello")
     assert result.final_output == "Good morning."
     made(ids[-1], "success")
 
@@ -55,6 +55,7 @@ async def cancel() -> None:
 
 async def kill() -> None:
     await normal()
+
     def report(_: ModelCall) -> ModelStep:
         made(ids[-1], "running")
         wait_to_be_killed()
