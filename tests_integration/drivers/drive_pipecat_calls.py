@@ -1,4 +1,4 @@
-"""Drive `examples/integrations/pipecat_calls.py`: a real pipeline with a websocket transport, and a websocket client."""
+"""Drive `examples/integrations/pipecat_calls.py`: a real pipeline, websocket transport and client."""
 
 import asyncio
 import socket
@@ -62,9 +62,7 @@ class Call:
         self.connected.set()
 
 
-async def ended(
-    call: Call, name: str, status: str, end: Callable[[ClientConnection], Awaitable[object]]
-) -> None:
+async def ended(call: Call, name: str, status: str, end: Callable[[ClientConnection], Awaitable[object]]) -> None:
     """Make a call, end it, and report it."""
     client = await call.start()
     await asyncio.sleep(CALL_SEC)
@@ -105,15 +103,19 @@ async def task_cancel() -> None:
     await ended(call, "task-cancel", "completed", cancel)
 
 
-async def exception() -> None:
-    """The language model is gone for good, and the pipeline is cancelled or ended because of it."""
-    for name, policy in (("error-cancels", "CANCEL"), ("error-ends", "END")):
-        call = Call(name, ProcessorUnusablePolicy[policy])
+async def error_cancels() -> None:
+    call = Call("error-cancels", ProcessorUnusablePolicy.CANCEL)
+    await ended(call, "error-cancels", "failed", lambda _: break_bot(call))
 
-        async def fail(_: ClientConnection, bot: Bot = call.bot) -> None:
-            await bot.push_error("The model is down.", force_treat_as_permanent=True)
 
-        await ended(call, name, "failed", fail)
+async def error_ends() -> None:
+    call = Call("error-ends", ProcessorUnusablePolicy.END)
+    await ended(call, "error-ends", "failed", lambda _: break_bot(call))
+
+
+async def break_bot(call: Call) -> None:
+    """Let the language model be gone for good."""
+    await call.bot.push_error("The model is down.", force_treat_as_permanent=True)
 
 
 async def transient_error() -> None:
@@ -139,7 +141,8 @@ ENDINGS = {
     "hang_up": hang_up,
     "cancel": cancel,
     "task_cancel": task_cancel,
-    "exception": exception,
+    "error_cancels": error_cancels,
+    "error_ends": error_ends,
     "transient_error": transient_error,
     "kill": kill,
 }
