@@ -1,12 +1,13 @@
 """`Client`: sends from its own thread, for programs without an event loop."""
 
 import atexit
+import logging
 import os
 import threading
 from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import httpx
 
@@ -14,7 +15,7 @@ from talkmeter_client.activity import Activity, StartsActivities
 from talkmeter_client.callbacks import OnQuarantined, report_left, report_quarantined
 from talkmeter_client.clock import monotonic
 from talkmeter_client.delivery import Delivery, NotifyFlush, Post, ReportQuarantined, Sleep, Step, advance
-from talkmeter_client.errors import WrongUse
+from talkmeter_client.errors import ClientError, WrongUse
 from talkmeter_client.events import Event, encode_event
 from talkmeter_client.lifecycle import Lifecycle
 from talkmeter_client.limits import Limits
@@ -24,12 +25,15 @@ from talkmeter_client.send_lock import SendLock
 from talkmeter_client.spool import Waiting, open_spool
 from talkmeter_client.wire import ProcessGuard, ResponseReader, destination, no_response
 
+_log: Final = logging.getLogger("talkmeter_client")
+
 
 class Client(StartsActivities[Activity]):
     """Stores events in a spool and sends them from there. Thread-safe.
 
     `on_quarantined` is called in the sending thread for each event that the server cannot count. A program that ends
-    without `close` closes the client then.
+    without `close` closes the client then. With `strict=False`, a spool that cannot be opened is an error in the log
+    instead of an exception, and the next event tries again.
     """
 
     def __init__(
@@ -41,28 +45,46 @@ class Client(StartsActivities[Activity]):
         organization: str | None = None,
         limits: Limits | None = None,
         on_quarantined: OnQuarantined | None = None,
+        strict: bool = True,
     ) -> None:
         self._limits = limits or Limits()
-        self._process_guard = ProcessGuard()
+        self._key = key
         self._destination = destination(url, key, organization)
+        self._organization = organization
         self._on_quarantined = on_quarantined
-        with ExitStack() as opened:
-            self._send_lock = opened.enter_context(closing(SendLock(Path(spool))))
-            self._spool = opened.enter_context(closing(open_spool(Path(spool), self._limits, organization, key)))
-            self._http = httpx.Client(
-                headers=self._destination.headers,
-                timeout=self._limits.timeout_sec,
-                trust_env=self._destination.trusts_environment,
-            )
-            opened.pop_all()
-        self._delivery = Delivery(self._spool, self._send_lock, self._limits)
+        self._path = Path(spool)
         self._wake, self._stop = threading.Event(), threading.Event()
         self._progress = threading.Condition()
-        self._state_lock = threading.Lock()
-        self._closed = self._close_returned = self._sender_ended = False
-        self._thread = threading.Thread(target=self._run, name="talkmeter-client", daemon=True)
-        self._thread.start()
-        atexit.register(self.close)
+        self._state_lock, self._opening = threading.Lock(), threading.Lock()
+        self._opened = self._closed = self._close_returned = self._sender_ended = False
+        try:
+            self._open()
+        except ClientError as error:
+            if strict:
+                raise
+            _log.error("Nothing can be sent now. %s", error.detail)
+
+    def _open(self) -> None:
+        """Open the spool and start sending, if that was not done before."""
+        with self._opening:
+            if self._opened:
+                return
+            with ExitStack() as opened:
+                self._send_lock = opened.enter_context(closing(SendLock(self._path)))
+                spool = open_spool(self._path, self._limits, self._organization, self._key)
+                self._spool = opened.enter_context(closing(spool))
+                self._http = httpx.Client(
+                    headers=self._destination.headers,
+                    timeout=self._limits.timeout_sec,
+                    trust_env=self._destination.trusts_environment,
+                )
+                opened.pop_all()
+            self._process_guard = ProcessGuard()
+            self._delivery = Delivery(self._spool, self._send_lock, self._limits)
+            self._thread = threading.Thread(target=self._run, name="talkmeter-client", daemon=True)
+            self._thread.start()
+            atexit.register(self.close)
+            self._opened = True
 
     def send(self, *events: Event) -> None:
         """Store the events in the spool, all or none. They are in its file when this returns, and sent soon after.
@@ -115,7 +137,8 @@ class Client(StartsActivities[Activity]):
         These stay in the spool, and the next client that opens it sends them. In a forked process it does nothing.
         """
         atexit.unregister(self.close)
-        if self._closed or self._process_guard.is_foreign:
+        if self._closed or not self._opened or self._process_guard.is_foreign:
+            self._closed = True
             return 0
         deadline = monotonic() + (self._limits.close_sec if timeout is None else timeout)
         in_sender = threading.current_thread() is self._thread
@@ -150,9 +173,10 @@ class Client(StartsActivities[Activity]):
         return Activity(lifecycle, self.send, strict=strict)
 
     def _check(self) -> None:
-        self._process_guard.check()
         if self._closed:
             raise WrongUse("The client is closed; create a new one.")
+        self._open()
+        self._process_guard.check()
 
     def _run(self) -> None:
         """Execute the steps of the delivery, in the client's thread."""
