@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +67,13 @@ RECIPES: Final = (
     Recipe("openai_runs", "workflow_execution", ("normal", "exception", "cancel")),
     Recipe("openai_calls", "conversation", ("normal", "hang_up", "exception", "cancel")),
     Recipe("adk_runs", "workflow_execution", ("normal", "exception", "cancel", "abandon"), environment="adk"),
+    Recipe(
+        "temporal_runs",
+        "workflow_execution",
+        ("normal", "exception", "cancel", "continue_as_new", "bug", "replay"),
+    ),
+    Recipe("gunicorn_calls", "conversation", ("normal", "exception", "timeout")),
+    Recipe("celery_runs", "workflow_execution", ("normal", "exception", "retry", "cancel")),
     Recipe("langgraph_runs", "workflow_execution", ("normal", "exception", "cancel")),
 )
 
@@ -95,9 +103,14 @@ class Driver:
         return read_made(done.stdout)
 
     def run_and_kill(self, recipe: Recipe) -> list[Made]:
-        """Run the driver with the ending `kill`, and kill it with -9 as soon as its call is in progress."""
+        """Run the driver with the ending `kill`; kill it and its children with -9 when its call is in progress."""
         with subprocess.Popen(
-            recipe.command("kill"), cwd=self.folder, env=self._environment(), stdout=subprocess.PIPE, text=True
+            recipe.command("kill"),
+            cwd=self.folder,
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         ) as process:
             assert process.stdout is not None
             lines = []
@@ -107,7 +120,7 @@ class Driver:
                 lines.append(line)
             else:
                 raise AssertionError(f"the driver ended before its call was in progress: {lines}")
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
         return read_made("".join(lines))
 
     def _environment(self) -> dict[str, str]:

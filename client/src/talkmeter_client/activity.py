@@ -129,6 +129,11 @@ class Activity:
             if event is not None:
                 self._send(event)
 
+    def resume(self) -> None:
+        """Continue what another process has started: send nothing until `end`. Pass `created_at` as there."""
+        with _logged(strict=self._strict):
+            self._lifecycle.start()
+
     def stop(self, at: datetime | None = None) -> None:
         """Remember that it ended now, or at `at`, before its status is known. The later `end` sends both."""
         self._lifecycle.stop(at)
@@ -180,6 +185,11 @@ class AsyncActivity:
         """Send the live status, if that was not done before."""
         with _logged(strict=self._strict):
             await self._send(self._lifecycle.start())
+
+    def resume(self) -> None:
+        """Continue what another process has started: send nothing until `end`. Pass `created_at` as there."""
+        with _logged(strict=self._strict):
+            self._lifecycle.start()
 
     def stop(self, at: datetime | None = None) -> None:
         """Remember that it ended now, or at `at`, before its status is known. The later `end` sends both."""
