@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.servers import Server, running_server
 from tests_integration.recipes import Driver
 

@@ -4,10 +4,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from tests import local_http
-from tests_integration.recipes import RECIPES, Driver, Made, Recipe
 
 from talkmeter_client import Client
+from tests import local_http
+from tests_integration.recipes import RECIPES, Driver, Made, Recipe
 
 LIVE = {"in_progress", "running"}
 TOLERANCE_SEC = 0.05

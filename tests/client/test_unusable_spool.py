@@ -4,11 +4,11 @@ import logging
 from pathlib import Path
 
 import pytest
+
+from talkmeter_client import Client, SpoolUnusable
 from tests.client.clients import NOON, QUICK
 from tests.client.test_stopped_calls import figures
 from tests.servers import Server
-
-from talkmeter_client import Client, SpoolUnusable
 
 
 def test_client_that_is_not_strict_opens_its_spool_when_that_is_possible(
