@@ -14,7 +14,14 @@ from tests.servers import running_server
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Terminal:
+    """A terminal with an empty database."""
     return Terminal(tmp_path)
+
+
+@pytest.fixture
+def empty_folder(tmp_path: Path) -> Terminal:
+    """A terminal whose database does not exist yet."""
+    return Terminal(tmp_path, create=False)
 
 
 @pytest.fixture

@@ -14,15 +14,19 @@ import msgspec
 from tests.cli_runner import invoke_in_process, run_cli_in_process
 from tests.events import Json
 from tests.servers import TALKMETER, environment_for
+from tests.sqlite_template import copy_ledger_template
 
 
 class Terminal:
     """Runs commands with its own database."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, create: bool = True) -> None:
+        """Create an empty database, or with `create=False` none."""
         self.folder = folder
         self.environment = environment_for(folder, {})
         self.database = folder / "talkmeter.db"
+        if create:
+            copy_ledger_template(self.environment["TALKMETER_DATABASE_URL"])
 
     def run(self, *arguments: str) -> str:
         """Run a command that must succeed, and return its stdout, stripped."""

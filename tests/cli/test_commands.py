@@ -69,12 +69,12 @@ def test_every_command_and_option_has_a_help_text(path: tuple[str, ...]) -> None
     assert [option.name for option in options if not option.help] == []
 
 
-def test_without_a_command_all_commands_are_listed(terminal: Terminal) -> None:
-    done = terminal.execute()
+def test_without_a_command_all_commands_are_listed(empty_folder: Terminal) -> None:
+    done = empty_folder.execute()
 
     assert "ingest" in done.stdout + done.stderr
-    assert list(terminal.folder.iterdir()) == []
-    assert terminal.run("--version").endswith(__version__)
+    assert list(empty_folder.folder.iterdir()) == []
+    assert empty_folder.run("--version").endswith(__version__)
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,38 @@ def test_subprocess_output_equals_in_process_output(terminal: Terminal, command:
     assert (done.returncode, done.stdout, done.stderr) == (expected.returncode, expected.stdout, expected.stderr)
 
 
-def test_migrate_creates_the_database_and_then_changes_nothing(terminal: Terminal) -> None:
-    assert terminal.run("migrate").startswith("The database is now at schema version 0")
+def test_migrate_of_a_current_database_changes_nothing(terminal: Terminal) -> None:
     assert terminal.run("migrate").startswith("The database was already at schema version 0")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("migrate", "verify", "backup copy.db", "ingest events.jsonl", "link --org acme", "summary --org acme"),
+        *("orgs list", "keys list", "keys add --sender", "tokens list", "connectors list", "quarantine list"),
+        "copy --from sqlite:///talkmeter.db --to sqlite:///other.db",
+    ],
+)
+@pytest.mark.parametrize("exists", [False, True], ids=["no file", "empty file"])
+def test_command_in_the_wrong_folder_fails_and_names_the_file(
+    empty_folder: Terminal, command: str, exists: bool
+) -> None:
+    empty_folder.file("events.jsonl", conversation(organization_id="acme"))
+    if exists:
+        empty_folder.database.touch()
+    before = {file: file.stat().st_size for file in empty_folder.folder.iterdir()}
+
+    error = empty_folder.error(*command.split())
+
+    assert error.startswith(f"There is no database at {empty_folder.database}. Run the command in the folder of")
+    assert {file: file.stat().st_size for file in empty_folder.folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("command", ["orgs add acme", "demo --only-fill --database sqlite:///talkmeter.db"])
+def test_command_that_starts_a_database_creates_its_file(empty_folder: Terminal, command: str) -> None:
+    empty_folder.run(*command.split())
+
+    assert empty_folder.run("verify").startswith("1 organization verified")
 
 
 def test_database_that_cannot_be_opened_prints_an_error(terminal: Terminal) -> None:
@@ -117,25 +146,25 @@ def test_database_that_cannot_be_opened_prints_an_error(terminal: Terminal) -> N
     assert "not a database" in terminal.error("summary", "--org", "acme")
 
 
-def test_file_of_another_program_prints_an_error(terminal: Terminal) -> None:
-    with closing(sqlite3.connect(terminal.database)) as other:
+def test_file_of_another_program_prints_an_error(empty_folder: Terminal) -> None:
+    with closing(sqlite3.connect(empty_folder.database)) as other:
         other.execute("CREATE TABLE note (text)")
-    before = terminal.database.read_bytes()
+    before = empty_folder.database.read_bytes()
 
     for command in (["serve", "--port", f"{free_port()}"], ["migrate"], ["orgs", "list"]):
-        assert terminal.error(*command) == (
+        assert empty_folder.error(*command) == (
             "TALKMETER_DATABASE_URL names a SQLite database of another program: it has tables, but not Talkmeter's. "
             "Choose another file; a new one is created."
         )
 
-    assert terminal.database.read_bytes() == before
+    assert empty_folder.database.read_bytes() == before
 
 
 def test_settings_are_read_from_the_env_file_of_the_folder(terminal: Terminal) -> None:
     del terminal.environment["TALKMETER_DATABASE_URL"]
     (terminal.folder / ".env").write_text("TALKMETER_DATABASE_URL=sqlite:///mine.db\n")
 
-    terminal.run("migrate")
+    terminal.run("orgs", "add", "acme")
 
     assert (terminal.folder / "mine.db").exists()
 
@@ -156,9 +185,9 @@ def test_organizations_are_added_renamed_and_listed(terminal: Terminal) -> None:
     ],
     ids=["control character", "invalid UTF-8"],
 )
-def test_organization_with_an_invalid_id_is_rejected(terminal: Terminal, org_id: str, message: str) -> None:
-    assert terminal.error("orgs", "add", org_id).startswith(message)
-    assert not terminal.database.exists()
+def test_organization_with_an_invalid_id_is_rejected(empty_folder: Terminal, org_id: str, message: str) -> None:
+    assert empty_folder.error("orgs", "add", org_id).startswith(message)
+    assert not empty_folder.database.exists()
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,7 @@ def test_missing_file_is_reported_before_anything_is_read(terminal: Terminal) ->
 
     assert done.returncode != 0
     assert "missing.jsonl" in done.stderr
-    assert not terminal.database.exists()
+    assert terminal.rows("SELECT * FROM organization") == []
 
 
 @pytest.fixture

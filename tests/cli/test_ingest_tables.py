@@ -110,7 +110,7 @@ def test_unwritable_file_for_rejected_rows_is_reported_first(terminal: Terminal)
     assert terminal.error("ingest", *options) == (
         "Cannot write the rejected rows to nowhere/bad.csv: No such file or directory."
     )
-    assert not terminal.database.exists()
+    assert terminal.rows("SELECT * FROM organization") == []
 
 
 def test_dry_run_prints_first_records_and_errors_and_writes_nothing(terminal: Terminal) -> None:
@@ -135,7 +135,7 @@ def test_dry_run_prints_first_records_and_errors_and_writes_nothing(terminal: Te
         "3 rows: 2 understood, 1 rejected. Nothing was written.",
         "3 rows: 2 calls, 1 row rejected.",
     ]
-    assert not terminal.database.exists()
+    assert terminal.rows("SELECT * FROM organization") == []
 
 
 def test_dry_run_of_events_counts_those_for_the_quarantine(terminal: Terminal) -> None:
@@ -148,7 +148,7 @@ def test_dry_run_of_events_counts_those_for_the_quarantine(terminal: Terminal) -
         "calls.jsonl, event 2: The event: missing required field `specversion`.",
         "2 events: 1 understood, 1 for the quarantine. Nothing was written.",
     ]
-    assert not terminal.database.exists()
+    assert terminal.rows("SELECT * FROM organization") == []
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_tables_and_their_options_need_a_map(terminal: Terminal) -> None:
     assert terminal.error("ingest", "--org", "acme", events) == (
         "--org needs --map; each event in a JSON lines file names its organization."
     )
-    assert not terminal.database.exists()
+    assert terminal.rows("SELECT * FROM organization") == []
 
 
 def test_invalid_map_is_reported_before_anything_is_read(terminal: Terminal) -> None:
@@ -208,7 +208,7 @@ def test_invalid_map_is_reported_before_anything_is_read(terminal: Terminal) -> 
     assert terminal.error("ingest", *options, table(terminal, "calls.csv", *CALLS)) == (
         "The map map.toml: unknown table 'flie'; the tables are [file], [event] and [data]."
     )
-    assert not terminal.database.exists()
+    assert terminal.rows("SELECT * FROM organization") == []
 
 
 def test_table_is_read_from_a_pipe(terminal: Terminal) -> None:

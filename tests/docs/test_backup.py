@@ -16,7 +16,7 @@ def test_backup_is_verified_and_has_the_same_figures(tmp_path: Path) -> None:
     summary = "talkmeter summary --org acme --from 2026-03-01 --to 2026-03-02 --json"
     from_backup = f"TALKMETER_DATABASE_URL=sqlite:///backup.db {summary}"
     _, _, verified, *figures = run_steps(
-        ["talkmeter ingest events.jsonl", back_up, verify, summary, from_backup], tmp_path, {}
+        ["talkmeter orgs add acme; talkmeter ingest events.jsonl", back_up, verify, summary, from_backup], tmp_path, {}
     )
 
     assert with_sqlite3.startswith("sqlite3 ")

@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def printed(folder: Path) -> list[str]:
     """The stdout of each block of commands, the last one run twice."""
     preview, ingest = EXAMPLE.blocks("sh")
-    return run_steps([preview, ingest, ingest], folder, {})
+    return run_steps(["talkmeter orgs add acme", preview, ingest, ingest], folder, {})[1:]
 
 
 def test_dry_run_and_counts_are_as_shown(printed: list[str]) -> None:

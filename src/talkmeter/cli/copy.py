@@ -28,7 +28,7 @@ def copy(source_url: str, target_url: str) -> None:
 
     with (
         open_database(load_settings(database_url=source_url)) as source,
-        open_database(load_settings(database_url=target_url)) as target,
+        open_database(load_settings(database_url=target_url), create=True) as target,
     ):
         before = copy.read_revisions(source)
         counts = copy.count_rows(source)

@@ -1,13 +1,13 @@
 """Open the database for one command.
 
-The first command that opens a SQLite file creates and migrates it. A PostgreSQL database is only migrated by
-`talkmeter migrate`, so that `serve` needs no permission to change tables.
+`serve`, `demo`, `orgs add` and the target of `copy` create a SQLite file; every command migrates one that exists. A
+PostgreSQL database is only migrated by `talkmeter migrate`, so that `serve` needs no permission to change tables.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from talkmeter.db.engine import Engine, migrates_automatically, open_engine, reading
+from talkmeter.db.engine import Engine, database_file, migrates_automatically, open_engine, reading
 from talkmeter.db.migrate import migrate, require_current
 from talkmeter.errors import OperationFailed, quoted
 from talkmeter.ledger.organizations import organization_exists
@@ -15,10 +15,15 @@ from talkmeter.settings import Settings, load_settings
 
 
 @contextmanager
-def open_database(settings: Settings | None = None, *, bulk: bool = False) -> Iterator[Engine]:
-    """Open the database and check its schema version; `bulk` is passed to `open_engine`."""
+def open_database(settings: Settings | None = None, *, bulk: bool = False, create: bool = False) -> Iterator[Engine]:
+    """Open the database and check its schema version; `bulk` is passed to `open_engine`.
+
+    Raises OperationFailed if it is a SQLite file that does not exist, unless `create`.
+    """
     engine = open_engine((settings or load_settings()).database_url, bulk=bulk)
     try:
+        if not create:
+            require_file(engine)
         if migrates_automatically(engine):
             migrate(engine)
         else:
@@ -26,6 +31,19 @@ def open_database(settings: Settings | None = None, *, bulk: bool = False) -> It
         yield engine
     finally:
         engine.dispose()
+
+
+def require_file(engine: Engine) -> None:
+    """Raise OperationFailed if the database is a SQLite file that does not exist or is empty.
+
+    Otherwise a command in the wrong folder would report success about a new database.
+    """
+    file = database_file(engine)
+    if file is not None and not (file.exists() and file.stat().st_size):
+        raise OperationFailed(
+            f"There is no database at {file}. Run the command in the folder of the database, or set "
+            "TALKMETER_DATABASE_URL; 'talkmeter serve' and 'talkmeter orgs add' create a database."
+        )
 
 
 def require_organization(engine: Engine, org_id: str) -> None:

@@ -38,7 +38,7 @@ def demo(database_url: str, host: str | None, port: str | None, only_fill: bool)
 
     settings = load_settings(database_url=database_url, host=host, port=port)
     address = "" if only_fill else check_address(settings)
-    with open_database(settings) as engine:
+    with open_database(settings, create=True) as engine:
         _check_other_organizations(engine)
         fill(engine, settings)
         key = _new_key(engine)

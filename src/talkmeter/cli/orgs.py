@@ -25,7 +25,7 @@ def add(org_id: str, name: str | None) -> None:
         read_id("The organization's id", org_id)
     except FieldError as error:
         raise OperationFailed(error.detail) from None
-    with open_database() as engine, writing(engine) as connection:
+    with open_database(create=True) as engine, writing(engine) as connection:
         add_organization(connection, org_id, read_name(name), clock.now())
     click.echo(f"Organization {org_id} is ready.")
 

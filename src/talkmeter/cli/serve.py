@@ -46,7 +46,7 @@ def serve(**flags: str | None) -> None:
 
         identity_provider(settings)
         box = SecretBox(settings.secret_key)
-        with open_database(settings) as engine:
+        with open_database(settings, create=True) as engine:
             address = check_address(settings)
             with reading(engine) as connection:
                 # The workers need it; here, an error is one sentence.

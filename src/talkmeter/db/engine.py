@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
@@ -21,6 +22,7 @@ __all__ = [
     "Connection",
     "Engine",
     "changing_schema",
+    "database_file",
     "has_one_writer",
     "is_distributed",
     "is_transient",
@@ -65,6 +67,11 @@ def _parse(url: str) -> URL:
 def has_one_writer(engine: Engine) -> bool:
     """Return whether the database takes one write transaction at a time (SQLite)."""
     return engine.dialect.name == "sqlite"
+
+
+def database_file(engine: Engine) -> Path | None:
+    """Return the absolute path of a SQLite database, or None for a database server."""
+    return Path(engine.url.database or "").absolute() if engine.dialect.name == "sqlite" else None
 
 
 def is_distributed(engine: Engine) -> bool:
