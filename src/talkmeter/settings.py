@@ -1,7 +1,8 @@
 """All settings in one table, from which flags, environment variables and documentation are derived."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
@@ -12,6 +13,10 @@ from dotenv import dotenv_values
 from talkmeter.errors import Misconfigured
 
 PREFIX: Final = "TALKMETER_"
+_OTHER_VARIABLES: Final = frozenset(
+    PREFIX + name for name in ("URL", "KEY", "TWILIO_URL", "VAPI_URL", "RETELL_URL", "CHROMIUM")
+)
+"""Variables with the prefix that are not settings: of talkmeter_client, `talkmeter reconcile` and the tests."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,13 +58,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Setting(NamedTuple):
-    """One setting: its name without prefix, its default as environment text, its help text and its bounds."""
+    """One setting: its name without prefix, its default as environment text, its help text and its bounds.
+
+    The value of a secret is never shown.
+    """
 
     name: str
     default: str
     help: str
     minimum: int | None = None
     maximum: int | None = None
+    secret: bool = False
 
     @property
     def variable(self) -> str:
@@ -131,6 +140,7 @@ SETTINGS: Final = (
         "secret_key",
         "",
         "Key that encrypts connector secrets. Comma-separated for rotation: the first encrypts, all decrypt.",
+        secret=True,
     ),
     Setting("plans_url", "", "URL of your plans and billing page, linked from the usage page; empty: no link."),
     Setting(
@@ -152,18 +162,57 @@ _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _BOOLEANS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
+class SettingText(NamedTuple):
+    """The text of a setting, and its source: flag, environment, .env or default."""
+
+    text: str
+    source: str
+
+
+def find_settings(**flags: str | int | None) -> dict[str, SettingText]:
+    """Return each setting from its flag (None: not set), the environment, `.env` or its default, in this order.
+
+    Raises Misconfigured if the environment or `.env` has an unknown variable with the prefix.
+    """
+    sources = {
+        "flag": {PREFIX + name.upper(): None if flag is None else str(flag) for name, flag in flags.items()},
+        "environment": os.environ,
+        ".env": dotenv_values(".env"),
+    }
+    for source, variables in sources.items():
+        _check_names(source, variables)
+    found = {}
+    for setting in SETTINGS:
+        texts = ((source, variables.get(setting.variable)) for source, variables in sources.items())
+        source, text = next(
+            ((source, text) for source, text in texts if text is not None), ("default", setting.default)
+        )
+        found[setting.name] = SettingText(text.strip(), source)
+    return found
+
+
+def _check_names(source: str, variables: Iterable[str]) -> None:
+    """Raise Misconfigured for an unknown variable: a misspelled setting would have no effect."""
+    known = {setting.variable for setting in SETTINGS} | _OTHER_VARIABLES
+    for name in sorted(variables):
+        if name.upper().startswith(PREFIX) and name not in known:
+            nearest = get_close_matches(name.upper().removeprefix(PREFIX), [row.name.upper() for row in SETTINGS], n=1)
+            hint = (
+                f"the nearest one is {PREFIX}{nearest[0]}."
+                if nearest
+                else "'talkmeter serve --help' lists all settings."
+            )
+            where = "the file .env" if source == ".env" else f"the {source}"
+            raise Misconfigured(f"Unknown setting {name} in {where}: {hint}")
+
+
 def load_settings(**flags: str | int | None) -> Settings:
     """Load each setting from its flag (None: not set), the environment, `.env` or its default, in this order.
 
-    Raises Misconfigured with the variable, its value and the allowed values.
+    Raises Misconfigured with the variable, its value and the allowed values, or for an unknown variable.
     """
-    environment = {**dotenv_values(".env"), **os.environ}
-    values: dict[str, object] = {}
-    for setting in SETTINGS:
-        flag = flags.get(setting.name)
-        text = str(flag) if flag is not None else environment.get(setting.variable)
-        values[setting.name] = _parse(setting, setting.default if text is None else text.strip())
-    return msgspec.convert(values, Settings)
+    texts = find_settings(**flags)
+    return msgspec.convert({row.name: _parse(row, texts[row.name].text) for row in SETTINGS}, Settings)
 
 
 def default_settings() -> Settings:

@@ -144,3 +144,34 @@ def test_error_of_an_invalid_value_names_the_variable_and_the_allowed_values(
         load_settings()
 
     assert flag_error.value.detail == environment_error.value.detail == message
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("TALKMETER_WORKER", "the nearest one is TALKMETER_WORKERS."),
+        ("TALKMETER_DATABASE", "the nearest one is TALKMETER_DATABASE_URL."),
+        ("talkmeter_port", "the nearest one is TALKMETER_PORT."),
+        ("TALKMETER_QZX", "'talkmeter serve --help' lists all settings."),
+    ],
+)
+def test_unknown_setting_is_refused_with_the_nearest_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, hint: str
+) -> None:
+    (folder / ".env").write_text(f"{name}=secret\n")
+    with pytest.raises(Misconfigured) as file_error:
+        load_settings()
+    (folder / ".env").unlink()
+    monkeypatch.setenv(name, "secret")
+    with pytest.raises(Misconfigured) as environment_error:
+        load_settings()
+
+    assert file_error.value.detail == f"Unknown setting {name} in the file .env: {hint}"
+    assert environment_error.value.detail == f"Unknown setting {name} in the environment: {hint}"
+
+
+def test_variables_of_the_client_and_of_reconcile_are_not_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TALKMETER_URL", "TALKMETER_KEY", "TALKMETER_TWILIO_URL"):
+        monkeypatch.setenv(name, "http://127.0.0.1:8000")
+
+    assert load_settings().port == 8000

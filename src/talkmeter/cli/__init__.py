@@ -25,6 +25,7 @@ from talkmeter.cli.recover import recover
 from talkmeter.cli.restore import restore
 from talkmeter.cli.serve import serve
 from talkmeter.cli.sessions import sessions
+from talkmeter.cli.settings import settings
 from talkmeter.cli.summary import summary
 from talkmeter.cli.tokens import tokens
 from talkmeter.cli.verify import verify
@@ -36,13 +37,13 @@ from talkmeter.errors import TalkmeterError
 def cli() -> None:
     """Exact, instant usage metering for voice and chat agents.
 
-    Settings are environment variables TALKMETER_* (or a .env file); docs/how-to/settings.md lists them.
+    Settings are environment variables TALKMETER_* (or a .env file); `talkmeter settings` lists them.
     """
 
 
 _COMMANDS: tuple[click.Command, ...] = (
     *(serve, demo, migrate, orgs, keys, tokens, link, sessions, connectors, ingest, map_, reconcile),
-    *(summary, breakdown, records, export, verify, quarantine, backup, restore, recover, copy),
+    *(summary, breakdown, records, export, verify, quarantine, backup, restore, recover, copy, settings),
 )
 for command in _COMMANDS:
     cli.add_command(command)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from talkmeter import clock
+from talkmeter.cli.settings import setting_options
 from talkmeter.errors import OperationFailed
 from talkmeter.settings import SETTINGS, Settings, load_settings, public_url, public_url_is_private
 
@@ -24,12 +25,7 @@ SHUTDOWN_TIMEOUT_SEC = 60
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-@click.command(
-    params=[
-        click.Option([setting.flag], help=f"{setting.help} [{setting.variable}; default: {setting.default or 'empty'}]")
-        for setting in SETTINGS
-    ]
-)
+@click.command(params=setting_options())
 def serve(**flags: str | None) -> None:
     """Serve the API and the page. On Ctrl-C or SIGTERM, finish accepted requests, then stop."""
     settings = load_settings(**flags)

@@ -31,6 +31,7 @@ __all__ = [
     "reading",
     "transaction",
     "translate_errors",
+    "url_without_password",
     "writing",
 ]
 
@@ -62,6 +63,13 @@ def _parse(url: str) -> URL:
         return make_url(url)
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise Misconfigured(f"TALKMETER_DATABASE_URL must look like {_ADDRESSES}.") from None
+
+
+def url_without_password(url: str) -> str:
+    """Return a database URL with its passwords hidden. Raises Misconfigured if it is not valid."""
+    parsed = _parse(url)
+    secret = {name: "hidden" for name in parsed.query if "password" in name}
+    return parsed.update_query_dict(secret).render_as_string(hide_password=True)
 
 
 def has_one_writer(engine: Engine) -> bool:
