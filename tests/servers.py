@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import cycle
@@ -22,6 +22,7 @@ from tests.sqlite_template import copy_ledger_template
 _INSTALLED = Path(sys.executable).with_name("talkmeter")
 TALKMETER = _INSTALLED
 START_TIMEOUT_SEC = 60
+WAIT_TIMEOUT_SEC = 60
 PORTS = range(16_384, 32_768)
 WORKERS = 16
 """Into how many parts the ports are split."""
@@ -153,6 +154,14 @@ def stop_server(server: Server, stop_signal: signal.Signals = signal.SIGTERM) ->
         else:
             server.process.send_signal(stop_signal)
     return server.process.wait(timeout=60)
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until the condition is true, for at most a minute."""
+    deadline = time.monotonic() + WAIT_TIMEOUT_SEC
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The values of all settings; the defaults are in the table below."""
 
     database_url: str
+    database_wait_sec: int
     host: str
     port: int
     workers: int
@@ -86,6 +87,13 @@ SETTINGS: Final = (
         "database_url",
         "sqlite:///talkmeter.db",
         "Database URL: sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
+    ),
+    Setting(
+        "database_wait_sec",
+        "60",
+        "Seconds that serve waits for PostgreSQL at its start; then it exits with an error.",
+        0,
+        3600,
     ),
     Setting("host", "127.0.0.1", "IP address or host name to listen on."),
     Setting("port", "8000", "Port to listen on.", 1, 65535),

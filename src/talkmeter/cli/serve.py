@@ -8,13 +8,14 @@ import sys
 from contextlib import suppress
 from multiprocessing import Process, resource_tracker, set_start_method
 from tempfile import TemporaryDirectory
+from threading import Event
 from typing import TYPE_CHECKING
 
 import click
 
 from talkmeter import clock
 from talkmeter.cli.settings import setting_options
-from talkmeter.errors import OperationFailed
+from talkmeter.errors import OperationFailed, Unavailable
 from talkmeter.settings import SETTINGS, Settings, load_settings, public_url, public_url_is_private
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from talkmeter.db.engine import Engine
 
 SHUTDOWN_TIMEOUT_SEC = 60
+DATABASE_RETRY_SEC = 3
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -36,21 +38,49 @@ def serve(**flags: str | None) -> None:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         from talkmeter.accounts.connectors import SecretBox
         from talkmeter.api.auth.jwt import identity_provider
-        from talkmeter.cli.database import open_database
-        from talkmeter.db.engine import reading
-        from talkmeter.db.migrate import database_id
+        from talkmeter.logs import configure_logs
 
+        configure_logs(settings.log_level)
         identity_provider(settings)
         box = SecretBox(settings.secret_key)
-        with open_database(settings, create=True) as engine:
-            address = check_address(settings)
-            with reading(engine) as connection:
-                # The workers need it; here, an error is one sentence.
-                database_id(connection)
-            warn_about_locked_connectors(settings, box, engine)
+        address = check_address(settings)
+        wait_for_database(settings, box)
         warn_about_plain_http(settings)
         click.echo(f"Talkmeter listens on {public_url(settings)}", err=True)
         run_server(settings, address)
+
+
+def wait_for_database(settings: Settings, box: "SecretBox") -> None:
+    """Open the database once and create or migrate a SQLite file; wait for a database server that is not available yet.
+
+    Also warn about connectors whose secrets cannot be decrypted.
+
+    Raises OperationFailed if it is not available within TALKMETER_DATABASE_WAIT_SEC.
+    """
+    from structlog import get_logger
+
+    from talkmeter.cli.database import open_database
+    from talkmeter.db.engine import reading
+    from talkmeter.db.migrate import database_id
+
+    deadline = clock.monotonic() + settings.database_wait_sec
+    while True:
+        try:
+            with open_database(settings, create=True) as engine:
+                with reading(engine) as connection:
+                    # The workers need it; here, an error is one sentence.
+                    database_id(connection)
+                warn_about_locked_connectors(settings, box, engine)
+                return
+        except Unavailable as error:
+            if settings.database_url.startswith("sqlite"):
+                raise
+            remaining_sec = deadline - clock.monotonic()
+            if remaining_sec <= 0:
+                limit = f"{settings.database_wait_sec} s (TALKMETER_DATABASE_WAIT_SEC)"
+                raise OperationFailed(f"Waited {limit} for the database. {error.detail}") from None
+            get_logger().warning("waiting for the database", detail=error.detail, remaining_sec=round(remaining_sec))
+            Event().wait(min(DATABASE_RETRY_SEC, remaining_sec))
 
 
 def warn_about_plain_http(settings: Settings) -> None:
