@@ -15,6 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests import local_http
+from tests.events import conversation
 from tests.identity_provider import (
     EC_KEY,
     ED_KEY,
@@ -47,6 +48,8 @@ def provider() -> Iterator[str]:
 def server(provider: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     settings = {"jwt_issuer": ISSUER, "jwt_audience": AUDIENCE, "jwt_jwks_url": f"{provider}/jwks.json"}
     with running_server(tmp_path_factory.mktemp("jwt"), **settings) as server:
+        for org_id in ("acme", "globex"):
+            server.cli("orgs", "add", org_id)
         yield server
 
 
@@ -115,6 +118,31 @@ def test_scopes_may_be_granted_individually(server: Server) -> None:
 def test_token_with_one_organization_need_not_name_it(server: Server) -> None:
     assert get(server, token(), organization_id="acme").status_code == 200
     assert get(server, token(), organization_id="globex").status_code == 403
+
+
+def test_token_of_an_organization_that_does_not_exist_is_forbidden(server: Server) -> None:
+    for path in (SUMMARY, "/admin/members/me/scopes"):
+        answer = get(server, token(org_id="nobody"), path)
+        assert (answer.status_code, answer.json()["detail"]) == (
+            403,
+            "The credential has no access to this organization.",
+        )
+    sent = local_http.post(
+        f"{server.url}/metering/events",
+        json=[conversation()],
+        headers={"Authorization": f"Bearer {token(org_id='nobody', role=None, scope='events:write')}"},
+    )
+    assert sent.status_code == 403
+    assert "nobody" not in server.cli("orgs", "list").split()
+
+
+def test_organization_added_later_is_available_at_once(server: Server, tmp_path: Path) -> None:
+    later = token(org_id=f"later-{tmp_path.name}")
+    assert get(server, later).status_code == 403
+
+    server.cli("orgs", "add", f"later-{tmp_path.name}")
+
+    assert get(server, later).status_code == 200
 
 
 def test_token_with_several_organizations_must_name_one(server: Server) -> None:
@@ -267,6 +295,7 @@ def test_claims_may_have_other_names_and_nested_paths(tmp_path: Path) -> None:
         "jwt_scopes_claim": "permissions",
     }
     with running_server(tmp_path, **settings) as server:
+        server.cli("orgs", "add", "acme")
         names: dict[str, Any] = {"https://example.com/orgs": ["acme"], "org_id": "globex", "role": None}
         assert get(server, token(realm_access={"roles": ["offline", "admin"]}, **names)).status_code == 200
         assert get(server, token(permissions=["billing:manage"], **names)).status_code == 200

@@ -30,6 +30,7 @@ from talkmeter.api.service import Service
 from talkmeter.db.engine import Connection
 from talkmeter.errors import Forbidden, NotAuthenticated, Unprocessable
 from talkmeter.ingest.fields import FieldError, read_id
+from talkmeter.ledger.organizations import organization_exists
 from talkmeter.period import format_instant
 
 CACHE_TTL_SEC: Final = 5
@@ -43,6 +44,7 @@ _PREFIXES: Final = {
     CredentialKind.PERSONAL: "pat_",
 }
 _MAX_TOKEN_LENGTH: Final = 300
+_NO_ACCESS: Final = "The credential has no access to this organization."
 _ORGANIZATION_MISSING: Final = f"The request names no organization: send the header {ORGANIZATION_HEADER}."
 NOT_UTF8: Final = "\N{REPLACEMENT CHARACTER}"
 """The replacement for invalid UTF-8 in a decoded header or query."""
@@ -70,6 +72,8 @@ class Authenticator:
         self.sessions = Sessions(service)
         self._identity_provider = identity_provider(service.settings)
         self._service = service
+        self._organizations: TTLCache[str, None] = TTLCache(CACHE_SIZE, CACHE_TTL_SEC, timer=clock.monotonic)
+        """Organizations that exist. The grants of stored credentials name no others."""
         self._cache: TTLCache[str, CachedCredential] = TTLCache(CACHE_SIZE, CACHE_TTL_SEC, timer=clock.monotonic)
 
     def close(self) -> None:
@@ -86,14 +90,24 @@ class Authenticator:
         headers = header_values(connection, b"authorization")
         authorization = headers[0].decode("latin-1") if headers else None
         if authorization is not None or not _has_session_cookie(connection, self.sessions.cookie_name):
-            return _caller_with(await self.bearer_grant(authorization), requested)
+            return await self._in_organization(await self.bearer_grant(authorization), requested)
         session = await self.sessions.find(connection)
         grant = None if session is None else await self.session_grant(session)
         if grant is None:
             raise NotAuthenticated("The session has ended: sign in again.")
         if not requested and grant.default_organization is None:
             raise Unprocessable(_ORGANIZATION_MISSING)
-        return _caller_with(grant, requested)
+        return await self._in_organization(grant, requested)
+
+    async def _in_organization(self, grant: Grant, requested: list[str]) -> Caller:
+        """Return the caller in the requested organization. Raises Forbidden if a JWT names one that does not exist."""
+        caller = _caller_with(grant, requested)
+        org_id = caller.org_id
+        if not grant.stored and org_id is not None and org_id not in self._organizations:
+            if not await self._service.look_up(lambda connection: organization_exists(connection, org_id)):
+                raise Forbidden(_NO_ACCESS)
+            self._organizations[org_id] = None
+        return caller
 
     async def bearer_grant(self, authorization: str | None) -> Grant:
         """Return the grant of an Authorization header. Raises NotAuthenticated if its credential is not valid."""
@@ -242,7 +256,7 @@ def _caller_with(grant: Grant, requested: list[str]) -> Caller:
         if not requested and grant.default_organization is None:
             raise NotAuthenticated("Token is missing organization claim.")
         if any(name not in organizations for name in requested):
-            raise Forbidden("The credential has no access to this organization.")
+            raise Forbidden(_NO_ACCESS)
         org_id = requested[0] if requested else grant.default_organization
         scopes = organizations[org_id or ""]
     return Caller(credential_id=grant.credential_id, org_id=org_id, scopes=scopes)
