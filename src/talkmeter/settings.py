@@ -1,7 +1,7 @@
 """All settings in one table, from which flags, environment variables and documentation are derived."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from ipaddress import ip_address
 from typing import Final, NamedTuple
@@ -182,7 +182,7 @@ def find_settings(**flags: str | int | None) -> dict[str, SettingText]:
 
     Raises Misconfigured if the environment or `.env` has an unknown variable with the prefix.
     """
-    sources = {
+    sources: dict[str, Mapping[str, str | None]] = {
         "flag": {PREFIX + name.upper(): None if flag is None else str(flag) for name, flag in flags.items()},
         "environment": os.environ,
         ".env": dotenv_values(".env"),

@@ -187,17 +187,88 @@ def test_server_that_gets_a_stop_signal_while_starting_stops(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
-def test_killed_worker_stops_the_server_with_an_error(tmp_path: Path) -> None:
-    server = start_server(tmp_path, {"workers": "2"})
+def test_killed_only_worker_stops_the_server_with_an_error(tmp_path: Path) -> None:
+    server = start_server(tmp_path, {})
     try:
-        killed, other = workers_of(server)
+        (killed,) = workers_of(server)
         os.kill(killed, signal.SIGKILL)
         assert server.process.wait(timeout=WAIT_TIMEOUT_SEC) == 1
+    finally:
+        stop_server(server, signal.SIGKILL)
+    assert "talkmeter: A worker process ended unexpectedly" in server.log()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+def test_killed_worker_of_several_is_restarted(tmp_path: Path) -> None:
+    server = start_server(tmp_path, {"workers": "2"})
+    try:
+        key = server.key(ORG_ID)
+        killed, other = workers_of(server)
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: killed not in workers_of(server) and len(workers_of(server)) == 2)
+        assert other in workers_of(server)
+        wait_until(lambda: server.log().count('"started"') == 3)
+        with client_of(server, key) as client:
+            assert receipt_of(client.post(EVENTS, json=[conversation()]))["accepted"] == 1
+    finally:
+        exit_code = stop_server(server)
+    assert exit_code == 0
+    lines = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
+    assert [(line["event"], line["exit_code"]) for line in lines if line["level"] == "error"] == [
+        ("worker process ended; it will be restarted", -signal.SIGKILL)
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+def test_worker_that_ends_again_and_again_stops_the_server(tmp_path: Path) -> None:
+    server = start_server(tmp_path, {"workers": "2"})
+    try:
+        _, other = workers_of(server)
+
+        def kill_others() -> bool:
+            for worker in {*workers_of(server)} - {other}:
+                with suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
+            return server.process.poll() is not None
+
+        wait_until(kill_others)
+        assert server.process.returncode == 1
         assert state_of(other) == ""
     finally:
         stop_server(server, signal.SIGKILL)
+    assert server.log().count("worker process ended; it will be restarted") == 4
+    assert "talkmeter: A worker process ended 5 times within 60 s of its start" in server.log()
     assert server.log().count("all accepted events are on disk") == 1
-    assert "talkmeter: A worker process ended unexpectedly" in server.log()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+def test_stop_signal_while_a_worker_waits_for_its_restart_stops_the_server(tmp_path: Path) -> None:
+    server = start_server(tmp_path, {"workers": "2"})
+    try:
+        os.kill(workers_of(server)[0], signal.SIGKILL)
+        wait_until(lambda: "it will be restarted" in server.log())
+    finally:
+        exit_code = stop_server(server)
+    assert exit_code == 1
+    assert server.log().count("all accepted events are on disk") == 1
+
+
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["to the supervisor", "to all processes"])
+def test_clean_stop_of_several_workers_logs_no_error(tmp_path: Path, send: Callable[[int, int], None]) -> None:
+    server = start_server(tmp_path, {"workers": "3"})
+    try:
+        load = Load(server, server.key(ORG_ID))
+        load.wait_for_requests()
+        send(server.process.pid, signal.SIGTERM)
+        exit_code = server.process.wait(timeout=WAIT_TIMEOUT_SEC)
+    finally:
+        stop_server(server, signal.SIGKILL)
+    assert exit_code == 0
+    assert load.acknowledged() <= stored_calls(server)
+    address, *lines = server.log().splitlines()
+    assert address == f"Talkmeter listens on {server.url}"
+    assert {json.loads(line)["level"] for line in lines} == {"info"}
+    assert server.log().count("all accepted events are on disk") == 3
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
@@ -253,9 +324,12 @@ def test_full_disk_is_reported_and_the_same_request_succeeds_later(tmp_path: Pat
 
 
 def workers_of(server: Server) -> list[int]:
-    """Return the process ids of a server's workers."""
+    """Return the process ids of a server's workers; none if it has ended."""
     pid = server.process.pid
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def state_of(process: int) -> str:

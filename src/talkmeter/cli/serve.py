@@ -12,6 +12,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 import click
+import structlog
 
 from talkmeter import clock
 from talkmeter.cli.settings import setting_options
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 SHUTDOWN_TIMEOUT_SEC = 60
 DATABASE_RETRY_SEC = 3
+EARLY_SEC = 60
+MAX_EARLY_ENDS = 5
+"""A worker that ends this often, each time within EARLY_SEC of its start, ends the server."""
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -57,8 +61,6 @@ def wait_for_database(settings: Settings, box: "SecretBox") -> None:
 
     Raises OperationFailed if it is not available within TALKMETER_DATABASE_WAIT_SEC.
     """
-    from structlog import get_logger
-
     from talkmeter.cli.database import open_database
     from talkmeter.db.engine import reading
     from talkmeter.db.migrate import database_id
@@ -79,7 +81,9 @@ def wait_for_database(settings: Settings, box: "SecretBox") -> None:
             if remaining_sec <= 0:
                 limit = f"{settings.database_wait_sec} s (TALKMETER_DATABASE_WAIT_SEC)"
                 raise OperationFailed(f"Waited {limit} for the database. {error.detail}") from None
-            get_logger().warning("waiting for the database", detail=error.detail, remaining_sec=round(remaining_sec))
+            structlog.get_logger().warning(
+                "waiting for the database", detail=error.detail, remaining_sec=round(remaining_sec)
+            )
             Event().wait(min(DATABASE_RETRY_SEC, remaining_sec))
 
 
@@ -145,31 +149,84 @@ def max_connections(settings: Settings) -> int:
 
 
 def run_server(settings: Settings, address: str) -> None:
-    """Run workers until a stop signal. Raise OperationFailed if one ends before it, or does not finish its work."""
+    """Run workers until a stop signal; one of several that ends before it is restarted.
+
+    Raises OperationFailed if the only worker ends before it, if one ends again and again, or does not finish its work.
+    """
     # The workers of a fork server would not be children of this process, and cause no SIGCHLD.
     set_start_method("fork" if sys.platform == "linux" else "spawn", force=True)
     if sys.platform != "linux":
         resource_tracker.ensure_running()  # it unblocks stop signals when it starts
     # Workers inherit the blocked signals, so none is lost while they start.
-    signals = {*_STOP_SIGNALS, signal.SIGCHLD}
+    signals = {*_STOP_SIGNALS, signal.SIGCHLD, signal.SIGALRM}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     signal.signal(signal.SIGCHLD, lambda *_: None)  # without a handler, macOS discards it
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # closing the terminal does not stop the server
     arguments = (settings, address, max_connections(settings))
-    workers = [Process(target=_run_worker, args=arguments) for _ in range(settings.workers)]
-    for worker in workers:
-        worker.start()
-    while (received := signal.sigwait(signals)) == signal.SIGCHLD and all(worker.is_alive() for worker in workers):
-        pass
-    for worker in workers:
-        worker.terminate()
+    slots = [_Slot(arguments) for _ in range(settings.workers)]
+    failed = False
+    while not failed and signal.sigwait(signals) not in _STOP_SIGNALS:
+        failed = not all(slot.keep_running() for slot in slots)
+        due = [slot.restart_at for slot in slots if slot.restart_at is not None]
+        if due:
+            # SIGALRM ends the wait for a signal; sigtimedwait does not exist on macOS.
+            signal.setitimer(signal.ITIMER_REAL, max(0.001, min(due) - clock.monotonic()))
+    for slot in slots:
+        slot.process.terminate()
     deadline = clock.monotonic() + SHUTDOWN_TIMEOUT_SEC
-    for worker in workers:
-        worker.join(max(0, deadline - clock.monotonic()))
-        worker.kill()
-        worker.join()
-    if received == signal.SIGCHLD or any(worker.exitcode for worker in workers):
+    for slot in slots:
+        slot.process.join(max(0, deadline - clock.monotonic()))
+        slot.process.kill()
+        slot.process.join()
+    if failed and settings.workers > 1:
+        raise OperationFailed(
+            f"A worker process ended {MAX_EARLY_ENDS} times within {EARLY_SEC} s of its start; the log has the reasons."
+        )
+    if failed or any(slot.process.exitcode for slot in slots):
         raise OperationFailed("A worker process ended unexpectedly, or did not finish its work.")
+
+
+class _Slot:
+    """A worker process, and the one that takes its place after it has ended."""
+
+    def __init__(self, arguments: tuple[Settings, str, int]) -> None:
+        """Start the process."""
+        self.restart_at: float | None = None
+        self._arguments = arguments
+        self._early_ends = 0
+        self._start()
+
+    def _start(self) -> None:
+        self.restart_at = None
+        self._started_at = clock.monotonic()
+        self.process = Process(target=_run_worker, args=self._arguments)
+        self.process.start()
+
+    def keep_running(self) -> bool:
+        """Restart a process that has ended, after a delay. Return False if it must not be restarted."""
+        if self.process.is_alive():
+            return True
+        now = clock.monotonic()
+        if self.restart_at is None:
+            self._early_ends = self._early_ends + 1 if now < self._started_at + EARLY_SEC else 1
+            delay_sec = 2 ** (self._early_ends - 1)
+            if self._arguments[0].workers == 1 or self._early_ends >= MAX_EARLY_ENDS:
+                return False
+            self.restart_at = now + delay_sec
+            _forget_gauges(self.process)
+            structlog.get_logger().error(
+                "worker process ended; it will be restarted", exit_code=self.process.exitcode, delay_sec=delay_sec
+            )
+        elif now >= self.restart_at:
+            self._start()
+        return True
+
+
+def _forget_gauges(process: Process) -> None:
+    """Leave the gauges of an ended worker out of /metrics; its counters stay."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(process.pid)  # type: ignore[no-untyped-call]
 
 
 def _run_worker(settings: Settings, address: str, connections: int) -> None:
