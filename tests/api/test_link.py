@@ -99,6 +99,7 @@ def fill_almost(folder: Path) -> None:
     """Fill a demo database except for the last two days, so that the demo starts faster than with an empty one."""
     now = datetime.now(UTC).isoformat()
     (folder / "call.jsonl").write_text(json.dumps(conversation(organization_id="demo", created_at=now)) + "\n")
+    run_cli(folder, environment_for(folder, DEMO), "orgs", "add", "demo")
     run_cli(folder, environment_for(folder, DEMO), "ingest", "call.jsonl")
 
 

@@ -203,6 +203,7 @@ def test_killed_worker_of_several_is_restarted(tmp_path: Path) -> None:
     server = start_server(tmp_path, {"workers": "2"})
     try:
         key = server.key(ORG_ID)
+        wait_until(lambda: server.log().count('"started"') == 2)
         killed, other = workers_of(server)
         os.kill(killed, signal.SIGKILL)
         wait_until(lambda: killed not in workers_of(server) and len(workers_of(server)) == 2)

@@ -1,6 +1,7 @@
 """`talkmeter settings`: effective values, their sources, and no secrets."""
 
 import pytest
+
 from tests.cli.terminal import Terminal
 
 
