@@ -79,6 +79,7 @@ def main() -> int:
             temporary = Path(folder).resolve()
             _try_client(client, temporary / "client")
             python = _install([client, wheel], temporary / "venv")
+            _check_versions(python, wheel, client)
             _say(f"{wheel.name} installs into an empty environment with the pinned requirements.")
             _meter_one_call(python, temporary / "metered")
             _run_readme([client, wheel], temporary / "readme")
@@ -131,6 +132,14 @@ def _install(wheels: list[Path], folder: Path) -> Path:
     return python
 
 
+def _check_versions(python: Path, wheel: Path, client: Path) -> None:
+    """Check that both wheels have the version that the command prints."""
+    shown = _run([str(python.parent / "talkmeter"), "--version"], ROOT, dict(os.environ)).split()[-1]
+    versions = {file.name.split("-")[1] for file in (wheel, client)}
+    if versions != {shown}:
+        raise CheckFailed(f"talkmeter --version prints {shown}, and the wheels have {', '.join(sorted(versions))}.")
+
+
 def _meter_one_call(python: Path, place: Path) -> None:
     """Create an organization and a key, send one call, read the summary and the page, and stop the server."""
     home, folder = _empty_folders(place)
@@ -180,12 +189,22 @@ def _run_readme(wheels: list[Path], place: Path) -> None:
         raise CheckFailed('README.md has no "uv tool run" under "Without a clone".')
     for *installing, serving in blocks:
         for line in installing:
-            _run(shlex.split(line), folder, environ, INSTALL_SEC)
-        with _server(shlex.split(serving), folder, {**environ, "TALKMETER_PORT": str(port)}) as server:
+            _run(_words(line, folder), folder, environ, INSTALL_SEC)
+        with _server(_words(serving, folder), folder, {**environ, "TALKMETER_PORT": str(port)}) as server:
             _wait_until_ready(base, server, DEMO_READY_SEC)
             _open_page(base)
             _press_ctrl_c(server)
         _say(f"As README.md says, in an empty folder: {'; '.join([*installing, serving])}")
+
+
+def _words(line: str, folder: Path) -> list[str]:
+    """Split a command as a shell in the folder does, with the names of files in place of a pattern."""
+    words = shlex.split(line)
+    return [
+        name
+        for word in words
+        for name in (sorted(f"./{file.name}" for file in folder.glob(word)) if "*" in word else [word])
+    ]
 
 
 def _newcomer_environment(bin_folder: Path, home: Path) -> dict[str, str]:

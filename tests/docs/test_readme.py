@@ -81,9 +81,7 @@ def test_commands_without_a_clone_are_those_that_make_wheel_runs(check_wheel: Mo
     assert any(line.startswith(".venv/bin/pip install ./talkmeter_client-") for line in commands[1])
 
 
-def test_documents_name_the_wheel_of_this_version() -> None:
+def test_documents_name_the_wheels_of_any_build() -> None:
     wheels = {word for document in DOCUMENTS for word in document.text.split() if word.endswith(".whl")}
 
-    assert {word.rpartition("/")[2] for word in wheels} == {
-        f"{name}-{__version__}-py3-none-any.whl" for name in ("talkmeter", "talkmeter_client")
-    }
+    assert {word.rpartition("/")[2] for word in wheels} == {"talkmeter-*.whl", "talkmeter_client-*.whl"}

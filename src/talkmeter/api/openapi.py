@@ -119,7 +119,7 @@ def openapi_config() -> OpenAPIConfig:
     """Return the configuration of the description that /openapi.json and /docs serve."""
     return OpenAPIConfig(
         title="Talkmeter",
-        version=__version__,
+        version=__version__.partition("+")[0],
         description=(
             "Exact, instant usage metering for voice and chat agents. Send `Authorization: Bearer ak_…` or `pat_…`. "
             f"Errors are `{PROBLEM_TYPE}` with one sentence in `detail`."
