@@ -25,9 +25,11 @@ ALL_ORGANIZATIONS: Final = frozenset(
         "SELECT organization.org_id, organization.revision FROM organization",
         "SELECT organization.org_id, organization.last_event_at FROM organization",
         "SELECT organization.org_id FROM organization",
+        # Only a request of /metrics waits for this one.
+        "SELECT max(organization.last_event_at) AS max_1 FROM organization",
     }
 )
-"""Queries over every organization, which Citus sends to all workers. No HTTP request waits for one."""
+"""Queries over every organization, which Citus sends to all workers. No organization's request waits for one."""
 _SEVERAL_ORGANIZATIONS: Final = re.compile(
     r"SELECT [\w., ]+ FROM organization WHERE organization\.org_id IN \((:p(, )?)+\) "
     r"ORDER BY organization\.org_id FOR UPDATE"

@@ -13,6 +13,7 @@ from dotenv import dotenv_values
 from talkmeter.errors import Misconfigured
 
 PREFIX: Final = "TALKMETER_"
+MIN_TOKEN: Final = 16
 _OTHER_VARIABLES: Final = frozenset(
     PREFIX + name for name in ("URL", "KEY", "TWILIO_URL", "VAPI_URL", "RETELL_URL", "CHROMIUM")
 )
@@ -33,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     history_days: int | None
     log_level: str
     metrics_open: bool
+    metrics_token: str
     max_body_bytes: int
     max_events: int
     body_timeout_sec: int
@@ -118,6 +120,12 @@ SETTINGS: Final = (
     ),
     Setting("log_level", "info", "Minimum log level: debug, info, warning or error."),
     Setting("metrics_open", "false", "Whether other machines may read /metrics; loopback always may."),
+    Setting(
+        "metrics_token",
+        "",
+        "Bearer token with which other machines may read /metrics, 16 characters or more; empty: none.",
+        secret=True,
+    ),
     Setting("max_body_bytes", "16777216", "Maximum size of a decompressed request body, in bytes.", 1024, 1 << 30),
     Setting("max_events", "10000", "Maximum number of events in one request.", 1, 100_000),
     Setting("body_timeout_sec", "30", "Timeout in seconds for a request body.", 1, 3600),
@@ -263,6 +271,12 @@ def _parse(setting: Setting, text: str) -> object:
         return _BOOLEANS[text.lower()]
     if setting.name == "log_level" and text.lower() not in _LOG_LEVELS:
         raise Misconfigured(f"{setting.variable} must be one of {', '.join(_LOG_LEVELS)}, not '{text}'.")
+    if (
+        setting.name == "metrics_token"
+        and text
+        and (len(text) < MIN_TOKEN or not (text.isascii() and text.isprintable()))
+    ):
+        raise Misconfigured(f"{setting.variable} must have at least {MIN_TOKEN} printable ASCII characters.")
     if setting.name in _URL_PARSERS:
         return _URL_PARSERS[setting.name](setting, text)
     return text

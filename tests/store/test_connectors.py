@@ -10,6 +10,7 @@ from talkmeter.api.connector_health import MAX_TYPE_LENGTH, MAX_TYPES, OTHER_TYP
 from talkmeter.db.engine import Connection, reading, writing
 from talkmeter.ledger.connector_outcomes import DailyOutcome, MessageOutcome, add_daily_outcomes, read_daily_outcomes
 from talkmeter.period import MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR, day_of, read_instant
+from talkmeter.usage.activity import ConnectorActivity, read_activity
 from talkmeter.usage.connectors import (
     ConnectorHealth,
     Connectors,
@@ -48,6 +49,30 @@ def read_health(ledger: Ledger, hours: int = 0, org_id: str = "acme") -> Connect
 def health(ledger: Ledger, hours: int = 0) -> ConnectorHealth:
     [connector] = read_health(ledger, hours).connectors
     return connector
+
+
+def test_activity_has_the_last_messages_of_active_connectors_and_the_newest_event(ledger: Ledger) -> None:
+    busy, unused, disabled = (connect(ledger, org_id) for org_id in ("acme", "globex", "acme"))
+    add_messages(ledger, busy, LAST_DAY - 40, LAST_DAY - 1, LAST_DAY)
+    add_messages(ledger, busy, LAST_DAY - 3, outcome="rejected")
+    add_messages(ledger, disabled, LAST_DAY)
+    with writing(ledger.engine) as connection:
+        assert disable_connector(connection, disabled, LAST_MESSAGE)
+    with reading(ledger.engine) as connection:
+        before = read_activity(connection)
+    ledger.send(conversation())
+
+    with reading(ledger.engine) as connection:
+        newest = read_activity(connection).newest_event_at
+
+    assert before.newest_event_at is None
+    assert sorted(before.connectors) == sorted(
+        [
+            ConnectorActivity(busy, "twilio", LAST_MESSAGE, LAST_MESSAGE - 3 * MICROSECONDS_PER_DAY),
+            ConnectorActivity(unused, "twilio", None, None),
+        ]
+    )
+    assert newest == ledger.rows("SELECT max(last_event_at) FROM organization")[0][0]
 
 
 SEVEN_DAYS: Final = tuple(range(LAST_DAY - 6, LAST_DAY + 1))

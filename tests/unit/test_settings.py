@@ -31,6 +31,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
         history_days=None,
         log_level="info",
         metrics_open=False,
+        metrics_token="",
         max_body_bytes=16 * 1024 * 1024,
         max_events=10_000,
         body_timeout_sec=30,
@@ -133,6 +134,7 @@ def test_number_must_be_between_its_minimum_and_maximum(name: str, minimum: int,
         ("log_level", "", "TALKMETER_LOG_LEVEL must be one of debug, info, warning, error, not ''."),
         ("metrics_open", "maybe", "TALKMETER_METRICS_OPEN must be true or false, not 'maybe'."),
         ("metrics_open", "", "TALKMETER_METRICS_OPEN must be true or false, not ''."),
+        ("metrics_token", "short", "TALKMETER_METRICS_TOKEN must have at least 16 printable ASCII characters."),
     ],
 )
 def test_error_of_an_invalid_value_names_the_variable_and_the_allowed_values(

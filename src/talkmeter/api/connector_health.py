@@ -6,7 +6,7 @@ The counts describe the health of connectors, not usage: if the process is kille
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from talkmeter import clock
+from talkmeter import clock, metrics
 from talkmeter.db.engine import Connection
 from talkmeter.ledger.connector_outcomes import IGNORED, DailyOutcome, MessageOutcome, add_daily_outcomes
 from talkmeter.period import day_of
@@ -38,11 +38,13 @@ class OutcomeBuffer:
         `assumed` names what the messages do not say.
         """
         now = clock.now()
+        metrics.CONNECTOR_MESSAGES.labels(connector_id, outcome).inc(messages)
         self._add(connector_id, DailyOutcome(day_of(now), outcome, assumed, messages, now))
 
     def add_ignored(self, connector_id: str, type_: str) -> None:
         """Count a message of a type that is not metered."""
         now = clock.now()
+        metrics.CONNECTOR_MESSAGES.labels(connector_id, IGNORED).inc()
         detail = self._counted_type(connector_id, day_of(now), type_)
         self._add(connector_id, DailyOutcome(day_of(now), IGNORED, detail, 1, now))
 

@@ -1,6 +1,8 @@
 """Liveness, readiness and Prometheus metrics."""
 
+import hmac
 import ipaddress
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
@@ -8,11 +10,13 @@ from litestar import Response, Router, get
 from litestar.openapi import ResponseSpec
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from talkmeter import metrics
+from talkmeter import __version__, metrics
 from talkmeter.api.openapi import error_specs, json_spec
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.service import Service
+from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.errors import Forbidden, Unavailable
+from talkmeter.usage.activity import Activity, read_activity
 
 
 class Liveness(msgspec.Struct, frozen=True):
@@ -68,11 +72,43 @@ async def get_ready(request: AnyRequest) -> Readiness:
     summary="Get Prometheus metrics",
 )
 async def get_metrics(request: AnyRequest) -> Response[bytes]:
-    """Return counters and histograms without organization labels; only on loopback unless TALKMETER_METRICS_OPEN."""
+    """Return metrics without organization labels; on loopback, or with the token of TALKMETER_METRICS_TOKEN."""
     service: Service = request.app.state.service
-    if not (service.settings.metrics_open or _is_local(request)):
-        raise Forbidden("Metrics are available on loopback only; TALKMETER_METRICS_OPEN=true opens them to all.")
-    return Response(content=metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    if not (service.settings.metrics_open or _is_local(request) or _has_token(request, service.settings.metrics_token)):
+        raise Forbidden(
+            "Metrics are available on loopback, or with 'Authorization: Bearer' and the token in "
+            "TALKMETER_METRICS_TOKEN; TALKMETER_METRICS_OPEN=true opens them to all."
+        )
+    try:
+        activity = await service.look_up(read_activity)
+    except Unavailable:
+        activity = None
+    content = metrics.exposition(_samples(service, activity))
+    return Response(content=content, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _samples(service: Service, activity: Activity | None) -> Iterator[metrics.Sample]:
+    """Yield the build, and what the database says; `activity` is None if it could not be read."""
+    yield metrics.Sample(metrics.BUILD, 1, (__version__, service.engine.dialect.name))
+    yield metrics.Sample(metrics.DATABASE_UP, int(activity is not None))
+    if activity is None:
+        return
+    if activity.newest_event_at is not None:
+        yield metrics.Sample(metrics.NEWEST_EVENT, activity.newest_event_at / MICROSECONDS_PER_SECOND)
+    for connector in activity.connectors:
+        times = (
+            (metrics.LAST_MESSAGE, connector.last_message_at),
+            (metrics.LAST_REJECTED, connector.last_rejected_at),
+        )
+        for family, at in times:
+            if at is not None:
+                yield metrics.Sample(family, at / MICROSECONDS_PER_SECOND, (connector.id, connector.provider))
+
+
+def _has_token(request: AnyRequest, token: str) -> bool:
+    """Check whether the request has the token; an empty one is never accepted."""
+    given = request.headers.get("authorization", "")
+    return bool(token) and hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
 
 
 def _is_local(request: AnyRequest) -> bool:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
+from talkmeter import metrics
 from talkmeter.db.watch import Watch
 from talkmeter.errors import ClientGone, Unavailable
 
@@ -51,7 +52,10 @@ class QueryPool:
         organization.queries += 1
         running: asyncio.Future[Result] | None = None
 
+        metrics.QUERIES.labels("waiting").inc()
+
         def leave(_ended: object = None) -> None:
+            metrics.QUERIES.labels("waiting" if running is None else "running").dec()
             if running is not None:
                 self._free.release()
                 organization.share.release()
@@ -64,6 +68,8 @@ class QueryPool:
                 await self._acquire_thread(organization)
                 watch = Watch(self._timeout_sec, self._too_slow)
                 running = asyncio.get_running_loop().run_in_executor(self._threads, job, watch)
+                metrics.QUERIES.labels("waiting").dec()
+                metrics.QUERIES.labels("running").inc()
                 # The thread is free again when the job has ended, not when its client has gone.
                 running.add_done_callback(leave)
                 return await _interruptible(running, watch)

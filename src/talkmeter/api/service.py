@@ -15,7 +15,7 @@ from talkmeter.api.connector_secrets import ConnectorSecrets
 from talkmeter.api.decoders import Decoders
 from talkmeter.api.export_files import ExportWriter
 from talkmeter.api.query_pool import QueryPool, Receive
-from talkmeter.db.engine import Connection, open_engine, reading, writing
+from talkmeter.db.engine import Connection, count_connections, open_engine, reading, writing
 from talkmeter.db.migrate import database_id
 from talkmeter.db.watch import Watch
 from talkmeter.db.write_check import WriteCheck
@@ -40,6 +40,7 @@ class Service:
         self.settings = settings
         connections = settings.reader_threads + LOOKUP_THREADS + settings.write_lanes + OTHER_CONNECTIONS
         self.engine = open_engine(settings.database_url, connections)
+        count_connections(self.engine, metrics.DATABASE_CONNECTIONS.set)
         self.exports = ExportWriter(self.engine, settings.export_bytes)
         self.intake = Intake(settings.queue_bytes, "write queue")
         self.unverified = Intake(settings.queue_bytes // 4, "memory for unverified webhooks", "eighth", 8)

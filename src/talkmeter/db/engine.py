@@ -1,14 +1,15 @@
 """Connects to the database, opens read and write transactions, and translates driver errors."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import QueuePool
 
 from talkmeter.db import sqlite
 from talkmeter.db.citus import is_citus
@@ -22,6 +23,7 @@ __all__ = [
     "Connection",
     "Engine",
     "changing_schema",
+    "count_connections",
     "database_file",
     "has_one_writer",
     "is_distributed",
@@ -70,6 +72,14 @@ def url_without_password(url: str) -> str:
     parsed = _parse(url)
     secret = {name: "hidden" for name in parsed.query if "password" in name}
     return parsed.update_query_dict(secret).render_as_string(hide_password=True)
+
+
+def count_connections(engine: Engine, count: Callable[[int], object]) -> None:
+    """Call `count` with the number of connections in use whenever it changes."""
+    pool = cast("QueuePool", engine.pool)
+    event.listen(engine, "checkout", lambda *_: count(pool.checkedout()))
+    # The connection is returned after this event.
+    event.listen(engine, "checkin", lambda *_: count(max(0, pool.checkedout() - 1)))
 
 
 def has_one_writer(engine: Engine) -> bool:
