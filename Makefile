@@ -104,7 +104,8 @@ COMPILE = $(UV) pip compile --quiet --no-config --universal --python-version 3.1
 
 requirements: .venv/uv.stamp ## update the versions in requirements/*.txt (UPGRADE=yes: to the newest)
 	$(COMPILE) requirements/uv.in --output-file requirements/uv.txt
-	$(COMPILE) pyproject.toml requirements/run.in --output-file requirements/run.txt
+	$(COMPILE) pyproject.toml --no-emit-package polyfactory --no-emit-package faker --output-file requirements/run.txt
+	$(COMPILE) requirements/build.in --output-file requirements/build.txt
 	$(COMPILE) requirements/page.in --output-file requirements/page.txt
 	$(COMPILE) requirements/dev.in --output-file requirements/dev.txt
 	$(COMPILE) requirements/bench.in --output-file requirements/bench.txt
@@ -138,9 +139,9 @@ endif
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	touch $@
 
-.venv/run.stamp: .venv/uv.stamp requirements/run.txt pyproject.toml client/pyproject.toml
+.venv/run.stamp: .venv/uv.stamp requirements/run.txt requirements/build.txt pyproject.toml client/pyproject.toml
 	echo 'Installing the dependencies of Talkmeter.'
-	$(INSTALL) --require-hashes -r requirements/run.txt
+	$(INSTALL) --require-hashes -r requirements/run.txt -r requirements/build.txt
 	$(BUILD_PAGE)
 	$(INSTALL) --no-deps --no-build-isolation --editable ./client --editable .
 	touch $@
