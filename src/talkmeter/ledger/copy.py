@@ -19,7 +19,6 @@ from talkmeter.errors import OperationFailed
 from talkmeter.ledger.write import new_revision
 
 ROWS_PER_STEP: Final = 1_000
-_ORGANIZATIONS: Final = Compiled(select(tables.organization.c.org_id, tables.organization.c.last_event_at))
 _COPYING: Final = "copying_from"
 """The target's `meta` entry during a copy: the source's database id and a hash of its revisions."""
 
@@ -103,8 +102,9 @@ def copy_rows(source: Engine, target: Engine) -> Iterator[CopyProgress]:
 
 def finish_copy(target: Engine) -> None:
     """Give every organization a new revision, and release the claim on the target."""
+    organization = tables.organization.c
     with writing(target) as connection:
-        rows = _ORGANIZATIONS.run(connection, ())
+        rows = Compiled(select(organization.org_id, organization.last_event_at)).run(connection, ())
         for begin in range(0, len(rows), ROWS_PER_STEP):
             part = [
                 (org_id, new_revision(), last_event_at) for org_id, last_event_at in rows[begin : begin + ROWS_PER_STEP]
