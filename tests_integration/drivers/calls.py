@@ -14,6 +14,9 @@ from contextlib import contextmanager
 CALL_SEC = 0.15
 """How long a call lasts that is not ended early."""
 
+CLOSE_SEC = 3.0
+"""How long a client may send at the end, if the server does not answer."""
+
 
 class Stopwatch:
     """Measures from its creation to `stop`."""
@@ -49,12 +52,12 @@ def raises(kind: type[BaseException]) -> Iterator[None]:
     raise AssertionError(f"{kind.__name__} was not raised")
 
 
-def run_endings(endings: dict[str, Callable[[], Awaitable[None]]], close: Callable[[], Awaitable[object]]) -> None:
+def run_endings(endings: dict[str, Callable[[], Awaitable[None]]], close: Callable[[float], Awaitable[object]]) -> None:
     """Run the endings that the command line names, in one event loop, and close the client."""
 
     async def run() -> None:
         for name in sys.argv[1:]:
             await endings[name]()
-        await close()
+        await close(CLOSE_SEC)
 
     asyncio.run(run())

@@ -7,7 +7,7 @@ import asyncio
 import sys
 
 import temporal_runs
-from calls import made, wait_to_be_killed
+from calls import CLOSE_SEC, made, wait_to_be_killed
 from temporal_server import QUEUE, Run, Server
 from temporal_workflow import Support
 from temporalio.client import Client, WorkflowHistory
@@ -103,7 +103,7 @@ async def main() -> None:
         for name in sys.argv[1:]:
             await ENDINGS[name](server)
         await listening.stop(0)
-    temporal_runs.client.close()
+    temporal_runs.client.close(CLOSE_SEC)
 
 
 if __name__ == "__main__":

@@ -34,5 +34,4 @@ class Support:
                 raise ValueError("An error in the workflow's code")
             case "continue":
                 workflow.continue_as_new()
-            case _:
-                return "solved"
+        return "solved"
