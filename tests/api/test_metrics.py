@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+
+from talkmeter import __version__
 from tests import local_http
 from tests.connectors.metering_server import metering_server
 from tests.events import conversation
 from tests.servers import Server, running_server, wait_until
-
-from talkmeter import __version__
 
 TOKEN = "a-token-of-24-characters"
 THROUGH_PROXY = {"X-Forwarded-For": "203.0.113.7"}

@@ -6,7 +6,6 @@ from types import ModuleType
 
 import pytest
 
-from talkmeter import __version__
 from tests.docs.documents import DOCUMENTS, README, ROOT
 from tests.docs.shell import run_steps_with_server
 from tests.servers import free_port

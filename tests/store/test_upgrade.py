@@ -11,15 +11,15 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import MetaData, create_engine, insert, select
+
+from talkmeter.db import migrations
+from talkmeter.db.engine import changing_schema
+from talkmeter.db.schema import NEWEST
 from tests import local_http
 from tests.cli_runner import run_cli_in_process
 from tests.events import Json
 from tests.postgres import engine_for, new_database
 from tests.servers import environment_for, free_port, run_cli, running_server
-
-from talkmeter.db import migrations
-from talkmeter.db.engine import changing_schema
-from talkmeter.db.schema import NEWEST
 
 DUMP = Path(__file__).parent / "data" / "schema_0001.sql"
 KEY = "ak_d1d3554072503289.atqcND2ehfH91Xe6CSN6ruylgmT6F_xyPQS1Lj5toUM"
