@@ -174,7 +174,7 @@ def read_window(from_: str | None, to: str | None, now: int) -> Window:
             f"'{missing}' is missing: give both 'from' and 'to', or neither for month to date ('{given}' was given)."
         )
         raise Unprocessable(message)
-    window = Window(_read_bound("from", from_), _read_bound("to", to))
+    window = Window(read_bound("from", from_), read_bound("to", to))
     if window.end <= window.start:
         message = (
             f"'to' must be after 'from', but {format_instant(window.end)} is not after {format_instant(window.start)}."
@@ -187,8 +187,8 @@ def read_window(from_: str | None, to: str | None, now: int) -> Window:
 
 
 @lru_cache(64)
-def _read_bound(name: str, text: str) -> int:
-    """Parse `from` or `to`: an ISO 8601 date (its midnight) or date-time, in UTC if it has no offset.
+def read_bound(name: str, text: str) -> int:
+    """Parse a bound of a window: an ISO 8601 date (its midnight) or date-time, in UTC if it has no offset.
 
     If a client forgot to escape the `+` of an offset, it arrives as a space; it is read as `+`.
     """

@@ -1,6 +1,7 @@
 """Browser sessions: how they start and end, what their cookie allows, and attempted attacks."""
 
 import hashlib
+import json
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -373,3 +374,19 @@ def test_request_without_a_cookie_is_not_signed_in(server: Server) -> None:
         "expires_at": None,
         "plans_url": "https://example.com/plans",
     }
+
+
+def test_audit_log_names_the_link_and_the_key_that_started_sessions(server: Server, key: str) -> None:
+    link = make_link(server)
+    created = json.loads(server.cli("audit", "--json", "--limit", "1"))[0]["subject"]
+    by_link = local_http.post(f"{server.url}/session", headers=PAGE, json={"link": link}).raise_for_status()
+    sign_in(server, key)
+    local_http.delete(f"{server.url}/session", headers={**PAGE, **cookie_of(by_link)}).raise_for_status()
+
+    ended, by_key, started, _ = json.loads(server.cli("audit", "--json", "--limit", "4"))
+
+    assert [entry["action"] for entry in (started, by_key, ended)] == ["session.start", "session.start", "session.end"]
+    assert f"link {started['actor']['id']}" == created
+    assert by_key["actor"] == {"kind": "key", "id": key.partition(".")[0]}
+    assert ended["actor"] == {"kind": "session", "id": started["subject"].removeprefix("session ")}
+    assert [entry["organization"] for entry in (started, by_key, ended)] == ["acme"] * 3

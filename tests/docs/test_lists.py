@@ -7,6 +7,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from talkmeter import errors, metrics
 from talkmeter.api.auth.scopes import ROLES, SCOPES
+from talkmeter.db.audit import Action
 from talkmeter.errors import TalkmeterError
 from talkmeter.ingest.event_types import EVENT_TYPES, ConversationData, InventoryData, WorkflowExecutionData
 from talkmeter.ledger.batch import Reason
@@ -62,6 +63,10 @@ def test_scopes_and_roles_match_the_code() -> None:
 
 def test_quarantine_reasons_match_the_code() -> None:
     assert HTTP_API.section("Quarantine reasons").column() == [reason.value for reason in Reason]
+
+
+def test_actions_of_the_audit_log_match_the_code() -> None:
+    assert read("docs/how-to/audit.md").section("Actions").column() == [action.value for action in Action]
 
 
 def test_receipt_bins_match_the_code() -> None:

@@ -50,6 +50,7 @@ COUNTERS = [
     "live_runs",
 ]
 UNDISTRIBUTED = {
+    "audit",
     "connector",
     "connector_outcome",
     "credential",

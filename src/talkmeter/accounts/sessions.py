@@ -77,6 +77,11 @@ def hash_secret(secret: str) -> bytes:
     return sha256(secret.encode()).digest()
 
 
+def public_id(secret_hash: bytes) -> str:
+    """Return the id by which the audit log names a link or a session; its secret cannot be derived from it."""
+    return secret_hash.hex()[:16]
+
+
 def create_link(connection: Connection, org_id: str, role: str, now: int) -> str:
     """Store a link that signs in once within `LINK_MINUTES`; return its secret, which is not stored."""
     _DELETE_EXPIRED_LINKS.change(connection, (now,))

@@ -12,8 +12,8 @@ from litestar import Response, Router, delete, get, post
 from litestar.datastructures import Cookie
 
 from talkmeter import clock
-from talkmeter.accounts.sessions import LINK_MINUTES, Session, redeem_link
-from talkmeter.api.auth.callers import Authenticator, RequiresScope, caller_of, named_organizations
+from talkmeter.accounts.sessions import LINK_MINUTES, Session, hash_secret, public_id, redeem_link
+from talkmeter.api.auth.callers import Authenticator, RequiresScope, caller_of, named_organizations, read_token
 from talkmeter.api.auth.grant import Grant
 from talkmeter.api.auth.scopes import expand
 from talkmeter.api.body import BodyLimits, read_body
@@ -22,6 +22,7 @@ from talkmeter.api.openapi import BEARER, error_specs, json_spec, operation_with
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.request_bodies import SIGN_IN_BODY
 from talkmeter.api.service import Service
+from talkmeter.db.audit import Actor
 from talkmeter.db.engine import Connection
 from talkmeter.errors import BadRequest, Forbidden, NotAuthenticated, Unprocessable, UnsupportedMediaType
 from talkmeter.ingest.requests import PLAIN
@@ -104,10 +105,8 @@ async def post_session(request: AnyRequest) -> Response[bytes]:
     grant = await authenticator.bearer_grant(authorization) if link is None else await _link_grant(request, link)
     if grant.organizations is None:
         raise Forbidden("A sender key can only send events, not sign in; use an organization key or a personal token.")
-    credential_id = grant.credential_id if grant.stored else None
-    grants = None if grant.stored else {org_id: sorted(scopes) for org_id, scopes in grant.organizations.items()}
     await authenticator.sessions.end(request)
-    cookie, session = await authenticator.sessions.start(credential_id, grants, grant.expires_at)
+    cookie, session = await authenticator.sessions.start(_actor(link, authorization, grant), grant)
     _log.info("signed in", by="link" if authorization is None else "credential")
     return await _state(request, session, cookie)
 
@@ -200,6 +199,16 @@ async def _link_grant(request: AnyRequest, secret: str) -> Grant:
             "'talkmeter link --org ORG_ID' creates a new one."
         )
     return Grant("link", {link.org_id: expand(link.role, ())}, link.org_id, stored=False)
+
+
+def _actor(link: str | None, authorization: str | None, grant: Grant) -> Actor:
+    """Return who signs in: the link, or the credential of the Authorization header."""
+    if link is not None:
+        return Actor("link", public_id(hash_secret(link)))
+    if not grant.stored:
+        return Actor("jwt", grant.credential_id.removeprefix("jwt:"))
+    prefix, _, _ = read_token(authorization)
+    return Actor("key" if prefix == "ak_" else "token", prefix + grant.credential_id)
 
 
 def _authenticator(request: AnyRequest) -> Authenticator:

@@ -6,6 +6,7 @@ import sys
 import click
 
 from talkmeter import __version__
+from talkmeter.cli.audit import audit
 from talkmeter.cli.backup import backup
 from talkmeter.cli.breakdown import breakdown
 from talkmeter.cli.connectors import connectors
@@ -43,7 +44,7 @@ def cli() -> None:
 
 _COMMANDS: tuple[click.Command, ...] = (
     *(serve, demo, migrate, orgs, keys, tokens, link, sessions, connectors, ingest, map_, reconcile),
-    *(summary, breakdown, records, export, verify, quarantine, backup, restore, recover, copy, settings),
+    *(summary, breakdown, records, export, verify, quarantine, audit, backup, restore, recover, copy, settings),
 )
 for command in _COMMANDS:
     cli.add_command(command)

@@ -35,6 +35,8 @@ def add(org: str, provider: str, secret_env: str) -> None:
     from talkmeter.accounts.connectors import SecretBox, add_connector
     from talkmeter.api.hooks import HOOKS_PATH
     from talkmeter.cli.database import open_database, require_organization
+    from talkmeter.cli.operator import operator
+    from talkmeter.db.audit import Action, record_audit
     from talkmeter.db.engine import writing
     from talkmeter.ingest.connectors.registry import PROVIDERS
 
@@ -44,8 +46,10 @@ def add(org: str, provider: str, secret_env: str) -> None:
     encrypted = SecretBox(settings.secret_key).encrypt([_secret(secret_env)])
     with open_database(settings) as engine:
         require_organization(engine, org)
+        now = clock.now()
         with writing(engine) as connection:
-            id_ = add_connector(connection, org, provider, encrypted, clock.now())
+            id_ = add_connector(connection, org, provider, encrypted, now)
+            record_audit(connection, operator(), Action.CONNECTOR_ADD, id_, now, org_id=org, detail=provider)
     click.echo(f"{public_url(settings)}{HOOKS_PATH}/{provider}/{id_}")
 
 
@@ -108,12 +112,18 @@ def disable(connector_id: str) -> None:
     """Stop accepting webhooks of a connector. What was counted stays."""
     from talkmeter.accounts.connectors import disable_connector
     from talkmeter.cli.database import open_database
+    from talkmeter.cli.operator import operator
+    from talkmeter.db.audit import Action, record_audit
     from talkmeter.db.engine import writing
 
     with open_database() as engine:
-        connector = require_connector(engine, connector_id)
+        connector, now = require_connector(engine, connector_id), clock.now()
         with writing(engine) as connection:
-            changed = disable_connector(connection, connector.id, clock.now())
+            changed = disable_connector(connection, connector.id, now)
+            if changed:
+                record_audit(
+                    connection, operator(), Action.CONNECTOR_DISABLE, connector.id, now, org_id=connector.org_id
+                )
     click.echo(f"Connector {connector.id} {'is now' if changed else 'was already'} disabled.")
 
 
@@ -124,6 +134,8 @@ def rotate(connector_id: str, secret_env: str) -> None:
     """Set a new secret. The previous one stays valid until the next rotation, if it can be decrypted."""
     from talkmeter.accounts.connectors import SecretBox, update_secrets
     from talkmeter.cli.database import open_database
+    from talkmeter.cli.operator import operator
+    from talkmeter.db.audit import Action, record_audit
     from talkmeter.db.engine import writing
     from talkmeter.errors import SecretUnreadable
 
@@ -139,6 +151,9 @@ def rotate(connector_id: str, secret_env: str) -> None:
             raise OperationFailed(f"{secret_env} holds the connector's current secret; set it to the new one.")
         with writing(engine) as connection:
             update_secrets(connection, connector.id, box.encrypt([secret, *previous]))
+            record_audit(
+                connection, operator(), Action.CONNECTOR_ROTATE, connector.id, clock.now(), org_id=connector.org_id
+            )
     if previous:
         click.echo("The new and the previous secret are both valid until the next rotation.")
     else:
@@ -197,6 +212,8 @@ def test(connector_id: str) -> None:
 def prefer(side: str, org: str) -> None:
     """Choose which record counts if an agent provider and a carrier report the same call. Default: agent."""
     from talkmeter.cli.database import open_database, require_organization
+    from talkmeter.cli.operator import operator
+    from talkmeter.db.audit import Action, record_audit
     from talkmeter.db.engine import writing
     from talkmeter.ledger.batch import SIDES
     from talkmeter.ledger.call_links import set_preferred_side
@@ -206,6 +223,7 @@ def prefer(side: str, org: str) -> None:
         require_organization(engine, org)
         with writing(engine) as connection:
             set_preferred_side(connection, org, SIDES[side])
+            record_audit(connection, operator(), Action.CONNECTOR_PREFER, side, clock.now(), org_id=org)
         changed = relink_all(engine, org)
     click.echo(f"The {side}'s record counts now; {changed:,} conversations changed.")
 

@@ -10,6 +10,7 @@ from talkmeter.period import MICROSECONDS_PER_DAY
 
 if TYPE_CHECKING:
     from talkmeter.accounts.credentials import Credential, CredentialKind
+    from talkmeter.db.audit import Action
 
 MAX_EXPIRY_DAYS = 36_500
 Expires = click.option(
@@ -41,6 +42,8 @@ def add(
     from talkmeter.accounts.credentials import CredentialKind, issue
     from talkmeter.api.auth.scopes import EVENTS_WRITE, SCOPES
     from talkmeter.cli.database import open_database, require_organization
+    from talkmeter.cli.operator import operator
+    from talkmeter.db.audit import Action, record_audit
     from talkmeter.db.engine import writing
 
     if sender == (org is not None):
@@ -51,6 +54,7 @@ def add(
         raise OperationFailed("Give either --role admin|viewer or at least one --scope.")
     if unknown := sorted(set(scopes) - set(SCOPES)):
         raise OperationFailed(f"Unknown scope {', '.join(unknown)}. Scopes: {', '.join(SCOPES)}.")
+    now = clock.now()
     with open_database() as engine:
         if org is not None:
             require_organization(engine, org)
@@ -63,9 +67,11 @@ def add(
                 role=role,
                 scopes=(EVENTS_WRITE,) if sender else scopes,
                 grants={},
-                now=clock.now(),
+                now=now,
                 expires_at=expiry(expires),
             )
+            id_, detail = f"ak_{issued.credential.id}", access_of(issued.credential)
+            record_audit(connection, operator(), Action.KEY_ADD, id_, now, org_id=org, detail=detail)
     click.echo(f"ak_{issued.credential.id}.{issued.secret}")
     click.echo("Copy it now: the secret is not shown again.", err=True)
 
@@ -82,7 +88,9 @@ def list_() -> None:
 @click.argument("key_id")
 def revoke(key_id: str) -> None:
     """Revoke a key. Every process rejects it within 5 seconds."""
-    revoke_credential("ak_", key_id)
+    from talkmeter.db.audit import Action
+
+    revoke_credential("ak_", Action.KEY_REVOKE, key_id)
 
 
 def expiry(days: int | None) -> int | None:
@@ -120,14 +128,27 @@ def _state(credential: "Credential") -> str:
     return ("expires " if credential.usable(clock.now()) else "expired ") + format_instant(credential.expires_at)
 
 
-def revoke_credential(prefix: str, given_id: str) -> None:
+def access_of(credential: "Credential", role: str | None = None) -> str:
+    """Return what a credential allows and its name, for the audit log."""
+    named = f", named {credential.name}" if credential.name else ""
+    return (role or credential.role or credential.scopes) + named
+
+
+def revoke_credential(prefix: str, action: "Action", given_id: str) -> None:
     """Revoke a credential by its id, with or without prefix, or by the whole key or token."""
+    from talkmeter.accounts.credentials import find_credential, read_grants
     from talkmeter.accounts.credentials import revoke as revoke_stored
     from talkmeter.cli.database import open_database
+    from talkmeter.cli.operator import operator
+    from talkmeter.db.audit import record_audit
     from talkmeter.db.engine import writing
 
-    credential_id = given_id.removeprefix(prefix).partition(".")[0]
+    credential_id, now = given_id.removeprefix(prefix).partition(".")[0], clock.now()
     with open_database() as engine, writing(engine) as connection:
-        if not revoke_stored(connection, credential_id, clock.now()):
+        credential = find_credential(connection, credential_id)
+        if credential is None or not revoke_stored(connection, credential_id, now):
             raise OperationFailed(f"Cannot revoke {prefix}{credential_id}: it does not exist or is already revoked.")
+        org_ids: list[str | None] = [*read_grants(connection, credential_id)] or [credential.org_id]
+        for org_id in org_ids:
+            record_audit(connection, operator(), action, prefix + credential_id, now, org_id=org_id)
     click.echo(f"{prefix}{credential_id} is revoked.")

@@ -33,9 +33,14 @@ def link(org_id: str, role: str) -> None:
 
 def new_link(engine: "Engine", url: str, org_id: str, role: str) -> str:
     """Return a new sign-in link to the page; the secret follows the `#`, which browsers do not send to the server."""
-    from talkmeter.accounts.sessions import create_link
+    from talkmeter.accounts.sessions import create_link, hash_secret, public_id
+    from talkmeter.cli.operator import operator
+    from talkmeter.db.audit import Action, record_audit
     from talkmeter.db.engine import writing
 
+    now = clock.now()
     with writing(engine) as connection:
-        secret = create_link(connection, org_id, role, clock.now())
+        secret = create_link(connection, org_id, role, now)
+        id_ = f"link {public_id(hash_secret(secret))}"
+        record_audit(connection, operator(), Action.LINK_ADD, id_, now, org_id=org_id, detail=role)
     return f"{url}/organization/usage#sign-in={secret}"

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from talkmeter import clock
 from talkmeter.errors import Damaged, OperationFailed
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ def show(event_id: str) -> None:
 def replay(event_ids: tuple[str, ...]) -> None:
     """Process quarantined events again (default: all), each under its own organization."""
     from talkmeter.cli.database import open_database
+    from talkmeter.cli.operator import operator
     from talkmeter.cli.tables import require_all_readable
+    from talkmeter.db.audit import Action, record_audit
     from talkmeter.db.engine import writing
     from talkmeter.ingest.cloudevents import Sender, read_event
     from talkmeter.ledger.batch import OrgBatch, Rejection
@@ -93,6 +96,14 @@ def replay(event_ids: tuple[str, ...]) -> None:
                     continue
                 with writing(engine) as connection:
                     drop_quarantined(connection, [event])
+                    record_audit(
+                        connection,
+                        operator(),
+                        Action.QUARANTINE_REPLAY,
+                        event.id,
+                        clock.now(),
+                        org_id=event.org_id or None,
+                    )
                 replayed += 1
         finally:
             writer.close()
@@ -105,13 +116,25 @@ def replay(event_ids: tuple[str, ...]) -> None:
 def drop(event_ids: tuple[str, ...]) -> None:
     """Delete events from quarantine."""
     from talkmeter.cli.database import open_database
+    from talkmeter.cli.operator import operator
+    from talkmeter.db.audit import Action, record_audit
     from talkmeter.db.engine import writing
     from talkmeter.ledger.quarantine import drop_quarantined
 
     with open_database() as engine:
-        events = _find(engine, event_ids)
+        events, now = _find(engine, event_ids), clock.now()
         with writing(engine) as connection:
             dropped = drop_quarantined(connection, events)
+            for event in events:
+                record_audit(
+                    connection,
+                    operator(),
+                    Action.QUARANTINE_DROP,
+                    event.id,
+                    now,
+                    org_id=event.org_id or None,
+                    detail=event.reason,
+                )
     click.echo(f"{dropped} dropped.")
 
 

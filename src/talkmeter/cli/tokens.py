@@ -3,7 +3,7 @@
 import click
 
 from talkmeter import clock
-from talkmeter.cli.keys import Expires, expiry, print_credentials, revoke_credential
+from talkmeter.cli.keys import Expires, access_of, expiry, print_credentials, revoke_credential
 from talkmeter.errors import OperationFailed
 
 
@@ -27,9 +27,11 @@ def add(name: str, orgs: tuple[str, ...], expires: int | None) -> None:
     """Create a token and print it. It is shown only once; nothing else goes to stdout."""
     from talkmeter.accounts.credentials import CredentialKind, issue
     from talkmeter.cli.database import open_database, require_organization
+    from talkmeter.cli.operator import operator
+    from talkmeter.db.audit import Action, record_audit
     from talkmeter.db.engine import writing
 
-    grants = dict(map(read_grant, orgs))
+    grants, now = dict(map(read_grant, orgs)), clock.now()
     with open_database() as engine:
         for org_id in grants:
             require_organization(engine, org_id)
@@ -42,9 +44,12 @@ def add(name: str, orgs: tuple[str, ...], expires: int | None) -> None:
                 role=None,
                 scopes=(),
                 grants=grants,
-                now=clock.now(),
+                now=now,
                 expires_at=expiry(expires),
             )
+            for org_id, role in grants.items():
+                id_, detail = f"pat_{issued.credential.id}", access_of(issued.credential, role)
+                record_audit(connection, operator(), Action.TOKEN_ADD, id_, now, org_id=org_id, detail=detail)
     click.echo(f"pat_{issued.credential.id}.{issued.secret}")
     click.echo("Copy it now: the secret is not shown again.", err=True)
 
@@ -61,7 +66,9 @@ def list_() -> None:
 @click.argument("token_id")
 def revoke(token_id: str) -> None:
     """Revoke a token. Every process rejects it within 5 seconds."""
-    revoke_credential("pat_", token_id)
+    from talkmeter.db.audit import Action
+
+    revoke_credential("pat_", Action.TOKEN_REVOKE, token_id)
 
 
 def read_grant(text: str) -> tuple[str, str]:

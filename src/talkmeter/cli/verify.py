@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 def verify(org_id: str | None, repair: bool) -> None:
     """Recompute every daily total and winning state. Exit status 1 if any differs."""
     from talkmeter.cli.database import open_database, require_organization
+    from talkmeter.cli.operator import operator
+    from talkmeter.db.audit import Action, record_audit
     from talkmeter.db.engine import reading, writing
     from talkmeter.ledger.organizations import (
         add_unlisted_organizations,
@@ -45,6 +47,10 @@ def verify(org_id: str | None, repair: bool) -> None:
             if repair and unlisted:
                 with writing(engine) as connection:
                     repaired += len(add_unlisted_organizations(connection, clock.now()))
+        if repair:
+            # Each repair is its own transaction, so the entry is written before the first one.
+            with writing(engine) as connection:
+                record_audit(connection, operator(), Action.LEDGER_REPAIR, "verify", clock.now(), org_id=org_id)
         for id_ in org_ids:
             for difference in verify_organization(engine, id_, repair=repair):
                 found += 1

@@ -323,6 +323,22 @@ connector_outcome = Table(
     PrimaryKeyConstraint("connector_id", "day", "outcome", "detail"),
 )
 
+audit = Table(
+    "audit",
+    metadata,
+    Column("at", BigInteger(), nullable=False),
+    Column("id", Key, nullable=False),
+    Column("actor_kind", Key, nullable=False),
+    Column("actor_id", Key, nullable=False),
+    Column("action", Key, nullable=False),
+    # Null: the change concerns no organization, or several.
+    Column("org_id", Key),
+    Column("subject", Text(), nullable=False),
+    Column("detail", Text(), nullable=False),
+    PrimaryKeyConstraint("at", "id"),
+)
+Index("audit_organization", audit.c.org_id, audit.c.at)
+
 meta = Table(
     "meta",
     metadata,

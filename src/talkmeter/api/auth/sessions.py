@@ -10,19 +10,22 @@ from typing import Final
 from litestar.datastructures import Cookie
 
 from talkmeter import clock
+from talkmeter.accounts.credentials import find_credential
 from talkmeter.accounts.sessions import (
-    Grants,
     Session,
     create_session,
     end_session,
     find_session,
     hash_secret,
+    public_id,
     touch_session,
 )
+from talkmeter.api.auth.grant import Grant
 from talkmeter.api.headers import cookie_value
 from talkmeter.api.problems import AnyConnection
 from talkmeter.api.service import Service
 from talkmeter.clock import MICROSECONDS_PER_SECOND
+from talkmeter.db.audit import Action, Actor, record_audit
 from talkmeter.db.engine import Connection
 from talkmeter.errors import TalkmeterError
 from talkmeter.period import MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR
@@ -58,16 +61,28 @@ class Sessions:
             await self._touch(session, now)
         return session
 
-    async def start(
-        self, credential_id: str | None, grants: Grants | None, credential_expires_at: int | None
-    ) -> tuple[Cookie, Session]:
-        """Start a session that ends no later than its credential; return the cookie and the session."""
+    async def start(self, actor: Actor, grant: Grant) -> tuple[Cookie, Session]:
+        """Start a session that ends no later than its grant; return the cookie and the session."""
+        credential_id = grant.credential_id if grant.stored else None
+        organizations = grant.organizations or {}
+        grants = None if grant.stored else {org_id: sorted(scopes) for org_id, scopes in organizations.items()}
+        org_ids = sorted(organizations)
         now = clock.now()
         max_expires_at = now + self._max_age
-        expires_at = max_expires_at if credential_expires_at is None else min(max_expires_at, credential_expires_at)
+        expires_at = max_expires_at if grant.expires_at is None else min(max_expires_at, grant.expires_at)
 
         def change(database: Connection) -> str:
-            return create_session(database, credential_id, grants, now, expires_at, self._idle)
+            secret = create_session(database, credential_id, grants, now, expires_at, self._idle)
+            record_audit(
+                database,
+                actor,
+                Action.SESSION_START,
+                f"session {public_id(hash_secret(secret))}",
+                now,
+                org_id=org_ids[0] if len(org_ids) == 1 else None,
+                detail="" if len(org_ids) == 1 else ", ".join(org_ids),
+            )
+            return secret
 
         secret = await self._service.change(change)
         session = Session(hash_secret(secret), credential_id, grants, now, now, expires_at)
@@ -77,7 +92,7 @@ class Sessions:
         """End the session of a request's cookie, if there is one; return the cookie that deletes it in the browser."""
         if secret := cookie_value(connection, self.cookie_name):
             secret_hash = hash_secret(secret)
-            await self._service.change(lambda database: end_session(database, secret_hash))
+            await self._service.change(lambda database: _end(database, secret_hash))
         return self._cookie("", 0)
 
     async def _touch(self, session: Session, now: int) -> None:
@@ -89,3 +104,22 @@ class Sessions:
         return Cookie(
             self.cookie_name, value=value, max_age=max_age, secure=self._secure, httponly=True, samesite="lax"
         )
+
+
+def _end(database: Connection, secret_hash: bytes) -> None:
+    """Delete a session and record that, if it exists."""
+    session = find_session(database, secret_hash)
+    if session is None:
+        return
+    end_session(database, secret_hash)
+    credential = None if session.credential_id is None else find_credential(database, session.credential_id)
+    org_ids = [org_id for org_id in (*(session.grants or ()), credential and credential.org_id) if org_id]
+    id_ = public_id(secret_hash)
+    record_audit(
+        database,
+        Actor("session", id_),
+        Action.SESSION_END,
+        f"session {id_}",
+        clock.now(),
+        org_id=org_ids[0] if len(org_ids) == 1 else None,
+    )

@@ -1,0 +1,104 @@
+"""The audit log: who made, changed, revoked or deleted what, when, and for which organization.
+
+Each entry is written in the transaction of its change. No endpoint and no command changes or deletes an entry, and no
+entry contains a secret.
+"""
+
+import secrets
+from enum import StrEnum
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+from sqlalchemy import BigInteger, Connection, bindparam, select
+
+from talkmeter.db import tables
+from talkmeter.db.statements import Compiled, OnConflict, insert_rows
+
+MAX_DETAIL: Final = 500
+
+
+class Action(StrEnum):
+    """What was done. The complete list is in docs/reference/audit.md."""
+
+    ORGANIZATION_ADD = "organization.add"
+    ORGANIZATION_RENAME = "organization.rename"
+    KEY_ADD = "key.add"
+    KEY_REVOKE = "key.revoke"
+    TOKEN_ADD = "token.add"  # noqa: S105  a name of an action
+    TOKEN_REVOKE = "token.revoke"  # noqa: S105  a name of an action
+    LINK_ADD = "link.add"
+    SESSION_START = "session.start"
+    SESSION_END = "session.end"
+    CONNECTOR_ADD = "connector.add"
+    CONNECTOR_DISABLE = "connector.disable"
+    CONNECTOR_ROTATE = "connector.rotate"
+    CONNECTOR_PREFER = "connector.prefer"
+    QUARANTINE_REPLAY = "quarantine.replay"
+    QUARANTINE_DROP = "quarantine.drop"
+    LEDGER_REPAIR = "ledger.repair"
+
+
+class Actor(NamedTuple):
+    """Who makes a change, by an id that is not a secret.
+
+    `operator` is a user of the machine at the command line; the others are credentials of HTTP requests.
+    """
+
+    kind: Literal["operator", "key", "token", "link", "jwt", "session"]
+    id: str
+
+
+class AuditEntry(msgspec.Struct, frozen=True, array_like=True):
+    """A row of `audit`; `at` is in microseconds. `org_id` is None for a change of no organization, or of several."""
+
+    at: int
+    id: str
+    actor_kind: str
+    actor_id: str
+    action: Action
+    org_id: str | None
+    subject: str
+    detail: str
+
+
+_audit = tables.audit.c
+
+
+def _latest(*, of_organization: bool) -> Compiled:
+    query = select(*_audit)
+    if of_organization:
+        query = query.where(_audit.org_id == bindparam("org"))
+    return Compiled(
+        query.where(_audit.at >= bindparam("since"))
+        .order_by(_audit.at.desc(), _audit.id.desc())
+        .limit(bindparam("limit", type_=BigInteger))
+    )
+
+
+_LATEST: Final = _latest(of_organization=False)
+_LATEST_OF_ORGANIZATION: Final = _latest(of_organization=True)
+
+
+def record_audit(
+    connection: Connection,
+    actor: Actor,
+    action: Action,
+    subject: str,
+    now: int,
+    *,
+    org_id: str | None = None,
+    detail: str = "",
+) -> None:
+    """Add an entry in the caller's transaction; `now` is in microseconds. `detail` is cut at 500 characters."""
+    row = (now, secrets.token_hex(8), actor.kind, actor.id, action.value, org_id, subject, detail[:MAX_DETAIL])
+    insert_rows(connection, tables.audit, [row], OnConflict.KEEP)
+
+
+def read_audit(connection: Connection, org_id: str | None, since: int, limit: int) -> list[AuditEntry]:
+    """Return up to `limit` entries since an instant (microseconds), newest first; of all organizations if None."""
+    rows = (
+        _LATEST.run(connection, (since, limit))
+        if org_id is None
+        else _LATEST_OF_ORGANIZATION.run(connection, (org_id, since, limit))
+    )
+    return [msgspec.convert(row, AuditEntry) for row in rows]
