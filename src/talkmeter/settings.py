@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from ipaddress import ip_address
 from typing import Final, NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import msgspec
 from dotenv import dotenv_values
 
-from talkmeter.errors import Misconfigured
+from talkmeter.errors import Misconfigured, quoted
 
 PREFIX: Final = "TALKMETER_"
 MIN_TOKEN: Final = 16
@@ -72,6 +72,7 @@ class Setting(NamedTuple):
     minimum: int | None = None
     maximum: int | None = None
     secret: bool = False
+    """Whether it has no flag: other users of the machine can see the flags of a process."""
 
     @property
     def variable(self) -> str:
@@ -193,7 +194,7 @@ def find_settings(**flags: str | int | None) -> dict[str, SettingText]:
     sources: dict[str, Mapping[str, str | None]] = {
         "flag": {PREFIX + name.upper(): None if flag is None else str(flag) for name, flag in flags.items()},
         "environment": os.environ,
-        ".env": dotenv_values(".env"),
+        ".env": _read_env_file(),
     }
     for source, variables in sources.items():
         _check_names(source, variables)
@@ -203,6 +204,8 @@ def find_settings(**flags: str | int | None) -> dict[str, SettingText]:
         source, text = next(
             ((source, text) for source, text in texts if text is not None), ("default", setting.default)
         )
+        if not text.isprintable() and any("\ud800" <= char <= "\udfff" for char in text):
+            raise Misconfigured(f"{setting.variable} is not UTF-8: {quoted(text)}.")
         found[setting.name] = SettingText(text.strip(), source)
     return found
 
@@ -229,6 +232,28 @@ def load_settings(**flags: str | int | None) -> Settings:
     """
     texts = find_settings(**flags)
     return msgspec.convert({row.name: _parse(row, texts[row.name].text) for row in SETTINGS}, Settings)
+
+
+def _read_env_file() -> dict[str, str | None]:
+    try:
+        return dotenv_values(".env")
+    except (OSError, UnicodeDecodeError):
+        raise Misconfigured("The file .env in the working folder cannot be read, or it is not UTF-8.") from None
+
+
+def require_no_password(flag: str, url: str) -> None:
+    """Raise Misconfigured if a database URL on the command line contains a password."""
+    try:
+        parts = urlsplit(url)
+        secret = bool(parts.password) or "password" in parse_qs(parts.query)
+    except ValueError:
+        # An error about the URL itself is raised when it is opened.
+        return
+    if secret:
+        raise Misconfigured(
+            f"{flag} must not contain a password, because other users of the machine can see flags. "
+            "Put the URL into TALKMETER_DATABASE_URL or the password into a password file (~/.pgpass)."
+        )
 
 
 def default_settings() -> Settings:

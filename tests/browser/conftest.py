@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from talkmeter.api.page import PAGE_FOLDER
-from talkmeter.cli import cli
+from talkmeter.cli.commands import cli
 from tests import local_http
 from tests.browser.data import ACME, ACME_EVENTS, BUSY, BUSY_EVENTS, LOCKED, NEW, QUIET, QUIET_EVENTS
 from tests.browser.visitor import TIMEOUT_MS, Keys, Visitor

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from talkmeter import __version__
-from talkmeter.cli import cli
+from talkmeter.cli.commands import cli
 from tests.cli.terminal import Terminal
 from tests.events import conversation, event, run
 from tests.servers import free_port

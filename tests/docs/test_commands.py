@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from talkmeter.cli import cli
+from talkmeter.cli.commands import cli
 from tests.docs.documents import DOCUMENTS, ROOT, Document
 
 _USER = re.compile(r"sudo -u \w+ ")

@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import select
 
 from talkmeter.accounts.connectors import add_connector
-from talkmeter.cli import cli
+from talkmeter.cli.commands import cli
 from talkmeter.db import tables
 from talkmeter.db.engine import reading, writing
 from talkmeter.db.migrate import migrate

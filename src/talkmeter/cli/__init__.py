@@ -3,81 +3,15 @@
 import os
 import sys
 
-import click
-
-from talkmeter import __version__
-from talkmeter.cli.audit import audit
-from talkmeter.cli.backup import backup
-from talkmeter.cli.breakdown import breakdown
-from talkmeter.cli.connectors import connectors
-from talkmeter.cli.copy import copy
-from talkmeter.cli.demo import demo
-from talkmeter.cli.export import export
-from talkmeter.cli.ingest import ingest
-from talkmeter.cli.keys import keys
-from talkmeter.cli.link import link
-from talkmeter.cli.map_ import map_
-from talkmeter.cli.migrate import migrate
-from talkmeter.cli.orgs import orgs
-from talkmeter.cli.quarantine import quarantine
-from talkmeter.cli.reconcile import reconcile
-from talkmeter.cli.records import records
-from talkmeter.cli.recover import recover
-from talkmeter.cli.restore import restore
-from talkmeter.cli.serve import serve
-from talkmeter.cli.sessions import sessions
-from talkmeter.cli.settings import settings
-from talkmeter.cli.summary import summary
-from talkmeter.cli.tokens import tokens
-from talkmeter.cli.verify import verify
-from talkmeter.errors import TalkmeterError
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="talkmeter")
-def cli() -> None:
-    """Exact, instant usage metering for voice and chat agents.
-
-    Settings are environment variables TALKMETER_* (or a .env file); `talkmeter settings` lists them.
-    """
-
-
-_COMMANDS: tuple[click.Command, ...] = (
-    *(serve, demo, migrate, orgs, keys, tokens, link, sessions, connectors, ingest, map_, reconcile),
-    *(summary, breakdown, records, export, verify, quarantine, audit, backup, restore, recover, copy, settings),
-)
-for command in _COMMANDS:
-    cli.add_command(command)
-
 
 def main() -> None:
-    """Run a command. Print an error as one sentence on stderr and exit with status 1."""
+    """Run a command; Ctrl-C ends it with one sentence, also while it starts."""
     # Every file contains usage, rejected rows or hashes of credentials, so no other user may read it.
     os.umask(0o077)
     try:
-        _run()
-    except TalkmeterError as error:
-        click.echo(f"talkmeter: {error.detail}", err=True)
-        sys.exit(1)
-    except click.exceptions.Exit as exit_:
-        sys.exit(exit_.exit_code)
-    except click.Abort:
-        click.echo("talkmeter: interrupted.", err=True)
+        from talkmeter.cli.commands import run
+
+        run()
+    except KeyboardInterrupt:
+        sys.stderr.write("talkmeter: interrupted.\n")
         sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-
-
-def _run() -> None:
-    """Run a command. A driver's error that no transaction has translated is raised as a TalkmeterError."""
-    try:
-        cli(standalone_mode=False)
-    except (TalkmeterError, click.ClickException, click.Abort, click.exceptions.Exit):
-        raise
-    except Exception:
-        # SQLAlchemy takes 0.2 s to import, and most commands end before they need it.
-        from talkmeter.db.engine import translate_errors
-
-        with translate_errors():
-            raise

@@ -24,8 +24,10 @@ def copy(source_url: str, target_url: str) -> None:
 
     from talkmeter.cli.database import open_database
     from talkmeter.ledger import copy
-    from talkmeter.settings import load_settings
+    from talkmeter.settings import load_settings, require_no_password
 
+    require_no_password("--from", source_url)
+    require_no_password("--to", target_url)
     with (
         open_database(load_settings(database_url=source_url)) as source,
         open_database(load_settings(database_url=target_url), create=True) as target,

@@ -9,7 +9,7 @@ import click
 
 from talkmeter import clock
 from talkmeter.errors import OperationFailed
-from talkmeter.settings import SETTINGS, Settings, load_settings, public_url
+from talkmeter.settings import SETTINGS, Settings, load_settings, public_url, require_no_password
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -36,6 +36,7 @@ def demo(database_url: str, host: str | None, port: str | None, only_fill: bool)
     from talkmeter.cli.serve import check_address, run_server, warn_about_plain_http
     from talkmeter.demo import ORGANIZATION_ID
 
+    require_no_password("--database", database_url)
     settings = load_settings(database_url=database_url, host=host, port=port)
     address = "" if only_fill else check_address(settings)
     with open_database(settings, create=True) as engine:

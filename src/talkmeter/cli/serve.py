@@ -17,7 +17,7 @@ import structlog
 from talkmeter import clock
 from talkmeter.cli.settings import setting_options
 from talkmeter.errors import OperationFailed, Unavailable
-from talkmeter.settings import SETTINGS, Settings, load_settings, public_url, public_url_is_private
+from talkmeter.settings import SETTINGS, Settings, load_settings, public_url, public_url_is_private, require_no_password
 
 if TYPE_CHECKING:
     from talkmeter.accounts.connectors import SecretBox
@@ -34,8 +34,9 @@ _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 @click.command(params=setting_options())
 def serve(**flags: str | None) -> None:
     """Serve the API and the page. On Ctrl-C or SIGTERM, finish accepted requests, then stop."""
+    require_no_password("--database-url", flags["database_url"] or "")
     settings = load_settings(**flags)
-    os.environ |= {setting.variable: flag for setting in SETTINGS if (flag := flags[setting.name]) is not None}
+    os.environ |= {setting.variable: flag for setting in SETTINGS if (flag := flags.get(setting.name)) is not None}
     with TemporaryDirectory(prefix="talkmeter-metrics-") as folder:
         if settings.workers > 1:
             # Workers share their metrics in this folder. prometheus_client reads the variable when it is imported.

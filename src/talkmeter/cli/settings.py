@@ -4,17 +4,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from talkmeter.settings import SETTINGS, find_settings, load_settings
+from talkmeter.settings import SETTINGS, find_settings, load_settings, require_no_password
 
 if TYPE_CHECKING:
     from talkmeter.settings import Setting
 
 
 def setting_options() -> list[click.Parameter]:
-    """Return a flag for every setting."""
+    """Return a flag for every setting that is not secret."""
     return [
         click.Option([setting.flag], help=f"{setting.help} [{setting.variable}; default: {setting.default or 'empty'}]")
         for setting in SETTINGS
+        if not setting.secret
     ]
 
 
@@ -26,6 +27,7 @@ def settings(**flags: str | None) -> None:
     """
     from talkmeter.cli.tables import print_list
 
+    require_no_password("--database-url", flags["database_url"] or "")
     load_settings(**flags)
     found = find_settings(**flags)
     rows = [(row.variable, _shown(row, found[row.name].text), found[row.name].source) for row in SETTINGS]

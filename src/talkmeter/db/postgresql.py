@@ -17,7 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from talkmeter.db.error_kinds import ErrorKind
 from talkmeter.db.watch import Watch
-from talkmeter.errors import Misconfigured
+from talkmeter.errors import Misconfigured, quoted
 
 CONNECT_TIMEOUT_SEC: Final = 5
 POOL_TIMEOUT_SEC: Final = 5
@@ -26,6 +26,7 @@ LOCK_TIMEOUT_MS: Final = 10_000
 IDLE_TIMEOUT_MS: Final = 120_000
 CONNECTION_CHECK_MS: Final = 500
 """How often a server that runs a statement checks whether the connection is still open."""
+_OPTIONS: Final = frozenset(option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults())
 _CONNECTING: Final = "talkmeter_connecting"
 _SETTINGS: Final = (
     f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS} "
@@ -55,7 +56,15 @@ into quarantine.
 
 
 def make_engine(url: URL, connections: int) -> Engine:
-    """Return an engine for a PostgreSQL database."""
+    """Return an engine for a PostgreSQL database. Raises Misconfigured if an option of the URL does not exist."""
+    if "@" in (url.host or ""):
+        # Everything before the last @ may be a part of the password, so it must not be shown.
+        raise Misconfigured("In TALKMETER_DATABASE_URL, write each @ of the user or password as %40.")
+    unknown = sorted(set(url.query) - _OPTIONS)
+    if unknown:
+        raise Misconfigured(
+            f"TALKMETER_DATABASE_URL has an option that PostgreSQL does not know: {quoted(unknown[0])}."
+        )
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         # PostgreSQL's native numbered parameters: the driver sends the SQL unchanged.

@@ -62,6 +62,11 @@ def make_engine(url: URL, connections: int, *, bulk: bool = False) -> Engine:
         )
     if url.database.startswith("file:"):
         raise Misconfigured("TALKMETER_DATABASE_URL must name a file by its path, such as sqlite:///talkmeter.db.")
+    if url.query or url.host:
+        raise Misconfigured(
+            "TALKMETER_DATABASE_URL must name a file without a host or options, such as sqlite:///talkmeter.db or "
+            "sqlite:////var/lib/talkmeter/talkmeter.db."
+        )
     path = Path(url.database).absolute()
     if not path.parent.is_dir():
         raise Misconfigured(f"The folder {path.parent} of TALKMETER_DATABASE_URL does not exist; create it first.")
