@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from tests.cli.terminal import Terminal
 from tests.events import Json, conversation
 

@@ -2,10 +2,9 @@
 
 from contextlib import suppress
 
-from tests.store.ledger import Ledger
-
 from talkmeter.db.audit import MAX_DETAIL, Action, Actor, read_audit, record_audit
 from talkmeter.db.engine import reading, writing
+from tests.store.ledger import Ledger
 
 ROOT = Actor("operator", "root")
 

@@ -64,8 +64,8 @@ class Session(NamedTuple):
 
     @property
     def id(self) -> str:
-        """The id that people see: the beginning of the hash, which does not reveal the secret."""
-        return self.secret_hash.hex()[:16]
+        """The id that people see."""
+        return public_id(self.secret_hash)
 
     def usable(self, now: int, idle: int) -> bool:
         """Return whether it has not expired and was used within the last `idle` microseconds."""
@@ -78,7 +78,7 @@ def hash_secret(secret: str) -> bytes:
 
 
 def public_id(secret_hash: bytes) -> str:
-    """Return the id by which the audit log names a link or a session; its secret cannot be derived from it."""
+    """Return the id by which people and the audit log name a link or a session; it does not reveal the secret."""
     return secret_hash.hex()[:16]
 
 

@@ -165,7 +165,9 @@ def reencrypt() -> None:
     """Encrypt all secrets with the first key of TALKMETER_SECRET_KEY, so that the other keys can be removed."""
     from talkmeter.accounts.connectors import SecretBox, list_connectors, replace_secrets
     from talkmeter.cli.database import open_database
+    from talkmeter.cli.operator import operator
     from talkmeter.cli.tables import require_all_readable
+    from talkmeter.db.audit import Action, record_audit
     from talkmeter.db.engine import writing
     from talkmeter.errors import SecretUnreadable
 
@@ -181,6 +183,14 @@ def reencrypt() -> None:
                 continue
             if not box.is_current(connector):
                 replace_secrets(connection, connector, box.encrypt(secrets))
+                record_audit(
+                    connection,
+                    operator(),
+                    Action.CONNECTOR_REENCRYPT,
+                    connector.id,
+                    clock.now(),
+                    org_id=connector.org_id,
+                )
                 changed += 1
     for sentence in unreadable:
         click.echo(sentence, err=True)

@@ -31,6 +31,8 @@ def restore(file: Path, *, revoke_all: bool, keep_credentials: bool) -> None:
     What was revoked since the backup stays revoked: it is read from the present ledger, which is kept beside. All
     browser sessions and sign-in links end.
     """
+    from talkmeter.cli.operator import operator
+    from talkmeter.db.audit import Action, record_audit
     from talkmeter.db.engine import open_engine, translate_errors, writing
     from talkmeter.db.migrate import migrate
     from talkmeter.db.sqlite import database_file, file_url, require_unused, write_copy
@@ -58,6 +60,7 @@ def restore(file: Path, *, revoke_all: bool, keep_credentials: bool) -> None:
             assign_new_identity(copy)
             with writing(copy) as connection:
                 sentence = _revoke(connection, target, revoke_all=revoke_all, keep_credentials=keep_credentials)
+                record_audit(connection, operator(), Action.LEDGER_RESTORE, file.name, clock.now(), detail=sentence)
         finally:
             copy.dispose()
         kept = _move_away(target)

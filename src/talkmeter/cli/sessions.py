@@ -48,6 +48,8 @@ def revoke(session_ids: tuple[str, ...], org_id: str | None, *, everything: bool
     """End sessions at once, on every server of the database; the ids are those of 'talkmeter sessions list'."""
     from talkmeter.accounts.sessions import end_links, end_session, list_sessions
     from talkmeter.cli.database import open_database
+    from talkmeter.cli.operator import operator
+    from talkmeter.db.audit import Action, record_audit
     from talkmeter.db.engine import writing
 
     if [bool(session_ids), org_id is not None, everything].count(True) != 1:
@@ -61,9 +63,15 @@ def revoke(session_ids: tuple[str, ...], org_id: str | None, *, everything: bool
             for session in stored
             if everything or session.id in session_ids or org_id in _organizations(connection, session)
         ]
+        now = clock.now()
         for session in ended:
+            org_ids = _organizations(connection, session)
+            org = org_ids[0] if len(org_ids) == 1 else None
             end_session(connection, session.secret_hash)
+            record_audit(connection, operator(), Action.SESSION_END, f"session {session.id}", now, org_id=org)
         links = 0 if session_ids else end_links(connection, org_id)
+        if links:
+            record_audit(connection, operator(), Action.LINK_END, f"{links} unused links", now, org_id=org_id)
     click.echo(f"Sessions ended: {len(ended):,}." + ("" if session_ids else f" Sign-in links ended: {links:,}."))
 
 

@@ -18,7 +18,7 @@ MAX_DETAIL: Final = 500
 
 
 class Action(StrEnum):
-    """What was done. The complete list is in docs/reference/audit.md."""
+    """What was done."""
 
     ORGANIZATION_ADD = "organization.add"
     ORGANIZATION_RENAME = "organization.rename"
@@ -29,13 +29,16 @@ class Action(StrEnum):
     LINK_ADD = "link.add"
     SESSION_START = "session.start"
     SESSION_END = "session.end"
+    LINK_END = "link.end"
     CONNECTOR_ADD = "connector.add"
     CONNECTOR_DISABLE = "connector.disable"
     CONNECTOR_ROTATE = "connector.rotate"
+    CONNECTOR_REENCRYPT = "connector.reencrypt"
     CONNECTOR_PREFER = "connector.prefer"
     QUARANTINE_REPLAY = "quarantine.replay"
     QUARANTINE_DROP = "quarantine.drop"
     LEDGER_REPAIR = "ledger.repair"
+    LEDGER_RESTORE = "ledger.restore"
 
 
 class Actor(NamedTuple):
