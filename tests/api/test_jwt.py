@@ -145,6 +145,14 @@ def test_organization_added_later_is_available_at_once(server: Server, tmp_path:
     assert get(server, later).status_code == 200
 
 
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nonsense"}], ids=["none", "nonsense"])
+def test_missing_or_malformed_credential_error_names_jwts(server: Server, headers: dict[str, str]) -> None:
+    answer = local_http.get(f"{server.url}{SUMMARY}", headers=headers)
+
+    assert answer.status_code == 401
+    assert "a JWT of the identity provider" in answer.json()["detail"]
+
+
 def test_token_with_several_organizations_must_name_one(server: Server) -> None:
     several = token(org_id=["acme", "globex"])
     unnamed = get(server, several)

@@ -110,3 +110,9 @@ def test_token_for_an_unknown_organization_is_rejected(ready: Terminal) -> None:
     message = ready.error("tokens", "add", "--name", "Ann", "--org", "acme", "--org", "nobody:viewer")
 
     assert message.startswith("Organization 'nobody' does not exist;")
+
+
+def test_token_with_an_unknown_role_names_the_role(ready: Terminal) -> None:
+    message = ready.error("tokens", "add", "--name", "Ann", "--org", "acme:owner")
+
+    assert message == "'owner' in --org acme:owner is not a role; the roles are admin and viewer."

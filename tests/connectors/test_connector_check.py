@@ -1,11 +1,22 @@
 """`talkmeter connectors test`: whether a connector can be reached and its signature is accepted."""
 
 import re
+import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from subprocess import CalledProcessError
+from threading import Thread
 from typing import Final, NamedTuple
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from talkmeter import clock
 from talkmeter.accounts.connectors import Connector, disable_connector, find_connector
@@ -18,6 +29,7 @@ from tests.connectors.proxy import Handle, Proxy, ProxyResponse, forward_to, run
 from tests.connectors.signing import SIGNERS
 from tests.servers import free_port, run_cli
 
+KEY: Final = ec.generate_private_key(ec.SECP256R1())
 PAGE: Final = b"<html>Welcome</html>"
 
 
@@ -49,6 +61,41 @@ def server_and_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup
     folder = tmp_path_factory.mktemp("server")
     with running_proxy() as proxy, metering_server(folder, public_url=proxy.url) as meter:
         yield Setup(meter, proxy)
+
+
+@pytest.fixture
+def self_signed_url(tmp_path: Path) -> Iterator[str]:
+    """The https URL of a server whose certificate nobody has signed."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, KEY.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(KEY, SHA256())
+    )
+    file = tmp_path / "server.pem"
+    file.write_bytes(
+        KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with serving(server):
+        yield f"https://localhost:{server.server_port}"
+
+
+@contextmanager
+def serving(server: HTTPServer) -> Iterator[None]:
+    """Run a server in a thread until the block ends."""
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @pytest.fixture
@@ -200,6 +247,20 @@ def test_unknown_host_is_reported(setup: Setup) -> None:
         OperationFailed, match=r"^Cannot reach http://nobody\.invalid/metering/.* \(.*TALKMETER_PUBLIC_URL"
     ):
         setup.check(hook, url="http://nobody.invalid")
+
+
+def test_invalid_certificate_is_reported_as_such(setup: Setup, self_signed_url: str) -> None:
+    hook = setup.meter.connect("vapi", SIGNERS["vapi"].secret)
+    with pytest.raises(
+        OperationFailed, match=r"is reached, but its certificate is not valid \(self-signed certificate\), so providers"
+    ):
+        setup.check(hook, url=self_signed_url)
+
+
+def test_server_without_tls_is_reported_as_such(setup: Setup) -> None:
+    hook = setup.meter.connect("vapi", SIGNERS["vapi"].secret)
+    with pytest.raises(OperationFailed, match=r"is reached, but does not speak TLS"):
+        setup.check(hook, url=setup.proxy.url.replace("http://", "https://"))
 
 
 @pytest.mark.parametrize("secret", ["with a line\nbreak", "blank at its end ", "смысл", "\x00"])

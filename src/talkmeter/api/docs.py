@@ -61,7 +61,8 @@ async def get_docs(request: AnyRequest) -> Response[str]:
     """Return a page with every endpoint, its parameters and its responses."""
     nonce = secrets.token_urlsafe(16)
     policy = (
-        f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
     )
     description: ApiDescription = request.app.state.description
     return Response(
@@ -88,6 +89,8 @@ def render_docs(description: OpenAPI, nonce: str) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        # Without an icon, browsers request /favicon.ico, which the policy forbids.
+        '<link rel="icon" href="data:,">'
         f'<style nonce="{nonce}">{_STYLE}</style></head><body><main><h1>{title}</h1>'
         f"<p>{_prose(description.info.description)} "
         'The machine-readable description is <a href="/openapi.json">/openapi.json</a>.</p>'

@@ -1,5 +1,6 @@
 """Check a connector: send a signed test webhook to its public address and explain the response."""
 
+import ssl
 from typing import Final
 
 import httpx
@@ -75,6 +76,8 @@ def _send(message: Message) -> tuple[httpx.Response, bytes]:
             "and firewalls and proxies must let the provider through."
         ) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
+        if (tls := _tls_error(error)) is not None:
+            raise OperationFailed(_tls_problem(message.url, tls)) from None
         raise OperationFailed(
             f"Cannot reach {message.url} ({_reason(error)}): {_CHECK}, and the server must be running."
         ) from None
@@ -94,6 +97,23 @@ def _headers(message: Message) -> httpx.Headers:
                 "control character or one outside Latin-1. Set another one with 'talkmeter connectors rotate'."
             )
     return httpx.Headers(headers, encoding="latin-1")
+
+
+def _tls_error(error: BaseException) -> ssl.SSLError | None:
+    """Return the TLS error that caused a failed connection, or None."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    return cause
+
+
+def _tls_problem(url: str, error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"The server at {url} is reached, but its certificate is not valid ({error.verify_message.rstrip('.')}), "
+            "so providers will not send to it. The proxy needs a certificate for this name, with its whole chain."
+        )
+    return f"The server at {url} is reached, but does not speak TLS ({error.reason}): use the proxy's https port."
 
 
 def _reason(error: Exception) -> str:

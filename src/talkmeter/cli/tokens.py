@@ -1,10 +1,15 @@
 """`talkmeter tokens`: personal access tokens, used with the header X-Anyreach-Org."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from talkmeter import clock
 from talkmeter.cli.keys import Expires, access_of, expiry, print_credentials, revoke_credential
-from talkmeter.errors import OperationFailed
+from talkmeter.errors import OperationFailed, quoted
+
+if TYPE_CHECKING:
+    from talkmeter.db.engine import Engine
 
 
 @click.group()
@@ -34,6 +39,7 @@ def add(name: str, orgs: tuple[str, ...], expires: int | None) -> None:
     grants, now = dict(map(read_grant, orgs)), clock.now()
     with open_database() as engine:
         for org_id in grants:
+            _check_role(engine, org_id)
             require_organization(engine, org_id)
         with writing(engine) as connection:
             issued = issue(
@@ -52,6 +58,19 @@ def add(name: str, orgs: tuple[str, ...], expires: int | None) -> None:
                 record_audit(connection, operator(), Action.TOKEN_ADD, id_, now, org_id=org_id, detail=detail)
     click.echo(f"pat_{issued.credential.id}.{issued.secret}")
     click.echo("Copy it now: the secret is not shown again.", err=True)
+
+
+def _check_role(engine: "Engine", org_id: str) -> None:
+    """Raise OperationFailed if an id looks like an existing organization with a role that does not exist."""
+    from talkmeter.db.engine import reading
+    from talkmeter.ledger.organizations import organization_exists
+
+    name, colon, role = org_id.rpartition(":")
+    if not (colon and name and org_id.isprintable()):
+        return
+    with reading(engine) as connection:
+        if not organization_exists(connection, org_id) and organization_exists(connection, name):
+            raise OperationFailed(f"{quoted(role)} in --org {org_id} is not a role; the roles are admin and viewer.")
 
 
 @tokens.command("list")

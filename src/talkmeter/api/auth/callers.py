@@ -113,7 +113,7 @@ class Authenticator:
         """Return the grant of an Authorization header. Raises NotAuthenticated if its credential is not valid."""
         if self._identity_provider is not None and (token := read_jwt(authorization)):
             return await self._identity_provider.grant_of(token)
-        prefix, credential_id, secret = read_token(authorization)
+        prefix, credential_id, secret = read_token(authorization, jwt=self._identity_provider is not None)
         credential, grant = await self._find(credential_id)
         matches = secret_matches(credential, secret)
         if credential is None or grant is None or not matches or _PREFIXES[credential.kind] != prefix:
@@ -151,20 +151,25 @@ class Authenticator:
         return found
 
 
-def read_token(authorization: str | None) -> tuple[str, str, str]:
-    """Return prefix, id and secret of `Bearer ak_<id>.<secret>`. Raises NotAuthenticated if the header is invalid."""
+def read_token(authorization: str | None, *, jwt: bool) -> tuple[str, str, str]:
+    """Return prefix, id and secret of `Bearer ak_<id>.<secret>`. Raises NotAuthenticated if the header is invalid.
+
+    The error also names JWTs if `jwt`.
+    """
     if not authorization:
+        other = ", or 'Bearer' and a JWT of the identity provider" if jwt else ""
         raise NotAuthenticated(
-            "The credential is missing: send the header 'Authorization: Bearer ak_…' or 'Bearer pat_…'."
+            f"The credential is missing: send the header 'Authorization: Bearer ak_…' or 'Bearer pat_…'{other}."
         )
     scheme, _, token = authorization.strip().partition(" ")
     token = token.strip()
     prefix = next((prefix for prefix in ("ak_", "pat_") if token.startswith(prefix)), None)
     credential_id, dot, secret = token[len(prefix or "") :].partition(".")
     if scheme.lower() != "bearer" or prefix is None or not dot or len(token) > _MAX_TOKEN_LENGTH or not token.isascii():
+        other = ", or a JWT of the identity provider" if jwt else ""
         raise NotAuthenticated(
             "The Authorization header must be 'Bearer' and an organization key (ak_<id>.<secret>) "
-            "or a personal access token (pat_<id>.<secret>)."
+            f"or a personal access token (pat_<id>.<secret>){other}."
         )
     return prefix, credential_id, secret
 
