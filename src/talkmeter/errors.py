@@ -14,7 +14,7 @@ def quoted(text: str) -> str:
     return ascii(text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + "...")
 
 
-def error_text(error: Exception) -> str:
+def error_text(error: BaseException) -> str:
     """Return the first line of an exception's text, printable and at most 200 characters long."""
     line = str(error).partition("\n")[0][:200]
     return "".join(char if char.isprintable() else "?" for char in line).rstrip(".") or "it cannot be read"

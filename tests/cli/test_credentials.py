@@ -1,6 +1,7 @@
 """Keys and tokens: the secret is printed once, alone on stdout, and is not stored."""
 
 import re
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
@@ -63,10 +64,12 @@ def test_only_the_sha_256_of_a_secret_is_stored(ready: Terminal, issued: dict[st
 def test_keys_are_listed_with_access_and_expiry(ready: Terminal, issued: dict[str, str]) -> None:
     listing = ready.run("keys", "list")
 
-    assert line_of(listing, issued["viewer"])[1:] == ["acme", "viewer", "never expires", "dashboard"]
-    assert line_of(listing, issued["scoped"])[1:] == ["acme", "events:write billing:manage", "never expires"]
+    today = datetime.now(UTC).date().isoformat()
+    unused = (today, "never expires", "never used")
+    assert line_of(listing, issued["viewer"])[1:] == ["acme", "viewer", *unused, "dashboard"]
+    assert line_of(listing, issued["scoped"])[1:] == ["acme", "events:write billing:manage", *unused]
     assert line_of(listing, issued["sender"])[1:3] == ["any organization", "events:write"]
-    assert re.fullmatch(f"expires {INSTANT}", line_of(listing, issued["sender"])[3])
+    assert re.fullmatch(f"expires {INSTANT}", line_of(listing, issued["sender"])[4])
     assert id_of(issued["token"]) not in listing
     assert [name for name, credential in issued.items() if credential.partition(".")[2] in listing] == []
 
@@ -74,9 +77,10 @@ def test_keys_are_listed_with_access_and_expiry(ready: Terminal, issued: dict[st
 def test_tokens_are_listed_with_their_organizations(ready: Terminal, issued: dict[str, str]) -> None:
     listing = ready.run("tokens", "list")
 
+    today = datetime.now(UTC).date().isoformat()
     organizations = "acme:viewer bolt:admin:admin"
     assert [line.split("\t") for line in listing.splitlines()] == [
-        [id_of(issued["token"]), organizations, "-", "never expires", "Ann"]
+        [id_of(issued["token"]), organizations, "-", today, "never expires", "never used", "Ann"]
     ]
 
 
@@ -84,7 +88,7 @@ def test_revoked_key_is_listed_as_revoked_and_cannot_be_revoked_again(ready: Ter
     key = issue(ready, "keys", "add", "--org", "acme", "--role", "admin")
 
     assert ready.run("keys", "revoke", id_of(key)) == f"{id_of(key)} is revoked."
-    assert re.fullmatch(f"revoked {INSTANT}", line_of(ready.run("keys", "list"), key)[-1])
+    assert re.fullmatch(f"revoked {INSTANT}", line_of(ready.run("keys", "list"), key)[4])
     assert "is already revoked" in ready.error("keys", "revoke", id_of(key))
 
 

@@ -55,6 +55,7 @@ UNDISTRIBUTED = {
     "connector_outcome",
     "credential",
     "credential_grant",
+    "credential_use",
     "meta",
     "organization_directory",
     "session",

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Final, TypeVar
@@ -75,6 +75,10 @@ class Service:
     async def change(self, change: Callable[[Connection], Result]) -> Result:
         """Write to tables other than usage (sessions, links) in a separate thread, in one transaction."""
         return await _in_time(self._changers, partial(self._change, change))
+
+    def change_later(self, change: Callable[[Connection], Result]) -> Future[Result]:
+        """Write like `change`, without waiting. What was passed before `close` is written."""
+        return self._changers.submit(self._change, change)
 
     async def decode(self, caller: str, body: bytes, job: Callable[[], Result]) -> Result:
         """Decode a body of a caller; large ones in a thread, so that other requests do not wait for them."""

@@ -99,22 +99,32 @@ def expiry(days: int | None) -> int | None:
 
 
 def print_credentials(prefix: str, kinds: "set[CredentialKind]") -> None:
-    """List the credentials of some kinds: id, organizations, role or scopes, expiry and name."""
+    """List the credentials of some kinds: id, organizations, role or scopes, created, expiry, last use and name."""
+    from talkmeter.accounts.credential_uses import read_last_uses
     from talkmeter.accounts.credentials import list_credentials, read_grants
     from talkmeter.cli.database import open_database
     from talkmeter.cli.tables import print_list, require_all_readable
     from talkmeter.db.engine import reading
+    from talkmeter.period import day_of, format_day
 
     rows = []
     with open_database() as engine, reading(engine) as connection:
         credentials, damaged = list_credentials(connection)
+        last_uses = read_last_uses(connection)
         for credential in credentials:
             if credential.kind in kinds:
                 grants = " ".join(f"{org_id}:{role}" for org_id, role in read_grants(connection, credential.id).items())
                 organizations = credential.org_id or grants or "any organization"
                 access = credential.role or credential.scopes or "-"
-                rows.append((prefix + credential.id, organizations, access, _state(credential), credential.name or ""))
-    print_list(("id", "organizations", "role or scopes", "state", "name"), rows)
+                created = format_day(day_of(credential.created_at))
+                used = last_uses.get(credential.id)
+                rows.append(
+                    (
+                        *(prefix + credential.id, organizations, access, created, _state(credential)),
+                        *("never used" if used is None else f"used {format_day(used)}", credential.name or ""),
+                    )
+                )
+    print_list(("id", "organizations", "role or scopes", "created", "state", "last used", "name"), rows)
     require_all_readable(damaged)
 
 

@@ -275,6 +275,15 @@ credential_grant = Table(
     PrimaryKeyConstraint("credential_id", "org_id"),
 )
 
+credential_use = Table(
+    "credential_use",
+    metadata,
+    Column("credential_id", Key, nullable=False),
+    # The UTC day of the last use.
+    Column("day", Integer(), nullable=False),
+    PrimaryKeyConstraint("credential_id"),
+)
+
 sign_in_link = Table(
     "sign_in_link",
     metadata,

@@ -24,6 +24,7 @@ from talkmeter.api.auth.grant import Grant
 from talkmeter.api.auth.jwt import identity_provider
 from talkmeter.api.auth.scopes import EVENTS_WRITE, expand
 from talkmeter.api.auth.sessions import Sessions
+from talkmeter.api.auth.uses import CredentialUses
 from talkmeter.api.headers import cookie_value, header_values, query_parameters
 from talkmeter.api.problems import AnyConnection
 from talkmeter.api.service import Service
@@ -72,6 +73,7 @@ class Authenticator:
         self.sessions = Sessions(service)
         self._identity_provider = identity_provider(service.settings)
         self._service = service
+        self._uses = CredentialUses(service)
         self._organizations: TTLCache[str, None] = TTLCache(CACHE_SIZE, CACHE_TTL_SEC, timer=clock.monotonic)
         """Organizations that exist. The grants of stored credentials name no others."""
         self._cache: TTLCache[str, CachedCredential] = TTLCache(CACHE_SIZE, CACHE_TTL_SEC, timer=clock.monotonic)
@@ -119,6 +121,7 @@ class Authenticator:
         if credential is None or grant is None or not matches or _PREFIXES[credential.kind] != prefix:
             raise NotAuthenticated("Unknown key or token.")
         _check_active(credential)
+        self._uses.note(credential.id)
         return grant
 
     async def session_grant(self, session: Session) -> Grant | None:
@@ -130,6 +133,7 @@ class Authenticator:
             credential, found = await self._look_up(session.credential_id)
             if credential is None or found is None or not credential.usable(clock.now()):
                 return None
+            self._uses.note(credential.id)
             grant = found
         organizations = dict(grant.organizations or {})
         return grant._replace(
