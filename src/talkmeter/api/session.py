@@ -207,7 +207,7 @@ def _actor(link: str | None, authorization: str | None, grant: Grant) -> Actor:
         return Actor("link", public_id(hash_secret(link)))
     if not grant.stored:
         return Actor("jwt", grant.credential_id.removeprefix("jwt:"))
-    prefix, _, _ = read_token(authorization)
+    prefix, _, _ = read_token(authorization, jwt=False)
     return Actor("key" if prefix == "ak_" else "token", prefix + grant.credential_id)
 
 
