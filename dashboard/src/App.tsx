@@ -1,8 +1,8 @@
 // Chooses the screen by path and session. Unknown paths show the not-found screen.
 
-import { Anchor, Title } from "@mantine/core";
+import { Alert, Anchor, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { type ReactNode, Suspense, lazy, useEffect } from "react";
+import { type ReactNode, Suspense, lazy, useEffect, useState } from "react";
 import { ConnectorsLoading } from "./connectors/ConnectorsLoading";
 import { ConnectorsScreen } from "./connectors/ConnectorsScreen";
 import { usePageLocation, usePath } from "./location/router";
@@ -80,8 +80,30 @@ function ScreenForSession({ screen }: { screen: Screen }) {
   const organization = location.organization ?? session.data.session.organization;
   return (
     <Layout session={session.data.session} organization={organization}>
+      {session.data.failedLink !== undefined && <FailedLink message={session.data.failedLink} />}
       {screen.render(organization)}
     </Layout>
+  );
+}
+
+/** A sign-in link that was already used, opened while signed in. */
+function FailedLink({ message }: { message: string }) {
+  const [open, setOpen] = useState(true);
+  if (!open) return null;
+  return (
+    <Alert
+      className="notice"
+      role="status"
+      variant="outline"
+      title="This link did not sign you in; you are still signed in as before"
+      withCloseButton
+      closeButtonLabel="Close this message"
+      onClose={() => {
+        setOpen(false);
+      }}
+    >
+      {message}
+    </Alert>
   );
 }
 

@@ -14,7 +14,7 @@ const NEW_ORGANIZATION_POLL_MS = 5_000;
 export const BILLING_SCOPE = "billing:manage";
 
 export type SessionState =
-  { signedIn: true; session: Session } | { signedIn: false; reason: SignedOutReason };
+  { signedIn: true; session: Session; failedLink?: string } | { signedIn: false; reason: SignedOutReason };
 export type SignedOutReason = { kind: "never" | "ended" | "signed-out" } | { kind: "link"; message: string };
 
 export interface FetchedSummary {
@@ -52,6 +52,9 @@ export const sessionQuery = queryOptions({
       return toSessionState(await signInWithLink(secret));
     } catch (error) {
       if (error instanceof ApiError && !isRetryable(error)) {
+        // The earlier session, if there is one, is still valid.
+        const state = toSessionState(await getSession(signal));
+        if (state.signedIn) return { ...state, failedLink: error.message };
         return { signedIn: false, reason: { kind: "link", message: error.message } };
       }
       throw error;

@@ -101,7 +101,7 @@ def test_key_is_valid_until_it_expires(server: Server) -> None:
     expire(server, expired)
     assert status_of(server, f"Bearer {valid}") == 200
     assert status_of(server, f"Bearer {expired}") == 401
-    listed = {line.split("\t")[0]: line.split("\t")[3] for line in server.cli("keys", "list").splitlines()}
+    listed = {line.split("\t")[0]: line.split("\t")[4] for line in server.cli("keys", "list").splitlines()}
     assert listed[id_of(valid)].startswith("expires ")
     assert listed[id_of(expired)].startswith("expired ")
 

@@ -25,6 +25,21 @@ def test_link_signs_in_once_and_its_secret_leaves_the_url(visitor: Visitor) -> N
     expect(card(again, "Total Calls")).to_be_visible()
 
 
+def test_used_link_opened_while_signed_in_says_so_and_shows_the_page(visitor: Visitor) -> None:
+    printed = run_command(visitor.server, "link", "--org", ACME)
+    link = printed[printed.index(USAGE) :]
+    page = visitor.open(link)
+    expect(card(page, "Total Calls")).to_be_visible()
+    visitor.expects_errors = True
+    page.goto("about:blank")
+    page.goto(link)
+    expect(page.get_by_text("you are still signed in as before")).to_be_visible()
+    expect(card(page, "Total Calls")).to_be_visible()
+    assert_accessible(page)
+    page.get_by_role("button", name="Close this message").click()
+    expect(page.get_by_text("you are still signed in as before")).to_have_count(0)
+
+
 def test_wrong_key_shows_an_error(visitor: Visitor) -> None:
     visitor.expects_errors = True
     page = visitor.open()
