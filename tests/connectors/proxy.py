@@ -1,7 +1,7 @@
 """A reverse proxy in front of a server: it forwards requests, or fails as proxies do."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Final, NamedTuple
@@ -22,6 +22,14 @@ class ProxyResponse(NamedTuple):
 
 Handle = Callable[[str, dict[str, str], bytes], ProxyResponse]
 """Takes a path, headers and a body."""
+
+
+class Drip(Exception):
+    """Send these bytes, then one more every 50 ms for 10 seconds."""
+
+    def __init__(self, start: bytes) -> None:
+        super().__init__()
+        self.start = start
 
 
 class Proxy:
@@ -56,6 +64,15 @@ def running_proxy() -> Iterator[Proxy]:
                 response = proxy.handle(self.path, dict(self.headers.items()), body)
             except TimeoutError:
                 proxy.stopped.wait(30)
+                return
+            except Drip as drip:
+                with suppress(ConnectionError):
+                    self.wfile.write(drip.start)
+                    for _ in range(200):
+                        if proxy.stopped.wait(0.05):
+                            break
+                        self.wfile.write(b"x")
+                self.close_connection = True
                 return
             self.send_response(response.status)
             self.send_header("Content-Type", response.content_type)

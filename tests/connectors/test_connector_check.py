@@ -25,7 +25,7 @@ from talkmeter.cli.connector_check import check_connector
 from talkmeter.db.engine import reading, writing
 from talkmeter.errors import OperationFailed
 from tests.connectors.metering_server import Hook, MeteringServer, metering_server
-from tests.connectors.proxy import Handle, Proxy, ProxyResponse, forward_to, running_proxy
+from tests.connectors.proxy import Drip, Handle, Proxy, ProxyResponse, forward_to, running_proxy
 from tests.connectors.signing import SIGNERS
 from tests.servers import free_port, run_cli
 
@@ -238,6 +238,17 @@ def test_timeout_is_reported(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(connector_check, "TIMEOUT_SEC", 0.2)
     hook = setup.with_proxy(hang).meter.connect("vapi", SIGNERS["vapi"].secret)
     with pytest.raises(OperationFailed, match=r"did not answer within 0\.2 seconds: .* firewalls and proxies"):
+        setup.check(hook)
+
+
+@pytest.mark.parametrize("start", [b"X-Endless: ", b"Content-Length: 1000\r\n\r\n"], ids=["headers", "body"])
+def test_one_timeout_covers_a_response_that_drips(setup: Setup, monkeypatch: pytest.MonkeyPatch, start: bytes) -> None:
+    def drip(*_: object) -> ProxyResponse:
+        raise Drip(b"HTTP/1.1 200 OK\r\n" + start)
+
+    monkeypatch.setattr(connector_check, "TIMEOUT_SEC", 0.5)
+    hook = setup.with_proxy(drip).meter.connect("vapi", SIGNERS["vapi"].secret)
+    with pytest.raises(OperationFailed, match=r"did not answer within 0\.5 seconds: .* firewalls and proxies"):
         setup.check(hook)
 
 

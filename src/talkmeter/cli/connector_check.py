@@ -1,6 +1,8 @@
 """Check a connector: send a signed test webhook to its public address and explain the response."""
 
 import ssl
+from concurrent.futures import Future
+from threading import Thread
 from typing import Final
 
 import httpx
@@ -14,6 +16,7 @@ from talkmeter.ingest.connectors.provider import Message, build_message
 from talkmeter.ingest.connectors.registry import PROVIDERS
 
 TIMEOUT_SEC: Final = 10
+"""For the whole exchange: name lookup, connection, request and response."""
 _MAX_READ: Final = 65_536
 _CHECK: Final = "TALKMETER_PUBLIC_URL must be the address at which the provider reaches this server"
 
@@ -58,19 +61,14 @@ def check_connector(connector: Connector, public_url: str, secret: str) -> str:
 
 
 def _send(message: Message) -> tuple[httpx.Response, bytes]:
-    """Send the webhook and read at most 64 KiB of the response. Raises OperationFailed if nothing answers."""
+    """Send the webhook and read at most 64 KiB of the response. Raises OperationFailed if nothing answers in time."""
+    exchange: Future[tuple[httpx.Response, bytes]] = Future()
+    # The timeouts of httpx are for each part of an exchange, so a slow response could take any time. The command ends
+    # after its result, and the thread with it.
+    Thread(target=_exchange, args=(message, _headers(message), exchange), daemon=True).start()
     try:
-        with (
-            # A proxy of the environment could read the secret if it is a header of a message that is not encrypted.
-            httpx.Client(timeout=TIMEOUT_SEC, trust_env=message.url.startswith("https:")) as client,
-            client.stream(message.method, message.url, content=message.body, headers=_headers(message)) as response,
-        ):
-            content, deadline = b"", clock.monotonic() + TIMEOUT_SEC
-            for piece in response.iter_raw():
-                content += piece
-                if len(content) > _MAX_READ or clock.monotonic() > deadline:
-                    break
-    except httpx.TimeoutException:
+        return exchange.result(TIMEOUT_SEC)
+    except (TimeoutError, httpx.TimeoutException):
         raise OperationFailed(
             f"{message.url} did not answer within {TIMEOUT_SEC} seconds: {_CHECK}, "
             "and firewalls and proxies must let the provider through."
@@ -81,7 +79,24 @@ def _send(message: Message) -> tuple[httpx.Response, bytes]:
         raise OperationFailed(
             f"Cannot reach {message.url} ({_reason(error)}): {_CHECK}, and the server must be running."
         ) from None
-    return response, content
+
+
+def _exchange(message: Message, headers: httpx.Headers, result: Future[tuple[httpx.Response, bytes]]) -> None:
+    """Send the webhook; set the response, or the error, as the result."""
+    try:
+        with (
+            # A proxy of the environment could read the secret if it is a header of a message that is not encrypted.
+            httpx.Client(timeout=TIMEOUT_SEC, trust_env=message.url.startswith("https:")) as client,
+            client.stream(message.method, message.url, content=message.body, headers=headers) as response,
+        ):
+            content = b""
+            for piece in response.iter_raw():
+                content += piece
+                if len(content) > _MAX_READ:
+                    break
+        result.set_result((response, content))
+    except BaseException as error:  # noqa: BLE001  the waiting thread raises it
+        result.set_exception(error)
 
 
 def _headers(message: Message) -> httpx.Headers:
