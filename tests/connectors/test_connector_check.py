@@ -65,7 +65,7 @@ def server_and_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup
 
 @pytest.fixture
 def self_signed_url(tmp_path: Path) -> Iterator[str]:
-    """The https URL of a server with a certificate that no authority has signed."""
+    """The https URL of a server with a self-signed certificate."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
     certificate = (
