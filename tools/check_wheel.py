@@ -134,7 +134,7 @@ def _install(wheels: list[Path], folder: Path) -> Path:
     check = [sys.executable, "-m", "uv", "pip", "check", *target]
     done = subprocess.run(check, env=environ, capture_output=True, text=True, timeout=COMMAND_SEC, check=False)
     problems = [line for line in done.stderr.splitlines() if line.startswith("The package")]
-    if not all(LEFT_OUT in line for line in problems) or done.returncode not in {0, 1}:
+    if done.returncode != 0 and not (problems and all(LEFT_OUT in line for line in problems)):
         raise CheckFailed(f"uv pip check found:\n{done.stderr}")
     return python
 
