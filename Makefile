@@ -11,7 +11,7 @@ INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 NPM := $(BIN)/python hatch_build.py npm
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test test-fast test-integrations faults lint format dev openapi contract screenshots bench bench-full wheel requirements page clean
+.PHONY: help run install test test-fast test-integrations faults lint format dev openapi contract screenshots bench bench-full wheel audit requirements page clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .SILENT:
@@ -91,12 +91,16 @@ bench: .venv/bench.stamp page ## measure everything at a million conversations, 
 bench-full: .venv/bench.stamp page ## the same at ten million (takes much longer, 20 GB of disk); ARGS="--only growth" for one group
 	export TALKMETER_CHROMIUM="$$($(BIN)/python tools/chromium.py)" && $(BIN)/python -m bench --full --save $(ARGS)
 
-wheel: .venv/run.stamp page ## build sdist and wheel into dist/, and check the wheel outside the clone
+wheel: .venv/run.stamp page ## build sdists, wheels and their bill of materials into dist/, and check the wheels outside the clone
 	rm -rf dist
 	$(UV) build --quiet --python $(BIN)/python --no-build-isolation --out-dir dist client
 	$(UV) build --quiet --python $(BIN)/python --no-build-isolation --out-dir dist
 	rm -f dist/.gitignore
+	$(BIN)/python tools/sbom.py dist
 	$(BIN)/python tools/check_wheel.py
+
+audit: .venv/dev.stamp ## check the pinned packages for known vulnerabilities (needs a network)
+	$(BIN)/python tools/audit.py
 
 # Pins change only if their .in file or pyproject.toml no longer allows them, or with UPGRADE=yes.
 COMPILE = $(UV) pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
