@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -154,11 +155,17 @@ def test_client_of_another_event_loop_raises(spool: Path) -> None:
         with pytest.raises(WrongUse, match="open one in each loop"):
             await client.close()
 
-    loop = asyncio.new_event_loop()
-    client = loop.run_until_complete(open_client())
-    run_coroutine(use(client))
-    loop.run_until_complete(client.close(0))
-    loop.close()
+    def use_in_two_loops() -> None:
+        loop, other = asyncio.new_event_loop(), asyncio.new_event_loop()
+        client = loop.run_until_complete(open_client())
+        other.run_until_complete(use(client))
+        loop.run_until_complete(client.close(0))
+        loop.close()
+        other.close()
+
+    # The main thread may have an event loop.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(use_in_two_loops).result()
 
 
 def test_opening_does_not_block_the_event_loop(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:

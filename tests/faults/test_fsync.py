@@ -94,6 +94,7 @@ def test_every_response_on_sqlite_waits_for_a_sync_of_the_wal(
 ) -> None:
     trace = tmp_path / "trace"
     traced = strace_command(trace)
+    run_cli(tmp_path, environment_for(tmp_path, {}), "orgs", "add", ORG)
     key = run_cli(tmp_path, environment_for(tmp_path, {}), "keys", "add", "--sender")
     run_inside(monkeypatch, tmp_path, [*traced, "-D"])
     with running_server(tmp_path) as server:
