@@ -7,6 +7,11 @@ from typing import Any
 
 import pytest
 
+from talkmeter.errors import Unavailable
+from talkmeter.reconcile.api import ProviderApi
+from talkmeter.reconcile.lists import Request
+from talkmeter.reconcile.vapi import LIST
+from tests.client.scripted import ReceivedRequest, ScriptedHandler, scripted
 from tests.connectors.fake_api import ACCOUNT, FakeApi, content, endless, reset, running_api, status, truncated, twilio
 from tests.connectors.metering_server import MeteringServer, metering_server
 from tests.connectors.reconciliation import API_KEY, KEY, Reconciliation, call_id, listed_call, reconciliation
@@ -210,3 +215,21 @@ def test_invalid_connector_account_and_window_are_refused(
     )
     assert call_id(twilio_connector.api.calls[0])
     assert twilio_connector.api.requests == []
+
+
+def drip(handler: ScriptedHandler, request: ReceivedRequest) -> None:
+    """Send headers that never end, a byte at a time."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Endless: ")
+    while not handler.scripted_server.stopped.wait(0.02):
+        handler.wfile.write(b"x")
+
+
+def test_response_with_endless_headers_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("talkmeter.reconcile.api.RESPONSE_TIMEOUT_SEC", 0.3)
+    monkeypatch.setattr("talkmeter.reconcile.api.ATTEMPTS", 1)
+    with (
+        scripted(drip) as server,
+        ProviderApi(LIST, server.url, "", "key") as api,
+        pytest.raises(Unavailable, match=r"failed 1 times: the response did not arrive within 0\.3 seconds"),
+    ):
+        api.send(Request("/call", b"{}"))

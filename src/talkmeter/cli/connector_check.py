@@ -1,8 +1,7 @@
 """Check a connector: send a signed test webhook to its public address and explain the response."""
 
 import ssl
-from concurrent.futures import Future
-from threading import Thread
+from functools import partial
 from typing import Final
 
 import httpx
@@ -11,6 +10,7 @@ import msgspec
 from talkmeter import clock
 from talkmeter.accounts.connectors import Connector
 from talkmeter.api.hooks import HOOKS_PATH, not_verified
+from talkmeter.deadline import call_within
 from talkmeter.errors import OperationFailed, quoted
 from talkmeter.ingest.connectors.provider import Message, build_message
 from talkmeter.ingest.connectors.registry import PROVIDERS
@@ -62,12 +62,9 @@ def check_connector(connector: Connector, public_url: str, secret: str) -> str:
 
 def _send(message: Message) -> tuple[httpx.Response, bytes]:
     """Send the webhook and read at most 64 KiB of the response. Raises OperationFailed if nothing answers in time."""
-    exchange: Future[tuple[httpx.Response, bytes]] = Future()
-    # The timeouts of httpx are for each part of an exchange, so a slow response could take any time. The command ends
-    # after its result, and the thread with it.
-    Thread(target=_exchange, args=(message, _headers(message), exchange), daemon=True).start()
+    headers = _headers(message)
     try:
-        return exchange.result(TIMEOUT_SEC)
+        return call_within(TIMEOUT_SEC, partial(_exchange, message, headers))
     except (TimeoutError, httpx.TimeoutException):
         raise OperationFailed(
             f"{message.url} did not answer within {TIMEOUT_SEC} seconds: {_CHECK}, "
@@ -81,22 +78,19 @@ def _send(message: Message) -> tuple[httpx.Response, bytes]:
         ) from None
 
 
-def _exchange(message: Message, headers: httpx.Headers, result: Future[tuple[httpx.Response, bytes]]) -> None:
-    """Send the webhook; set the response, or the error, as the result."""
-    try:
-        with (
-            # A proxy of the environment could read the secret if it is a header of a message that is not encrypted.
-            httpx.Client(timeout=TIMEOUT_SEC, trust_env=message.url.startswith("https:")) as client,
-            client.stream(message.method, message.url, content=message.body, headers=headers) as response,
-        ):
-            content = b""
-            for piece in response.iter_raw():
-                content += piece
-                if len(content) > _MAX_READ:
-                    break
-        result.set_result((response, content))
-    except BaseException as error:  # noqa: BLE001  the waiting thread raises it
-        result.set_exception(error)
+def _exchange(message: Message, headers: httpx.Headers) -> tuple[httpx.Response, bytes]:
+    """Send the webhook; return the response and the beginning of its content."""
+    with (
+        # A proxy of the environment could read the secret if it is a header of a message that is not encrypted.
+        httpx.Client(timeout=TIMEOUT_SEC, trust_env=message.url.startswith("https:")) as client,
+        client.stream(message.method, message.url, content=message.body, headers=headers) as response,
+    ):
+        content = b""
+        for piece in response.iter_raw():
+            content += piece
+            if len(content) > _MAX_READ:
+                break
+    return response, content
 
 
 def _headers(message: Message) -> httpx.Headers:

@@ -6,6 +6,7 @@ addresses are refused. Error sentences show neither the key nor the content of a
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Final, Self
@@ -14,7 +15,8 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from talkmeter import __version__, clock
+from talkmeter import __version__
+from talkmeter.deadline import call_within
 from talkmeter.errors import OperationFailed, Unavailable, quoted
 from talkmeter.reconcile.lists import CallList, Request
 from talkmeter_client.responses import read_retry_after
@@ -126,6 +128,12 @@ class ProviderApi:
         return address
 
     def _send_once(self, request: Request, address: str) -> bytes | None:
+        try:
+            return call_within(RESPONSE_TIMEOUT_SEC, partial(self._exchange, request, address))
+        except TimeoutError:
+            raise _Busy(f"the response did not arrive within {RESPONSE_TIMEOUT_SEC:g} seconds") from None
+
+    def _exchange(self, request: Request, address: str) -> bytes | None:
         with _transport_errors():
             headers = {"Content-Type": "application/json"} if request.body is not None else {}
             sent = self._client.build_request(request.method, address, content=request.body, headers=headers)
@@ -150,15 +158,12 @@ class ProviderApi:
             raise OperationFailed(f"{self._title} compressed its response although the request forbids it.")
 
     def _read(self, response: httpx.Response) -> bytes:
-        deadline = clock.monotonic() + RESPONSE_TIMEOUT_SEC
         chunks: list[bytes] = []
         size = 0
         for chunk in response.iter_raw():
             size += len(chunk)
             if size > MAX_RESPONSE_BYTES:
                 raise ResponseTooLarge(f"A response from {self._title} is larger than {MAX_RESPONSE_BYTES:,} bytes.")
-            if clock.monotonic() > deadline:
-                raise _Busy(f"the response did not arrive within {RESPONSE_TIMEOUT_SEC:g} seconds")
             chunks.append(chunk)
         return b"".join(chunks)
 
