@@ -3,25 +3,18 @@
 import os
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import msgspec
-import pytest
 
 import talkmeter_client
-from talkmeter_client import AsyncClient, Limits
-from tests.client.clients import QUICK
+from talkmeter_client import Limits
 from tests.client.scripted import ScriptedServer, http_error, scripted
 from tests.client.test_counted_once import summary
-from tests.docs.documents import Document, read
-from tests.event_loop import run_coroutine
+from tests.docs.documents import ROOT, Document, read
 from tests.servers import Server
 
 GUIDE: Document = read("docs/how-to/python-client.md")
-Ended = Callable[[], Awaitable[None]]
 
 
 def run_program(program: str, server: Server | ScriptedServer, key: str, folder: Path) -> str:
@@ -37,13 +30,6 @@ def run_program(program: str, server: Server | ScriptedServer, key: str, folder:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def names_of(program: str) -> dict[str, Any]:
-    """Return the names that a program of the guide defines."""
-    names: dict[str, Any] = {}
-    exec(program, names)
-    return names
 
 
 def test_first_programs_send_their_events(server: Server, tmp_path: Path) -> None:
@@ -79,55 +65,15 @@ def test_program_meters_a_conversation_and_a_run(server: Server, tmp_path: Path)
     assert (figures["workflow_runs_total"], figures["workflow_runs_success"]) == (1, 1)
 
 
-def test_livekit_job_is_metered(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    key = server.key("guide-livekit")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TALKMETER_URL", server.url)
-    monkeypatch.setenv("TALKMETER_KEY", key)
-    [program] = GUIDE.section("LiveKit Agents").blocks("python")
-    entrypoint = names_of(program)["entrypoint"]
+def test_recipes_in_the_guide_are_those_of_the_examples() -> None:
+    names = {path.stem: path.read_text() for path in (ROOT / "examples" / "integrations").glob("*.py")}
+    links = {Path(target).stem for target in GUIDE.section("Agent frameworks").links()}
+    sections = ("LiveKit Agents", "Pipecat", "Servers that fork")
+    blocks = [block for section in sections for block in GUIDE.section(section).blocks("python")]
 
-    async def job() -> None:
-        ended: list[Ended] = []
-        await entrypoint(SimpleNamespace(room=SimpleNamespace(name="room-1"), add_shutdown_callback=ended.append))
-        for callback in ended:
-            await callback()
-
-    run_coroutine(job())
-    figures = summary(server, key, None)
-
-    assert (figures["total_calls"], figures["voice_calls"], figures["live_calls"]) == (1, 1, 0)
-    assert figures["timed_calls"] == 1
-
-
-class Transport:
-    """A Pipecat transport: it registers event handlers."""
-
-    def __init__(self) -> None:
-        self.handlers: dict[str, Callable[[object, object], Awaitable[None]]] = {}
-
-    def event_handler(self, name: str) -> Callable[[Callable[[object, object], Awaitable[None]]], object]:
-        """Return a decorator that registers a handler."""
-        return lambda handler: self.handlers.setdefault(name, handler)
-
-
-def test_pipecat_call_is_metered(server: Server, spool: Path) -> None:
-    key = server.key("guide-pipecat")
-    [program] = GUIDE.section("Pipecat").blocks("python")
-    meter = names_of(program)["meter"]
-    transport = Transport()
-
-    async def call() -> None:
-        async with AsyncClient(server.url, key, spool=spool, limits=QUICK) as open_client:
-            meter(transport, open_client, "call-1")
-            await transport.handlers["on_client_connected"](transport, None)
-            await transport.handlers["on_client_disconnected"](transport, None)
-
-    run_coroutine(call())
-    figures = summary(server, key, None)
-
-    assert set(transport.handlers) == {"on_client_connected", "on_client_disconnected"}
-    assert (figures["total_calls"], figures["voice_calls"], figures["live_calls"]) == (1, 1, 0)
+    assert links == set(names)
+    assert len(blocks) == 4
+    assert {block.strip() for block in blocks} <= {text.strip() for text in names.values()}
 
 
 def test_limits_match_the_code() -> None:
