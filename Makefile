@@ -167,7 +167,7 @@ endif
 # These packages would change the versions in .venv, so each list is installed into another environment.
 .venv/integrations.stamp .venv/adk.stamp: .venv/%.stamp: .venv/uv.stamp requirements/%.txt client/pyproject.toml
 	echo 'Installing requirements/$*.txt into .venv/$*.'
-	$(BIN)/python -m venv --clear .venv/$*
+	$(BIN)/python -m venv --clear --without-pip .venv/$*
 	$(UV) pip install --quiet --python .venv/$*/bin/python --require-hashes -r requirements/$*.txt
 	$(UV) pip install --quiet --python .venv/$*/bin/python --no-deps --no-build-isolation --editable ./client
 	touch $@

@@ -25,10 +25,8 @@ class MeterRuns(Interceptor):
 
 class MeterRun(WorkflowInboundInterceptor):
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
-        info, status = workflow.info(), None
-        run = client.workflow_execution(
-            info.run_id, workflow_id=info.workflow_type, created_at=info.workflow_start_time
-        )
+        wf, status = workflow.info(), None
+        run = client.workflow_execution(wf.run_id, workflow_id=wf.workflow_type, created_at=wf.workflow_start_time)
         run.resume() if workflow.unsafe.is_replaying() else run.start()
         try:
             result, status = await super().execute_workflow(input), "success"
