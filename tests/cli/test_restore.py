@@ -30,7 +30,7 @@ def backed_up(terminal: Terminal) -> Terminal:
 def states(terminal: Terminal) -> dict[str, str]:
     """Return the first word of the state of each key by name."""
     lines = [line.split("\t") for line in terminal.run("keys", "list").splitlines()]
-    return {line[4]: line[3].split()[0] for line in lines}
+    return {line[6]: line[4].split()[0] for line in lines}
 
 
 def id_of(terminal: Terminal, name: str) -> str:

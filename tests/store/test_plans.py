@@ -29,6 +29,12 @@ LISTS = {
     "talkmeter.accounts.connectors._LIST": "all connectors, for the command line",
     "talkmeter.accounts.sessions._DELETE_EXPIRED_LINKS": "links of up to ten minutes, once per new link",
     "talkmeter.accounts.sessions._DELETE_EXPIRED": "sessions of up to a week, once per sign-in",
+    "talkmeter.accounts.sessions._DELETE_LINKS": "links of up to ten minutes, for the command line",
+    "talkmeter.accounts.sessions._DELETE_ALL_LINKS": "links of up to ten minutes, for the command line",
+    "talkmeter.accounts.sessions._LIST": "all sessions, for the command line",
+    "talkmeter.accounts.credential_uses._USES": "one row for each credential, for the command line",
+    "talkmeter.usage.activity._NEWEST": "one row for each organization, for /metrics",
+    "talkmeter.usage.activity._CONNECTORS": "all connectors, for /metrics",
     "talkmeter.accounts.credentials._DELETE_NAMED": "credentials of the demo, once at its start",
 }
 PARTIAL_DAYS = "talkmeter.usage.days._SCANS[4]"
