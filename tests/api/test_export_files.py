@@ -66,6 +66,12 @@ def checkpoint(server: Server) -> tuple[int, ...]:
         return row
 
 
+def wait_for_checkpoint(server: Server) -> None:
+    """Truncate the write-ahead log, or time out; short writes of the server, such as the day of a key's use, pass."""
+    while checkpoint(server) != (0, 0, 0):
+        pass
+
+
 def wait_until_released(org: OrganizationClient) -> None:
     """Request the large export until it fits, or until the test times out."""
     while (answer := get_response(org, "export", RECORDS)).status_code == 507:
@@ -81,7 +87,7 @@ def test_stalled_client_holds_no_database_snapshot(server: Server, large: Organi
         assert slow.response.status == 200
         first = slow.read(1_000)
         other.send(conversation())
-        assert checkpoint(server) == (0, 0, 0)
+        wait_for_checkpoint(server)
         other.send(conversation("call-2"))
         with closing(sqlite3.connect(server.folder / "talkmeter.db", isolation_level=None)) as holder:
             holder.execute("BEGIN")
@@ -89,7 +95,7 @@ def test_stalled_client_holds_no_database_snapshot(server: Server, large: Organi
             other.send(conversation("call-3"))
             # An open snapshot blocks the checkpoint, so the checks above and below are effective.
             assert checkpoint(server)[0] == 1
-        assert checkpoint(server) == (0, 0, 0)
+        wait_for_checkpoint(server)
         rows = csv_rows(first + slow.read())
     assert len(rows) == CALLS
     wait_until_released(large)
