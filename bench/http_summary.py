@@ -123,4 +123,4 @@ def _send(request: _Request) -> tuple[bytes, str]:
 def _change_revision(engine: Engine) -> None:
     """Give the organization a new revision, as every write does that can change an answer."""
     with transaction(engine) as connection:
-        renew_revision(connection, LARGE, lock_organization(connection, LARGE))
+        renew_revision(connection, LARGE, lock_organization(connection, LARGE).last_event_at)

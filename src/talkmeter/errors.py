@@ -139,6 +139,10 @@ class NotWritable(Unavailable):
     """The database must not or cannot be written until an operator acts: it is read-only, replaced or migrated."""
 
 
+class OrganizationClosed(Unavailable):
+    """The organization is being merged or deleted, and the request cannot be kept in quarantine."""
+
+
 class TimedOut(Unavailable):
     """A transaction did not end in time. Whether a write was committed is unknown, so the sender must send it again."""
 

@@ -35,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str
     metrics_open: bool
     metrics_token: str
+    known_organizations_only: bool
     max_body_bytes: int
     max_events: int
     body_timeout_sec: int
@@ -126,6 +127,11 @@ SETTINGS: Final = (
         "",
         "Bearer token with which other machines may read /metrics, 16 characters or more; empty: none.",
         secret=True,
+    ),
+    Setting(
+        "known_organizations_only",
+        "false",
+        "Whether only existing organizations get events; a sender key's events of others go to quarantine.",
     ),
     Setting("max_body_bytes", "16777216", "Maximum size of a decompressed request body, in bytes.", 1024, 1 << 30),
     Setting("max_events", "10000", "Maximum number of events in one request.", 1, 100_000),

@@ -25,7 +25,11 @@ from talkmeter.settings import SETTINGS, Setting
 from talkmeter.usage.summary import Day, Summary
 from tests.docs.documents import DOCUMENTS, HTTP_API, MONITORING, ROOT, SETTINGS_PAGE, read
 
-CHOICES = {"log_level": "`debug`, `info`, `warning`, `error`", "metrics_open": "`true`, `false`"}
+CHOICES = {
+    "log_level": "`debug`, `info`, `warning`, `error`",
+    "metrics_open": "`true`, `false`",
+    "known_organizations_only": "`true`, `false`",
+}
 
 
 def settings_row(setting: Setting) -> list[str]:

@@ -167,8 +167,10 @@ def test_rules_find_a_statement_that_citus_would_reject(statement: str, sentence
 
 
 def test_unsorted_rows_that_could_deadlock_are_found() -> None:
-    statement = "INSERT INTO organization (org_id, revision, last_event_at) VALUES ($1, $1, $1), ($1, $1, $1)"
-    first, second = ("acme", "1", 1), ("other", "2", 2)
+    statement = (
+        "INSERT INTO organization (org_id, revision, last_event_at, closed) VALUES ($1, $1, $1, $1), ($1, $1, $1, $1)"
+    )
+    first, second = ("acme", "1", 1, None), ("other", "2", 2, None)
 
     assert unsorted_rows(statement, (*first, *second)) is None
     assert unsorted_rows(statement, (*second, *first)) == (

@@ -32,6 +32,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
         log_level="info",
         metrics_open=False,
         metrics_token="",
+        known_organizations_only=False,
         max_body_bytes=16 * 1024 * 1024,
         max_events=10_000,
         body_timeout_sec=30,

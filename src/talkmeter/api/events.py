@@ -16,12 +16,14 @@ from talkmeter.api.openapi import error_specs, json_spec, operation_with
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.request_bodies import EVENTS_BODY, SNAPSHOT_BODY
 from talkmeter.api.service import Service
-from talkmeter.errors import UnsupportedMediaType
+from talkmeter.errors import Unprocessable, UnsupportedMediaType, quoted
 from talkmeter.ingest.cloudevents import Sender
 from talkmeter.ingest.inventory import read_kind, read_snapshot
 from talkmeter.ingest.receipt import Receipt, make_receipt
 from talkmeter.ingest.requests import PLAIN, group_by_organization, media_type, read_request, request_media_type
 from talkmeter.ledger.batch import BatchResult, OrgBatch
+from talkmeter.ledger.organizations import existing_organizations
+from talkmeter.ledger.refused import refuse_unknown
 from talkmeter.records import INVENTORY_KINDS
 
 _RESPONSES: Final[dict[int, ResponseSpec]] = {
@@ -55,6 +57,8 @@ async def post_events(request: AnyRequest) -> Response[bytes]:
         body = await read_body(request, body_limits(service.settings), reserve)
         batches = await service.decode(payer, body, partial(decode, body))
         del body
+        if service.settings.known_organizations_only:
+            batches = await _refuse_unknown_organizations(service, batches)
         return await _write(service, batches)
 
 
@@ -86,7 +90,19 @@ async def put_inventory(
         states, watermark = await service.decode(
             org_id, body, lambda: read_snapshot(kind_, body, org_id, service.settings.max_events)
         )
+        if service.settings.known_organizations_only and not await _known(service, {org_id}):
+            raise Unprocessable(f"Organization {quoted(org_id)} does not exist (TALKMETER_KNOWN_ORGANIZATIONS_ONLY).")
         return await _write(service, group_by_organization(states, sender, watermark))
+
+
+async def _refuse_unknown_organizations(service: Service, batches: list[OrgBatch]) -> list[OrgBatch]:
+    """Return the batches with the events of organizations that do not exist refused."""
+    known = await _known(service, {batch.org_id for batch in batches if batch.org_id})
+    return [batch if batch.org_id in known or not batch.org_id else refuse_unknown(batch) for batch in batches]
+
+
+async def _known(service: Service, org_ids: set[str]) -> set[str]:
+    return await service.look_up(lambda connection: existing_organizations(connection, org_ids))
 
 
 async def _write(service: Service, batches: list[OrgBatch]) -> Response[bytes]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from talkmeter.db.engine import Engine, database_file, migrates_automatically, open_engine, reading
 from talkmeter.db.migrate import migrate, require_current
 from talkmeter.errors import OperationFailed, quoted
-from talkmeter.ledger.organizations import organization_exists
+from talkmeter.ledger.organizations import find_organization
 from talkmeter.settings import Settings, load_settings
 
 
@@ -47,11 +47,15 @@ def require_file(engine: Engine) -> None:
 
 
 def require_organization(engine: Engine, org_id: str) -> None:
-    """Raise OperationFailed if the organization does not exist."""
+    """Raise OperationFailed if the organization does not exist or is closed."""
     try:
         org_id.encode()
     except UnicodeEncodeError:
         raise OperationFailed(f"The organization's id is not UTF-8: {quoted(org_id)}.") from None
     with reading(engine) as connection:
-        if not organization_exists(connection, org_id):
-            raise OperationFailed(f"Organization '{org_id}' does not exist; 'talkmeter orgs add {org_id}' creates it.")
+        found = find_organization(connection, org_id)
+    if found is None:
+        raise OperationFailed(f"Organization '{org_id}' does not exist; 'talkmeter orgs add {org_id}' creates it.")
+    if found.closed is not None:
+        into = "" if found.merged_into is None else f" into '{found.merged_into}'"
+        raise OperationFailed(f"Organization '{org_id}' is closed ({found.closed}{into}).")

@@ -1,40 +1,86 @@
 """`talkmeter orgs`: the directory of organizations."""
 
+import sys
+from collections.abc import Iterable
+
 import click
 
 from talkmeter import clock
+from talkmeter.errors import OperationFailed
+
+Yes = click.option("--yes", is_flag=True, help="Do it; without it, the command only prints what it would change.")
 
 
 @click.group()
 def orgs() -> None:
-    """Add and list organizations."""
+    """Add, list, rename, merge and delete organizations."""
 
 
 @orgs.command("add")
 @click.argument("org_id")
 @click.option("--name", help="A display name.")
-def add(org_id: str, name: str | None) -> None:
-    """Add an organization, or rename it if it exists."""
+@click.option("--yes", is_flag=True, help="Accept an unusual id without a question.")
+def add(org_id: str, name: str | None, yes: bool) -> None:
+    """Add an organization, or rename it if it exists. Opens one that was merged or deleted."""
     from talkmeter.cli.database import open_database
     from talkmeter.cli.operator import operator
     from talkmeter.db.audit import Action, record_audit
-    from talkmeter.db.engine import writing
-    from talkmeter.errors import OperationFailed
+    from talkmeter.db.engine import reading, writing
     from talkmeter.ingest.fields import FieldError, read_id, read_name
-    from talkmeter.ledger.organizations import add_organization, organization_exists
+    from talkmeter.ledger.closing import reopen
+    from talkmeter.ledger.organizations import add_organization, find_organization, list_organizations
 
     try:
         read_id("The organization's id", org_id)
     except FieldError as error:
         raise OperationFailed(error.detail) from None
     now, new_name = clock.now(), read_name(name)
-    with open_database(create=True) as engine, writing(engine) as connection:
-        exists = organization_exists(connection, org_id)
-        add_organization(connection, org_id, new_name, now)
-        if not exists or new_name is not None:
-            action = Action.ORGANIZATION_RENAME if exists else Action.ORGANIZATION_ADD
-            record_audit(connection, operator(), action, org_id, now, org_id=org_id, detail=new_name or "")
+    with open_database(create=True) as engine:
+        with reading(engine) as connection:
+            existing = [organization.org_id for organization in list_organizations(connection)]
+        if org_id not in existing and not yes:
+            _confirm(org_id, existing)
+        with writing(engine) as connection:
+            exists = find_organization(connection, org_id) is not None
+            reopened = reopen(connection, org_id)
+            add_organization(connection, org_id, new_name, now)
+            if not exists or reopened or new_name is not None:
+                renamed = Action.ORGANIZATION_REOPEN if reopened else Action.ORGANIZATION_RENAME
+                action = renamed if exists else Action.ORGANIZATION_ADD
+                record_audit(connection, operator(), action, org_id, now, org_id=org_id, detail=new_name or "")
     click.echo(f"Organization {org_id} is ready.")
+
+
+def _confirm(org_id: str, existing: Iterable[str]) -> None:
+    """Ask about an id that may be misspelled. Raises OperationFailed if no one can answer, or the answer is no."""
+    doubt = _doubt(org_id, existing)
+    if doubt is None:
+        return
+    sentence = f"The id '{org_id}' {doubt}, and events must name it exactly like this"
+    if not sys.stdin.isatty():
+        raise OperationFailed(f"{sentence}; to add it, repeat the command with --yes.")
+    if not click.confirm(f"{sentence}. Add it?", err=True):
+        raise OperationFailed("Nothing was added.")
+
+
+def _doubt(org_id: str, existing: Iterable[str]) -> str | None:
+    """Return what is unusual about a new id, or None."""
+    for other in existing:
+        if _folded(other) == _folded(org_id):
+            return f"differs only in spelling from '{other}'"
+    if any(character.isspace() for character in org_id):
+        return "contains a space"
+    if org_id != org_id.lower():
+        return "contains capital letters"
+    if not (org_id[0].isalnum() and org_id[-1].isalnum()):
+        return "begins or ends with punctuation"
+    return None
+
+
+def _folded(org_id: str) -> str:
+    """Return an id without capitals, and without the spaces and the punctuation around it."""
+    around = "".join(character for character in org_id if not character.isalnum())
+    return org_id.casefold().strip(around) or org_id
 
 
 @orgs.command("list")
@@ -46,5 +92,57 @@ def list_() -> None:
     from talkmeter.ledger.organizations import list_organizations
 
     with open_database() as engine, reading(engine) as connection:
-        rows = [(organization.org_id, organization.name or "") for organization in list_organizations(connection)]
-    print_list(("id", "name"), rows)
+        rows = [
+            (known.org_id, known.name or "", " into ".join(filter(None, (known.closed, known.merged_into))))
+            for known in list_organizations(connection)
+        ]
+    print_list(("id", "name", "closed"), rows)
+
+
+@orgs.command("rename")
+@click.argument("org_id")
+@click.argument("name")
+def rename(org_id: str, name: str) -> None:
+    """Set the display name of an organization; '' removes it. To change the id, merge into a new organization."""
+    from talkmeter.cli.database import open_database, require_organization
+    from talkmeter.cli.operator import operator
+    from talkmeter.db.audit import Action, record_audit
+    from talkmeter.db.engine import writing
+    from talkmeter.ingest.fields import read_name
+    from talkmeter.ledger.organizations import rename_organization
+
+    new_name, action = read_name(name), Action.ORGANIZATION_RENAME
+    with open_database() as engine:
+        require_organization(engine, org_id)
+        with writing(engine) as connection:
+            rename_organization(connection, org_id, new_name)
+            record_audit(connection, operator(), action, org_id, clock.now(), org_id=org_id, detail=new_name or "")
+    click.echo(f"Organization {org_id} has {'no name' if new_name is None else f'the name {new_name}'}.")
+
+
+@orgs.command("merge")
+@click.argument("org_id", metavar="A")
+@click.option("--into", "target", required=True, metavar="B", help="The organization that gets everything of A.")
+@Yes
+def merge(org_id: str, target: str, yes: bool) -> None:
+    """Merge organization A into B, as if all events of A had been sent for B.
+
+    A is closed first. Its keys, links, grants and sessions end; its connectors then belong to B. If the command is
+    interrupted, repeat it.
+    """
+    from talkmeter.cli.closing import merge_organization
+
+    merge_organization(org_id, target, yes=yes)
+
+
+@orgs.command("delete")
+@click.argument("org_id")
+@Yes
+def delete(org_id: str, yes: bool) -> None:
+    """Delete everything of an organization: usage, history, quarantine, credentials and connectors.
+
+    Its id stays closed, so that late events do not create it again. If the command is interrupted, repeat it.
+    """
+    from talkmeter.cli.closing import delete_organization
+
+    delete_organization(org_id, yes=yes)

@@ -61,14 +61,17 @@ def show(event_id: str) -> None:
 @quarantine.command("replay")
 @click.argument("event_ids", metavar="[ID]...", nargs=-1)
 def replay(event_ids: tuple[str, ...]) -> None:
-    """Process quarantined events again (default: all), each under its own organization."""
+    """Process quarantined events again (default: all), each under its own organization.
+
+    Events of a merged organization count for the one it was merged into.
+    """
     from talkmeter.cli.database import open_database
     from talkmeter.cli.operator import operator
     from talkmeter.cli.tables import require_all_readable
     from talkmeter.db.audit import Action, record_audit
-    from talkmeter.db.engine import writing
-    from talkmeter.ingest.cloudevents import Sender, read_event
-    from talkmeter.ledger.batch import OrgBatch, Rejection
+    from talkmeter.db.engine import reading, writing
+    from talkmeter.ingest.replay import NotReplayed, named_organization, replay_batch
+    from talkmeter.ledger.organizations import list_organizations
     from talkmeter.ledger.quarantine import drop_quarantined
     from talkmeter.ledger.writer import Writer
     from talkmeter.settings import load_settings
@@ -77,20 +80,17 @@ def replay(event_ids: tuple[str, ...]) -> None:
     replayed, remaining = 0, 0
     with open_database(settings) as engine:
         events, damaged = (_find(engine, event_ids), []) if event_ids else _list_events(engine, None)
+        with reading(engine) as connection:
+            organizations = {known.org_id: known for known in list_organizations(connection)}
         writer = Writer(engine, keep_history=settings.history_days != 0)
         try:
             for event in events:
-                parsed = read_event(event.kept_fields, Sender(event.credential_id, event.org_id))
-                if not event.complete or isinstance(parsed, Rejection):
+                batch = replay_batch(event, organizations.get(named_organization(event)))
+                if isinstance(batch, NotReplayed):
                     remaining += 1
-                    why = (
-                        parsed.detail
-                        if isinstance(parsed, Rejection)
-                        else "Its fields were truncated; the sender must send it again."
-                    )
-                    click.echo(f"{event.id}\tnot replayed: {why}")
+                    click.echo(f"{event.id}\tnot replayed: {batch.sentence}")
                     continue
-                [written] = writer.submit([OrgBatch(event.org_id, event.credential_id, [(0, parsed)])])
+                [written] = writer.submit([batch])
                 if written.result().quarantined:
                     remaining += 1
                     continue
@@ -102,7 +102,7 @@ def replay(event_ids: tuple[str, ...]) -> None:
                         Action.QUARANTINE_REPLAY,
                         event.id,
                         clock.now(),
-                        org_id=event.org_id or None,
+                        org_id=batch.org_id,
                     )
                 replayed += 1
         finally:

@@ -63,13 +63,13 @@ def add(name: str, orgs: tuple[str, ...], expires: int | None) -> None:
 def _check_role(engine: "Engine", org_id: str) -> None:
     """Raise OperationFailed if an id looks like an existing organization with a role that does not exist."""
     from talkmeter.db.engine import reading
-    from talkmeter.ledger.organizations import organization_exists
+    from talkmeter.ledger.organizations import find_organization
 
     name, colon, role = org_id.rpartition(":")
     if not (colon and name and org_id.isprintable()):
         return
     with reading(engine) as connection:
-        if not organization_exists(connection, org_id) and organization_exists(connection, name):
+        if find_organization(connection, org_id) is None and find_organization(connection, name) is not None:
             raise OperationFailed(f"{quoted(role)} in --org {org_id} is not a role; the roles are admin and viewer.")
 
 

@@ -22,6 +22,11 @@ class Action(StrEnum):
 
     ORGANIZATION_ADD = "organization.add"
     ORGANIZATION_RENAME = "organization.rename"
+    ORGANIZATION_REOPEN = "organization.reopen"
+    ORGANIZATION_MERGE = "organization.merge"
+    ORGANIZATION_MERGED = "organization.merged"
+    ORGANIZATION_DELETE = "organization.delete"
+    ORGANIZATION_DELETED = "organization.deleted"
     KEY_ADD = "key.add"
     KEY_REVOKE = "key.revoke"
     TOKEN_ADD = "token.add"  # noqa: S105  a name of an action

@@ -56,6 +56,8 @@ class OnConflict(Enum):
     """Add the counters of a daily total to the stored ones."""
     SEEN_AGAIN = "seen again"
     """Update a quarantined event and add to how often it was received."""
+    REVISE = "revise"
+    """Update an organization's revision and the time of its newest event, and keep its other columns."""
     TALLY = "tally"
     """Add to the number of a connector's messages with an outcome."""
 
@@ -179,12 +181,13 @@ class Compiled:
 
     def run_in(self, connection: Connection, parameters: Row, values: Sequence[Value]) -> Iterator[Row]:
         """Yield every row of a query that ends with an `IN` list, for any number of values."""
-        for begin in range(0, len(values), ROWS_PER_STATEMENT):
-            part = values[begin : begin + ROWS_PER_STATEMENT]
-            # Pad the list to a power of two; repeating a value does not return its row twice.
-            padding = [part[-1]] * ((1 << (len(part) - 1).bit_length()) - len(part))
-            padded = (*part, *padding)
+        for padded in _padded_parts(values):
             yield from self._fetch(connection, (*parameters, *padded), len(padded))
+
+    def change_in(self, connection: Connection, parameters: Row, values: Sequence[Value]) -> int:
+        """Run an UPDATE or DELETE that ends with an `IN` list; return the number of affected rows."""
+        parts = _padded_parts(values)
+        return sum(self._execute(connection, (*parameters, *padded), len(padded)).rowcount for padded in parts)
 
     def for_driver(self, dialect: Dialect, parameters: Row) -> tuple[str, Row]:
         """Return (sql, values) of a statement without an expanding parameter, in the form the driver takes."""
@@ -257,6 +260,14 @@ class Compiled:
                 sql = _EXPANDING.sub("(" + ", ".join([_PLACEHOLDER] * expanded) + ")", sql)
             cached = self._compiled[dialect.name, expanded] = _CompiledSql(_driver_style(dialect, sql), constants)
         return cached
+
+
+def _padded_parts(values: Sequence[Value]) -> Iterator[Row]:
+    """Yield the values of an `IN` list in parts, each padded to a power of two. A repeated value changes no result."""
+    for begin in range(0, len(values), ROWS_PER_STATEMENT):
+        part = values[begin : begin + ROWS_PER_STATEMENT]
+        padding = [part[-1]] * ((1 << (len(part) - 1).bit_length()) - len(part))
+        yield (*part, *padding)
 
 
 def after_prefix(prefix: str) -> str:
@@ -339,6 +350,9 @@ def _insert(table: Table, on_conflict: OnConflict) -> Insert:
             sums: dict[str, object] = {name: table.c[name] + statement.excluded[name] for name in COUNTERS}
             sums["changed_at"] = statement.excluded["changed_at"]
             return statement.on_conflict_do_update(index_elements=key, set_=sums)
+        case OnConflict.REVISE:
+            revised = {name: statement.excluded[name] for name in ("revision", "last_event_at")}
+            return statement.on_conflict_do_update(index_elements=key, set_=revised)
         case OnConflict.TALLY:
             messages = tables.connector_outcome.c.messages + statement.excluded.messages
             return statement.on_conflict_do_update(

@@ -202,6 +202,8 @@ organization = Table(
     Column("org_id", Key, nullable=False),
     Column("revision", Key, nullable=False),
     Column("last_event_at", BigInteger()),
+    # True: it accepts no events, because it is or was merged into another organization or deleted. Null: it is open.
+    Column("closed", Boolean()),
     PrimaryKeyConstraint("org_id"),
 )
 
@@ -247,6 +249,8 @@ organization_directory = Table(
     Column("org_id", Key, nullable=False),
     Column("name", Text()),
     Column("created_at", BigInteger(), nullable=False),
+    Column("closed", Key),
+    Column("merged_into", Key),
     PrimaryKeyConstraint("org_id"),
 )
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from hashlib import sha256
 from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
-from talkmeter.records import Conversation, Kind, State, normalized_data
+from talkmeter.records import Conversation, Kind, State
 
 
 class Reason(StrEnum):
@@ -22,6 +21,8 @@ class Reason(StrEnum):
     MISSING_ORGANIZATION = "missing_organization"
     FOREIGN_ORGANIZATION = "foreign_organization"
     REFUSED_BY_DATABASE = "refused_by_database"
+    UNKNOWN_ORGANIZATION = "unknown_organization"
+    CLOSED_ORGANIZATION = "closed_organization"
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -142,21 +143,3 @@ class BatchResult(NamedTuple):
             self.stale + other.stale,
             self.quarantined + other.quarantined,
         )
-
-
-def refused_by_database(state: State) -> Rejection:
-    """Return the rejection for a state that the database cannot store; its hash and size are of the normalized data."""
-    data = normalized_data(state.record)
-    kept = {"id": state.event_id, "source": state.source, "data": {"id": state.id, "organization_id": state.org_id}}
-    return Rejection(
-        org_id=state.org_id,
-        event_id=state.event_id,
-        reason=Reason.REFUSED_BY_DATABASE,
-        detail="The database rejected the data of this event. Correct the event and send it again.",
-        hash=sha256(b"\n".join((state.source.encode(), state.event_id.encode(), state.id.encode(), data))).digest()[
-            :16
-        ],
-        size=len(data),
-        kept_fields=msgspec.json.encode(kept),
-        complete=False,
-    )

@@ -15,9 +15,18 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 from talkmeter import clock, metrics
 from talkmeter.db.engine import has_one_writer, is_distributed, is_transient, transaction, translate_errors
 from talkmeter.db.watch import Watch
-from talkmeter.errors import DatabaseUnavailable, DiskFull, OperationFailed, TalkmeterError, TimedOut, Unavailable
-from talkmeter.ledger.batch import BatchResult, OrgBatch, refused_by_database
+from talkmeter.errors import (
+    DatabaseUnavailable,
+    DiskFull,
+    OperationFailed,
+    OrganizationClosed,
+    TalkmeterError,
+    TimedOut,
+    Unavailable,
+)
+from talkmeter.ledger.batch import BatchResult, OrgBatch
 from talkmeter.ledger.organizations import Directory
+from talkmeter.ledger.refused import refused_by_database
 from talkmeter.ledger.write import write_batches
 from talkmeter.ledger.write_queue import QueuedBatch
 from talkmeter.records import State
@@ -68,6 +77,8 @@ class Committer:
         match error:
             case DiskFull() | DatabaseUnavailable() | TimedOut():
                 return [group]
+            case OrganizationClosed():
+                return [[queued] for queued in group]
             case Unavailable():
                 # On PostgreSQL, another session may have locked one of the organizations.
                 return [group] if self._one_writer else _by_organization(group)

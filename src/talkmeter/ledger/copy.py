@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Engine, Table, delete, func, select, tuple_
 from talkmeter.db import tables
 from talkmeter.db.engine import reading, writing
 from talkmeter.db.migrate import DATABASE_ID, database_id
-from talkmeter.db.statements import ColumnTypes, Compiled, OnConflict, Row, insert_rows
+from talkmeter.db.statements import ColumnTypes, Compiled, OnConflict, Row, insert_rows, integer, text
 from talkmeter.errors import OperationFailed
-from talkmeter.ledger.write import new_revision
+from talkmeter.ledger.write import new_revision, organization_row
 
 ROWS_PER_STEP: Final = 1_000
 _COPYING: Final = "copying_from"
@@ -107,9 +107,10 @@ def finish_copy(target: Engine) -> None:
         rows = Compiled(select(organization.org_id, organization.last_event_at)).run(connection, ())
         for begin in range(0, len(rows), ROWS_PER_STEP):
             part = [
-                (org_id, new_revision(), last_event_at) for org_id, last_event_at in rows[begin : begin + ROWS_PER_STEP]
+                organization_row(text(org_id), None if last_event_at is None else integer(last_event_at))
+                for org_id, last_event_at in rows[begin : begin + ROWS_PER_STEP]
             ]
-            insert_rows(connection, tables.organization, sorted(part), OnConflict.REPLACE)
+            insert_rows(connection, tables.organization, sorted(part), OnConflict.REVISE)
         connection.execute(delete(tables.meta).where(tables.meta.c.name == _COPYING))
 
 

@@ -23,8 +23,10 @@ from talkmeter.errors import Damaged, OperationFailed, quoted
 from talkmeter.ledger.batch import AGENT
 from talkmeter.ledger.call_links import read_preferred_side
 from talkmeter.ledger.copy import assign_new_identity
+from talkmeter.ledger.organizations import directory_row
 from talkmeter.ledger.stored_rows import Decode, check_row
 from talkmeter.ledger.verify import verify_organization
+from talkmeter.ledger.write import organization_row
 from talkmeter.period import format_day
 from talkmeter.records import Kind
 
@@ -298,15 +300,29 @@ def _add_organizations(connection: Connection) -> list[str]:
     used = " UNION ".join(f"SELECT org_id FROM {table.name}" for table in (tables.organization, *_HASHED))  # noqa: S608  only names of our own
     listed = "SELECT org_id FROM organization_directory"
     org_ids = [str(org_id) for (org_id,) in connection.exec_driver_sql(f"{used} UNION {listed} ORDER BY 1") if org_id]
-    rows: list[Row] = [(org_id, None, clock.now()) for org_id in org_ids]
+    rows = [directory_row(org_id, None, clock.now()) for org_id in org_ids]
     insert_rows(connection, tables.organization_directory, rows, OnConflict.KEEP)
-    # `finish_copy` renews the revisions.
-    insert_rows(connection, tables.organization, [(org_id, "", None) for org_id in org_ids], OnConflict.KEEP)
+    insert_rows(
+        connection, tables.organization, [organization_row(org_id, None) for org_id in org_ids], OnConflict.KEEP
+    )
+    _restore_closed(connection)
     connection.exec_driver_sql(
         "UPDATE organization SET last_event_at = (SELECT max(stored_at) FROM record_state AS s "
         "WHERE s.org_id = organization.org_id) WHERE last_event_at IS NULL"
     )
     return org_ids
+
+
+def _restore_closed(connection: Connection) -> None:
+    """Close each organization in both tables if one of them says so; 'talkmeter orgs add' can open it again."""
+    connection.exec_driver_sql(
+        "UPDATE organization SET closed = 1 WHERE org_id IN "
+        "(SELECT org_id FROM organization_directory WHERE closed IS NOT NULL)"
+    )
+    connection.exec_driver_sql(
+        "UPDATE organization_directory SET closed = 'deleted' WHERE closed IS NULL AND org_id IN "
+        "(SELECT org_id FROM organization WHERE closed = 1)"
+    )
 
 
 def _restore_links(connection: Connection, org_ids: Iterable[str]) -> None:

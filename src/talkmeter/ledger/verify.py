@@ -125,7 +125,7 @@ def _verify_history(engine: Engine, org_id: str, keys: list[RecordKey], *, repai
     restored = [history_row(winners[key], clock.now()) for key, _ in found if key in winners]
     if restored and repair:
         with writing(engine) as connection:
-            last_event_at = lock_organization(connection, org_id)
+            last_event_at = lock_organization(connection, org_id).last_event_at
             insert_rows(connection, tables.record_state, sorted(restored), OnConflict.REPLACE)
             renew_revision(connection, org_id, last_event_at)
 
@@ -147,7 +147,7 @@ def _verify_winners(engine: Engine, org_id: str, keys: list[RecordKey], *, repai
         yield Discrepancy(org_id, sentence)
     if wrong and repair:
         with writing(engine) as connection:
-            last_event_at = lock_organization(connection, org_id)
+            last_event_at = lock_organization(connection, org_id).last_event_at
             days: set[int] = set()
             for key, state in _wrong_winners(connection, org_id, keys).items():
                 linked_to = None
@@ -241,7 +241,7 @@ def _link_status(state: State) -> str:
 
 def _repair_links(engine: Engine, org_id: str, ids: list[str]) -> int:
     with writing(engine) as connection:
-        last_event_at = lock_organization(connection, org_id)
+        last_event_at = lock_organization(connection, org_id).last_event_at
         states = [correct for _, correct in find_wrong_links(connection, org_id, ids).values()]
         if not states:
             return 0
@@ -289,7 +289,7 @@ def _verify_day(engine: Engine, org_id: str, day: int, *, repair: bool) -> Itera
         yield Discrepancy(org_id, _describe(total, stored.get(total, ZERO), counted.get(total, ZERO)))
     if wrong and repair:
         with writing(engine) as connection:
-            last_event_at = lock_organization(connection, org_id)
+            last_event_at = lock_organization(connection, org_id).last_event_at
             _rewrite_day(connection, org_id, day)
             renew_revision(connection, org_id, last_event_at)
 

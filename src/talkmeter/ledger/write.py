@@ -26,6 +26,7 @@ from talkmeter.ledger.call_links import (
     keep_link,
     relink,
 )
+from talkmeter.ledger.refused import refuse_events
 from talkmeter.ledger.rows import history_key, history_row, record_row
 from talkmeter.ledger.states import history_rows, read_winning_states
 from talkmeter.records import Kind, Outcome, RecordKey, State, classify
@@ -34,9 +35,11 @@ QUARANTINE_LIMIT = 10_000
 """Maximum number of events in one organization's quarantine (docs/reference/http-api.md)."""
 
 _org = tables.organization.c
-_LOCK = Compiled(select(_org.org_id, _org.last_event_at).where(_org.org_id == bindparam("org")).with_for_update())
+_LOCK = Compiled(
+    select(_org.org_id, _org.last_event_at, _org.closed).where(_org.org_id == bindparam("org")).with_for_update()
+)
 _LOCK_SEVERAL = Compiled(
-    select(_org.org_id, _org.last_event_at)
+    select(_org.org_id, _org.last_event_at, _org.closed)
     .where(_org.org_id.in_(bindparam("orgs", expanding=True)))
     .order_by(_org.org_id)
     .with_for_update()
@@ -62,33 +65,46 @@ def new_revision() -> str:
     return secrets.token_hex(8)
 
 
-def lock_organizations(connection: Connection, org_ids: Sequence[str]) -> dict[str, int | None]:
-    """Lock the rows of organizations in the order of their ids, inserting those that are absent.
+class LockedOrganization(NamedTuple):
+    """What the row of a locked organization says; `last_event_at` is in microseconds."""
 
-    Returns their `last_event_at`, in microseconds.
-    """
+    last_event_at: int | None
+    closed: bool
+    """Whether it accepts no events: it is or was merged or deleted."""
+
+
+def organization_row(org_id: str, last_event_at: int | None) -> Row:
+    """Return the row of an open organization, with a new revision."""
+    return (org_id, new_revision(), last_event_at, None)
+
+
+def lock_organizations(connection: Connection, org_ids: Sequence[str]) -> dict[str, LockedOrganization]:
+    """Lock the rows of organizations in the order of their ids, inserting those that are absent."""
     locked = _lock(connection, sorted(org_ids))
     if missing := sorted(set(org_ids) - locked.keys()):
-        rows = [(org_id, new_revision(), None) for org_id in missing]
+        rows = [organization_row(org_id, None) for org_id in missing]
         insert_rows(connection, tables.organization, rows, OnConflict.KEEP)
         locked |= _lock(connection, missing)
     return locked
 
 
-def _lock(connection: Connection, org_ids: Sequence[str]) -> dict[str, int | None]:
+def _lock(connection: Connection, org_ids: Sequence[str]) -> dict[str, LockedOrganization]:
     # Citus takes FOR UPDATE only for one organization.
     rows = _LOCK.run(connection, (org_ids[0],)) if len(org_ids) == 1 else _LOCK_SEVERAL.run_in(connection, (), org_ids)
-    return {str(org_id): None if last_event_at is None else integer(last_event_at) for org_id, last_event_at in rows}
+    return {
+        str(org_id): LockedOrganization(None if last_event_at is None else integer(last_event_at), bool(closed))
+        for org_id, last_event_at, closed in rows
+    }
 
 
-def lock_organization(connection: Connection, org_id: str) -> int | None:
-    """Lock one organization's row, inserting it if absent; return its `last_event_at`, in microseconds."""
+def lock_organization(connection: Connection, org_id: str) -> LockedOrganization:
+    """Lock one organization's row, inserting it if absent."""
     return lock_organizations(connection, [org_id])[org_id]
 
 
 def renew_revision(connection: Connection, org_id: str, last_event_at: int | None) -> None:
     """Give an organization a new revision, which invalidates cached answers."""
-    insert_rows(connection, tables.organization, [(org_id, new_revision(), last_event_at)], OnConflict.REPLACE)
+    insert_rows(connection, tables.organization, [organization_row(org_id, last_event_at)], OnConflict.REVISE)
 
 
 ValidEvent = State | CallReport | PartialUpdate
@@ -125,12 +141,14 @@ def write_batches(
 ) -> list[BatchResult]:
     """Write batches in the caller's transaction, as if their events had been applied one by one; return the results.
 
-    The results have the order of the batches. `now` is the time of storage, in microseconds. The caller commits.
+    The results have the order of the batches. `now` is the time of storage, in microseconds. The caller commits. Events
+    of a closed organization go to its quarantine. Raises OrganizationClosed for a batch that quarantine cannot keep.
     """
     by_org: dict[str, list[int]] = {}
     for index, batch in enumerate(batches):
         by_org.setdefault(batch.org_id, []).append(index)
-    lock_organizations(connection, list(by_org))
+    locked = lock_organizations(connection, list(by_org))
+    batches = [refuse_events(batch) if locked[batch.org_id].closed else batch for batch in batches]
     results: dict[int, BatchResult] = {}
     changes: dict[str, _Changes] = {}
     for org_id, indexes in sorted(by_org.items()):
@@ -229,8 +247,8 @@ def _store(connection: Connection, by_org: Mapping[str, _Changes], now: int) -> 
         (org_id, kind.value, time) for org_id, changes in by_org.items() for kind, time in changes.watermarks.items()
     ]
     insert_rows(connection, tables.inventory_snapshot, sorted(watermarks), OnConflict.REPLACE)
-    revisions = [(org_id, new_revision(), now) for org_id in sorted(by_org)]
-    insert_rows(connection, tables.organization, revisions, OnConflict.REPLACE)
+    revisions = [organization_row(org_id, now) for org_id in sorted(by_org)]
+    insert_rows(connection, tables.organization, revisions, OnConflict.REVISE)
 
 
 def total_rows(org_id: str, totals: Mapping[DayKey, Counters], now: int) -> list[Row]:

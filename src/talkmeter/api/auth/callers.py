@@ -31,7 +31,7 @@ from talkmeter.api.service import Service
 from talkmeter.db.engine import Connection
 from talkmeter.errors import Forbidden, NotAuthenticated, Unprocessable
 from talkmeter.ingest.fields import FieldError, read_id
-from talkmeter.ledger.organizations import organization_exists
+from talkmeter.ledger.organizations import find_organization
 from talkmeter.period import format_instant
 
 CACHE_TTL_SEC: Final = 5
@@ -75,7 +75,7 @@ class Authenticator:
         self._service = service
         self._uses = CredentialUses(service)
         self._organizations: TTLCache[str, None] = TTLCache(CACHE_SIZE, CACHE_TTL_SEC, timer=clock.monotonic)
-        """Organizations that exist. The grants of stored credentials name no others."""
+        """Organizations that exist and are open. The grants of stored credentials name no others."""
         self._cache: TTLCache[str, CachedCredential] = TTLCache(CACHE_SIZE, CACHE_TTL_SEC, timer=clock.monotonic)
 
     def close(self) -> None:
@@ -102,11 +102,12 @@ class Authenticator:
         return await self._in_organization(grant, requested)
 
     async def _in_organization(self, grant: Grant, requested: list[str]) -> Caller:
-        """Return the caller in the requested organization. Raises Forbidden if a JWT names one that does not exist."""
+        """Return the caller in the requested organization. Raises Forbidden if a JWT names one that is not open."""
         caller = _caller_with(grant, requested)
         org_id = caller.org_id
         if not grant.stored and org_id is not None and org_id not in self._organizations:
-            if not await self._service.look_up(lambda connection: organization_exists(connection, org_id)):
+            found = await self._service.look_up(lambda connection: find_organization(connection, org_id))
+            if found is None or found.closed is not None:
                 raise Forbidden(_NO_ACCESS)
             self._organizations[org_id] = None
         return caller

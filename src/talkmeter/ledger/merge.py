@@ -1,0 +1,273 @@
+"""Moves an organization's usage into another one, in bounded transactions.
+
+A step moves some records with their history and their calls, and subtracts and adds their counts in the same
+transaction: every record is counted in exactly one of the two organizations. If both have a record of the same id, the
+state with the highest rank wins, as if all events had been sent to the target.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, Table, bindparam, delete, select
+
+from talkmeter import clock
+from talkmeter.counting import fold
+from talkmeter.db import tables
+from talkmeter.db.engine import writing
+from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
+from talkmeter.ledger.batch import SIDES
+from talkmeter.ledger.call_links import (
+    CallIds,
+    add_call_ids,
+    ids_with_calls,
+    keep_link,
+    read_calls,
+    relink,
+    reported_after,
+)
+from talkmeter.ledger.closing import check_merge, delete_some_rows, lock_in_order
+from talkmeter.ledger.rows import StoredState, decode_stored, record_row
+from talkmeter.ledger.states import history_rows, read_winning_states, winning_rows
+from talkmeter.ledger.write import renew_revision, total_rows
+from talkmeter.records import Kind, RecordKey, State, rank
+
+RECORDS_PER_STEP: Final = 500
+_quarantine = tables.quarantine.c
+_snapshot = tables.inventory_snapshot.c
+_SNAPSHOTS = Compiled(select(_snapshot.kind, _snapshot.floor).where(_snapshot.org_id == bindparam("org")))
+_QUARANTINED = Compiled(
+    select(*_quarantine)
+    .where(_quarantine.org_id == bindparam("org"))
+    .order_by(_quarantine.hash)
+    .limit(bindparam("limit"))
+)
+_DROP_QUARANTINED = Compiled(
+    delete(tables.quarantine).where(_quarantine.org_id == bindparam("org"), _quarantine.hash <= bindparam("last"))
+)
+_DROP_SNAPSHOTS = Compiled(delete(tables.inventory_snapshot).where(_snapshot.org_id == bindparam("org")))
+_link = tables.conversation_link.c
+_LINKS = Compiled(
+    select(_link.id, _link.call, _link.side).where(
+        _link.org_id == bindparam("org"), _link.id.in_(bindparam("ids", expanding=True))
+    )
+)
+_DROP_LINKS = Compiled(
+    delete(tables.conversation_link).where(
+        _link.org_id == bindparam("org"), _link.id.in_(bindparam("ids", expanding=True))
+    )
+)
+
+
+def _has_kind(table: Table) -> bool:
+    return table in (tables.inventory_item, tables.record_state)
+
+
+def _of_organization(table: Table) -> list[ColumnElement[bool]]:
+    of_kind = [table.c.kind == bindparam("kind")] if _has_kind(table) else []
+    return [table.c.org_id == bindparam("org"), *of_kind]
+
+
+_NEXT = {
+    table.name: Compiled(
+        select(table.c.id)
+        .where(*_of_organization(table))
+        .order_by(table.c.id)
+        .limit(bindparam("records", type_=BigInteger))
+    )
+    for table in tables.RECORD_TABLES.values()
+}
+_DROP = {
+    table.name: Compiled(
+        delete(table).where(*_of_organization(table), table.c.id.in_(bindparam("ids", expanding=True)))
+    )
+    for table in (*tables.RECORD_TABLES.values(), tables.record_state)
+}
+_REST: Final = (tables.usage_daily, tables.organization_setting)
+"""What the target does not take: totals of zero, and settings, because its own apply."""
+
+
+def merge_usage(engine: Engine, source: str, target: str, records: int = RECORDS_PER_STEP) -> Iterator[int]:
+    """Move everything, and yield the number of moved or deleted rows after each transaction. It can be repeated.
+
+    A transaction moves about `records` records.
+    """
+    for kind in Kind:
+        while moved := _step(engine, source, target, kind, records):
+            yield moved
+    while moved := _move_call_ids(engine, source, target):
+        yield moved
+    yield _move_snapshots(engine, source, target)
+    while moved := _move_quarantine(engine, source, target):
+        yield moved
+    for table in _REST:
+        while moved := _delete(engine, source, target, table):
+            yield moved
+
+
+def _step(engine: Engine, source: str, target: str, kind: Kind, records: int) -> int:
+    """Move the next records of a kind; return the number of rows."""
+    with writing(engine) as connection:
+        newest = _lock(connection, source, target)
+        keys = _next_records(connection, source, kind, records)
+        if not keys:
+            return 0
+        moved = {
+            RecordKey(kind, stored.state.id): stored
+            for _, row in winning_rows(connection, source, keys)
+            for stored in (decode_stored(kind, row),)
+        }
+        before = read_winning_states(connection, target, keys)
+        winners = dict(before)
+        for key, stored in moved.items():
+            state = replace(stored.state, org_id=target, linked_to=None, call_agent=None)
+            if key not in before or rank(state) > rank(before[key]):
+                winners[key] = keep_link(state, before.get(key))
+        rows = _move_history(connection, source, target, kind, [key.id for key in keys])
+        if kind is Kind.CONVERSATION:
+            ids = [key.id for key in keys]
+            rows += _move_calls(connection, source, target, ids)
+            relink(connection, target, ids_with_calls(connection, target, ids), before, winners)
+        _store(connection, target, before, winners, moved)
+        _subtract(connection, source, kind, moved)
+        renew_revision(connection, source, None)
+        renew_revision(connection, target, newest)
+    return rows + len(moved)
+
+
+def _lock(connection: Connection, source: str, target: str) -> int | None:
+    """Lock both organizations; return when the newest event of either was stored."""
+    locked = lock_in_order(connection, (source, target))
+    check_merge(connection, source, target)
+    return max((row.last_event_at for row in locked.values() if row.last_event_at is not None), default=None)
+
+
+def _next_records(connection: Connection, source: str, kind: Kind, records: int) -> list[RecordKey]:
+    """Return the next records of a kind, with all conversations of their calls: a call is counted once."""
+    table = tables.RECORD_TABLES[kind]
+    rows = _NEXT[table.name].run(connection, (*_parameters(table, source, kind), records))
+    ids = {str(id_) for (id_,) in rows}
+    if kind is Kind.CONVERSATION and (linked := ids_with_calls(connection, source, ids)):
+        ids.update(member.id for call in read_calls(connection, source, linked) for member in call)
+    return [RecordKey(kind, id_) for id_ in sorted(ids)]
+
+
+def _parameters(table: Table, org_id: str, kind: Kind) -> Row:
+    return (org_id, kind.value) if _has_kind(table) else (org_id,)
+
+
+def _move_history(connection: Connection, source: str, target: str, kind: Kind, ids: list[str]) -> int:
+    keys = [RecordKey(kind, id_) for id_ in ids]
+    rows = sorted((target, *row[1:]) for row in history_rows(connection, source, keys))
+    insert_rows(connection, tables.record_state, rows, OnConflict.KEEP)
+    _delete_ids(connection, tables.record_state, source, kind, ids)
+    return len(rows)
+
+
+def _move_calls(connection: Connection, source: str, target: str, ids: Sequence[str]) -> int:
+    """Move the call ids of conversations."""
+    calls: dict[str, CallIds] = {}
+    for row in _LINKS.run_in(connection, (source,), ids):
+        id_, call, side = map(str, row)
+        known = calls.get(id_, CallIds(SIDES[side], ()))
+        calls[id_] = CallIds(known.side, (*known.linked_ids, call))
+    if not calls:
+        return 0
+    add_call_ids(connection, target, calls)
+    return _DROP_LINKS.change_in(connection, (source,), ids)
+
+
+def _store(
+    connection: Connection,
+    target: str,
+    before: dict[RecordKey, State],
+    winners: dict[RecordKey, State],
+    moved: dict[RecordKey, StoredState],
+) -> None:
+    """Write the target's changed records and the change of its daily totals."""
+    now = clock.now()
+    changed = {key: state for key, state in winners.items() if before.get(key) is not state}
+    by_table: dict[Table, list[Row]] = {}
+    for key, state in changed.items():
+        stored_at = moved[key].stored_at if key in moved else now
+        by_table.setdefault(tables.RECORD_TABLES[key.kind], []).append(record_row(state, stored_at))
+    for table, rows in by_table.items():
+        insert_rows(connection, table, sorted(rows, key=lambda row: row[:3]), OnConflict.REPLACE)
+    differences = fold(
+        (before[key].counted if key in before else None, state.counted) for key, state in changed.items()
+    )
+    insert_rows(connection, tables.usage_daily, total_rows(target, differences, now), OnConflict.ADD)
+
+
+def _subtract(connection: Connection, source: str, kind: Kind, moved: dict[RecordKey, StoredState]) -> None:
+    """Delete the source's records and subtract them from its daily totals."""
+    differences = fold((stored.state.counted, None) for stored in moved.values())
+    insert_rows(connection, tables.usage_daily, total_rows(source, differences, clock.now()), OnConflict.ADD)
+    _delete_ids(connection, tables.RECORD_TABLES[kind], source, kind, [key.id for key in moved])
+
+
+def _delete_ids(connection: Connection, table: Table, org_id: str, kind: Kind, ids: Sequence[str]) -> None:
+    _DROP[table.name].change_in(connection, _parameters(table, org_id, kind), ids)
+
+
+def _move_call_ids(engine: Engine, source: str, target: str) -> int:
+    """Move the call ids of conversations that do not exist, because a part of their data never arrived."""
+    with writing(engine) as connection:
+        newest = _lock(connection, source, target)
+        ids = reported_after(connection, source, "", RECORDS_PER_STEP)
+        if not ids:
+            return 0
+        before: dict[RecordKey, State] = {}
+        winners: dict[RecordKey, State] = {}
+        rows = _move_calls(connection, source, target, ids)
+        relink(connection, target, ids, before, winners)
+        _store(connection, target, before, winners, {})
+        renew_revision(connection, target, newest)
+    return rows
+
+
+def _move_snapshots(engine: Engine, source: str, target: str) -> int:
+    """Give the target the later watermark of each kind, as if it had received the snapshots of both."""
+    with writing(engine) as connection:
+        newest = _lock(connection, source, target)
+        theirs = {str(kind): integer(floor) for kind, floor in _SNAPSHOTS.run(connection, (source,))}
+        ours = {str(kind): integer(floor) for kind, floor in _SNAPSHOTS.run(connection, (target,))}
+        rows = sorted((target, kind, floor) for kind, floor in theirs.items() if floor > ours.get(kind, -1))
+        insert_rows(connection, tables.inventory_snapshot, rows, OnConflict.REPLACE)
+        _DROP_SNAPSHOTS.change(connection, (source,))
+        renew_revision(connection, target, newest)
+    return len(theirs)
+
+
+def _move_quarantine(engine: Engine, source: str, target: str) -> int:
+    with writing(engine) as connection:
+        _lock(connection, source, target)
+        rows = _QUARANTINED.run(connection, (source, RECORDS_PER_STEP))
+        if not rows:
+            return 0
+        kept_fields = list(_quarantine.keys()).index("kept_fields")
+        moved = [
+            (target, *row[1:kept_fields], rename_in_event(row[kept_fields], source, target), *row[kept_fields + 1 :])
+            for row in rows
+        ]
+        insert_rows(connection, tables.quarantine, sorted(moved, key=lambda row: row[:2]), OnConflict.SEEN_AGAIN)
+        _DROP_QUARANTINED.change(connection, (source, rows[-1][1]))
+    return len(rows)
+
+
+def rename_in_event(kept_fields: object, source: str, target: str) -> bytes:
+    """Return the kept fields of a quarantined event with the target as its organization, if it names the source."""
+    assert isinstance(kept_fields, bytes)  # noqa: S101  the column's type
+    event = msgspec.json.decode(kept_fields)
+    if isinstance(event, dict) and isinstance(data := event.get("data"), dict):
+        if data.get("organization_id") != source:
+            return kept_fields
+        return msgspec.json.encode({**event, "data": {**data, "organization_id": target}})
+    return kept_fields
+
+
+def _delete(engine: Engine, source: str, target: str, table: Table) -> int:
+    with writing(engine) as connection:
+        _lock(connection, source, target)
+        return delete_some_rows(connection, table, source)

@@ -1,0 +1,59 @@
+"""TALKMETER_KNOWN_ORGANIZATIONS_ONLY: events of organizations that do not exist are quarantined until you add them."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+import httpx
+import pytest
+
+from tests.api.organizations import client_of, make_sender_key
+from tests.events import conversation
+from tests.servers import Server, running_server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("known"), known_organizations_only="true") as server:
+        server.cli("orgs", "add", "acme")
+        yield server
+
+
+@pytest.fixture(scope="module")
+def sender(server: Server) -> Iterator[httpx.Client]:
+    with client_of(server, make_sender_key(server)) as client:
+        yield client
+
+
+def rows(server: Server, query: str) -> list[tuple[str, ...]]:
+    with closing(sqlite3.connect(server.folder / "talkmeter.db")) as database:
+        return database.execute(query).fetchall()
+
+
+def test_unknown_organization_is_quarantined_and_the_others_count(server: Server, sender: httpx.Client) -> None:
+    events = [conversation(f"call-{org_id}", organization_id=org_id) for org_id in ("acme", "acne")]
+
+    receipt = sender.post("/metering/events", json=events).raise_for_status().json()
+
+    assert receipt["accepted"] == 1
+    assert [(entry["index"], entry["reason"]) for entry in receipt["quarantined"]] == [(1, "unknown_organization")]
+    assert rows(server, "SELECT org_id FROM organization_directory") == [("acme",)]
+    [(id_,)] = rows(server, "SELECT lower(hex(hash)) FROM quarantine WHERE org_id = ''")
+    assert "Organization 'acne' does not exist" in server.cli("quarantine", "replay", id_)
+
+    server.cli("orgs", "add", "acne")
+    assert server.cli("quarantine", "replay", id_).startswith("1 replayed")
+    assert rows(server, "SELECT id FROM conversation WHERE org_id = 'acne'") == [("call-acne",)]
+
+
+def test_organization_in_the_header_must_exist_too(server: Server, sender: httpx.Client) -> None:
+    headers = {"X-Anyreach-Org": "nobody"}
+
+    posted = sender.post("/metering/events", json=conversation("call-9"), headers=headers).raise_for_status().json()
+    body = {"time": "2026-03-01T12:00:00Z", "items": [{"id": "ann"}]}
+    put = sender.put("/metering/inventory/agent", json=body, headers=headers)
+
+    assert [entry["reason"] for entry in posted["quarantined"]] == ["unknown_organization"]
+    assert put.status_code == 422
+    assert put.json()["detail"].startswith("Organization 'nobody' does not exist")
+    assert rows(server, "SELECT * FROM organization WHERE org_id = 'nobody'") == []
