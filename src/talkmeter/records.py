@@ -11,6 +11,7 @@ from typing import Final, Literal, assert_never, get_args, get_origin
 import msgspec
 from msgspec.structs import fields
 
+from talkmeter.period import LATEST_INSTANT
 from talkmeter_client.vocabulary import (
     Channel,
     ConversationStatus,
@@ -133,6 +134,11 @@ class State(msgspec.Struct, frozen=True, gc=False):
     call_agent: str | None = None
 
     @property
+    def expired(self) -> bool:
+        """Whether the record was deleted because of its age; it still counts in the daily totals."""
+        return self.record is None and not self.source
+
+    @property
     def stored(self) -> Record | None:
         """The record with the agent of its call."""
         if self.call_agent is not None and isinstance(self.record, Conversation):
@@ -190,6 +196,11 @@ def rank(state: State) -> Rank:
     """
     class_ = 0 if state.kind in INVENTORY_KINDS else rank_class(state.record)
     return (class_, state.time, state.sequence, state.source, state.event_id, state.hash)
+
+
+def expired_state(org_id: str, kind: Kind, id_: str) -> State:
+    """Return what stays of a record that was deleted because of its age. It outranks every event."""
+    return State(org_id, kind, id_, None, LATEST_INSTANT, 0, "", "", data_hash(None))
 
 
 RANK_PARTS: Final = ("class", "time", "sequence", "source", "event id", "content")

@@ -32,6 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     head_timeout_sec: int
     public_url: str
     history_days: int | None
+    retention_days: int | None
     log_level: str
     metrics_open: bool
     metrics_token: str
@@ -118,6 +119,13 @@ SETTINGS: Final = (
         "",
         "Days to keep received states; empty: forever; 0: no history. Winning states are always kept.",
         0,
+        36500,
+    ),
+    Setting(
+        "retention_days",
+        "",
+        "Days to keep records, their history and quarantined events; empty: forever. Daily totals are always kept.",
+        1,
         36500,
     ),
     Setting("log_level", "info", "Minimum log level: debug, info, warning or error."),

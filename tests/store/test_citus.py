@@ -167,10 +167,10 @@ def test_rules_find_a_statement_that_citus_would_reject(statement: str, sentence
 
 
 def test_unsorted_rows_that_could_deadlock_are_found() -> None:
-    statement = (
-        "INSERT INTO organization (org_id, revision, last_event_at, closed) VALUES ($1, $1, $1, $1), ($1, $1, $1, $1)"
-    )
-    first, second = ("acme", "1", 1, None), ("other", "2", 2, None)
+    columns = "org_id, revision, last_event_at, closed, records_from, has_erased"
+    row = "($1, $1, $1, $1, $1, $1)"
+    statement = f"INSERT INTO organization ({columns}) VALUES {row}, {row}"
+    first, second = ("acme", "1", 1, None, None, None), ("other", "2", 2, None, None, None)
 
     assert unsorted_rows(statement, (*first, *second)) is None
     assert unsorted_rows(statement, (*second, *first)) == (

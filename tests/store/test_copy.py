@@ -59,7 +59,7 @@ def contents(url: str) -> dict[str, list[tuple[object, ...]]]:
             table.name: [tuple(row) for row in connection.execute(select(table), execution_options=TEST_STATEMENT)]
             for table in copied_tables()
         }
-    rows["organization"] = [(org_id, last) for org_id, _, last, _ in rows["organization"]]
+    rows["organization"] = [(org_id, last) for org_id, _, last, *_ in rows["organization"]]
     return {name: sorted(found, key=repr) for name, found in rows.items()}
 
 

@@ -29,6 +29,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
         head_timeout_sec=30,
         public_url="",
         history_days=None,
+        retention_days=None,
         log_level="info",
         metrics_open=False,
         metrics_token="",

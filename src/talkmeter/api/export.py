@@ -29,6 +29,7 @@ from talkmeter.db.engine import Connection
 from talkmeter.period import present
 from talkmeter.usage.export import file_name, read_export, write_export
 from talkmeter.usage.formats import MEDIA_TYPES, OnProgress
+from talkmeter.usage.retention import deleted_before
 
 _ALL = (OF, FORMAT, *WINDOW, EXPORT_KIND, *FILTER, BY, ORDER)
 _PARAMETERS = {
@@ -65,7 +66,12 @@ async def get_export(request: AnyRequest) -> Stream:
     now = present(clock.now(), service.settings.stale_hours)
     export = read_export(parameters, now.now)
 
+    records_from: list[str] = []
+
     def write(connection: Connection, out: IO[bytes], on_progress: OnProgress) -> None:
+        first_day = deleted_before(connection, org_id, export.window)
+        if export.of == "records" and first_day is not None:
+            records_from.append(first_day)
         write_export(connection, org_id, export, now, out, on_progress)
 
     async with ended_by_disconnect(request.receive):
@@ -75,6 +81,8 @@ async def get_export(request: AnyRequest) -> Stream:
         "Content-Length": str(file.size),
         "Cache-Control": "private, no-store",
     }
+    if records_from:
+        headers["Talkmeter-Records-From"] = records_from[0]
     return Stream(file.chunks(), headers=headers, media_type=MEDIA_TYPES[export.format])
 
 

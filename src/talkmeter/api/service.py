@@ -21,6 +21,7 @@ from talkmeter.db.watch import Watch
 from talkmeter.db.write_check import WriteCheck
 from talkmeter.errors import Unavailable
 from talkmeter.ledger.history import make_pruner
+from talkmeter.ledger.retention import retention_sweep
 from talkmeter.ledger.writer import Writer
 from talkmeter.settings import Settings
 
@@ -59,7 +60,7 @@ class Service:
             lanes=settings.write_lanes,
             commit_timeout_sec=settings.commit_timeout_sec,
             max_events=settings.queue_events,
-            idle=make_pruner(self.engine, settings.history_days),
+            idle=make_pruner(self.engine, settings.history_days, retention_sweep(self.engine, settings.retention_days)),
         )
         self.write_check = WriteCheck(settings.database_url)
 

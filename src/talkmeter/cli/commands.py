@@ -15,6 +15,7 @@ from talkmeter.cli.breakdown import breakdown
 from talkmeter.cli.connectors import connectors
 from talkmeter.cli.copy import copy
 from talkmeter.cli.demo import demo
+from talkmeter.cli.erase import erase
 from talkmeter.cli.export import export
 from talkmeter.cli.ingest import ingest
 from talkmeter.cli.keys import keys
@@ -47,7 +48,8 @@ def cli() -> None:
 
 _COMMANDS: tuple[click.Command, ...] = (
     *(serve, demo, migrate, orgs, keys, tokens, link, sessions, connectors, ingest, map_, reconcile),
-    *(summary, breakdown, records, export, verify, quarantine, audit, backup, restore, recover, copy, settings),
+    *(summary, breakdown, records, export, erase, verify, quarantine, audit),
+    *(backup, restore, recover, copy, settings),
 )
 for command in _COMMANDS:
     cli.add_command(command)

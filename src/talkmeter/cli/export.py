@@ -106,7 +106,11 @@ def _write_file(org_id: str, parameters: Mapping[str, str], output: Path) -> Non
 
 def _write(org_id: str, parameters: Mapping[str, str], out: IO[bytes]) -> None:
     from talkmeter.usage.export import read_export, write_export
+    from talkmeter.usage.retention import deleted_before
 
     with open_snapshot(org_id) as snapshot:
         wanted = read_export(parameters, snapshot.present.now)
+        first_day = deleted_before(snapshot.connection, org_id, wanted.window)
+        if wanted.of == "records" and first_day is not None:
+            click.echo(f"Records before {first_day} were deleted and are not in the export.", err=True)
         write_export(snapshot.connection, org_id, wanted, snapshot.present, out, lambda: None)

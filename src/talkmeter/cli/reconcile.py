@@ -110,9 +110,11 @@ def retell(key_env: str | None, **flags: Unpack[Options]) -> None:
 def _reconcile(calls: "CallList", account: str, key_env: str | None, flags: Options) -> None:
     from talkmeter.cli.connectors import require_connector
     from talkmeter.cli.database import open_database
+    from talkmeter.db.engine import reading
     from talkmeter.ingest.connectors.registry import PROVIDERS
     from talkmeter.ledger.batch import AGENT
-    from talkmeter.period import read_window
+    from talkmeter.ledger.write import read_records_from
+    from talkmeter.period import day_of, format_day, read_window
     from talkmeter.reconcile.api import ProviderApi
     from talkmeter.reconcile.lists import CallQuery
     from talkmeter.reconcile.run import Job
@@ -124,6 +126,13 @@ def _reconcile(calls: "CallList", account: str, key_env: str | None, flags: Opti
         connector = require_connector(engine, flags["connector_id"])
         if connector.provider != calls.provider:
             raise OperationFailed(f"Connector {connector.id} belongs to {connector.provider}, not to {calls.provider}.")
+        with reading(engine) as connection:
+            records_from = read_records_from(connection, connector.org_id)
+        if day_of(query.window.start) < records_from:
+            raise OperationFailed(
+                f"Records before {format_day(records_from)} were deleted, so there is nothing to compare; "
+                "choose a later --from."
+            )
         side = PROVIDERS[calls.provider].side or AGENT
         job = Job(connector, side, calls, query, now, None if flags["show_all"] else MAX_SHOWN)
         with ProviderApi(calls, flags["base_url"] or calls.url, account, _key(settings, connector, key_env)) as api:

@@ -69,6 +69,8 @@ def records(org_id: str, record_id: str | None, as_json: bool, **flags: str | No
         print_json(answer)
         return
     print_window(org_id, answer.from_, answer.to)
+    if answer.records_from is not None:
+        click.echo(f"Records before {answer.records_from} were deleted and are not listed; their daily totals stay.")
     if answer.changed:
         click.echo("The data has changed since the first page; start again without --cursor to see the changes.")
     if not answer.records:

@@ -29,6 +29,8 @@ def verify(org_id: str | None, repair: bool) -> None:
         unlisted_organizations,
     )
     from talkmeter.ledger.verify import verify_organization
+    from talkmeter.ledger.write import read_records_from
+    from talkmeter.period import format_day
 
     found = repaired = 0
     with open_database() as engine:
@@ -56,6 +58,13 @@ def verify(org_id: str | None, repair: bool) -> None:
             with writing(engine) as connection:
                 record_audit(connection, operator(), Action.LEDGER_REPAIR, "verify", clock.now(), org_id=org_id)
         for id_ in org_ids:
+            with reading(engine) as connection:
+                records_from = read_records_from(connection, id_)
+            if records_from:
+                click.echo(
+                    f"{id_}: records before {format_day(records_from)} were deleted (TALKMETER_RETENTION_DAYS); "
+                    "the daily totals of earlier days stay and cannot be checked."
+                )
             for difference in verify_organization(engine, id_, repair=repair):
                 found += 1
                 repaired += repair and difference.repairable

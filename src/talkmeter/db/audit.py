@@ -40,6 +40,7 @@ class Action(StrEnum):
     CONNECTOR_ROTATE = "connector.rotate"
     CONNECTOR_REENCRYPT = "connector.reencrypt"
     CONNECTOR_PREFER = "connector.prefer"
+    RECORD_ERASE = "record.erase"
     QUARANTINE_REPLAY = "quarantine.replay"
     QUARANTINE_DROP = "quarantine.drop"
     LEDGER_REPAIR = "ledger.repair"

@@ -204,6 +204,10 @@ organization = Table(
     Column("last_event_at", BigInteger()),
     # True: it accepts no events, because it is or was merged into another organization or deleted. Null: it is open.
     Column("closed", Boolean()),
+    # The first day whose records are stored; null: no record was deleted because of its age.
+    Column("records_from", Integer()),
+    # True: `erased_record` has rows of this organization.
+    Column("has_erased", Boolean()),
     PrimaryKeyConstraint("org_id"),
 )
 
@@ -214,6 +218,16 @@ organization_setting = Table(
     Column("name", Key, nullable=False),
     Column("value", Text(), nullable=False),
     PrimaryKeyConstraint("org_id", "name"),
+    sqlite_with_rowid=False,
+)
+
+erased_record = Table(
+    "erased_record",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("kind", Key, nullable=False),
+    Column("id", Key, nullable=False),
+    PrimaryKeyConstraint("org_id", "kind", "id"),
     sqlite_with_rowid=False,
 )
 
@@ -240,6 +254,7 @@ DISTRIBUTED: Final = (
     quarantine,
     organization,
     organization_setting,
+    erased_record,
     usage_daily,
 )
 

@@ -89,6 +89,9 @@ class SnapshotWatermark(NamedTuple):
     time: int
 
 
+BatchEvent = ParsedEvent | CallReport | PartialUpdate
+
+
 class OrgBatch(NamedTuple):
     """The events of one request for one organization, each with its index in the request.
 
@@ -97,7 +100,7 @@ class OrgBatch(NamedTuple):
 
     org_id: str
     credential_id: str
-    events: Sequence[tuple[int, ParsedEvent | CallReport | PartialUpdate]]
+    events: Sequence[tuple[int, BatchEvent]]
     watermark: SnapshotWatermark | None = None
 
 

@@ -7,7 +7,7 @@ began first. The others are kept and linked to it. If the counted one has no age
 linked one (docs/reference/counting.md, "Linked calls").
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -138,7 +138,7 @@ class Link(NamedTuple):
     call_agent: str | None = None
 
 
-def choose_links(members: Iterable[CallMember], states: Mapping[str, State], preferred: Side) -> dict[str, Link]:
+def choose_links(members: Sequence[CallMember], states: Mapping[str, State], preferred: Side) -> dict[str, Link]:
     """Return the link of each stored member of a call; it is empty for those that are not countable anyway."""
     links = {member.id: Link() for member in members if member.id in states}
     countable: list[tuple[CallMember, Conversation]] = []
@@ -147,6 +147,11 @@ def choose_links(members: Iterable[CallMember], states: Mapping[str, State], pre
         if record is not None:
             countable.append((member, record))
     if not countable:
+        return links
+    expired = next((member.id for member in members if member.id in states and states[member.id].expired), None)
+    if expired is not None:
+        # The call counts in the daily totals already.
+        links.update((member.id, Link(linked_to=expired)) for member, _ in countable)
         return links
     countable.sort(key=lambda pair: _order(pair[0], pair[1], preferred))
     (counted, record), *others = countable

@@ -4,8 +4,9 @@ Pruning never removes a record's winning state, nor the latest state that gives 
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Engine, bindparam, delete, select, tuple_
@@ -103,12 +104,13 @@ def _highest(states: Iterable[State]) -> dict[RecordKey, State]:
     return highest
 
 
-def make_pruner(engine: Engine, history_days: int | None) -> Callable[[], bool] | None:
-    """Return a function for the writer's idle time that prunes one step and returns whether there is more to do.
+def _make_sweeper(sweeps: Sequence[Callable[[int], Iterator[None]]]) -> Callable[[], bool] | None:
+    """Return a function for the writer's idle time that takes one step and returns whether there is more to do.
 
-    Returns None if all history is kept. One sweep per hour visits all records with a history, in bounded steps.
+    Each hour, all sweeps run from their beginning, in bounded steps; they get the time, in microseconds. Returns None
+    if there are none.
     """
-    if not history_days:
+    if not sweeps:
         return None
     sweep: Iterator[None] | None = None
     next_sweep = clock.monotonic()
@@ -118,7 +120,7 @@ def make_pruner(engine: Engine, history_days: int | None) -> Callable[[], bool] 
         if sweep is None:
             if clock.monotonic() < next_sweep:
                 return False
-            sweep = _sweep(engine, clock.now() - history_days * MICROSECONDS_PER_DAY)
+            sweep = chain.from_iterable(one(clock.now()) for one in sweeps)
             next_sweep = clock.monotonic() + _SWEEP_EVERY_SEC
         for _ in sweep:
             return True
@@ -126,6 +128,18 @@ def make_pruner(engine: Engine, history_days: int | None) -> Callable[[], bool] 
         return False
 
     return step
+
+
+def make_pruner(
+    engine: Engine, history_days: int | None, retention: Callable[[int], Iterator[None]] | None = None
+) -> Callable[[], bool] | None:
+    """Return a sweeper that prunes the history and then runs `retention`; None if nothing is ever removed."""
+    sweeps: list[Callable[[int], Iterator[None]]] = []
+    if history_days:
+        sweeps.append(lambda now: _sweep(engine, now - history_days * MICROSECONDS_PER_DAY))
+    if retention is not None:
+        sweeps.append(retention)
+    return _make_sweeper(sweeps)
 
 
 def _watch() -> Watch:

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, Table, bindparam, delete, select
+from sqlalchemy import BigInteger, Connection, Engine, Table, bindparam, delete, select, tuple_
 
 from talkmeter import clock
 from talkmeter.counting import fold
@@ -27,14 +27,23 @@ from talkmeter.ledger.call_links import (
     relink,
     reported_after,
 )
-from talkmeter.ledger.closing import check_merge, delete_some_rows, lock_in_order
+from talkmeter.ledger.closing import ROWS_PER_STEP, check_merge, delete_some_rows, lock_in_order
+from talkmeter.ledger.erased import erase_record
 from talkmeter.ledger.rows import StoredState, decode_stored, record_row
-from talkmeter.ledger.states import history_rows, read_winning_states, winning_rows
-from talkmeter.ledger.write import renew_revision, total_rows
+from talkmeter.ledger.states import (
+    delete_rows_of,
+    history_rows,
+    key_columns,
+    key_values,
+    read_winning_states,
+    winning_rows,
+)
+from talkmeter.ledger.write import renew_revision, set_records_from, total_rows
 from talkmeter.records import Kind, RecordKey, State, rank
 
 RECORDS_PER_STEP: Final = 500
 _quarantine = tables.quarantine.c
+_daily = tables.usage_daily.c
 _snapshot = tables.inventory_snapshot.c
 _SNAPSHOTS = Compiled(select(_snapshot.kind, _snapshot.floor).where(_snapshot.org_id == bindparam("org")))
 _QUARANTINED = Compiled(
@@ -60,30 +69,34 @@ _DROP_LINKS = Compiled(
 )
 
 
-def _has_kind(table: Table) -> bool:
-    return table in (tables.inventory_item, tables.record_state)
-
-
-def _of_organization(table: Table) -> list[ColumnElement[bool]]:
-    of_kind = [table.c.kind == bindparam("kind")] if _has_kind(table) else []
-    return [table.c.org_id == bindparam("org"), *of_kind]
-
-
 _NEXT = {
     table.name: Compiled(
-        select(table.c.id)
-        .where(*_of_organization(table))
-        .order_by(table.c.id)
-        .limit(bindparam("records", type_=BigInteger))
+        select(table.c.id).where(*key_columns(table)).order_by(table.c.id).limit(bindparam("records", type_=BigInteger))
     )
     for table in tables.RECORD_TABLES.values()
 }
-_DROP = {
-    table.name: Compiled(
-        delete(table).where(*_of_organization(table), table.c.id.in_(bindparam("ids", expanding=True)))
+_OLD_TOTALS = Compiled(
+    select(*_daily)
+    .where(_daily.org_id == bindparam("org"), _daily.day < bindparam("before"))
+    .order_by(*tables.usage_daily.primary_key.columns)
+    .limit(bindparam("rows", type_=BigInteger))
+)
+_DROP_OLD_TOTALS = Compiled(
+    delete(tables.usage_daily).where(
+        _daily.org_id == bindparam("org"),
+        _daily.day < bindparam("before"),
+        tuple_(*tables.usage_daily.primary_key.columns)
+        <= tuple_(*(bindparam(f"last_{column.name}") for column in tables.usage_daily.primary_key.columns)),
     )
-    for table in (*tables.RECORD_TABLES.values(), tables.record_state)
-}
+)
+_erased = tables.erased_record.c
+_ERASED = Compiled(
+    select(_erased.kind, _erased.id)
+    .where(_erased.org_id == bindparam("org"))
+    .order_by(_erased.kind, _erased.id)
+    .limit(bindparam("records", type_=BigInteger))
+)
+ERASED_PER_STEP: Final = ROWS_PER_STEP
 _REST: Final = (tables.usage_daily, tables.organization_setting)
 """What the target does not take: totals of zero, and settings, because its own apply."""
 
@@ -93,6 +106,8 @@ def merge_usage(engine: Engine, source: str, target: str, records: int = RECORDS
 
     A transaction moves about `records` records.
     """
+    while moved := _move_erased(engine, source, target):
+        yield moved
     for kind in Kind:
         while moved := _step(engine, source, target, kind, records):
             yield moved
@@ -100,6 +115,8 @@ def merge_usage(engine: Engine, source: str, target: str, records: int = RECORDS
         yield moved
     yield _move_snapshots(engine, source, target)
     while moved := _move_quarantine(engine, source, target):
+        yield moved
+    while moved := _move_old_totals(engine, source, target):
         yield moved
     for table in _REST:
         while moved := _delete(engine, source, target, table):
@@ -146,22 +163,18 @@ def _lock(connection: Connection, source: str, target: str) -> int | None:
 def _next_records(connection: Connection, source: str, kind: Kind, records: int) -> list[RecordKey]:
     """Return the next records of a kind, with all conversations of their calls: a call is counted once."""
     table = tables.RECORD_TABLES[kind]
-    rows = _NEXT[table.name].run(connection, (*_parameters(table, source, kind), records))
+    rows = _NEXT[table.name].run(connection, (*key_values(table, source, kind), records))
     ids = {str(id_) for (id_,) in rows}
     if kind is Kind.CONVERSATION and (linked := ids_with_calls(connection, source, ids)):
         ids.update(member.id for call in read_calls(connection, source, linked) for member in call)
     return [RecordKey(kind, id_) for id_ in sorted(ids)]
 
 
-def _parameters(table: Table, org_id: str, kind: Kind) -> Row:
-    return (org_id, kind.value) if _has_kind(table) else (org_id,)
-
-
 def _move_history(connection: Connection, source: str, target: str, kind: Kind, ids: list[str]) -> int:
     keys = [RecordKey(kind, id_) for id_ in ids]
     rows = sorted((target, *row[1:]) for row in history_rows(connection, source, keys))
     insert_rows(connection, tables.record_state, rows, OnConflict.KEEP)
-    _delete_ids(connection, tables.record_state, source, kind, ids)
+    delete_rows_of(connection, tables.record_state, source, kind, ids)
     return len(rows)
 
 
@@ -204,11 +217,20 @@ def _subtract(connection: Connection, source: str, kind: Kind, moved: dict[Recor
     """Delete the source's records and subtract them from its daily totals."""
     differences = fold((stored.state.counted, None) for stored in moved.values())
     insert_rows(connection, tables.usage_daily, total_rows(source, differences, clock.now()), OnConflict.ADD)
-    _delete_ids(connection, tables.RECORD_TABLES[kind], source, kind, [key.id for key in moved])
+    delete_rows_of(connection, tables.RECORD_TABLES[kind], source, kind, [key.id for key in moved])
 
 
-def _delete_ids(connection: Connection, table: Table, org_id: str, kind: Kind, ids: Sequence[str]) -> None:
-    _DROP[table.name].change_in(connection, _parameters(table, org_id, kind), ids)
+def _move_erased(engine: Engine, source: str, target: str) -> int:
+    """Erase in the target what was erased in the source."""
+    with writing(engine) as connection:
+        newest = _lock(connection, source, target)
+        rows = _ERASED.run(connection, (source, ERASED_PER_STEP))
+        for kind, id_ in rows:
+            erase_record(connection, target, RecordKey(Kind(str(kind)), str(id_)))
+        if rows:
+            delete_some_rows(connection, tables.erased_record, source)
+            renew_revision(connection, target, newest)
+    return len(rows)
 
 
 def _move_call_ids(engine: Engine, source: str, target: str) -> int:
@@ -253,6 +275,23 @@ def _move_quarantine(engine: Engine, source: str, target: str) -> int:
         ]
         insert_rows(connection, tables.quarantine, sorted(moved, key=lambda row: row[:2]), OnConflict.SEEN_AGAIN)
         _DROP_QUARANTINED.change(connection, (source, rows[-1][1]))
+    return len(rows)
+
+
+def _move_old_totals(engine: Engine, source: str, target: str) -> int:
+    """Add the totals of days whose records were deleted because of their age; all other totals have moved already."""
+    with writing(engine) as connection:
+        newest = _lock(connection, source, target)
+        locked = lock_in_order(connection, (source, target))
+        records_from = locked[source].records_from
+        rows = _OLD_TOTALS.run(connection, (source, records_from, ROWS_PER_STEP))
+        if not rows:
+            return 0
+        set_records_from(connection, target, max(records_from, locked[target].records_from))
+        added = [(target, *row[1:]) for row in rows if any(row[4:-1])]
+        insert_rows(connection, tables.usage_daily, added, OnConflict.ADD)
+        _DROP_OLD_TOTALS.change(connection, (source, records_from, *rows[-1][:4]))
+        renew_revision(connection, target, newest)
     return len(rows)
 
 

@@ -1,9 +1,9 @@
 """Reads states from the tables: records' winning states, and all their received states."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, select
 
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, Row
@@ -48,6 +48,32 @@ def winning_rows(connection: Connection, org_id: str, keys: Iterable[RecordKey])
         head: Row = (org_id, kind.value) if kind in INVENTORY_KINDS else (org_id,)
         for row in _WINNERS[kind].run_in(connection, head, sorted(ids)):
             yield kind, row
+
+
+def _has_kind(table: Table) -> bool:
+    return table in (tables.inventory_item, tables.record_state)
+
+
+def key_columns(table: Table) -> list[ColumnElement[bool]]:
+    """Return the conditions for one organization, and for one kind if the table has several."""
+    of_kind = [table.c.kind == bindparam("kind")] if _has_kind(table) else []
+    return [table.c.org_id == bindparam("org"), *of_kind]
+
+
+def key_values(table: Table, org_id: str, kind: Kind) -> Row:
+    """Return the parameters of `key_columns`."""
+    return (org_id, kind.value) if _has_kind(table) else (org_id,)
+
+
+_DELETE = {
+    table.name: Compiled(delete(table).where(*key_columns(table), table.c.id.in_(bindparam("ids", expanding=True))))
+    for table in (*tables.RECORD_TABLES.values(), tables.record_state)
+}
+
+
+def delete_rows_of(connection: Connection, table: Table, org_id: str, kind: Kind, ids: Sequence[str]) -> None:
+    """Delete records of one kind, or their history."""
+    _DELETE[table.name].change_in(connection, key_values(table, org_id, kind), ids)
 
 
 _state = tables.record_state.c

@@ -3,7 +3,7 @@
 Each day and each step is read in its own short snapshot, so that verifying a large ledger blocks no other work.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -21,7 +21,7 @@ from talkmeter.ledger.history import RECORDS_PER_STEP, START, read_highest_state
 from talkmeter.ledger.rows import decode_history, decode_state, decode_stored, history_key, history_row, record_row
 from talkmeter.ledger.states import history_rows, read_intact_winners, winning_rows
 from talkmeter.ledger.stored_rows import kind_of_row, rows_after
-from talkmeter.ledger.write import lock_organization, renew_revision, total_rows
+from talkmeter.ledger.write import lock_organization, read_records_from, renew_revision, total_rows
 from talkmeter.period import MICROSECONDS_PER_DAY, day_of, format_day
 from talkmeter.records import (
     Conversation,
@@ -147,19 +147,18 @@ def _verify_winners(engine: Engine, org_id: str, keys: list[RecordKey], *, repai
         yield Discrepancy(org_id, sentence)
     if wrong and repair:
         with writing(engine) as connection:
-            last_event_at = lock_organization(connection, org_id).last_event_at
-            days: set[int] = set()
+            locked = lock_organization(connection, org_id)
+            changes: list[tuple[Record | None, Record | None]] = []
             for key, state in _wrong_winners(connection, org_id, keys).items():
-                linked_to = None
+                linked_to, stored = None, None
                 for kind, row in winning_rows(connection, org_id, [key]):
-                    days.update(_days_of(_readable_record(kind, row)))
+                    stored = _readable_record(kind, row)
                     linked_to = _readable_link(kind, row)
-                days.update(_days_of(state.record))
+                changes.append((stored, state.record))
                 rows = [record_row(replace(state, linked_to=linked_to), clock.now())]
                 insert_rows(connection, tables.RECORD_TABLES[key.kind], rows, OnConflict.REPLACE)
-            for day in days:
-                _rewrite_day(connection, org_id, day)
-            renew_revision(connection, org_id, last_event_at)
+            _recount(connection, org_id, locked.records_from, changes)
+            renew_revision(connection, org_id, locked.last_event_at)
 
 
 def _verify_rows(engine: Engine, org_id: str, *, repair: bool) -> Iterator[Discrepancy]:
@@ -200,7 +199,9 @@ def _verify_all_links(engine: Engine, org_id: str, *, repair: bool) -> Iterator[
 
 
 def _verify_days(engine: Engine, org_id: str, *, repair: bool) -> Iterator[Discrepancy]:
-    day = _next_day(engine, org_id, 0)
+    with reading(engine) as connection:
+        first_day = read_records_from(connection, org_id)
+    day = _next_day(engine, org_id, first_day)
     while day is not None:
         yield from _verify_day(engine, org_id, day, repair=repair)
         day = _next_day(engine, org_id, day + 1)
@@ -241,16 +242,17 @@ def _link_status(state: State) -> str:
 
 def _repair_links(engine: Engine, org_id: str, ids: list[str]) -> int:
     with writing(engine) as connection:
-        last_event_at = lock_organization(connection, org_id).last_event_at
-        states = [correct for _, correct in find_wrong_links(connection, org_id, ids).values()]
-        if not states:
+        locked = lock_organization(connection, org_id)
+        wrong = list(find_wrong_links(connection, org_id, ids).values())
+        if not wrong:
             return 0
-        rows = sorted((record_row(state, clock.now()) for state in states), key=lambda row: row[:2])
+        rows = sorted((record_row(correct, clock.now()) for _, correct in wrong), key=lambda row: row[:2])
         insert_rows(connection, tables.conversation, rows, OnConflict.REPLACE)
-        for day in {day for state in states for day in _days_of(state.record)}:
-            _rewrite_day(connection, org_id, day)
-        renew_revision(connection, org_id, last_event_at)
-    return len(states)
+        _recount(
+            connection, org_id, locked.records_from, [(stored.counted, correct.counted) for stored, correct in wrong]
+        )
+        renew_revision(connection, org_id, locked.last_event_at)
+    return len(wrong)
 
 
 def _wrong_winners(connection: Connection, org_id: str, keys: list[RecordKey]) -> dict[RecordKey, State]:
@@ -324,6 +326,20 @@ def _readable_record(kind: Kind, row: Row) -> Record | None:
 def _readable_link(kind: Kind, row: Row) -> str | None:
     linked_to = row[-2] if kind is Kind.CONVERSATION else None
     return linked_to if isinstance(linked_to, str) else None
+
+
+def _recount(
+    connection: Connection, org_id: str, first_day: int, changes: Sequence[tuple[Record | None, Record | None]]
+) -> None:
+    """Correct the daily totals after (old, new) records changed.
+
+    Days are recomputed from their records. Days before `first_day` have lost theirs, so the difference is added.
+    """
+    for day in {day for pair in changes for record in pair for day in _days_of(record)}:
+        if day >= first_day:
+            _rewrite_day(connection, org_id, day)
+    old = {key: counters for key, counters in fold(changes).items() if key.day < first_day}
+    insert_rows(connection, tables.usage_daily, total_rows(org_id, old, clock.now()), OnConflict.ADD)
 
 
 def _rewrite_day(connection: Connection, org_id: str, day: int) -> None:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Table, bindparam, func, select
+from sqlalchemy import Connection, Table, bindparam, func, select, update
 
 from talkmeter.counting import TOTAL, ZERO, Counters, DayKey, fold
 from talkmeter.db import tables
@@ -26,6 +26,7 @@ from talkmeter.ledger.call_links import (
     keep_link,
     relink,
 )
+from talkmeter.ledger.erased import erase_events
 from talkmeter.ledger.refused import refuse_events
 from talkmeter.ledger.rows import history_key, history_row, record_row
 from talkmeter.ledger.states import history_rows, read_winning_states
@@ -35,14 +36,14 @@ QUARANTINE_LIMIT = 10_000
 """Maximum number of events in one organization's quarantine (docs/reference/http-api.md)."""
 
 _org = tables.organization.c
-_LOCK = Compiled(
-    select(_org.org_id, _org.last_event_at, _org.closed).where(_org.org_id == bindparam("org")).with_for_update()
-)
+_LOCKED = (_org.org_id, _org.last_event_at, _org.closed, _org.records_from, _org.has_erased)
+_LOCK = Compiled(select(*_LOCKED).where(_org.org_id == bindparam("org")).with_for_update())
 _LOCK_SEVERAL = Compiled(
-    select(_org.org_id, _org.last_event_at, _org.closed)
-    .where(_org.org_id.in_(bindparam("orgs", expanding=True)))
-    .order_by(_org.org_id)
-    .with_for_update()
+    select(*_LOCKED).where(_org.org_id.in_(bindparam("orgs", expanding=True))).order_by(_org.org_id).with_for_update()
+)
+_RECORDS_FROM = Compiled(select(_org.records_from).where(_org.org_id == bindparam("org")))
+_SET_RECORDS_FROM = Compiled(
+    update(tables.organization).values(records_from=bindparam("day")).where(_org.org_id == bindparam("org"))
 )
 _WATERMARK = Compiled(
     select(tables.inventory_snapshot.c.floor).where(
@@ -71,11 +72,15 @@ class LockedOrganization(NamedTuple):
     last_event_at: int | None
     closed: bool
     """Whether it accepts no events: it is or was merged or deleted."""
+    records_from: int
+    """The first day (since 1970) whose records are stored; 0: none were deleted because of their age."""
+    has_erased: bool
+    """Whether identifying data of some records was erased."""
 
 
 def organization_row(org_id: str, last_event_at: int | None) -> Row:
     """Return the row of an open organization, with a new revision."""
-    return (org_id, new_revision(), last_event_at, None)
+    return (org_id, new_revision(), last_event_at, None, None, None)
 
 
 def lock_organizations(connection: Connection, org_ids: Sequence[str]) -> dict[str, LockedOrganization]:
@@ -92,8 +97,13 @@ def _lock(connection: Connection, org_ids: Sequence[str]) -> dict[str, LockedOrg
     # Citus takes FOR UPDATE only for one organization.
     rows = _LOCK.run(connection, (org_ids[0],)) if len(org_ids) == 1 else _LOCK_SEVERAL.run_in(connection, (), org_ids)
     return {
-        str(org_id): LockedOrganization(None if last_event_at is None else integer(last_event_at), bool(closed))
-        for org_id, last_event_at, closed in rows
+        str(org_id): LockedOrganization(
+            None if last_event_at is None else integer(last_event_at),
+            bool(closed),
+            integer(records_from),
+            bool(has_erased),
+        )
+        for org_id, last_event_at, closed, records_from, has_erased in rows
     }
 
 
@@ -105,6 +115,17 @@ def lock_organization(connection: Connection, org_id: str) -> LockedOrganization
 def renew_revision(connection: Connection, org_id: str, last_event_at: int | None) -> None:
     """Give an organization a new revision, which invalidates cached answers."""
     insert_rows(connection, tables.organization, [organization_row(org_id, last_event_at)], OnConflict.REVISE)
+
+
+def read_records_from(connection: Connection, org_id: str) -> int:
+    """Return the first day (since 1970) whose records are stored; 0 if none were deleted because of their age."""
+    rows = _RECORDS_FROM.run(connection, (org_id,))
+    return integer(rows[0][0]) if rows else 0
+
+
+def set_records_from(connection: Connection, org_id: str, day: int) -> None:
+    """Store the first day whose records are stored, in a transaction that has locked the organization."""
+    _SET_RECORDS_FROM.change(connection, (day, org_id))
 
 
 ValidEvent = State | CallReport | PartialUpdate
@@ -149,6 +170,7 @@ def write_batches(
         by_org.setdefault(batch.org_id, []).append(index)
     locked = lock_organizations(connection, list(by_org))
     batches = [refuse_events(batch) if locked[batch.org_id].closed else batch for batch in batches]
+    batches = [erase_events(connection, batch) if locked[batch.org_id].has_erased else batch for batch in batches]
     results: dict[int, BatchResult] = {}
     changes: dict[str, _Changes] = {}
     for org_id, indexes in sorted(by_org.items()):
@@ -198,7 +220,7 @@ def _decide_event(event: ValidEvent, decisions: _Decisions) -> Outcome:
     if outcome is Outcome.ACCEPTED:
         decisions.winners[key] = keep_link(state, winner)
         decisions.accepted[history_key(state)] = state
-    elif outcome is not Outcome.DUPLICATE:
+    elif outcome is not Outcome.DUPLICATE and not (winner is not None and winner.expired):
         decisions.losing[history_key(state)] = state
     return outcome
 

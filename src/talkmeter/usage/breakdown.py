@@ -32,6 +32,7 @@ from talkmeter.usage.days import read_usage
 from talkmeter.usage.dimensions import SPLITS
 from talkmeter.usage.figures import CallFigures, RunFigures, call_figures, run_figures
 from talkmeter.usage.names import read_item_names
+from talkmeter.usage.retention import can_compare
 
 Order = Literal["calls", "voice", "chat", "runs"]
 Interval = Literal["day", "week", "month"]
@@ -104,7 +105,8 @@ class _Breakdown(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "fr
         Meta(description="The first day of each interval; weeks start on Monday. Null: no interval."),
     ]
     comparison: Annotated[
-        Compared | None, Meta(description="The compared windows; null: not requested, or no full hour has passed.")
+        Compared | None,
+        Meta(description="The compared windows; null: none requested, no full hour passed, or records deleted."),
     ]
 
 
@@ -188,6 +190,8 @@ class _Group(NamedTuple):
 def read_breakdown(connection: Connection, query: BreakdownQuery) -> Breakdown:
     """Return the breakdown, read in the snapshot of the connection."""
     org_id, window, windows, options = query.org_id, query.window, query.windows, query.options
+    if windows is not None and not can_compare(connection, org_id, windows[1:]):
+        windows = None
     kind, _, items = SPLITS[options.by]
     counter = _ORDER_COUNTERS[options.order]
     values = read_values(connection, org_id, window, options.by)

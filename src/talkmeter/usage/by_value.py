@@ -13,6 +13,7 @@ from talkmeter.db.statements import Row, Value, integer
 from talkmeter.period import Piece, Window, day_of, pieces_of
 from talkmeter.records import Kind
 from talkmeter.usage.dimensions import SPLITS
+from talkmeter.usage.retention import require_records
 
 CALL_COUNTERS: Final = COUNTERS[: COUNTERS.index("runs")]
 RUN_COUNTERS: Final = COUNTERS[COUNTERS.index("runs") :]
@@ -124,6 +125,7 @@ def _scan(
     """Sum the records created in each part of a day by value, with the sign of the part; this is one statement."""
     if not pieces:
         return []
+    require_records(connection, org_id, pieces)
     padded = (*pieces, _EMPTY_PIECE)[:_MAX_PIECES]
     bounds: Row = tuple(value for piece in padded for value in (org_id, piece.start, piece.end))
     groups: list[defaultdict[str, list[Counters]]] = [defaultdict(list) for _ in padded]

@@ -24,7 +24,9 @@ from talkmeter.counting import COUNTERS, TOTAL, ZERO, Counters, add, call_counts
 from talkmeter.db import tables
 from talkmeter.db.json_rows import JsonRows
 from talkmeter.db.statements import Row, Value, integer
+from talkmeter.ledger.write import read_records_from
 from talkmeter.period import MICROSECONDS_PER_DAY, Piece, Present, Window, day_of, pieces_of
+from talkmeter.usage.retention import require_records
 
 MAX_WINDOWS: Final = 3
 MAX_PIECES: Final = 2 * MAX_WINDOWS
@@ -187,15 +189,21 @@ _SCANS = {pieces: _scan_of(pieces) for pieces in range(MAX_PIECES + 1)}
 def read_usage(
     connection: Connection, org_id: str, window: Window, present: Present, others: Sequence[Window] = ()
 ) -> Usage:
-    """Return the usage of a window, and the totals of up to two other windows, from the connection's snapshot."""
+    """Return the usage of a window, and the totals of up to two other windows, from the connection's snapshot.
+
+    Raises Unprocessable if a part of a day is needed whose records were deleted.
+    """
     windows = (window, *others)
     totals = _read_totals(connection, org_id, windows)
     cuts = [pieces_of(one) for one in windows]
     pieces = tuple(dict.fromkeys(piece for _, window_pieces in cuts for piece in window_pieces))
     scanned: dict[Piece, Counters] = {}
     stale: dict[int, _StaleCalls] = {}
+    records_from = 0
     if pieces or any(totals.counters[day].live_calls for day in window.days if day in totals.counters):
         stale_parameters = (window.start, window.end, org_id, present.stale_before)
+        require_records(connection, org_id, pieces)
+        records_from = read_records_from(connection, org_id)
         scanned, stale = _scan(connection, org_id, pieces, stale_parameters)
     counted = []
     for one, (whole, window_pieces) in zip(windows, cuts, strict=True):
@@ -204,19 +212,20 @@ def read_usage(
             counters[day_of(piece.start)] = add([counters[day_of(piece.start)], scanned[piece]])
         counted.append(counters)
     days = [
-        DayUsage(day, counters, _state(day, totals, stale, present.today), totals.changed_at.get(day))
+        DayUsage(day, counters, _state(day, totals, stale, present.today, records_from), totals.changed_at.get(day))
         for day, counters in counted[0].items()
     ]
     in_others = [add(counters.values()) for counters in counted[1:]]
     return Usage(days, sum(calls.in_window for calls in stale.values()), in_others, totals.active)
 
 
-def _state(day: int, totals: _Totals, stale: dict[int, _StaleCalls], today: int) -> DayState:
+def _state(day: int, totals: _Totals, stale: dict[int, _StaleCalls], today: int, records_from: int) -> DayState:
     """Return how complete the figures of a whole day are (docs/reference/counting.md, "How complete a day is")."""
     if day > today:
         return "future"
     counters = totals.counters.get(day, ZERO)
-    if day == today or (counters.live_calls and counters.live_calls > stale.get(day, _NO_STALE_CALLS).in_day):
+    live_calls = counters.live_calls if day >= records_from else 0
+    if day == today or (live_calls and live_calls > stale.get(day, _NO_STALE_CALLS).in_day):
         return "settling"
     first, last = totals.active
     if counters.calls == counters.runs == 0 and first is not None and last is not None:

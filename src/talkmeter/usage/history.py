@@ -114,6 +114,11 @@ def read_history(connection: Connection, org_id: str, key: RecordKey, history_da
     linked_to = None
     for kind, row in winning_rows(connection, org_id, [key]):
         winner = decode_stored(kind, row)
+        if winner.state.expired:
+            raise NotFound(
+                f"The data of {key.kind} {quoted(key.id)} was deleted after TALKMETER_RETENTION_DAYS; "
+                "it still counts in the daily totals."
+            )
         linked_to = winner.state.linked_to
         received.setdefault(rank(winner.state), winner)
     if not received:

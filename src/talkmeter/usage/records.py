@@ -21,6 +21,7 @@ from talkmeter.records import (
 from talkmeter.usage.cursor import Position, read_cursor, write_cursor
 from talkmeter.usage.figures import CallFigures, RunFigures, call_figures, exact_figures, run_figures
 from talkmeter.usage.filters import Filter, created_at, iterate_records, matching_days, sum_records
+from talkmeter.usage.retention import deleted_before
 from talkmeter.usage.revision import Revision
 
 RECORDS: Final = 50
@@ -79,6 +80,13 @@ class _Records(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from
     from_: Annotated[InstantText, Meta(description="Start of the window, inclusive (UTC).")]
     to: Annotated[InstantText, Meta(description="End of the window, exclusive (UTC).")]
     next_cursor: Annotated[str | None, Meta(description="The cursor of the next page; null: this is the last page.")]
+    records_from: Annotated[
+        str | None,
+        Meta(
+            description="Records of earlier days were deleted (TALKMETER_RETENTION_DAYS) and are not listed; "
+            "null: all records of the window are stored."
+        ),
+    ]
     changed: Annotated[bool, Meta(description="Whether the organization's usage changed since the first page.")]
 
 
@@ -137,6 +145,7 @@ def read_records(  # noqa: PLR0913  a page depends on all of these
         "from_": format_instant(window.start),
         "to": format_instant(window.end),
         "next_cursor": next_cursor,
+        "records_from": deleted_before(connection, org_id, window),
         "changed": first_revision != revision.revision,
     }
     shown = found[:limit]

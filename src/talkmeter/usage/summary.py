@@ -20,6 +20,7 @@ from talkmeter.usage.figures import (
     run_figures,
 )
 from talkmeter.usage.inventory import read_inventory
+from talkmeter.usage.retention import can_compare
 from talkmeter.usage.revision import Revision
 
 
@@ -78,7 +79,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"
     comparison: Annotated[
         Comparison | None,
         Meta(
-            description="The figures compared with an earlier window; null: not requested, or no full hour has passed."
+            description="The figures compared with an earlier window; null: not requested, no full hour has passed, "
+            "or its records were deleted."
         ),
     ]
     daily: list[Day]
@@ -106,6 +108,8 @@ def summary_query(org_id: str, window: Window, present: Present, mode: Mode = "n
 def read_summary(connection: Connection, query: SummaryQuery, revision: Revision) -> Summary:
     """Return the summary; the revision must be read in the connection's snapshot."""
     windows, last_event_at = query.windows, revision.last_event_at
+    if windows is not None and not can_compare(connection, query.org_id, windows[1:]):
+        windows = None
     others = () if windows is None else (windows.now, windows.then)
     usage = read_usage(connection, query.org_id, query.window, query.present, others)
     total = usage.total
