@@ -63,14 +63,16 @@ def show(event_id: str) -> None:
 def replay(event_ids: tuple[str, ...]) -> None:
     """Process quarantined events again (default: all), each under its own organization.
 
-    Events of a merged organization count for the one it was merged into.
+    Events of a merged organization count for the one it was merged into. Connectors' messages are read by their
+    connector; they lack phone numbers and everything else that quarantine does not keep.
     """
+    from talkmeter.accounts.connectors import list_connectors
     from talkmeter.cli.database import open_database
     from talkmeter.cli.operator import operator
     from talkmeter.cli.tables import require_all_readable
     from talkmeter.db.audit import Action, record_audit
     from talkmeter.db.engine import reading, writing
-    from talkmeter.ingest.replay import NotReplayed, named_organization, replay_batch
+    from talkmeter.ingest.replay import NotReplayed, is_message, named_organization, replay_batch, replay_message
     from talkmeter.ledger.organizations import list_organizations
     from talkmeter.ledger.quarantine import drop_quarantined
     from talkmeter.ledger.writer import Writer
@@ -82,10 +84,14 @@ def replay(event_ids: tuple[str, ...]) -> None:
         events, damaged = (_find(engine, event_ids), []) if event_ids else _list_events(engine, None)
         with reading(engine) as connection:
             organizations = {known.org_id: known for known in list_organizations(connection)}
+            connectors = {connector.id: connector for connector in list_connectors(connection)[0]}
         writer = Writer(engine, keep_history=settings.history_days != 0)
         try:
             for event in events:
-                batch = replay_batch(event, organizations.get(named_organization(event)))
+                if is_message(event):
+                    batch = replay_message(event, connectors)
+                else:
+                    batch = replay_batch(event, organizations.get(named_organization(event)))
                 if isinstance(batch, NotReplayed):
                     remaining += 1
                     click.echo(f"{event.id}\tnot replayed: {batch.sentence}")

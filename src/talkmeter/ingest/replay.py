@@ -1,8 +1,15 @@
 """Turn a quarantined event into a batch for the ledger again, under the organization it belongs to now."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from talkmeter.accounts.connectors import Connector
+from talkmeter.errors import quoted
 from talkmeter.ingest.cloudevents import Sender, read_event
+from talkmeter.ingest.connectors.kept_fields import rebuild_message
+from talkmeter.ingest.connectors.provider import Ignored
+from talkmeter.ingest.connectors.registry import PROVIDERS
+from talkmeter.ingest.connectors.to_batch import CONNECTOR_PREFIX, to_batch
 from talkmeter.ledger.batch import OrgBatch, Reason, Rejection
 from talkmeter.ledger.merge import rename_in_event
 from talkmeter.ledger.organizations import Closed, Organization
@@ -34,6 +41,29 @@ def replay_batch(event: QuarantinedEvent, organization: Organization | None) -> 
     if isinstance(parsed, Rejection):
         return NotReplayed(parsed.detail)
     return OrgBatch(org_id, event.credential_id, [(0, parsed)])
+
+
+def replay_message(event: QuarantinedEvent, connectors: Mapping[str, Connector]) -> OrgBatch | NotReplayed:
+    """Return a connector's message as a batch, by the provider's reader. It lacks what quarantine does not keep."""
+    connector = connectors.get(event.credential_id.removeprefix(CONNECTOR_PREFIX))
+    if connector is None or connector.org_id != event.org_id:
+        return NotReplayed("Its connector does not exist any more.")
+    provider = PROVIDERS[connector.provider]
+    message = rebuild_message(provider, event.kept_fields, event.first_seen_at, connector.org_id)
+    if message is None:
+        return NotReplayed("Nothing was kept that its connector can read.")
+    result = to_batch(connector, provider, message)
+    if isinstance(result, Ignored):
+        return NotReplayed(f"Its type {quoted(result.type)} is not metered.")
+    for _, parsed in result.batch.events:
+        if isinstance(parsed, Rejection):
+            return NotReplayed(parsed.detail)
+    return result.batch
+
+
+def is_message(event: QuarantinedEvent) -> bool:
+    """Return whether a connector received the event."""
+    return event.credential_id.startswith(CONNECTOR_PREFIX)
 
 
 def named_organization(event: QuarantinedEvent) -> str:

@@ -27,6 +27,7 @@ from talkmeter.ingest.connectors.provider import (
     Provider,
     ReadResult,
     RecordUpdate,
+    SecretForm,
     build_message,
 )
 from talkmeter.ingest.connectors.verification import (
@@ -210,4 +211,5 @@ PROVIDER: Final = Provider(
     read=read,
     kept=_KEPT,
     make_test_message=make_test_message,
+    secret_form=SecretForm(lambda secret: secret.startswith("wsec_"), "the webhook's secret, which begins with wsec_"),
 )

@@ -7,13 +7,14 @@ numbers of callers and cards are not stored, even in fields of the list.
 import re
 from collections.abc import Iterable
 from functools import cache
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlencode
 
 import msgspec
 
 from talkmeter.clock import MICROSECONDS_PER_SECOND
-from talkmeter.ingest.connectors.forms import form_text, read_form
-from talkmeter.ingest.connectors.provider import NotUnderstood
+from talkmeter.ingest.connectors.forms import FORM, form_text, read_form
+from talkmeter.ingest.connectors.provider import Message, NotUnderstood, Provider
 from talkmeter.period import LATEST_INSTANT
 
 MAX_KEPT_LENGTH: Final = 128
@@ -46,9 +47,8 @@ def keep_fields(paths: tuple[str, ...], body: bytes, *, is_form: bool) -> bytes:
     A path has the names of nested fields, separated by slashes.
     """
     fields = _form_fields(paths, body) if is_form else _json_fields(paths, body)
-    return msgspec.json.encode(
-        {"body": {path.replace("/", "."): value for path, value in fields if _is_safe(path, value)}}
-    )
+    kept = {path.replace("/", "."): value for path, value in fields if _is_safe(path, value)}
+    return msgspec.json.encode({"body": kept, "form": True} if is_form else {"body": kept})
 
 
 def is_harmless(text: str) -> bool:
@@ -125,3 +125,37 @@ def _is_safe(path: str, value: Scalar) -> bool:
 def _is_instant(number: float) -> bool:
     """Return whether a number may be seconds or milliseconds since 1970."""
     return 0 <= number <= _LATEST_SEC or _EARLIEST_MS <= number <= _LATEST_SEC * 1_000
+
+
+class _KeptMessage(msgspec.Struct):
+    """What quarantine keeps of a message, with the names of nested fields separated by dots."""
+
+    body: dict[str, Scalar]
+    form: bool = False
+
+
+def rebuild_message(provider: Provider, kept_fields: bytes, received_at: int, org_id: str) -> Message | None:
+    """Return a message that contains what quarantine kept of one; None if the kept fields are not of a message."""
+    try:
+        kept = msgspec.json.decode(kept_fields, type=_KeptMessage)
+    except msgspec.DecodeError:
+        return None
+    names = {path.replace("/", "."): path for path in provider.kept}
+    values: dict[str, Scalar] = {**provider.replay_fields}
+    values |= {names[name]: value for name, value in kept.body.items() if name in names}
+    if kept.form:
+        body, media_type = urlencode({name: str(value) for name, value in values.items()}).encode(), FORM
+    else:
+        body, media_type = msgspec.json.encode(_nested(values)), "application/json"
+    return Message("POST", "", {"content-type": media_type}, body, received_at, org_id)
+
+
+def _nested(values: dict[str, Scalar]) -> dict[str, object]:
+    nested: dict[str, Any] = {}
+    for path, value in values.items():
+        level = nested
+        *outer, name = path.split("/")
+        for part in outer:
+            level = level.setdefault(part, {})
+        level[name] = value
+    return nested

@@ -5,6 +5,7 @@ Both are pure functions of the message; they know neither the database nor HTTP.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
 from talkmeter.ledger.batch import Rejection, Side
@@ -93,6 +94,13 @@ class Ignored(NamedTuple):
 ReadResult = tuple[RecordUpdate | PartialRecordUpdate | Rejection, ...] | Ignored
 
 
+class SecretForm(NamedTuple):
+    """The form of a provider's secrets: a check, and the words for it, such as "wsec_ and further characters"."""
+
+    matches: Callable[[str], bool]
+    words: str
+
+
 class Provider(NamedTuple):
     """One provider: its functions and the facts about it.
 
@@ -100,7 +108,9 @@ class Provider(NamedTuple):
     and raises NotVerified. `read` raises NotUnderstood; its result must not depend on when the message arrived. `kept`
     are the fields that quarantine may keep (see kept_fields.py). `status` is the HTTP status that the provider expects.
     `make_test_message` takes a secret, an address and the current instant, and returns a signed message of type
-    TEST_TYPE; it is None if only the provider can sign.
+    TEST_TYPE; it is None if only the provider can sign. `secret_form` is the form of a secret, if it is documented.
+    `make_secret` returns a new one, if the operator chooses it. `replay_fields` are required fields that `kept` lacks,
+    whose values do not matter; a replayed message gets them.
     """
 
     name: str
@@ -110,3 +120,6 @@ class Provider(NamedTuple):
     kept: tuple[str, ...]
     status: Literal[200, 204] = 200
     make_test_message: Callable[[str, str, int], Message] | None = None
+    secret_form: SecretForm | None = None
+    make_secret: Callable[[], str] | None = None
+    replay_fields: Mapping[str, str] = MappingProxyType({})

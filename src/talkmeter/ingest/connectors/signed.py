@@ -8,6 +8,7 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from hmac import digest
+from secrets import token_bytes
 from typing import Final
 
 from msgspec.structs import replace
@@ -25,6 +26,7 @@ from talkmeter.ingest.connectors.provider import (
     Provider,
     ReadResult,
     RecordUpdate,
+    SecretForm,
     build_message,
 )
 from talkmeter.ingest.connectors.verification import (
@@ -41,6 +43,9 @@ TIMESTAMP: Final = "webhook-timestamp"
 SIGNATURE: Final = "webhook-signature"
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105  the prefix of every such secret
 VERSION: Final = "v1,"
+MIN_SECRET_BYTES: Final = 24
+"""The minimum of the Standard Webhooks specification."""
+_SECRET_BYTES: Final = 32
 MAX_EVENTS: Final = 10_000
 TOLERANCE_SEC: Final = 300
 
@@ -80,6 +85,15 @@ def _key(secret: str) -> bytes:
     """Return the key in a secret. Its base64 padding may be missing."""
     text = secret.strip().removeprefix(SECRET_PREFIX).rstrip("=")
     return _decode_base64(text + "=" * (-len(text) % 4))
+
+
+def make_secret() -> str:
+    """Return a new random secret of 32 bytes."""
+    return SECRET_PREFIX + b64encode(token_bytes(_SECRET_BYTES)).decode()
+
+
+def _has_secret_form(secret: str) -> bool:
+    return secret.startswith(SECRET_PREFIX) and len(_key(secret)) >= MIN_SECRET_BYTES
 
 
 def _decode_base64(text: str) -> bytes:
@@ -164,4 +178,10 @@ PROVIDER: Final = Provider(
     read=read,
     kept=_KEPT,
     make_test_message=make_test_message,
+    secret_form=SecretForm(
+        _has_secret_form, f"{SECRET_PREFIX} followed by the base64 of at least {MIN_SECRET_BYTES} bytes"
+    ),
+    make_secret=make_secret,
+    # The event's source is replaced by the connector's.
+    replay_fields={"source": "/replayed"},
 )

@@ -40,6 +40,7 @@ from talkmeter.ingest.connectors.provider import (
     PartialRecordUpdate,
     Provider,
     ReadResult,
+    SecretForm,
 )
 from talkmeter.ingest.connectors.telnyx_call import CallPart, merge
 from talkmeter.ingest.connectors.verification import as_bytes, read_header, require_recent
@@ -265,4 +266,13 @@ _KEPT: Final = (
 )
 """The fields that quarantine keeps of a message that cannot be counted."""
 
-PROVIDER: Final = Provider(name="telnyx", side="carrier", verify=verify, read=read, kept=_KEPT)
+PROVIDER: Final = Provider(
+    name="telnyx",
+    side="carrier",
+    verify=verify,
+    read=read,
+    kept=_KEPT,
+    secret_form=SecretForm(
+        lambda key: _from_base64(key, _KEY_BYTES) is not None, f"the account's public key: {_KEY_BYTES} bytes in base64"
+    ),
+)

@@ -6,7 +6,7 @@ one provider can refer to a call of another. The `signed` connector receives Tal
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import structs
 
@@ -23,6 +23,9 @@ from talkmeter.ingest.connectors.provider import (
 )
 from talkmeter.ledger.batch import CallReport, OrgBatch, ParsedEvent, PartialUpdate, Reason, Rejection
 from talkmeter.records import State, data_hash
+
+CONNECTOR_PREFIX: Final = "connector "
+"""The beginning of the credential id of what a connector receives."""
 
 
 class MessageBatch(NamedTuple):
@@ -47,7 +50,7 @@ def to_batch(connector: Connector, provider: Provider, message: Message) -> Mess
 
 
 def _batch(connector: Connector, events: Sequence[ParsedEvent | CallReport]) -> OrgBatch:
-    return OrgBatch(connector.org_id, f"connector {connector.id}", list(enumerate(events)))
+    return OrgBatch(connector.org_id, CONNECTOR_PREFIX + connector.id, list(enumerate(events)))
 
 
 def _event(
