@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 SecretOption = click.option(
     "--secret-env",
-    required=True,
     metavar="NAME",
     help="The environment variable that holds the secret the provider signs with.",
+)
+GenerateOption = click.option(
+    "--generate", is_flag=True, help="Make a new secret and print it on stderr; only for 'signed'."
 )
 
 
@@ -30,7 +32,8 @@ def connectors() -> None:
 @click.option("--org", required=True, help="The organization that the calls belong to.")
 @click.option("--provider", required=True, help="The provider, such as twilio; 'signed' is for signed CloudEvents.")
 @SecretOption
-def add(org: str, provider: str, secret_env: str) -> None:
+@GenerateOption
+def add(org: str, provider: str, secret_env: str | None, generate: bool) -> None:
     """Add a connector and print the address to enter at the provider; nothing else goes to stdout."""
     from talkmeter.accounts.connectors import SecretBox, add_connector
     from talkmeter.api.hooks import HOOKS_PATH
@@ -43,7 +46,8 @@ def add(org: str, provider: str, secret_env: str) -> None:
     if provider not in PROVIDERS:
         raise OperationFailed(f"Unknown provider '{provider}'. Providers: {', '.join(PROVIDERS)}.")
     settings = load_settings()
-    encrypted = SecretBox(settings.secret_key).encrypt([_secret(secret_env)])
+    box, secret = SecretBox(settings.secret_key), _new_secret(provider, secret_env, generate=generate)
+    encrypted = box.encrypt([secret])
     with open_database(settings) as engine:
         require_organization(engine, org)
         now = clock.now()
@@ -51,6 +55,8 @@ def add(org: str, provider: str, secret_env: str) -> None:
             id_ = add_connector(connection, org, provider, encrypted, now)
             record_audit(connection, operator(), Action.CONNECTOR_ADD, id_, now, org_id=org, detail=provider)
     click.echo(f"{public_url(settings)}{HOOKS_PATH}/{provider}/{id_}")
+    if generate:
+        _print_secret(secret)
 
 
 @connectors.command("list")
@@ -130,7 +136,8 @@ def disable(connector_id: str) -> None:
 @connectors.command("rotate")
 @click.argument("connector_id")
 @SecretOption
-def rotate(connector_id: str, secret_env: str) -> None:
+@GenerateOption
+def rotate(connector_id: str, secret_env: str | None, generate: bool) -> None:
     """Set a new secret. The previous one stays valid until the next rotation, if it can be decrypted."""
     from talkmeter.accounts.connectors import SecretBox, update_secrets
     from talkmeter.cli.database import open_database
@@ -140,9 +147,10 @@ def rotate(connector_id: str, secret_env: str) -> None:
     from talkmeter.errors import SecretUnreadable
 
     settings = load_settings()
-    box, secret = SecretBox(settings.secret_key), _secret(secret_env)
+    box = SecretBox(settings.secret_key)
     with open_database(settings) as engine:
         connector = require_connector(engine, connector_id)
+        secret = _new_secret(connector.provider, secret_env, generate=generate)
         try:
             previous = box.decrypt(connector)[:1]
         except SecretUnreadable:
@@ -158,6 +166,8 @@ def rotate(connector_id: str, secret_env: str) -> None:
         click.echo("The new and the previous secret are both valid until the next rotation.")
     else:
         click.echo("The new secret is valid. The previous one could not be decrypted and is not valid any more.")
+    if generate:
+        _print_secret(secret)
 
 
 @connectors.command("reencrypt")
@@ -236,6 +246,29 @@ def prefer(side: str, org: str) -> None:
             record_audit(connection, operator(), Action.CONNECTOR_PREFER, side, clock.now(), org_id=org)
         changed = relink_all(engine, org)
     click.echo(f"The {side}'s record counts now; {changed:,} conversations changed.")
+
+
+def _new_secret(provider: str, variable: str | None, *, generate: bool) -> str:
+    """Return a generated secret, or the one in the variable. Raises OperationFailed if its form is wrong."""
+    from talkmeter.ingest.connectors.registry import PROVIDERS
+
+    if generate == (variable is not None):
+        raise OperationFailed("Give either --secret-env NAME or --generate.")
+    make, form = PROVIDERS[provider].make_secret, PROVIDERS[provider].secret_form
+    if variable is None:
+        if make is None:
+            raise OperationFailed(f"--generate is only for 'signed'; use the secret that {provider} signs with.")
+        return make()
+    secret = _secret(variable)
+    if secret != secret.strip():
+        raise OperationFailed(f"The secret in {variable} begins or ends with a space or a line break; remove it.")
+    if form is not None and not form.matches(secret):
+        raise OperationFailed(f"The secret in {variable} cannot be of {provider}: it must be {form.words}.")
+    return secret
+
+
+def _print_secret(secret: str) -> None:
+    click.echo(f"Secret: {secret}\nCopy it now: it is not shown again.", err=True)
 
 
 def _secret(variable: str) -> str:
