@@ -13,7 +13,7 @@ from tests.cli.terminal import Terminal
 from tests.servers import TALKMETER
 
 BOLD = "\x1b[1m"
-LONG_ID = "a-long-id-" * 20
+LONG_ID = "a-long-id-" * 19 + "a-long-id"
 
 
 def run_in_terminal(terminal: Terminal, *arguments: str) -> list[str]:

@@ -211,4 +211,6 @@ def test_quarantine_reasons() -> None:
         "missing_organization",
         "foreign_organization",
         "refused_by_database",
+        "unknown_organization",
+        "closed_organization",
     }

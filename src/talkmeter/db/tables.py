@@ -268,6 +268,7 @@ organization_directory = Table(
     Column("merged_into", Key),
     PrimaryKeyConstraint("org_id"),
 )
+Index("organization_directory_merged_into", organization_directory.c.merged_into)
 
 credential = Table(
     "credential",

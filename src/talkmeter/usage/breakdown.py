@@ -203,7 +203,7 @@ def read_breakdown(connection: Connection, query: BreakdownQuery) -> Breakdown:
     if windows is not None:
         now = values if windows.now == window else read_values(connection, org_id, windows.now, options.by)
         then = read_values(connection, org_id, windows.then, options.by)
-        both = _ComparedCounters(now, then, *(_only_kind(kind, counters) for counters in usage.others))
+        both = _ComparedCounters(now, then, *(_only_kind(kind, counters) for counters in usage.others or ()))
     starts = _interval_starts(window, options.interval)
     series: dict[str, list[int]] = {}
     if starts is not None:

@@ -10,6 +10,7 @@ from talkmeter.counting import COUNTERS, Counters, Dimension, add, call_counts, 
 from talkmeter.db import tables
 from talkmeter.db.json_rows import JsonRows
 from talkmeter.db.statements import Row, Value, integer
+from talkmeter.ledger.write import read_records_from
 from talkmeter.period import Piece, Window, day_of, pieces_of
 from talkmeter.records import Kind
 from talkmeter.usage.dimensions import SPLITS
@@ -125,7 +126,7 @@ def _scan(
     """Sum the records created in each part of a day by value, with the sign of the part; this is one statement."""
     if not pieces:
         return []
-    require_records(connection, org_id, pieces)
+    require_records(read_records_from(connection, org_id), pieces)
     padded = (*pieces, _EMPTY_PIECE)[:_MAX_PIECES]
     bounds: Row = tuple(value for piece in padded for value in (org_id, piece.start, piece.end))
     groups: list[defaultdict[str, list[Counters]]] = [defaultdict(list) for _ in padded]

@@ -24,14 +24,14 @@ from talkmeter.counting import COUNTERS, TOTAL, ZERO, Counters, add, call_counts
 from talkmeter.db import tables
 from talkmeter.db.json_rows import JsonRows
 from talkmeter.db.statements import Row, Value, integer
-from talkmeter.ledger.write import read_records_from
 from talkmeter.period import MICROSECONDS_PER_DAY, Piece, Present, Window, day_of, pieces_of
-from talkmeter.usage.retention import require_records
+from talkmeter.usage.retention import have_records, require_records
 
 MAX_WINDOWS: Final = 3
 MAX_PIECES: Final = 2 * MAX_WINDOWS
 
 _daily = tables.usage_daily.c
+_org = tables.organization.c
 _call = tables.conversation.c
 _run = tables.workflow_execution.c
 
@@ -63,8 +63,8 @@ class Usage(NamedTuple):
     """Every day of the window, ascending."""
     stale_calls: int
     """The stale conversations of the window."""
-    others: list[Counters]
-    """The total of each other window."""
+    others: list[Counters] | None
+    """The total of each other window; None if one of them needs a part of a day whose records were deleted."""
     active: ActiveDays
 
     @property
@@ -178,9 +178,17 @@ def _stale_calls() -> Select[*tuple[object, ...]]:
     )
 
 
+def _first_day_with_records() -> Select[*tuple[object, ...]]:
+    empty: ColumnElement[str] = literal_column("''")
+    zero: ColumnElement[int] = literal_column("0")
+    return select(
+        literal_column("-1"), literal_column("'records'"), empty, empty, empty, _org.records_from, zero, zero
+    ).where(_org.org_id == bindparam("org"))
+
+
 def _scan_of(pieces: int) -> JsonRows:
     scans = [scan for number in range(pieces) for scan in (_calls_of_piece(str(number)), _runs_of_piece(str(number)))]
-    return JsonRows(*scans, _stale_calls())
+    return JsonRows(*scans, _stale_calls(), _first_day_with_records())
 
 
 _SCANS = {pieces: _scan_of(pieces) for pieces in range(MAX_PIECES + 1)}
@@ -202,9 +210,8 @@ def read_usage(
     records_from = 0
     if pieces or any(totals.counters[day].live_calls for day in window.days if day in totals.counters):
         stale_parameters = (window.start, window.end, org_id, present.stale_before)
-        require_records(connection, org_id, pieces)
-        records_from = read_records_from(connection, org_id)
-        scanned, stale = _scan(connection, org_id, pieces, stale_parameters)
+        scanned, stale, records_from = _scan(connection, org_id, pieces, stale_parameters)
+    require_records(records_from, cuts[0][1])
     counted = []
     for one, (whole, window_pieces) in zip(windows, cuts, strict=True):
         counters = {day: totals.counters.get(day, ZERO) if day in whole else ZERO for day in one.days}
@@ -216,7 +223,9 @@ def read_usage(
         for day, counters in counted[0].items()
     ]
     in_others = [add(counters.values()) for counters in counted[1:]]
-    return Usage(days, sum(calls.in_window for calls in stale.values()), in_others, totals.active)
+    has_records = have_records(records_from, pieces)
+    stale_calls = sum(calls.in_window for calls in stale.values())
+    return Usage(days, stale_calls, in_others if has_records else None, totals.active)
 
 
 def _state(day: int, totals: _Totals, stale: dict[int, _StaleCalls], today: int, records_from: int) -> DayState:
@@ -248,14 +257,21 @@ def _read_totals(connection: Connection, org_id: str, windows: tuple[Window, ...
 
 def _scan(
     connection: Connection, org_id: str, pieces: tuple[Piece, ...], stale_parameters: Row
-) -> tuple[dict[Piece, Counters], dict[int, _StaleCalls]]:
-    """Sum the records created in each part of a day, with the sign of the part, and count the stale conversations."""
+) -> tuple[dict[Piece, Counters], dict[int, _StaleCalls], int]:
+    """Sum the records created in each part of a day, with the sign of the part, and count the stale conversations.
+
+    Also returns the first day whose records are stored, 0 if none were deleted.
+    """
     bounds: tuple[Value, ...] = tuple(value for piece in pieces for value in (org_id, piece.start, piece.end) * 2)
     groups: dict[Piece, list[Counters]] = {piece: [] for piece in pieces}
     stale: dict[int, _StaleCalls] = {}
+    records_from = 0
     for number, row_type, modality, direction, status, records, timed, duration_ms in _SCANS[len(pieces)].run(
-        connection, (*bounds, *stale_parameters)
+        connection, (*bounds, *stale_parameters, org_id)
     ):
+        if row_type == "records":
+            records_from = integer(records)
+            continue
         if row_type == "stale":
             # In these rows, the columns are the day and two counts.
             stale[integer(records)] = _StaleCalls(integer(timed), integer(duration_ms))
@@ -268,4 +284,4 @@ def _scan(
             else run_counts(str(status), amounts[0])
         )
         groups[piece].append(counts)
-    return {piece: add(counts) for piece, counts in groups.items()}, stale
+    return {piece: add(counts) for piece, counts in groups.items()}, stale, records_from

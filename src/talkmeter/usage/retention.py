@@ -14,10 +14,15 @@ def deleted_before(connection: Connection, org_id: str, window: Window) -> str |
     return format_day(records_from) if day_of(window.start) < records_from else None
 
 
-def require_records(connection: Connection, org_id: str, pieces: Iterable[Piece]) -> None:
+def have_records(records_from: int, pieces: Iterable[Piece]) -> bool:
+    """Return whether the records of parts of days are stored."""
+    return all(day_of(piece.start) >= records_from for piece in pieces)
+
+
+def require_records(records_from: int, pieces: Iterable[Piece]) -> None:
     """Raise Unprocessable if a part of a day must be read from records that were deleted."""
     days = [day_of(piece.start) for piece in pieces]
-    if days and min(days) < (records_from := read_records_from(connection, org_id)):
+    if days and min(days) < records_from:
         raise Unprocessable(
             f"Records before {format_day(records_from)} were deleted, so figures of earlier days exist for whole UTC "
             f"days only, and {format_day(min(days))} is not whole."
@@ -26,5 +31,5 @@ def require_records(connection: Connection, org_id: str, pieces: Iterable[Piece]
 
 def can_compare(connection: Connection, org_id: str, windows: Iterable[Window]) -> bool:
     """Return whether the figures of all windows can be computed."""
-    days = [day_of(piece.start) for window in windows for piece in pieces_of(window)[1]]
-    return not days or min(days) >= read_records_from(connection, org_id)
+    pieces = [piece for window in windows for piece in pieces_of(window)[1]]
+    return not pieces or have_records(read_records_from(connection, org_id), pieces)

@@ -20,7 +20,6 @@ from talkmeter.usage.figures import (
     run_figures,
 )
 from talkmeter.usage.inventory import read_inventory
-from talkmeter.usage.retention import can_compare
 from talkmeter.usage.revision import Revision
 
 
@@ -108,8 +107,6 @@ def summary_query(org_id: str, window: Window, present: Present, mode: Mode = "n
 def read_summary(connection: Connection, query: SummaryQuery, revision: Revision) -> Summary:
     """Return the summary; the revision must be read in the connection's snapshot."""
     windows, last_event_at = query.windows, revision.last_event_at
-    if windows is not None and not can_compare(connection, query.org_id, windows[1:]):
-        windows = None
     others = () if windows is None else (windows.now, windows.then)
     usage = read_usage(connection, query.org_id, query.window, query.present, others)
     total = usage.total
@@ -122,7 +119,7 @@ def read_summary(connection: Connection, query: SummaryQuery, revision: Revision
         stale_calls=usage.stale_calls,
         stale_hours=query.present.stale_hours,
         **read_inventory(connection, query.org_id)._asdict(),
-        comparison=None if windows is None else comparison_of(windows, *usage.others),
+        comparison=None if windows is None or usage.others is None else comparison_of(windows, *usage.others),
         daily=[_daily_point(day) for day in usage.days],
     )
 

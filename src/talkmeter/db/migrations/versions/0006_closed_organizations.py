@@ -12,7 +12,8 @@ KEY = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Add the columns."""
+    """Add the columns and the index."""
     op.add_column("organization", sa.Column("closed", sa.Boolean()))
     op.add_column("organization_directory", sa.Column("closed", KEY))
     op.add_column("organization_directory", sa.Column("merged_into", KEY))
+    op.create_index("organization_directory_merged_into", "organization_directory", ["merged_into"])
