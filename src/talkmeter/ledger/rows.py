@@ -24,13 +24,15 @@ from talkmeter.records import (
 )
 
 Instant = Annotated[int, msgspec.Meta(ge=EARLIEST_INSTANT, lt=LATEST_INSTANT)]
+StateTime = Annotated[int, msgspec.Meta(ge=EARLIEST_INSTANT, le=LATEST_INSTANT)]
+"""The time of a winning state; that of a record deleted because of its age is later than every instant."""
 
 
 class _StateColumns(msgspec.Struct, frozen=True, array_like=True):
     """The columns that every record table has after the record's fields."""
 
     deleted: bool
-    time: Instant
+    time: StateTime
     sequence: int
     source: str
     event_id: str
