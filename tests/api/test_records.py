@@ -64,6 +64,7 @@ def test_conversation_has_every_field(org: OrganizationClient) -> None:
         "kind": "conversation",
         "from": "2026-03-01T00:00:00Z",
         "to": "2026-03-02T00:00:00Z",
+        "records_from": None,
         "records": [
             {
                 "id": "call 1/ä",
