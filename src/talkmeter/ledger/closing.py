@@ -5,7 +5,7 @@ short transactions follow, and a last one marks the end. After an interruption, 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from sqlalchemy import BigInteger, Connection, Table, bindparam, delete, func, select, tuple_, update
 
@@ -46,24 +46,25 @@ _COUNT: Final = {
 }
 
 
-class _DeleteStatements(NamedTuple):
-    """Read the next keys of an organization, and delete its rows up to a key."""
-
-    keys: Compiled
-    delete: Compiled
-
-
-def _delete_statements(table: Table) -> _DeleteStatements:
-    key = list(table.primary_key.columns)
-    of_organization = table.c.org_id == bindparam("org")
-    last = tuple_(*(bindparam(f"last_{column.name}") for column in key))
-    return _DeleteStatements(
-        Compiled(select(*key).where(of_organization).order_by(*key).limit(bindparam("rows", type_=BigInteger))),
-        Compiled(delete(table).where(of_organization, tuple_(*key) <= last)),
+_NEXT_KEYS: Final = {
+    table.name: Compiled(
+        select(*table.primary_key.columns)
+        .where(table.c.org_id == bindparam("org"))
+        .order_by(*table.primary_key.columns)
+        .limit(bindparam("rows", type_=BigInteger))
     )
-
-
-_DELETE: Final = {table.name: _delete_statements(table) for table in USAGE_TABLES}
+    for table in USAGE_TABLES
+}
+_DELETE_UP_TO: Final = {
+    table.name: Compiled(
+        delete(table).where(
+            table.c.org_id == bindparam("org"),
+            tuple_(*table.primary_key.columns)
+            <= tuple_(*(bindparam(f"last_{column.name}") for column in table.primary_key.columns)),
+        )
+    )
+    for table in USAGE_TABLES
+}
 
 
 def lock_in_order(connection: Connection, org_ids: Iterable[str]) -> dict[str, LockedOrganization]:
@@ -174,10 +175,9 @@ def count_usage_rows(connection: Connection, org_id: str) -> dict[str, int]:
 
 def delete_some_rows(connection: Connection, table: Table, org_id: str) -> int:
     """Delete the next rows of an organization in order of their key, at most 1 000; return their number."""
-    statements = _DELETE[table.name]
-    keys = statements.keys.run(connection, (org_id, ROWS_PER_STEP))
+    keys = _NEXT_KEYS[table.name].run(connection, (org_id, ROWS_PER_STEP))
     if keys:
-        statements.delete.change(connection, (org_id, *keys[-1]))
+        _DELETE_UP_TO[table.name].change(connection, (org_id, *keys[-1]))
     return len(keys)
 
 
