@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from talkmeter.db import tables
+from talkmeter.ledger.retention import expire
 from tests.cli.terminal import Terminal
 from tests.faults.damaged_files import ORGS, PAGE, fill
+from tests.postgres import engine_for
 
 NAMES = [table.name for table in tables.metadata.sorted_tables]
 TOTALS = "SELECT org_id, day, calls, voice_ms, runs FROM usage_daily WHERE dimension = 'total' ORDER BY org_id, day"
@@ -101,6 +103,30 @@ def test_commits_that_are_only_in_the_log_are_recovered(filled: Terminal) -> Non
             connection.execute("UPDATE organization_directory SET name = 'Renamed'")
         filled.run("recover", "talkmeter.db", "new.db")
     assert set(rows(filled.folder / "new.db", "SELECT name FROM organization_directory")) == {("Renamed",)}
+
+
+def test_totals_of_days_without_records_are_copied(filled: Terminal) -> None:
+    totals = rows(filled.database, TOTALS)
+    days = sorted({int(str(day)) for _, day, *_ in totals})
+    with engine_for(f"sqlite:///{filled.database}") as engine:
+        for _ in expire(engine, days[len(days) // 2]):
+            pass
+
+    filled.run("recover", "talkmeter.db", "new.db")
+
+    assert rows(filled.folder / "new.db", TOTALS) == rows(filled.database, TOTALS) == totals
+    assert len(rows(filled.database, "SELECT id FROM conversation WHERE deleted")) > 10
+
+
+def test_deleted_organization_stays_closed_if_one_of_its_rows_is_lost(filled: Terminal) -> None:
+    filled.run("orgs", "delete", ORGS[0], "--yes")
+    [(root,)] = rows(filled.database, "SELECT rootpage FROM sqlite_master WHERE name = 'organization'")
+    erase(filled.database, int(str(root)))
+
+    new = recovered(filled)
+
+    assert rows(new, "SELECT org_id FROM organization WHERE closed") == [(ORGS[0],)]
+    assert rows(new, "SELECT org_id FROM organization_directory WHERE closed = 'deleted'") == [(ORGS[0],)]
 
 
 @pytest.mark.parametrize("table", ["conversation", "record_state", "workflow_execution"])

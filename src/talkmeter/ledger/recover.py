@@ -1,8 +1,8 @@
 """Builds a new SQLite ledger from the readable rows of a damaged one.
 
 Rows are copied table by table, each after a check. A record and its received states restore each other; the daily
-totals are computed from the records. What could not be read is named, and so is each day whose old total differs from
-the new one: it tells which records are missing.
+totals are computed from the records, except those of days whose records were deleted because of their age. What could
+not be read is named, and so is each day whose old total differs from the new one: it tells which records are missing.
 """
 
 import re
@@ -18,7 +18,7 @@ from talkmeter.db import tables
 from talkmeter.db.engine import reading, writing
 from talkmeter.db.salvage import Cells, Lost, PageFile
 from talkmeter.db.schema import NEWEST, VERSION
-from talkmeter.db.statements import OnConflict, Row, insert_rows
+from talkmeter.db.statements import OnConflict, Row, insert_rows, integer
 from talkmeter.errors import Damaged, OperationFailed, quoted
 from talkmeter.ledger.batch import AGENT
 from talkmeter.ledger.call_links import read_preferred_side
@@ -118,13 +118,28 @@ class Recovery:
     def _copy_table(self, table: Table) -> RecoveredTable:
         losses: list[str] = []
         rows = self._readable(table, losses)
-        if table is tables.usage_daily:
-            count = sum(1 for _ in map(self._keep_total, rows))
-        else:
-            count = self._insert(table, rows)
+        count = self._copy_totals(rows) if table is tables.usage_daily else self._insert(table, rows)
         if table is tables.conversation_link:
             self._lost_links = bool(losses)
         return RecoveredTable(table.name, count, losses)
+
+    def _copy_totals(self, rows: Iterator[Row]) -> int:
+        """Insert the totals of days whose records were deleted because of their age; return the number of all rows."""
+        query = "SELECT org_id, records_from FROM organization WHERE records_from IS NOT NULL"
+        with reading(self._target) as connection:
+            first_days = {str(org_id): int(day) for org_id, day in connection.exec_driver_sql(query)}
+        count = 0
+
+        def old_totals() -> Iterator[Row]:
+            nonlocal count
+            for row in rows:
+                count += 1
+                self._keep_total(row)
+                if integer(row[2]) < first_days.get(str(row[0]), 0):
+                    yield row
+
+        self._insert(tables.usage_daily, old_totals())
+        return count
 
     def _keep_total(self, row: Row) -> None:
         org_id, dimension, day, _, *counters, _ = row
