@@ -145,6 +145,14 @@ def test_organization_added_later_is_available_at_once(server: Server, tmp_path:
     assert get(server, later).status_code == 200
 
 
+def test_token_of_a_deleted_organization_is_forbidden(server: Server, tmp_path: Path) -> None:
+    org_id = f"gone-{tmp_path.name}"
+    server.cli("orgs", "add", org_id)
+    server.cli("orgs", "delete", org_id, "--yes")
+
+    assert get(server, token(org_id=org_id)).status_code == 403
+
+
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nonsense"}], ids=["none", "nonsense"])
 def test_missing_or_malformed_credential_error_names_jwts(server: Server, headers: dict[str, str]) -> None:
     answer = local_http.get(f"{server.url}{SUMMARY}", headers=headers)

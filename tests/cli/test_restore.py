@@ -62,6 +62,32 @@ def test_key_revoked_since_the_backup_stays_revoked(backed_up: Terminal) -> None
     assert backed_up.run("orgs", "list").split("\t")[0] == "acme"
 
 
+def test_deleted_organization_of_a_backup_has_no_access(backed_up: Terminal) -> None:
+    backed_up.run("orgs", "delete", "acme", "--yes")
+
+    restored = backed_up.run("restore", "backup.db")
+
+    assert "Repeat what was done since the backup: 'talkmeter orgs delete acme --yes'." in restored
+    assert states(backed_up) == {"kept": "revoked", "ended": "revoked"}
+    assert connector(backed_up)[3] == "disabled"
+    backed_up.run("orgs", "delete", "acme", "--yes")
+    assert backed_up.run("keys", "list") == backed_up.run("connectors", "list") == ""
+
+
+def test_merged_organization_of_a_backup_can_be_merged_again(backed_up: Terminal) -> None:
+    backed_up.run("orgs", "add", "other")
+    backed_up.run("backup", "both.db")
+    backed_up.run("orgs", "merge", "acme", "--into", "other", "--yes")
+
+    assert "'talkmeter orgs merge acme --into other --yes'." in backed_up.run(
+        "restore", "both.db", "--keep-credentials"
+    )
+    assert states(backed_up) == {"kept": "revoked", "ended": "revoked"}
+    assert connector(backed_up)[3] == "in use"
+    backed_up.run("orgs", "merge", "acme", "--into", "other", "--yes")
+    assert connector(backed_up)[2] == "other"
+
+
 def test_connector_keeps_its_newest_secret_and_stays_disabled(backed_up: Terminal) -> None:
     backed_up.environment["SECRET"] = "second"
     id_ = connector(backed_up)[0]

@@ -36,6 +36,16 @@ def move_connectors(connection: Connection, org_id: str, target: str) -> None:
     connection.execute(update(tables.connector).where(tables.connector.c.org_id == org_id).values(org_id=target))
 
 
+def disable_connectors(connection: Connection, org_id: str, now: int) -> None:
+    """Disable the organization's connectors."""
+    connector = tables.connector.c
+    connection.execute(
+        update(tables.connector)
+        .where(connector.org_id == org_id, connector.disabled_at.is_(None))
+        .values(disabled_at=now)
+    )
+
+
 def delete_access(connection: Connection, org_id: str) -> None:
     """Delete the organization's keys and connectors, with the counts of the connectors' messages."""
     ids = list(connection.scalars(select(tables.connector.c.id).where(tables.connector.c.org_id == org_id)))

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -14,9 +14,17 @@ from talkmeter.settings import load_settings
 if TYPE_CHECKING:
     from talkmeter.accounts.revocations import Revocations
     from talkmeter.db.engine import Connection
+    from talkmeter.ledger.organizations import Organization
 
 _ENDINGS = ("", "-wal", "-shm")
 """The endings of the files of a SQLite database."""
+
+
+class _Since(NamedTuple):
+    """What ended since the backup: revoked credentials, and merged or deleted organizations."""
+
+    revocations: "Revocations"
+    closed: "list[Organization]"
 
 
 @click.command()
@@ -77,33 +85,56 @@ def _revoke(connection: "Connection", target: Path, *, revoke_all: bool, keep_cr
     from talkmeter.accounts.revocations import apply_revocations, end_all_sessions, revoke_everything, working_ids
 
     end_all_sessions(connection)
+    since = _read_since(target)
+    again = _close_again(connection, since.closed) if since else ""
     if revoke_all:
-        return f"Revoked: {_listed(revoke_everything(connection, clock.now()))}."
+        return f"Revoked: {_listed(revoke_everything(connection, clock.now()))}.{again}"
     if keep_credentials:
-        return f"These keys, tokens and connectors work: {_listed(working_ids(connection, clock.now()))}."
-    revocations = _read_revocations(target)
-    if revocations is None:
+        return f"These keys, tokens and connectors work: {_listed(working_ids(connection, clock.now()))}.{again}"
+    if since is None:
         working = _listed(working_ids(connection, clock.now()))
         raise OperationFailed(
             f"The ledger {target} cannot be read, so what was revoked since the backup is not known. "
             f"These keys, tokens and connectors would work again: {working}. "
             "Give --revoke-all, or --keep-credentials and then revoke what must not work."
         )
-    return f"Revoked since the backup, and still revoked: {_listed(apply_revocations(connection, revocations))}."
+    revoked = _listed(apply_revocations(connection, since.revocations))
+    return f"Revoked since the backup, and still revoked: {revoked}.{again}"
 
 
-def _read_revocations(target: Path) -> "Revocations | None":
-    """Return what the present ledger has revoked, or None if it cannot be read."""
+def _close_again(connection: "Connection", closed: "list[Organization]") -> str:
+    """End the access to organizations that were merged or deleted since the backup; return what remains to do."""
+    from talkmeter.accounts.access import disable_connectors, end_access
+    from talkmeter.ledger.organizations import Closed, find_organization
+
+    commands: list[str] = []
+    for known in closed:
+        found = find_organization(connection, known.org_id)
+        if found is None or found.closed is not None:
+            continue
+        end_access(connection, known.org_id, clock.now())
+        if known.merged_into is None:
+            disable_connectors(connection, known.org_id, clock.now())
+        into = "" if known.merged_into is None else f" --into {known.merged_into}"
+        verb = "delete" if known.closed in (Closed.DELETING, Closed.DELETED) else "merge"
+        commands.append(f"'talkmeter orgs {verb} {known.org_id}{into} --yes'")
+    return f" Repeat what was done since the backup: {', '.join(commands)}." if commands else ""
+
+
+def _read_since(target: Path) -> _Since | None:
+    """Return what ended in the present ledger, or None if it cannot be read."""
     from talkmeter.accounts.revocations import read_revocations
     from talkmeter.db.engine import open_engine, reading, translate_errors
     from talkmeter.db.sqlite import file_url
+    from talkmeter.ledger.organizations import list_organizations
 
     if not target.exists():
         return None
     present = open_engine(file_url(target))
     try:
         with translate_errors(), reading(present) as connection:
-            return read_revocations(connection)
+            closed = [known for known in list_organizations(connection) if known.closed is not None]
+            return _Since(read_revocations(connection), closed)
     except TalkmeterError:
         return None
     finally:
