@@ -95,6 +95,15 @@ describe("rendering the samples", () => {
     expect(screen.getByRole("button", { name: "Load more" })).toBeTruthy();
   });
 
+  it("a list says from which day on records are stored", async () => {
+    mockResponse("records", { records_from: "2026-03-02" });
+    const listing = { kind: "conversation", filter: {} } as const;
+    renderPage(
+      <RecordList organization="acme" range={RANGE} today={TODAY} listing={listing} opened={null} />,
+    );
+    expect(await screen.findByText(/^Records before Mon, Mar 2, 2026 \(UTC\) were deleted/)).toBeTruthy();
+  });
+
   it("an inventory list shows the API's total", async () => {
     mockResponse("inventory");
     const listing = { kind: "phone_number", filter: {} } as const;

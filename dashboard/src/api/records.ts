@@ -62,6 +62,7 @@ const CallsPage = v.object({
   kind: v.literal("conversation"),
   from: Text,
   to: Text,
+  records_from: v.nullable(Text),
   records: v.array(CallRecord),
   totals: v.nullable(CallFigures),
 });
@@ -70,6 +71,7 @@ const RunsPage = v.object({
   kind: v.literal("workflow_execution"),
   from: Text,
   to: Text,
+  records_from: v.nullable(Text),
   records: v.array(RunRecord),
   totals: v.nullable(RunFigures),
 });

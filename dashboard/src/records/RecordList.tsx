@@ -86,6 +86,7 @@ export function RecordList({ organization, range, today, listing, opened }: Prop
           </Button>
         </p>
       )}
+      <DeletedRecords first={pages[0]} />
       <div className="records-box" ref={scroller} tabIndex={0} role="region" aria-label={noun}>
         {shown === 0 ? (
           <p className="records-none">Nothing to show.</p>
@@ -118,6 +119,17 @@ export function RecordList({ organization, range, today, listing, opened }: Prop
         )}
       </div>
     </>
+  );
+}
+
+/** From which day on records are stored, if older ones of the range were deleted. */
+function DeletedRecords({ first }: { first: RecordsPage | undefined }) {
+  if (first === undefined || !("records" in first) || first.records_from === null) return null;
+  return (
+    <p className="records-changed">
+      Records before {formats.day(first.records_from)} (UTC) were deleted and are not listed. The figures
+      still include them.
+    </p>
   );
 }
 
