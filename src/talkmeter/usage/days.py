@@ -57,14 +57,15 @@ class ActiveDays(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """An organization's usage in a window, and its total in other windows."""
+    """An organization's usage in a window, and in other windows."""
 
     days: list[DayUsage]
     """Every day of the window, ascending."""
     stale_calls: int
     """The stale conversations of the window."""
-    others: list[Counters] | None
-    """The total of each other window; None if one of them needs a part of a day whose records were deleted."""
+    others: list[dict[int, Counters]] | None
+    """The counters of each day of each other window; None if one of them needs a part of a day whose records were
+    deleted."""
     active: ActiveDays
 
     @property
@@ -197,7 +198,7 @@ _SCANS = {pieces: _scan_of(pieces) for pieces in range(MAX_PIECES + 1)}
 def read_usage(
     connection: Connection, org_id: str, window: Window, present: Present, others: Sequence[Window] = ()
 ) -> Usage:
-    """Return the usage of a window, and the totals of up to two other windows, from the connection's snapshot.
+    """Return the usage of a window and of up to two other windows, from the connection's snapshot.
 
     Raises Unprocessable if a part of a day is needed whose records were deleted.
     """
@@ -222,10 +223,9 @@ def read_usage(
         DayUsage(day, counters, _state(day, totals, stale, present.today, records_from), totals.changed_at.get(day))
         for day, counters in counted[0].items()
     ]
-    in_others = [add(counters.values()) for counters in counted[1:]]
     has_records = have_records(records_from, pieces)
     stale_calls = sum(calls.in_window for calls in stale.values())
-    return Usage(days, stale_calls, in_others if has_records else None, totals.active)
+    return Usage(days, stale_calls, counted[1:] if has_records else None, totals.active)
 
 
 def _state(day: int, totals: _Totals, stale: dict[int, _StaleCalls], today: int, records_from: int) -> DayState:
