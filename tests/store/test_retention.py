@@ -13,9 +13,13 @@ from talkmeter.ledger.retention import RECORDS_PER_STEP, expire, retention_sweep
 from talkmeter.period import day_of, read_day, read_window
 from talkmeter.records import Kind, RecordKey
 from talkmeter.usage.breakdown import BreakdownOptions, breakdown_query, read_breakdown
+from talkmeter.usage.compare import Mode
+from talkmeter.usage.filtered import ValueFilter
 from talkmeter.usage.filters import Filter
 from talkmeter.usage.history import read_history
+from talkmeter.usage.intervals import Interval
 from talkmeter.usage.records import CallRecords, read_records
+from talkmeter.usage.series import CallSeries, Series, read_series, series_query
 from tests.events import conversation, event, run
 from tests.store.call_reports import AGENT, LEG, LINE, report, send_reports
 from tests.store.ledger import NOW, ORG, Ledger
@@ -248,3 +252,44 @@ def test_repair_changes_no_total_of_a_day_without_records(swept: Ledger) -> None
     swept.verify(repair=True)
 
     assert swept.summary("2026-03-01", "2026-03-02").total_calls == 2
+
+
+BY_ANN = ValueFilter("agent", "ann")
+
+
+def series(
+    ledger: Ledger,
+    from_: str,
+    to: str,
+    interval: Interval,
+    mode: Mode = "none",
+    filter_: ValueFilter | None = None,
+) -> Series:
+    query = series_query(ORG, read_window(from_, to, 0), NOW, interval, mode, filter_)
+    with reading(ledger.engine) as connection:
+        return read_series(connection, query)
+
+
+def test_series_of_whole_days_comes_from_the_totals(swept: Ledger) -> None:
+    answer = series(swept, "2026-03-01", "2026-04-01", "day", filter_=BY_ANN)
+
+    assert isinstance(answer, CallSeries)
+    assert answer.total_calls == 2
+    assert len(series(swept, "2026-03-10", "2026-03-11", "hour").points) == 24
+
+
+def test_series_of_old_hours_and_parts_of_days_is_refused(swept: Ledger) -> None:
+    deleted = pytest.raises(Unprocessable, match="Records before 2026-03-10 were deleted")
+    with deleted:
+        series(swept, "2026-03-01", "2026-03-02", "hour")
+    with deleted:
+        series(swept, "2026-03-01T06:00", "2026-03-20", "day", filter_=BY_ANN)
+    with deleted:
+        series(swept, "2026-03-01T06:00", "2026-03-20", "week")
+
+
+def test_series_is_not_compared_with_hours_whose_records_were_deleted(swept: Ledger) -> None:
+    answer = series(swept, "2026-03-10", "2026-03-11", "hour", "previous")
+
+    assert answer.comparison is None
+    assert answer.then is None

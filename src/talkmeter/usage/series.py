@@ -9,20 +9,23 @@ from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Meta
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from sqlalchemy import Connection
 
 from talkmeter.counting import ZERO, Counters, add
 from talkmeter.errors import Unprocessable
+from talkmeter.ledger.write import read_records_from
 from talkmeter.period import (
     MICROSECONDS_PER_HOUR,
     DayText,
     InstantText,
+    Piece,
     Present,
     Window,
     day_of,
     format_day,
     format_instant,
+    pieces_of,
 )
 from talkmeter.records import Kind
 from talkmeter.usage.compare import (
@@ -56,6 +59,7 @@ from talkmeter.usage.points import (
     UsagePoint,
     make_part,
 )
+from talkmeter.usage.retention import have_records, require_records
 
 MAX_HOURS: Final = 48
 
@@ -64,7 +68,10 @@ From = Annotated[InstantText, Meta(description="Start of the window, inclusive (
 To = Annotated[InstantText, Meta(description="End of the window, exclusive (UTC).")]
 Compared = Annotated[
     Comparison | None,
-    Meta(description="The figures compared with an earlier window; null: not requested, or no full hour has passed."),
+    Meta(
+        description="The figures compared with an earlier window; null: not requested, no full hour has passed, "
+        "or its records were deleted."
+    ),
 ]
 StaleCalls = Annotated[
     int, Meta(ge=0, description="Live conversations, except email, without an event for `stale_hours`.")
@@ -170,6 +177,7 @@ class _Amounts(NamedTuple):
 
 def read_series(connection: Connection, query: SeriesQuery) -> Series:
     """Return the series, read in the snapshot of the connection."""
+    query = _with_records(connection, query)
     window, windows, filter_ = query.window, query.windows, query.filter
     from_totals = query.interval != "hour" and filter_ is None
     others = (windows.now, windows.then) if from_totals and windows is not None else ()
@@ -231,6 +239,24 @@ def read_series(connection: Connection, query: SeriesQuery) -> Series:
         points=points(CallPoint),
         then=earlier(CallPart),
     )
+
+
+def _with_records(connection: Connection, query: SeriesQuery) -> SeriesQuery:
+    """Return the query, without a comparison if records that it needs were deleted because of their age.
+
+    Raises Unprocessable if records of the window itself were deleted and are needed.
+    """
+
+    def pieces(window: Window) -> tuple[Piece, ...]:
+        return (Piece(1, window.start, window.end),) if query.interval == "hour" else pieces_of(window)[1]
+
+    of_window = pieces(query.window)
+    compared = [] if query.windows is None else [*pieces(query.windows.now), *pieces(query.windows.then)]
+    if not of_window and not compared:
+        return query
+    records_from = read_records_from(connection, query.org_id)
+    require_records(records_from, of_window)
+    return query if have_records(records_from, compared) else replace(query, windows=None)
 
 
 def _compared_names(filter_: ValueFilter | None) -> tuple[str, ...]:
