@@ -4,7 +4,6 @@ import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from subprocess import CalledProcessError
@@ -12,11 +11,6 @@ from threading import Thread
 from typing import Final, NamedTuple
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from talkmeter import clock
 from talkmeter.accounts.connectors import Connector, disable_connector, find_connector
@@ -24,12 +18,12 @@ from talkmeter.cli import connector_check
 from talkmeter.cli.connector_check import check_connector
 from talkmeter.db.engine import reading, writing
 from talkmeter.errors import OperationFailed
+from tests.certificates import write_certificate
 from tests.connectors.metering_server import Hook, MeteringServer, metering_server
 from tests.connectors.proxy import Drip, Handle, Proxy, ProxyResponse, forward_to, running_proxy
 from tests.connectors.signing import SIGNERS
 from tests.servers import free_port, run_cli
 
-KEY: Final = ec.generate_private_key(ec.SECP256R1())
 PAGE: Final = b"<html>Welcome</html>"
 
 
@@ -66,19 +60,10 @@ def server_and_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup
 @pytest.fixture
 def self_signed_url(tmp_path: Path) -> Iterator[str]:
     """The https URL of a server with a self-signed certificate."""
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, KEY.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(KEY, SHA256())
-    )
-    file = tmp_path / "server.pem"
-    file.write_bytes(
-        KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
-    )
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    write_certificate("localhost", certificate, key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
+    context.load_cert_chain(certificate, key)
     server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     with serving(server):
