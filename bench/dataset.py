@@ -2,12 +2,12 @@
 
 import random
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Final, NamedTuple
 
 from bench.workload import AGENTS, NUMBERS, START
-from talkmeter.counting import Counters, DayKey, add, call_counts, dimensions_of
+from talkmeter.counting import BilledSeconds, DailyTotal, DayKey, add, billed_seconds, call_counts, dimensions_of
 from talkmeter.db.statements import Row
 from talkmeter.period import MICROSECONDS_PER_DAY
 from talkmeter.records import Conversation, Kind, normalized_data
@@ -17,6 +17,7 @@ DAYS: Final = 366
 FIRST_DAY: Final = int(START.timestamp()) // 86_400
 _MAX_TEMPLATES: Final = 512
 _MAX_SEC: Final = 600
+_BILLED: Final = [billed_seconds(1_000 * sec) for sec in range(_MAX_SEC)]
 _WIDGETS: Final = 8
 _SOURCE: Final = "/bench"
 _CHANNELS: Final[tuple[Channel, ...]] = ("telephone", "telephone", "telephone", "webrtc", "text")
@@ -34,7 +35,7 @@ class GeneratedDay(NamedTuple):
 
     conversations: list[Row]
     history: list[Row]
-    totals: dict[DayKey, Counters]
+    totals: dict[DayKey, DailyTotal]
 
 
 class _Template(NamedTuple):
@@ -91,7 +92,8 @@ def _template(rng: random.Random, agent: int) -> _Template:
 def _generate_day(
     org_id: str, day: int, number: int, templates: list[_Template], rng: random.Random, stored_at: int, *, history: bool
 ) -> GeneratedDay:
-    calls, milliseconds = [0] * len(templates), [0] * len(templates)
+    calls = [0] * len(templates)
+    durations: list[list[int]] = [[] for _ in templates]
     conversations: list[Row] = []
     states: list[Row] = []
     start = day * MICROSECONDS_PER_DAY
@@ -105,8 +107,9 @@ def _generate_day(
         calls[index] += 1
         duration_ms = None
         if timed:
-            duration_ms = seconds[position] % _MAX_SEC * 1000
-            milliseconds[index] += duration_ms
+            duration_sec = seconds[position] % _MAX_SEC
+            duration_ms = duration_sec * 1000
+            durations[index].append(duration_sec)
             time += duration_ms * 1000
             content = data % (created_at, duration_ms)
         else:
@@ -120,17 +123,28 @@ def _generate_day(
         )
         if history:
             states.append((org_id, Kind.CONVERSATION.value, id_, time, hash_, _SOURCE, id_, 0, content, stored_at))
-    return GeneratedDay(conversations, states, _totals(day, templates, calls, milliseconds))
+    return GeneratedDay(conversations, states, _totals(day, templates, calls, durations))
 
 
-def _totals(day: int, templates: list[_Template], calls: list[int], milliseconds: list[int]) -> dict[DayKey, Counters]:
-    parts: dict[DayKey, list[Counters]] = {}
-    for template, number, duration_ms in zip(templates, calls, milliseconds, strict=True):
+def _totals(
+    day: int, templates: list[_Template], calls: list[int], durations: list[list[int]]
+) -> dict[DayKey, DailyTotal]:
+    parts: dict[DayKey, list[DailyTotal]] = {}
+    for template, number, durations_sec in zip(templates, calls, durations, strict=True):
         if number:
             record = template.record
+            timed = number if template.timed else 0
             counts = call_counts(
-                record.modality, record.direction, record.status, number, number if template.timed else 0, duration_ms
+                record.modality, record.direction, record.status, number, timed, 1_000 * sum(durations_sec)
             )
+            billed = _add_billed(_BILLED[sec] for sec in durations_sec if record.modality == "voice")
             for dimension, value in dimensions_of(record):
-                parts.setdefault(DayKey(dimension, day, value), []).append(counts)
-    return {key: add(counts) for key, counts in parts.items()}
+                parts.setdefault(DayKey(dimension, day, value), []).append(DailyTotal(counts, billed))
+    return {
+        key: DailyTotal(add(total.counters for total in totals), _add_billed(total.billed for total in totals))
+        for key, totals in parts.items()
+    }
+
+
+def _add_billed(rows: Iterable[BilledSeconds]) -> BilledSeconds:
+    return BilledSeconds(*map(sum, zip(*rows, strict=True)))

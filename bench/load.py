@@ -11,7 +11,7 @@ from bench.bulk_loader import BulkLoader, bulk_loading
 from bench.dataset import DAYS, generate_days
 from bench.workload import AGENTS
 from talkmeter import clock
-from talkmeter.counting import Counters, DayKey
+from talkmeter.counting import DailyTotal, DayKey
 from talkmeter.db import tables
 from talkmeter.db.engine import reading
 from talkmeter.db.migrate import migrate
@@ -51,7 +51,7 @@ def load_year(
         buffer = _Buffer(loader)
         totals: list[Row] = []
         for seed, (org_id, number) in enumerate(sizes.items()):
-            org_totals: dict[DayKey, Counters] = {}
+            org_totals: dict[DayKey, DailyTotal] = {}
             for day in generate_days(org_id, number, seed, now, history=history, agents=agents, days=days):
                 buffer.add(tables.conversation, day.conversations)
                 buffer.add(tables.record_state, day.history)
@@ -71,7 +71,7 @@ def load_days(engine: Engine, conversations: int, days: int, organizations: int 
     names = [LARGE, *(f"org_{number:04}" for number in range(1, organizations))]
     with bulk_loading(engine) as loader:
         for seed, org_id in enumerate(names):
-            totals: dict[DayKey, Counters] = {}
+            totals: dict[DayKey, DailyTotal] = {}
             rows: list[Row] = []
             for day in generate_days(org_id, conversations, seed, now, history=False, days=days):
                 rows += day.conversations

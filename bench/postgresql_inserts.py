@@ -9,7 +9,7 @@ from psycopg import sql
 from sqlalchemy import Connection, Engine, Table
 
 from bench.workload import BATCH, Workload
-from talkmeter.counting import COUNTERS, fold
+from talkmeter.counting import DAILY_COUNTERS, fold
 from talkmeter.db import tables
 from talkmeter.db.engine import transaction
 from talkmeter.db.migrate import migrate
@@ -89,7 +89,7 @@ def _conflict_clause(table: Table, on_conflict: OnConflict) -> str:
         case OnConflict.REPLACE:
             sets = [f"{name} = excluded.{name}" for name in other]
         case OnConflict.ADD:
-            sets = [f"{name} = {table.name}.{name} + excluded.{name}" for name in COUNTERS]
+            sets = [f"{name} = {table.name}.{name} + excluded.{name}" for name in DAILY_COUNTERS]
             sets.append("changed_at = excluded.changed_at")
         case _:
             return f"ON CONFLICT ({key}) DO NOTHING"

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 from sqlalchemy.engine import make_url
 
 from talkmeter.db.engine import open_engine
-from talkmeter.db.migrate import DATABASE_ID, migrate
+from talkmeter.db.meta import DATABASE_ID
+from talkmeter.db.migrate import migrate
 
 
 def copy_ledger_template(url: str) -> None:

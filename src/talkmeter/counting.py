@@ -1,7 +1,7 @@
 """The counting rules: what each record adds to which day (docs/reference/counting.md; one test for each rule).
 
 Every figure is computed here, by pure functions: `fold` sums the counts of records to daily totals, and partial days
-apply the same `call_counts` and `run_counts` to groups of equal records.
+apply the same `call_counts` and `run_counts` to groups of equal records. Billed durations exist for whole days only.
 """
 
 from collections.abc import Iterable, Iterator
@@ -40,7 +40,37 @@ class Counters(NamedTuple):
 
 
 COUNTERS: Final = Counters._fields
+_VOICE_MS: Final = COUNTERS.index("voice_ms")
 ZERO: Final = Counters()
+
+
+class BilledSeconds(NamedTuple):
+    """The billed duration of a day's voice calls, in seconds, one for each pair of least duration and step."""
+
+    billed_1_1_sec: int = 0
+    billed_6_6_sec: int = 0
+    billed_30_6_sec: int = 0
+    billed_60_60_sec: int = 0
+
+
+BILLED_COUNTERS: Final = BilledSeconds._fields
+_NOTHING_BILLED: Final = BilledSeconds()
+
+
+class DailyTotal(NamedTuple):
+    """One daily total. Only whole days have billed durations; a part of a day has `Counters` alone."""
+
+    counters: Counters = ZERO
+    billed: BilledSeconds = _NOTHING_BILLED
+
+    @property
+    def amounts(self) -> tuple[int, ...]:
+        """All amounts, in the order of `DAILY_COUNTERS`."""
+        return (*self.counters, *self.billed)
+
+
+DAILY_COUNTERS: Final = (*COUNTERS, *BILLED_COUNTERS)
+ZERO_TOTAL: Final = DailyTotal()
 
 
 class DayKey(NamedTuple):
@@ -71,6 +101,24 @@ def call_counts(modality: str, direction: str, status: str, calls: int, timed_ca
         voice_ms=duration_ms if voice else 0,
         chat_ms=0 if voice else duration_ms,
     )
+
+
+def billed_seconds(duration_ms: int) -> BilledSeconds:
+    """Return the billed duration of one voice call; a duration of 0 adds nothing."""
+    if not duration_ms:
+        return _NOTHING_BILLED
+    return BilledSeconds(
+        _billed(duration_ms, 1, 1),
+        _billed(duration_ms, 6, 6),
+        _billed(duration_ms, 30, 6),
+        _billed(duration_ms, 60, 60),
+    )
+
+
+def _billed(duration_ms: int, least: int, step: int) -> int:
+    """Return the least duration, or from there on the next full step, in seconds."""
+    over_ms = duration_ms - 1_000 * least
+    return least if over_ms <= 0 else least - (-over_ms // (1_000 * step)) * step
 
 
 def run_counts(status: str, runs: int) -> Counters:
@@ -124,32 +172,40 @@ def dimensions_of(record: Conversation | WorkflowExecution) -> Iterator[tuple[st
         yield name, value or ""
 
 
-def fold(changes: Iterable[tuple[Record | None, Record | None]]) -> dict[DayKey, Counters]:
-    """Sum `counts_of(new) - counts_of(old)` of (old, new) pairs by daily total; unchanged totals are left out."""
+def fold(changes: Iterable[tuple[Record | None, Record | None]]) -> dict[DayKey, DailyTotal]:
+    """Sum what `new` adds minus what `old` adds, of (old, new) pairs, by daily total; unchanged ones are left out."""
     sums: dict[tuple[str, int, str], list[int]] = {}
     for old, new in changes:
         _contribute(sums, old, -1)
         _contribute(sums, new, 1)
-    return {DayKey(*key): Counters(*amounts) for key, amounts in sums.items() if any(amounts)}
+    counted = len(COUNTERS)
+    return {
+        DayKey(*key): DailyTotal(Counters._make(amounts[:counted]), BilledSeconds._make(amounts[counted:]))
+        for key, amounts in sums.items()
+        if any(amounts)
+    }
 
 
 def _contribute(sums: dict[tuple[str, int, str], list[int]], record: Record | None, sign: int) -> None:
-    """Add or subtract one record's counts in every daily total that it belongs to."""
+    """Add or subtract one record's amounts in every daily total that it belongs to."""
     if record is None or isinstance(record, InventoryItem):
         return
     ones, milliseconds, duration_ms = _increments(record)
     if not ones:
         return
     day = day_of(record.created_at)
+    durations = [(index, sign * duration_ms) for index in milliseconds]
+    if duration_ms and _VOICE_MS in milliseconds:
+        durations += [(index, sign * sec) for index, sec in enumerate(billed_seconds(duration_ms), len(COUNTERS))]
     for dimension, value in dimensions_of(record):
         key = (dimension, day, value)
-        counters = sums.get(key)
-        if counters is None:
-            counters = sums[key] = [0] * len(COUNTERS)
+        amounts = sums.get(key)
+        if amounts is None:
+            amounts = sums[key] = [0] * len(DAILY_COUNTERS)
         for index in ones:
-            counters[index] += sign
-        for index in milliseconds:
-            counters[index] += sign * duration_ms
+            amounts[index] += sign
+        for index, amount in durations:
+            amounts[index] += amount
 
 
 def _increments(record: Conversation | WorkflowExecution) -> tuple[tuple[int, ...], tuple[int, ...], int]:

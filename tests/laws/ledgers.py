@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy import Engine, delete, select
 
 from talkmeter.api.etag import make_etag
+from talkmeter.counting import DAILY_COUNTERS
 from talkmeter.db.engine import open_engine, reading, writing
 from talkmeter.db.migrate import database_id, migrate
 from talkmeter.db.tables import DISTRIBUTED, organization_directory, quarantine, usage_daily
@@ -228,9 +229,9 @@ class LawLedger:
             query = select(usage_daily).where(usage_daily.c.org_id == org_id)
             rows = connection.execute(query, execution_options=TEST_STATEMENT).fetchall()
         return {
-            (dimension, day, value): tuple(counters)
-            for _, dimension, day, value, *counters, _changed_at in rows
-            if any(counters)
+            (row.dimension, row.day, row.value): amounts
+            for row in rows
+            if any(amounts := tuple(getattr(row, name) for name in DAILY_COUNTERS))
         }
 
 

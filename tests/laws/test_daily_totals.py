@@ -1,6 +1,7 @@
 """The daily totals in the table equal those of the model row by row, and the splits of a day add up to it."""
 
 from collections import defaultdict
+from itertools import count
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,8 @@ pytestmark = pytest.mark.timeout(600)
 CALL_SPLITS = ("agent", "number", "widget", "channel", "modality", "direction", "status")
 RUN_SPLITS = ("workflow", "run_status")
 DIMENSIONS = ("total", *CALL_SPLITS, *RUN_SPLITS)
-COUNTERS = 13
+COUNTERS = 17
+INCREMENTS = ((1, 1), (6, 6), (30, 6), (60, 60))
 
 
 def expected_totals(model: Model) -> Totals:
@@ -37,19 +39,25 @@ def count_call(fields: Json) -> tuple[list[int], Json]:
     live, duration = fields["status"] in ("triggered", "ringing", "in_progress"), fields["duration"]
     flags = (True, voice, not voice, inbound, not inbound, duration is not None, live)
     sums = (duration or 0) * voice, (duration or 0) * (not voice)
+    billed = [billed_seconds(duration, *increment) if voice and duration else 0 for increment in INCREMENTS]
     values = {
         "agent": fields["agent_id"],
         "number": fields["agent_number"],
         "widget": fields["web_widget_id"],
         **{name: fields[name] for name in ("channel", "modality", "direction", "status")},
     }
-    return [*map(int, flags), *sums, 0, 0, 0, 0], values
+    return [*map(int, flags), *sums, 0, 0, 0, 0, *billed], values
+
+
+def billed_seconds(duration_ms: int, least: int, step: int) -> int:
+    """Add steps to the least duration until it covers the call."""
+    return next(sec for sec in count(least, step) if sec * 1_000 >= duration_ms)
 
 
 def count_run(fields: Json) -> tuple[list[int], Json]:
     status = fields["status"]
     flags = (True, status == "success", status == "failed", status in ("running", "waiting"))
-    return [0] * 9 + [*map(int, flags)], {"workflow": fields["workflow_id"], "run_status": status}
+    return [0] * 9 + [*map(int, flags)] + [0] * 4, {"workflow": fields["workflow_id"], "run_status": status}
 
 
 def sum_counters(totals: Totals, dimension: str, day: int) -> list[int]:
@@ -86,6 +94,6 @@ def test_every_split_of_a_day_adds_up_to_the_day(ledgers: Ledgers, history: list
     for day in {day for _, day, _ in totals}:
         total = sum_counters(totals, "total", day)
         for split in CALL_SPLITS:
-            assert sum_counters(totals, split, day) == [*total[:9], 0, 0, 0, 0]
+            assert sum_counters(totals, split, day) == [*total[:9], 0, 0, 0, 0, *total[13:]]
         for split in RUN_SPLITS:
-            assert sum_counters(totals, split, day) == [0] * 9 + total[9:]
+            assert sum_counters(totals, split, day) == [0] * 9 + total[9:13] + [0] * 4

@@ -32,8 +32,9 @@ def remove_total(connection: sqlite3.Connection, index: int) -> None:
 
 
 def put_total(connection: sqlite3.Connection, key: Values, counters: list[int]) -> None:
-    marks = ", ".join("?" * (4 + COUNTERS))
-    connection.execute(f"INSERT OR REPLACE INTO usage_daily VALUES ({marks}, NULL)", (ORG, *key, *counters))
+    marks = ", ".join("?" * (5 + COUNTERS))
+    row = (ORG, *key, *counters[:13], None, *counters[13:])
+    connection.execute(f"INSERT OR REPLACE INTO usage_daily VALUES ({marks})", row)
 
 
 def pick_total(connection: sqlite3.Connection, index: int) -> tuple[Values, list[str]]:
@@ -41,7 +42,7 @@ def pick_total(connection: sqlite3.Connection, index: int) -> tuple[Values, list
     rows = connection.execute("SELECT * FROM usage_daily ORDER BY dimension, day, value")
     names = [column[0] for column in rows.description]
     totals = rows.fetchall()
-    return (totals[index % len(totals)][1:4] if totals else ("", 0, "")), names[4:-1]
+    return (totals[index % len(totals)][1:4] if totals else ("", 0, "")), [*names[4:17], *names[18:]]
 
 
 indexes, amounts = st.integers(0, 99), st.integers(-2, 3_000)

@@ -42,7 +42,7 @@ def contents(ledger: Ledger) -> dict[str, list[tuple[object, ...]]]:
         table.name: ledger.rows(f"SELECT {columns_without_stored_at(table)} FROM {table.name}")
         for table in record_tables
     }
-    totals = [row[:-1] for row in ledger.rows("SELECT * FROM usage_daily") if any(row[4:-1])]
+    totals = [(*row[:17], *row[18:]) for row in ledger.rows("SELECT * FROM usage_daily") if any(row[4:17])]
     return {name: sorted(rows, key=repr) for name, rows in {**records, "usage_daily": totals}.items()}
 
 
@@ -67,7 +67,7 @@ DAMAGES = {
     "total of a day without records": (
         (
             "INSERT INTO usage_daily SELECT org_id, dimension, day + 1000, value, calls, voice_calls, chat_calls, "
-            "inbound_calls, outbound_calls, timed_calls, live_calls, voice_ms, chat_ms, 7, 0, 0, 0, NULL "
+            "inbound_calls, outbound_calls, timed_calls, live_calls, voice_ms, chat_ms, 7, 0, 0, 0, NULL, 0, 0, 0, 0 "
             "FROM usage_daily WHERE dimension = 'status' AND value = 'completed' AND chat_calls = 1"
         ),
         [
@@ -84,12 +84,16 @@ DAMAGES = {
             (
                 "2026-03-01 agent 'ann': calls is 0, the records say 1; voice_calls is 0, the records say 1; "
                 "inbound_calls is 0, the records say 1; timed_calls is 0, the records say 1; "
-                "voice_ms is 0, the records say 60000."
+                "voice_ms is 0, the records say 60000; billed_1_1_sec is 0, the records say 60; "
+                "billed_6_6_sec is 0, the records say 60; billed_30_6_sec is 0, the records say 60; "
+                "billed_60_60_sec is 0, the records say 60."
             ),
             (
                 "2026-03-01 agent 'nobody': calls is 1, the records say 0; voice_calls is 1, the records say 0; "
                 "inbound_calls is 1, the records say 0; timed_calls is 1, the records say 0; "
-                "voice_ms is 60000, the records say 0."
+                "voice_ms is 60000, the records say 0; billed_1_1_sec is 60, the records say 0; "
+                "billed_6_6_sec is 60, the records say 0; billed_30_6_sec is 60, the records say 0; "
+                "billed_60_60_sec is 60, the records say 0."
             ),
         ],
     ),

@@ -9,7 +9,17 @@ from typing import get_args
 import msgspec
 import pytest
 
-from talkmeter.counting import COUNTERS, Counters, add, average_seconds, fold, minutes
+from talkmeter.counting import (
+    COUNTERS,
+    BilledSeconds,
+    Counters,
+    DailyTotal,
+    add,
+    average_seconds,
+    billed_seconds,
+    fold,
+    minutes,
+)
 from talkmeter.ingest.cloudevents import Sender, read_event
 from talkmeter.period import format_day
 from talkmeter.records import Kind, Record, State
@@ -32,7 +42,7 @@ def record_of(event: Json) -> Record | None:
 def total_of(*events: Json) -> Counters:
     """Return what events of different records add to the totals, summed over all days."""
     folded = fold((None, record_of(event)) for event in events)
-    return add(counters for key, counters in folded.items() if key.dimension == "total")
+    return add(total.counters for key, total in folded.items() if key.dimension == "total")
 
 
 def nonzero(counters: Counters) -> dict[str, int]:
@@ -144,7 +154,8 @@ def test_call_counts_on_the_utc_date_of_its_creation(created_at: str, day: str) 
 def test_call_is_never_split_at_midnight() -> None:
     folded = fold([(None, record_of(conversation(created_at="2026-03-01T23:59:59Z", duration=7200)))])
 
-    assert {(format_day(key.day), counters.voice_ms) for key, counters in folded.items()} == {("2026-03-01", 7_200_000)}
+    days = {(format_day(key.day), total.counters.voice_ms) for key, total in folded.items()}
+    assert days == {("2026-03-01", 7_200_000)}
 
 
 @pytest.mark.parametrize(
@@ -252,3 +263,62 @@ def test_events_of_every_sort_touch_all_counters() -> None:
 
     assert list(nonzero(touched)) == list(COUNTERS)
     assert len(COUNTERS) == 13
+
+
+def billed_of(*durations: float | None, **fields: object) -> BilledSeconds:
+    """Return the billed durations of a day's calls with these durations."""
+    calls = [conversation(f"call-{n}", duration=duration, **fields) for n, duration in enumerate(durations)]
+    folded = fold((None, record_of(call)) for call in calls)
+    (total,) = (total for key, total in folded.items() if key.dimension == "total")
+    return total.billed
+
+
+def test_billed_durations_round_each_call_to_its_increment() -> None:
+    assert billed_of(61, 60, 0.5, None) == BilledSeconds(122, 132, 156, 240)
+
+
+@pytest.mark.parametrize(
+    ("duration_ms", "billed"),
+    [
+        (0, (0, 0, 0, 0)),
+        (1, (1, 6, 30, 60)),
+        (1_000, (1, 6, 30, 60)),
+        (1_001, (2, 6, 30, 60)),
+        (6_000, (6, 6, 30, 60)),
+        (6_001, (7, 12, 30, 60)),
+        (30_000, (30, 30, 30, 60)),
+        (30_001, (31, 36, 36, 60)),
+        (36_000, (36, 36, 36, 60)),
+        (60_000, (60, 60, 60, 60)),
+        (60_001, (61, 66, 66, 120)),
+        (31_622_400_000, (31_622_400,) * 4),
+    ],
+)
+def test_billed_duration_is_the_least_duration_then_full_steps(duration_ms: int, billed: tuple[int, ...]) -> None:
+    assert billed_seconds(duration_ms) == billed
+
+
+@pytest.mark.parametrize("fields", [{"channel": "webrtc"}, {"modality": "chat"}, {"duration": None}, {"duration": 0}])
+def test_chats_and_calls_without_a_duration_have_no_billed_duration(fields: Json) -> None:
+    folded = fold([(None, record_of(conversation("call-1", **fields)))])
+
+    assert {total.billed for total in folded.values()} == {BilledSeconds()}
+
+
+def test_every_split_of_a_day_has_the_billed_durations_of_its_calls() -> None:
+    folded = fold(
+        (None, record_of(call))
+        for call in (conversation("call-1", agent_id="ann", duration=61), conversation("call-2", duration=0.5))
+    )
+
+    billed = {(key.dimension, key.value): total.billed for key, total in folded.items()}
+    assert billed["agent", "ann"] == BilledSeconds(61, 66, 66, 120)
+    assert billed["agent", ""] == BilledSeconds(1, 6, 30, 60)
+    assert billed["channel", "telephone"] == billed["total", ""] == BilledSeconds(62, 72, 96, 180)
+
+
+def test_correction_of_a_duration_changes_the_billed_durations() -> None:
+    changed = fold([(record_of(conversation(duration=61)), record_of(conversation(duration=60)))])
+
+    assert set(changed.values()) == {DailyTotal(Counters(voice_ms=-1_000), BilledSeconds(-1, -6, -6, -60))}
+    assert len(changed) == 8

@@ -1,10 +1,12 @@
 """Folding: how a changed record changes the daily totals; each dimension of a day adds up to its total."""
 
+from collections.abc import Iterable
 from itertools import product
 
 import msgspec
 
-from talkmeter.counting import ZERO, Counters, DayKey, add, fold
+from talkmeter.counting import ZERO, Counters, DayKey, add
+from talkmeter.counting import fold as fold_totals
 from talkmeter.ingest.cloudevents import Sender, read_event
 from talkmeter.period import format_day
 from talkmeter.records import Record, State
@@ -18,6 +20,11 @@ def record_of(event: Json) -> Record | None:
     state = read_event(msgspec.json.encode(event), Sender("test", "acme"))
     assert isinstance(state, State), state
     return state.record
+
+
+def fold(changes: Iterable[tuple[Record | None, Record | None]]) -> dict[DayKey, Counters]:
+    """Return how the counters of each daily total change."""
+    return {key: total.counters for key, total in fold_totals(changes).items()}
 
 
 def totals_of(old: Json | None, new: Json | None) -> dict[str, Counters]:

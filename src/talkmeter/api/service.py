@@ -20,6 +20,7 @@ from talkmeter.db.migrate import database_id
 from talkmeter.db.watch import Watch
 from talkmeter.db.write_check import WriteCheck
 from talkmeter.errors import Unavailable
+from talkmeter.ledger.billed_durations import BilledDurationFiller, billed_durations_filled
 from talkmeter.ledger.history import make_pruner
 from talkmeter.ledger.retention import retention_sweep
 from talkmeter.ledger.writer import Writer
@@ -53,6 +54,7 @@ class Service:
         with reading(self.engine) as connection:
             self.database_id = database_id(connection)
             self.secrets = ConnectorSecrets(settings.secret_key, connection)
+            filled = billed_durations_filled(connection)
         self.answers = Answers(self.database_id, settings.answer_bytes)
         self.writer = Writer(
             self.engine,
@@ -63,6 +65,7 @@ class Service:
             idle=make_pruner(self.engine, settings.history_days, retention_sweep(self.engine, settings.retention_days)),
         )
         self.write_check = WriteCheck(settings.database_url)
+        self._filler = None if filled else BilledDurationFiller(settings.database_url)
 
     async def look_up(self, query: Callable[[Connection], Result]) -> Result:
         """Run a short query of the server itself, for a credential or a connector; no organization can delay it."""
@@ -105,6 +108,8 @@ class Service:
             stack.callback(self._decoders.close)
             stack.callback(self._write_outcomes)
             stack.callback(self.write_check.close)
+            if self._filler is not None:
+                stack.callback(self._filler.close)
             self.writer.close()
 
     def _write_outcomes(self) -> None:

@@ -4,23 +4,22 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection, Engine, bindparam, inspect, select
+from sqlalchemy import Connection, Engine, inspect
 
 from talkmeter.db import tables
 from talkmeter.db.citus import distribute, undistributed_tables
 from talkmeter.db.engine import changing_schema, reading
+from talkmeter.db.meta import DATABASE_ID, read_meta
 from talkmeter.db.schema import NEWEST, VERSION, is_current, schema_version
-from talkmeter.db.statements import Compiled, OnConflict, insert_rows
+from talkmeter.db.statements import OnConflict, insert_rows
 from talkmeter.errors import Damaged, Misconfigured
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-DATABASE_ID: Final = "database_id"
 LOCK_TIMEOUT_SEC: Final = 5
 _MIGRATION_LOCK: Final = 8_391_227_046_114_550_311
 """An arbitrary key for PostgreSQL's advisory lock, unlikely to be used by another program."""
-_META: Final = Compiled(select(tables.meta.c.value).where(tables.meta.c.name == bindparam("name")))
 
 
 def _config() -> "Config":
@@ -102,11 +101,11 @@ def require_current(engine: Engine) -> None:
 
 def database_id(connection: Connection) -> str:
     """Return the random id that the database got when it was created. Raises Damaged if it cannot be read."""
-    rows = _META.run(connection, (DATABASE_ID,))
-    if not rows:
+    found = read_meta(connection, DATABASE_ID)
+    if found is None:
         sentence = "The table meta is damaged: it has no database id. Restore a backup, or use 'talkmeter recover'."
         raise Damaged("meta", sentence)
-    return str(rows[0][0])
+    return found
 
 
 def _lock_migrations(connection: Connection) -> None:

@@ -32,8 +32,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.util import find_tables
 from sqlalchemy.types import NullType
 
-from talkmeter.counting import COUNTERS
-from talkmeter.db import sqlite, tables
+from talkmeter.counting import BILLED_COUNTERS, DAILY_COUNTERS
+from talkmeter.db import sqlite
 from talkmeter.db.damage import damaged_database, damaged_key, origin
 from talkmeter.db.error_kinds import ErrorKind
 
@@ -53,7 +53,9 @@ class OnConflict(Enum):
     KEEP = "keep"
     REPLACE = "replace"
     ADD = "add"
-    """Add the counters of a daily total to the stored ones."""
+    """Add the amounts of a daily total to the stored ones."""
+    FILL_BILLED = "fill billed"
+    """Replace the billed durations of a daily total only."""
     SEEN_AGAIN = "seen again"
     """Update a quarantined event and add to how often it was received."""
     REVISE = "revise"
@@ -338,27 +340,29 @@ def _insert_parts(dialect: Dialect, table: Table, on_conflict: OnConflict) -> _I
 def _insert(table: Table, on_conflict: OnConflict) -> Insert:
     statement = insert(table)
     key = list(table.primary_key.columns)
-    rest = [column for column in table.columns if not column.primary_key]
+    if on_conflict is OnConflict.KEEP:
+        return statement.on_conflict_do_nothing(index_elements=key)
+    return statement.on_conflict_do_update(index_elements=key, set_=_updated(statement, table, on_conflict))
+
+
+def _updated(statement: Insert, table: Table, on_conflict: OnConflict) -> dict[str, object]:
+    """Return the new values of the columns of a row that exists already."""
+    new = statement.excluded
+
+    def replaced(*names: str) -> dict[str, object]:
+        return {name: new[name] for name in names}
+
     match on_conflict:
-        case OnConflict.KEEP:
-            return statement.on_conflict_do_nothing(index_elements=key)
-        case OnConflict.REPLACE:
-            return statement.on_conflict_do_update(
-                index_elements=key, set_={c.name: statement.excluded[c.name] for c in rest}
-            )
         case OnConflict.ADD:
-            sums: dict[str, object] = {name: table.c[name] + statement.excluded[name] for name in COUNTERS}
-            sums["changed_at"] = statement.excluded["changed_at"]
-            return statement.on_conflict_do_update(index_elements=key, set_=sums)
+            return {name: table.c[name] + new[name] for name in DAILY_COUNTERS} | replaced("changed_at")
         case OnConflict.REVISE:
-            revised = {name: statement.excluded[name] for name in ("revision", "last_event_at")}
-            return statement.on_conflict_do_update(index_elements=key, set_=revised)
+            return replaced("revision", "last_event_at")
+        case OnConflict.FILL_BILLED:
+            return replaced(*BILLED_COUNTERS)
         case OnConflict.TALLY:
-            messages = tables.connector_outcome.c.messages + statement.excluded.messages
-            return statement.on_conflict_do_update(
-                index_elements=key, set_={"messages": messages, "last_at": statement.excluded.last_at}
-            )
+            return {"messages": table.c.messages + new.messages} | replaced("last_at")
         case OnConflict.SEEN_AGAIN:
-            seen: dict[str, object] = {name: statement.excluded[name] for name in ("reason", "detail", "last_seen_at")}
-            seen["times_seen"] = tables.quarantine.c.times_seen + statement.excluded.times_seen
-            return statement.on_conflict_do_update(index_elements=key, set_=seen)
+            seen: dict[str, object] = {"times_seen": table.c.times_seen + new.times_seen}
+            return seen | replaced("reason", "detail", "last_seen_at")
+        case _:
+            return replaced(*(column.name for column in table.columns if not column.primary_key))

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-from talkmeter.counting import COUNTERS
+from talkmeter.counting import BILLED_COUNTERS, COUNTERS
 from talkmeter.records import LIVE_STATUSES, Kind
 from talkmeter_client.vocabulary import ConversationStatus
 
@@ -240,6 +240,8 @@ usage_daily = Table(
     Column("value", Key, nullable=False),
     *(Column(counter, BigInteger(), nullable=False) for counter in COUNTERS),
     Column("changed_at", BigInteger()),
+    # Null: written before version 0008, and not filled yet (`ledger/billed_durations.py`). Null plus a number is null.
+    *(Column(counter, BigInteger()) for counter in BILLED_COUNTERS),
     PrimaryKeyConstraint("org_id", "dimension", "day", "value"),
     sqlite_with_rowid=False,
 )

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Final, NamedTuple, cast
 
-from sqlalchemy import Connection, Engine, Table, delete, func, select, tuple_
+from sqlalchemy import Connection, Engine, Table, func, select, tuple_
 
 from talkmeter.db import tables
 from talkmeter.db.engine import reading, writing
-from talkmeter.db.migrate import DATABASE_ID, database_id
+from talkmeter.db.meta import COPIED, DATABASE_ID, delete_meta, read_meta, write_meta
+from talkmeter.db.migrate import database_id
 from talkmeter.db.statements import ColumnTypes, Compiled, OnConflict, Row, insert_rows, integer, text
 from talkmeter.errors import OperationFailed
 from talkmeter.ledger.write import new_revision, organization_row
@@ -53,11 +54,12 @@ def begin_copy(source: Engine, target: Engine, revisions: dict[str, str]) -> Non
     """Claim the target for a copy. Raises OperationFailed if it holds anything but a part of the same copy."""
     with reading(source) as connection:
         source_id = database_id(connection)
+        notes = {name: value for name in COPIED if (value := read_meta(connection, name)) is not None}
     state = f"{source_id} {sha256(repr(sorted(revisions.items())).encode()).hexdigest()}"
     with writing(target) as connection:
         if database_id(connection) == source_id:
             raise OperationFailed("The source and the target are the same database.")
-        claimed = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.name == _COPYING))
+        claimed = read_meta(connection, _COPYING)
         if claimed == state:
             return
         if claimed is not None and claimed.startswith(source_id):
@@ -69,7 +71,8 @@ def begin_copy(source: Engine, target: Engine, revisions: dict[str, str]) -> Non
             raise OperationFailed(
                 "The target database is not empty. Use one that 'talkmeter migrate' has just created."
             )
-        insert_rows(connection, tables.meta, [(_COPYING, state)], OnConflict.KEEP)
+        for name, value in {**notes, _COPYING: state}.items():
+            write_meta(connection, name, value)
 
 
 def copy_rows(source: Engine, target: Engine) -> Iterator[CopyProgress]:
@@ -111,13 +114,13 @@ def finish_copy(target: Engine) -> None:
                 for org_id, last_event_at in rows[begin : begin + ROWS_PER_STEP]
             ]
             insert_rows(connection, tables.organization, sorted(part), OnConflict.REVISE)
-        connection.execute(delete(tables.meta).where(tables.meta.c.name == _COPYING))
+        delete_meta(connection, _COPYING)
 
 
 def assign_new_identity(engine: Engine) -> None:
     """Give a copy of a whole database file its own database id and revisions."""
     with writing(engine) as connection:
-        insert_rows(connection, tables.meta, [(DATABASE_ID, new_revision() + new_revision())], OnConflict.REPLACE)
+        write_meta(connection, DATABASE_ID, new_revision() + new_revision())
     finish_copy(engine)
 
 

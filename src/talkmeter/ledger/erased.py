@@ -97,7 +97,7 @@ def _erase_history(connection: Connection, org_id: str, key: RecordKey) -> None:
 
 def _correct_totals(connection: Connection, org_id: str, change: tuple[Record | None, Record | None]) -> None:
     totals = fold([change])
-    rows = sorted((org_id, *total, *counters, None) for total, counters in totals.items())
+    rows: list[Row] = sorted((org_id, *key, *total.counters, None, *total.billed) for key, total in totals.items())
     insert_rows(connection, tables.usage_daily, rows, OnConflict.ADD)
     for total in totals:
         _DROP_EMPTY_TOTAL.change(connection, (org_id, *total))

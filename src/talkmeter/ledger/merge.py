@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from sqlalchemy import BigInteger, Connection, Engine, Table, bindparam, delete, select, tuple_
 
 from talkmeter import clock
-from talkmeter.counting import fold
+from talkmeter.counting import COUNTERS, fold
 from talkmeter.db import tables
 from talkmeter.db.engine import writing
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
@@ -288,7 +288,7 @@ def _move_old_totals(engine: Engine, source: str, target: str) -> int:
         if not rows:
             return 0
         set_records_from(connection, target, max(records_from, locked[target].records_from))
-        added = [(target, *row[1:]) for row in rows if any(row[4:-1])]
+        added = [(target, *row[1:]) for row in rows if any(row[4 : 4 + len(COUNTERS)])]
         insert_rows(connection, tables.usage_daily, added, OnConflict.ADD)
         _DROP_OLD_TOTALS.change(connection, (source, records_from, *rows[-1][:4]))
         renew_revision(connection, target, newest)

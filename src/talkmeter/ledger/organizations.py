@@ -111,10 +111,18 @@ def add_unlisted_organizations(connection: Connection, now: int) -> list[str]:
     return org_ids
 
 
+def organizations_with_usage(connection: Connection) -> list[str]:
+    """Return the organizations for which something was written, in any order."""
+    return [str(org_id) for (org_id,) in _WITH_USAGE.run(connection, ())]
+
+
 def unlisted_organizations(connection: Connection) -> list[str]:
     """Return the organizations that have usage and are missing in the directory."""
-    written = {str(org_id) for (org_id,) in _WITH_USAGE.run(connection, ())}
-    return sorted(written - {organization.org_id for organization in list_organizations(connection)} - {""})
+    return sorted(
+        set(organizations_with_usage(connection))
+        - {organization.org_id for organization in list_organizations(connection)}
+        - {""}
+    )
 
 
 def existing_organizations(connection: Connection, org_ids: Iterable[str]) -> set[str]:

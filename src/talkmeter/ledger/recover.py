@@ -142,9 +142,10 @@ class Recovery:
         return count
 
     def _keep_total(self, row: Row) -> None:
-        org_id, dimension, day, _, *counters, _ = row
+        org_id, dimension, day, _, *amounts = row
         if dimension == TOTAL:
-            self._old_totals[str(org_id), cast("int", day)] = Counters(*cast("list[int]", counters))
+            counters = cast("list[int]", amounts[: len(COUNTERS)])
+            self._old_totals[str(org_id), cast("int", day)] = Counters(*counters)
 
     def _readable(self, table: Table, losses: list[str]) -> Iterator[Row]:
         """Yield the rows of a table that are whole; add a clause to `losses` for each that is not."""

@@ -17,6 +17,7 @@ from talkmeter.db.engine import reading, writing
 from talkmeter.db.statements import Compiled, OnConflict, insert_rows, integer
 from talkmeter.db.watch import Watch
 from talkmeter.errors import Damaged
+from talkmeter.ledger.billed_durations import billed_durations_filled
 from talkmeter.ledger.call_links import ids_with_calls, read_calls
 from talkmeter.ledger.history import START, records_with_history
 from talkmeter.ledger.organizations import list_organizations
@@ -72,9 +73,14 @@ _DROP_QUARANTINE = Compiled(
 
 
 def expire(engine: Engine, first_day: int) -> Iterator[None]:
-    """Delete the records, the history and the quarantine of all days (since 1970) before one; yield after each step."""
+    """Delete the records, the history and the quarantine of all days (since 1970) before one; yield after each step.
+
+    Nothing is deleted until the billed durations of an older version's totals are filled: they come from the records.
+    """
     before = first_day * MICROSECONDS_PER_DAY
     with reading(engine, _watch()) as connection:
+        if not billed_durations_filled(connection):
+            return
         org_ids = [known.org_id for known in list_organizations(connection) if known.closed is None]
     for org_id in org_ids:
         try:

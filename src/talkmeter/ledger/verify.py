@@ -3,22 +3,24 @@
 Each day and each step is read in its own short snapshot, so that verifying a large ledger blocks no other work.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, Engine, Table, bindparam, delete, func, select
+from sqlalchemy import Connection, Engine, Table, bindparam, func, select
 
 from talkmeter import clock
-from talkmeter.counting import COUNTERS, DAILY_DIMENSIONS, TOTAL, ZERO, Counters, DayKey, fold
+from talkmeter.counting import DAILY_COUNTERS, DAILY_DIMENSIONS, ZERO_TOTAL, DailyTotal, DayKey, fold
 from talkmeter.db import tables
 from talkmeter.db.damage import UNREADABLE_VALUES, damaged_row
 from talkmeter.db.engine import reading, writing
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer, text
 from talkmeter.errors import Damaged
+from talkmeter.ledger.billed_durations import billed_durations_filled
 from talkmeter.ledger.call_links import find_wrong_links, reported_after
+from talkmeter.ledger.day_totals import COUNTED_KINDS, count_day, readable_record, rewrite_day, stored_totals
 from talkmeter.ledger.history import RECORDS_PER_STEP, START, read_highest_states, records_with_history
-from talkmeter.ledger.rows import decode_history, decode_state, decode_stored, history_key, history_row, record_row
+from talkmeter.ledger.rows import decode_history, decode_stored, history_key, history_row, record_row
 from talkmeter.ledger.states import history_rows, read_intact_winners, winning_rows
 from talkmeter.ledger.stored_rows import kind_of_row, rows_after
 from talkmeter.ledger.write import lock_organization, read_records_from, renew_revision, total_rows
@@ -34,14 +36,13 @@ from talkmeter.records import (
 )
 
 _daily = tables.usage_daily.c
-_COUNTED: Final = (Kind.CONVERSATION, Kind.WORKFLOW_EXECUTION)
 _NEXT_RECORD = {
     kind: Compiled(
         select(func.min(table.c.created_at)).where(
             table.c.org_id == bindparam("org"), table.c.created_at >= bindparam("start")
         )
     )
-    for kind in _COUNTED
+    for kind in COUNTED_KINDS
     for table in (tables.RECORD_TABLES[kind],)
 }
 _NEXT_TOTAL = Compiled(
@@ -51,34 +52,7 @@ _NEXT_TOTAL = Compiled(
         _daily.day >= bindparam("first"),
     )
 )
-_RECORDS_OF_DAY = {
-    kind: Compiled(
-        select(*table.c).where(
-            table.c.org_id == bindparam("org"),
-            table.c.created_at >= bindparam("start"),
-            table.c.created_at < bindparam("end"),
-        ),
-        checked=False,
-    )
-    for kind in _COUNTED
-    for table in (tables.RECORD_TABLES[kind],)
-}
 _ROWS_AFTER = {table: rows_after(table, bindparam("org")) for table in dict.fromkeys(tables.RECORD_TABLES.values())}
-_TOTALS_OF_DAY = Compiled(
-    select(_daily.dimension, _daily.day, _daily.value, *(_daily[counter] for counter in COUNTERS)).where(
-        _daily.org_id == bindparam("org"),
-        _daily.dimension == bindparam("in_dim"),
-        _daily.day == bindparam("at_day"),
-    ),
-    checked=False,
-)
-_DELETE_DAY = Compiled(
-    delete(tables.usage_daily).where(
-        _daily.org_id == bindparam("org"),
-        _daily.dimension == bindparam("in_dim"),
-        _daily.day == bindparam("at_day"),
-    )
-)
 
 
 class Discrepancy(NamedTuple):
@@ -152,7 +126,7 @@ def _verify_winners(engine: Engine, org_id: str, keys: list[RecordKey], *, repai
             for key, state in _wrong_winners(connection, org_id, keys).items():
                 linked_to, stored = None, None
                 for kind, row in winning_rows(connection, org_id, [key]):
-                    stored = _readable_record(kind, row)
+                    stored = readable_record(kind, row)
                     linked_to = _readable_link(kind, row)
                 changes.append((stored, state.record))
                 rows = [record_row(replace(state, linked_to=linked_to), clock.now())]
@@ -283,44 +257,21 @@ def _next_day(engine: Engine, org_id: str, first: int) -> int | None:
 
 def _verify_day(engine: Engine, org_id: str, day: int, *, repair: bool) -> Iterator[Discrepancy]:
     with reading(engine) as connection:
-        rows = list(_rows_of_day(connection, org_id, day))
-        stored = dict(_stored_totals(connection, org_id, day))
-    counted = _count(rows)
-    wrong = [total for total in counted.keys() | stored.keys() if counted.get(total, ZERO) != stored.get(total, ZERO)]
+        counted = count_day(connection, org_id, day)
+        filled = billed_durations_filled(connection)
+        stored = stored_totals(connection, org_id, day, {} if filled else counted)
+    wrong = [
+        total
+        for total in counted.keys() | stored.keys()
+        if counted.get(total, ZERO_TOTAL) != stored.get(total, ZERO_TOTAL)
+    ]
     for total in sorted(wrong):
-        yield Discrepancy(org_id, _describe(total, stored.get(total, ZERO), counted.get(total, ZERO)))
+        yield Discrepancy(org_id, _describe(total, stored.get(total, ZERO_TOTAL), counted.get(total, ZERO_TOTAL)))
     if wrong and repair:
         with writing(engine) as connection:
             last_event_at = lock_organization(connection, org_id).last_event_at
-            _rewrite_day(connection, org_id, day)
+            rewrite_day(connection, org_id, day)
             renew_revision(connection, org_id, last_event_at)
-
-
-def _rows_of_day(connection: Connection, org_id: str, day: int) -> Iterator[tuple[Kind, Row]]:
-    bounds = (org_id, day * MICROSECONDS_PER_DAY, (day + 1) * MICROSECONDS_PER_DAY)
-    for kind, query in _RECORDS_OF_DAY.items():
-        for row in query.run(connection, bounds):
-            yield kind, row
-
-
-def _stored_totals(connection: Connection, org_id: str, day: int) -> Iterator[tuple[DayKey, Counters | None]]:
-    """Yield the stored totals of a day; None for a damaged one."""
-    for dimension in DAILY_DIMENSIONS:
-        for _, _, value, *counters in _TOTALS_OF_DAY.run(connection, (org_id, dimension, day)):
-            intact = isinstance(value, str) and all(isinstance(counter, int) for counter in counters)
-            yield DayKey(dimension, day, str(value)), Counters(*map(integer, counters)) if intact else None
-
-
-def _count(rows: Iterable[tuple[Kind, Row]]) -> dict[DayKey, Counters]:
-    """Return the daily totals of a day's records; a record that cannot be decoded adds nothing."""
-    return fold((None, record) for kind, row in rows if (record := _readable_record(kind, row)) is not None)
-
-
-def _readable_record(kind: Kind, row: Row) -> Record | None:
-    try:
-        return decode_state(kind, row).stored
-    except Damaged:
-        return None
 
 
 def _readable_link(kind: Kind, row: Row) -> str | None:
@@ -337,18 +288,9 @@ def _recount(
     """
     for day in {day for pair in changes for record in pair for day in _days_of(record)}:
         if day >= first_day:
-            _rewrite_day(connection, org_id, day)
-    old = {key: counters for key, counters in fold(changes).items() if key.day < first_day}
+            rewrite_day(connection, org_id, day)
+    old = {key: total for key, total in fold(changes).items() if key.day < first_day}
     insert_rows(connection, tables.usage_daily, total_rows(org_id, old, clock.now()), OnConflict.ADD)
-
-
-def _rewrite_day(connection: Connection, org_id: str, day: int) -> None:
-    """Recompute a day's totals from its records, in a transaction that has locked the organization."""
-    for dimension in DAILY_DIMENSIONS:
-        _DELETE_DAY.change(connection, (org_id, dimension, day))
-    totals = _count(_rows_of_day(connection, org_id, day))
-    rows = total_rows(org_id, {DayKey(TOTAL, day, ""): ZERO, **totals}, clock.now())
-    insert_rows(connection, tables.usage_daily, rows, OnConflict.REPLACE)
 
 
 def _days_of(record: Record | None) -> Iterator[int]:
@@ -356,13 +298,13 @@ def _days_of(record: Record | None) -> Iterator[int]:
         yield day_of(record.created_at)
 
 
-def _describe(key: DayKey, stored: Counters | None, counted: Counters) -> str:
+def _describe(key: DayKey, stored: DailyTotal | None, counted: DailyTotal) -> str:
     where = f"{format_day(key.day)} {key.dimension}" + (f" {key.value!r}" if key.value else "")
     if stored is None:
         return f"{where}: the daily total is damaged."
     parts = [
         f"{name} is {actual}, the records say {expected}"
-        for name, actual, expected in zip(COUNTERS, stored, counted, strict=True)
+        for name, actual, expected in zip(DAILY_COUNTERS, stored.amounts, counted.amounts, strict=True)
         if actual != expected
     ]
     return f"{where}: {'; '.join(parts)}."

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Table, bindparam, func, select, update
 
-from talkmeter.counting import TOTAL, ZERO, Counters, DayKey, fold
+from talkmeter.counting import TOTAL, ZERO_TOTAL, DailyTotal, DayKey, fold
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
 from talkmeter.ledger.batch import BatchResult, CallReport, OrgBatch, PartialUpdate, QuarantinedEntry, Rejection
@@ -273,15 +273,15 @@ def _store(connection: Connection, by_org: Mapping[str, _Changes], now: int) -> 
     insert_rows(connection, tables.organization, revisions, OnConflict.REVISE)
 
 
-def total_rows(org_id: str, totals: Mapping[DayKey, Counters], now: int) -> list[Row]:
+def total_rows(org_id: str, totals: Mapping[DayKey, DailyTotal], now: int) -> list[Row]:
     """Return sorted rows of `usage_daily`. The `total` row of each affected day gets `now` as its `changed_at`.
 
     It is included even if only other dimensions of the day changed.
     """
-    days = {DayKey(TOTAL, key.day, ""): ZERO for key in totals}
+    days = {DayKey(TOTAL, key.day, ""): ZERO_TOTAL for key in totals}
     return sorted(
-        (org_id, *key, *counters, now if key.dimension == TOTAL else None)
-        for key, counters in {**days, **totals}.items()
+        (org_id, *key, *total.counters, now if key.dimension == TOTAL else None, *total.billed)
+        for key, total in {**days, **totals}.items()
     )
 
 
