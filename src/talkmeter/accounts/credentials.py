@@ -32,10 +32,11 @@ _NO_SECRET = sha256(b"").digest()
 
 
 class CredentialKind(StrEnum):
-    """The kind of credential: an organization's key, a sender key for any organization, a personal token."""
+    """The kind of credential: a key of an organization, of a sender or of an operator, or a personal token."""
 
     ORGANIZATION = "organization"
     SENDER = "sender"
+    OPERATOR = "operator"
     PERSONAL = "personal"
 
 

@@ -11,8 +11,11 @@ import msgspec
 from cachetools import LRUCache
 
 from talkmeter.api.etag import Query, make_etag, matches
+from talkmeter.billing.costs import Costs, read_costs
+from talkmeter.billing.plans import read_plans_revision
+from talkmeter.billing.priced_months import CostsQuery
 from talkmeter.db.engine import Connection
-from talkmeter.usage.breakdown import Breakdown, read_breakdown
+from talkmeter.usage.breakdown import Breakdown, BreakdownQuery, read_breakdown
 from talkmeter.usage.revision import Revision, read_revision
 from talkmeter.usage.series import Series, SeriesQuery, read_series
 from talkmeter.usage.summary import Summary, SummaryQuery, read_summary
@@ -37,7 +40,8 @@ class Answers:
     def answer(self, connection: Connection, query: Query, if_none_match: str) -> Answer:
         """Return the answer in the connection's snapshot; without a body if `if_none_match` contains its ETag."""
         revision = read_revision(connection, query.org_id, query.present)
-        etag = make_etag(self._database_id, query, revision)
+        plans_revision = read_plans_revision(connection) if isinstance(query, CostsQuery) else ""
+        etag = make_etag(self._database_id, query, revision, plans_revision)
         if matches(if_none_match, etag):
             return Answer(etag, None)
         with self._lock:
@@ -54,9 +58,13 @@ class Answers:
                 self._cache[etag] = body
 
 
-def _read(connection: Connection, query: Query, revision: Revision) -> Summary | Series | Breakdown:
-    if isinstance(query, SummaryQuery):
-        return read_summary(connection, query, revision)
-    if isinstance(query, SeriesQuery):
-        return read_series(connection, query)
-    return read_breakdown(connection, query)
+def _read(connection: Connection, query: Query, revision: Revision) -> Summary | Series | Breakdown | Costs:
+    match query:
+        case SummaryQuery():
+            return read_summary(connection, query, revision)
+        case SeriesQuery():
+            return read_series(connection, query)
+        case CostsQuery():
+            return read_costs(connection, query)
+        case BreakdownQuery():
+            return read_breakdown(connection, query)

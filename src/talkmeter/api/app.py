@@ -13,6 +13,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
 from talkmeter.api.auth.callers import Authenticator
+from talkmeter.api.billing import costs_router, plans_router
 from talkmeter.api.cors import allow_origins
 from talkmeter.api.docs import ApiDescription, get_docs, get_openapi
 from talkmeter.api.events import metering_router
@@ -63,6 +64,8 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
             hooks_router,
             usage_router,
             export_router,
+            costs_router,
+            plans_router,
             scopes_router,
             session_router,
             operations_router,

@@ -6,18 +6,19 @@ from typing import Final
 from litestar import Response
 
 from talkmeter import __version__
+from talkmeter.billing.priced_months import CostsQuery
 from talkmeter.usage.breakdown import BreakdownQuery
 from talkmeter.usage.revision import Revision
 from talkmeter.usage.series import SeriesQuery
 from talkmeter.usage.summary import SummaryQuery
 
-Query = SummaryQuery | SeriesQuery | BreakdownQuery
+Query = SummaryQuery | SeriesQuery | BreakdownQuery | CostsQuery
 _CACHE_HEADERS: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, X-Anyreach-Org"}
 
 
-def make_etag(database_id: str, query: Query, revision: Revision) -> str:
-    """Return a strong ETag of the database, the query, the organization's revision and the program version."""
-    parts = (database_id, query.org_id, query.identity, revision, __version__)
+def make_etag(database_id: str, query: Query, revision: Revision, plans_revision: str) -> str:
+    """Return a strong ETag of the database, the query, the revisions of its data and the program version."""
+    parts = (database_id, query.org_id, query.identity, revision, plans_revision, __version__)
     return '"' + sha256(repr(parts).encode()).hexdigest()[:32] + '"'
 
 

@@ -142,6 +142,7 @@ def openapi_config() -> OpenAPIConfig:
         tags=[
             Tag("Metering", "Send events and inventory snapshots."),
             Tag("Usage", "Read usage."),
+            Tag("Plans", "Manage plans and prices, with an operator key."),
             Tag("Session", "Sign a browser in and out."),
             Tag("Operations", "Health checks and metrics."),
         ],

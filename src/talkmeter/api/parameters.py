@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Parameter, Schema
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Parameter, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
 from talkmeter.api.auth.callers import NOT_UTF8, ORGANIZATION_PARAMETER
 from talkmeter.api.headers import query_parameters
 from talkmeter.api.openapi import QueryOperation
 from talkmeter.api.problems import AnyRequest
+from talkmeter.billing.priced_months import BYS
 from talkmeter.counting import DIMENSIONS
 from talkmeter.errors import Unprocessable, quoted
 from talkmeter.ingest.fields import CONTROL
@@ -40,6 +41,7 @@ class QueryParameter(NamedTuple):
 _STATUSES: Final = tuple(dict.fromkeys((*VALUES["status"], *VALUES["run_status"])))
 _FLAG: Final = ("true", "false")
 _INSTANT: Final = "ISO 8601 date or date-time; UTC unless it has an offset. Default without from and to: month to date."
+_DAY: Final = "a UTC day, YYYY-MM-DD. Default without from and to: month to date."
 _INSTANT_FORMATS: Final = (OpenAPIFormat.DATE_TIME, OpenAPIFormat.DATE)
 
 WINDOW: Final = (
@@ -89,6 +91,16 @@ VALUE_FILTER: Final = tuple(
 INTERVAL: Final = QueryParameter(
     "interval", "The interval of the points; hour: at most 48 hours.", INTERVALS, required=True
 )
+COSTS: Final = (
+    QueryParameter("from", f"First day: {_DAY}", formats=(OpenAPIFormat.DATE,)),
+    QueryParameter("to", f"The day after the last one: {_DAY}", formats=(OpenAPIFormat.DATE,)),
+    QueryParameter("by", "Splits the costs by charge or by a dimension.", BYS),
+    QueryParameter("limit", "Maximum number of rows; `others` is the sum of the rest.", integer=(1, MAX_ROWS, ROWS)),
+)
+DRY_RUN: Final = QueryParameter("dry_run", "true: only returns what would change; default false.", _FLAG)
+RESTATE: Final = QueryParameter(
+    "restate", "true: allows a start before the current month, which changes past costs; default false.", _FLAG
+)
 OF: Final = QueryParameter("of", "What to export.", EXPORT_TYPES, required=True)
 FORMAT: Final = QueryParameter("format", "The file format; default csv.", FORMATS)
 EXPORT_KIND: Final = QueryParameter("kind", "The kind of records; default conversation.", RECORD_KINDS)
@@ -109,11 +121,15 @@ _FILE: Final = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
 
 
 def query_operation(
-    *parameters: QueryParameter, conditional: bool = False, file_types: Iterable[str] = ()
+    *parameters: QueryParameter,
+    conditional: bool = False,
+    file_types: Iterable[str] = (),
+    body: RequestBody | None = None,
 ) -> type[Operation]:
     """Return the OpenAPI operation class of a query with these parameters.
 
-    `conditional`: the response may be 304. `file_types`: the media types of the response, if it is a file.
+    `conditional`: the response may be 304. `file_types`: the media types of the response, if it is a file. `body`: a
+    body that the handler reads itself.
     """
     media_types = tuple(file_types)
     described = [*map(_openapi, parameters), *([_IF_NONE_MATCH] if conditional else [])]
@@ -125,6 +141,7 @@ def query_operation(
         def __post_init__(self) -> None:
             super().__post_init__()
             self.parameters = [*(self.parameters or ()), *described]
+            self.request_body = body or self.request_body
             response = (self.responses or {}).get("200")
             if media_types and isinstance(response, OpenAPIResponse):
                 response.content = {media_type: OpenAPIMediaType(schema=_FILE) for media_type in media_types}

@@ -116,6 +116,15 @@ SCHEMAS: Final = {
             "items": Schema(type=OpenAPIType.ARRAY, items=_ref("InventoryItemData")),
         },
     ),
+    "Assignment": Schema(
+        type=OpenAPIType.OBJECT,
+        description="A plan of an organization from a month on.",
+        required=["plan", "from"],
+        properties={
+            "plan": Schema(type=[OpenAPIType.STRING, _NULL], description="The id of the plan; null: no plan."),
+            "from": Schema(type=OpenAPIType.STRING, pattern="^[0-9]{4}-[0-9]{2}$", description="The first month."),
+        },
+    ),
     "SignIn": Schema(
         type=OpenAPIType.OBJECT,
         description="A sign-in by link.",
@@ -223,6 +232,36 @@ SIGN_IN_BODY: Final = RequestBody(
     content={
         PLAIN: _media_type(
             _ref("SignIn"), {"link": Example(summary="A one-time link", value={"link": "the-secret-of-the-link"})}
+        )
+    },
+)
+PLAN_BODY: Final = RequestBody(
+    required=True,
+    description="The plan, as in a file of plans (docs/reference/plans.md).",
+    content={
+        PLAIN: _media_type(
+            _ref("PlanContent"),
+            {
+                "plan": Example(
+                    summary="A plan with one charge",
+                    value={
+                        "name": "SMB",
+                        "currency": "USD",
+                        "effective": "2026-11",
+                        "fee": "10.00",
+                        "charges": [{"id": "voice", "name": "Voice", "meter": "voice_minutes", "price": "0.12"}],
+                    },
+                )
+            },
+        )
+    },
+)
+ASSIGNMENT_BODY: Final = RequestBody(
+    required=True,
+    description="The plan and its first month.",
+    content={
+        PLAIN: _media_type(
+            _ref("Assignment"), {"smb": Example(summary="A plan", value={"plan": "smb", "from": "2026-12"})}
         )
     },
 )

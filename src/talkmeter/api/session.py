@@ -104,7 +104,7 @@ async def post_session(request: AnyRequest) -> Response[bytes]:
         raise Unprocessable(_EXPECTED)
     grant = await authenticator.bearer_grant(authorization) if link is None else await _link_grant(request, link)
     if grant.organizations is None:
-        raise Forbidden("A sender key can only send events, not sign in; use an organization key or a personal token.")
+        raise Forbidden("A sender or operator key cannot sign in; use an organization key or a personal token.")
     await authenticator.sessions.end(request)
     cookie, session = await authenticator.sessions.start(_actor(link, authorization, grant), grant)
     _log.info("signed in", by="link" if authorization is None else "credential")

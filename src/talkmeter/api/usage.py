@@ -5,15 +5,13 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 from litestar import Response, Router, get
-from litestar.openapi import ResponseSpec
 from litestar.params import PathParameter
 
-from talkmeter import clock, period
-from talkmeter.api.answers import Answer
+from talkmeter import clock
 from talkmeter.api.auth.callers import RequiresScope, caller_of, organization_of
 from talkmeter.api.auth.scopes import BILLING_MANAGE
-from talkmeter.api.etag import Query, json_response, not_modified
-from talkmeter.api.headers import header_values
+from talkmeter.api.conditional import NOT_MODIFIED, answer_query, present_of
+from talkmeter.api.etag import json_response
 from talkmeter.api.openapi import error_specs, json_spec
 from talkmeter.api.parameters import (
     BY,
@@ -35,7 +33,7 @@ from talkmeter.api.service import Service
 from talkmeter.db.engine import Connection
 from talkmeter.errors import NotFound, quoted
 from talkmeter.ingest.fields import FieldError, read_id
-from talkmeter.period import Present, read_window
+from talkmeter.period import read_window
 from talkmeter.records import Kind, RecordKey
 from talkmeter.usage.breakdown import Breakdown, breakdown_query
 from talkmeter.usage.connectors import Connectors, read_connectors
@@ -58,9 +56,6 @@ from talkmeter.usage.series import Series, series_query
 from talkmeter.usage.summary import Summary, summary_query
 
 RECORDS_PATH: Final = "/admin/usage/records"
-_NOT_MODIFIED: Final = ResponseSpec(
-    data_container=None, description="Not modified: the cached response is current.", generate_examples=False
-)
 
 
 @get(
@@ -70,7 +65,7 @@ _NOT_MODIFIED: Final = ResponseSpec(
     operation_class=query_operation(*WINDOW, COMPARE, conditional=True),
     responses={
         200: json_spec(Summary, "The summary of the window."),
-        304: _NOT_MODIFIED,
+        304: NOT_MODIFIED,
         **error_specs(401, 403, 422),
     },
     summary="Get the usage summary",
@@ -78,9 +73,9 @@ _NOT_MODIFIED: Final = ResponseSpec(
 async def get_summary(request: AnyRequest) -> Response[bytes]:
     """Return the activity between two instants, one point per UTC day, and the current inventory."""
     parameters = read_parameters(request, *WINDOW, COMPARE, strict=False)
-    org_id, present = organization_of(caller_of(request)), _present(request)
+    org_id, present = organization_of(caller_of(request)), present_of(request)
     window = read_window(parameters.get("from"), parameters.get("to"), present.now)
-    return await _answer(request, summary_query(org_id, window, present, read_mode(parameters)))
+    return await answer_query(request, summary_query(org_id, window, present, read_mode(parameters)))
 
 
 @get(
@@ -90,7 +85,7 @@ async def get_summary(request: AnyRequest) -> Response[bytes]:
     operation_class=query_operation(*WINDOW, INTERVAL, COMPARE, *VALUE_FILTER, conditional=True),
     responses={
         200: json_spec(Series, "The activity of the window by interval."),
-        304: _NOT_MODIFIED,
+        304: NOT_MODIFIED,
         **error_specs(401, 403, 422),
     },
     summary="Get a usage time series",
@@ -98,10 +93,10 @@ async def get_summary(request: AnyRequest) -> Response[bytes]:
 async def get_series(request: AnyRequest) -> Response[bytes]:
     """Return the activity between two instants by hour, day, week or month; the points add up to the totals."""
     parameters = read_parameters(request, *WINDOW, INTERVAL, COMPARE, *VALUE_FILTER)
-    org_id, present = organization_of(caller_of(request)), _present(request)
+    org_id, present = organization_of(caller_of(request)), present_of(request)
     window = read_window(parameters.get("from"), parameters.get("to"), present.now)
     interval, mode, filter_ = read_interval(parameters), read_mode(parameters), read_value_filter(parameters)
-    return await _answer(request, series_query(org_id, window, present, interval, mode, filter_))
+    return await answer_query(request, series_query(org_id, window, present, interval, mode, filter_))
 
 
 @get(
@@ -111,7 +106,7 @@ async def get_series(request: AnyRequest) -> Response[bytes]:
     operation_class=query_operation(*WINDOW, BY, *SPLIT, conditional=True),
     responses={
         200: json_spec(Breakdown, "The window's figures by value, largest first."),
-        304: _NOT_MODIFIED,
+        304: NOT_MODIFIED,
         **error_specs(401, 403, 422),
     },
     summary="Get a usage breakdown",
@@ -119,9 +114,9 @@ async def get_series(request: AnyRequest) -> Response[bytes]:
 async def get_breakdown(request: AnyRequest) -> Response[bytes]:
     """Return the figures of a window grouped by one dimension; `rows` and `others` add up to the summary."""
     parameters = read_parameters(request, *WINDOW, BY, *SPLIT)
-    org_id, present = organization_of(caller_of(request)), _present(request)
+    org_id, present = organization_of(caller_of(request)), present_of(request)
     window = read_window(parameters.get("from"), parameters.get("to"), present.now)
-    return await _answer(request, breakdown_query(org_id, window, present, read_breakdown_options(parameters)))
+    return await answer_query(request, breakdown_query(org_id, window, present, read_breakdown_options(parameters)))
 
 
 @get(
@@ -137,7 +132,7 @@ async def get_records(request: AnyRequest) -> Response[bytes]:
     parameters = read_parameters(request, KIND, *WINDOW, *FILTER, LIMIT, CURSOR)
     org_id = organization_of(caller_of(request))
     service: Service = request.app.state.service
-    present = _present(request)
+    present = present_of(request)
     window = cut_to_day(read_window(parameters.get("from"), parameters.get("to"), present.now), parameters)
     filter_, limit, cursor = read_filter(parameters), read_limit(parameters), parameters.get("cursor")
 
@@ -202,7 +197,7 @@ async def get_inventory(request: AnyRequest) -> Response[bytes]:
     parameters = read_parameters(request, *ITEMS, LIMIT, CURSOR)
     org_id = organization_of(caller_of(request))
     service: Service = request.app.state.service
-    present = _present(request)
+    present = present_of(request)
     filter_, limit, cursor = read_item_filter(parameters), read_limit(parameters), parameters.get("cursor")
 
     def read(connection: Connection) -> Items:
@@ -234,23 +229,6 @@ async def get_connectors(request: AnyRequest) -> Response[bytes]:
         return read_connectors(connection, org_id, now)
 
     return json_response(msgspec.json.encode(await service.answer(org_id, request.receive, read)))
-
-
-async def _answer(request: AnyRequest, query: Query) -> Response[bytes]:
-    """Answer a query with an ETag, from the cache or the database; 304 if the caller's ETag is current."""
-    service: Service = request.app.state.service
-    if_none_match = b",".join(header_values(request, b"if-none-match")).decode("latin-1")
-
-    def answer(connection: Connection) -> Answer:
-        return service.answers.answer(connection, query, if_none_match)
-
-    etag, body = await service.answer(query.org_id, request.receive, answer)
-    return not_modified(etag) if body is None else json_response(body, etag)
-
-
-def _present(request: AnyRequest) -> Present:
-    service: Service = request.app.state.service
-    return period.present(clock.now(), service.settings.stale_hours)
 
 
 def _record_id(request: AnyRequest, kind: str) -> str:

@@ -14,6 +14,7 @@ from talkmeter.cli.backup import backup
 from talkmeter.cli.breakdown import breakdown
 from talkmeter.cli.connectors import connectors
 from talkmeter.cli.copy import copy
+from talkmeter.cli.costs import costs
 from talkmeter.cli.demo import demo
 from talkmeter.cli.erase import erase
 from talkmeter.cli.export import export
@@ -23,6 +24,7 @@ from talkmeter.cli.link import link
 from talkmeter.cli.map_ import map_
 from talkmeter.cli.migrate import migrate
 from talkmeter.cli.orgs import orgs
+from talkmeter.cli.plans import plans
 from talkmeter.cli.quarantine import quarantine
 from talkmeter.cli.reconcile import reconcile
 from talkmeter.cli.records import records
@@ -48,6 +50,7 @@ def cli() -> None:
 
 _COMMANDS: tuple[click.Command, ...] = (
     *(serve, demo, migrate, orgs, keys, tokens, link, sessions, connectors, ingest, map_, reconcile),
+    *(plans, costs),
     *(summary, breakdown, records, export, erase, verify, quarantine, audit),
     *(backup, restore, recover, copy, settings),
 )

@@ -1,4 +1,4 @@
-"""`talkmeter keys`: organization keys and sender keys."""
+"""`talkmeter keys`: keys of organizations, senders and operators."""
 
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ Expires = click.option(
 
 @click.group()
 def keys() -> None:
-    """Create, list and revoke organization keys and sender keys (ak_…)."""
+    """Create, list and revoke the keys of organizations, senders and operators (ak_…)."""
 
 
 @keys.command("add")
@@ -28,6 +28,7 @@ def keys() -> None:
 @click.option("--role", type=click.Choice(["admin", "viewer"]), help="A role: a fixed set of scopes.")
 @click.option("--scope", "scopes", multiple=True, help="A scope; repeat the option for several.")
 @click.option("--sender", is_flag=True, help="Create a sender key, which can only send events, for any organization.")
+@click.option("--operator", "is_operator", is_flag=True, help="Create an operator key, which can only manage plans.")
 @click.option("--name", help="A label for the list of keys.")
 @Expires
 def add(
@@ -35,25 +36,32 @@ def add(
     role: str | None,
     scopes: tuple[str, ...],
     sender: bool,
+    is_operator: bool,
     name: str | None,
     expires: int | None,
 ) -> None:
     """Create a key and print it. It is shown only once; nothing else goes to stdout."""
     from talkmeter.accounts.credentials import CredentialKind, issue
-    from talkmeter.api.auth.scopes import EVENTS_WRITE, SCOPES
+    from talkmeter.api.auth.scopes import EVENTS_WRITE, PLANS_MANAGE, SCOPES
     from talkmeter.cli.database import open_database, require_organization
     from talkmeter.cli.operator import operator
     from talkmeter.db.audit import Action, record_audit
     from talkmeter.db.engine import writing
 
-    if sender == (org is not None):
-        raise OperationFailed("Give either --org ORG_ID or --sender.")
-    if sender and (role or scopes):
-        raise OperationFailed("A sender key only has the scope events:write; leave out --role and --scope.")
-    if not sender and (role is None) == (not scopes):
+    if (org is not None) + sender + is_operator != 1:
+        raise OperationFailed("Give one of --org ORG_ID, --sender or --operator.")
+    if org is None and (role or scopes):
+        owner, scope = ("A sender", EVENTS_WRITE) if sender else ("An operator", PLANS_MANAGE)
+        raise OperationFailed(f"{owner} key only has the scope {scope}; leave out --role and --scope.")
+    if org is not None and (role is None) == (not scopes):
         raise OperationFailed("Give either --role admin|viewer or at least one --scope.")
     if unknown := sorted(set(scopes) - set(SCOPES)):
         raise OperationFailed(f"Unknown scope {', '.join(unknown)}. Scopes: {', '.join(SCOPES)}.")
+    kind = CredentialKind.ORGANIZATION
+    if org is None:
+        kind, scopes = (
+            (CredentialKind.SENDER, (EVENTS_WRITE,)) if sender else (CredentialKind.OPERATOR, (PLANS_MANAGE,))
+        )
     now = clock.now()
     with open_database() as engine:
         if org is not None:
@@ -61,11 +69,11 @@ def add(
         with writing(engine) as connection:
             issued = issue(
                 connection,
-                CredentialKind.SENDER if sender else CredentialKind.ORGANIZATION,
+                kind,
                 org_id=org,
                 name=name,
                 role=role,
-                scopes=(EVENTS_WRITE,) if sender else scopes,
+                scopes=scopes,
                 grants={},
                 now=now,
                 expires_at=expiry(expires),
@@ -78,10 +86,10 @@ def add(
 
 @keys.command("list")
 def list_() -> None:
-    """List organization and sender keys, without their secrets."""
+    """List all keys, without their secrets."""
     from talkmeter.accounts.credentials import CredentialKind
 
-    print_credentials("ak_", {CredentialKind.ORGANIZATION, CredentialKind.SENDER})
+    print_credentials("ak_", set(CredentialKind) - {CredentialKind.PERSONAL})
 
 
 @keys.command("revoke")

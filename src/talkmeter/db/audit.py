@@ -43,6 +43,11 @@ class Action(StrEnum):
     RECORD_ERASE = "record.erase"
     QUARANTINE_REPLAY = "quarantine.replay"
     QUARANTINE_DROP = "quarantine.drop"
+    PLAN_APPLY = "plan.apply"
+    PLAN_DEFAULT = "plan.default"
+    PLAN_ASSIGN = "plan.assign"
+    STATEMENT_CLOSE = "statement.close"
+    STATEMENT_ADJUST = "statement.adjust"
     LEDGER_REPAIR = "ledger.repair"
     LEDGER_RESTORE = "ledger.restore"
 

@@ -104,9 +104,9 @@ def read_filter(parameters: Parameters) -> Filter:
     return Filter(
         kind=kind,
         values=tuple(values),
-        has_duration=_flag("has_duration", parameters),
-        live=_flag("live", parameters),
-        stale=_flag("stale", parameters),
+        has_duration=read_flag("has_duration", parameters),
+        live=read_flag("live", parameters),
+        stale=read_flag("stale", parameters),
     )
 
 
@@ -116,7 +116,8 @@ def read_item_filter(parameters: Parameters) -> ItemFilter:
     for name, flag_kind in (("shared", Kind.PHONE_NUMBER), ("active", Kind.DATASET)):
         if name in parameters:
             _check_kind(name, kind, flag_kind)
-    return ItemFilter(kind, _flag("shared", parameters) if kind is Kind.PHONE_NUMBER else _flag("active", parameters))
+    flag = "shared" if kind is Kind.PHONE_NUMBER else "active"
+    return ItemFilter(kind, read_flag(flag, parameters))
 
 
 def read_record_kind(text: str) -> Kind:
@@ -153,7 +154,8 @@ def _value(name: str, text: str, dimension: Dimension) -> str:
     return read_choice(name, text, VALUES[dimension]) if dimension in VALUES else text
 
 
-def _flag(name: str, parameters: Parameters) -> bool | None:
+def read_flag(name: str, parameters: Parameters) -> bool | None:
+    """Return a flag, or None if it is not given. Raises Unprocessable if it is neither true nor false."""
     text = parameters.get(name)
     if text is None:
         return None

@@ -22,7 +22,7 @@ from talkmeter.accounts.credentials import (
 from talkmeter.accounts.sessions import Session
 from talkmeter.api.auth.grant import Grant
 from talkmeter.api.auth.jwt import identity_provider
-from talkmeter.api.auth.scopes import EVENTS_WRITE, expand
+from talkmeter.api.auth.scopes import EVENTS_WRITE, PLANS_MANAGE, expand
 from talkmeter.api.auth.sessions import Sessions
 from talkmeter.api.auth.uses import CredentialUses
 from talkmeter.api.headers import cookie_value, header_values, query_parameters
@@ -42,6 +42,7 @@ _ORGANIZATION_HEADER: Final = ORGANIZATION_HEADER.lower().encode()
 _PREFIXES: Final = {
     CredentialKind.ORGANIZATION: "ak_",
     CredentialKind.SENDER: "ak_",
+    CredentialKind.OPERATOR: "ak_",
     CredentialKind.PERSONAL: "pat_",
 }
 _MAX_TOKEN_LENGTH: Final = 300
@@ -254,14 +255,16 @@ def _grant_of(credential: Credential, grants: dict[str, str]) -> Grant:
             organizations = {org_id: expand(role, ()) for org_id, role in grants.items()}
             return Grant(credential.id, organizations, None, credential.expires_at)
         case CredentialKind.SENDER:
-            return Grant(credential.id, None, None, credential.expires_at)
+            return Grant(credential.id, None, None, credential.expires_at, frozenset({EVENTS_WRITE}))
+        case CredentialKind.OPERATOR:
+            return Grant(credential.id, None, None, credential.expires_at, frozenset({PLANS_MANAGE}))
 
 
 def _caller_with(grant: Grant, requested: list[str]) -> Caller:
     """Return the caller in the requested organization. Raises Forbidden if the grant does not include it."""
     organizations = grant.organizations
     if organizations is None:
-        org_id, scopes = _sender_organization(requested), frozenset({EVENTS_WRITE})
+        org_id, scopes = _requested_organization(requested), grant.everywhere
     else:
         if not requested and grant.default_organization is None:
             raise NotAuthenticated("Token is missing organization claim.")
@@ -272,8 +275,8 @@ def _caller_with(grant: Grant, requested: list[str]) -> Caller:
     return Caller(credential_id=grant.credential_id, org_id=org_id, scopes=scopes)
 
 
-def _sender_organization(requested: list[str]) -> str | None:
-    """Return the organization of a sender's request, or None if each event names its own."""
+def _requested_organization(requested: list[str]) -> str | None:
+    """Return the organization that a sender's or an operator's request names, or None if it names none."""
     if not requested:
         return None
     if NOT_UTF8 in requested[0]:

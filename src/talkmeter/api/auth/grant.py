@@ -9,10 +9,12 @@ class Grant(NamedTuple):
 
     credential_id: str
     organizations: Mapping[str, frozenset[str]] | None
-    """The scopes in each organization; None: a sender, which may only send events, for any organization."""
+    """The scopes in each organization; None: any organization, with the scopes `everywhere`."""
     default_organization: str | None
     """The organization of requests that name none; None: requests must name one."""
     expires_at: int | None = None
     """Expiry in microseconds; None: no known expiry."""
+    everywhere: frozenset[str] = frozenset()
+    """The scopes of a sender or an operator in every organization."""
     stored: bool = True
     """Whether `credential_id` is the id of a stored credential, which can be revoked."""

@@ -4,6 +4,8 @@ from typing import Final
 
 BILLING_MANAGE: Final = "billing:manage"
 EVENTS_WRITE: Final = "events:write"
+PLANS_MANAGE: Final = "plans:manage"
+"""The scope of operator keys. No role contains it and no organization can have it."""
 
 SCOPES: Final = (
     "agents:manage",

@@ -1,0 +1,199 @@
+"""`GET /admin/usage/costs` for an organization, and `/billing/…`, where an operator manages plans."""
+
+from typing import Annotated, Final
+
+import msgspec
+from litestar import Response, Router, get, put
+from litestar.params import PathParameter
+
+from talkmeter import clock
+from talkmeter.api.auth.callers import RequiresScope, caller_of, organization_of
+from talkmeter.api.auth.scopes import BILLING_MANAGE, PLANS_MANAGE
+from talkmeter.api.body import BodyLimits, read_body
+from talkmeter.api.conditional import NOT_MODIFIED, answer_query, present_of
+from talkmeter.api.etag import json_response
+from talkmeter.api.openapi import error_specs, json_spec
+from talkmeter.api.parameters import COSTS, DRY_RUN, RESTATE, query_operation, read_parameters
+from talkmeter.api.problems import AnyRequest
+from talkmeter.api.request_bodies import ASSIGNMENT_BODY, PLAN_BODY
+from talkmeter.api.service import Service
+from talkmeter.billing.apply import apply_changes, assign, plan_changes
+from talkmeter.billing.costs import Costs
+from talkmeter.billing.months import read_month
+from talkmeter.billing.parameters import read_costs_query
+from talkmeter.billing.plan_answers import (
+    AppliedPlan,
+    OrganizationPlan,
+    PlanList,
+    applied_plan,
+    list_plans,
+    organization_plan,
+)
+from talkmeter.billing.plans import Assignment, read_plans
+from talkmeter.billing.read_plan import check_plan_id, read_plan
+from talkmeter.db.audit import Actor
+from talkmeter.db.engine import Connection
+from talkmeter.errors import BadRequest, NotFound, Unprocessable, UnsupportedMediaType, quoted
+from talkmeter.ingest.requests import PLAIN
+from talkmeter.ledger.organizations import find_organization
+from talkmeter.period import day_of
+from talkmeter.usage.parameters import read_flag
+
+MAX_BODY_BYTES: Final = 1_000_000
+_PLAN_ID: Final = PathParameter(description="The id of the plan: lowercase letters, digits and hyphens.")
+_ORG_ID: Final = PathParameter(description="The id of the organization.")
+_ASSIGNMENT: Final = 'Send {"plan": "smb", "from": "2026-11"}; the plan null means no plan.'
+
+
+class AssignmentBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
+    """The body of an assignment."""
+
+    plan: str | None
+    from_: str
+
+
+@get(
+    "/admin/usage/costs",
+    operation_id="getCosts",
+    guards=[RequiresScope(BILLING_MANAGE)],
+    operation_class=query_operation(*COSTS, conditional=True),
+    responses={
+        200: json_spec(Costs, "The costs of the window."),
+        304: NOT_MODIFIED,
+        **error_specs(401, 403, 422),
+    },
+    summary="Get the costs",
+)
+async def get_costs(request: AnyRequest) -> Response[bytes]:
+    """Return the costs of UTC days by month and charge, by day and by a dimension, under the organization's plan."""
+    parameters = read_parameters(request, *COSTS)
+    query = read_costs_query(organization_of(caller_of(request)), parameters, present_of(request))
+    return await answer_query(request, query)
+
+
+@get(
+    "/billing/plans",
+    operation_id="listPlans",
+    guards=[RequiresScope(PLANS_MANAGE)],
+    operation_class=query_operation(),
+    responses={200: json_spec(PlanList, "All plans with their versions."), **error_specs(401, 403, 422)},
+    summary="List the plans",
+)
+async def get_plans(request: AnyRequest) -> Response[bytes]:
+    """Return all plans and the default plan."""
+    read_parameters(request)
+    plans = await _service(request).look_up(read_plans)
+    return json_response(msgspec.json.encode(list_plans(plans, day_of(clock.now()))))
+
+
+@put(
+    "/billing/plans/{plan_id:str}",
+    operation_id="applyPlan",
+    guards=[RequiresScope(PLANS_MANAGE)],
+    operation_class=query_operation(DRY_RUN, RESTATE, body=PLAN_BODY),
+    responses={
+        200: json_spec(AppliedPlan, "What changed."),
+        **error_specs(400, 401, 403, 408, 413, 415, 422, 507),
+    },
+    summary="Apply a plan",
+)
+async def put_plan(request: AnyRequest, plan_id: Annotated[str, _PLAN_ID]) -> Response[bytes]:
+    """Add a version of a plan, or a new plan. Equal content changes nothing."""
+    parameters = read_parameters(request, DRY_RUN, RESTATE)
+    dry_run, restate = (read_flag(name, parameters) or False for name in ("dry_run", "restate"))
+    content = read_plan(await _read_json(request))
+    check_plan_id(plan_id)
+    now, actor = clock.now(), _actor(request)
+
+    def apply(connection: Connection) -> AppliedPlan:
+        plans = read_plans(connection)
+        changes = plan_changes(plans, {plan_id: content}, None, day_of(now))
+        if not dry_run:
+            apply_changes(connection, changes, actor, now, restate=restate)
+        return applied_plan(plan_id, plans, content, changes)
+
+    service = _service(request)
+    return json_response(msgspec.json.encode(await (service.look_up(apply) if dry_run else service.change(apply))))
+
+
+@get(
+    "/billing/organizations/{org_id:str}/plan",
+    operation_id="getOrganizationPlan",
+    guards=[RequiresScope(PLANS_MANAGE)],
+    operation_class=query_operation(),
+    responses={200: json_spec(OrganizationPlan, "The plan."), **error_specs(401, 403, 404, 422)},
+    summary="Get the plan of an organization",
+)
+async def get_organization_plan(request: AnyRequest, org_id: Annotated[str, _ORG_ID]) -> Response[bytes]:
+    """Return the plan of an organization in the current month, and its assignments."""
+    read_parameters(request)
+
+    def read(connection: Connection) -> OrganizationPlan:
+        _require_organization(connection, org_id)
+        return organization_plan(connection, org_id, day_of(clock.now()))
+
+    return json_response(msgspec.json.encode(await _service(request).look_up(read)))
+
+
+@put(
+    "/billing/organizations/{org_id:str}/plan",
+    operation_id="assignPlan",
+    guards=[RequiresScope(PLANS_MANAGE)],
+    operation_class=query_operation(RESTATE, body=ASSIGNMENT_BODY),
+    responses={
+        200: json_spec(OrganizationPlan, "The plan."),
+        **error_specs(400, 401, 403, 404, 408, 413, 415, 422, 507),
+    },
+    summary="Assign a plan to an organization",
+)
+async def put_organization_plan(request: AnyRequest, org_id: Annotated[str, _ORG_ID]) -> Response[bytes]:
+    """Give an organization a plan from a month on; an assignment from the same month is replaced."""
+    restate = read_flag("restate", read_parameters(request, RESTATE)) or False
+    try:
+        body = msgspec.convert(await _read_json(request), AssignmentBody)
+    except msgspec.ValidationError as error:
+        raise Unprocessable(f"{error}. {_ASSIGNMENT}") from None
+    assignment = Assignment(read_month("from", body.from_), body.plan)
+    now, actor = clock.now(), _actor(request)
+
+    def change(connection: Connection) -> OrganizationPlan:
+        _require_organization(connection, org_id)
+        assign(connection, org_id, assignment, actor, now, restate=restate)
+        return organization_plan(connection, org_id, day_of(now))
+
+    return json_response(msgspec.json.encode(await _service(request).change(change)))
+
+
+def _require_organization(connection: Connection, org_id: str) -> None:
+    found = find_organization(connection, org_id)
+    if found is None or found.closed is not None:
+        raise NotFound(f"Organization {quoted(org_id)} does not exist.")
+
+
+async def _read_json(request: AnyRequest) -> object:
+    """Return the decoded body. Raises UnsupportedMediaType or BadRequest if it is not JSON."""
+    limits = BodyLimits(MAX_BODY_BYTES, _service(request).settings.body_timeout_sec)
+    if (content_type := request.headers.get("content-type", "")).partition(";")[0].strip().lower() != PLAIN:
+        raise UnsupportedMediaType(f"Content-Type must be {PLAIN}, not '{content_type[:60]}'.")
+    with _service(request).intake.reservation(caller_of(request).credential_id) as reserve:
+        body = await read_body(request, limits, reserve)
+        try:
+            decoded: object = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise BadRequest("The body is not JSON.") from None
+    return decoded
+
+
+def _actor(request: AnyRequest) -> Actor:
+    return Actor("key", f"ak_{caller_of(request).credential_id}")
+
+
+def _service(request: AnyRequest) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+costs_router = Router(path="/", route_handlers=[get_costs], tags=["Usage"])
+plans_router = Router(
+    path="/", route_handlers=[get_plans, put_plan, get_organization_plan, put_organization_plan], tags=["Plans"]
+)

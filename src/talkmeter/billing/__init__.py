@@ -1,0 +1,1 @@
+"""Plans, prices, costs and statements: how usage becomes money (docs/reference/pricing.md)."""

@@ -1,0 +1,85 @@
+"""Stored statements: the lines of each closed month, and of its adjustments. A statement never changes."""
+
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, bindparam, select
+
+from talkmeter.db import tables
+from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer, text
+
+_statement = tables.statement.c
+_line = tables.statement_line.c
+_STATEMENTS: Final = Compiled(
+    select(*_statement)
+    .where(_statement.org_id == bindparam("org"), _statement.month >= bindparam("first"))
+    .where(_statement.month <= bindparam("last"))
+    .order_by(_statement.month, _statement.number)
+)
+_LINES: Final = Compiled(
+    select(*_line)
+    .where(_line.org_id == bindparam("org"), _line.month >= bindparam("first"), _line.month <= bindparam("last"))
+    .order_by(_line.month, _line.number, _line.position)
+)
+
+
+class StatementLine(NamedTuple):
+    """A line of a statement: base units, and an amount in minor units; those of an adjustment are differences."""
+
+    line: str
+    position: int
+    name: str
+    base_quantity: int
+    amount: int
+
+
+class Statement(NamedTuple):
+    """A statement. Number 0 closes the month, the others adjust it; `created_at` is in microseconds."""
+
+    org_id: str
+    month: int
+    number: int
+    plan_id: str
+    version: int
+    currency: str
+    revision: str
+    created_at: int
+    lines: tuple[StatementLine, ...]
+
+    @property
+    def total(self) -> int:
+        """The sum of the lines, in minor units."""
+        return sum(line.amount for line in self.lines)
+
+
+def read_statements(connection: Connection, org_id: str, first: int, last: int) -> list[Statement]:
+    """Return the statements of an organization from one month to another, both included, in order."""
+    lines: dict[tuple[int, int], list[StatementLine]] = {}
+    for _, month, number, line, position, name, base_quantity, amount in _LINES.run(connection, (org_id, first, last)):
+        lines.setdefault((integer(month), integer(number)), []).append(
+            StatementLine(text(line), integer(position), text(name), integer(base_quantity), integer(amount))
+        )
+    return [_statement_of(row, lines) for row in _STATEMENTS.run(connection, (org_id, first, last))]
+
+
+def insert_statement(connection: Connection, statement: Statement) -> None:
+    """Store a statement and its lines; the organization's row must be locked."""
+    key = statement.org_id, statement.month, statement.number
+    head: Row = (*key, statement.plan_id, statement.version, statement.currency, statement.revision)
+    insert_rows(connection, tables.statement, [(*head, statement.created_at)], OnConflict.KEEP)
+    lines = sorted((*key, *line) for line in statement.lines)
+    insert_rows(connection, tables.statement_line, lines, OnConflict.KEEP)
+
+
+def _statement_of(row: Row, lines: dict[tuple[int, int], list[StatementLine]]) -> Statement:
+    org_id, month, number, plan_id, version, currency, revision, created_at = row
+    key = integer(month), integer(number)
+    return Statement(
+        text(org_id),
+        *key,
+        text(plan_id),
+        integer(version),
+        text(currency),
+        text(revision),
+        integer(created_at),
+        tuple(lines.get(key, ())),
+    )
