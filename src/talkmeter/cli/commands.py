@@ -33,6 +33,7 @@ from talkmeter.cli.restore import restore
 from talkmeter.cli.serve import serve
 from talkmeter.cli.sessions import sessions
 from talkmeter.cli.settings import settings
+from talkmeter.cli.statements import statements
 from talkmeter.cli.summary import summary
 from talkmeter.cli.tokens import tokens
 from talkmeter.cli.verify import verify
@@ -50,7 +51,7 @@ def cli() -> None:
 
 _COMMANDS: tuple[click.Command, ...] = (
     *(serve, demo, migrate, orgs, keys, tokens, link, sessions, connectors, ingest, map_, reconcile),
-    *(plans, costs),
+    *(plans, costs, statements),
     *(summary, breakdown, records, export, erase, verify, quarantine, audit),
     *(backup, restore, recover, copy, settings),
 )

@@ -45,6 +45,7 @@ _RECORDS_FROM = Compiled(select(_org.records_from).where(_org.org_id == bindpara
 _SET_RECORDS_FROM = Compiled(
     update(tables.organization).values(records_from=bindparam("day")).where(_org.org_id == bindparam("org"))
 )
+_REVISION = Compiled(select(_org.revision).where(_org.org_id == bindparam("org")))
 _WATERMARK = Compiled(
     select(tables.inventory_snapshot.c.floor).where(
         tables.inventory_snapshot.c.org_id == bindparam("org"), tables.inventory_snapshot.c.kind == bindparam("kind")
@@ -110,6 +111,12 @@ def _lock(connection: Connection, org_ids: Sequence[str]) -> dict[str, LockedOrg
 def lock_organization(connection: Connection, org_id: str) -> LockedOrganization:
     """Lock one organization's row, inserting it if absent."""
     return lock_organizations(connection, [org_id])[org_id]
+
+
+def read_stored_revision(connection: Connection, org_id: str) -> str:
+    """Return the revision of an organization whose row is locked."""
+    [(revision,)] = _REVISION.run(connection, (org_id,))
+    return str(revision)
 
 
 def renew_revision(connection: Connection, org_id: str, last_event_at: int | None) -> None:

@@ -1,0 +1,136 @@
+"""Closes months and adjusts closed ones. A statement never changes; an adjustment is a further statement.
+
+The organization's row is locked before its usage is read, so no event of the month is written meanwhile. A second close
+changes nothing, so a run that was interrupted can be repeated.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Final
+
+from sqlalchemy import Connection, Engine
+
+from talkmeter.billing.month_cost import MonthCost, month_cost
+from talkmeter.billing.month_plans import versions_of_months
+from talkmeter.billing.months import format_month, month_days, month_of
+from talkmeter.billing.plan import FEE, MINIMUM, PlanContent
+from talkmeter.billing.plans import Plans, PlanVersion, read_plans
+from talkmeter.billing.quantities import read_quantities
+from talkmeter.billing.statement_store import Statement, StatementLine, insert_statement, read_statements
+from talkmeter.db.audit import Action, Actor, record_audit
+from talkmeter.db.engine import has_one_writer, writing
+from talkmeter.errors import OperationFailed
+from talkmeter.ledger.write import lock_organization, read_stored_revision, renew_revision
+from talkmeter.period import day_of
+
+FEE_NAME: Final = "Monthly fee"
+MINIMUM_NAME: Final = "Minimum charge"
+ORGANIZATIONS_PER_TRANSACTION: Final = 100
+"""On SQLite, where each commit waits for the disk; a server commits each organization alone."""
+
+
+def require_over(month: int, now: int) -> None:
+    """Raise OperationFailed if a month is not over."""
+    if month >= month_of(day_of(now)):
+        raise OperationFailed(f"{format_month(month)} is not over (UTC): only a month that is over can be closed.")
+
+
+def close_month(engine: Engine, org_ids: Iterable[str], month: int, actor: Actor, now: int) -> Iterator[Statement]:
+    """Write statement 0 of each organization that has a plan and no statement of the month; yield those written.
+
+    Raises OperationFailed if the month is not over.
+    """
+    require_over(month, now)
+    yield from _write(engine, org_ids, month, actor, now, adjust=False)
+
+
+def adjust_month(engine: Engine, org_ids: Iterable[str], month: int, actor: Actor, now: int) -> Iterator[Statement]:
+    """Write an adjustment for each closed organization whose amounts have changed since; yield those written."""
+    yield from _write(engine, org_ids, month, actor, now, adjust=True)
+
+
+def _write(
+    engine: Engine, org_ids: Iterable[str], month: int, actor: Actor, now: int, *, adjust: bool
+) -> Iterator[Statement]:
+    size = ORGANIZATIONS_PER_TRANSACTION if has_one_writer(engine) else 1
+    for part in _parts(org_ids, size):
+        with writing(engine) as connection:
+            plans = read_plans(connection)
+            found = [_write_statement(connection, plans, org_id, month, actor, now, adjust=adjust) for org_id in part]
+        # Only what is committed is reported.
+        yield from (statement for statement in found if statement is not None)
+
+
+def _write_statement(
+    connection: Connection, plans: Plans, org_id: str, month: int, actor: Actor, now: int, *, adjust: bool
+) -> Statement | None:
+    last_event_at = lock_organization(connection, org_id).last_event_at
+    earlier = read_statements(connection, org_id, month, month)
+    if bool(earlier) is not adjust:
+        return None
+    version = versions_of_months(connection, org_id, plans, [month], earlier)[month]
+    if version is None:
+        return None
+    lines = present_lines(connection, org_id, version, month)
+    if adjust:
+        lines = differences(lines, earlier)
+        if not any(line.amount for line in lines):
+            return None
+    revision = read_stored_revision(connection, org_id)
+    head = (org_id, month, len(earlier), version.plan_id, version.version, version.content.currency, revision, now)
+    statement = Statement(*head, tuple(lines))
+    insert_statement(connection, statement)
+    renew_revision(connection, org_id, last_event_at)
+    action = Action.STATEMENT_ADJUST if adjust else Action.STATEMENT_CLOSE
+    detail = f"statement {statement.number}, plan {version.plan_id}, version {version.version}"
+    record_audit(connection, actor, action, format_month(month), now, org_id=org_id, detail=detail)
+    return statement
+
+
+def present_lines(connection: Connection, org_id: str, version: PlanVersion, month: int) -> list[StatementLine]:
+    """Return the lines of a whole month at present usage: all charges, and the fee and the minimum if there are any."""
+    days = month_days(month)
+    quantities = read_quantities(connection, org_id, version.content.charges, days)
+    cost = month_cost(version.content, month, quantities, days.stop)
+    return list(_lines(version.content, cost))
+
+
+def _lines(plan: PlanContent, cost: MonthCost) -> Iterator[StatementLine]:
+    end = len(month_days(cost.month))
+    if fee := cost.amount(FEE, 0, end):
+        yield StatementLine(FEE, 0, FEE_NAME, 1, fee)
+    for position, charge in enumerate(plan.charges, start=1):
+        yield StatementLine(
+            charge.id, position, charge.name, cost.quantities[charge.id][end], cost.amount(charge.id, 0, end)
+        )
+    if minimum := cost.amount(MINIMUM, 0, end):
+        yield StatementLine(MINIMUM, len(plan.charges) + 1, MINIMUM_NAME, 1, minimum)
+
+
+def differences(lines: Sequence[StatementLine], earlier: Iterable[Statement]) -> list[StatementLine]:
+    """Return present lines minus the sums of earlier statements, without lines whose quantity and amount are equal."""
+    amounts: Counter[str] = Counter()
+    quantities: Counter[str] = Counter()
+    known: dict[str, StatementLine] = {}
+    for line in (line for statement in earlier for line in statement.lines):
+        amounts[line.line] += line.amount
+        quantities[line.line] += line.base_quantity
+        known[line.line] = line
+    present = {line.line: line for line in lines}
+    changed = []
+    # A minimum that was charged and no longer is has no present line.
+    for line in {**known, **present}.values():
+        now = present.get(line.line)
+        quantity = (0 if now is None else now.base_quantity) - quantities[line.line]
+        amount = (0 if now is None else now.amount) - amounts[line.line]
+        if quantity or amount:
+            changed.append(line._replace(base_quantity=quantity, amount=amount))
+    return sorted(changed, key=lambda line: line.position)
+
+
+def _parts(org_ids: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Yield the organizations in order, `size` at a time."""
+    remaining = iter(sorted(org_ids))
+    while part := list(islice(remaining, size)):
+        yield part
