@@ -12,6 +12,7 @@ from cachetools import LRUCache
 
 from talkmeter.api.etag import Query, make_etag, matches
 from talkmeter.billing.costs import Costs, read_costs
+from talkmeter.billing.forecast_answer import Forecast, ForecastQuery, read_forecast
 from talkmeter.billing.plans import read_plans_revision
 from talkmeter.billing.priced_months import CostsQuery
 from talkmeter.db.engine import Connection
@@ -40,7 +41,7 @@ class Answers:
     def answer(self, connection: Connection, query: Query, if_none_match: str) -> Answer:
         """Return the answer in the connection's snapshot; without a body if `if_none_match` contains its ETag."""
         revision = read_revision(connection, query.org_id, query.present)
-        plans_revision = read_plans_revision(connection) if isinstance(query, CostsQuery) else ""
+        plans_revision = read_plans_revision(connection) if isinstance(query, CostsQuery | ForecastQuery) else ""
         etag = make_etag(self._database_id, query, revision, plans_revision)
         if matches(if_none_match, etag):
             return Answer(etag, None)
@@ -58,7 +59,7 @@ class Answers:
                 self._cache[etag] = body
 
 
-def _read(connection: Connection, query: Query, revision: Revision) -> Summary | Series | Breakdown | Costs:
+def _read(connection: Connection, query: Query, revision: Revision) -> Summary | Series | Breakdown | Costs | Forecast:
     match query:
         case SummaryQuery():
             return read_summary(connection, query, revision)
@@ -66,5 +67,7 @@ def _read(connection: Connection, query: Query, revision: Revision) -> Summary |
             return read_series(connection, query)
         case CostsQuery():
             return read_costs(connection, query)
+        case ForecastQuery():
+            return read_forecast(connection, query)
         case BreakdownQuery():
             return read_breakdown(connection, query)

@@ -19,6 +19,7 @@ from talkmeter.api.request_bodies import ASSIGNMENT_BODY, PLAN_BODY
 from talkmeter.api.service import Service
 from talkmeter.billing.apply import apply_changes, assign, plan_changes
 from talkmeter.billing.costs import Costs
+from talkmeter.billing.forecast_answer import Forecast, ForecastQuery
 from talkmeter.billing.months import read_month
 from talkmeter.billing.parameters import read_costs_query
 from talkmeter.billing.plan_answers import (
@@ -69,6 +70,24 @@ async def get_costs(request: AnyRequest) -> Response[bytes]:
     parameters = read_parameters(request, *COSTS)
     query = read_costs_query(organization_of(caller_of(request)), parameters, present_of(request))
     return await answer_query(request, query)
+
+
+@get(
+    "/admin/usage/forecast",
+    operation_id="getForecast",
+    guards=[RequiresScope(BILLING_MANAGE)],
+    operation_class=query_operation(conditional=True),
+    responses={
+        200: json_spec(Forecast, "The forecast of the current month."),
+        304: NOT_MODIFIED,
+        **error_specs(401, 403, 422),
+    },
+    summary="Get the forecast of the month",
+)
+async def get_forecast(request: AnyRequest) -> Response[bytes]:
+    """Return what the current month is on course for: each meter, each charge of the plan, and the cost."""
+    read_parameters(request)
+    return await answer_query(request, ForecastQuery(organization_of(caller_of(request)), present_of(request)))
 
 
 @get(
@@ -193,7 +212,7 @@ def _service(request: AnyRequest) -> Service:
     return service
 
 
-costs_router = Router(path="/", route_handlers=[get_costs], tags=["Usage"])
+costs_router = Router(path="/", route_handlers=[get_costs, get_forecast], tags=["Usage"])
 plans_router = Router(
     path="/", route_handlers=[get_plans, put_plan, get_organization_plan, put_organization_plan], tags=["Plans"]
 )

@@ -6,13 +6,14 @@ from typing import Final
 from litestar import Response
 
 from talkmeter import __version__
+from talkmeter.billing.forecast_answer import ForecastQuery
 from talkmeter.billing.priced_months import CostsQuery
 from talkmeter.usage.breakdown import BreakdownQuery
 from talkmeter.usage.revision import Revision
 from talkmeter.usage.series import SeriesQuery
 from talkmeter.usage.summary import SummaryQuery
 
-Query = SummaryQuery | SeriesQuery | BreakdownQuery | CostsQuery
+Query = SummaryQuery | SeriesQuery | BreakdownQuery | CostsQuery | ForecastQuery
 _CACHE_HEADERS: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, X-Anyreach-Org"}
 
 

@@ -59,3 +59,10 @@ def _amounts(charge: Charge, cumulative: Sequence[int], days_in_month: int, digi
     """Return the printed amount of each cumulative quantity; equal quantities are priced once."""
     prices = {base: line_amount(charge, base, days_in_month, digits) for base in dict.fromkeys(cumulative)}
     return [prices[base] for base in cumulative]
+
+
+def month_total(plan: PlanContent, month: int, quantities: Mapping[str, int]) -> int:
+    """Return what a whole month costs at given quantities, in minor units."""
+    days = len(month_days(month))
+    lines = sum(line_amount(charge, quantities[charge.id], days, plan.digits) for charge in plan.charges)
+    return plan.fee_minor + max(lines, plan.minimum_minor)

@@ -18,6 +18,7 @@ from talkmeter.cli.costs import costs
 from talkmeter.cli.demo import demo
 from talkmeter.cli.erase import erase
 from talkmeter.cli.export import export
+from talkmeter.cli.forecast import forecast
 from talkmeter.cli.ingest import ingest
 from talkmeter.cli.keys import keys
 from talkmeter.cli.link import link
@@ -51,7 +52,7 @@ def cli() -> None:
 
 _COMMANDS: tuple[click.Command, ...] = (
     *(serve, demo, migrate, orgs, keys, tokens, link, sessions, connectors, ingest, map_, reconcile),
-    *(plans, costs, statements),
+    *(plans, costs, forecast, statements),
     *(summary, breakdown, records, export, erase, verify, quarantine, audit),
     *(backup, restore, recover, copy, settings),
 )

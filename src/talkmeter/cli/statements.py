@@ -120,10 +120,9 @@ def show(org_id: str, month: str) -> None:
         click.echo(f"{kind} of {month}, {plan}, written at {format_instant(statement.created_at)}")
         rows = []
         for line in statement.lines:
-            charge = charge_of(plans, statement, line)
-            units = (
-                "" if charge is None else f"{quantity_text(charge, line.base_quantity, number)} {charge.priced.unit}s"
-            )
+            units = ""
+            if (charge := charge_of(plans, statement, line)) is not None:
+                units = f"{quantity_text(charge, line.base_quantity, number)} {charge.priced.unit}s"
             rows.append((line.name, units, _amount(statement.currency, line.amount)))
         rows.append(("Sum", "", _total(statement)))
         print_table(("charge", "quantity", "amount"), rows, numbers=("quantity", "amount"))
