@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from rich.console import Console
 
+from bench.billing import measure_billing
 from bench.breakdown import measure_breakdown
 from bench.engines import measure_engines
 from bench.fairness import measure_fairness
@@ -88,6 +89,7 @@ def benchmark_groups(batches: int, rounds: int, sizes: Sizes) -> dict[str, Calla
         "fairness": lambda: [measure_fairness()],
         "http": lambda: measure_http(rounds),
         "breakdown": lambda: [measure_breakdown(conversations)],
+        "billing": lambda: measure_billing(conversations),
         "page-load": lambda: [measure_page_load(min(conversations, _MAX_PAGE_CONVERSATIONS))],
     }
 

@@ -17,7 +17,7 @@ Query = SummaryQuery | SeriesQuery | BreakdownQuery | CostsQuery | ForecastQuery
 _CACHE_HEADERS: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, X-Anyreach-Org"}
 
 
-def make_etag(database_id: str, query: Query, revision: Revision, plans_revision: str) -> str:
+def make_etag(database_id: str, query: Query, revision: Revision, plans_revision: str = "") -> str:
     """Return a strong ETag of the database, the query, the revisions of its data and the program version."""
     parts = (database_id, query.org_id, query.identity, revision, plans_revision, __version__)
     return '"' + sha256(repr(parts).encode()).hexdigest()[:32] + '"'

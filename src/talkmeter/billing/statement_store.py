@@ -53,12 +53,15 @@ class Statement(NamedTuple):
 
 def read_statements(connection: Connection, org_id: str, first: int, last: int) -> list[Statement]:
     """Return the statements of an organization from one month to another, both included, in order."""
+    rows = _STATEMENTS.run(connection, (org_id, first, last))
+    if not rows:
+        return []
     lines: dict[tuple[int, int], list[StatementLine]] = {}
     for _, month, number, line, position, name, base_quantity, amount in _LINES.run(connection, (org_id, first, last)):
         lines.setdefault((integer(month), integer(number)), []).append(
             StatementLine(text(line), integer(position), text(name), integer(base_quantity), integer(amount))
         )
-    return [_statement_of(row, lines) for row in _STATEMENTS.run(connection, (org_id, first, last))]
+    return [_statement_of(row, lines) for row in rows]
 
 
 def insert_statement(connection: Connection, statement: Statement) -> None:

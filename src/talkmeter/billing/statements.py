@@ -5,7 +5,7 @@ changes nothing, so a run that was interrupted can be repeated.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -36,7 +36,7 @@ def require_over(month: int, now: int) -> None:
         raise OperationFailed(f"{format_month(month)} is not over (UTC): only a month that is over can be closed.")
 
 
-def close_month(engine: Engine, org_ids: Iterable[str], month: int, actor: Actor, now: int) -> Iterator[Statement]:
+def close_month(engine: Engine, org_ids: Iterable[str], month: int, actor: Actor, now: int) -> Generator[Statement]:
     """Write statement 0 of each organization that has a plan and no statement of the month; yield those written.
 
     Raises OperationFailed if the month is not over.
@@ -45,14 +45,14 @@ def close_month(engine: Engine, org_ids: Iterable[str], month: int, actor: Actor
     yield from _write(engine, org_ids, month, actor, now, adjust=False)
 
 
-def adjust_month(engine: Engine, org_ids: Iterable[str], month: int, actor: Actor, now: int) -> Iterator[Statement]:
+def adjust_month(engine: Engine, org_ids: Iterable[str], month: int, actor: Actor, now: int) -> Generator[Statement]:
     """Write an adjustment for each closed organization whose amounts have changed since; yield those written."""
     yield from _write(engine, org_ids, month, actor, now, adjust=True)
 
 
 def _write(
     engine: Engine, org_ids: Iterable[str], month: int, actor: Actor, now: int, *, adjust: bool
-) -> Iterator[Statement]:
+) -> Generator[Statement]:
     size = ORGANIZATIONS_PER_TRANSACTION if has_one_writer(engine) else 1
     for part in _parts(org_ids, size):
         with writing(engine) as connection:
