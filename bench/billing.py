@@ -28,6 +28,7 @@ from talkmeter.ledger.organizations import list_organizations
 from talkmeter.period import present
 from tests.postgres import engine_for, new_database, postgres_server
 
+Stores = dict[str, Callable[[], AbstractContextManager[Engine]]]
 SMALL: Final = 10_000
 ORGANIZATIONS: Final = 10_000
 CONVERSATIONS_EACH: Final = 20
