@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Browser, Route, sync_playwright  # noqa: E402  the path comes first
 
-from talkmeter import demo  # noqa: E402
+from talkmeter.demo import usage as demo  # noqa: E402
 from talkmeter.period import MICROSECONDS_PER_DAY, read_instant  # noqa: E402
 from tests.servers import running_server  # noqa: E402
 

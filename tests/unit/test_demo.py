@@ -7,7 +7,7 @@ from datetime import date
 import msgspec
 import pytest
 
-from talkmeter.demo import (
+from talkmeter.demo.usage import (
     ORGANIZATION_ID,
     SETTLED_AFTER_DAYS,
     Event,

@@ -34,7 +34,7 @@ def demo(database_url: str, host: str | None, port: str | None, only_fill: bool)
     from talkmeter.cli.database import open_database
     from talkmeter.cli.link import new_link
     from talkmeter.cli.serve import check_address, run_server, warn_about_plain_http
-    from talkmeter.demo import ORGANIZATION_ID
+    from talkmeter.demo.usage import ORGANIZATION_ID
 
     require_no_password("--database", database_url)
     settings = load_settings(database_url=database_url, host=host, port=port)
@@ -42,6 +42,7 @@ def demo(database_url: str, host: str | None, port: str | None, only_fill: bool)
     with open_database(settings, create=True) as engine:
         _check_other_organizations(engine)
         fill(engine, settings)
+        _add_plan(engine)
         key = _new_key(engine)
         link = new_link(engine, public_url(settings), ORGANIZATION_ID, "admin")
     if only_fill:
@@ -79,7 +80,7 @@ def _send_days(writer: "Writer", days: range, until: int) -> Iterator[int]:
     """Ingest each day and yield it; the next day is generated while the previous one is written."""
     import msgspec
 
-    from talkmeter import demo as generator
+    from talkmeter.demo import usage as generator
     from talkmeter.ingest.cloudevents import Sender, read_event
     from talkmeter.ingest.requests import group_by_organization
 
@@ -101,7 +102,7 @@ def _send_days(writer: "Writer", days: range, until: int) -> Iterator[int]:
 def _first_missing_day(engine: "Engine", today: int) -> int:
     """Return the day before the newest one with usage, because it may have had live calls; else a year ago."""
     from talkmeter.db.engine import reading
-    from talkmeter.demo import ORGANIZATION_ID
+    from talkmeter.demo.usage import ORGANIZATION_ID
     from talkmeter.period import MICROSECONDS_PER_DAY, Window, present
     from talkmeter.usage.days import read_usage
 
@@ -114,7 +115,7 @@ def _first_missing_day(engine: "Engine", today: int) -> int:
 
 def _check_other_organizations(engine: "Engine") -> None:
     from talkmeter.db.engine import reading
-    from talkmeter.demo import ORGANIZATION_ID
+    from talkmeter.demo.usage import ORGANIZATION_ID
     from talkmeter.ledger.organizations import list_organizations
 
     with reading(engine) as connection:
@@ -127,11 +128,21 @@ def _check_other_organizations(engine: "Engine") -> None:
         )
 
 
+def _add_plan(engine: "Engine") -> None:
+    from talkmeter.db.engine import writing
+    from talkmeter.demo.plan import ensure_plan
+    from talkmeter.period import day_of
+
+    now = clock.now()
+    with writing(engine) as connection:
+        ensure_plan(connection, day_of(now) - DEMO_DAYS + 1, now)
+
+
 def _new_key(engine: "Engine") -> str:
     """Create a key of the demo's organization and delete the key of the previous start."""
     from talkmeter.accounts.credentials import CredentialKind, delete_named, issue
     from talkmeter.db.engine import writing
-    from talkmeter.demo import ORGANIZATION_ID, ORGANIZATION_NAME
+    from talkmeter.demo.usage import ORGANIZATION_ID, ORGANIZATION_NAME
     from talkmeter.ledger.organizations import add_organization
     from talkmeter.period import MICROSECONDS_PER_DAY
 
@@ -155,7 +166,7 @@ def _new_key(engine: "Engine") -> str:
 
 def _print_welcome(settings: Settings, link: str, key: str) -> None:
     from talkmeter.accounts.sessions import LINK_MINUTES
-    from talkmeter.demo import ORGANIZATION_ID
+    from talkmeter.demo.usage import ORGANIZATION_ID
     from talkmeter.period import format_day, month_to_date
 
     url = public_url(settings)

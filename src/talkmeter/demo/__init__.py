@@ -1,0 +1,1 @@
+"""The fictional company of `talkmeter demo`: its usage and its plan."""
