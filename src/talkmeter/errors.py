@@ -124,6 +124,12 @@ class DatabaseUnavailable(Unavailable):
         return "The database is unavailable; retry shortly. The reason is in the server's log."
 
 
+class NotPrepared(Unavailable):
+    """Figures of an older version's usage are still being computed in the background."""
+
+    retry_after = 60
+
+
 class SecretUnreadable(Unavailable):
     """A connector's secret cannot be decrypted until an operator acts; `detail` names the setting."""
 

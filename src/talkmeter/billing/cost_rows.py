@@ -1,7 +1,7 @@
 """Shares the printed amount of each charge among the values of a dimension, in proportion to their quantities.
 
 Daily totals hold no pairs of dimensions. A charge whose `where` names another dimension is shared by reading its
-records, if there are at most 200,000 of them in the month's part of the window.
+records, if they are stored and there are at most 200,000 of them in the month's part of the window.
 """
 
 from collections import defaultdict
@@ -19,12 +19,13 @@ from talkmeter.counting import DAILY_COUNTERS, Dimension, billed_seconds, call_c
 from talkmeter.db import tables
 from talkmeter.db.json_rows import JsonRows
 from talkmeter.db.statements import Compiled, integer
+from talkmeter.ledger.write import read_records_from
 from talkmeter.period import MICROSECONDS_PER_DAY
 from talkmeter.usage.dimensions import SPLITS
 from talkmeter.usage.names import read_item_names
 
 MAX_RECORDS: Final = 200_000
-Reason = Literal["not_of_a_value", "too_many_records"]
+Reason = Literal["not_of_a_value", "too_many_records", "records_deleted"]
 Weights = Mapping[str, int]
 """Base units by value; the empty string stands for records without a value."""
 
@@ -151,6 +152,8 @@ def _weights_of_records(
     [(records,)] = _RECORDS.run_in(connection, (org_id, where, value), days) if days else [(0,)]
     if integer(records) > MAX_RECORDS:
         return Unallocated("too_many_records")
+    if days and days.start < read_records_from(connection, org_id):
+        return Unallocated("records_deleted")
     billed = billed_counter(charge.per_call)
     bounds = (org_id, days.start * MICROSECONDS_PER_DAY, days.stop * MICROSECONDS_PER_DAY, value)
     weights: defaultdict[str, int] = defaultdict(int)

@@ -13,6 +13,8 @@ from talkmeter.counting import DAILY_COUNTERS, TOTAL
 from talkmeter.db import tables
 from talkmeter.db.json_rows import JsonRows
 from talkmeter.db.statements import Compiled, integer
+from talkmeter.errors import NotPrepared
+from talkmeter.ledger.billed_durations import billed_durations_filled
 
 MILLISECONDS_PER_SECOND: Final = 1_000
 _daily = tables.usage_daily.c
@@ -43,7 +45,16 @@ def counter_of(charge: Charge) -> tuple[str, int]:
 def read_quantities(
     connection: Connection, org_id: str, charges: Iterable[Charge], days: Sequence[int]
 ) -> dict[str, DailyQuantities]:
-    """Return the base units of each charge, by charge id and day."""
+    """Return the base units of each charge, by charge id and day.
+
+    Raises NotPrepared if a charge needs billed durations and those of an older version's usage are not filled yet.
+    """
+    charges = list(charges)
+    if any(billed_counter(charge.per_call) for charge in charges) and not billed_durations_filled(connection):
+        raise NotPrepared(
+            "Billed durations of usage that an older version stored are being computed; costs per call follow. "
+            "Retry in a minute."
+        )
     sources: dict[tuple[str, str], list[Charge]] = {}
     for charge in charges:
         if charge.priced.items is None:

@@ -13,7 +13,7 @@ from talkmeter.period import day_of
 
 PLAN_ID: Final = "growth"
 _CHARGES: Final = (
-    Charge(id="voice", name="Voice minutes", meter="voice_minutes", included="2000", price="0.09"),
+    Charge(id="voice", name="Voice minutes", meter="voice_minutes", per_call="60/60", included="2000", price="0.09"),
     Charge(
         id="chats",
         name="Chat sessions",
