@@ -20,7 +20,14 @@ from talkmeter.api.etag import make_etag
 from talkmeter.counting import DAILY_COUNTERS
 from talkmeter.db.engine import open_engine, reading, writing
 from talkmeter.db.migrate import database_id, migrate
-from talkmeter.db.tables import DISTRIBUTED, organization_directory, quarantine, usage_daily
+from talkmeter.db.tables import (
+    DISTRIBUTED,
+    default_plan,
+    organization_directory,
+    plan_version,
+    quarantine,
+    usage_daily,
+)
 from talkmeter.ingest.cloudevents import Sender
 from talkmeter.ingest.inventory import read_kind, read_snapshot
 from talkmeter.ingest.receipt import Receipt, make_receipt
@@ -202,7 +209,8 @@ class LawLedger:
         """Return the ETag of an organization's summary of [start, end)."""
         with reading(self.engine) as connection:
             revision = read_revision(connection, org_id, NOW)
-            return make_etag(database_id(connection), summary_query(org_id, Window(start, end), NOW), revision)
+            query = summary_query(org_id, Window(start, end), NOW)
+            return make_etag(database_id(connection), query, revision, plans_revision="")
 
     def verify(self, org_id: str = ORG, *, repair: bool = False) -> list[str]:
         """Return the differences that `talkmeter verify` prints."""
@@ -292,7 +300,7 @@ class ServerLedgers:
     def empty(self, *, keep_history: bool = True) -> Iterator[LawLedger]:
         """Yield an empty ledger in the database."""
         with writing(self._engine) as connection:
-            for table in (*DISTRIBUTED, organization_directory):
+            for table in (*DISTRIBUTED, organization_directory, plan_version, default_plan):
                 connection.execute(delete(table), execution_options=TEST_STATEMENT)
         with _start_writer(self._engine, keep_history=keep_history) as ledger:
             yield ledger

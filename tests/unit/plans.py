@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 
 from talkmeter.billing.month_cost import MonthCost, month_cost
 from talkmeter.billing.plan import PlanContent

@@ -70,8 +70,11 @@ class SplitCosts(NamedTuple):
         return sorted(self.values.items(), key=lambda item: (-item[1], item[0]))
 
 
-def split_costs(connection: Connection, org_id: str, months: Iterable[PricedMonth], by: By) -> SplitCosts:
-    """Split the printed amounts of months by a dimension, or by charge; both parts add up to the total."""
+def split_costs(connection: Connection, org_id: str, months: Iterable[PricedMonth], by: By, today: int) -> SplitCosts:
+    """Split the printed amounts of months by a dimension, or by charge; both parts add up to the total.
+
+    Records of days after `today` are not priced, so they do not count in the split either.
+    """
     values: defaultdict[str, int] = defaultdict(int)
     unallocated: defaultdict[tuple[str, str, Reason], int] = defaultdict(int)
     for priced in months:
@@ -79,9 +82,10 @@ def split_costs(connection: Connection, org_id: str, months: Iterable[PricedMont
             continue
         for line, name in ((FEE, "Monthly fee"), (MINIMUM, "Minimum charge")):
             unallocated[line, name, "not_of_a_value"] += priced.cost.amount(line, priced.start, priced.end)
+        days = range(priced.days.start, min(priced.days.stop, today + 1))
         for charge in priced.version.content.charges:
             amount = priced.cost.amount(charge.id, priced.start, priced.end)
-            weights = {charge.id: 1} if by == "charge" else weights_of(connection, org_id, charge, by, priced.days)
+            weights = {charge.id: 1} if by == "charge" else weights_of(connection, org_id, charge, by, days)
             if isinstance(weights, Unallocated):
                 unallocated[charge.id, charge.name, weights.reason] += amount
                 continue

@@ -157,7 +157,7 @@ class _Split(NamedTuple):
 
 
 def _split(connection: Connection, query: CostsQuery, by: By, months: Sequence[PricedMonth], digits: int) -> _Split:
-    split = split_costs(connection, query.org_id, months, by)
+    split = split_costs(connection, query.org_id, months, by, query.present.today)
     ranked = split.ranked()
     shown, rest = ranked[: query.limit], ranked[query.limit :]
     names = read_names(connection, query.org_id, by, [value for value, _ in shown], months)
