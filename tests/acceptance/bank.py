@@ -18,7 +18,7 @@ import httpx
 
 from tests import local_http
 from tests.acceptance.bank_figures import BankCall, BreakdownCase, read_calls
-from tests.servers import running_server
+from tests.servers import Server, running_server
 
 Json = dict[str, Any]
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -34,6 +34,7 @@ MARCH = datetime(1999, 3, 1, tzinfo=UTC)
 class Bank(NamedTuple):
     """A server that received all calls three times, the output and receipts of each time, and the calls themselves."""
 
+    server: Server
     client: httpx.Client
     calls: list[BankCall]
     first_output: str
@@ -106,7 +107,7 @@ def running_bank(folder: Path) -> Iterator[Bank]:
             second_output = server.cli(*ingest)
             encoding = {"Content-Encoding": "gzip"}
             receipts = [send(client, gzip.compress(body), **encoding) for body in batches(shuffled_events(table))]
-            yield Bank(client, read_calls(table), first_output, second_output, receipts, summary_after_first)
+            yield Bank(server, client, read_calls(table), first_output, second_output, receipts, summary_after_first)
 
 
 def shuffled_events(table: Path) -> list[dict[str, object]]:

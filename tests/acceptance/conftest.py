@@ -1,4 +1,4 @@
-"""One server with the bank's calls, shared by all acceptance tests. They only read from it."""
+"""One server with the bank's calls, shared by all acceptance tests. They change nothing but the bank's plan."""
 
 from collections.abc import Iterator
 

@@ -156,7 +156,7 @@ def test_first_tier_at_zero_takes_the_place_of_an_included_quantity() -> None:
 def test_quantity_of_zero_is_one_empty_tier() -> None:
     for mode in ("graduated", "volume"):
         parts = tier_parts(charge_of(tiers=CHAT_TIERS, mode=mode), Fraction(0))
-        assert [(part.units, part.exact) for part in parts] == [(0, 0)]
+        assert [(part.units, part.exact) for part in parts] == [(Fraction(0), Fraction(0))]
 
 
 decimals = st.decimals(min_value=0, max_value=1_000, places=3).map(str)
