@@ -9,12 +9,13 @@ from typing import Final, NamedTuple
 import msgspec
 
 from talkmeter.billing.plan import PlanContent
-from talkmeter.billing.read_plan import Path, PlanError, check_plan_id, read_plan
+from talkmeter.billing.read_plan import Path, PlanError, check_plan_id, read_plan, shown
 from talkmeter.errors import OperationFailed, quoted
 
 MAX_FILE_BYTES: Final = 1_000_000
 _TOML_LINE: Final = re.compile(r"\(at line ([0-9]+), column [0-9]+\)")
-_HEADER: Final = re.compile(r"\s*\[{1,2}\s*([^\]]*?)\s*\]{1,2}\s*(?:#.*)?")
+_HEADER: Final = re.compile(r"\s*(\[{1,2})([^\]]*)\]{1,2}\s*(?:#.*)?")
+_NAME: Final = re.compile(r"""[^.\s"']+|"[^"]*"|'[^']*'""")
 
 
 class PlanFile(NamedTuple):
@@ -37,7 +38,7 @@ def read_plan_file(file: FilePath) -> PlanFile:
         document = tomllib.loads(text)
     except UnicodeDecodeError:
         raise OperationFailed(f"{file} is not UTF-8.") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also an integer of more than 4,300 digits
         line = _TOML_LINE.search(str(error))
         sentence = _TOML_LINE.sub("", str(error)).strip().rstrip(".")
         raise OperationFailed(f"{file}:{line[1] if line else '1'}: This is not TOML: {sentence}.") from None
@@ -60,7 +61,7 @@ def _read_document(document: dict[str, object]) -> PlanFile:
     }
     default = document.get("default_plan")
     if default is not None and not isinstance(default, str):
-        raise PlanError(("default_plan",), f"'default_plan' must be the id of a plan, not {default!r:.60}.")
+        raise PlanError(("default_plan",), f"'default_plan' must be the id of a plan, not {shown(default)}.")
     return PlanFile(read, default)
 
 
@@ -90,19 +91,29 @@ def _toml(value: object) -> str:
 
 
 def line_of(text: str, path: Path) -> int:
-    """Return the line of a place in a TOML text: that of its field, else that of the table it belongs to."""
-    in_charge = len(path) > 3 and isinstance(path[3], int)
-    depth = 4 if in_charge else 2 if len(path) > 1 else 0
-    table = ".".join(str(part) for part in path[:depth] if isinstance(part, str))
-    wanted = int(path[3]) if in_charge else 0
-    field = re.compile(rf'\s*"?{re.escape(str(path[depth]))}"?\s*=') if len(path) > depth else None
-    line, inside, seen = 1, not table, -1
+    """Return the line of a place in a TOML text: that of its field, else that of the innermost table around it."""
+    line, depth, indexes = 1, 0, dict[Path, int]()
+    table: Path = ()
     for number, content in enumerate(text.splitlines(), start=1):
         if header := _HEADER.fullmatch(content):
-            is_table = re.sub(r'[\s"]', "", header[1]) == table
-            seen += is_table
-            inside = is_table and seen == wanted
-            line = number if inside else line
-        elif inside and field is not None and field.match(content):
-            return number
+            table = _table_of(header, indexes)
+            if table == path[: len(table)] and len(table) >= depth:
+                line, depth = number, len(table)
+        elif table == path[: len(table)] and len(table) < len(path):
+            name = re.escape(str(path[len(table)]))
+            if re.match(rf"""\s*["']?{name}["']?\s*[.=]""", content):
+                return number
     return line
+
+
+def _table_of(header: re.Match[str], indexes: dict[Path, int]) -> Path:
+    """Return the path of a header; `indexes` has the number of the latest table of each list of tables."""
+    path: Path = ()
+    names = [name.strip("\"'") for name in _NAME.findall(header[2])]
+    for place, name in enumerate(names, start=1):
+        path = (*path, name)
+        if place == len(names) and header[1] == "[[":
+            indexes[path] = indexes.get(path, -1) + 1
+        if path in indexes:
+            path = (*path, indexes[path])
+    return path

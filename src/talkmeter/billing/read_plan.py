@@ -1,5 +1,6 @@
 """Reads a plan version from decoded TOML or JSON. Every error says which field is wrong and what is allowed."""
 
+import json
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Final, TypeVar, get_args
@@ -20,7 +21,7 @@ from talkmeter.billing.plan import (
     PlanContent,
     Tier,
 )
-from talkmeter.errors import Unprocessable, quoted
+from talkmeter.errors import MAX_QUOTED, Unprocessable, quoted
 from talkmeter.ingest.fields import CONTROL, MAX_ID_BYTES
 from talkmeter.records import Kind, closed_sets
 
@@ -74,7 +75,7 @@ class _Fields:
             raise self.error(name, f"'{name}' is missing: it must be {allowed}.")
         value = self._values[name]
         if not isinstance(value, str):
-            raise self.error(name, f"'{name}' must be {allowed}, not {value!r:.60}.")
+            raise self.error(name, f"'{name}' must be {allowed}, not {shown(value)}.")
         return value
 
     def label(self, name: str) -> str:
@@ -107,8 +108,8 @@ class _Fields:
             if text == choice:
                 return choice
         near = get_close_matches(text, allowed, 1)
-        meant = f" Did you mean '{near[0]}'?" if near else ""
-        raise self.error(name, f"'{name}' must be one of {', '.join(allowed)}, not {quoted(text)}.{meant}")
+        meant = f" (did you mean '{near[0]}'?)" if near else ""
+        raise self.error(name, f"'{name}' must be one of {', '.join(allowed)}, not {quoted(text)}{meant}.")
 
     def tables(self, name: str, maximum: int) -> Sequence[object]:
         value = self._values.get(name, ())
@@ -121,6 +122,15 @@ class _Fields:
         if not isinstance(value, Mapping) or len(value) != 1:
             raise self.error(name, f"'{name}' must have exactly one key, such as {{ direction = \"outbound\" }}.")
         return value
+
+
+def shown(value: object) -> str:
+    """Return a value of a plan as TOML and JSON write it, at most 60 characters."""
+    try:
+        text = json.dumps(value, default=str)
+    except ValueError:  # Python does not write integers of more than 4,300 digits.
+        text = "such a large number"
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}..."
 
 
 def check_plan_id(plan_id: str, path: Path = ()) -> str:
@@ -232,8 +242,8 @@ def _read_tiers(fields: _Fields) -> tuple[Tier, ...]:
             rule = "The last tier must not have 'up_to'." if is_last else "Every tier but the last must have 'up_to'."
             raise PlanError((*path, number), rule)
         tier = Tier(tier_fields.decimal("price"), None if is_last else tier_fields.decimal("up_to"))
-        previous = read_decimal((tiers[-1].up_to if tiers else None) or "0")
-        if tier.up_to is not None and read_decimal(tier.up_to) <= previous:
+        previous = (tiers[-1].up_to if tiers else None) or "0"
+        if tier.up_to is not None and read_decimal(tier.up_to) <= read_decimal(previous):
             raise PlanError((*path, number), f"'up_to' must ascend: {tier.up_to} is not greater than {previous}.")
         tiers.append(tier)
     return tuple(tiers)
