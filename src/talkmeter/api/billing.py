@@ -17,7 +17,7 @@ from talkmeter.api.parameters import COSTS, DRY_RUN, RESTATE, query_operation, r
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.request_bodies import ASSIGNMENT_BODY, PLAN_BODY
 from talkmeter.api.service import Service
-from talkmeter.billing.apply import apply_changes, assign, plan_changes
+from talkmeter.billing.apply import apply_changes, assign, check_start, plan_changes
 from talkmeter.billing.costs import Costs
 from talkmeter.billing.forecast_answer import Forecast, ForecastQuery
 from talkmeter.billing.months import read_month
@@ -127,7 +127,9 @@ async def put_plan(request: AnyRequest, plan_id: Annotated[str, _PLAN_ID]) -> Re
     def apply(connection: Connection) -> AppliedPlan:
         plans = read_plans(connection)
         changes = plan_changes(plans, {plan_id: content}, None, day_of(now))
-        if not dry_run:
+        if dry_run:
+            check_start(changes, now, restate=restate)
+        else:
             apply_changes(connection, changes, actor, now, restate=restate)
         return applied_plan(plan_id, plans, content, changes)
 

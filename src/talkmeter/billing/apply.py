@@ -93,10 +93,16 @@ def _default_change(
     return Assignment(month, default or None)
 
 
+def check_start(changes: Changes, now: int, *, restate: bool) -> None:
+    """Raise Unprocessable if a version starts in the past without `restate`."""
+    for plan_id, number, _, content in changes.versions:
+        _require_not_past(f"Version {number} of plan '{plan_id}'", parse_month(content.effective), now, restate=restate)
+
+
 def apply_changes(connection: Connection, changes: Changes, actor: Actor, now: int, *, restate: bool = False) -> None:
     """Store new versions and a new default plan. Raises Unprocessable if one starts in the past without `restate`."""
+    check_start(changes, now, restate=restate)
     for plan_id, number, before, content in changes.versions:
-        _require_not_past(f"Version {number} of plan '{plan_id}'", parse_month(content.effective), now, restate=restate)
         add_version(connection, plan_id, number, content, now)
         replaced = "new plan" if before is None else f"after version {before.version}"
         detail = f"version {number}, effective {content.effective}, {replaced}{', restated' if restate else ''}"

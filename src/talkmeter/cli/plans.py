@@ -27,7 +27,7 @@ def plans() -> None:
 @RESTATE
 def apply(file: Path, dry_run: bool, restate: bool) -> None:
     """Apply the plans of a TOML file: new plans, and new versions of changed ones. Plans are never deleted."""
-    from talkmeter.billing.apply import apply_changes, plan_changes
+    from talkmeter.billing.apply import apply_changes, check_start, plan_changes
     from talkmeter.billing.plan_file import read_plan_file
     from talkmeter.billing.plans import read_plans
     from talkmeter.cli.database import open_database
@@ -39,7 +39,9 @@ def apply(file: Path, dry_run: bool, restate: bool) -> None:
     now = clock.now()
     with open_database() as engine, reading(engine) if dry_run else writing(engine) as connection:
         changes = plan_changes(read_plans(connection), contents, default, day_of(now))
-        if not dry_run:
+        if dry_run:
+            check_start(changes, now, restate=restate)
+        else:
             apply_changes(connection, changes, operator(), now, restate=restate)
     _print_changes(changes)
     if not changes:
