@@ -94,7 +94,7 @@ def line_of(text: str, path: Path) -> int:
     """Return the line of a place in a TOML text: that of its field, else that of the innermost table around it."""
     line, depth, indexes = 1, 0, dict[Path, int]()
     table: Path = ()
-    for number, content in enumerate(text.splitlines(), start=1):
+    for number, content in enumerate(text.split("\n"), start=1):
         if header := _HEADER.fullmatch(content):
             table = _table_of(header, indexes)
             if table == path[: len(table)] and len(table) >= depth:
