@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 import talkmeter.accounts
+import talkmeter.billing
 import talkmeter.db
 import talkmeter.ledger
 import talkmeter.usage
@@ -36,6 +37,8 @@ LISTS = {
     "talkmeter.accounts.credential_uses._USES": "one row for each credential, for the command line",
     "talkmeter.usage.activity._NEWEST": "one row for each organization, for /metrics",
     "talkmeter.usage.activity._CONNECTORS": "all connectors, for /metrics",
+    "talkmeter.billing.plans._VERSIONS": "all plans, which are few and shared by all organizations",
+    "talkmeter.billing.plans._DEFAULTS": "one row for each change of the default plan",
     "talkmeter.accounts.credentials._DELETE_NAMED": "credentials of the demo, once at its start",
 }
 PARTIAL_DAYS = "talkmeter.usage.days._SCANS[4]"
@@ -44,7 +47,7 @@ ONE_RANGE = "talkmeter.usage.days._TOTALS[1]"
 
 def compiled_statements() -> Iterator[tuple[str, Compiled]]:
     """Yield every statement of the packages that contain SQL, with the name of its constant."""
-    for package in (talkmeter.db, talkmeter.accounts, talkmeter.ledger, talkmeter.usage):
+    for package in (talkmeter.db, talkmeter.accounts, talkmeter.ledger, talkmeter.usage, talkmeter.billing):
         for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             for name, value in vars(importlib.import_module(info.name)).items():
                 members = value.items() if isinstance(value, dict) else [(None, value)]

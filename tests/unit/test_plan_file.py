@@ -29,7 +29,7 @@ def charges(draw: st.DrawFn, id_: str) -> dict[str, Any]:
     meter = draw(st.sampled_from(tuple(METERS)))
     charge: dict[str, Any] = {"id": id_, "name": draw(names), "meter": meter}
     dimensions: tuple[str, ...] = METERS[meter].dimensions
-    if dimensions and draw(st.booleans()):
+    if draw(st.booleans()) and dimensions:
         dimension = draw(st.sampled_from(dimensions))
         values = st.sampled_from(CLOSED[dimension]) if dimension in CLOSED else st.just("") | texts.map(_short)
         charge["where"] = {dimension: draw(values)}
