@@ -18,16 +18,10 @@ from sqlalchemy import Engine, delete, select
 
 from talkmeter.api.etag import make_etag
 from talkmeter.counting import DAILY_COUNTERS
+from talkmeter.db.billing_tables import default_plan, plan_version
 from talkmeter.db.engine import open_engine, reading, writing
 from talkmeter.db.migrate import database_id, migrate
-from talkmeter.db.tables import (
-    DISTRIBUTED,
-    default_plan,
-    organization_directory,
-    plan_version,
-    quarantine,
-    usage_daily,
-)
+from talkmeter.db.tables import DISTRIBUTED, organization_directory, quarantine, usage_daily
 from talkmeter.ingest.cloudevents import Sender
 from talkmeter.ingest.inventory import read_kind, read_snapshot
 from talkmeter.ingest.receipt import Receipt, make_receipt

@@ -10,14 +10,14 @@ from sqlalchemy import Connection, bindparam, select
 
 from talkmeter.billing.months import parse_month
 from talkmeter.billing.plan import PlanContent
-from talkmeter.db import tables
+from talkmeter.db import billing_tables, tables
 from talkmeter.db.damage import damaged_row
 from talkmeter.db.statements import Compiled, OnConflict, Value, insert_rows, integer, text
 from talkmeter.errors import Unavailable
 
-_version = tables.plan_version.c
-_default = tables.default_plan.c
-_assignment = tables.plan_assignment.c
+_version = billing_tables.plan_version.c
+_default = billing_tables.default_plan.c
+_assignment = billing_tables.plan_assignment.c
 _VERSIONS: Final = Compiled(select(*_version).order_by(_version.plan_id, _version.version))
 _DEFAULTS: Final = Compiled(select(_default.month, _default.plan_id).order_by(_default.month))
 _ASSIGNMENTS: Final = Compiled(
@@ -82,7 +82,9 @@ def read_plans(connection: Connection) -> Plans:
         try:
             decoded = _decode(text(content))
         except msgspec.MsgspecError as error:
-            raise damaged_row(tables.plan_version, (plan_id, version, effective, content, created_at), error) from error
+            raise damaged_row(
+                billing_tables.plan_version, (plan_id, version, effective, content, created_at), error
+            ) from error
         stored = PlanVersion(text(plan_id), integer(version), integer(effective), decoded, integer(created_at))
         versions.setdefault(stored.plan_id, []).append(stored)
     return Plans(versions, [_assignment_of(*row) for row in _DEFAULTS.run(connection, ())])
@@ -102,20 +104,20 @@ def read_plans_revision(connection: Connection) -> str:
 def add_version(connection: Connection, plan_id: str, number: int, content: PlanContent, now: int) -> None:
     """Store a new version of a plan. Raises Unavailable if another process has just stored it."""
     row = (plan_id, number, parse_month(content.effective), msgspec.json.encode(content).decode(), now)
-    if not insert_rows(connection, tables.plan_version, [row], OnConflict.KEEP):
+    if not insert_rows(connection, billing_tables.plan_version, [row], OnConflict.KEEP):
         raise Unavailable(f"Plan '{plan_id}' was changed at the same moment; try again.")
     _renew_revision(connection)
 
 
 def set_default(connection: Connection, month: int, plan_id: str | None) -> None:
     """Make a plan the default from a month on."""
-    insert_rows(connection, tables.default_plan, [(month, plan_id)], OnConflict.REPLACE)
+    insert_rows(connection, billing_tables.default_plan, [(month, plan_id)], OnConflict.REPLACE)
     _renew_revision(connection)
 
 
 def set_assignment(connection: Connection, org_id: str, assignment: Assignment) -> None:
     """Assign a plan to an organization from a month on; the same month replaces."""
-    insert_rows(connection, tables.plan_assignment, [(org_id, *assignment)], OnConflict.REPLACE)
+    insert_rows(connection, billing_tables.plan_assignment, [(org_id, *assignment)], OnConflict.REPLACE)
 
 
 def _renew_revision(connection: Connection) -> None:

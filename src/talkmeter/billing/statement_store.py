@@ -4,11 +4,11 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
-from talkmeter.db import tables
+from talkmeter.db import billing_tables
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer, text
 
-_statement = tables.statement.c
-_line = tables.statement_line.c
+_statement = billing_tables.statement.c
+_line = billing_tables.statement_line.c
 _STATEMENTS: Final = Compiled(
     select(*_statement)
     .where(_statement.org_id == bindparam("org"), _statement.month >= bindparam("first"))
@@ -68,9 +68,9 @@ def insert_statement(connection: Connection, statement: Statement) -> None:
     """Store a statement and its lines; the organization's row must be locked."""
     key = statement.org_id, statement.month, statement.number
     head: Row = (*key, statement.plan_id, statement.version, statement.currency, statement.revision)
-    insert_rows(connection, tables.statement, [(*head, statement.created_at)], OnConflict.KEEP)
+    insert_rows(connection, billing_tables.statement, [(*head, statement.created_at)], OnConflict.KEEP)
     lines = sorted((*key, *line) for line in statement.lines)
-    insert_rows(connection, tables.statement_line, lines, OnConflict.KEEP)
+    insert_rows(connection, billing_tables.statement_line, lines, OnConflict.KEEP)
 
 
 def _statement_of(row: Row, lines: dict[tuple[int, int], list[StatementLine]]) -> Statement:

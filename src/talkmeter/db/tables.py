@@ -14,7 +14,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -22,15 +21,12 @@ from sqlalchemy import (
 )
 
 from talkmeter.counting import BILLED_COUNTERS, COUNTERS
+from talkmeter.db import billing_tables, table_base
 from talkmeter.records import LIVE_STATUSES, Kind
 from talkmeter_client.vocabulary import ConversationStatus
 
-metadata = MetaData(
-    naming_convention={"pk": "%(table_name)s_pk", "ix": "%(table_name)s_%(column_0_N_name)s"},
-)
-
-Key: Final = Text().with_variant(Text(collation="C"), "postgresql")
-"""Text in byte order on every engine, the order in which Python sorts it."""
+metadata: Final = table_base.metadata
+Key: Final = table_base.Key
 
 
 def _state_columns() -> tuple[Column[object], ...]:
@@ -246,50 +242,6 @@ usage_daily = Table(
     sqlite_with_rowid=False,
 )
 
-# Months are integers, months since the year 0 (UTC).
-plan_assignment = Table(
-    "plan_assignment",
-    metadata,
-    Column("org_id", Key, nullable=False),
-    # The first month of the assignment.
-    Column("month", Integer(), nullable=False),
-    # Null: no plan.
-    Column("plan_id", Key),
-    PrimaryKeyConstraint("org_id", "month"),
-)
-
-statement = Table(
-    "statement",
-    metadata,
-    Column("org_id", Key, nullable=False),
-    Column("month", Integer(), nullable=False),
-    # 0 closes the month; the others are adjustments.
-    Column("number", Integer(), nullable=False),
-    Column("plan_id", Key, nullable=False),
-    Column("version", Integer(), nullable=False),
-    Column("currency", Key, nullable=False),
-    # The organization's revision whose usage the statement contains.
-    Column("revision", Key, nullable=False),
-    Column("created_at", BigInteger(), nullable=False),
-    PrimaryKeyConstraint("org_id", "month", "number"),
-)
-
-statement_line = Table(
-    "statement_line",
-    metadata,
-    Column("org_id", Key, nullable=False),
-    Column("month", Integer(), nullable=False),
-    Column("number", Integer(), nullable=False),
-    # The id of a charge, `fee` or `minimum`, and its place in the plan.
-    Column("line", Key, nullable=False),
-    Column("position", Integer(), nullable=False),
-    Column("name", Text(), nullable=False),
-    # Base units, and an amount in minor units. Those of an adjustment are differences.
-    Column("base_quantity", BigInteger(), nullable=False),
-    Column("amount", BigInteger(), nullable=False),
-    PrimaryKeyConstraint("org_id", "month", "number", "line"),
-)
-
 DISTRIBUTED: Final = (
     conversation,
     workflow_execution,
@@ -302,31 +254,9 @@ DISTRIBUTED: Final = (
     organization_setting,
     erased_record,
     usage_daily,
-    plan_assignment,
-    statement,
-    statement_line,
-)
-
-plan_version = Table(
-    "plan_version",
-    metadata,
-    Column("plan_id", Key, nullable=False),
-    Column("version", Integer(), nullable=False),
-    # The first month of the version.
-    Column("effective", Integer(), nullable=False),
-    # A `PlanContent` as JSON.
-    Column("content", Text(), nullable=False),
-    Column("created_at", BigInteger(), nullable=False),
-    PrimaryKeyConstraint("plan_id", "version"),
-)
-
-default_plan = Table(
-    "default_plan",
-    metadata,
-    # The first month in which it is the plan of organizations without an assignment. Null: none.
-    Column("month", Integer(), nullable=False),
-    Column("plan_id", Key),
-    PrimaryKeyConstraint("month"),
+    billing_tables.plan_assignment,
+    billing_tables.statement,
+    billing_tables.statement_line,
 )
 
 organization_directory = Table(
