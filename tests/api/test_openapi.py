@@ -15,6 +15,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.api.billing import make_operator_key
 from tests.api.organizations import Answer, OrganizationClient, make_credential
 from tests.servers import Server
 
@@ -37,6 +38,11 @@ ENDPOINTS = {
     ("get", "/admin/usage/inventory"): {200, 401, 403, 422, 500, 503},
     ("get", "/admin/usage/connectors"): {200, 401, 403, 422, 500, 503},
     ("get", "/admin/usage/export"): {200, 401, 403, 422, 500, 503, 507},
+    ("get", "/admin/usage/costs"): {200, 304, 401, 403, 422, 500, 503},
+    ("get", "/billing/plans"): {200, 401, 403, 422, 500, 503},
+    ("put", "/billing/plans/{plan_id}"): {200, 400, 401, 403, 408, 413, 415, 422, 500, 503, 507},
+    ("get", "/billing/organizations/{org_id}/plan"): {200, 401, 403, 404, 422, 500, 503},
+    ("put", "/billing/organizations/{org_id}/plan"): {200, 400, 401, 403, 404, 408, 413, 415, 422, 500, 503, 507},
     ("get", "/health/live"): {200},
     ("get", "/health/ready"): {200, 500, 503},
     ("get", "/metrics"): {200, 403, 500, 503},
@@ -54,6 +60,9 @@ WITH_INPUT = [
     ("get", "/admin/usage/records"),
     ("get", "/admin/usage/inventory"),
     ("get", "/admin/usage/export"),
+    ("get", "/admin/usage/costs"),
+    ("put", "/billing/plans/{plan_id}"),
+    ("put", "/billing/organizations/{org_id}/plan"),
     ("post", "/metering/events"),
     ("put", "/metering/inventory/{kind}"),
 ]
@@ -62,7 +71,16 @@ WITH_INPUT = [
 @pytest.fixture(scope="module")
 def description(server: Server) -> BaseSchema:
     """The description of the running server, called with a valid admin key."""
-    key = make_credential(server, org_id="org-described", role="admin")
+    return description_for(server, make_credential(server, org_id="org-described", role="admin"))
+
+
+@pytest.fixture(scope="module")
+def operator_description(server: Server) -> BaseSchema:
+    """The description of the running server, called with an operator key."""
+    return description_for(server, make_operator_key(server))
+
+
+def description_for(server: Server, key: str) -> BaseSchema:
     config = schemathesis.Config.from_dict({"headers": {"Authorization": f"Bearer {key}"}})
     return schemathesis.openapi.from_url(f"{server.url}/openapi.json", config=config)
 
@@ -87,6 +105,20 @@ def check_operation(description: BaseSchema, method: str, path: str, mode: Gener
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
 def test_valid_requests_get_described_responses(description: BaseSchema, method: str, path: str) -> None:
     check_operation(description, method, path, GenerationMode.POSITIVE)
+
+
+@pytest.mark.parametrize(("method", "path"), [endpoint for endpoint in ENDPOINTS if "/billing/" in endpoint[1]])
+def test_valid_requests_of_an_operator_get_described_responses(
+    operator_description: BaseSchema, method: str, path: str
+) -> None:
+    check_operation(operator_description, method, path, GenerationMode.POSITIVE)
+
+
+@pytest.mark.parametrize(("method", "path"), [endpoint for endpoint in WITH_INPUT if "/billing/" in endpoint[1]])
+def test_invalid_requests_of_an_operator_get_described_responses(
+    operator_description: BaseSchema, method: str, path: str
+) -> None:
+    check_operation(operator_description, method, path, GenerationMode.NEGATIVE)
 
 
 @pytest.mark.parametrize(("method", "path"), WITH_INPUT)
@@ -124,7 +156,7 @@ def test_operations_with_credentials_declare_security(document: Answer) -> None:
     schemes = document["components"]["securitySchemes"]
     for method, path in ENDPOINTS:
         named = {name for scheme in document["paths"][path][method].get("security", []) for name in scheme}
-        required = path.startswith(("/admin", "/metering/events", "/metering/inventory"))
+        required = path.startswith(("/admin", "/billing", "/metering/events", "/metering/inventory"))
         assert bool(named) == (required or (method, path) == ("post", "/session"))
         assert named <= set(schemes)
     assert [scheme["scheme"] for scheme in schemes.values()] == ["bearer"]

@@ -25,6 +25,7 @@ from litestar.typing import FieldDefinition
 
 from talkmeter import __version__
 from talkmeter.api.auth.callers import ORGANIZATION_HEADER, ORGANIZATION_PARAMETER, RequiresScope
+from talkmeter.api.auth.scopes import PLANS_MANAGE
 from talkmeter.api.problems import MEDIA_TYPE as PROBLEM_TYPE
 from talkmeter.api.problems import AnyConnection, problem_specs
 from talkmeter.api.request_bodies import SCHEMAS
@@ -58,11 +59,11 @@ def operation_with(*parameters: Parameter, body: RequestBody | None = None) -> t
 
 @dataclass
 class QueryOperation(Operation):
-    """A query without Litestar's 400 response: invalid parameters are 422 here."""
+    """A query without Litestar's 400 response: invalid parameters are 422 here, but a body may be no JSON."""
 
     def __post_init__(self) -> None:
-        """Remove the 400 response."""
-        if self.responses is not None:
+        """Remove the 400 response of an operation without a body."""
+        if self.responses is not None and self.request_body is None:
             self.responses.pop("400", None)
 
 
@@ -105,8 +106,10 @@ def complete_description(app: Litestar) -> None:
         item = (description.paths or {}).get(route.path_format)
         for method, (handler, _) in route.route_handler_map.items() if isinstance(route, HTTPRoute) else ():
             operation = getattr(item, method.lower(), None)
-            if operation is not None and any(isinstance(guard, RequiresScope) for guard in handler.resolve_guards()):
-                operation.parameters = [*(operation.parameters or ()), *organization]
+            scopes = [guard.scope for guard in handler.resolve_guards() if isinstance(guard, RequiresScope)]
+            if operation is not None and scopes:
+                of_organization = () if PLANS_MANAGE in scopes else organization
+                operation.parameters = [*(operation.parameters or ()), *of_organization] or None
                 operation.security = [{BEARER: []}]
 
 
@@ -133,7 +136,7 @@ def openapi_config() -> OpenAPIConfig:
                     type="http",
                     scheme="bearer",
                     description=(
-                        "An organization key ak_<id>.<secret>, a personal access token pat_<id>.<secret>, "
+                        "An organization or operator key ak_<id>.<secret>, a personal access token pat_<id>.<secret>, "
                         "or a JWT of the operator's identity provider."
                     ),
                 )

@@ -139,9 +139,9 @@ def query_operation(
         """A query whose handler reads the parameters itself."""
 
         def __post_init__(self) -> None:
+            self.request_body = body or self.request_body
             super().__post_init__()
             self.parameters = [*(self.parameters or ()), *described]
-            self.request_body = body or self.request_body
             response = (self.responses or {}).get("200")
             if media_types and isinstance(response, OpenAPIResponse):
                 response.content = {media_type: OpenAPIMediaType(schema=_FILE) for media_type in media_types}

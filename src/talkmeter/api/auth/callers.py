@@ -198,19 +198,20 @@ def named_organizations(connection: AnyConnection) -> list[str]:
 class RequiresScope:
     """A guard that requires a scope (None: any valid credential) and sets `caller_of`.
 
-    `complete_description` adds the organization's parameters and the credential to every operation with this guard.
+    `complete_description` adds the credential to every operation with this guard, and the organization's parameters
+    unless the scope is of operator keys, which have no organization.
     """
 
     def __init__(self, scope: str | None) -> None:
-        self._scope = scope
+        self.scope = scope
 
     async def __call__(self, request: AnyConnection, _handler: BaseRouteHandler) -> None:
         """Authenticate a request. Raises NotAuthenticated, Forbidden or Unprocessable."""
         authenticator: Authenticator = request.app.state.authenticator
         requested = named_organizations(request)
         caller = await authenticator.caller(request, requested)
-        if self._scope is not None and self._scope not in caller.scopes:
-            raise Forbidden(f"This request needs the scope {self._scope}, which the credential does not have.")
+        if self.scope is not None and self.scope not in caller.scopes:
+            raise Forbidden(f"This request needs the scope {self.scope}, which the credential does not have.")
         if len(set(requested)) > 1:
             both = f"The header {ORGANIZATION_HEADER} and the parameter {ORGANIZATION_PARAMETER}"
             raise Unprocessable(f"{both} name different organizations.")
