@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.organizations import OrganizationClient, new_organization
+from tests.api.billing import make_operator_key
+from tests.api.organizations import OrganizationClient, client_of, new_organization
 from tests.docs.documents import COUNTING, HTTP_API
 from tests.docs.shell import run_script
 from tests.events import Json
@@ -91,6 +92,21 @@ def test_queries_get_the_responses_shown(server: Server, caller: OrganizationCli
     assert len(file.read_text().splitlines()) == 1 + 22
 
 
+def test_plans_are_managed_and_costs_read_as_shown(server: Server, caller: OrganizationClient, tmp_path: Path) -> None:
+    keys = {"TALKMETER_KEY": caller.key, "OPERATOR_KEY": make_operator_key(server)}
+    [costs] = HTTP_API.section("Costs").blocks("sh")
+    apply, assign = HTTP_API.section("Plans").blocks("sh")
+    [shown] = HTTP_API.section("Plans").blocks("json")
+    commands = (apply, assign.replace("acme", caller.id), costs)
+    responses = [
+        json.loads(run_script(command, tmp_path, {"TALKMETER_URL": server.url, **keys})) for command in commands
+    ]
+
+    assert (responses[0]["plan"], responses[0]["version"]) == ("smb", 1)
+    assert responses[1] == json.loads(shown) | {"organization_id": caller.id}
+    assert responses[2]["total"] is None
+
+
 def listed_fields(title: str) -> list[str]:
     """Return the names in the first column of a section's tables."""
     return [name for cell in HTTP_API.section(title).column() for name in re.findall(r"\w+", cell)]
@@ -103,6 +119,7 @@ def test_parameters_match_the_openapi_description(caller: OrganizationClient) ->
         "/admin/usage/series": "Time series",
         "/admin/usage/breakdown": "Usage breakdown",
         "/admin/usage/records": "Records",
+        "/admin/usage/costs": "Costs",
     }
     for path, title in sections.items():
         described = {parameter["name"] for parameter in paths[path]["get"]["parameters"] if parameter["in"] == "query"}
@@ -154,12 +171,16 @@ def test_error_codes_of_each_endpoint_match_the_openapi_description(caller: Orga
 def test_every_get_endpoint_responds_to_get_and_head(caller: OrganizationClient) -> None:
     caller.client.post("/metering/events", json=[item_event("agent.updated", "ann", "9:00")]).raise_for_status()
     listed = [row[1].strip("`") for row in HTTP_API.section("Endpoints").rows() if row[0] == "GET"]
-    paths = [path.format(kind="agent", record_id="ann") + REQUIRED.get(path, "") for path in listed]
+    names = {"kind": "agent", "record_id": "ann", "org_id": caller.id}
+    paths = [path.format(**names) + REQUIRED.get(path, "") for path in listed]
 
     assert REQUIRED.keys() <= set(listed)
-    assert {
-        path: (caller.client.get(path).status_code, caller.client.head(path).status_code) for path in paths
-    } == dict.fromkeys(paths, (200, 200))
+    with client_of(caller.server, make_operator_key(caller.server)) as operator:
+        clients = {path: operator if path.startswith("/billing/") else caller.client for path in paths}
+        statuses = {
+            path: (client.get(path).status_code, client.head(path).status_code) for path, client in clients.items()
+        }
+    assert statuses == dict.fromkeys(paths, (200, 200))
 
 
 def test_unchanged_answer_is_a_304(caller: OrganizationClient) -> None:
