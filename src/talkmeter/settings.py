@@ -51,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     export_bytes: int
     secret_key: str
     plans_url: str
+    provider_name: str
     cors_origins: str
     session_days: int
     session_idle_hours: int
@@ -174,6 +175,7 @@ SETTINGS: Final = (
         secret=True,
     ),
     Setting("plans_url", "", "URL of your plans and billing page, linked from the usage page; empty: no link."),
+    Setting("provider_name", "Talkmeter", "Name of the company that sends invoices, for the FOCUS export."),
     Setting(
         "cors_origins",
         "",

@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
+from talkmeter.billing.months import format_month
 from talkmeter.db import billing_tables
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer, text
 
@@ -44,6 +45,11 @@ class Statement(NamedTuple):
     revision: str
     created_at: int
     lines: tuple[StatementLine, ...]
+
+    @property
+    def id(self) -> str:
+        """The statement's id, such as acme/2026-10/0."""
+        return f"{self.org_id}/{format_month(self.month)}/{self.number}"
 
     @property
     def total(self) -> int:

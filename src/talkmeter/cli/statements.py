@@ -131,37 +131,46 @@ def show(org_id: str, month: str) -> None:
 @statements.command("export")
 @MONTH
 @ORG
-@click.option("--format", "format_", type=click.Choice(["csv", "jsonl"]), default="csv", help="Default: csv.")
+@click.option("--format", "format_", type=click.Choice(["csv", "jsonl", "focus"]), default="csv", help="Default: csv.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The file to write. Default: stdout.")
 def export(month: str, org_id: str | None, format_: str, output: Path | None) -> None:
-    """Export the lines of a month's statements, one row each."""
+    """Export the lines of a month's statements, one row each; focus is CSV as the specification FOCUS 1.2 says."""
+    from talkmeter.billing.focus import focus_rows, write_focus
     from talkmeter.billing.months import read_month
     from talkmeter.billing.statement_export import COLUMNS, statement_rows
     from talkmeter.cli.database import open_database
+    from talkmeter.settings import load_settings
     from talkmeter.usage.formats import FORMATS, write_rows
 
-    number = read_month("--month", month)
-    chosen = next(one for one in FORMATS if one == format_)
-    with open_database() as engine:
-        org_ids = _organizations(engine, org_id)
+    number, settings = read_month("--month", month), load_settings()
+    with open_database(settings) as engine:
+        names = _organizations(engine, org_id)
 
         def write(out: IO[bytes]) -> None:
-            write_rows(chosen, COLUMNS, statement_rows(engine, org_ids, number), out, lambda: None)
+            if format_ == "focus":
+                write_focus(focus_rows(engine, names, number, settings.provider_name), out)
+                return
+            chosen = next(one for one in FORMATS if one == format_)
+            write_rows(chosen, COLUMNS, statement_rows(engine, names, number), out, lambda: None)
 
         write_output(output, write)
 
 
-def _organizations(engine: "Engine", org_id: str | None, *, only_open: bool = False) -> list[str]:
-    """Return one organization, or all, also closed ones unless `only_open`. Raises OperationFailed if it is unknown."""
+def _organizations(engine: "Engine", org_id: str | None, *, only_open: bool = False) -> dict[str, str | None]:
+    """Return the names of one organization, or of all, by id; `only_open` leaves out closed ones.
+
+    Raises OperationFailed if the organization does not exist.
+    """
     from talkmeter.cli.database import require_organization
     from talkmeter.db.engine import reading
     from talkmeter.ledger.organizations import list_organizations
 
     if org_id is not None:
         require_organization(engine, org_id)
-        return [org_id]
     with reading(engine) as connection:
-        return [one.org_id for one in list_organizations(connection) if one.closed is None or not only_open]
+        listed = list_organizations(connection)
+    names = {one.org_id: one.name for one in listed if one.closed is None or not only_open}
+    return names if org_id is None else {org_id: names.get(org_id)}
 
 
 def _total(statement: "Statement") -> str:
