@@ -52,6 +52,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     secret_key: str
     plans_url: str
     provider_name: str
+    stripe_key: str
+    stripe_key_file: str
+    stripe_url: str
     cors_origins: str
     session_days: int
     session_idle_hours: int
@@ -176,6 +179,13 @@ SETTINGS: Final = (
     ),
     Setting("plans_url", "", "URL of your plans and billing page, linked from the usage page; empty: no link."),
     Setting("provider_name", "Talkmeter", "Name of the company that sends invoices, for the FOCUS export."),
+    Setting(
+        "stripe_key", "", "Secret key of your Stripe account, for 'talkmeter statements push stripe'.", secret=True
+    ),
+    Setting("stripe_key_file", "", "File that contains the key of Stripe, instead of TALKMETER_STRIPE_KEY."),
+    Setting(
+        "stripe_url", "https://api.stripe.com", "Address of Stripe's API or of a proxy: https, or http on this machine."
+    ),
     Setting(
         "cors_origins",
         "",
@@ -356,6 +366,17 @@ def _parse_jwks_url(setting: Setting, text: str) -> str:
     return text
 
 
+def _parse_stripe_url(setting: Setting, text: str) -> str:
+    """Return an origin to which the key can be sent: it uses https or is a loopback address."""
+    origin = _parse_origin(setting, text)
+    parts = urlsplit(origin)
+    if not (parts.scheme == "https" or _is_loopback(parts.hostname or "")):
+        raise Misconfigured(
+            f"{setting.variable} must begin with https:// (http:// on this machine only), not '{text}'."
+        )
+    return origin
+
+
 def _split_url(text: str) -> SplitResult | None:
     """Return the parts of an http or https URL with a host, or None for any other text."""
     try:
@@ -371,6 +392,7 @@ _URL_PARSERS: Final[dict[str, Callable[[Setting, str], str]]] = {
     "cors_origins": _parse_origins,
     "plans_url": _parse_url,
     "jwt_jwks_url": _parse_jwks_url,
+    "stripe_url": _parse_stripe_url,
 }
 
 

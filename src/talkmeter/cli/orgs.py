@@ -6,14 +6,14 @@ from collections.abc import Iterable
 import click
 
 from talkmeter import clock
-from talkmeter.errors import OperationFailed
+from talkmeter.errors import OperationFailed, quoted
 
 Yes = click.option("--yes", is_flag=True, help="Do it; without it, the command only prints what it would change.")
 
 
 @click.group()
 def orgs() -> None:
-    """Add, list, rename, merge and delete organizations."""
+    """Add, list, rename, merge and delete organizations, and set whom their statements are billed to."""
 
 
 @orgs.command("add")
@@ -81,6 +81,32 @@ def _folded(org_id: str) -> str:
     """Return an id without capitals, and without the spaces and the punctuation around it."""
     around = "".join(character for character in org_id if not character.isalnum())
     return org_id.casefold().strip(around) or org_id
+
+
+@orgs.command("stripe-customer")
+@click.argument("org_id")
+@click.argument("customer", required=False)
+def stripe_customer(org_id: str, customer: str | None) -> None:
+    """Set the Stripe customer (cus_...) that an organization's statements are billed to; without one, print it."""
+    from talkmeter.billing.push_store import is_customer, read_customer, set_customer
+    from talkmeter.cli.database import open_database, require_organization
+    from talkmeter.cli.operator import operator
+    from talkmeter.db.audit import Action, record_audit
+    from talkmeter.db.engine import reading, writing
+
+    with open_database() as engine:
+        require_organization(engine, org_id)
+        if customer is None:
+            with reading(engine) as connection:
+                click.echo(read_customer(connection, org_id) or f"Organization {org_id} has no Stripe customer.")
+            return
+        if not is_customer(customer):
+            raise OperationFailed(f"A Stripe customer looks like cus_NffrFeUfNV2Hib, not {quoted(customer)}.")
+        with writing(engine) as connection:
+            set_customer(connection, org_id, customer)
+            action = Action.ORGANIZATION_CUSTOMER
+            record_audit(connection, operator(), action, customer, clock.now(), org_id=org_id)
+    click.echo(f"Statements of {org_id} are billed to {customer}.")
 
 
 @orgs.command("list")

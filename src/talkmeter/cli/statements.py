@@ -156,6 +156,31 @@ def export(month: str, org_id: str | None, format_: str, output: Path | None) ->
         write_output(output, write)
 
 
+@statements.group("push")
+def push() -> None:
+    """Send statements to a payment provider."""
+
+
+@push.command("stripe")
+@MONTH
+@ORG
+@click.option("--dry-run", is_flag=True, help="Print the invoice items, and send nothing.")
+def push_stripe(month: str, org_id: str | None, dry_run: bool) -> None:
+    """Create an invoice item in Stripe for each line that is not 0. A second push creates nothing.
+
+    The key is in TALKMETER_STRIPE_KEY or in the file of TALKMETER_STRIPE_KEY_FILE.
+    """
+    from talkmeter.billing.months import read_month
+    from talkmeter.cli.database import open_database
+    from talkmeter.cli.stripe import preview, push_and_print
+    from talkmeter.settings import load_settings
+
+    number, settings = read_month("--month", month), load_settings()
+    with open_database(settings) as engine:
+        run = preview if dry_run else push_and_print
+        run(engine, settings, list(_organizations(engine, org_id)), number)
+
+
 def _organizations(engine: "Engine", org_id: str | None, *, only_open: bool = False) -> dict[str, str | None]:
     """Return the names of one organization, or of all, by id; `only_open` leaves out closed ones.
 

@@ -27,6 +27,7 @@ class Action(StrEnum):
     ORGANIZATION_MERGED = "organization.merged"
     ORGANIZATION_DELETE = "organization.delete"
     ORGANIZATION_DELETED = "organization.deleted"
+    ORGANIZATION_CUSTOMER = "organization.customer"
     KEY_ADD = "key.add"
     KEY_REVOKE = "key.revoke"
     TOKEN_ADD = "token.add"  # noqa: S105  a name of an action
@@ -48,6 +49,7 @@ class Action(StrEnum):
     PLAN_ASSIGN = "plan.assign"
     STATEMENT_CLOSE = "statement.close"
     STATEMENT_ADJUST = "statement.adjust"
+    STATEMENT_PUSH = "statement.push"
     LEDGER_REPAIR = "ledger.repair"
     LEDGER_RESTORE = "ledger.restore"
 

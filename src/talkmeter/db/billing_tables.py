@@ -50,6 +50,24 @@ statement_line = Table(
     PrimaryKeyConstraint("org_id", "month", "number", "line"),
 )
 
+statement_push = Table(
+    "statement_push",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("month", Integer(), nullable=False),
+    Column("number", Integer(), nullable=False),
+    Column("line", Key, nullable=False),
+    # `live` or `test`: the two have nothing in common at the payment provider.
+    Column("mode", Key, nullable=False),
+    Column("customer", Key, nullable=False),
+    # By which the provider's items are looked up; a copy of the database must find them too.
+    Column("hash", Key, nullable=False),
+    # Null: pending; the item may have been created or not.
+    Column("item_id", Key),
+    Column("changed_at", BigInteger(), nullable=False),
+    PrimaryKeyConstraint("org_id", "month", "number", "line", "mode"),
+)
+
 plan_version = Table(
     "plan_version",
     metadata,

@@ -8,6 +8,8 @@ from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, OnConflict, insert_rows
 
 DATABASE_ID: Final = "database_id"
+LEDGER_ID: Final = "ledger_id"
+"""The first database id: backups get another database id, but the same ledger id."""
 BILLED_DURATIONS: Final = "billed_durations"
 """Present while daily totals of an older version have no billed durations."""
 COPIED: Final = (BILLED_DURATIONS,)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, inspect
 from talkmeter.db import tables
 from talkmeter.db.citus import distribute, undistributed_tables
 from talkmeter.db.engine import changing_schema, reading
-from talkmeter.db.meta import DATABASE_ID, read_meta
+from talkmeter.db.meta import DATABASE_ID, LEDGER_ID, read_meta
 from talkmeter.db.schema import NEWEST, VERSION, is_current, schema_version
 from talkmeter.db.statements import OnConflict, insert_rows
 from talkmeter.errors import Damaged, Misconfigured
@@ -64,6 +64,7 @@ def _upgrade(engine: Engine) -> bool:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         insert_rows(connection, tables.meta, [(DATABASE_ID, secrets.token_hex(16))], OnConflict.KEEP)
+        insert_rows(connection, tables.meta, [(LEDGER_ID, database_id(connection))], OnConflict.KEEP)
     return True
 
 
@@ -101,9 +102,19 @@ def require_current(engine: Engine) -> None:
 
 def database_id(connection: Connection) -> str:
     """Return the random id that the database got when it was created. Raises Damaged if it cannot be read."""
-    found = read_meta(connection, DATABASE_ID)
+    return _read_id(connection, DATABASE_ID)
+
+
+def ledger_id(connection: Connection) -> str:
+    """Return the first database id of the ledger, which its backups keep. Raises Damaged if it cannot be read."""
+    return _read_id(connection, LEDGER_ID)
+
+
+def _read_id(connection: Connection, name: str) -> str:
+    found = read_meta(connection, name)
     if found is None:
-        sentence = "The table meta is damaged: it has no database id. Restore a backup, or use 'talkmeter recover'."
+        label = name.replace("_", " ")
+        sentence = f"The table meta is damaged: it has no {label}. Restore a backup, or use 'talkmeter recover'."
         raise Damaged("meta", sentence)
     return found
 

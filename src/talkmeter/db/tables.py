@@ -257,6 +257,7 @@ DISTRIBUTED: Final = (
     billing_tables.plan_assignment,
     billing_tables.statement,
     billing_tables.statement_line,
+    billing_tables.statement_push,
 )
 
 organization_directory = Table(
@@ -368,6 +369,16 @@ audit = Table(
     PrimaryKeyConstraint("at", "id"),
 )
 Index("audit_organization", audit.c.org_id, audit.c.at)
+
+lease = Table(
+    "lease",
+    metadata,
+    # What at most one process may do at a time. An empty holder: it is free.
+    Column("name", Key, nullable=False),
+    Column("holder", Key, nullable=False),
+    Column("expires_at", BigInteger(), nullable=False),
+    PrimaryKeyConstraint("name"),
+)
 
 meta = Table(
     "meta",

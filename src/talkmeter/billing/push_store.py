@@ -1,0 +1,111 @@
+"""Stored pushes of statement lines to Stripe, the customers to bill, and the lease that allows one push at a time."""
+
+import re
+from typing import Final, NamedTuple
+
+from sqlalchemy import BigInteger, Connection, bindparam, or_, select, update
+
+from talkmeter.db import billing_tables, tables
+from talkmeter.db.statements import Compiled, OnConflict, insert_rows, integer, text
+
+_CUSTOMER: Final = "stripe_customer"
+_CUSTOMER_ID: Final = re.compile("cus_[A-Za-z0-9]{1,250}", re.ASCII)
+_LEASE: Final = "stripe"
+LEASE_SEC: Final = 120
+"""Longer than a request to Stripe takes, before which the lease is renewed."""
+_MICROSECONDS: Final = 1_000_000
+
+_push = billing_tables.statement_push.c
+_setting = tables.organization_setting.c
+_lease = tables.lease.c
+_PUSHES: Final = Compiled(
+    select(*_push)
+    .where(_push.org_id == bindparam("org"), _push.month == bindparam("of_month"))
+    .where(_push.mode == bindparam("in_mode"))
+)
+_READ_CUSTOMER: Final = Compiled(
+    select(_setting.value).where(_setting.org_id == bindparam("org"), _setting.name == bindparam("setting"))
+)
+_TAKE: Final = Compiled(
+    update(tables.lease)
+    .where(_lease.name == bindparam("lease"))
+    .where(or_(_lease.holder == bindparam("by"), _lease.expires_at <= bindparam("now", type_=BigInteger)))
+    .values(holder=bindparam("new_holder"), expires_at=bindparam("until", type_=BigInteger))
+)
+_EXPIRES: Final = Compiled(select(_lease.expires_at).where(_lease.name == bindparam("lease")))
+
+
+class StatementPush(NamedTuple):
+    """A row of `statement_push`; `item_id` is None while it is pending, `changed_at` is in microseconds."""
+
+    org_id: str
+    month: int
+    number: int
+    line: str
+    mode: str
+    customer: str
+    hash: str
+    item_id: str | None
+    changed_at: int
+
+
+def read_pushes(connection: Connection, org_id: str, month: int, mode: str) -> dict[tuple[int, str], StatementPush]:
+    """Return what was pushed of an organization's month, by the statement's number and the line."""
+    pushes = [
+        StatementPush(
+            text(org),
+            integer(of_month),
+            integer(number),
+            text(line),
+            text(in_mode),
+            text(customer),
+            text(hash_),
+            None if item_id is None else text(item_id),
+            integer(changed_at),
+        )
+        for org, of_month, number, line, in_mode, customer, hash_, item_id, changed_at in _PUSHES.run(
+            connection, (org_id, month, mode)
+        )
+    ]
+    return {(push.number, push.line): push for push in pushes}
+
+
+def store_push(connection: Connection, push: StatementPush) -> None:
+    """Insert a push, or replace it."""
+    insert_rows(connection, billing_tables.statement_push, [push], OnConflict.REPLACE)
+
+
+def is_customer(text_: str) -> bool:
+    """Return whether a text looks like the id of a Stripe customer."""
+    return _CUSTOMER_ID.fullmatch(text_) is not None
+
+
+def read_customer(connection: Connection, org_id: str) -> str | None:
+    """Return the Stripe customer of an organization."""
+    rows = _READ_CUSTOMER.run(connection, (org_id, _CUSTOMER))
+    return text(rows[0][0]) if rows else None
+
+
+def set_customer(connection: Connection, org_id: str, customer: str) -> None:
+    """Set the Stripe customer of an organization."""
+    insert_rows(connection, tables.organization_setting, [(org_id, _CUSTOMER, customer)], OnConflict.REPLACE)
+
+
+def take_lease(connection: Connection, holder: str, now: int) -> bool:
+    """Take the lease, or renew it, until `LEASE_SEC` from now; return False if another process has it."""
+    insert_rows(connection, tables.lease, [(_LEASE, "", 0)], OnConflict.KEEP)
+    until = now + LEASE_SEC * _MICROSECONDS
+    # In the order in which the parameters are in the statement: SET comes first.
+    return _TAKE.change(connection, (holder, until, _LEASE, holder, now)) == 1
+
+
+def release_lease(connection: Connection, holder: str) -> None:
+    """Release the lease if this process has it."""
+    # It must be the holder's: nothing has expired at the instant -1.
+    _TAKE.change(connection, ("", 0, _LEASE, holder, -1))
+
+
+def lease_end(connection: Connection) -> int:
+    """Return when the lease expires, in microseconds."""
+    rows = _EXPIRES.run(connection, (_LEASE,))
+    return integer(rows[0][0]) if rows else 0
