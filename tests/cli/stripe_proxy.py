@@ -50,6 +50,7 @@ class Answer(NamedTuple):
 
     status: int
     body: bytes = b""
+    location: str = ""
 
 
 CUT: Final = Answer(0)
@@ -99,6 +100,7 @@ class StripeProxy:
         """Forget the requests so far; numbers begin at 1 again."""
         self.requests.clear()
         self.faults.clear()
+        self.keeps_keys = True
 
     def add_customer(self) -> str:
         """Create a customer at Stripe and return its id."""
@@ -124,18 +126,22 @@ class StripeProxy:
         with self._lock:
             self.requests.append(request)
             fault = self.faults.get(len(self.requests))
-        key = request.headers.get("Idempotency-Key", "")
-        if request.method == "POST" and key in self._saved:
-            params, saved = self._saved[key]
-            return saved if params == request.params else Answer(400, _IDEMPOTENCY_ERROR)
 
         def forward() -> Answer:
-            answer = self._forward(request)
-            if key and self.keeps_keys:
-                self._saved[key] = request.params, answer
-            return answer
+            return self._forward_once(request)
 
         return forward() if fault is None else fault(forward)
+
+    def _forward_once(self, request: StripeRequest) -> Answer:
+        """Forward a request, or return the saved answer to its idempotency key."""
+        key = request.headers.get("Idempotency-Key", "")
+        if request.method != "POST" or not key or not self.keeps_keys:
+            return self._forward(request)
+        with self._lock:
+            if key not in self._saved:
+                self._saved[key] = request.params, self._forward(request)
+            params, saved = self._saved[key]
+        return saved if params == request.params else Answer(400, _IDEMPOTENCY_ERROR)
 
     def _forward(self, request: StripeRequest) -> Answer:
         params = {_RENAMED.get(name, name): value for name, value in request.params.items()}
@@ -180,6 +186,8 @@ def _running_proxy(upstream: str) -> Iterator[StripeProxy]:
             self.send_response(answer.status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(answer.body)))
+            if answer.location:
+                self.send_header("Location", answer.location)
             self.end_headers()
             self.wfile.write(answer.body)
 

@@ -1,46 +1,15 @@
 """`talkmeter statements push stripe` against localstripe: an invoice item for each line that is not 0."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.closed_months import ADJUSTMENT, LINES, MONTH, adjust, close, terminal_with_usage
-from tests.cli.stripe_proxy import KEY, StripeProxy, running_stripe
+from tests.cli.stripe_proxy import KEY, StripeProxy
 from tests.cli.terminal import Terminal
 
 PUSH = ("statements", "push", "stripe", *MONTH)
 PUSHED = sorted(LINES.items())
-
-
-@pytest.fixture(scope="module")
-def stripe_server() -> Iterator[StripeProxy]:
-    with running_stripe() as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def stripe(stripe_server: StripeProxy) -> StripeProxy:
-    """Stripe, without requests and faults of other tests."""
-    stripe_server.reset()
-    return stripe_server
-
-
-@pytest.fixture
-def closed(tmp_path: Path, stripe: StripeProxy) -> Terminal:
-    """A terminal whose organization acme has a statement of March; Stripe is its payment provider."""
-    terminal = terminal_with_usage(tmp_path, "acme")
-    terminal.environment |= {"TALKMETER_STRIPE_KEY": KEY, "TALKMETER_STRIPE_URL": stripe.url}
-    close(terminal)
-    return terminal
-
-
-@pytest.fixture
-def customer(closed: Terminal, stripe: StripeProxy) -> str:
-    """The customer of acme."""
-    id_ = stripe.add_customer()
-    closed.run("orgs", "stripe-customer", "acme", id_)
-    return id_
 
 
 def test_each_line_that_is_not_0_becomes_an_invoice_item(closed: Terminal, stripe: StripeProxy, customer: str) -> None:

@@ -3,7 +3,7 @@
 import re
 from typing import Final, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, bindparam, or_, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, select, update
 
 from talkmeter.db import billing_tables, tables
 from talkmeter.db.statements import Compiled, OnConflict, insert_rows, integer, text
@@ -28,8 +28,12 @@ _READ_CUSTOMER: Final = Compiled(
 )
 _TAKE: Final = Compiled(
     update(tables.lease)
-    .where(_lease.name == bindparam("lease"))
-    .where(or_(_lease.holder == bindparam("by"), _lease.expires_at <= bindparam("now", type_=BigInteger)))
+    .where(_lease.name == bindparam("lease"), _lease.expires_at <= bindparam("now", type_=BigInteger))
+    .values(holder=bindparam("new_holder"), expires_at=bindparam("until", type_=BigInteger))
+)
+_CHANGE: Final = Compiled(
+    update(tables.lease)
+    .where(_lease.name == bindparam("lease"), _lease.holder == bindparam("by"))
     .values(holder=bindparam("new_holder"), expires_at=bindparam("until", type_=BigInteger))
 )
 _EXPIRES: Final = Compiled(select(_lease.expires_at).where(_lease.name == bindparam("lease")))
@@ -92,17 +96,20 @@ def set_customer(connection: Connection, org_id: str, customer: str) -> None:
 
 
 def take_lease(connection: Connection, holder: str, now: int) -> bool:
-    """Take the lease, or renew it, until `LEASE_SEC` from now; return False if another process has it."""
+    """Take the lease until `LEASE_SEC` from now; return False if it has not expired."""
     insert_rows(connection, tables.lease, [(_LEASE, "", 0)], OnConflict.KEEP)
-    until = now + LEASE_SEC * _MICROSECONDS
-    # In the order in which the parameters are in the statement: SET comes first.
-    return _TAKE.change(connection, (holder, until, _LEASE, holder, now)) == 1
+    # The parameters of SET come first.
+    return _TAKE.change(connection, (holder, now + LEASE_SEC * _MICROSECONDS, _LEASE, now)) == 1
+
+
+def renew_lease(connection: Connection, holder: str, now: int) -> bool:
+    """Renew the lease until `LEASE_SEC` from now; return False if another process has taken it since."""
+    return _CHANGE.change(connection, (holder, now + LEASE_SEC * _MICROSECONDS, _LEASE, holder)) == 1
 
 
 def release_lease(connection: Connection, holder: str) -> None:
-    """Release the lease if this process has it."""
-    # It must be the holder's: nothing has expired at the instant -1.
-    _TAKE.change(connection, ("", 0, _LEASE, holder, -1))
+    """Release the lease, unless another process has taken it."""
+    _CHANGE.change(connection, ("", 0, _LEASE, holder))
 
 
 def lease_end(connection: Connection) -> int:

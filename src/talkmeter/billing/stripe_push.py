@@ -24,6 +24,7 @@ from talkmeter.billing.push_store import (
     read_customer,
     read_pushes,
     release_lease,
+    renew_lease,
     store_push,
     take_lease,
 )
@@ -189,7 +190,7 @@ class _Push:
             self._require_lease(connection)
 
     def _require_lease(self, connection: Connection) -> None:
-        if not take_lease(connection, self._holder, clock.now()):
+        if not renew_lease(connection, self._holder, clock.now()):
             raise OperationFailed("This push was stopped for too long, and another one has begun; it was ended.")
 
     def _begin(self, line: PushLine, customer: str, *, announce: bool) -> None:
