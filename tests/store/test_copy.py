@@ -133,8 +133,9 @@ def test_backup_of_a_ledger_in_use_is_complete_and_has_its_own_identity(filled: 
     assert run_cli(copy, "verify").exit_code == 0
     assert not {*revisions(copy).values()} & {*revisions(filled.url).values()}
     ids = [read_meta(url) for url in (copy, filled.url)]
-    assert ids[0].keys() == ids[1].keys() == {"database_id"}
-    assert ids[0] != ids[1]
+    assert ids[0].keys() == ids[1].keys() == {"database_id", "ledger_id"}
+    assert ids[0]["database_id"] != ids[1]["database_id"]
+    assert ids[0]["ledger_id"] == ids[1]["ledger_id"]
     assert sorted(path.name for path in tmp_path.iterdir() if "backup" in path.name) == ["backup.db"]
 
 
