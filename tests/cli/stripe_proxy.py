@@ -1,7 +1,7 @@
 """A Stripe server: localstripe behind a proxy that keeps and forgets idempotency keys, and fails as networks do.
 
-localstripe knows no idempotency keys, and takes the period of an item in fields of its own; the proxy adds the first as
-Stripe documents them and renames the second.
+localstripe has no idempotency keys, and its fields for the period of an item have other names. The proxy adds the keys
+as Stripe documents them, and renames the fields.
 """
 
 import subprocess

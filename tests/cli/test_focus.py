@@ -22,7 +22,7 @@ Row = dict[str, str]
 
 
 def is_object(text: str) -> bool:
-    """Return whether a text is a JSON object whose keys of our own begin with x_."""
+    """Return whether a text is a JSON object whose keys begin with x_."""
     value = json.loads(text)
     return isinstance(value, dict) and all(key.startswith("x_") for key in value)
 

@@ -218,7 +218,21 @@ def test_restored_backup_bills_nothing_twice(closed: Terminal, stripe: StripePro
 
     printed = closed.run(*PUSH)
 
-    assert printed == f"acme: 0 invoice items created for {customer}, 5 were there already"
+    assert printed == f"acme: 0 invoice items created for {customer}, 5 found there"
+    assert stripe.amounts(customer) == PUSHED
+
+
+def test_copy_of_the_database_finds_what_was_pending(closed: Terminal, stripe: StripeProxy, customer: str) -> None:
+    stripe.faults.update({3: cut_after, **dict.fromkeys(range(4, 7), cut_before)})
+    closed.error(*PUSH)
+    closed.run("copy", "--from", f"sqlite:///{closed.database}", "--to", f"sqlite:///{closed.folder / 'copy.db'}")
+    closed.environment["TALKMETER_DATABASE_URL"] = f"sqlite:///{closed.folder / 'copy.db'}"
+    stripe.reset()
+    stripe.forget_keys()
+
+    printed = closed.run(*PUSH)
+
+    assert printed == f"acme: 3 invoice items created for {customer}, 1 found there"
     assert stripe.amounts(customer) == PUSHED
 
 

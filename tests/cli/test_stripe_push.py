@@ -39,7 +39,7 @@ def test_second_push_sends_nothing(closed: Terminal, stripe: StripeProxy, custom
     done = closed.execute(*PUSH)
 
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == "Nothing to push: all lines of the month's statements are in Stripe.\n"
+    assert done.stderr == "Nothing to push: there is no statement of the month with a line that is not in Stripe.\n"
     assert stripe.requests == []
     assert stripe.amounts(customer) == PUSHED
 

@@ -75,10 +75,10 @@ class FocusRow(NamedTuple):
     SkuMeter: str | None
     SkuPriceDetails: str | None
     SkuPriceId: str | None
-    x_Line: str  # noqa: N815  columns of our own begin with x_
-    x_Plan: str  # noqa: N815  columns of our own begin with x_
-    x_PlanVersion: str  # noqa: N815  columns of our own begin with x_
-    x_StatementNumber: str  # noqa: N815  columns of our own begin with x_
+    x_Line: str  # noqa: N815  names that FOCUS demands
+    x_Plan: str  # noqa: N815  names that FOCUS demands
+    x_PlanVersion: str  # noqa: N815  names that FOCUS demands
+    x_StatementNumber: str  # noqa: N815  names that FOCUS demands
 
 
 class _Priced(NamedTuple):
@@ -200,7 +200,7 @@ def _consumed_unit(charge: Charge) -> str:
 
 
 def _details(charge: Charge) -> str | None:
-    """Return the conditions of a price as JSON, in keys of our own; None if there are none."""
+    """Return the conditions of a price as JSON, in keys that begin with x_; None if there are none."""
     details: dict[str, str] = {} if charge.per_call == EXACT else {"x_PerCall": charge.per_call}
     if charge.condition is not None:
         dimension, value = charge.condition

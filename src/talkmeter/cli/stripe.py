@@ -53,7 +53,7 @@ def push_and_print(engine: "Engine", settings: "Settings", org_ids: list[str], m
         for done in push_month(engine, api, key.mode, org_ids, month, operator()):
             items += done.created + done.found
             if done.problem is None:
-                found = f", {done.found:,} were there already" if done.found else ""
+                found = f", {done.found:,} found there" if done.found else ""
                 click.echo(f"{done.org_id}: {done.created:,} invoice items created for {done.customer}{found}")
             else:
                 failed.append(done)
@@ -63,7 +63,10 @@ def push_and_print(engine: "Engine", settings: "Settings", org_ids: list[str], m
         raise OperationFailed(failed[0].problem or "")
     if failed:
         raise OperationFailed(f"{len(failed):,} organizations could not be pushed; run the command again for them.")
-    click.echo("Done." if items else "Nothing to push: all lines of the month's statements are in Stripe.", err=True)
+    click.echo(
+        "Done." if items else "Nothing to push: there is no statement of the month with a line that is not in Stripe.",
+        err=True,
+    )
 
 
 def _require_stripe() -> None:
