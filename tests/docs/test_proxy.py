@@ -63,6 +63,13 @@ def test_http_is_redirected_to_the_same_address(proxied: Proxied) -> None:
     assert f"Location: {URL}/organization/usage?from=2026-03-01" in head.splitlines()
 
 
+def test_request_of_the_certificate_authority_is_answered_over_http(proxied: Proxied) -> None:
+    (proxied.folder / ".well-known/acme-challenge").mkdir(parents=True)
+    (proxied.folder / ".well-known/acme-challenge/token").write_text("proof")
+
+    assert proxied.run(f"curl http://{HOST}/.well-known/acme-challenge/token") == "proof"
+
+
 def test_post_over_http_fails_instead_of_sending_its_key_unnoticed(proxied: Proxied) -> None:
     sent = f"curl -L -o /dev/null -w '%{{http_code}}' -d '[]' http://{HOST}/metering/events"
 
