@@ -16,10 +16,13 @@ from talkmeter.billing.forecast_answer import Forecast, ForecastQuery, read_fore
 from talkmeter.billing.plans import read_plans_revision
 from talkmeter.billing.priced_months import CostsQuery
 from talkmeter.db.engine import Connection
-from talkmeter.usage.breakdown import Breakdown, BreakdownQuery, read_breakdown
+from talkmeter.usage.breakdown import read_breakdown
+from talkmeter.usage.breakdown_answers import Breakdown
+from talkmeter.usage.breakdown_query import BreakdownQuery
+from talkmeter.usage.filtered_summary import AnySummary, read_any_summary
 from talkmeter.usage.revision import Revision, read_revision
 from talkmeter.usage.series import Series, SeriesQuery, read_series
-from talkmeter.usage.summary import Summary, SummaryQuery, read_summary
+from talkmeter.usage.summary import SummaryQuery
 
 
 class Answer(NamedTuple):
@@ -48,7 +51,7 @@ class Answers:
         with self._lock:
             body = self._cache.get(etag)
         if body is None:
-            body = msgspec.json.encode(_read(connection, query, revision))
+            body = msgspec.json.encode(_read(connection, query, revision, self._database_id))
             self._store(etag, body)
         return Answer(etag, body)
 
@@ -59,10 +62,12 @@ class Answers:
                 self._cache[etag] = body
 
 
-def _read(connection: Connection, query: Query, revision: Revision) -> Summary | Series | Breakdown | Costs | Forecast:
+def _read(
+    connection: Connection, query: Query, revision: Revision, key: str
+) -> AnySummary | Series | Breakdown | Costs | Forecast:
     match query:
         case SummaryQuery():
-            return read_summary(connection, query, revision)
+            return read_any_summary(connection, query, revision)
         case SeriesQuery():
             return read_series(connection, query)
         case CostsQuery():
@@ -70,4 +75,4 @@ def _read(connection: Connection, query: Query, revision: Revision) -> Summary |
         case ForecastQuery():
             return read_forecast(connection, query)
         case BreakdownQuery():
-            return read_breakdown(connection, query)
+            return read_breakdown(connection, query, revision, key=key)

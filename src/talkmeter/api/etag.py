@@ -8,7 +8,7 @@ from litestar import Response
 from talkmeter import __version__
 from talkmeter.billing.forecast_answer import ForecastQuery
 from talkmeter.billing.priced_months import CostsQuery
-from talkmeter.usage.breakdown import BreakdownQuery
+from talkmeter.usage.breakdown_query import BreakdownQuery
 from talkmeter.usage.revision import Revision
 from talkmeter.usage.series import SeriesQuery
 from talkmeter.usage.summary import SummaryQuery

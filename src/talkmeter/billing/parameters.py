@@ -7,7 +7,7 @@ from talkmeter.billing.months import first_day, month_of
 from talkmeter.billing.priced_months import BYS, ROWS, CostsQuery
 from talkmeter.errors import Unprocessable
 from talkmeter.period import MAX_WINDOW_DAYS, Present, read_day
-from talkmeter.usage.breakdown import MAX_ROWS
+from talkmeter.usage.breakdown_query import MAX_ROWS
 from talkmeter.usage.parameters import read_choice, read_limit
 
 Parameters = Mapping[str, str]

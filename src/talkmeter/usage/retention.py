@@ -1,11 +1,12 @@
 """Which days still have records: figures of older days come from daily totals only (TALKMETER_RETENTION_DAYS)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from talkmeter.db.engine import Connection
 from talkmeter.errors import Unprocessable
 from talkmeter.ledger.write import read_records_from
 from talkmeter.period import Piece, Window, day_of, format_day, pieces_of
+from talkmeter.usage.compare import Windows
 
 
 def deleted_before(connection: Connection, org_id: str, window: Window) -> str | None:
@@ -29,7 +30,31 @@ def require_records(records_from: int, pieces: Iterable[Piece]) -> None:
         )
 
 
-def can_compare(connection: Connection, org_id: str, windows: Iterable[Window]) -> bool:
-    """Return whether the figures of all windows can be computed."""
-    pieces = [piece for window in windows for piece in pieces_of(window)[1]]
-    return not pieces or have_records(read_records_from(connection, org_id), pieces)
+def parts_of_days(window: Window) -> tuple[Piece, ...]:
+    """Return the parts of a window that are read from records if whole days come from the daily totals."""
+    return pieces_of(window)[1]
+
+
+def whole_window(window: Window) -> tuple[Piece, ...]:
+    """Return the parts of a window that are read from records if all of it is."""
+    return (Piece(1, window.start, window.end),)
+
+
+def with_records(
+    connection: Connection,
+    org_id: str,
+    window: Window,
+    windows: Windows | None,
+    pieces: Callable[[Window], tuple[Piece, ...]],
+) -> Windows | None:
+    """Return the windows to compare, or None if they need records that were deleted; `pieces` returns what is read.
+
+    Raises Unprocessable if the window itself needs records that were deleted.
+    """
+    of_window = pieces(window)
+    compared = () if windows is None else (*pieces(windows.now), *pieces(windows.then))
+    if not of_window and not compared:
+        return windows
+    records_from = read_records_from(connection, org_id)
+    require_records(records_from, of_window)
+    return windows if have_records(records_from, compared) else None
