@@ -12,7 +12,8 @@ from talkmeter.ledger.merge import merge_usage
 from talkmeter.ledger.retention import RECORDS_PER_STEP, expire, retention_sweep
 from talkmeter.period import day_of, read_day, read_window
 from talkmeter.records import Kind, RecordKey
-from talkmeter.usage.breakdown import BreakdownOptions, breakdown_query, read_breakdown
+from talkmeter.usage.breakdown import read_breakdown
+from talkmeter.usage.breakdown_query import BreakdownOptions, breakdown_query
 from talkmeter.usage.compare import Mode
 from talkmeter.usage.filtered import ValueFilter
 from talkmeter.usage.filters import Filter
@@ -80,7 +81,7 @@ def test_old_records_and_their_history_are_deleted_and_totals_stay(ledger: Ledge
 def test_breakdown_of_old_days_comes_from_the_totals(swept: Ledger) -> None:
     query = breakdown_query(ORG, read_window("2026-03-01", "2026-04-01", 0), NOW, BreakdownOptions("agent", "calls"))
     with reading(swept.engine) as connection:
-        [row] = read_breakdown(connection, query).rows
+        [row] = read_breakdown(connection, query, swept.revision(), key="tests").rows
 
     assert row.value == "ann"
     assert swept.summary("2026-03-01", "2026-03-02").total_calls == 1
@@ -138,7 +139,7 @@ def test_part_of_a_day_without_records_is_refused_and_whole_days_are_not(swept: 
         ORG, read_window("2026-03-01T01:00:00Z", "2026-04-01", 0), NOW, BreakdownOptions("agent", "calls")
     )
     with reading(swept.engine) as connection, pytest.raises(Unprocessable, match=sentence):
-        read_breakdown(connection, query)
+        read_breakdown(connection, query, swept.revision(), key="tests")
 
     assert swept.summary("2026-03-10T00:00:00Z", "2026-03-20T12:00:00Z").total_calls == 1
 

@@ -10,6 +10,7 @@ from talkmeter import clock
 from talkmeter.api.auth.callers import RequiresScope, caller_of, organization_of
 from talkmeter.api.auth.scopes import BILLING_MANAGE, PLANS_MANAGE
 from talkmeter.api.body import BodyLimits, read_body
+from talkmeter.api.compression import Encoded
 from talkmeter.api.conditional import NOT_MODIFIED, answer_query, present_of
 from talkmeter.api.etag import json_response
 from talkmeter.api.openapi import error_specs, json_spec
@@ -102,7 +103,7 @@ async def get_plans(request: AnyRequest) -> Response[bytes]:
     """Return all plans and the default plan."""
     read_parameters(request)
     plans = await _service(request).look_up(read_plans)
-    return json_response(msgspec.json.encode(list_plans(plans, day_of(clock.now()))))
+    return _json(list_plans(plans, day_of(clock.now())))
 
 
 @put(
@@ -134,7 +135,7 @@ async def put_plan(request: AnyRequest, plan_id: Annotated[str, _PLAN_ID]) -> Re
         return applied_plan(plan_id, plans, content, changes)
 
     service = _service(request)
-    return json_response(msgspec.json.encode(await (service.look_up(apply) if dry_run else service.change(apply))))
+    return _json(await (service.look_up(apply) if dry_run else service.change(apply)))
 
 
 @get(
@@ -153,7 +154,7 @@ async def get_organization_plan(request: AnyRequest, org_id: Annotated[str, _ORG
         _require_organization(connection, org_id)
         return organization_plan(connection, org_id, day_of(clock.now()))
 
-    return json_response(msgspec.json.encode(await _service(request).look_up(read)))
+    return _json(await _service(request).look_up(read))
 
 
 @put(
@@ -182,7 +183,11 @@ async def put_organization_plan(request: AnyRequest, org_id: Annotated[str, _ORG
         assign(connection, org_id, assignment, actor, now, restate=restate)
         return organization_plan(connection, org_id, day_of(now))
 
-    return json_response(msgspec.json.encode(await _service(request).change(change)))
+    return _json(await _service(request).change(change))
+
+
+def _json(answer: object) -> Response[bytes]:
+    return json_response(Encoded(msgspec.json.encode(answer)))
 
 
 def _require_organization(connection: Connection, org_id: str) -> None:
