@@ -37,7 +37,7 @@ from talkmeter.db.audit import Actor
 from talkmeter.db.engine import Connection
 from talkmeter.errors import BadRequest, NotFound, Unprocessable, UnsupportedMediaType, quoted
 from talkmeter.ingest.requests import PLAIN
-from talkmeter.ledger.organizations import find_organization
+from talkmeter.ledger.organizations import is_open
 from talkmeter.period import day_of
 from talkmeter.usage.parameters import read_flag
 
@@ -191,8 +191,7 @@ def _json(answer: object) -> Response[bytes]:
 
 
 def _require_organization(connection: Connection, org_id: str) -> None:
-    found = find_organization(connection, org_id)
-    if found is None or found.closed is not None:
+    if not is_open(connection, org_id):
         raise NotFound(f"Organization {quoted(org_id)} does not exist.")
 
 

@@ -27,7 +27,7 @@ from talkmeter.db.audit import Actor
 from talkmeter.db.engine import Connection
 from talkmeter.errors import BadRequest, Forbidden, NotAuthenticated, Unprocessable, UnsupportedMediaType
 from talkmeter.ingest.requests import PLAIN
-from talkmeter.ledger.organizations import organization_exists, read_organization_names
+from talkmeter.ledger.organizations import is_open, read_organization_names
 from talkmeter.period import InstantText, format_instant
 from talkmeter.settings import public_url
 
@@ -142,8 +142,8 @@ async def _state(request: AnyRequest, session: Session | None, cookie: Cookie | 
         organization = first = _first_organization(org_ids, named_organizations(request))
 
         def read(database: Connection) -> tuple[dict[str, str], bool]:
-            # A JWT can name an organization that does not exist.
-            exists = first is not None and (grant.stored or organization_exists(database, first))
+            # A JWT can name an organization that does not exist or is closed.
+            exists = first is not None and (grant.stored or is_open(database, first))
             return read_organization_names(database, org_ids), exists
 
         names, exists = await service.look_up(read)

@@ -95,6 +95,12 @@ def find_organization(connection: Connection, org_id: str) -> Organization | Non
     return _decode(rows[0]) if rows else None
 
 
+def is_open(connection: Connection, org_id: str) -> bool:
+    """Return whether an organization exists and is neither merged nor deleted."""
+    found = find_organization(connection, org_id)
+    return found is not None and found.closed is None
+
+
 def list_organizations(connection: Connection) -> list[Organization]:
     """Return all organizations, also closed ones, in order of their ids.
 

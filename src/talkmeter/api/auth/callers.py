@@ -31,7 +31,7 @@ from talkmeter.api.service import Service
 from talkmeter.db.engine import Connection
 from talkmeter.errors import Forbidden, NotAuthenticated, Unprocessable
 from talkmeter.ingest.fields import FieldError, read_id
-from talkmeter.ledger.organizations import find_organization
+from talkmeter.ledger.organizations import is_open
 from talkmeter.period import format_instant
 
 CACHE_TTL_SEC: Final = 5
@@ -107,8 +107,7 @@ class Authenticator:
         caller = _caller_with(grant, requested)
         org_id = caller.org_id
         if not grant.stored and org_id is not None and org_id not in self._organizations:
-            found = await self._service.look_up(lambda connection: find_organization(connection, org_id))
-            if found is None or found.closed is not None:
+            if not await self._service.look_up(lambda connection: is_open(connection, org_id)):
                 raise Forbidden(_NO_ACCESS)
             self._organizations[org_id] = None
         return caller
