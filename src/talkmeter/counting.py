@@ -4,8 +4,9 @@ Every figure is computed here, by pure functions: `fold` sums the counts of reco
 apply the same `call_counts` and `run_counts` to groups of equal records. Billed durations exist for whole days only.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from operator import attrgetter
 from struct import Struct
@@ -209,8 +210,8 @@ def _pack(counters: Counters) -> int:
 
 
 def _unpack(packed: int) -> DailyTotal:
-    # The addition turns each field into its value plus 2**63, so that none borrows from the next; then the sign bits of
-    # the two's complement are wrong.
+    # A negative field borrows from the next one. Adding 2**63 to each field makes all of them positive; flipping the
+    # highest bit of each again gives its two's complement.
     fields = _FIELDS.unpack((packed + _SIGNS ^ _SIGNS).to_bytes(_FIELDS.size, "little"))
     return DailyTotal(Counters._make(fields[: len(COUNTERS)]), BilledSeconds._make(fields[len(COUNTERS) :]))
 
@@ -241,6 +242,58 @@ def _packed_call(modality: str, direction: str, status: str, timed: bool) -> tup
 @cache
 def _packed_run(status: str) -> int:
     return _pack(run_counts(status, 1))
+
+
+class InventoryDay(NamedTuple):
+    """The states of one inventory item on one UTC day: the one with the highest rank, and what any of them says."""
+
+    day: int
+    time: int
+    exists: bool
+    shared: bool
+    any_exists: bool
+    any_shared: bool
+
+
+class SnapshotDay(NamedTuple):
+    """The latest snapshot of one kind on one UTC day."""
+
+    day: int
+    time: int
+
+
+def item_days(
+    states: Sequence[InventoryDay], snapshots: Sequence[SnapshotDay], days: range, *, shared: bool = False
+) -> list[range]:
+    """Return the days on which one item counts, as separate ascending ranges; `shared` counts only shared days.
+
+    An item counts on a day if it existed when the day began, or if a state of that day says that it exists. It existed
+    if the highest state of earlier days is not a deletion and no snapshot of earlier days is later than that state.
+    `states` and `snapshots` are in ascending order, `states` from the last one before `days` on.
+    """
+    counted: list[range] = []
+    snapshot_days = [snapshot.day for snapshot in snapshots]
+    for index, state in enumerate(states):
+        if state.any_shared if shared else state.any_exists:
+            _append(counted, state.day, state.day, days)
+        if state.exists and (state.shared or not shared):
+            last = states[index + 1].day if index + 1 < len(states) else days.stop - 1
+            after = bisect_left(snapshot_days, state.day)
+            if after < len(snapshots) and snapshots[after].time <= state.time:
+                after += 1
+            if after < len(snapshots):
+                last = min(last, snapshots[after].day)
+            _append(counted, state.day + 1, last, days)
+    return counted
+
+
+def _append(counted: list[range], first: int, last: int, days: range) -> None:
+    """Append the days from first to last that are in `days` and not in the last range yet."""
+    first, stop = max(first, days.start), min(last + 1, days.stop)
+    if counted and first <= counted[-1].stop:
+        first = counted.pop().start if stop > counted[-1].stop else stop
+    if first < stop:
+        counted.append(range(first, stop))
 
 
 def add(rows: Iterable[Counters]) -> Counters:

@@ -224,3 +224,23 @@ def test_calls_of_a_conversation_and_conversations_of_a_call_are_found_by_key(le
 
     assert calls == "SEARCH conversation_link USING COVERING INDEX conversation_link_id (org_id=? AND id=?)"
     assert members == "SEARCH conversation_link USING PRIMARY KEY (org_id=? AND call=?)"
+
+
+def test_inventory_days_are_found_by_item_and_day(ledger: FileLedger) -> None:
+    steps = plan_of(ledger, "talkmeter.usage.inventory_days._DAYS")
+
+    assert steps == [
+        "SEARCH inventory_item USING INDEX sqlite_autoindex_inventory_item_1 (org_id=? AND kind=?)",
+        "SEARCH inventory_day USING PRIMARY KEY (org_id=? AND kind=? AND id=? AND day>? AND day<?) LEFT-JOIN",
+        "SEARCH earlier USING PRIMARY KEY (org_id=? AND kind=? AND id=? AND day<?)",
+    ]
+    (stored,) = plan_of(ledger, "talkmeter.ledger.inventory_days._STORED")
+    assert stored == "SEARCH inventory_day USING PRIMARY KEY (org_id=? AND kind=? AND id=? AND day=?)"
+
+
+def test_unfilled_days_are_one_range_of_the_key(ledger: FileLedger) -> None:
+    (days,) = plan_of(ledger, "talkmeter.ledger.billed_durations._DAYS")
+    (values,) = plan_of(ledger, "talkmeter.ledger.billed_durations._VALUES")
+
+    assert days == "SEARCH usage_daily USING PRIMARY KEY (org_id=? AND dimension=?)"
+    assert values == "SEARCH usage_daily USING PRIMARY KEY (org_id=? AND dimension=? AND day>? AND day<?)"

@@ -10,16 +10,19 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import MetaData, create_engine, insert, select
+from sqlalchemy import MetaData, create_engine, insert, select, text
 
 from talkmeter.db import migrations
-from talkmeter.db.engine import changing_schema
+from talkmeter.db.engine import changing_schema, reading
 from talkmeter.db.schema import NEWEST
+from talkmeter.ledger.billed_durations import billed_durations_filled
+from talkmeter.usage.inventory_days import read_counted_from
 from tests import local_http
+from tests.citus_plugin import TEST_STATEMENT
 from tests.cli_runner import run_cli_in_process
 from tests.events import Json
 from tests.postgres import engine_for, new_database
-from tests.servers import environment_for, free_port, run_cli, running_server
+from tests.servers import environment_for, free_port, run_cli, running_server, wait_until
 
 DUMP = Path(__file__).parent / "data" / "schema_0001.sql"
 KEY = "ak_d1d3554072503289.atqcND2ehfH91Xe6CSN6ruylgmT6F_xyPQS1Lj5toUM"
@@ -54,6 +57,18 @@ STORED_CALL: Json = {
         "agent_number": "+13125550110",
     },
 }
+
+
+BILLED = text(
+    "SELECT day, billed_1_1_sec, billed_6_6_sec, billed_30_6_sec, billed_60_60_sec FROM usage_daily "
+    "WHERE org_id = 'acme' AND dimension = 'total' ORDER BY day"
+)
+
+
+def is_filled(url: str) -> bool:
+    """Return whether a server has computed the billed durations of the usage of that time."""
+    with engine_for(url) as engine, reading(engine) as connection:
+        return billed_durations_filled(connection)
 
 
 def restore(file: Path) -> None:
@@ -93,13 +108,19 @@ def old_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dic
 
 
 def test_first_schema_is_upgraded_and_gives_the_same_figures(old_database: dict[str, str], tmp_path: Path) -> None:
-    assert run_cli(tmp_path, old_database, "migrate") == f"The database is now at schema version {NEWEST}."
+    migrated = run_cli(tmp_path, old_database, "migrate").splitlines()
+    assert migrated[0] == f"The database is now at schema version {NEWEST}."
 
     assert run_cli_in_process(tmp_path, old_database, "verify").startswith("2 organizations verified")
     with running_server(tmp_path, database_url=old_database["TALKMETER_DATABASE_URL"]) as server:
         summary = local_http.get(f"{server.url}/admin/usage/summary", params=WINDOW, headers=HEADERS).json()
         again = local_http.post(f"{server.url}/metering/events", json=[STORED_CALL], headers=HEADERS).json()
         history = local_http.get(f"{server.url}/admin/usage/records/conversation/call-1", headers=HEADERS).json()
+        wait_until(lambda: is_filled(server.environment["TALKMETER_DATABASE_URL"]))
+    with engine_for(old_database["TALKMETER_DATABASE_URL"]) as engine, reading(engine) as connection:
+        billed = connection.execute(BILLED, execution_options=TEST_STATEMENT).fetchall()
+        assert read_counted_from(connection) is not None
+    assert [tuple(row) for row in billed] == [(20_513, 90, 90, 90, 120), (20_514, 600, 600, 600, 600)]
     assert {name: summary[name] for name in FIGURES} == FIGURES
     assert (again["accepted"], again["duplicate"]) == (0, 1)
     assert [state["record"]["status"] for state in history["states"]] == ["completed", "ringing"]

@@ -12,7 +12,9 @@ LEDGER_ID: Final = "ledger_id"
 """The first database id: backups get another database id, but the same ledger id."""
 BILLED_DURATIONS: Final = "billed_durations"
 """Present while daily totals of an older version have no billed durations."""
-COPIED: Final = (BILLED_DURATIONS,)
+INVENTORY_SINCE: Final = "inventory_since"
+"""The instant from which on all inventory states are in `inventory_day`; absent if that was always so."""
+COPIED: Final = (BILLED_DURATIONS, INVENTORY_SINCE)
 """The entries that describe the rows of the other tables, so that a copy of these needs them."""
 _name = tables.meta.c.name
 _READ: Final = Compiled(select(tables.meta.c.value).where(_name == bindparam("the_name")))

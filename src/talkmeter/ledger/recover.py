@@ -16,6 +16,7 @@ from talkmeter import clock
 from talkmeter.counting import COUNTERS, TOTAL, Counters
 from talkmeter.db import tables
 from talkmeter.db.engine import reading, writing
+from talkmeter.db.meta import INVENTORY_SINCE, write_meta
 from talkmeter.db.salvage import Cells, Lost, PageFile
 from talkmeter.db.schema import NEWEST, VERSION
 from talkmeter.db.statements import OnConflict, Row, insert_rows, integer
@@ -76,6 +77,8 @@ class Recovery:
         if self._source.log.unread:
             clause = f"{self._source.log.unread:,} pages of the write-ahead log, which is damaged before them"
             yield RecoveredTable("write-ahead log", 0, [clause])
+        if losses := self._copy_meta():
+            yield RecoveredTable(tables.meta.name, 0, losses)
         reports = [self._copy_table(table) for table in tables.metadata.sorted_tables if table is not tables.meta]
         unlinked = {table.name: 0 for table in _HASHED}
         for by_row in (True, False):
@@ -114,6 +117,15 @@ class Recovery:
                     f"The database has schema version {version}, but this program recovers version {NEWEST}. Use the "
                     "version of Talkmeter that wrote the database."
                 )
+
+    def _copy_meta(self) -> list[str]:
+        """Copy from when on the inventory days are complete; return a clause for each row that was lost."""
+        losses: list[str] = []
+        for name, value in self._readable(tables.meta, losses):
+            if name == INVENTORY_SINCE:
+                with writing(self._target) as connection:
+                    write_meta(connection, INVENTORY_SINCE, str(value))
+        return losses
 
     def _copy_table(self, table: Table) -> RecoveredTable:
         losses: list[str] = []

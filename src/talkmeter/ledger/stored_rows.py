@@ -12,6 +12,7 @@ from talkmeter.db.statements import Compiled, Row, Value, may_hold, text
 from talkmeter.errors import Damaged
 from talkmeter.ledger.batch import SIDES
 from talkmeter.ledger.history import RECORDS_PER_STEP
+from talkmeter.ledger.inventory_days import decode_day
 from talkmeter.ledger.quarantine import decode_quarantined
 from talkmeter.ledger.rows import decode_history, decode_stored
 from talkmeter.records import INVENTORY_KINDS, Kind
@@ -60,6 +61,7 @@ _DECODERS: Final[Mapping[str, Decode]] = {
     tables.record_state.name: decode_history,
     tables.conversation_link.name: _decode_link,
     tables.quarantine.name: decode_quarantined,
+    tables.inventory_day.name: decode_day,
 }
 
 

@@ -4,6 +4,7 @@ Each day and each step is read in its own short snapshot, so that verifying a la
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, Engine, Table, bindparam, func, select
 from talkmeter import clock
 from talkmeter.counting import DAILY_COUNTERS, DAILY_DIMENSIONS, ZERO_TOTAL, DailyTotal, DayKey, fold
 from talkmeter.db import tables
-from talkmeter.db.damage import UNREADABLE_VALUES, damaged_row
+from talkmeter.db.damage import UNREADABLE_VALUES, damaged_row, skip_damaged
 from talkmeter.db.engine import reading, writing
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer, text
 from talkmeter.errors import Damaged
@@ -20,7 +21,16 @@ from talkmeter.ledger.billed_durations import billed_durations_filled
 from talkmeter.ledger.call_links import find_wrong_links, reported_after
 from talkmeter.ledger.day_totals import COUNTED_KINDS, count_day, readable_record, rewrite_day, stored_totals
 from talkmeter.ledger.history import RECORDS_PER_STEP, START, read_highest_states, records_with_history
-from talkmeter.ledger.rows import decode_history, decode_stored, history_key, history_row, record_row
+from talkmeter.ledger.inventory_days import InventoryDays, changed_days, inventory_since, write_days
+from talkmeter.ledger.rows import (
+    StoredState,
+    decode_history,
+    decode_stored,
+    decode_stored_history,
+    history_key,
+    history_row,
+    record_row,
+)
 from talkmeter.ledger.states import history_rows, read_intact_winners, winning_rows
 from talkmeter.ledger.stored_rows import kind_of_row, rows_after
 from talkmeter.ledger.write import lock_organization, read_records_from, renew_revision, total_rows
@@ -68,7 +78,7 @@ def verify_organization(engine: Engine, org_id: str, *, repair: bool) -> Iterato
 
     If a part of the database cannot be read, the others are verified.
     """
-    for verify in (_verify_all_winners, _verify_rows, _verify_all_links, _verify_days):
+    for verify in (_verify_all_winners, _verify_rows, _verify_all_links, _verify_days, _verify_inventory_days):
         try:
             yield from verify(engine, org_id, repair=repair)
         except Damaged as error:
@@ -179,6 +189,39 @@ def _verify_days(engine: Engine, org_id: str, *, repair: bool) -> Iterator[Discr
     while day is not None:
         yield from _verify_day(engine, org_id, day, repair=repair)
         day = _next_day(engine, org_id, day + 1)
+
+
+def _verify_inventory_days(engine: Engine, org_id: str, *, repair: bool) -> Iterator[Discrepancy]:
+    """Check that the inventory days contain every state that is still stored."""
+    after: Row = START
+    while True:
+        with reading(engine) as connection:
+            rows = _ROWS_AFTER[tables.inventory_item].run(connection, (org_id, *after, RECORDS_PER_STEP))
+            missing = _missing_days(connection, org_id, rows)
+        for _, kind, id_, day, *_ in missing.days:
+            sentence = f"{text(kind)} {id_!r}: its inventory day {format_day(integer(day))} lacks a received state."
+            yield Discrepancy(org_id, sentence)
+        if missing.days and repair:
+            with writing(engine) as connection:
+                last_event_at = lock_organization(connection, org_id).last_event_at
+                write_days(connection, [_missing_days(connection, org_id, rows)])
+                renew_revision(connection, org_id, last_event_at)
+        if len(rows) < RECORDS_PER_STEP:
+            return
+        after = rows[-1][1:3]
+
+
+def _missing_days(connection: Connection, org_id: str, items: list[Row]) -> InventoryDays:
+    """Return the days that change if the stored states of items are merged into them."""
+    winners: list[StoredState] = []
+    for row in items:
+        with suppress(Damaged, *UNREADABLE_VALUES):
+            winners.append(decode_stored(kind_of_row(tables.inventory_item, row), row))
+    keys = [RecordKey(stored.state.kind, stored.state.id) for stored in winners]
+    received = skip_damaged(history_rows(connection, org_id, keys), decode_stored_history)
+    since = inventory_since(connection) or 0
+    states = [stored.state for stored in (*winners, *received) if stored.stored_at >= since]
+    return changed_days(connection, org_id, states, {}, ())
 
 
 def _link_steps(engine: Engine, org_id: str) -> Iterator[list[str]]:

@@ -8,6 +8,7 @@ batch that changes nothing writes nothing. On Citus a transaction writes one org
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Table, bindparam, func, select, update
@@ -15,7 +16,15 @@ from sqlalchemy import Connection, Table, bindparam, func, select, update
 from talkmeter.counting import TOTAL, ZERO_TOTAL, DailyTotal, DayKey, fold
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
-from talkmeter.ledger.batch import BatchResult, CallReport, OrgBatch, PartialUpdate, QuarantinedEntry, Rejection
+from talkmeter.ledger.batch import (
+    BatchResult,
+    CallReport,
+    OrgBatch,
+    PartialUpdate,
+    QuarantinedEntry,
+    Rejection,
+    SnapshotWatermark,
+)
 from talkmeter.ledger.call_links import (
     CallIds,
     add_call_ids,
@@ -27,6 +36,7 @@ from talkmeter.ledger.call_links import (
     relink,
 )
 from talkmeter.ledger.erased import erase_events
+from talkmeter.ledger.inventory_days import InventoryDays, changed_days, write_days
 from talkmeter.ledger.refused import refuse_events
 from talkmeter.ledger.rows import history_key, history_row, record_row
 from talkmeter.ledger.states import history_rows, read_winning_states
@@ -157,11 +167,12 @@ class _Changes(NamedTuple):
     changed: dict[RecordKey, State]
     history: list[State]
     watermarks: dict[Kind, int]
+    inventory: InventoryDays
 
     @property
     def has_writes(self) -> bool:
         """Whether there is anything to write."""
-        return bool(self.changed or self.history or self.watermarks)
+        return bool(self.changed or self.history or self.watermarks or self.inventory.has_writes)
 
 
 def write_batches(
@@ -185,11 +196,19 @@ def write_batches(
         before = read_winning_states(connection, org_id, _record_keys(of_org))
         decisions = _decide(of_org, before)
         _link(connection, org_id, decisions, before)
+        stored, received = _watermarks(connection, org_id, of_org)
         changes[org_id] = _Changes(
             before=before,
             changed={key: state for key, state in decisions.winners.items() if before.get(key) is not state},
             history=_history(connection, org_id, decisions) if keep_history else [],
-            watermarks=_raised_watermarks(connection, org_id, of_org),
+            watermarks=_raised(stored, received),
+            inventory=changed_days(
+                connection,
+                org_id,
+                chain(decisions.accepted.values(), decisions.losing.values()),
+                before,
+                (*stored.items(), *received),
+            ),
         )
         kept = _quarantine(connection, org_id, of_org, now)
         for index, batch, outcomes in zip(indexes, of_org, decisions.outcomes, strict=True):
@@ -276,6 +295,7 @@ def _store(connection: Connection, by_org: Mapping[str, _Changes], now: int) -> 
         (org_id, kind.value, time) for org_id, changes in by_org.items() for kind, time in changes.watermarks.items()
     ]
     insert_rows(connection, tables.inventory_snapshot, sorted(watermarks), OnConflict.REPLACE)
+    write_days(connection, (changes.inventory for changes in by_org.values()))
     revisions = [organization_row(org_id, now) for org_id in sorted(by_org)]
     insert_rows(connection, tables.organization, revisions, OnConflict.REVISE)
 
@@ -329,18 +349,25 @@ def _merge_call_ids(known: CallIds | None, report: CallReport) -> CallIds:
     return CallIds(report.side, tuple(dict.fromkeys((*(known.linked_ids if known else ()), *report.linked_ids))))
 
 
-def _raised_watermarks(connection: Connection, org_id: str, batches: Sequence[OrgBatch]) -> dict[Kind, int]:
-    """Return each kind's latest snapshot time in the batches, if it is later than the stored one."""
-    watermarks: dict[Kind, int] = {}
-    for batch in batches:
-        if batch.watermark is not None:
-            kind, time = batch.watermark
-            watermarks[kind] = max(time, watermarks.get(kind, -1))
-    for kind in list(watermarks):
-        stored = _WATERMARK.run(connection, (org_id, kind.value))
-        if stored and integer(stored[0][0]) >= watermarks[kind]:
-            del watermarks[kind]
-    return watermarks
+def _watermarks(
+    connection: Connection, org_id: str, batches: Sequence[OrgBatch]
+) -> tuple[dict[Kind, int], list[SnapshotWatermark]]:
+    """Return the watermarks of the batches' snapshots, after the stored ones of the same kinds."""
+    received = [batch.watermark for batch in batches if batch.watermark is not None]
+    stored: dict[Kind, int] = {}
+    for kind in {watermark.kind for watermark in received}:
+        for (floor,) in _WATERMARK.run(connection, (org_id, kind.value)):
+            stored[kind] = integer(floor)
+    return stored, received
+
+
+def _raised(stored: Mapping[Kind, int], received: Iterable[SnapshotWatermark]) -> dict[Kind, int]:
+    """Return each kind's latest snapshot time, if it is later than the stored one."""
+    raised: dict[Kind, int] = {}
+    for kind, time in received:
+        if time > stored.get(kind, -1):
+            raised[kind] = max(time, raised.get(kind, time))
+    return raised
 
 
 def _quarantine(connection: Connection, org_id: str, batches: Sequence[OrgBatch], now: int) -> set[bytes]:
