@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from talkmeter.billing.money import share
 from talkmeter.billing.plan import FEE, MINIMUM, Charge, billed_counter
 from talkmeter.billing.priced_months import By, PricedMonth
-from talkmeter.billing.quantities import MILLISECONDS_PER_SECOND, counter_of
+from talkmeter.billing.quantities import MILLISECONDS_PER_SECOND, counter_of, read_item_days
 from talkmeter.counting import DAILY_COUNTERS, Dimension, billed_seconds, call_counts
 from talkmeter.db import tables
 from talkmeter.db.json_rows import JsonRows
@@ -109,8 +109,9 @@ def weights_of(
     connection: Connection, org_id: str, charge: Charge, by: Dimension, days: range
 ) -> Weights | Unallocated:
     """Return the base units of a charge by value of a dimension, on some days, or why it has none."""
-    if charge.priced.items is not None:
-        return Unallocated("not_of_a_value")
+    if charge.priced.items is not None and charge.priced.items is SPLITS[by].items:
+        items = read_item_days(connection, org_id, charge, days)
+        return {id_: sum(map(len, ranges)) for id_, ranges in items.items()}
     if by not in charge.priced.dimensions:
         return Unallocated("not_of_a_value")
     condition, (counter, size) = charge.condition, counter_of(charge)

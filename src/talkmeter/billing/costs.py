@@ -172,7 +172,7 @@ def _split(connection: Connection, query: CostsQuery, by: By, months: Sequence[P
 
 
 def _month_costs(priced: PricedMonth, statements: Sequence[Statement]) -> MonthCosts:
-    month, start, end, version, cost = priced
+    month, start, end, version, cost, _ = priced
     days = month_days(month)
     of_month = [statement for statement in statements if statement.month == month]
     bounds = {"from_": format_day(days.start + start), "to": format_day(days.start + end)}
@@ -214,6 +214,9 @@ def _charge_cost(charge: Charge, priced: PricedMonth, cost: MonthCost, digits: i
     base = cost.quantities[charge.id][end] - cost.quantities[charge.id][start]
     units = base * charge.units_per_base(len(month_days(priced.month)))
     is_whole = start == 0
+    counted_from = priced.counted_from
+    if charge.priced.items is None or (counted_from is not None and counted_from <= priced.days.start):
+        counted_from = None
     parts = tier_parts(charge, units)
     return ChargeCost(
         id=charge.id,
@@ -227,7 +230,7 @@ def _charge_cost(charge: Charge, priced: PricedMonth, cost: MonthCost, digits: i
         billable=format_decimal(billable_units(charge, units)) if is_whole else None,
         package=charge.package,
         packages=packages(charge, units) if is_whole else None,
-        counted_from=None,
+        counted_from=None if counted_from is None else format_day(counted_from),
         tiers=[
             TierCost(
                 format_decimal(part.start),

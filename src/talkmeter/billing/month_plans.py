@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from talkmeter.billing.months import month_of
 from talkmeter.billing.plans import Plans, PlanVersion, assigned_in, read_assignments
-from talkmeter.billing.quantities import first_usage_day
+from talkmeter.billing.quantities import first_day_with_anything
 from talkmeter.billing.statement_store import Statement
 
 
@@ -37,5 +37,5 @@ def versions_of_months(
 
 def _first_month(connection: Connection, org_id: str) -> int:
     """Return the month of the organization's first day with usage or inventory; without any, one after all others."""
-    day = first_usage_day(connection, org_id)
+    day = first_day_with_anything(connection, org_id)
     return 1 << 30 if day is None else month_of(day)

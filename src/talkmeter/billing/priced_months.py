@@ -13,6 +13,7 @@ from talkmeter.billing.quantities import read_quantities
 from talkmeter.billing.statement_store import Statement
 from talkmeter.errors import Unprocessable
 from talkmeter.period import Present
+from talkmeter.usage.inventory_days import read_counted_from
 
 By = Literal["charge", "agent", "number", "widget", "channel", "direction", "workflow"]
 BYS: Final[tuple[By, ...]] = get_args(By)
@@ -43,6 +44,8 @@ class PricedMonth(NamedTuple):
     end: int
     version: PlanVersion | None
     cost: MonthCost | None
+    counted_from: int | None
+    """The first day on which items of the inventory count; None: every day."""
 
     @property
     def days(self) -> range:
@@ -62,18 +65,20 @@ def price_months(connection: Connection, query: CostsQuery, statements: Sequence
     months = range(month_of(query.first), month_of(query.end - 1) + 1)
     versions = versions_of_months(connection, query.org_id, plans, months, statements)
     _require_one_currency(versions)
-    return [_price_month(connection, query, month, versions[month]) for month in months]
+    counted_from = read_counted_from(connection)
+    priced = (_price_month(connection, query, month, versions[month]) for month in months)
+    return [one._replace(counted_from=counted_from) for one in priced]
 
 
 def _price_month(connection: Connection, query: CostsQuery, month: int, version: PlanVersion | None) -> PricedMonth:
     days = month_days(month)
     start, end = max(query.first, days.start) - days.start, min(query.end, days.stop) - days.start
     if version is None:
-        return PricedMonth(month, start, end, None, None)
+        return PricedMonth(month, start, end, None, None, None)
     past = range(days.start, min(days.start + end, query.present.today + 1))
     quantities = read_quantities(connection, query.org_id, version.content.charges, past)
     cost = month_cost(version.content, month, quantities, query.present.today)
-    return PricedMonth(month, start, end, version, cost)
+    return PricedMonth(month, start, end, version, cost, None)
 
 
 def _require_one_currency(versions: Mapping[int, PlanVersion | None]) -> None:

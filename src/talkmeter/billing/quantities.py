@@ -3,7 +3,9 @@
 A day's total of one value is one key of the table, so the cost of reading does not grow with calls or other values.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Final
 
 from sqlalchemy import Connection, bindparam, func, select
@@ -15,6 +17,7 @@ from talkmeter.db.json_rows import JsonRows
 from talkmeter.db.statements import Compiled, integer
 from talkmeter.errors import NotPrepared
 from talkmeter.ledger.billed_durations import billed_durations_filled
+from talkmeter.usage.inventory_days import ItemDays, read_counted_from, read_inventory_days
 
 MILLISECONDS_PER_SECOND: Final = 1_000
 _daily = tables.usage_daily.c
@@ -30,6 +33,12 @@ _FIRST: Final = Compiled(
     select(func.min(_daily.day)).where(
         _daily.org_id == bindparam("org"), _daily.dimension == TOTAL, (_daily.calls > 0) | (_daily.runs > 0)
     )
+)
+
+_item_day = tables.inventory_day.c
+_FIRST_ITEM: Final = Compiled(select(func.min(_item_day.day)).where(_item_day.org_id == bindparam("org")))
+_ANY_ITEM: Final = Compiled(
+    select(tables.inventory_item.c.id).where(tables.inventory_item.c.org_id == bindparam("org")).limit(1)
 )
 
 DailyQuantities = dict[int, int]
@@ -66,10 +75,31 @@ def read_quantities(
             counter, size = counter_of(charge)
             column = DAILY_COUNTERS.index(counter) + 1
             quantities[charge.id] = {integer(row[0]): integer(row[column]) * size for row in rows}
+    for charge in charges:
+        if charge.priced.items is not None:
+            items = read_item_days(connection, org_id, charge, days)
+            quantities[charge.id] = Counter(chain.from_iterable(chain.from_iterable(items.values())))
     return quantities
+
+
+def read_item_days(connection: Connection, org_id: str, charge: Charge, days: Sequence[int]) -> ItemDays:
+    """Return the days on which each item counts that a charge of the inventory prices."""
+    meter = charge.priced
+    if meter.items is None or not days:
+        return {}
+    return read_inventory_days(connection, org_id, meter.items, days[0], days[-1], shared=meter.shared_only)
 
 
 def first_usage_day(connection: Connection, org_id: str) -> int | None:
     """Return the organization's first day with usage."""
     [(day,)] = _FIRST.run(connection, (org_id,))
     return None if day is None else integer(day)
+
+
+def first_day_with_anything(connection: Connection, org_id: str) -> int | None:
+    """Return the organization's first day with usage or with a counted item of the inventory."""
+    days = [first_usage_day(connection, org_id)]
+    days += [None if day is None else integer(day) for (day,) in _FIRST_ITEM.run(connection, (org_id,))]
+    if (counted_from := read_counted_from(connection)) is not None and _ANY_ITEM.run(connection, (org_id,)):
+        days.append(counted_from)
+    return min((day for day in days if day is not None), default=None)

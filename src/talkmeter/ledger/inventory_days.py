@@ -8,7 +8,8 @@ winning state until then is stored first. Readers add the present winning state 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, select
+from msgspec.structs import replace
+from sqlalchemy import Connection, bindparam, delete, select
 
 from talkmeter.db import tables
 from talkmeter.db.damage import UNREADABLE_VALUES, damaged_row
@@ -34,6 +35,28 @@ _STORED_SNAPSHOT = Compiled(
         _snapshot_day.day == bindparam("at_day"),
     )
 )
+
+
+_OF_ITEMS = Compiled(
+    select(*_day).where(
+        _day.org_id == bindparam("org"),
+        _day.kind == bindparam("in_kind"),
+        _day.id.in_(bindparam("ids", expanding=True)),
+    )
+)
+_DROP_ITEMS = Compiled(
+    delete(tables.inventory_day).where(
+        _day.org_id == bindparam("org"),
+        _day.kind == bindparam("in_kind"),
+        _day.id.in_(bindparam("ids", expanding=True)),
+    )
+)
+_SNAPSHOTS = Compiled(
+    select(_snapshot_day.kind, _snapshot_day.time)
+    .where(_snapshot_day.org_id == bindparam("org"))
+    .order_by(_snapshot_day.kind, _snapshot_day.day)
+)
+_DROP_SNAPSHOTS = Compiled(delete(tables.inventory_snapshot_day).where(_snapshot_day.org_id == bindparam("org")))
 
 
 class DayStates(NamedTuple):
@@ -92,6 +115,43 @@ def changed_days(
     for state in states:
         if state.kind in INVENTORY_KINDS:
             _add(received, state)
+    return _changed(connection, org_id, received, before, snapshots)
+
+
+def move_days(
+    connection: Connection, source: str, target: str, moved: Iterable[State], before: Mapping[RecordKey, State]
+) -> None:
+    """Merge the days of items into those of another organization.
+
+    `moved` are the winning states of the source's items, and `before` those of the target until now.
+    """
+    received: dict[_Key, DayStates] = {}
+    ids: dict[Kind, list[str]] = {}
+    for state in moved:
+        _add(received, replace(state, org_id=target))
+        ids.setdefault(state.kind, []).append(state.id)
+    for kind, of_kind in ids.items():
+        for row in _OF_ITEMS.run_in(connection, (source, kind.value), sorted(of_kind)):
+            states = decode_day(row)
+            _merge(received, integer(row[3]), states._replace(highest=replace(states.highest, org_id=target)))
+        _DROP_ITEMS.change_in(connection, (source, kind.value), sorted(of_kind))
+    write_days(connection, [_changed(connection, target, received, before, ())])
+
+
+def move_snapshot_days(connection: Connection, source: str, target: str) -> None:
+    """Give another organization the later snapshot of each day."""
+    snapshots = [(Kind(text(kind)), integer(time)) for kind, time in _SNAPSHOTS.run(connection, (source,))]
+    write_days(connection, [InventoryDays([], [], _later_snapshots(connection, target, snapshots))])
+    _DROP_SNAPSHOTS.change(connection, (source,))
+
+
+def _changed(
+    connection: Connection,
+    org_id: str,
+    received: Mapping[_Key, DayStates],
+    before: Mapping[RecordKey, State],
+    snapshots: Iterable[tuple[Kind, int]],
+) -> InventoryDays:
     previous: dict[_Key, DayStates] = {}
     for item in {RecordKey(key.kind, key.id) for key in received}:
         if item in before:
@@ -121,10 +181,14 @@ def write_days(connection: Connection, changes: Iterable[InventoryDays]) -> None
 
 
 def _add(days: dict[_Key, DayStates], state: State) -> None:
-    key = _Key(state.kind, day_of(state.time), state.id)
     record = state.record
-    day = DayStates(state, record is not None, isinstance(record, InventoryItem) and record.shared)
-    days[key] = days[key].merge(day) if key in days else day
+    exists, is_shared = record is not None, isinstance(record, InventoryItem) and record.shared
+    _merge(days, day_of(state.time), DayStates(state, exists, is_shared))
+
+
+def _merge(days: dict[_Key, DayStates], day: int, states: DayStates) -> None:
+    key = _Key(states.highest.kind, day, states.highest.id)
+    days[key] = days[key].merge(states) if key in days else states
 
 
 def _read(connection: Connection, org_id: str, keys: Iterable[_Key]) -> dict[_Key, DayStates]:

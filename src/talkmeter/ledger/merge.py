@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Connection, Engine, Table, bindparam, delete,
 
 from talkmeter import clock
 from talkmeter.counting import COUNTERS, fold
-from talkmeter.db import tables
+from talkmeter.db import billing_tables, tables
 from talkmeter.db.engine import writing
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
 from talkmeter.ledger.batch import SIDES
@@ -29,6 +29,7 @@ from talkmeter.ledger.call_links import (
 )
 from talkmeter.ledger.closing import ROWS_PER_STEP, check_merge, delete_some_rows, lock_in_order
 from talkmeter.ledger.erased import erase_record
+from talkmeter.ledger.inventory_days import move_days, move_snapshot_days
 from talkmeter.ledger.rows import StoredState, decode_stored, record_row
 from talkmeter.ledger.states import (
     delete_rows_of,
@@ -39,7 +40,7 @@ from talkmeter.ledger.states import (
     winning_rows,
 )
 from talkmeter.ledger.write import renew_revision, set_records_from, total_rows
-from talkmeter.records import Kind, RecordKey, State, rank
+from talkmeter.records import INVENTORY_KINDS, Kind, RecordKey, State, rank
 
 RECORDS_PER_STEP: Final = 500
 _quarantine = tables.quarantine.c
@@ -97,8 +98,11 @@ _ERASED = Compiled(
     .limit(bindparam("records", type_=BigInteger))
 )
 ERASED_PER_STEP: Final = ROWS_PER_STEP
-_REST: Final = (tables.usage_daily, tables.organization_setting)
-"""What the target does not take: totals of zero, and settings, because its own apply."""
+_REST: Final = (tables.usage_daily, tables.organization_setting, billing_tables.plan_assignment)
+"""What the target does not take: totals of zero, and settings and plans, because its own apply.
+
+Statements stay with the source: they say what it was billed.
+"""
 
 
 def merge_usage(engine: Engine, source: str, target: str, records: int = RECORDS_PER_STEP) -> Iterator[int]:
@@ -142,6 +146,8 @@ def _step(engine: Engine, source: str, target: str, kind: Kind, records: int) ->
             if key not in before or rank(state) > rank(before[key]):
                 winners[key] = keep_link(state, before.get(key))
         rows = _move_history(connection, source, target, kind, [key.id for key in keys])
+        if kind in INVENTORY_KINDS:
+            move_days(connection, source, target, (stored.state for stored in moved.values()), before)
         if kind is Kind.CONVERSATION:
             ids = [key.id for key in keys]
             rows += _move_calls(connection, source, target, ids)
@@ -258,6 +264,7 @@ def _move_snapshots(engine: Engine, source: str, target: str) -> int:
         rows = sorted((target, kind, floor) for kind, floor in theirs.items() if floor > ours.get(kind, -1))
         insert_rows(connection, tables.inventory_snapshot, rows, OnConflict.REPLACE)
         _DROP_SNAPSHOTS.change(connection, (source,))
+        move_snapshot_days(connection, source, target)
         renew_revision(connection, target, newest)
     return len(theirs)
 
