@@ -320,7 +320,7 @@ def test_only_an_operator_key_manages_plans(billing: Billing, org: OrganizationC
         assert billing.operator.request(method, path, json=body).status_code == 200
 
 
-def test_cookie_of_an_admin_session_is_no_credential_for_plans(billing: Billing, org: OrganizationClient) -> None:
+def test_cookie_of_an_admin_session_cannot_manage_plans(billing: Billing, org: OrganizationClient) -> None:
     page = {"Sec-Fetch-Site": "same-origin"}
     with client_of(billing.server, None) as browser:
         signed_in = browser.post("/session", headers={**page, "Authorization": f"Bearer {org.key}"})

@@ -1,4 +1,4 @@
-"""Plans for the laws of costs, and the expected costs: billing in a few lines, with fractions of its own.
+"""Plans for the laws of costs, and the expected costs: billing in a few lines, in fractions.
 
 The expected costs use nothing of talkmeter: neither its quantities nor its arithmetic.
 """

@@ -123,7 +123,7 @@ def test_included_quantity_is_subtracted_first_also_from_packages() -> None:
     assert packages(packaged, Fraction(151)) == 2
 
 
-def test_part_of_a_package_costs_a_whole_one_and_a_package_can_be_smaller_than_a_unit() -> None:
+def test_started_package_costs_a_whole_one_and_can_be_smaller_than_a_unit() -> None:
     runs = charge_of(package="1000", price="2.00", meter="workflow_runs")
     assert [packages(runs, Fraction(number)) for number in (0, 1, 1_000, 1_001, 2_500)] == [0, 1, 1, 2, 3]
     seconds = charge_of(package="0.1", price="0.01", meter="voice_minutes")
