@@ -272,6 +272,16 @@ def test_assignment_that_is_not_valid_is_rejected(plans: Plans, arguments: tuple
     assert plans.terminal.rows("SELECT * FROM plan_assignment") == []
 
 
+def test_damaged_plan_is_named_by_the_commands_that_need_it_and_by_verify(plans: Plans) -> None:
+    plans.apply(SMB)
+    plans.terminal.change("UPDATE plan_version SET content = '{'")
+    sentence = "A row of the table plan_version is damaged (plan_id 'smb', version 1): Input data was truncated."
+    assert plans.terminal.error("plans", "list") == sentence
+    assert plans.terminal.error("plans", "apply", plans.write(SMB)) == sentence
+    done = plans.terminal.execute("verify")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, sentence)
+
+
 def test_operator_key_is_listed_and_has_no_role_or_organization(plans: Plans) -> None:
     terminal = plans.terminal
     terminal.run("orgs", "add", "acme")

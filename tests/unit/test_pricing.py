@@ -3,12 +3,14 @@
 from fractions import Fraction
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from talkmeter.billing.plan import FEE, MINIMUM, Charge
 from talkmeter.billing.pricing import exact_price, line_amount, packages, tier_amounts, tier_parts
+from talkmeter.errors import Misconfigured
 from tests.unit.plans import cost_of, daily, day, example_plan, plan
 
 CHAT_TIERS = [{"up_to": "1000", "price": "0.05"}, {"up_to": "10000", "price": "0.04"}, {"price": "0.02"}]
@@ -107,6 +109,12 @@ def test_item_days_are_prorated_by_the_days_of_the_month(year: int, days: int, a
 def test_line_is_rounded_half_up_to_the_minor_unit(currency: str, price: str, amount: int) -> None:
     content = plan({"price": price}, currency=currency)
     assert cost_of(content, "2026-11", {"line": {"2026-11-05": 1}}).total(0, 30) == amount
+
+
+def test_currency_that_has_left_the_standard_is_an_error() -> None:
+    content = msgspec.structs.replace(plan({"price": "1"}, fee="10.00"), currency="HRK")
+    with pytest.raises(Misconfigured, match="does not contain the currency HRK of the plan 'Plan'"):
+        cost_of(content, "2026-11", {})
 
 
 def test_line_is_rounded_once_for_the_month_not_for_each_day_or_call() -> None:

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from talkmeter.billing.money import minor_digits, read_amount
 from talkmeter.counting import Dimension
+from talkmeter.errors import Misconfigured
 from talkmeter.records import Kind
 
 DecimalText = Annotated[str, Meta(description="A decimal number.", examples=["0.12"])]
@@ -118,8 +119,14 @@ class PlanContent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
 
     @property
     def digits(self) -> int:
-        """The currency's digits after the point."""
-        return minor_digits(self.currency) or 0
+        """The currency's digits after the point. Raises Misconfigured if the currency has left ISO 4217 since."""
+        digits = minor_digits(self.currency)
+        if digits is None:
+            raise Misconfigured(
+                f"The installed package iso4217 does not contain the currency {self.currency} of the plan "
+                f"'{self.name}'; install the version that was installed when the plan was applied."
+            )
+        return digits
 
     @property
     def fee_minor(self) -> int:

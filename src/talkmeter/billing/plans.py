@@ -12,7 +12,7 @@ from talkmeter.billing.months import parse_month
 from talkmeter.billing.plan import PlanContent
 from talkmeter.db import billing_tables, tables
 from talkmeter.db.damage import damaged_row
-from talkmeter.db.statements import Compiled, OnConflict, Value, insert_rows, integer, text
+from talkmeter.db.statements import Compiled, OnConflict, Row, Value, insert_rows, integer, text
 from talkmeter.errors import Unavailable
 
 _version = billing_tables.plan_version.c
@@ -78,16 +78,20 @@ def assigned_in(assignments: Iterable[Assignment], month: int) -> tuple[bool, st
 def read_plans(connection: Connection) -> Plans:
     """Return all plans. On Citus, call it before the organization's tables are read."""
     versions: dict[str, list[PlanVersion]] = {}
-    for plan_id, version, effective, content, created_at in _VERSIONS.run(connection, ()):
-        try:
-            decoded = _decode(text(content))
-        except msgspec.MsgspecError as error:
-            raise damaged_row(
-                billing_tables.plan_version, (plan_id, version, effective, content, created_at), error
-            ) from error
-        stored = PlanVersion(text(plan_id), integer(version), integer(effective), decoded, integer(created_at))
+    for row in _VERSIONS.run(connection, ()):
+        stored = decode_version(row)
         versions.setdefault(stored.plan_id, []).append(stored)
     return Plans(versions, [_assignment_of(*row) for row in _DEFAULTS.run(connection, ())])
+
+
+def decode_version(row: Row) -> PlanVersion:
+    """Return the version in a row of `plan_version`. Raises Damaged if its content is not a plan."""
+    plan_id, version, effective, content, created_at = row
+    try:
+        decoded = _decode(text(content))
+    except msgspec.MsgspecError as error:
+        raise damaged_row(billing_tables.plan_version, row, error) from error
+    return PlanVersion(text(plan_id), integer(version), integer(effective), decoded, integer(created_at))
 
 
 def read_assignments(connection: Connection, org_id: str) -> list[Assignment]:

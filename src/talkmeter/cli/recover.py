@@ -44,7 +44,7 @@ def _recover(file: Path, part: Path) -> bool:
     """Recover a file and print what was read and lost; return whether nothing was lost."""
     from contextlib import closing
 
-    from talkmeter.cli.row_decoders import account_decoders
+    from talkmeter.cli.row_decoders import table_decoders
     from talkmeter.db.engine import open_engine
     from talkmeter.db.migrate import migrate
     from talkmeter.db.salvage import PageFile
@@ -54,7 +54,7 @@ def _recover(file: Path, part: Path) -> bool:
     engine = open_engine(file_url(part), bulk=True)
     with closing(PageFile(file)) as source:
         migrate(engine)
-        recovery = Recovery(source, engine, account_decoders())
+        recovery = Recovery(source, engine, table_decoders())
         losses = rows = 0
         for table in recovery.copy_tables():
             rows += table.rows

@@ -1,4 +1,4 @@
-"""How the rows of accounts are decoded, for commands that check every row of the database."""
+"""How the rows of accounts and plans are decoded, for commands that check every row of the database."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -7,14 +7,16 @@ if TYPE_CHECKING:
     from talkmeter.ledger.stored_rows import Decode
 
 
-def account_decoders() -> "Mapping[str, Decode]":
-    """Return the decoders of credentials, sessions and connectors, by table."""
+def table_decoders() -> "Mapping[str, Decode]":
+    """Return the decoders of credentials, sessions, connectors and plans, by table."""
     from talkmeter.accounts.connectors import decode_connector
     from talkmeter.accounts.credentials import decode_credential
     from talkmeter.accounts.sessions import decode_session
+    from talkmeter.billing.plans import decode_version
 
     return {
         "credential": decode_credential,
         "session": decode_session,
         "connector": decode_connector,
+        "plan_version": decode_version,
     }

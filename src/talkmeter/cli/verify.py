@@ -80,7 +80,7 @@ def verify(org_id: str | None, repair: bool) -> None:
 
 def _damages(engine: "Engine", *, everything: bool) -> "Iterator[str]":
     """Yield a sentence for each damaged page or index and, for `everything`, each damaged row outside the ledger."""
-    from talkmeter.cli.row_decoders import account_decoders
+    from talkmeter.cli.row_decoders import table_decoders
     from talkmeter.db.engine import has_one_writer, reading, translate_errors
     from talkmeter.db.migrate import database_id
     from talkmeter.db.sqlite import check_file
@@ -98,7 +98,7 @@ def _damages(engine: "Engine", *, everything: bool) -> "Iterator[str]":
             if clauses:
                 yield "the database file: --repair keeps damaged pages. Restore a backup, or use 'talkmeter recover'."
     if everything:
-        yield from (error.detail for error in damaged_rows(engine, account_decoders()))
+        yield from (error.detail for error in damaged_rows(engine, table_decoders()))
         try:
             with reading(engine) as connection:
                 database_id(connection)
