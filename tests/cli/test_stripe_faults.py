@@ -3,6 +3,7 @@
 A push of one organization sends six requests: the look-up of the customer's items, and five items.
 """
 
+import re
 import sqlite3
 import subprocess
 import threading
@@ -69,9 +70,11 @@ def test_one_lost_request_or_answer_is_repaired_by_the_same_push(
         stripe.keeps_keys = keeps_keys
         stripe.faults[number] = fault
 
-        closed.run(*PUSH)
+        printed = closed.run(*PUSH)
 
         assert stripe.amounts(customer) == PUSHED, number
+        numbers = re.findall(r"(\d+) (?:invoice items? created|found there)", printed)
+        assert sum(map(int, numbers)) == len(PUSHED), printed
 
 
 @pytest.mark.parametrize("fault", [cut_before, cut_after, error_before])

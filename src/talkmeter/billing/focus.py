@@ -120,17 +120,25 @@ def write_focus(rows: Iterable[FocusRow], out: IO[bytes]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(FocusRow._fields)
     writer.writerows(
-        (cell if name in _NUMBERS else escape_formula(cell or "") for name, cell in row._asdict().items())
+        [escape_formula(cell) if cell and is_text else cell for cell, is_text in zip(row, _TEXTS, strict=True)]
         for row in rows
     )
     text.flush()
     text.detach()
 
 
-_NUMBERS: Final = frozenset(
-    name for name in FocusRow._fields if name.endswith(("Cost", "Quantity", "UnitPrice", "Version", "Number"))
+_FREE_TEXTS: Final = (
+    "BillingAccountId",
+    "BillingAccountName",
+    "ChargeDescription",
+    "InvoiceId",
+    "InvoiceIssuerName",
+    "ProviderName",
+    "PublisherName",
+    "SkuPriceDetails",
 )
-"""A negative number is not a formula."""
+_TEXTS: Final = tuple(name in _FREE_TEXTS for name in FocusRow._fields)
+"""Which columns can contain any text; the others are ids and numbers, also negative ones, which are not formulas."""
 
 
 def _priced(plans: Plans, statement: Statement, line: StatementLine) -> Iterator[_Priced]:

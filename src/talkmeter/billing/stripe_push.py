@@ -5,6 +5,7 @@ hash. Stripe may forget an idempotency key after 24 hours; the metadata of an it
 """
 
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -120,7 +121,7 @@ def push_month(
         )
         for org_id in org_ids:
             try:
-                done = retrying(push.push_organization, org_id)
+                done = retrying(push.push_organization, org_id, Counter())
             except StripeBusy as error:
                 raise Unavailable(
                     f"{error.detail.rstrip('.')} {ATTEMPTS} times. Run the command again: it continues with {org_id}."
@@ -143,32 +144,32 @@ class _Push:
         self._plans = plans
         self._holder = holder
 
-    def push_organization(self, org_id: str) -> OrgPush | None:
-        """Push what is missing of an organization; None if nothing is."""
+    def push_organization(self, org_id: str, done: Counter[str]) -> OrgPush | None:
+        """Push what is missing of an organization; None if nothing is. `done` counts over several attempts."""
         with reading(self._engine) as connection:
             customer = read_customer(connection, org_id)
             lines = push_lines(connection, self._plans, org_id, self._month, self._mode)
         lines = [line for line in lines if line.push is None or line.push.item_id is None]
         if not lines:
-            return None
+            return OrgPush(org_id, customer, done["created"], done["found"]) if done else None
         problem = problem_of(lines, customer)
         if problem is not None or customer is None:
             return OrgPush(org_id, customer, problem=problem)
-        created = found = 0
         try:
             existing = self._look_up(lines, customer)
             for line in lines:
                 if line.hash in existing:
-                    found += 1
                     self._store(line, *existing[line.hash])
+                    done["found"] += 1
                 else:
-                    self._begin(line, customer, announce=not created)
+                    self._begin(line, customer, announce=not done["begun"])
+                    done["begun"] += 1
                     item_id = self._api.create_item(_item(line, customer), _idempotency_key(line, customer))
                     self._store(line, customer, item_id)
-                    created += 1
+                    done["created"] += 1
         except StripeRefused as error:
-            return OrgPush(org_id, customer, created, found, error.detail)
-        return OrgPush(org_id, customer, created, found)
+            return OrgPush(org_id, customer, done["created"], done["found"], error.detail)
+        return OrgPush(org_id, customer, done["created"], done["found"])
 
     def _look_up(self, lines: list[PushLine], customer: str) -> dict[str, tuple[str, str]]:
         """Return (customer, item) by hash: of the customer, and of an earlier one that a pending line was sent to.

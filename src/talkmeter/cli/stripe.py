@@ -54,7 +54,8 @@ def push_and_print(engine: "Engine", settings: "Settings", org_ids: list[str], m
             items += done.created + done.found
             if done.problem is None:
                 found = f", {done.found:,} found there" if done.found else ""
-                click.echo(f"{done.org_id}: {done.created:,} invoice items created for {done.customer}{found}")
+                created = "1 invoice item" if done.created == 1 else f"{done.created:,} invoice items"
+                click.echo(f"{done.org_id}: {created} created for {done.customer}{found}")
             else:
                 failed.append(done)
                 if len(org_ids) > 1:
@@ -62,7 +63,8 @@ def push_and_print(engine: "Engine", settings: "Settings", org_ids: list[str], m
     if failed and len(org_ids) == 1:
         raise OperationFailed(failed[0].problem or "")
     if failed:
-        raise OperationFailed(f"{len(failed):,} organizations could not be pushed; run the command again for them.")
+        organizations = "1 organization" if len(failed) == 1 else f"{len(failed):,} organizations"
+        raise OperationFailed(f"{organizations} could not be pushed; run the command again for them.")
     click.echo(
         "Done." if items else "Nothing to push: there is no statement of the month with a line that is not in Stripe.",
         err=True,
