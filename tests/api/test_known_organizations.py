@@ -46,6 +46,17 @@ def test_unknown_organization_is_quarantined_and_the_others_count(server: Server
     assert rows(server, "SELECT id FROM conversation WHERE org_id = 'acne'") == [("call-acne",)]
 
 
+def test_deletion_includes_events_that_arrived_before_the_organization(server: Server, sender: httpx.Client) -> None:
+    sent = [conversation("early", organization_id=org_id) for org_id in ("early", "nobody")]
+    sender.post("/metering/events", json=sent).raise_for_status()
+    server.cli("orgs", "add", "early")
+
+    server.cli("orgs", "delete", "early", "--yes")
+
+    kept = [fields for (fields,) in rows(server, "SELECT CAST(kept_fields AS TEXT) FROM quarantine")]
+    assert ["nobody" in fields for fields in kept if '"id":"early"' in fields] == [True]
+
+
 def test_organization_in_the_header_must_exist_too(server: Server, sender: httpx.Client) -> None:
     headers = {"X-Anyreach-Org": "nobody"}
 

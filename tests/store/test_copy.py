@@ -14,6 +14,7 @@ from talkmeter.db.migrate import migrate
 from talkmeter.errors import OperationFailed
 from talkmeter.ledger.connector_outcomes import DailyOutcome, add_daily_outcomes
 from talkmeter.ledger.copy import begin_copy, copied_tables, copy_rows, read_revisions
+from talkmeter.ledger.retention import expire
 from talkmeter.period import day_of, format_instant, months_of, read_instant
 from talkmeter.usage.revision import read_revision
 from tests.citus_plugin import TEST_STATEMENT
@@ -59,7 +60,7 @@ def contents(url: str) -> dict[str, list[tuple[object, ...]]]:
             table.name: [tuple(row) for row in connection.execute(select(table), execution_options=TEST_STATEMENT)]
             for table in copied_tables()
         }
-    rows["organization"] = [(org_id, last) for org_id, _, last, *_ in rows["organization"]]
+    rows["organization"] = [(org_id, *others) for org_id, _, *others in rows["organization"]]
     return {name: sorted(found, key=repr) for name, found in rows.items()}
 
 
@@ -84,6 +85,25 @@ def test_copy_to_a_server_and_back_has_all_rows(filled: FileLedger, target: str,
         copy.close()
     seen = [revisions(url) for url in (source, target, back)]
     assert all(len({by_org[org_id] for by_org in seen}) == 3 for org_id in (ORG, "other"))
+
+
+def test_copy_keeps_closed_organizations_retention_and_erased_records(file_ledger: FileLedger, target: str) -> None:
+    source = file_ledger.url
+    for org_id in (ORG, "gone", "old"):
+        file_ledger.send(conversation("call", agent_number="+1"), conversation("later"), org_id=org_id)
+    for arguments in (("orgs", "delete", "gone"), ("orgs", "merge", "old", "--into", ORG)):
+        assert run_cli(source, *arguments, "--yes").exit_code == 0
+    assert run_cli(source, "erase", ORG, "conversation", "call", "--yes").exit_code == 0
+    for _ in expire(file_ledger.engine, day_of(read_instant("2026-03-02T00:00:00Z"))):
+        pass
+
+    assert run_cli("", "copy", "--from", source, "--to", target).exit_code == 0
+
+    assert contents(target) == contents(source)
+    copy = Ledger(target)
+    assert [copy.send(conversation("new"), org_id=org_id).accepted for org_id in (ORG, "gone", "old")] == [1, 0, 0]
+    assert copy.verify() == []
+    copy.close()
 
 
 def test_interrupted_copy_continues_where_it_stopped(filled: FileLedger, target: str) -> None:
