@@ -102,7 +102,8 @@ def test_filled_totals_equal_those_of_a_ledger_that_always_had_them(ledger: Ledg
 
 
 def test_unfilled_totals_are_not_reported_and_a_repair_fills_its_day(ledger: Ledger) -> None:
-    ledger.send(*map(call, range(60)))
+    ledger.send(*map(call, range(60)), call(100, agent_id="gone"))
+    ledger.send(event("conversation.deleted", {"id": "call-100"}))
     expected = billed(ledger)
     forget(ledger)
     assert ledger.verify() == []
@@ -115,6 +116,7 @@ def test_unfilled_totals_are_not_reported_and_a_repair_fills_its_day(ledger: Led
     assert [row for row in billed(ledger) if row[1] == 20_513] == first_day
     list(fill_billed_durations(ledger.engine))
     assert billed(ledger) == expected
+    assert ledger.verify() == []
 
 
 def test_wrong_and_missing_billed_durations_are_reported_and_repaired(ledger: Ledger) -> None:

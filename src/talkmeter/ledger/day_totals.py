@@ -87,19 +87,19 @@ def readable_record(kind: Kind, row: Row) -> Record | None:
 
 
 def stored_totals(
-    connection: Connection, org_id: str, day: int, billed_if_unfilled: DayTotals
+    connection: Connection, org_id: str, day: int, billed_if_unfilled: DayTotals | None
 ) -> dict[DayKey, DailyTotal | None]:
     """Return the stored totals of a day; None for a damaged one.
 
-    A total whose billed durations are not filled yet gets those of `billed_if_unfilled`.
+    A total whose billed durations are not filled yet gets those of `billed_if_unfilled`; without it, it is damaged.
     """
     totals: dict[DayKey, DailyTotal | None] = {}
     for dimension in DAILY_DIMENSIONS:
         for _, _, value, *amounts in _STORED.run(connection, (org_id, dimension, day)):
             key = DayKey(dimension, day, str(value))
             counters, billed = amounts[: len(COUNTERS)], amounts[len(COUNTERS) :]
-            if tuple(billed) == _UNFILLED and key in billed_if_unfilled:
-                billed = list(billed_if_unfilled[key].billed)
+            if tuple(billed) == _UNFILLED and billed_if_unfilled is not None:
+                billed = list(billed_if_unfilled.get(key, ZERO_TOTAL).billed)
             intact = isinstance(value, str) and all(isinstance(amount, int) for amount in (*counters, *billed))
             totals[key] = (
                 DailyTotal(Counters(*map(integer, counters)), BilledSeconds(*map(integer, billed))) if intact else None

@@ -302,7 +302,7 @@ def _verify_day(engine: Engine, org_id: str, day: int, *, repair: bool) -> Itera
     with reading(engine) as connection:
         counted = count_day(connection, org_id, day)
         filled = billed_durations_filled(connection)
-        stored = stored_totals(connection, org_id, day, {} if filled else counted)
+        stored = stored_totals(connection, org_id, day, None if filled else counted)
     wrong = [
         total
         for total in counted.keys() | stored.keys()
