@@ -8,8 +8,18 @@ from decimal import Decimal
 
 import pytest
 
-from tests.api.billing import COSTS, NOON, VOICE, Billing, call, get_costs, plan, running_billing
-from tests.api.organizations import OrganizationClient
+from tests.api.billing import (
+    COSTS,
+    NOON,
+    VOICE,
+    Billing,
+    call,
+    get_costs,
+    make_operator_key,
+    plan,
+    running_billing,
+)
+from tests.api.organizations import ORGANIZATION_HEADER, OrganizationClient, client_of, error_of, make_sender_key
 from tests.api.queries import Query, assert_needs_billing_manage, get_error
 from tests.events import event, run
 
@@ -161,7 +171,7 @@ def test_organization_without_a_plan_has_no_costs(org: OrganizationClient, by: s
     org.send(call("2026-11-20"))
     answer = get_costs(org, *NOVEMBER, **({"by": by} if by else {}))
     assert (answer["currency"], answer["total"], answer["months"], answer["days"]) == (None, None, [], [])
-    assert not answer["rows"]
+    assert answer["rows"] == answer["unallocated"] == ([] if by else None)
 
 
 def test_month_without_a_plan_has_null_amounts(billing: Billing, org: OrganizationClient) -> None:
@@ -262,6 +272,9 @@ def test_window_of_366_days_is_answered(billing: Billing, org: OrganizationClien
 
 def test_costs_need_the_scope_billing_manage(org: OrganizationClient) -> None:
     assert_needs_billing_manage(org, "costs", {"from": "2026-11-01", "to": "2026-11-02"})
+    for key in (make_sender_key(org.server), make_operator_key(org.server)):
+        with client_of(org.server, key) as client:
+            assert "billing:manage" in error_of(client.get(COSTS, headers={ORGANIZATION_HEADER: org.id}), 403)
 
 
 def test_costs_are_only_of_the_organization(billing: Billing, org: OrganizationClient) -> None:

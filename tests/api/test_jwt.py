@@ -115,6 +115,12 @@ def test_scopes_may_be_granted_individually(server: Server) -> None:
     assert get(server, token(role=None, scope="openid profile")).status_code == 403
 
 
+def test_provider_cannot_grant_the_scope_of_operators(server: Server) -> None:
+    by_scope = token(role=None, scope="plans:manage billing:manage")
+    assert get(server, by_scope, "/admin/members/me/scopes").json() == ["billing:manage"]
+    assert get(server, by_scope, "/billing/plans").status_code == 403
+
+
 def test_token_with_one_organization_need_not_name_it(server: Server) -> None:
     assert get(server, token(), organization_id="acme").status_code == 200
     assert get(server, token(), organization_id="globex").status_code == 403

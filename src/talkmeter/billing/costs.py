@@ -132,7 +132,16 @@ def read_costs(connection: Connection, query: CostsQuery) -> Costs:
     version = next((month.version for month in months if month.version), None)
     if version is None:
         bounds = {"from_": format_day(query.first), "to": format_day(query.end)}
-        return Costs(**bounds, currency=None, total=None, months=[], days=[], rows=None, others=None, unallocated=None)
+        return Costs(
+            **bounds,
+            currency=None,
+            total=None,
+            months=[],
+            days=[],
+            rows=None if query.by is None else [],
+            others=None,
+            unallocated=None if query.by is None else [],
+        )
     digits = version.content.digits
     split = None if query.by is None else _split(connection, query, query.by, months, digits)
     return Costs(
