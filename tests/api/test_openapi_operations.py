@@ -20,6 +20,7 @@ OPERATION_IDS: Final = {
     "listMyScopes",
     "getUsageSummary",
     "getUsageBreakdown",
+    "getUsageSeries",
     "listRecords",
     "getRecordHistory",
     "listInventory",
