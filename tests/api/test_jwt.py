@@ -198,6 +198,18 @@ def test_session_started_with_a_token_ends_with_it(server: Server) -> None:
     assert local_http.get(f"{server.url}{SUMMARY}?organization_id=initech", headers=cookie).status_code == 403
 
 
+def test_session_has_no_scopes_in_an_organization_that_does_not_exist(server: Server) -> None:
+    headers = {**PAGE, "Authorization": f"Bearer {token(org_id=['acme', 'initech'])}"}
+    answer = local_http.post(f"{server.url}/session", headers=headers).raise_for_status()
+    cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+    scopes = {
+        org_id: local_http.get(f"{server.url}/session?organization_id={org_id}", headers=cookie).json()["scopes"]
+        for org_id in ("acme", "initech")
+    }
+    assert "billing:manage" in scopes["acme"]
+    assert scopes["initech"] is None
+
+
 def test_keys_and_tokens_still_work_with_a_provider(server: Server) -> None:
     assert get(server, server.key("acme")).status_code == 200
     assert_rejected(server, "ak_0123.4567", "Unknown key or token")
