@@ -50,6 +50,7 @@ OTHER_FORMATS: Final = {
     ("Assignment", "from"): set[str](),
     ("AssignmentState", "from"): set[str](),
     ("TierCost", "from"): set[str](),
+    **dict.fromkeys((("UsagePoint", "start"), ("CallPoint", "start"), ("RunPoint", "start")), {"date-time", "date"}),
 }
 """The formats of fields that are named like instants: days, and months and quantities, which have none."""
 ORGANIZATION: Final = {("header", "X-Anyreach-Org"), ("query", "organization_id")}
