@@ -41,6 +41,7 @@ COMPARED_CALLS: Final = (
     "chat_duration_ms",
 )
 COMPARED_RUNS: Final = ("workflow_runs_total", "workflow_runs_success", "workflow_runs_failed")
+COMPARED: Final = (*COMPARED_CALLS, *COMPARED_RUNS)
 
 
 class Bounds(msgspec.Struct, frozen=True, rename={"from_": "from"}):
@@ -156,10 +157,9 @@ def compared(windows: Windows) -> Compared:
     return Compared(windows.mode, _bounds(windows.now), _bounds(windows.then))
 
 
-def comparison_of(windows: Windows, now: Counters, then: Counters) -> Comparison:
-    """Return all figures in both windows."""
-    figures = deltas(now, then, (*COMPARED_CALLS, *COMPARED_RUNS))
-    return Comparison(windows.mode, _bounds(windows.now), _bounds(windows.then), figures)
+def comparison_of(windows: Windows, now: Counters, then: Counters, names: Iterable[str] = COMPARED) -> Comparison:
+    """Return the named figures in both windows, by default all."""
+    return Comparison(windows.mode, _bounds(windows.now), _bounds(windows.then), deltas(now, then, names))
 
 
 def deltas(now: Counters, then: Counters, names: Iterable[str]) -> Deltas:
