@@ -18,6 +18,7 @@ import "@mantine/core/styles/Text.css";
 import "@mantine/core/styles/Title.css";
 import "./colors.css";
 import "./page.css";
+import "./header.css";
 import "./figures.css";
 import "./charts.css";
 import "./screens.css";
@@ -30,6 +31,8 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
 import { queryClient } from "./queries";
+import { colorSchemeManager } from "./shell/colorScheme";
+import { readStored, store } from "./shell/storage";
 import { captureSignInLink } from "./session/signInLink";
 import { cssVariables, theme } from "./theme";
 
@@ -49,6 +52,7 @@ if (root !== null) {
         theme={theme}
         cssVariablesResolver={cssVariables}
         defaultColorScheme="auto"
+        colorSchemeManager={colorSchemeManager}
         getStyleNonce={() => nonce}
       >
         <QueryClientProvider client={queryClient}>
@@ -62,14 +66,13 @@ if (root !== null) {
 /** Reload, at most once a minute, if a chunk is missing: the server was updated while the page was open. */
 function reloadOnMissingChunk(): void {
   window.addEventListener("vite:preloadError", () => {
-    const last = Number(sessionStorage.getItem(RELOADED_AT) ?? 0);
+    const last = Number(readStored("sessionStorage", RELOADED_AT) ?? 0);
     if (Date.now() - last < RELOAD_INTERVAL_MS) return;
     // If the server is down, a reload would only lose the figures on screen.
     fetch(window.location.pathname, { method: "HEAD" }).then(
       ({ ok }) => {
-        if (!ok) return;
-        sessionStorage.setItem(RELOADED_AT, String(Date.now()));
-        window.location.reload();
+        // Without storage, nothing would stop it from reloading again and again.
+        if (ok && store("sessionStorage", RELOADED_AT, String(Date.now()))) window.location.reload();
       },
       () => undefined,
     );
