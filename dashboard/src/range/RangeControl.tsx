@@ -2,22 +2,18 @@
 // loads after two seconds or on first use.
 
 import { Button } from "@mantine/core";
-import { type ReactNode, Suspense, type SyntheticEvent, lazy, useEffect, useRef, useState } from "react";
+import { type ReactNode, Suspense, type SyntheticEvent, useEffect, useRef, useState } from "react";
 import { formats } from "../formats";
 import { ErrorBoundary } from "../shell/ErrorBoundary";
 import { IconButton } from "../shell/IconButton";
 import { BackIcon, CalendarIcon, NextIcon } from "../shell/icons";
+import { lazyPart } from "../shell/lazyPart";
+import { PopupFailure } from "../shell/LoadFailure";
 import { type Day } from "./days";
 import { PRESET_LABELS, type Range, type RangeChoice, adjacentRange, choiceOf, resolveRange } from "./range";
 
-const load = () => import("./RangePicker");
-const RangePicker = lazy(load);
+const RangePicker = lazyPart(() => import("./RangePicker"));
 const PRELOAD_DELAY_MS = 2_000;
-const FAILED = (
-  <p role="alert" className="range-failed">
-    Could not load the calendar. Reload the page to try again.
-  </p>
-);
 const stopPropagation = (event: SyntheticEvent) => {
   event.stopPropagation();
 };
@@ -32,9 +28,7 @@ export function RangeControl({ choice, today, choose }: Props) {
   const [opened, setOpened] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
   useEffect(() => {
-    const timer = setTimeout(() => {
-      load().catch(() => undefined);
-    }, PRELOAD_DELAY_MS);
+    const timer = setTimeout(RangePicker.preload, PRELOAD_DELAY_MS);
     return () => {
       clearTimeout(timer);
     };
@@ -73,7 +67,7 @@ export function RangeControl({ choice, today, choose }: Props) {
         <NextIcon />
       </Step>
       {opened && (
-        <ErrorBoundary fallback={FAILED}>
+        <ErrorBoundary fallback={(retry) => <PopupFailure what="the calendar" retry={retry} close={close} />}>
           <Suspense fallback={null}>
             <RangePicker
               choice={choice}

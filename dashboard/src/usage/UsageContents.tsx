@@ -1,25 +1,22 @@
 // The content of the Usage page: cards, charts, breakdown and inventory; or the first-event or empty-range message.
 
 import { Paper, Skeleton } from "@mantine/core";
-import { Suspense, lazy } from "react";
+import { Suspense } from "react";
 import { type Summary } from "../api/shapes";
 import { BreakdownSection } from "../breakdown/load";
 import { Charts } from "../charts/Charts";
 import { type Day } from "../range/days";
 import { type Range, type RangeChoice } from "../range/range";
 import { ErrorBoundary } from "../shell/ErrorBoundary";
+import { lazyPart } from "../shell/lazyPart";
+import { LoadFailure } from "../shell/LoadFailure";
 import { EmptyRange } from "./EmptyRange";
 import { isEmpty } from "./figures";
 import { Inventory } from "./Inventory";
 import { type Fetched } from "./StatusLine";
 import { SummaryCards } from "./SummaryCards";
 
-const FirstEvent = lazy(() => import("./FirstEvent"));
-const BREAKDOWN_FAILED = (
-  <p role="alert" className="part-failed">
-    Could not load the breakdown. Reload the page to try again.
-  </p>
-);
+const FirstEvent = lazyPart(() => import("./FirstEvent"));
 
 interface Props {
   readonly organization: string;
@@ -34,9 +31,11 @@ export function UsageContents({ organization, fetched, summary, range, today, ch
   const { figures, fetchedAt } = fetched;
   if (fetched.lastEventAt === null) {
     return (
-      <Suspense fallback={null}>
-        <FirstEvent organization={organization} />
-      </Suspense>
+      <ErrorBoundary fallback={(retry) => <LoadFailure what="this screen" retry={retry} />}>
+        <Suspense fallback={null}>
+          <FirstEvent organization={organization} />
+        </Suspense>
+      </ErrorBoundary>
     );
   }
   return (
@@ -48,7 +47,7 @@ export function UsageContents({ organization, fetched, summary, range, today, ch
       ) : (
         <>
           <Charts figures={figures} range={range} now={fetchedAt} choose={choose} />
-          <ErrorBoundary fallback={BREAKDOWN_FAILED}>
+          <ErrorBoundary fallback={(retry) => <LoadFailure what="the breakdown" retry={retry} />}>
             <Suspense
               fallback={
                 <Paper withBorder className="breakdown-loading">

@@ -2,7 +2,7 @@
 
 import { Title } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, Suspense, lazy, useCallback, useEffect, useState } from "react";
+import { type ReactNode, useCallback, useEffect, useState } from "react";
 import { hasStatus } from "../api/errors";
 import { loadBreakdown } from "../breakdown/load";
 import { loadCharts } from "../charts/load";
@@ -12,8 +12,8 @@ import { availableComparison, grainForRange, grainOf } from "../location/options
 import { currentLocation, navigate, usePageLocation } from "../location/router";
 import { type Day, addDays, startOfDay, utcDay } from "../range/days";
 import { type Range, type RangeChoice, resolveRange } from "../range/range";
+import { Drawer } from "../records/Drawer";
 import { ErrorAlert } from "../shell/ErrorAlert";
-import { ErrorBoundary } from "../shell/ErrorBoundary";
 import { Controls } from "./Controls";
 import { type Figures } from "./figures";
 import { FilterChip } from "./FilterChip";
@@ -22,12 +22,6 @@ import { UsageContents } from "./UsageContents";
 import { UsageSkeleton } from "./UsageLoading";
 import { useUsage } from "./useUsage";
 
-const RecordsDrawer = lazy(() => import("../records/RecordsDrawer"));
-const DRAWER_FAILED = (
-  <p role="alert" className="popup over-page">
-    Could not load the list. Reload the page to try again.
-  </p>
-);
 const choose = (choice: RangeChoice) => {
   const range = resolveRange(choice, utcDay(Date.now()));
   navigate({ choice, grain: grainForRange(range, currentLocation().grain) }, "push");
@@ -116,17 +110,13 @@ export function UsageReport({ organization, denied }: Props) {
       )}
       {shown === undefined && error === null && <UsageSkeleton />}
       {(location.records !== null || location.record !== null) && (
-        <ErrorBoundary fallback={DRAWER_FAILED}>
-          <Suspense fallback={null}>
-            <RecordsDrawer
-              organization={organization}
-              range={range}
-              today={today}
-              listing={location.records}
-              record={location.record}
-            />
-          </Suspense>
-        </ErrorBoundary>
+        <Drawer
+          organization={organization}
+          range={range}
+          today={today}
+          listing={location.records}
+          record={location.record}
+        />
       )}
     </>
   );
