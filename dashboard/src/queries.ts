@@ -2,13 +2,14 @@
 // so that cached data never mixes organizations.
 
 import { QueryCache, QueryClient, queryOptions } from "@tanstack/react-query";
-import { getScopes, getSession, getSummary, signInWithLink } from "./api/client";
+import { getSession, getSummary, signInWithLink } from "./api/client";
 import { ApiError, hasStatus, isRetryable } from "./api/errors";
 import { type Series, getSeries } from "./api/series";
 import { type Session, type Summary } from "./api/shapes";
 import { type PageFilter } from "./location/filter";
 import { type ComparisonMode, type Grain } from "./location/options";
 import { type Range } from "./range/range";
+import { isAccessKnown, rememberAccess } from "./shell/knownAccess";
 import { takeSignInSecret } from "./session/signInLink";
 
 const MAX_RETRIES = 2;
@@ -70,14 +71,6 @@ export const sessionQuery = queryOptions({
   },
 });
 
-export function scopesQuery(organization: string) {
-  return queryOptions({
-    queryKey: ["scopes", organization],
-    staleTime: Infinity,
-    queryFn: ({ signal }) => getScopes(organization, signal),
-  });
-}
-
 export function summaryQuery(organization: string, range: Range, compare: ComparisonMode) {
   return queryOptions({
     queryKey: ["summary", organization, range.from, range.to, compare],
@@ -106,11 +99,14 @@ export function seriesQuery(
 }
 
 export function toSessionState(session: Session): SessionState {
-  return session.signed_in ? { signedIn: true, session } : { signedIn: false, reason: { kind: "never" } };
+  if (session.signed_in) return { signedIn: true, session };
+  // There was a session when this browser was here last.
+  return { signedIn: false, reason: { kind: isAccessKnown(null) ? "ended" : "never" } };
 }
 
 /** Set the session state and drop all cached data of the previous session. */
 export function startSession(state: SessionState): void {
+  if (!state.signedIn) rememberAccess(null);
   queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" });
   queryClient.setQueryData(sessionQuery.queryKey, state);
 }

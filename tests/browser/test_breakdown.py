@@ -31,27 +31,45 @@ def open_busy(visitor: Visitor, address: str = "", **options: str | int) -> Page
     return page
 
 
-def test_cards_show_the_change_and_the_days_compared_with(visitor: Visitor) -> None:
+def test_cards_show_the_change_and_the_earlier_figure_and_the_dates_once(visitor: Visitor) -> None:
     page = visitor.open_usage(f"{USAGE}?range=2026-03-05..2026-03-15")
-    expect(card(page, "Total Calls")).to_contain_text(re.compile(r"\+100\.0% vs Feb 22\s–\sMar 4"))
-    expect(card(page, "Voice Minutes")).to_contain_text(re.compile(r"-86\.3% vs Feb 22\s–\sMar 4"))
-    expect(card(page, "Workflow Runs")).to_contain_text("none from Feb 22 to Mar 4")
+    expect(card(page, "Total Calls")).to_contain_text("+100.0%was 2")
+    expect(card(page, "Voice Minutes")).to_contain_text("\u221286.3%was 11.00")
+    expect(card(page, "Workflow Runs")).to_contain_text("was 0")
+    expect(page.get_by_text(re.compile(r"Compared with Feb 22\s–\sMar 4"))).to_have_count(1)
+
+
+def test_huge_change_shows_the_earlier_figure_without_a_percentage(visitor: Visitor) -> None:
+    def shrink(route: Route) -> None:
+        response = route.fetch()
+        body = response.json()
+        delta = {"now": 35_777, "then": 23, "change": 35_754, "change_percent": 155_452.2}
+        body["comparison"]["figures"]["total_calls"] = delta
+        route.fulfill(response=response, json=body)
+
+    page = visitor.open()
+    page.route(SUMMARY, shrink)
+    page.get_by_label("Key or token").fill(visitor.keys.acme)
+    page.get_by_role("button", name="Sign in").click()
+    expect(card(page, "Total Calls").locator(".card-change")).to_have_text("from 23")
 
 
 def test_comparison_can_be_chosen_and_is_in_the_url(visitor: Visitor) -> None:
     page = visitor.open_usage()
-    expect(card(page, "Total Calls")).to_contain_text("none from Feb 1 to 15")
+    line = page.locator(".status-line")
+    expect(line).to_contain_text(re.compile(r"Compared with Feb 1\s–\s15"))
     choice = page.get_by_label("Comparison")
     choice.select_option("A year earlier")
     expect(page).to_have_url(re.compile(r"[?&]compare=year"))
-    expect(card(page, "Total Calls")).to_contain_text("none from Mar 1 to 15, 2025")
+    expect(line).to_contain_text(re.compile(r"Compared with Mar 1\s–\s15, 2025"))
     choice.select_option("No comparison")
     expect(page).to_have_url(re.compile(r"[?&]compare=none"))
     expect(page.locator(".card-change")).to_have_count(0)
+    expect(line).not_to_contain_text("Compared")
     page.go_back()
     expect(choice).to_have_value("year")
     page.reload()
-    expect(card(page, "Total Calls")).to_contain_text("2025")
+    expect(line).to_contain_text("2025")
 
 
 def test_comparison_cut_at_an_hour_shows_the_hour(visitor: Visitor) -> None:
@@ -65,13 +83,13 @@ def test_comparison_cut_at_an_hour_shows_the_hour(visitor: Visitor) -> None:
     page.route(SUMMARY, cut)
     page.get_by_label("Key or token").fill(visitor.keys.acme)
     page.get_by_role("button", name="Sign in").click()
-    expect(card(page, "Total Calls")).to_contain_text("Feb 1 to Feb 15, 06:00 UTC")
+    expect(page.locator(".status-line")).to_contain_text("Compared with Feb 1 – Feb 15, 06:00 UTC")
 
 
 def test_range_without_an_earlier_period_has_no_comparison(visitor: Visitor) -> None:
     page = visitor.open_usage(f"{USAGE}?range=2025-03-15..2026-03-15&compare=year")
     expect(page.locator(".card-change")).to_have_count(0)
-    expect(page.locator(".live")).to_contain_text("No earlier period to compare with.")
+    expect(page.locator(".status-line")).to_contain_text("No earlier period to compare with")
     assert "compare=none" in visitor.requests_to("/admin/usage/summary")[0]
 
 
@@ -233,10 +251,10 @@ def test_future_days_have_no_value(visitor: Visitor) -> None:
     expect(table.get_by_role("row", name="Sun, Mar 15, 2026 (not started)")).to_contain_text("–")
 
 
-def test_calls_in_progress_and_silent_calls_are_shown_below_the_cards(visitor: Visitor) -> None:
+def test_calls_in_progress_and_silent_calls_are_shown_in_the_card(visitor: Visitor) -> None:
     page = open_busy(visitor)
-    line = page.locator(".live")
-    expect(line).to_contain_text("2 calls in progress")
+    line = card(page, "Total Calls")
+    expect(line).to_contain_text("2 in progress")
     expect(line).to_contain_text("1 silent for over 24 h")
     line.get_by_role("link", name="silent for over 24 h").click()
     expect(page).to_have_url(re.compile(r"records=conversation:stale=true$"))
@@ -262,7 +280,7 @@ def test_range_that_cannot_be_loaded_keeps_the_old_figures(visitor: Visitor) -> 
     page.get_by_role("button", name="Yesterday").click()
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text(re.compile(r"Could not load the figures for Mar 14.*Not these days\."))
-    expect(page.locator(".freshness")).to_contain_text(re.compile(r"Still showing Mar 1\s–\s15\s*·?"))
+    expect(page.locator(".status-line")).to_contain_text(re.compile(r"Still showing Mar 1\s–\s15\s*·?"))
     expect(page.locator(".figures.outdated")).to_contain_text("Total Calls5")
     assert_accessible(page)
     page.unroute(SUMMARY)

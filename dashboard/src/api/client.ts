@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { type ComparisonMode } from "../location/options";
 import { type Range, rangeParameters } from "../range/range";
 import { ApiError, InvalidResponseError, NetworkError } from "./errors";
-import { Problem, Scopes, Session, Summary } from "./shapes";
+import { Problem, Session, Summary } from "./shapes";
 
 export function getSession(signal?: AbortSignal): Promise<Session> {
   return request("/session", Session, { signal });
@@ -27,12 +27,6 @@ export function signInWithKey(key: string): Promise<Session> {
 
 export function signOut(): Promise<Session> {
   return request("/session", Session, { method: "DELETE" });
-}
-
-export function getScopes(organization: string, signal?: AbortSignal): Promise<readonly string[]> {
-  return request(withParameters("/admin/members/me/scopes", { organization_id: organization }), Scopes, {
-    signal,
-  });
 }
 
 export function getSummary(

@@ -94,7 +94,7 @@ export const Summary = v.object({
 
 export const Session = v.object({
   signed_in: v.boolean(),
-  organizations: v.array(v.object({ id: Text, name: Text })),
+  organizations: v.array(v.object({ id: Text, name: Text, scopes: v.array(Text) })),
   organization: v.nullable(Text),
   expires_at: v.nullable(Text),
   plans_url: v.nullable(Text),

@@ -1,57 +1,46 @@
-// Access control of a screen: checks the session's scopes before anything else is requested.
+// Access control of a screen, by the scopes of the session. Until the session is known, a browser that had access is trusted;
+// the server checks every request anyway.
 
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, Suspense, useEffect } from "react";
-import { hasStatus } from "../api/errors";
 import { navigate, usePageLocation } from "../location/router";
-import { BILLING_SCOPE, scopesQuery } from "../queries";
-import { ErrorAlert } from "./ErrorAlert";
+import { BILLING_SCOPE, sessionQuery } from "../queries";
+import { ErrorBoundary } from "./ErrorBoundary";
+import { rememberAccess } from "./knownAccess";
 import { lazyPart } from "./lazyPart";
+import { LoadFailure } from "./LoadFailure";
 
 const NoAccess = lazyPart(() => import("./NoAccess"));
 
 interface Props {
   readonly organization: string | null;
-  /** Shown until the scopes are known. */
-  readonly loading: ReactNode;
   readonly children: (organization: string) => ReactNode;
 }
 
-export function Access({ organization, loading, children }: Props) {
+export function Access({ organization, children }: Props) {
   const location = usePageLocation();
+  const { data } = useQuery(sessionQuery);
   useEffect(() => {
     if (organization !== null && location.organization !== organization) {
       navigate({ organization }, "replace");
     }
   }, [organization, location]);
-  if (organization === null) return <Denied organization={null} />;
-  return (
-    <Allowed organization={organization} loading={loading}>
-      {children}
-    </Allowed>
-  );
-}
-
-function Allowed({ organization, loading, children }: Props & { organization: string }) {
-  const scopes = useQuery(scopesQuery(organization));
-  if (hasStatus(scopes.error, 403)) return <Denied organization={organization} />;
-  if (scopes.data !== undefined) {
-    return scopes.data.includes(BILLING_SCOPE) ? (
-      children(organization)
-    ) : (
-      <Denied organization={organization} />
-    );
-  }
-  if (scopes.error !== null && !hasStatus(scopes.error, 401)) {
-    return <ErrorAlert error={scopes.error} retry={() => void scopes.refetch()} busy={scopes.isFetching} />;
-  }
-  return loading;
+  const session = data?.signedIn === true ? data.session : null;
+  const granted = session?.organizations.find(({ id }) => id === organization);
+  const allowed = session === null || granted?.scopes.includes(BILLING_SCOPE) === true;
+  useEffect(() => {
+    if (session !== null) rememberAccess(allowed ? organization : null);
+  }, [session, allowed, organization]);
+  if (organization === null || !allowed) return <Denied organization={organization} />;
+  return children(organization);
 }
 
 export function Denied({ organization }: { organization: string | null }) {
   return (
-    <Suspense fallback={null}>
-      <NoAccess organization={organization} />
-    </Suspense>
+    <ErrorBoundary fallback={(retry) => <LoadFailure what="this screen" retry={retry} />}>
+      <Suspense fallback={null}>
+        <NoAccess organization={organization} />
+      </Suspense>
+    </ErrorBoundary>
   );
 }

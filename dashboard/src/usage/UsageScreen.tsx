@@ -3,7 +3,6 @@
 import { Alert } from "@mantine/core";
 import { dismissUrlError, usePageLocation } from "../location/router";
 import { Access, Denied } from "../shell/Access";
-import { UsageLoading } from "./UsageLoading";
 import { UsageReport } from "./UsageReport";
 
 export function UsageScreen({ organization }: { organization: string | null }) {
@@ -22,7 +21,7 @@ export function UsageScreen({ organization }: { organization: string | null }) {
           onClose={dismissUrlError}
         />
       )}
-      <Access organization={organization} loading={<UsageLoading label="Loading" />}>
+      <Access organization={organization}>
         {(id) => <UsageReport organization={id} denied={<Denied organization={id} />} />}
       </Access>
     </>
