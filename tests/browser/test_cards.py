@@ -17,7 +17,7 @@ def rows_of_cards(page: Page) -> list[int]:
     return [tops.count(top) for top in sorted(set(tops))]
 
 
-def test_cards_stand_in_rows_of_four_two_or_one(visitor: Visitor) -> None:
+def test_rows_have_four_two_or_one_card(visitor: Visitor) -> None:
     page = visitor.open_usage(width=1280)
     for width, rows in ((1920, [4]), (1280, [4]), (1024, [2, 2]), (800, [2, 2]), (360, [2, 2]), (320, [1, 1, 1, 1])):
         page.set_viewport_size({"width": width, "height": 900})
@@ -37,7 +37,7 @@ def test_choice_of_the_comparison_is_legible_at_every_width(visitor: Visitor) ->
 def test_figure_can_be_selected_and_its_link_is_visible(visitor: Visitor) -> None:
     page = visitor.open_usage()
     calls = card(page, "Total Calls")
-    calls.locator(".card-figure").dblclick()
+    calls.locator(".card-figure").dblclick(position={"x": 8, "y": 20})
     assert page.evaluate("getSelection().toString().trim()") == "5"
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(calls.get_by_text("Show", exact=True)).to_be_visible()
