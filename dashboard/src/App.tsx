@@ -2,7 +2,7 @@
 
 import { Alert, Anchor, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { type ReactNode, Suspense, lazy, useEffect, useState } from "react";
+import { type ReactNode, Suspense, useEffect, useState } from "react";
 import { ConnectorsLoading } from "./connectors/ConnectorsLoading";
 import { ConnectorsScreen } from "./connectors/ConnectorsScreen";
 import { usePageLocation, usePath } from "./location/router";
@@ -10,16 +10,13 @@ import { sessionQuery } from "./queries";
 import { ErrorAlert } from "./shell/ErrorAlert";
 import { ErrorBoundary } from "./shell/ErrorBoundary";
 import { Layout } from "./shell/Layout";
+import { lazyPart } from "./shell/lazyPart";
+import { LoadFailure } from "./shell/LoadFailure";
 import { CONNECTORS_PATH, USAGE_PATH } from "./shell/Navigation";
 import { UsageLoading } from "./usage/UsageLoading";
 import { UsageScreen } from "./usage/UsageScreen";
 
-const SignIn = lazy(() => import("./session/SignIn"));
-const FAILED = (
-  <p role="alert" className="message">
-    Could not load a part of the page. Reload to try again.
-  </p>
-);
+const SignIn = lazyPart(() => import("./session/SignIn"));
 
 interface Screen {
   readonly name: string;
@@ -48,7 +45,7 @@ export function App() {
     document.title = `${name} · Talkmeter`;
   }, [name]);
   return (
-    <ErrorBoundary fallback={FAILED}>
+    <ErrorBoundary fallback={(retry) => <LoadFailure what="a part of the page" retry={retry} />}>
       {screen === undefined ? <NotFound /> : <ScreenForSession screen={screen} />}
     </ErrorBoundary>
   );

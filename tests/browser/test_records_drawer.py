@@ -127,7 +127,7 @@ def test_enter_opens_a_breakdown_row_and_escape_returns_the_focus(
     dialog = drawer(page, "Calls of Reception")
     assert ids(dialog) == ["widget", "mar-first"]
     expect(dialog).not_to_contain_text("agent-0")
-    assert page.evaluate("document.activeElement.closest('[role=dialog]') !== null")
+    assert page.evaluate("document.activeElement.closest('dialog') !== null")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(row).to_be_focused()
@@ -296,7 +296,7 @@ def test_list_and_history_have_no_axe_violations(visitor: Visitor, width: int) -
     dialog.get_by_role("link", name="history of mail").click()
     expect(drawer(page, "How this call was counted: mail").get_by_role("article")).to_be_visible()
     assert_accessible(page)
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 
 
 def test_list_export_has_the_same_filter(visitor: Visitor) -> None:

@@ -1,21 +1,17 @@
 // The button that shows the range and opens the picker. The picker's code loads after two seconds or on first use.
 
 import { Button } from "@mantine/core";
-import { Suspense, type SyntheticEvent, lazy, useEffect, useRef, useState } from "react";
+import { Suspense, type SyntheticEvent, useEffect, useRef, useState } from "react";
 import { formats } from "../formats";
 import { ErrorBoundary } from "../shell/ErrorBoundary";
 import { CalendarIcon } from "../shell/icons";
+import { lazyPart } from "../shell/lazyPart";
+import { PopupFailure } from "../shell/LoadFailure";
 import { type Day } from "./days";
 import { PRESET_LABELS, type RangeChoice, resolveRange } from "./range";
 
-const load = () => import("./RangePicker");
-const RangePicker = lazy(load);
+const RangePicker = lazyPart(() => import("./RangePicker"));
 const PRELOAD_DELAY_MS = 2_000;
-const FAILED = (
-  <p role="alert" className="range-failed">
-    Could not load the calendar. Reload the page to try again.
-  </p>
-);
 const stopPropagation = (event: SyntheticEvent) => {
   event.stopPropagation();
 };
@@ -30,9 +26,7 @@ export function RangeControl({ choice, today, choose }: Props) {
   const [opened, setOpened] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
   useEffect(() => {
-    const timer = setTimeout(() => {
-      load().catch(() => undefined);
-    }, PRELOAD_DELAY_MS);
+    const timer = setTimeout(RangePicker.preload, PRELOAD_DELAY_MS);
     return () => {
       clearTimeout(timer);
     };
@@ -62,7 +56,7 @@ export function RangeControl({ choice, today, choose }: Props) {
         <span className="range-days">{days}</span>
       </Button>
       {opened && (
-        <ErrorBoundary fallback={FAILED}>
+        <ErrorBoundary fallback={(retry) => <PopupFailure what="the calendar" retry={retry} close={close} />}>
           <Suspense fallback={null}>
             <RangePicker
               choice={choice}

@@ -1,13 +1,14 @@
 // Access control of a screen: checks the session's scopes before anything else is requested.
 
 import { useQuery } from "@tanstack/react-query";
-import { type ReactNode, Suspense, lazy, useEffect } from "react";
+import { type ReactNode, Suspense, useEffect } from "react";
 import { hasStatus } from "../api/errors";
 import { navigate, usePageLocation } from "../location/router";
 import { BILLING_SCOPE, scopesQuery } from "../queries";
 import { ErrorAlert } from "./ErrorAlert";
+import { lazyPart } from "./lazyPart";
 
-const NoAccess = lazy(() => import("./NoAccess"));
+const NoAccess = lazyPart(() => import("./NoAccess"));
 
 interface Props {
   readonly organization: string | null;

@@ -1,24 +1,21 @@
 // The content of the Usage page: cards, charts, breakdown and inventory; or the first-event or empty-range message.
 
 import { Paper, Skeleton } from "@mantine/core";
-import { Suspense, lazy } from "react";
+import { Suspense } from "react";
 import { type Summary } from "../api/shapes";
 import { BreakdownSection } from "../breakdown/load";
 import { Charts } from "../charts/Charts";
 import { type Day } from "../range/days";
 import { type Range, type RangeChoice } from "../range/range";
 import { ErrorBoundary } from "../shell/ErrorBoundary";
+import { lazyPart } from "../shell/lazyPart";
+import { LoadFailure } from "../shell/LoadFailure";
 import { EmptyRange } from "./EmptyRange";
 import { Inventory } from "./Inventory";
 import { LiveStatus } from "./LiveStatus";
 import { SummaryCards } from "./SummaryCards";
 
-const FirstEvent = lazy(() => import("./FirstEvent"));
-const BREAKDOWN_FAILED = (
-  <p role="alert" className="part-failed">
-    Could not load the breakdown. Reload the page to try again.
-  </p>
-);
+const FirstEvent = lazyPart(() => import("./FirstEvent"));
 
 interface Props {
   readonly organization: string;
@@ -31,9 +28,11 @@ interface Props {
 export function UsageContents({ organization, summary, range, today, choose }: Props) {
   if (summary.last_event_at === null) {
     return (
-      <Suspense fallback={null}>
-        <FirstEvent organization={organization} />
-      </Suspense>
+      <ErrorBoundary fallback={(retry) => <LoadFailure what="this screen" retry={retry} />}>
+        <Suspense fallback={null}>
+          <FirstEvent organization={organization} />
+        </Suspense>
+      </ErrorBoundary>
     );
   }
   const empty = summary.total_calls === 0 && summary.workflow_runs_total === 0;
@@ -46,7 +45,7 @@ export function UsageContents({ organization, summary, range, today, choose }: P
       ) : (
         <>
           <Charts summary={summary} today={today} />
-          <ErrorBoundary fallback={BREAKDOWN_FAILED}>
+          <ErrorBoundary fallback={(retry) => <LoadFailure what="the breakdown" retry={retry} />}>
             <Suspense
               fallback={
                 <Paper withBorder className="breakdown-loading">

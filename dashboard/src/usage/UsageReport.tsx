@@ -2,7 +2,7 @@
 
 import { Button, NativeSelect, Title } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, Suspense, lazy, useCallback, useEffect, useState } from "react";
+import { type ReactNode, useCallback, useEffect, useState } from "react";
 import { hasStatus } from "../api/errors";
 import { loadBreakdown } from "../breakdown/load";
 import { loadCharts } from "../charts/load";
@@ -14,19 +14,13 @@ import { type FetchedSummary, summaryQuery } from "../queries";
 import { type Day, addDays, startOfDay, utcDay } from "../range/days";
 import { type Range, type RangeChoice, resolveRange } from "../range/range";
 import { RangeControl } from "../range/RangeControl";
+import { Drawer } from "../records/Drawer";
 import { ErrorAlert } from "../shell/ErrorAlert";
-import { ErrorBoundary } from "../shell/ErrorBoundary";
 import { RefreshIcon } from "../shell/icons";
 import { Freshness } from "./Freshness";
 import { UsageContents } from "./UsageContents";
 import { UsageSkeleton } from "./UsageLoading";
 
-const RecordsDrawer = lazy(() => import("../records/RecordsDrawer"));
-const DRAWER_FAILED = (
-  <p role="alert" className="popup over-page">
-    Could not load the list. Reload the page to try again.
-  </p>
-);
 const choose = (choice: RangeChoice) => {
   navigate({ choice }, "push");
 };
@@ -111,17 +105,13 @@ export function UsageReport({ organization, denied }: Props) {
       )}
       {figures === undefined && query.isPending && <UsageSkeleton />}
       {(location.records !== null || location.record !== null) && (
-        <ErrorBoundary fallback={DRAWER_FAILED}>
-          <Suspense fallback={null}>
-            <RecordsDrawer
-              organization={organization}
-              range={range}
-              today={today}
-              listing={location.records}
-              record={location.record}
-            />
-          </Suspense>
-        </ErrorBoundary>
+        <Drawer
+          organization={organization}
+          range={range}
+          today={today}
+          listing={location.records}
+          record={location.record}
+        />
       )}
     </>
   );
