@@ -16,6 +16,7 @@ import "@mantine/core/styles/Paper.css";
 import "@mantine/core/styles/Skeleton.css";
 import "@mantine/core/styles/Text.css";
 import "@mantine/core/styles/Title.css";
+import "./colors.css";
 import "./page.css";
 import "./figures.css";
 import "./charts.css";

@@ -20,6 +20,8 @@ const HOME: PageState = {
   ...DEFAULT_OPTIONS,
   organization: null,
   choice: "this-month",
+  grain: null,
+  filter: null,
   records: null,
   record: null,
 };

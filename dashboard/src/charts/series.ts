@@ -47,7 +47,7 @@ export const CHARTS: readonly Chart[] = [
     field: "workflow_runs",
     total: "workflow_runs_total",
     unit: "runs",
-    color: "var(--chart-runs)",
+    color: "var(--chart-succeeded)",
   },
 ];
 
