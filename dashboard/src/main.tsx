@@ -18,6 +18,7 @@ import "@mantine/core/styles/Text.css";
 import "@mantine/core/styles/Title.css";
 import "./colors.css";
 import "./page.css";
+import "./header.css";
 import "./figures.css";
 import "./charts.css";
 import "./screens.css";
@@ -32,6 +33,7 @@ import { App } from "./App";
 import { queryClient } from "./queries";
 import { reloadOnMissingChunk } from "./reload";
 import { captureSignInLink } from "./session/signInLink";
+import { colorSchemeManager } from "./shell/colorScheme";
 import { cssVariables, theme } from "./theme";
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";
@@ -47,6 +49,7 @@ if (root !== null) {
         theme={theme}
         cssVariablesResolver={cssVariables}
         defaultColorScheme="auto"
+        colorSchemeManager={colorSchemeManager}
         getStyleNonce={() => nonce}
       >
         <QueryClientProvider client={queryClient}>

@@ -1,11 +1,13 @@
 // TanStack Query: retries, sign-out on 401, and the queries that more than one module uses. Keys include the organization,
 // so that cached data never mixes organizations.
 
-import { QueryCache, QueryClient, keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { QueryCache, QueryClient, queryOptions } from "@tanstack/react-query";
 import { getScopes, getSession, getSummary, signInWithLink } from "./api/client";
 import { ApiError, hasStatus, isRetryable } from "./api/errors";
+import { type Series, getSeries } from "./api/series";
 import { type Session, type Summary } from "./api/shapes";
-import { type ComparisonMode } from "./location/options";
+import { type PageFilter } from "./location/filter";
+import { type ComparisonMode, type Grain } from "./location/options";
 import { type Range } from "./range/range";
 import { takeSignInSecret } from "./session/signInLink";
 
@@ -19,6 +21,12 @@ export type SignedOutReason = { kind: "never" | "ended" | "signed-out" } | { kin
 
 export interface FetchedSummary {
   readonly summary: Summary;
+  /** Milliseconds since 1970. */
+  readonly fetchedAt: number;
+}
+
+export interface FetchedSeries {
+  readonly series: Series;
   /** Milliseconds since 1970. */
   readonly fetchedAt: number;
 }
@@ -77,10 +85,23 @@ export function summaryQuery(organization: string, range: Range, compare: Compar
       const summary = await getSummary(organization, range, compare, signal);
       return { summary, fetchedAt: Date.now() };
     },
-    placeholderData: (previous, query) =>
-      query?.queryKey[1] === organization ? keepPreviousData(previous) : undefined,
     refetchInterval: ({ state }) =>
       state.data?.summary.last_event_at === null && state.error === null ? NEW_ORGANIZATION_POLL_MS : false,
+  });
+}
+
+/** The figures of cards and charts that the summary does not have: another grain than days, or a filter. */
+export function seriesQuery(
+  organization: string,
+  range: Range,
+  options: { interval: Grain; compare: ComparisonMode; filter: PageFilter | null },
+) {
+  return queryOptions({
+    queryKey: ["series", organization, range.from, range.to, options],
+    queryFn: async ({ signal }): Promise<FetchedSeries> => {
+      const series = await getSeries(organization, range, options, signal);
+      return { series, fetchedAt: Date.now() };
+    },
   });
 }
 

@@ -1,5 +1,7 @@
 // Reloads the page if a part of its code is missing because the server was updated while the page was open.
 
+import { readStored, store } from "./shell/storage";
+
 const RELOADED_AT = "talkmeter-reloaded-at";
 const RELOAD_INTERVAL_MS = 60_000;
 
@@ -7,31 +9,13 @@ const RELOAD_INTERVAL_MS = 60_000;
 export function reloadOnMissingChunk(): void {
   window.addEventListener("vite:preloadError", () => {
     const now = Date.now();
-    if (now - lastReload() < RELOAD_INTERVAL_MS) return;
+    if (now - Number(readStored("sessionStorage", RELOADED_AT) ?? 0) < RELOAD_INTERVAL_MS) return;
     fetch(window.location.pathname, { method: "HEAD" }).then(
       ({ ok }) => {
-        if (ok && rememberReload(now)) window.location.reload();
+        // Without storage, the page might reload forever.
+        if (ok && store("sessionStorage", RELOADED_AT, String(now))) window.location.reload();
       },
       () => undefined,
     );
   });
-}
-
-/** Return when the page was reloaded last, in milliseconds since 1970; now if web storage is blocked. */
-function lastReload(): number {
-  try {
-    return Number(sessionStorage.getItem(RELOADED_AT) ?? 0);
-  } catch {
-    return Date.now();
-  }
-}
-
-/** Whether the time could be stored. Without it, the page might reload forever. */
-function rememberReload(at: number): boolean {
-  try {
-    sessionStorage.setItem(RELOADED_AT, String(at));
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -35,41 +35,23 @@ const ROW = {
 const plain = (text: string) => text.replaceAll(/\s/gu, " ");
 
 describe("a comparison", () => {
-  const then = { from: "2026-10-01T00:00:00Z", to: "2026-10-23T00:00:00Z" };
-  const cut = { from: "2026-10-01T00:00:00Z", to: "2026-10-25T06:00:00Z" };
-  const textOf = (change: number, percent: number | null, days = then) => {
-    const delta = { now: 0, then: 0, change, change_percent: percent };
-    const text = changeText(delta, { then: days }, TODAY, formats);
-    return plain(`${text.change} ${text.days}`);
-  };
+  const textOf = (change: number, percent: number | null, then = 12_320) =>
+    changeText({ now: then + change, then, change, change_percent: percent }, formats.count, formats);
 
-  it("gives the change in percent and the days", () => {
-    expect(textOf(12, 12.4)).toBe("+12.4% vs Oct 1 – 22");
-    expect(textOf(-12, -100)).toBe("-100.0% vs Oct 1 – 22");
-    expect(textOf(1, 0)).toBe("+0.0% vs Oct 1 – 22");
+  it("has the change in percent, with a true minus, and the earlier figure", () => {
+    expect(textOf(12, 12.4)).toEqual({ percent: "+12.4%", direction: "up", earlier: "was 12,320" });
+    expect(textOf(-12, -4.2)).toEqual({ percent: "\u22124.2%", direction: "down", earlier: "was 12,320" });
+    expect(textOf(0, 0)).toEqual({ percent: "0.0%", direction: "same", earlier: "was 12,320" });
   });
 
-  it("gives the hour if a day is cut", () => {
-    expect(textOf(12, 12.4, cut)).toBe("+12.4% vs Oct 1 – Oct 25, 06:00 UTC");
+  it("has no percentage if the earlier figure is too small for one", () => {
+    expect(textOf(35_753, 155_447.8, 23)).toEqual({ percent: null, direction: "up", earlier: "from 23" });
+    expect(textOf(12, null, 0)).toEqual({ percent: null, direction: "up", earlier: "was 0" });
   });
 
-  it("gives the year if it is not this year", () => {
-    const year = { from: "2025-10-01T00:00:00Z", to: "2025-10-25T06:00:00Z" };
-    expect(textOf(12, 12.4, year)).toBe("+12.4% vs Oct 1, 2025 – Oct 25, 2025, 06:00 UTC");
-  });
-
-  it("has texts for an earlier figure of 0 and for no change", () => {
-    expect(textOf(12, null)).toBe("none from Oct 1 to 22");
-    expect(textOf(12, null, cut)).toBe("none from Oct 1 to Oct 25, 06:00 UTC");
-    const december = { from: "2019-12-01T00:00:00Z", to: "2020-01-01T00:00:00Z" };
-    expect(textOf(12, null, december)).toBe("none in Dec 2019");
-    const day = { from: "2026-10-01T00:00:00Z", to: "2026-10-02T00:00:00Z" };
-    expect(textOf(12, null, day)).toBe("none on Oct 1");
-    expect(textOf(0, 0)).toBe("no change vs Oct 1 – 22");
-  });
-
-  it("uses the browser's locale for numbers", () => {
+  it("uses the browser's locale for numbers, with Latin digits", () => {
     expect(plain(makeFormats(["de-DE"]).change(12.4))).toBe("+12,4 %");
+    expect(makeFormats(["ar-EG"]).count(12)).toBe("12");
   });
 });
 
@@ -174,13 +156,12 @@ describe("a breakdown column", () => {
   });
 
   it.each([
-    [{ now: 11, then: 10, change: 1, change_percent: 10 }, "+10.0%", "was 10"],
-    [{ now: 7, then: 7, change: 0, change_percent: 0 }, "no change", "was 7"],
-    [{ now: 5, then: 0, change: 5, change_percent: null }, "none before", ""],
-    [{ now: 900, then: 23, change: 877, change_percent: 3813 }, "from 23", ""],
-  ])("shows the change %j as %s", (delta, text, was) => {
+    [{ now: 11, then: 10, change: 1, change_percent: 10 }, "+10.0%", "was 10", 10],
+    [{ now: 5, then: 0, change: 5, change_percent: null }, null, "was 0", Infinity],
+    [{ now: 0, then: 0, change: 0, change_percent: null }, null, "was 0", 0],
+  ])("of %j is sorted by its percentage, and last without one", (delta, percent, earlier, value) => {
     const row = { ...ROW, comparison: { total_calls: delta } };
-    expect(rowChange(row, "calls", formats)).toMatchObject({ text, was });
+    expect(rowChange(row, "calls", formats)).toMatchObject({ percent, earlier, value });
   });
 
   it("finds rows by name and by id", () => {

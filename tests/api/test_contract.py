@@ -159,6 +159,31 @@ def test_contract_summary_of_a_new_organization(server: Server) -> None:
     assert_matches("summary-empty.json", answer)
 
 
+def test_contract_summary_with_a_comparison(client: httpx.Client) -> None:
+    query = {**WINDOW, "compare": "previous", "organization_id": "acme"}
+    assert_matches("summary-compared.json", client.get("/admin/usage/summary", params=query))
+
+
+def test_contract_series_by_week(client: httpx.Client) -> None:
+    query = {**WINDOW, "interval": "week", "compare": "previous", "organization_id": "acme"}
+    assert_matches("series.json", client.get("/admin/usage/series", params=query))
+
+
+def test_contract_series_of_an_agent(client: httpx.Client) -> None:
+    query = {**WINDOW, "interval": "day", "compare": "previous", "agent": "agent-1", "organization_id": "acme"}
+    assert_matches("series-agent.json", client.get("/admin/usage/series", params=query))
+
+
+def test_contract_series_of_a_workflow(client: httpx.Client) -> None:
+    query = {**WINDOW, "interval": "month", "workflow": "workflow-1", "organization_id": "acme"}
+    assert_matches("series-workflow.json", client.get("/admin/usage/series", params=query))
+
+
+def test_contract_series_by_hour(client: httpx.Client) -> None:
+    query = {"from": "2026-03-01T08:30:00Z", "to": "2026-03-01T13:00:00Z", "interval": "hour"}
+    assert_matches("series-hours.json", client.get("/admin/usage/series", params={**query, "organization_id": "acme"}))
+
+
 def test_contract_breakdown_by_agent(client: httpx.Client) -> None:
     parameters = {"by": "agent", "interval": "day", "compare": "previous"}
     assert_matches(

@@ -30,6 +30,7 @@ INGEST = {200, 400, 401, 403, 408, 413, 415, 422, 500, 503, 507}
 ENDPOINTS = {
     ("get", "/admin/members/me/scopes"): {200, 401, 403, 422, 500, 503},
     ("get", "/admin/usage/summary"): {200, 304, 401, 403, 422, 500, 503},
+    ("get", "/admin/usage/series"): {200, 304, 401, 403, 422, 500, 503},
     ("get", "/admin/usage/breakdown"): {200, 304, 401, 403, 422, 500, 503},
     ("get", "/admin/usage/records"): {200, 401, 403, 422, 500, 503},
     ("get", "/admin/usage/records/{kind}/{record_id}"): {200, 401, 403, 404, 422, 500, 503},
@@ -48,6 +49,7 @@ ENDPOINTS = {
 }
 WITH_INPUT = [
     ("get", "/admin/usage/summary"),
+    ("get", "/admin/usage/series"),
     ("get", "/admin/usage/breakdown"),
     ("get", "/admin/usage/records"),
     ("get", "/admin/usage/inventory"),

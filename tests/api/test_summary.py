@@ -38,7 +38,8 @@ ADDITIONAL = {
     "live_runs": int,
     "comparison": type(None),
 }
-DAY = {"day": str, "calls": int, "voice_minutes": float, "chat_minutes": float, "workflow_runs": int, **EXACT}
+PARTS = dict.fromkeys(("inbound_calls", "outbound_calls", "workflow_runs_success", "workflow_runs_failed"), int)
+DAY = {"day": str, "calls": int, "voice_minutes": float, "chat_minutes": float, "workflow_runs": int, **EXACT, **PARTS}
 WINDOW = {"from": str, "to": str}
 
 
@@ -84,7 +85,7 @@ def test_summary_has_every_figure_of_sample_usage(org: OrganizationClient) -> No
     stored_at = summary.pop("last_event_at")
     assert stored_at is not None
     empty = {"calls": 0, "voice_minutes": 0, "chat_minutes": 0, "workflow_runs": 0}
-    no_ms = {"voice_duration_ms": 0, "chat_duration_ms": 0}
+    no_ms = {"voice_duration_ms": 0, "chat_duration_ms": 0, **dict.fromkeys(PARTS, 0)}
     assert summary == {
         "from": "2026-03-01T00:00:00Z",
         "to": "2026-03-04T00:00:00Z",
@@ -120,7 +121,11 @@ def test_summary_has_every_figure_of_sample_usage(org: OrganizationClient) -> No
                 "calls": 4,
                 "voice_minutes": 1.51,
                 "voice_duration_ms": 90_500,
+                "inbound_calls": 2,
+                "outbound_calls": 2,
                 "workflow_runs": 3,
+                "workflow_runs_success": 1,
+                "workflow_runs_failed": 1,
                 "state": "final",
                 "changed_at": stored_at,
             },
@@ -133,6 +138,10 @@ def test_summary_has_every_figure_of_sample_usage(org: OrganizationClient) -> No
                 "workflow_runs": 2,
                 "voice_duration_ms": 20_000,
                 "chat_duration_ms": 100_250,
+                "inbound_calls": 4,
+                "outbound_calls": 1,
+                "workflow_runs_success": 0,
+                "workflow_runs_failed": 0,
                 "state": "final",
                 "changed_at": stored_at,
             },

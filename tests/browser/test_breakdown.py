@@ -88,9 +88,9 @@ def test_range_without_an_earlier_period_has_no_comparison(visitor: Visitor) -> 
 def test_agents_tab_is_first_and_calls_without_an_agent_are_last(visitor: Visitor) -> None:
     page = visitor.open_usage()
     assert rows(page) == [
-        "Reception 2 1.00 3.33 2m 10s 40.0% none before",
-        "Sales 1 1.51 0.00 1m 31s 20.0% none before",
-        "Without an agent 2 0.00 0.50 0m 30s 40.0% none before",
+        "Reception 2 1.00 3.33 2m 10s 40.0% was 0",
+        "Sales 1 1.51 0.00 1m 31s 20.0% was 0",
+        "Without an agent 2 0.00 0.50 0m 30s 40.0% was 0",
     ]
     expect(breakdown(page).locator("svg.sparkline path")).to_have_count(3)
     assert_accessible(page)
@@ -114,32 +114,32 @@ def test_first_breakdown_is_requested_once_in_parallel_with_the_summary(visitor:
         (
             "number",
             [
-                "+13125550111 1 1.51 0.00 1m 31s 20.0% none before",
-                "Without a number 4 1.00 3.83 1m 37s 80.0% none before",
+                "+13125550111 1 1.51 0.00 1m 31s 20.0% was 0",
+                "Without a number 4 1.00 3.83 1m 37s 80.0% was 0",
             ],
         ),
         (
             "widget",
             [
-                "widget-1 1 0.00 3.33 3m 20s 20.0% none before",
-                "Without a widget 4 2.51 0.50 1m 00s 80.0% none before",
+                "widget-1 1 0.00 3.33 3m 20s 20.0% was 0",
+                "Without a widget 4 2.51 0.50 1m 00s 80.0% was 0",
             ],
         ),
         (
             "workflow",
             [
-                "flow-1 2 2 0 50.0% none before",
-                "flow-2 1 0 1 25.0% none before",
-                "Without a workflow 1 0 0 25.0% none before",
+                "flow-1 2 2 0 50.0% was 0",
+                "flow-2 1 0 1 25.0% was 0",
+                "Without a workflow 1 0 0 25.0% was 0",
             ],
         ),
         (
             "channel",
             [
-                "Telephone 2 2.51 0.00 1m 15s 40.0% none before",
-                "Email 1 0.00 0.00 0m 00s 20.0% none before",
-                "Text messages 1 0.00 0.50 0m 30s 20.0% none before",
-                "Web (WebRTC) 1 0.00 3.33 3m 20s 20.0% none before",
+                "Telephone 2 2.51 0.00 1m 15s 40.0% was 0",
+                "Email 1 0.00 0.00 0m 00s 20.0% was 0",
+                "Text messages 1 0.00 0.50 0m 30s 20.0% was 0",
+                "Web (WebRTC) 1 0.00 3.33 3m 20s 20.0% was 0",
             ],
         ),
     ],
@@ -215,7 +215,7 @@ def test_all_values_can_be_shown_and_exported(visitor: Visitor) -> None:
     page = open_busy(visitor)
     shown = rows(page)
     assert len(shown) == 11
-    assert shown[-1] == "4 other agents 13 10.50 0.00 0m 57s 20.6% none before"
+    assert shown[-1] == "4 other agents 13 10.50 0.00 0m 57s 20.6% was 0"
     with page.expect_download() as download:
         breakdown(page).get_by_role("link", name="Export has all 14").click()
     assert len(download.value.path().read_text().splitlines()) == 1 + 14
@@ -317,7 +317,7 @@ def test_sparklines_of_a_long_range_are_weekly(visitor: Visitor) -> None:
 
 def test_empty_breakdown_says_so(visitor: Visitor) -> None:
     page = visitor.open_usage(f"{USAGE}?range=2026-03-15..2026-03-15&by=workflow")
-    assert rows(page) == ["Without a workflow 1 0 0 100.0% none before"]
+    assert rows(page) == ["Without a workflow 1 0 0 100.0% was 0"]
     page = visitor.sign_in(
         visitor.keys.multi_org, f"{USAGE}?organization_id=quiet&range=2025-12-24..2025-12-24&by=workflow"
     )

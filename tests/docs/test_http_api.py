@@ -19,6 +19,7 @@ from tests.servers import Server, running_server
 
 NOT_IN_OPENAPI = ("/openapi.json", "/docs")
 REQUIRED = {
+    "/admin/usage/series": "?interval=day",
     "/admin/usage/breakdown": "?by=agent",
     "/admin/usage/records": "?kind=conversation",
     "/admin/usage/inventory": "?kind=agent",
@@ -64,7 +65,7 @@ def test_commands_get_the_responses_shown(server: Server, caller: OrganizationCl
     assert [responses[-1][name] for name in figures] == [1, 120_000, 1, 1, 2]
 
 
-QUERY_SECTIONS = ("Comparison", "Usage breakdown", "Records", "Export")
+QUERY_SECTIONS = ("Comparison", "Time series", "Usage breakdown", "Records", "Export")
 
 
 def test_queries_get_the_responses_shown(server: Server, caller: OrganizationClient, tmp_path: Path) -> None:
@@ -74,11 +75,12 @@ def test_queries_get_the_responses_shown(server: Server, caller: OrganizationCli
     caller.client.post("/metering/events", json=[event]).raise_for_status()
     variables = {"TALKMETER_URL": server.url, "TALKMETER_KEY": caller.key}
     commands = [command for title in QUERY_SECTIONS for command in HTTP_API.section(title).blocks("sh")]
-    compared, breakdown, listed, _ = (run_script(command, tmp_path, variables) for command in commands)
+    compared, series, breakdown, listed, _ = (run_script(command, tmp_path, variables) for command in commands)
     [shown] = HTTP_API.section("Comparison").blocks("json")
     comparison = json.loads(compared)["comparison"]
-
+    assert len(comparison.pop("daily")) == 22
     assert {**comparison, "figures": {"total_calls": comparison["figures"]["total_calls"]}} == json.loads(shown)
+    assert [point["calls"] for point in json.loads(series)["points"]] == [0, 0, 0, 1, 0, 0]
     [row] = json.loads(breakdown)["rows"]
     assert (row["value"], row["share"], row["series"]) == ("ann", 1.0, [0, 0, 0, 1, 0, 0])
     records = json.loads(listed)
@@ -98,6 +100,7 @@ def test_parameters_match_the_openapi_description(caller: OrganizationClient) ->
     paths = caller.client.get("/openapi.json").json()["paths"]
     sections = {
         "/admin/usage/summary": "Reading usage",
+        "/admin/usage/series": "Time series",
         "/admin/usage/breakdown": "Usage breakdown",
         "/admin/usage/records": "Records",
     }

@@ -32,10 +32,13 @@ from talkmeter.records import Kind, RecordKey
 from talkmeter.usage.breakdown import BreakdownOptions, breakdown_query, read_breakdown
 from talkmeter.usage.compare import Mode
 from talkmeter.usage.export import Export, ExportType, write_export
+from talkmeter.usage.filtered import ValueFilter
 from talkmeter.usage.filters import Filter
 from talkmeter.usage.history import read_history
+from talkmeter.usage.intervals import Interval
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
+from talkmeter.usage.series import read_series, series_query
 from talkmeter.usage.summary import read_summary, summary_query
 from tests.citus_plugin import TEST_STATEMENT
 from tests.laws.histories import DEFAULT_CUTS, Cuts
@@ -135,6 +138,20 @@ class LawLedger:
         """Return the breakdown of [start, end)."""
         with reading(self.engine) as connection:
             return plain_json(read_breakdown(connection, breakdown_query(ORG, Window(start, end), now, split)))
+
+    def series(
+        self,
+        start: int,
+        end: int,
+        interval: Interval,
+        filter_: ValueFilter | None = None,
+        mode: Mode = "none",
+        now: Present = NOW,
+    ) -> Json:
+        """Return the series of [start, end)."""
+        query = series_query(ORG, Window(start, end), now, interval, mode, filter_)
+        with reading(self.engine) as connection:
+            return plain_json(read_series(connection, query))
 
     def comparison(self, start: int, end: int, mode: Mode, now: Present) -> Json | None:
         """Return the comparison in the summary of [start, end)."""

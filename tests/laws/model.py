@@ -152,7 +152,11 @@ class Model:
                     "day": format_instant(day * DAY)[:10],
                     "calls": len(day_calls := [call for call in calls if call["created_at"] // DAY == day]),
                     **durations(day_calls),
-                    "workflow_runs": sum(run["created_at"] // DAY == day for run in runs),
+                    "inbound_calls": count(day_calls, direction="inbound"),
+                    "outbound_calls": count(day_calls, direction="outbound"),
+                    "workflow_runs": len(day_runs := [run for run in runs if run["created_at"] // DAY == day]),
+                    "workflow_runs_success": count(day_runs, status="success"),
+                    "workflow_runs_failed": count(day_runs, status="failed"),
                     "state": self._state(day, now // DAY, stale_before),
                 }
                 for day in range(start // DAY, (end - 1) // DAY + 1)

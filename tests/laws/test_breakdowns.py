@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from talkmeter.counting import Dimension
 from talkmeter.period import Present
-from talkmeter.usage.breakdown import BreakdownOptions, Interval, Order
+from talkmeter.usage.breakdown import BreakdownOptions, Order
+from talkmeter.usage.intervals import DAY_INTERVALS
 from tests.laws.histories import histories, laws, windows
 from tests.laws.ledgers import NOW, Ledgers
 from tests.laws.model import DAY, HistoryItem, Json, Model, parse_instant, sum_calls, sum_runs
@@ -47,7 +48,7 @@ splits = st.sampled_from(get_args(Dimension)).flatmap(
         by=st.just(by),
         order=st.sampled_from(orders(by)),
         limit=st.sampled_from((1, 2, 50)),
-        interval=st.sampled_from((None, *get_args(Interval))),
+        interval=st.sampled_from((None, *DAY_INTERVALS)),
     )
 )
 

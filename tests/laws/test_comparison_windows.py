@@ -94,6 +94,26 @@ def test_part_of_a_month_compares_with_its_previous_part_else_with_equal_length(
 
 @laws
 @given(queries())
+def test_window_with_the_present_is_shifted_by_whole_days_or_a_month(
+    query: tuple[Window, int],
+) -> None:
+    window, now = query
+    assume(now < window.end)
+    windows = compared_windows(window, "previous", now)
+    if windows is None:
+        return
+    start = to_datetime(window.start)
+    next_month = start + timedelta(days=monthrange(start.year, start.month)[1])
+    first = start == start.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    if first and to_datetime(windows.now.end) <= next_month:
+        assert to_datetime(windows.then.start) == (start - timedelta(days=1)).replace(day=1)
+        return
+    shift = -(-(window.end - window.start) // DAY) * DAY
+    assert windows.then == (window.start - shift, windows.now.end - shift)
+
+
+@laws
+@given(queries())
 def test_window_a_year_earlier_has_the_same_dates_and_times(query: tuple[Window, int]) -> None:
     window, _ = query
     windows = compare(window, "year", now=window.end)

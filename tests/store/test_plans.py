@@ -15,8 +15,9 @@ import talkmeter.usage
 from talkmeter.db.json_rows import JSON_SUBQUERY
 from talkmeter.db.statements import Compiled
 from talkmeter.db.tables import DISTRIBUTED
+from talkmeter.period import MICROSECONDS_PER_HOUR
 from talkmeter.records import Kind
-from talkmeter.usage.filters import Filter, page_statement, sum_statement
+from talkmeter.usage.filters import Filter, page_statement, sum_statement, unit_statement
 from tests.store.ledger import FileLedger
 
 SQLITE = make_url("sqlite://").get_dialect()()
@@ -167,6 +168,23 @@ def test_sum_of_filtered_records_is_one_scan_of_the_window(ledger: FileLedger, w
 
     assert re.match(r"SEARCH \w+ USING (COVERING )?INDEX \w+_window \(org_id=\? AND created_at>\?", steps[0])
     assert [step for step in steps[1:] if "SCAN" in step] == []
+
+
+@pytest.mark.parametrize("wanted", FILTERS.values(), ids=FILTERS)
+def test_hours_of_filtered_records_are_one_scan_of_the_window(ledger: FileLedger, wanted: Filter) -> None:
+    steps = explain(ledger, unit_statement(wanted, MICROSECONDS_PER_HOUR).text(SQLITE))
+    reads = [step for step in steps if step.startswith(("SEARCH", "SCAN")) and step != f"SCAN {JSON_SUBQUERY}"]
+
+    assert len(reads) == 1
+    assert re.match(r"SEARCH \w+ USING (COVERING )?INDEX \w+_window \(org_id=\? AND created_at>\?", reads[0])
+
+
+def test_stale_calls_of_a_value_use_the_index_of_live_ones(ledger: FileLedger) -> None:
+    names = [name for name in STATEMENTS if name.startswith("talkmeter.usage.filtered._STALE")]
+
+    assert len(names) == 8
+    for name in names:
+        assert plan_of(ledger, name) == ["SEARCH conversation USING INDEX conversation_live (org_id=? AND time<?)"]
 
 
 def test_winning_states_are_found_by_their_complete_key(ledger: FileLedger) -> None:

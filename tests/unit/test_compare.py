@@ -70,6 +70,32 @@ def test_current_window_and_its_previous_window_end_at_the_last_full_hour() -> N
     ]
 
 
+@pytest.mark.parametrize(
+    ("from_", "to", "then"),
+    [
+        pytest.param("2026-11-30", "2026-12-01", ["2026-11-29", "2026-11-29T14:00:00Z"], id="today"),
+        pytest.param("2026-11-24", "2026-12-01", ["2026-11-17", "2026-11-23T14:00:00Z"], id="last 7 days"),
+        pytest.param("2026-11-02", "2026-12-01", ["2026-10-04", "2026-11-01T14:00:00Z"], id="all but the first"),
+        pytest.param("2026-11-30", "2026-12-02", ["2026-11-28", "2026-11-28T14:00:00Z"], id="today and tomorrow"),
+        pytest.param(
+            "2026-11-29T12:00", "2026-12-01", ["2026-11-27T12:00:00Z", "2026-11-28T14:00:00Z"], id="a day and a half"
+        ),
+        pytest.param(
+            "2026-11-30T12:00", "2026-11-30T15:00", ["2026-11-29T12:00:00Z", "2026-11-29T14:00:00Z"], id="three hours"
+        ),
+        pytest.param("2026-10-01", "2026-12-01", ["2026-08-01", "2026-09-30T14:00:00Z"], id="two months"),
+    ],
+)
+def test_window_with_the_present_compares_with_the_same_hours_of_whole_days_before(
+    from_: str, to: str, then: list[str]
+) -> None:
+    bounds = windows_of(from_, to, "previous", "2026-11-30T14:29:00Z")
+
+    assert bounds is not None
+    assert bounds[1] == "2026-11-30T14:00:00Z"
+    assert bounds[2:] == then
+
+
 def test_window_has_no_comparison_before_its_first_hour_has_passed() -> None:
     assert windows_of("2026-11-25", "2026-11-26", "previous", "2026-11-25T00:59:59Z") is None
     assert windows_of("2026-11-25", "2026-11-26", "previous", "2026-11-25T01:00:00Z") is not None

@@ -105,11 +105,18 @@ function CommonCells({ row, view }: { row: BreakdownRow | Breakdown["others"]; v
   );
 }
 
-function Change({ change: { text, was } }: { change: RowChange }) {
+const ARROWS = { up: "\u25b2", down: "\u25bc", same: "" } as const;
+
+function Change({ change: { percent, direction, earlier } }: { change: RowChange }) {
   return (
     <span className="change">
-      {text}
-      {was !== "" && <span className="change-was"> {was}</span>}
+      {percent !== null && (
+        <span className="change-percent">
+          {direction !== "same" && <span aria-hidden="true">{ARROWS[direction]} </span>}
+          {percent}
+        </span>
+      )}{" "}
+      <span className="change-was">{earlier}</span>
     </span>
   );
 }

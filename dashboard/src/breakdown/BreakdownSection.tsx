@@ -34,7 +34,7 @@ export default function BreakdownSection({ organization, range }: Props) {
   const view = viewOf(location, range);
   return (
     <section className="breakdown" aria-labelledby="breakdown">
-      <Title order={2} size="h4" id="breakdown">
+      <Title order={2} id="breakdown" className="section-name">
         Breakdown
       </Title>
       {view === null ? (

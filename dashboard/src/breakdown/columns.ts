@@ -4,6 +4,7 @@ import { type Breakdown, type BreakdownRow } from "../api/breakdown";
 import { duration, type Formats } from "../formats";
 import { type Filter, type Listing, conversations, runs } from "../location/listing";
 import { type Dimension } from "../location/options";
+import { type ChangeText, changeText } from "../usage/change";
 import { COLUMN_NOUNS, valueLabel } from "./labels";
 import { type BreakdownOrder } from "./query";
 
@@ -106,28 +107,18 @@ const COMPARED_FIGURES: Readonly<Record<BreakdownOrder, string>> = {
   runs: "workflow_runs_total",
 };
 
-export interface RowChange {
-  /** `+4.2%`, `no change`, or `from 23` if a percentage would say nothing. */
-  readonly text: string;
-  /** The earlier figure: `was 23`. */
-  readonly was: string;
+export interface RowChange extends ChangeText {
   /** What rows are sorted by; infinite if there was nothing before. */
   readonly value: number;
 }
-
-const MAX_PERCENT = 999;
 
 /** Return the change of a row's figure; null without a comparison. */
 export function rowChange(row: Figures, order: BreakdownOrder, formats: Formats): RowChange | null {
   const delta = row.comparison?.[COMPARED_FIGURES[order]];
   if (delta === undefined) return null;
   const format = order === "voice" || order === "chat" ? formats.minutes : formats.count;
-  const percent = delta.change_percent;
-  const was = `was ${format(delta.then)}`;
-  if (delta.change === 0) return { text: "no change", was: delta.then === 0 ? "" : was, value: 0 };
-  if (percent === null) return { text: "none before", was: "", value: Infinity };
-  if (Math.abs(percent) > MAX_PERCENT) return { text: `from ${format(delta.then)}`, was: "", value: percent };
-  return { text: formats.change(percent), was, value: percent };
+  const value = delta.change_percent ?? (delta.change === 0 ? 0 : Infinity);
+  return { ...changeText(delta, format, formats), value };
 }
 
 /** Return the rows whose name or id contains the text, in upper or lower case. */

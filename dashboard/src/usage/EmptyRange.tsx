@@ -11,15 +11,19 @@ interface Props {
   readonly range: Range;
   readonly today: Day;
   readonly choose: (choice: RangeChoice) => void;
+  readonly filtered: boolean;
 }
 
-export function EmptyRange({ range, today, choose }: Props) {
+export function EmptyRange({ range, today, choose, filtered }: Props) {
   return (
     <Paper withBorder className="empty">
-      <Title order={2} size="h4">
+      <Title order={2} className="section-name">
         No activity in this range
       </Title>
-      <p>No calls or workflow runs {formats.rangePhrase(range, today)} (UTC).</p>
+      <p>
+        No calls or workflow runs {filtered && "with this filter "}
+        {formats.rangePhrase(range, today)} (UTC).
+      </p>
       <div className="buttons">
         {LONGER_PRESETS.map((preset) => (
           <Button

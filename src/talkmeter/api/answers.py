@@ -14,6 +14,7 @@ from talkmeter.api.etag import Query, make_etag, matches
 from talkmeter.db.engine import Connection
 from talkmeter.usage.breakdown import Breakdown, read_breakdown
 from talkmeter.usage.revision import Revision, read_revision
+from talkmeter.usage.series import Series, SeriesQuery, read_series
 from talkmeter.usage.summary import Summary, SummaryQuery, read_summary
 
 
@@ -53,7 +54,9 @@ class Answers:
                 self._cache[etag] = body
 
 
-def _read(connection: Connection, query: Query, revision: Revision) -> Summary | Breakdown:
+def _read(connection: Connection, query: Query, revision: Revision) -> Summary | Series | Breakdown:
     if isinstance(query, SummaryQuery):
         return read_summary(connection, query, revision)
+    if isinstance(query, SeriesQuery):
+        return read_series(connection, query)
     return read_breakdown(connection, query)

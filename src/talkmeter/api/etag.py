@@ -8,9 +8,10 @@ from litestar import Response
 from talkmeter import __version__
 from talkmeter.usage.breakdown import BreakdownQuery
 from talkmeter.usage.revision import Revision
+from talkmeter.usage.series import SeriesQuery
 from talkmeter.usage.summary import SummaryQuery
 
-Query = SummaryQuery | BreakdownQuery
+Query = SummaryQuery | SeriesQuery | BreakdownQuery
 _CACHE_HEADERS: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, X-Anyreach-Org"}
 
 

@@ -15,10 +15,12 @@ from talkmeter.counting import DIMENSIONS
 from talkmeter.errors import Unprocessable, quoted
 from talkmeter.ingest.fields import CONTROL
 from talkmeter.records import INVENTORY_KINDS
-from talkmeter.usage.breakdown import INTERVALS, MAX_ROWS, ORDERS, ROWS
+from talkmeter.usage.breakdown import MAX_ROWS, ORDERS, ROWS
 from talkmeter.usage.compare import MODES
 from talkmeter.usage.export import EXPORT_TYPES
+from talkmeter.usage.filtered import VALUE_FILTERS
 from talkmeter.usage.formats import FORMATS
+from talkmeter.usage.intervals import DAY_INTERVALS, INTERVALS
 from talkmeter.usage.parameters import FILTERS, RECORD_KINDS, VALUES
 from talkmeter.usage.records import MAX_RECORDS, RECORDS
 
@@ -54,7 +56,7 @@ ORDER: Final = QueryParameter(
 SPLIT: Final = (
     ORDER,
     QueryParameter("limit", "Maximum number of rows; `others` is the sum of the rest.", integer=(1, MAX_ROWS, ROWS)),
-    QueryParameter("interval", "Adds a time series with this interval to each row.", INTERVALS),
+    QueryParameter("interval", "Adds a time series with this interval to each row.", DAY_INTERVALS),
     COMPARE,
 )
 KIND: Final = QueryParameter("kind", "The kind of records.", RECORD_KINDS, required=True)
@@ -72,6 +74,20 @@ FILTER: Final = (
     QueryParameter("has_duration", "Only conversations with (true) or without (false) a duration.", _FLAG),
     QueryParameter("live", "Only records that have not ended (true), or that have ended (false).", _FLAG),
     QueryParameter("stale", "Only stale conversations (true), or only the others (false).", _FLAG),
+)
+VALUE_FILTER: Final = tuple(
+    QueryParameter(
+        name,
+        f"Only usage with this {name}"
+        + ("" if name in VALUES else "; empty: without one")
+        + f". At most one of {', '.join(VALUE_FILTERS)}.",
+        VALUES.get(name, ()),
+    )
+    for name in VALUE_FILTERS
+)
+"""The filter of a whole answer."""
+INTERVAL: Final = QueryParameter(
+    "interval", "The interval of the points; hour: at most 48 hours.", INTERVALS, required=True
 )
 OF: Final = QueryParameter("of", "What to export.", EXPORT_TYPES, required=True)
 FORMAT: Final = QueryParameter("format", "The file format; default csv.", FORMATS)

@@ -20,10 +20,12 @@ from talkmeter.api.parameters import (
     COMPARE,
     CURSOR,
     FILTER,
+    INTERVAL,
     ITEMS,
     KIND,
     LIMIT,
     SPLIT,
+    VALUE_FILTER,
     WINDOW,
     query_operation,
     read_parameters,
@@ -43,13 +45,16 @@ from talkmeter.usage.parameters import (
     cut_to_day,
     read_breakdown_options,
     read_filter,
+    read_interval,
     read_item_filter,
     read_limit,
     read_mode,
     read_record_kind,
+    read_value_filter,
 )
 from talkmeter.usage.records import Records, read_records
 from talkmeter.usage.revision import read_revision
+from talkmeter.usage.series import Series, series_query
 from talkmeter.usage.summary import Summary, summary_query
 
 RECORDS_PATH: Final = "/admin/usage/records"
@@ -76,6 +81,27 @@ async def get_summary(request: AnyRequest) -> Response[bytes]:
     org_id, present = organization_of(caller_of(request)), _present(request)
     window = read_window(parameters.get("from"), parameters.get("to"), present.now)
     return await _answer(request, summary_query(org_id, window, present, read_mode(parameters)))
+
+
+@get(
+    "/admin/usage/series",
+    operation_id="getUsageSeries",
+    guards=[RequiresScope(BILLING_MANAGE)],
+    operation_class=query_operation(*WINDOW, INTERVAL, COMPARE, *VALUE_FILTER, conditional=True),
+    responses={
+        200: json_spec(Series, "The activity of the window by interval."),
+        304: _NOT_MODIFIED,
+        **error_specs(401, 403, 422),
+    },
+    summary="Get a usage time series",
+)
+async def get_series(request: AnyRequest) -> Response[bytes]:
+    """Return the activity between two instants by hour, day, week or month; the points add up to the totals."""
+    parameters = read_parameters(request, *WINDOW, INTERVAL, COMPARE, *VALUE_FILTER)
+    org_id, present = organization_of(caller_of(request)), _present(request)
+    window = read_window(parameters.get("from"), parameters.get("to"), present.now)
+    interval, mode, filter_ = read_interval(parameters), read_mode(parameters), read_value_filter(parameters)
+    return await _answer(request, series_query(org_id, window, present, interval, mode, filter_))
 
 
 @get(
@@ -241,6 +267,7 @@ usage_router = Router(
     path="/",
     route_handlers=[
         get_summary,
+        get_series,
         get_breakdown,
         get_records,
         get_record,

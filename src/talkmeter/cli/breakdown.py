@@ -150,8 +150,9 @@ def _existed_before(others: "OtherCalls | OtherRuns") -> bool:
 
 
 def _change(deltas: "Deltas | None", measure: str) -> str:
-    """Return the change in percent, or `from 0` if the earlier figure is zero."""
+    """Return the change in percent, or the earlier figure, such as `from 0`, if a percentage would mean nothing."""
     delta: Delta | None = None if deltas is None else deltas[measure]
     if delta is None or delta.now == delta.then == 0:
         return "-"
-    return percentage(delta.change_percent) or "from 0"
+    digits = 2 if measure.endswith("minutes") else 0
+    return percentage(delta.change_percent) or f"from {delta.then:,.{digits}f}"

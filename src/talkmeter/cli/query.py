@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
+MAX_PERCENT = 999
+"""Greater changes are shown by the earlier figure only."""
+
 WINDOW = {
     "from": "Start of the window, inclusive: ISO 8601. Default: month to date.",
     "to": "End of the window, exclusive: ISO 8601.",
@@ -122,5 +125,7 @@ def print_nothing_to_compare() -> None:
 
 
 def percentage(change_percent: float | None) -> str:
-    """Return a change with its sign, or an empty text if the earlier figure is zero."""
-    return "" if change_percent is None else f"{change_percent:+,.1f}%"
+    """Return a change with its sign, or an empty text if the earlier figure is zero or too small to compare with."""
+    if change_percent is None or abs(change_percent) > MAX_PERCENT:
+        return ""
+    return f"{change_percent:+,.1f}%"

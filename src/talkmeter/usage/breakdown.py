@@ -3,9 +3,8 @@
 The rows and `others` add up to the summary of the same window, because `others` is the summary minus the rows.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, NamedTuple, assert_never, get_args
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
 import msgspec
 from msgspec import Meta
@@ -31,12 +30,11 @@ from talkmeter.usage.compare import (
 from talkmeter.usage.days import read_usage
 from talkmeter.usage.dimensions import SPLITS
 from talkmeter.usage.figures import CallFigures, RunFigures, call_figures, run_figures
+from talkmeter.usage.intervals import DayInterval, interval_starts, sum_intervals
 from talkmeter.usage.names import read_item_names
 
 Order = Literal["calls", "voice", "chat", "runs"]
-Interval = Literal["day", "week", "month"]
 ORDERS: Final[tuple[Order, ...]] = get_args(Order)
-INTERVALS: Final[tuple[Interval, ...]] = get_args(Interval)
 MAX_ROWS: Final = 1_000
 ROWS: Final = 50
 _ORDER_COUNTERS: Final[dict[Order, str]] = {"calls": "calls", "voice": "voice_ms", "chat": "chat_ms", "runs": "runs"}
@@ -131,7 +129,7 @@ class BreakdownOptions(NamedTuple):
     by: Dimension
     order: Order
     limit: int | None = ROWS
-    interval: Interval | None = None
+    interval: DayInterval | None = None
     mode: Mode = "none"
 
 
@@ -199,19 +197,19 @@ def read_breakdown(connection: Connection, query: BreakdownQuery) -> Breakdown:
     if windows is not None:
         now = values if windows.now == window else read_values(connection, org_id, windows.now, options.by)
         then = read_values(connection, org_id, windows.then, options.by)
-        both = _ComparedCounters(now, then, *(_only_kind(kind, counters) for counters in usage.others))
-    starts = _interval_starts(window, options.interval)
+        both = _ComparedCounters(now, then, *(_only_kind(kind, add(days.values())) for days in usage.others))
+    starts = None if options.interval is None else interval_starts(window, options.interval)
     series: dict[str, list[int]] = {}
     if starts is not None:
         days_by_value = read_days_of_values(connection, org_id, window, options.by, counter, top)
-        series = {value: _sum_intervals(days, starts) for value, days in days_by_value.items()}
+        series = {value: sum_intervals(days, starts) for value, days in days_by_value.items()}
     names = read_item_names(connection, org_id, items, top) if items else {}
     groups = [_group(values[value], total, options, series.get(value), _deltas_of(kind, both, value)) for value in top]
     rest = _subtract(total, (group.counters for group in groups))
     rest_series = None
     if starts is not None:
         amounts = {day.day: getattr(day.counters, counter) for day in usage.days}
-        total_series = _sum_intervals(amounts, starts)
+        total_series = sum_intervals(amounts, starts)
         rest_series = [amount - sum(shown) for amount, *shown in zip(total_series, *series.values(), strict=True)]
     rest_group = _group(rest, total, options, rest_series, _deltas_of_others(kind, both, top))
     head: dict[str, Any] = {
@@ -299,31 +297,3 @@ def _deltas_of_others(kind: Kind, both: _ComparedCounters | None, shown: Sequenc
 
 def _compared_names(kind: Kind) -> tuple[str, ...]:
     return COMPARED_CALLS if kind is Kind.CONVERSATION else COMPARED_RUNS
-
-
-def _interval_starts(window: Window, interval: Interval | None) -> list[int] | None:
-    """Return the first day of each interval that overlaps the window; the first may be before the window."""
-    if interval is None:
-        return None
-    return list(dict.fromkeys(_interval_start(day, interval) for day in window.days))
-
-
-def _interval_start(day: int, interval: Interval) -> int:
-    match interval:
-        case "day":
-            return day
-        case "week":
-            # 1970-01-01 was a Thursday.
-            return day - (day + 3) % 7
-        case "month":
-            return day - int(format_day(day)[8:]) + 1
-        case _:
-            assert_never(interval)
-
-
-def _sum_intervals(days: Mapping[int, int], starts: Sequence[int]) -> list[int]:
-    """Return the sum of the days' amounts for each interval."""
-    sums = [0] * len(starts)
-    for day, amount in days.items():
-        sums[bisect_right(starts, day) - 1] += amount
-    return sums

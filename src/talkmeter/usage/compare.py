@@ -1,9 +1,9 @@
 """Compare the figures of a window with those of an earlier window.
 
-`previous` is the window directly before; for a window that starts on the first of a month, it is the same part of the
-previous month. `year` is the same dates one year earlier. A window that contains the present is cut at the last full
-hour, and so is the earlier window: an unfinished day is never compared with a whole day (docs/reference/counting.md,
-"Comparison").
+`previous` is the same part of the previous month for a window that starts on the first of a month, else the window
+directly before. `year` is the same dates one year earlier. A window that contains the present is cut at the last full
+hour, and so is the earlier window, which is the same hours some whole days before: an unfinished day is compared with
+the same part of a day (docs/reference/counting.md, "Comparison").
 """
 
 from collections.abc import Iterable
@@ -41,6 +41,7 @@ COMPARED_CALLS: Final = (
     "chat_duration_ms",
 )
 COMPARED_RUNS: Final = ("workflow_runs_total", "workflow_runs_success", "workflow_runs_failed")
+COMPARED: Final = (*COMPARED_CALLS, *COMPARED_RUNS)
 
 
 class Bounds(msgspec.Struct, frozen=True, rename={"from_": "from"}):
@@ -96,23 +97,27 @@ def compared_windows(window: Window, mode: Mode, now: int) -> Windows | None:
         elapsed = Window(window.start, now // MICROSECONDS_PER_HOUR * MICROSECONDS_PER_HOUR)
         if elapsed.end <= elapsed.start:
             return None
-    then = _year_before(elapsed, window) if mode == "year" else _previous(elapsed)
+    then = _year_before(elapsed, window) if mode == "year" else _previous(elapsed, window)
     if then.start < EARLIEST_INSTANT:
         raise Unprocessable("The window to compare with would start before 1970; use compare=none.")
     return Windows(mode, elapsed, then)
 
 
-def _previous(window: Window) -> Window:
-    """Return the same part of the previous month if the window is part of one month from its first day.
+def _previous(elapsed: Window, requested: Window) -> Window:
+    """Return the earlier window of the past part of a requested window.
 
-    Otherwise, return the window of the same length directly before.
+    Part of one month from its first day: the same part of the previous month. Else, if the requested window contains
+    the present: shifted back by its length, rounded up to whole days. Else: the window directly before.
     """
-    start, length = window.start, window.end - window.start
+    start, length = elapsed.start, elapsed.end - elapsed.start
     first = _datetime(start)
-    if microseconds(_first_of_month(first)) != start or window.end > microseconds(_month_after(first)):
-        return Window(start - length, start)
+    if microseconds(_first_of_month(first)) != start or elapsed.end > microseconds(_month_after(first)):
+        shift = length
+        if elapsed != requested:
+            shift = -(-(requested.end - requested.start) // MICROSECONDS_PER_DAY) * MICROSECONDS_PER_DAY
+        return Window(start - shift, elapsed.end - shift)
     before = microseconds(_first_of_month(first - timedelta(days=1))) if start > EARLIEST_INSTANT else start - length
-    whole_month = window.end == microseconds(_month_after(first))
+    whole_month = elapsed.end == microseconds(_month_after(first))
     # A shorter previous month ends where this month starts.
     return Window(before, start if whole_month else min(before + length, start))
 
@@ -156,10 +161,9 @@ def compared(windows: Windows) -> Compared:
     return Compared(windows.mode, _bounds(windows.now), _bounds(windows.then))
 
 
-def comparison_of(windows: Windows, now: Counters, then: Counters) -> Comparison:
-    """Return all figures in both windows."""
-    figures = deltas(now, then, (*COMPARED_CALLS, *COMPARED_RUNS))
-    return Comparison(windows.mode, _bounds(windows.now), _bounds(windows.then), figures)
+def comparison_of(windows: Windows, now: Counters, then: Counters, names: Iterable[str] = COMPARED) -> Comparison:
+    """Return the named figures in both windows, by default all."""
+    return Comparison(windows.mode, _bounds(windows.now), _bounds(windows.then), deltas(now, then, names))
 
 
 def deltas(now: Counters, then: Counters, names: Iterable[str]) -> Deltas:

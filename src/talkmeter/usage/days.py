@@ -55,14 +55,14 @@ class ActiveDays(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """An organization's usage in a window, and its total in other windows."""
+    """An organization's usage in a window, and in other windows."""
 
     days: list[DayUsage]
     """Every day of the window, ascending."""
     stale_calls: int
     """The stale conversations of the window."""
-    others: list[Counters]
-    """The total of each other window."""
+    others: list[dict[int, Counters]]
+    """The counters of each day of each other window."""
     active: ActiveDays
 
     @property
@@ -187,7 +187,7 @@ _SCANS = {pieces: _scan_of(pieces) for pieces in range(MAX_PIECES + 1)}
 def read_usage(
     connection: Connection, org_id: str, window: Window, present: Present, others: Sequence[Window] = ()
 ) -> Usage:
-    """Return the usage of a window, and the totals of up to two other windows, from the connection's snapshot."""
+    """Return the usage of a window and of up to two other windows, from the connection's snapshot."""
     windows = (window, *others)
     totals = _read_totals(connection, org_id, windows)
     cuts = [pieces_of(one) for one in windows]
@@ -207,8 +207,7 @@ def read_usage(
         DayUsage(day, counters, _state(day, totals, stale, present.today), totals.changed_at.get(day))
         for day, counters in counted[0].items()
     ]
-    in_others = [add(counters.values()) for counters in counted[1:]]
-    return Usage(days, sum(calls.in_window for calls in stale.values()), in_others, totals.active)
+    return Usage(days, sum(calls.in_window for calls in stale.values()), counted[1:], totals.active)
 
 
 def _state(day: int, totals: _Totals, stale: dict[int, _StaleCalls], today: int) -> DayState:

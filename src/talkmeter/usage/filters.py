@@ -5,7 +5,8 @@ daily totals have no record of the filter's first value are skipped. On the othe
 of the filter excludes are still read.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -13,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Select,
     and_,
     bindparam,
     func,
@@ -24,6 +26,7 @@ from sqlalchemy import (
 
 from talkmeter.counting import COUNTERS, TOTAL, ZERO, Counters, Dimension, add, call_counts, run_counts
 from talkmeter.db import tables
+from talkmeter.db.json_rows import JsonRows
 from talkmeter.db.statements import Compiled, Row, Value, integer
 from talkmeter.ledger.rows import StoredState, decode_stored
 from talkmeter.period import MICROSECONDS_PER_DAY, Present, Window
@@ -214,18 +217,33 @@ def sum_statement(filter_: Filter) -> Compiled:
 
 @lru_cache(maxsize=256)
 def _sum(kind: Kind, shape: _FilterShape) -> Compiled:
+    return Compiled(_grouped(kind, shape))
+
+
+def unit_statement(filter_: Filter, unit: int) -> Compiled:
+    """Return the statement that also groups the records by the unit in which they were created, in microseconds."""
+    return _sum_units(filter_.kind, _shape(filter_), unit)
+
+
+@lru_cache(maxsize=256)
+def _sum_units(kind: Kind, shape: _FilterShape, unit: int) -> JsonRows:
+    created = tables.RECORD_TABLES[kind].c.created_at
+    return JsonRows(_grouped(kind, shape, created // literal_column(str(unit), BigInteger)))
+
+
+def _grouped(kind: Kind, shape: _FilterShape, *by: ColumnElement[int]) -> Select[*tuple[object, ...]]:
     record = tables.RECORD_TABLES[kind].c
-    group = (record.modality, record.direction, record.status) if kind is Kind.CONVERSATION else (record.status,)
+    fields = (record.modality, record.direction, record.status) if kind is Kind.CONVERSATION else (record.status,)
     durations = (func.count(record.duration_ms), func.sum(record.duration_ms)) if kind is Kind.CONVERSATION else ()
-    return Compiled(
-        select(*group, func.count(), *durations)
+    return (
+        select(*by, *fields, func.count(), *durations)
         .where(
             record.org_id == bindparam("org"),
             record.created_at >= bindparam("start"),
             record.created_at < bindparam("end"),
             *_where(kind, shape),
         )
-        .group_by(*group)
+        .group_by(*by, *fields)
     )
 
 
@@ -245,17 +263,34 @@ def sum_records(
     if whole_days and filter_.equals_daily_total:
         return add(days.values())
     spans = list(_spans(window, days, filter_))
-    return add(_scan(connection, org_id, spans, filter_, present)) if spans else ZERO
+    return sum_span(connection, org_id, Window(spans[-1].start, spans[0].end), filter_, present) if spans else ZERO
 
 
-def _scan(
-    connection: Connection, org_id: str, spans: list[_Span], filter_: Filter, present: Present
-) -> Iterator[Counters]:
-    bounds = (org_id, spans[-1].start, spans[0].end)
-    rows = sum_statement(filter_).run(connection, (*bounds, *_filter_parameters(filter_, present)))
-    for row in rows:
-        if filter_.kind is Kind.CONVERSATION:
-            modality, direction, status, *amounts = row
-            yield call_counts(str(modality), str(direction), str(status), *map(integer, amounts))
-        else:
-            yield run_counts(str(row[0]), integer(row[1]))
+def sum_units(
+    connection: Connection, org_id: str, window: Window, filter_: Filter, present: Present, unit: int
+) -> dict[int, Counters]:
+    """Return the counters of the matching records by unit, such as hours since 1970; units without records are absent.
+
+    `unit` is the length of a unit in microseconds. This scans the records of the window.
+    """
+    rows = unit_statement(filter_, unit).run(
+        connection, (org_id, window.start, window.end, *_filter_parameters(filter_, present))
+    )
+    groups: defaultdict[int, list[Counters]] = defaultdict(list)
+    for number, *group in rows:
+        groups[integer(number)].append(_counts(filter_.kind, group))
+    return {number: add(counts) for number, counts in groups.items()}
+
+
+def sum_span(connection: Connection, org_id: str, span: Window, filter_: Filter, present: Present) -> Counters:
+    """Return the counters of the matching records of a window, from a scan of its records."""
+    rows = sum_statement(filter_).run(connection, (org_id, *span, *_filter_parameters(filter_, present)))
+    return add(_counts(filter_.kind, row) for row in rows)
+
+
+def _counts(kind: Kind, row: Sequence[Value]) -> Counters:
+    """Return the counters of a group of equal records."""
+    if kind is Kind.CONVERSATION:
+        modality, direction, status, *amounts = row
+        return call_counts(str(modality), str(direction), str(status), *map(integer, amounts))
+    return run_counts(str(row[0]), integer(row[1]))

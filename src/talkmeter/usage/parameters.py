@@ -10,10 +10,12 @@ from talkmeter.counting import DIMENSIONS, Dimension
 from talkmeter.errors import Unprocessable, quoted
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, format_day, format_instant, read_day
 from talkmeter.records import INVENTORY_KINDS, UNCOUNTED_STATUS, Kind, closed_sets
-from talkmeter.usage.breakdown import INTERVALS, MAX_ROWS, ORDERS, ROWS, BreakdownOptions, check_order, default_order
+from talkmeter.usage.breakdown import MAX_ROWS, ORDERS, ROWS, BreakdownOptions, check_order, default_order
 from talkmeter.usage.compare import MODES, Mode
 from talkmeter.usage.dimensions import SPLITS
+from talkmeter.usage.filtered import VALUE_FILTERS, ValueFilter
 from talkmeter.usage.filters import Filter
+from talkmeter.usage.intervals import DAY_INTERVALS, INTERVALS, Interval
 from talkmeter.usage.inventory import ItemFilter
 from talkmeter.usage.records import MAX_RECORDS, RECORDS
 
@@ -57,6 +59,19 @@ def read_mode(parameters: Parameters) -> Mode:
     return read_choice("compare", parameters.get("compare"), MODES, "none")
 
 
+def read_interval(parameters: Parameters) -> Interval:
+    """Return the interval of a series. Raises Unprocessable if it is missing or not allowed."""
+    return read_choice("interval", parameters.get("interval"), INTERVALS)
+
+
+def read_value_filter(parameters: Parameters) -> ValueFilter | None:
+    """Return the filter of a whole answer. Raises Unprocessable if there are several, or its value is not allowed."""
+    given = [by for by in VALUE_FILTERS if by in parameters]
+    if len(given) > 1:
+        raise Unprocessable(f"Give at most one of {', '.join(VALUE_FILTERS)}, not {' and '.join(given)}.")
+    return ValueFilter(given[0], _value(given[0], parameters[given[0]], given[0])) if given else None
+
+
 def read_breakdown_options(parameters: Parameters) -> BreakdownOptions:
     """Read the parameters of a breakdown. Raises Unprocessable if one is missing or not allowed."""
     by = read_choice("by", parameters.get("by"), DIMENSIONS)
@@ -67,7 +82,7 @@ def read_breakdown_options(parameters: Parameters) -> BreakdownOptions:
         by=by,
         order=order,
         limit=read_limit(parameters, ROWS, MAX_ROWS),
-        interval=None if interval is None else read_choice("interval", interval, INTERVALS),
+        interval=None if interval is None else read_choice("interval", interval, DAY_INTERVALS),
         mode=read_mode(parameters),
     )
 

@@ -1,5 +1,6 @@
 """The usage summary of a window (docs/reference/http-api.md), read in one snapshot."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -7,7 +8,7 @@ from msgspec import Meta
 from msgspec.structs import asdict
 from sqlalchemy import Connection
 
-from talkmeter.counting import minutes
+from talkmeter.counting import Counters, add, minutes
 from talkmeter.period import DayText, InstantText, Present, Window, format_day, format_instant
 from talkmeter.usage.compare import Comparison, Mode, Windows, compared_windows, comparison_of
 from talkmeter.usage.days import DayState, DayUsage, read_usage
@@ -19,7 +20,9 @@ from talkmeter.usage.figures import (
     call_figures,
     run_figures,
 )
+from talkmeter.usage.intervals import earlier_parts, parts_of
 from talkmeter.usage.inventory import read_inventory
+from talkmeter.usage.points import UsagePart, make_part
 from talkmeter.usage.revision import Revision
 
 
@@ -33,9 +36,25 @@ class Day(msgspec.Struct, frozen=True):
     workflow_runs: Count
     voice_duration_ms: Milliseconds
     chat_duration_ms: Milliseconds
+    inbound_calls: Count
+    outbound_calls: Count
+    workflow_runs_success: Count
+    workflow_runs_failed: Count
     state: DayState
     changed_at: Annotated[
         InstantText | None, Meta(description="When a figure of this day last changed; null: unknown.")
+    ]
+
+
+class SummaryComparison(Comparison, frozen=True):
+    """The two windows of a comparison, each figure in both, and the days of the earlier window."""
+
+    daily: Annotated[
+        list[UsagePart | None],
+        Meta(
+            description="The day of the earlier window at the same offset as each day of `daily`, null after its end. "
+            "If the earlier window is longer, one more element has the rest. They add up to `then`."
+        ),
     ]
 
 
@@ -76,7 +95,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"
     total_datasets: Count
     active_datasets: Count
     comparison: Annotated[
-        Comparison | None,
+        SummaryComparison | None,
         Meta(
             description="The figures compared with an earlier window; null: not requested, or no full hour has passed."
         ),
@@ -118,9 +137,21 @@ def read_summary(connection: Connection, query: SummaryQuery, revision: Revision
         stale_calls=usage.stale_calls,
         stale_hours=query.present.stale_hours,
         **read_inventory(connection, query.org_id)._asdict(),
-        comparison=None if windows is None else comparison_of(windows, *usage.others),
+        comparison=None if windows is None else _comparison(query.window, windows, *usage.others),
         daily=[_daily_point(day) for day in usage.days],
     )
+
+
+def _comparison(
+    window: Window, windows: Windows, now: Mapping[int, Counters], then: Mapping[int, Counters]
+) -> SummaryComparison:
+    compared = comparison_of(windows, add(now.values()), add(then.values()))
+    parts = earlier_parts(parts_of(window, "day"), window, windows.then, "day")
+    daily = [
+        None if part is None else make_part(UsagePart, part.bounds, add(then[day] for day in part.units))
+        for part in parts
+    ]
+    return SummaryComparison(compared.mode, compared.now, compared.then, compared.figures, daily)
 
 
 def _daily_point(usage: DayUsage) -> Day:
@@ -134,6 +165,10 @@ def _daily_point(usage: DayUsage) -> Day:
         counters.runs,
         counters.voice_ms,
         counters.chat_ms,
+        counters.inbound_calls,
+        counters.outbound_calls,
+        counters.runs_success,
+        counters.runs_failed,
         state,
         None if changed_at is None else format_instant(changed_at),
     )
