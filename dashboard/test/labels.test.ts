@@ -1,15 +1,37 @@
 // Texts: comparisons, list titles, totals, breakdown labels; and sparkline paths.
 
 import { describe, expect, it } from "vitest";
-import { recordsOfValue, valueLabel } from "../src/breakdown/labels";
+import { figureColumns, matchingRows, rowChange } from "../src/breakdown/columns";
+import { valueLabel } from "../src/breakdown/labels";
+import { wholeIntervals } from "../src/breakdown/series";
 import { sparklinePath } from "../src/breakdown/Sparkline";
 import { makeFormats } from "../src/formats";
 import { type Listing, conversations, formatListing, items, runs } from "../src/location/listing";
+import { type Dimension } from "../src/location/options";
 import { addedText, listTitle, retentionText, totalsTexts, updatesText } from "../src/records/labels";
 import { changeText } from "../src/usage/change";
 
 const formats = makeFormats(["en-US"]);
 const TODAY = "2026-11-25";
+const ROW = {
+  value: "a-1",
+  name: "Reception",
+  share: 1,
+  series: null,
+  comparison: null,
+  total_calls: 11,
+  voice_calls: 11,
+  chat_calls: 0,
+  inbound_calls: 11,
+  outbound_calls: 0,
+  timed_calls: 11,
+  live_calls: 0,
+  voice_minutes: 22,
+  chat_minutes: 0,
+  avg_call_duration_sec: 120,
+  voice_duration_ms: 1_320_000,
+  chat_duration_ms: 0,
+};
 const plain = (text: string) => text.replaceAll(/\s/gu, " ");
 
 describe("a comparison", () => {
@@ -80,12 +102,11 @@ describe("totals", () => {
   };
 
   it("are the API's figures, with exact milliseconds", () => {
-    expect(totalsTexts(callFigures, formats)).toEqual([
-      "42 calls",
-      "31.20 voice minutes (exactly 1,872,000 ms)",
-      "39 with a duration",
-    ]);
-    expect(totalsTexts(runFigures, formats)).toEqual(["1 run", "0 succeeded", "1 failed"]);
+    expect(totalsTexts(callFigures, formats)).toEqual({
+      figures: ["42 calls", "31.20 voice minutes"],
+      details: ["exactly 1,872,000 ms of voice", "39 with a duration"],
+    });
+    expect(totalsTexts(runFigures, formats).figures).toEqual(["1 run", "0 succeeded", "1 failed"]);
   });
 
   it("can be of one record", () => {
@@ -119,17 +140,53 @@ describe("a breakdown value", () => {
     expect(valueLabel("channel", "telephone", null)).toBe("Telephone");
     expect(valueLabel("channel", "pigeon", null)).toBe("pigeon");
   });
+});
 
-  it("links to its calls or runs", () => {
-    expect(formatListing(recordsOfValue("number", "+1312"))).toBe("conversation:number=%2B1312");
-    expect(formatListing(recordsOfValue("agent", null))).toBe("conversation:agent=");
-    expect(formatListing(recordsOfValue("workflow", "w"))).toBe("workflow_execution:workflow=w");
+describe("a breakdown column", () => {
+  const open = (by: Dimension, id: string, value: string) => {
+    const column = figureColumns(by).find((known) => known.id === id);
+    return column === undefined ? "" : formatListing(column.records(by, value));
+  };
+
+  it("links a figure to its calls or runs", () => {
+    expect(open("number", "calls", "+1312")).toBe("conversation:number=%2B1312");
+    expect(open("agent", "voice", "")).toBe("conversation:agent=,modality=voice");
+    expect(open("agent", "average", "a")).toBe("conversation:agent=a,has_duration=true");
+    expect(open("workflow", "failed", "w")).toBe("workflow_execution:workflow=w,status=failed");
+  });
+
+  it.each([
+    [{ now: 11, then: 10, change: 1, change_percent: 10 }, "+10.0%", "was 10", 10],
+    [{ now: 5, then: 0, change: 5, change_percent: null }, null, "was 0", Infinity],
+    [{ now: 0, then: 0, change: 0, change_percent: null }, null, "was 0", 0],
+  ])("of %j is sorted by its percentage, and last without one", (delta, percent, earlier, value) => {
+    const row = { ...ROW, comparison: { total_calls: delta } };
+    expect(rowChange(row, "calls", formats)).toMatchObject({ percent, earlier, value });
+  });
+
+  it("finds rows by name and by id", () => {
+    const rows = [ROW, { ...ROW, value: "b-2", name: "Sales" }, { ...ROW, value: null, name: null }];
+    expect(matchingRows(rows, "agent", " RECEP ").map(({ value }) => value)).toEqual(["a-1"]);
+    expect(matchingRows(rows, "agent", "b-").map(({ value }) => value)).toEqual(["b-2"]);
+    expect(matchingRows(rows, "agent", "without")).toHaveLength(1);
+    expect(matchingRows(rows, "agent", "")).toHaveLength(3);
   });
 });
 
-it("a sparkline starts at 0, and a single value is a horizontal line", () => {
-  expect(sparklinePath([0, 5, 10])).toBe("M2.0 26.0L60.0 14.0L118.0 2.0");
-  expect(sparklinePath([7])).toBe("M2.0 2.0L118.0 2.0");
-  expect(sparklinePath([0, 0])).toBe("M2.0 26.0L118.0 26.0");
-  expect(sparklinePath([])).toBe("");
+describe("a sparkline", () => {
+  it("starts at 0, and one value has no line", () => {
+    expect(sparklinePath([0, 5, 10])).toBe("M2.0 26.0L60.0 14.0L118.0 2.0");
+    expect(sparklinePath([0, 0])).toBe("M2.0 26.0L118.0 26.0");
+    expect(sparklinePath([7])).toBe("");
+    expect(sparklinePath([])).toBe("");
+  });
+
+  it("leaves out partial weeks and the day that is not over", () => {
+    const weeks = ["2026-02-23", "2026-03-02", "2026-03-09"];
+    const march = { from: "2026-03-01T00:00:00Z", to: "2026-03-13T00:00:00Z" };
+    expect(wholeIntervals(weeks, "week", march, "2026-04-01")).toEqual([false, true, false]);
+    const days = ["2026-03-14", "2026-03-15"];
+    const now = { from: "2026-03-14T00:00:00Z", to: "2026-03-16T00:00:00Z" };
+    expect(wholeIntervals(days, "day", now, "2026-03-15")).toEqual([true, false]);
+  });
 });

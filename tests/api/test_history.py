@@ -64,6 +64,7 @@ def test_every_field_of_a_history_is_correct(org: OrganizationClient) -> None:
         "history_days": None,
         "linked_to": None,
         "linked": [],
+        "names": {"agents": {}, "numbers": {}, "widgets": {}},
         "states": [
             {
                 "wins": True,

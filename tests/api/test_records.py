@@ -95,6 +95,7 @@ def test_conversation_has_every_field(org: OrganizationClient) -> None:
             }
         ],
         "next_cursor": None,
+        "names": {"agents": {}, "numbers": {}, "widgets": {}},
         "totals": {
             "total_calls": 1,
             "voice_calls": 1,
@@ -285,6 +286,21 @@ def test_records_of_a_window_add_up_to_its_summary(known: OrganizationClient) ->
     for query in (CALLS, RUNS):
         totals = get_answer(known, "records", query)["totals"]
         assert totals == {name: summary[name] for name in totals}
+
+
+def test_records_and_histories_have_the_names_of_what_they_refer_to(org: OrganizationClient) -> None:
+    org.send(
+        event("agent.updated", {"id": "agent-1", "name": "Reception"}),
+        event("agent.updated", {"id": "agent-2"}),
+        event("agent.updated", {"id": "agent-3", "name": "Not called"}),
+        event("phone_number.updated", {"id": "+1", "name": "Main line", "shared": False}),
+        event("web_widget.updated", {"id": "widget-1", "name": "Website"}),
+        call("03-01", "a", agent_id="agent-1", agent_number="+1"),
+        call("03-01", "b", agent_id="agent-2", web_widget_id="widget-1"),
+    )
+    names = {"agents": {"agent-1": "Reception"}, "numbers": {"+1": "Main line"}, "widgets": {"widget-1": "Website"}}
+    assert get_answer(org, "records", FIRST_OF_MARCH)["names"] == names
+    assert get_answer(org, "records/conversation/a", {})["names"] == {**names, "widgets": {}}
 
 
 def test_default_window_of_records_is_the_month_to_date(org: OrganizationClient) -> None:

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.data import NEW
-from tests.browser.visitor import USAGE, Visitor, assert_accessible, card, paste_key, range_button
+from tests.browser.visitor import USAGE, Visitor, assert_accessible, card, paste_key
 
 _FAILURES: Final = ("dynamically imported module", "preload CSS", "Couldn't load preload assets")
 

@@ -43,7 +43,7 @@ class Keys(NamedTuple):
 
     acme: str
     multi_org: str
-    """A personal token: ACME, QUIET, BUSY and NEW as admin, LOCKED as viewer."""
+    """A personal token: ACME, QUIET, BUSY, CROWD and NEW as admin, LOCKED as viewer."""
     sender: str
 
 

@@ -26,8 +26,8 @@ export const DayPoint = v.object({
   changed_at: v.nullable(Text),
 }) satisfies v.GenericSchema<unknown, components["schemas"]["Day"]>;
 
-const Bounds = v.object({ from: Text, to: Text });
-const Delta = v.object({
+export const Bounds = v.object({ from: Text, to: Text });
+export const Delta = v.object({
   now: v.number(),
   then: v.number(),
   change: v.number(),

@@ -17,6 +17,8 @@ export function Drawer(props: RecordsProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const element = dialog.current;
+    const root = document.documentElement;
+    root.style.setProperty("--scrollbar-width", `${window.innerWidth - root.clientWidth}px`);
     element?.showModal();
     return () => {
       element?.close();

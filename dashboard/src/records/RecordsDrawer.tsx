@@ -6,7 +6,7 @@ import { useEffect, useRef } from "react";
 import { FEW_ROWS, breakdownQuery } from "../breakdown/query";
 import { formats } from "../formats";
 import { type Listing, type RecordKey } from "../location/listing";
-import { type Dimension } from "../location/options";
+import { availableComparison } from "../location/options";
 import { backToList, usePageLocation } from "../location/router";
 import { type Day } from "../range/days";
 import { type Range } from "../range/range";
@@ -72,13 +72,19 @@ function BackToList() {
   );
 }
 
-/** Return the name of the agent, number or widget that the list is filtered by, if the breakdown has it. */
+/** Return the name of the agent, number, widget or workflow that the list is filtered by, if the breakdown has it. */
 function useFilterName(organization: string, range: Range, listing: Listing | null): string | null {
-  const { order } = usePageLocation();
+  const { order, compare } = usePageLocation();
   const by = (["agent", "number", "widget"] as const).find((name) => Boolean(listing?.filter[name]));
   const value = by === undefined ? undefined : listing?.filter[by];
+  const view = {
+    by: by ?? "agent",
+    order,
+    compare: availableComparison(range, compare),
+    filter: null,
+  } as const;
   const { data } = useQuery({
-    ...breakdownQuery(organization, range, by ?? ("agent" satisfies Dimension), order, FEW_ROWS),
+    ...breakdownQuery(organization, range, view, FEW_ROWS),
     enabled: by !== undefined,
   });
   return data?.rows.find((row) => row.value === value)?.name ?? null;

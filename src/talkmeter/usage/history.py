@@ -24,6 +24,7 @@ from talkmeter.records import (
     rank,
     rank_class,
 )
+from talkmeter.usage.names import CallNames, read_call_names
 from talkmeter.usage.records import Adds, EventReference, adds_of, event_of
 
 StateClass = Literal["live", "terminal", "deleted"]
@@ -104,6 +105,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         list[str],
         Meta(description="Conversations of the same call, which add nothing because this conversation counts it."),
     ]
+    names: CallNames
     states: list[ReceivedState]
 
 
@@ -119,12 +121,15 @@ def read_history(connection: Connection, org_id: str, key: RecordKey, history_da
     if not received:
         raise NotFound(f"No event was received for {key.kind} {quoted(key.id)}.")
     ranked = [received[rank_] for rank_ in sorted(received, reverse=True)]
+    records = (stored.state.record for stored in ranked)
+    calls = [record for record in records if isinstance(record, Conversation)]
     return History(
         kind=key.kind,
         id=key.id,
         history_days=history_days,
         linked_to=linked_to,
         linked=_linked(connection, org_id, key),
+        names=read_call_names(connection, org_id, calls),
         states=[_received_state(stored, ranked, linked_to) for stored in ranked],
     )
 

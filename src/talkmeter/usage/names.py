@@ -2,14 +2,41 @@
 
 from collections.abc import Iterable
 from functools import partial
+from typing import Annotated
 
+import msgspec
+from msgspec import Meta
 from sqlalchemy import Connection
 
 from talkmeter.db.damage import skip_damaged
 from talkmeter.ledger.history import latest_named
 from talkmeter.ledger.rows import decode_history, decode_state
 from talkmeter.ledger.states import history_rows, winning_rows
-from talkmeter.records import InventoryItem, Kind, RecordKey, State
+from talkmeter.records import Conversation, InventoryItem, Kind, RecordKey, State
+
+Names = Annotated[dict[str, str], Meta(description="Last known name by id; items without a name are left out.")]
+
+
+class CallNames(msgspec.Struct, frozen=True, kw_only=True):
+    """The names of the items that conversations refer to."""
+
+    agents: Names
+    numbers: Names
+    widgets: Names
+
+
+def read_call_names(connection: Connection, org_id: str, calls: Iterable[Conversation]) -> CallNames:
+    """Return the names of the agents, phone numbers and web widgets of conversations."""
+    calls = list(calls)
+
+    def names(kind: Kind, ids: Iterable[str | None]) -> dict[str, str]:
+        return read_item_names(connection, org_id, kind, sorted({id_ for id_ in ids if id_ is not None}))
+
+    return CallNames(
+        agents=names(Kind.AGENT, (call.agent_id for call in calls)),
+        numbers=names(Kind.PHONE_NUMBER, (call.agent_number for call in calls)),
+        widgets=names(Kind.WEB_WIDGET, (call.web_widget_id for call in calls)),
+    )
 
 
 def read_item_names(connection: Connection, org_id: str, kind: Kind, ids: Iterable[str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from talkmeter.records import (
 from talkmeter.usage.cursor import Position, read_cursor, write_cursor
 from talkmeter.usage.figures import CallFigures, RunFigures, call_figures, exact_figures, run_figures
 from talkmeter.usage.filters import Filter, created_at, iterate_records, matching_days, sum_records
+from talkmeter.usage.names import CallNames, read_call_names
 from talkmeter.usage.revision import Revision
 
 RECORDS: Final = 50
@@ -86,6 +87,7 @@ class CallRecords(_Records, frozen=True, kw_only=True):
     """A page of conversations, newest first; `totals` is the sum of all matches, on the first page only."""
 
     records: list[CallRecord]
+    names: CallNames
     totals: CallFigures | None
 
 
@@ -144,6 +146,7 @@ def read_records(  # noqa: PLR0913  a page depends on all of these
         return CallRecords(
             **head,
             records=[call_record(stored, present) for stored in shown],
+            names=read_call_names(connection, org_id, map(call_of, shown)),
             totals=None if total is None else call_figures(total),
         )
     return RunRecords(
