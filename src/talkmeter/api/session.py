@@ -46,7 +46,6 @@ class NamedOrganization(msgspec.Struct, frozen=True):
 
     id: str
     name: str
-    scopes: Annotated[list[str], msgspec.Meta(description="What the session may do there, as concrete names.")]
 
 
 class SessionState(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,16 +130,13 @@ async def _state(request: AnyRequest, session: Session | None, cookie: Cookie | 
     grant = None if session is None else await _authenticator(request).session_grant(session)
     organizations: list[NamedOrganization] = []
     if grant is not None:
-        granted = grant.organizations or {}
-        org_ids = sorted(granted)
+        org_ids = sorted(grant.organizations or ())
 
         def read_names(database: Connection) -> dict[str, str]:
             return read_organization_names(database, org_ids)
 
         names = await service.look_up(read_names)
-        organizations = [
-            NamedOrganization(org_id, names.get(org_id, org_id), sorted(granted[org_id])) for org_id in org_ids
-        ]
+        organizations = [NamedOrganization(org_id, names.get(org_id, org_id)) for org_id in org_ids]
     state = SessionState(
         signed_in=grant is not None,
         organizations=organizations,
