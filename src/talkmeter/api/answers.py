@@ -12,10 +12,12 @@ from cachetools import LRUCache
 
 from talkmeter.api.etag import Query, make_etag, matches
 from talkmeter.db.engine import Connection
-from talkmeter.usage.breakdown import Breakdown, read_breakdown
+from talkmeter.usage.breakdown import read_breakdown
+from talkmeter.usage.breakdown_answers import Breakdown
+from talkmeter.usage.filtered_summary import AnySummary, read_any_summary
 from talkmeter.usage.revision import Revision, read_revision
 from talkmeter.usage.series import Series, SeriesQuery, read_series
-from talkmeter.usage.summary import Summary, SummaryQuery, read_summary
+from talkmeter.usage.summary import SummaryQuery
 
 
 class Answer(NamedTuple):
@@ -43,7 +45,7 @@ class Answers:
         with self._lock:
             body = self._cache.get(etag)
         if body is None:
-            body = msgspec.json.encode(_read(connection, query, revision))
+            body = msgspec.json.encode(_read(connection, query, revision, self._database_id))
             self._store(etag, body)
         return Answer(etag, body)
 
@@ -54,9 +56,9 @@ class Answers:
                 self._cache[etag] = body
 
 
-def _read(connection: Connection, query: Query, revision: Revision) -> Summary | Series | Breakdown:
+def _read(connection: Connection, query: Query, revision: Revision, key: str) -> AnySummary | Series | Breakdown:
     if isinstance(query, SummaryQuery):
-        return read_summary(connection, query, revision)
+        return read_any_summary(connection, query, revision)
     if isinstance(query, SeriesQuery):
         return read_series(connection, query)
-    return read_breakdown(connection, query)
+    return read_breakdown(connection, query, revision, key=key)

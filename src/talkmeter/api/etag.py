@@ -6,7 +6,7 @@ from typing import Final
 from litestar import Response
 
 from talkmeter import __version__
-from talkmeter.usage.breakdown import BreakdownQuery
+from talkmeter.usage.breakdown_query import BreakdownQuery
 from talkmeter.usage.revision import Revision
 from talkmeter.usage.series import SeriesQuery
 from talkmeter.usage.summary import SummaryQuery

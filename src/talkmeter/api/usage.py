@@ -24,6 +24,7 @@ from talkmeter.api.parameters import (
     ITEMS,
     KIND,
     LIMIT,
+    SEARCH,
     SPLIT,
     VALUE_FILTER,
     WINDOW,
@@ -37,8 +38,10 @@ from talkmeter.errors import NotFound, quoted
 from talkmeter.ingest.fields import FieldError, read_id
 from talkmeter.period import Present, read_window
 from talkmeter.records import Kind, RecordKey
-from talkmeter.usage.breakdown import Breakdown, breakdown_query
+from talkmeter.usage.breakdown_answers import Breakdown
+from talkmeter.usage.breakdown_query import breakdown_query
 from talkmeter.usage.connectors import Connectors, read_connectors
+from talkmeter.usage.filtered_summary import AnySummary
 from talkmeter.usage.history import History, read_history
 from talkmeter.usage.inventory import Items, read_items
 from talkmeter.usage.parameters import (
@@ -55,9 +58,10 @@ from talkmeter.usage.parameters import (
 from talkmeter.usage.records import Records, read_records
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.series import Series, series_query
-from talkmeter.usage.summary import Summary, summary_query
+from talkmeter.usage.summary import summary_query
 
 RECORDS_PATH: Final = "/admin/usage/records"
+_BREAKDOWN: Final = (*WINDOW, BY, *SPLIT, *VALUE_FILTER, SEARCH, CURSOR)
 _NOT_MODIFIED: Final = ResponseSpec(
     data_container=None, description="Not modified: the cached response is current.", generate_examples=False
 )
@@ -67,20 +71,21 @@ _NOT_MODIFIED: Final = ResponseSpec(
     "/admin/usage/summary",
     operation_id="getUsageSummary",
     guards=[RequiresScope(BILLING_MANAGE)],
-    operation_class=query_operation(*WINDOW, COMPARE, conditional=True),
+    operation_class=query_operation(*WINDOW, COMPARE, *VALUE_FILTER, conditional=True),
     responses={
-        200: json_spec(Summary, "The summary of the window."),
+        200: json_spec(AnySummary, "The summary of the window."),
         304: _NOT_MODIFIED,
         **error_specs(401, 403, 422),
     },
     summary="Get the usage summary",
 )
 async def get_summary(request: AnyRequest) -> Response[bytes]:
-    """Return the activity between two instants, one point per UTC day, and the current inventory."""
-    parameters = read_parameters(request, *WINDOW, COMPARE, strict=False)
+    """Return the activity between two instants and one point per UTC day; without a filter, also the inventory."""
+    parameters = read_parameters(request, *WINDOW, COMPARE, *VALUE_FILTER)
     org_id, present = organization_of(caller_of(request)), _present(request)
     window = read_window(parameters.get("from"), parameters.get("to"), present.now)
-    return await _answer(request, summary_query(org_id, window, present, read_mode(parameters)))
+    mode, filter_ = read_mode(parameters), read_value_filter(parameters)
+    return await _answer(request, summary_query(org_id, window, present, mode, filter_))
 
 
 @get(
@@ -108,7 +113,7 @@ async def get_series(request: AnyRequest) -> Response[bytes]:
     "/admin/usage/breakdown",
     operation_id="getUsageBreakdown",
     guards=[RequiresScope(BILLING_MANAGE)],
-    operation_class=query_operation(*WINDOW, BY, *SPLIT, conditional=True),
+    operation_class=query_operation(*_BREAKDOWN, conditional=True),
     responses={
         200: json_spec(Breakdown, "The window's figures by value, largest first."),
         304: _NOT_MODIFIED,
@@ -117,8 +122,8 @@ async def get_series(request: AnyRequest) -> Response[bytes]:
     summary="Get a usage breakdown",
 )
 async def get_breakdown(request: AnyRequest) -> Response[bytes]:
-    """Return the figures of a window grouped by one dimension; `rows` and `others` add up to the summary."""
-    parameters = read_parameters(request, *WINDOW, BY, *SPLIT)
+    """Return the figures of a window grouped by one dimension; the rows and `others` add up to the summary."""
+    parameters = read_parameters(request, *_BREAKDOWN)
     org_id, present = organization_of(caller_of(request)), _present(request)
     window = read_window(parameters.get("from"), parameters.get("to"), present.now)
     return await _answer(request, breakdown_query(org_id, window, present, read_breakdown_options(parameters)))
