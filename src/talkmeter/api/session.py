@@ -17,6 +17,7 @@ from talkmeter.api.auth.callers import Authenticator, RequiresScope, caller_of, 
 from talkmeter.api.auth.grant import Grant
 from talkmeter.api.auth.scopes import expand
 from talkmeter.api.body import BodyLimits, read_body
+from talkmeter.api.compression import Encoded
 from talkmeter.api.etag import json_response
 from talkmeter.api.openapi import BEARER, error_specs, json_spec, operation_with, organization_parameters
 from talkmeter.api.problems import AnyRequest
@@ -225,7 +226,7 @@ def _authenticator(request: AnyRequest) -> Authenticator:
 )
 async def get_my_scopes(request: AnyRequest) -> Response[bytes]:
     """Return the caller's scopes in the organization of the request, as concrete names without patterns."""
-    return json_response(msgspec.json.encode(sorted(caller_of(request).scopes)))
+    return json_response(Encoded(msgspec.json.encode(sorted(caller_of(request).scopes))))
 
 
 session_router = Router(path="/", route_handlers=[get_session, post_session, delete_session], tags=["Session"])

@@ -1,5 +1,6 @@
 """`GET /admin/usage/…`: the queries of the page and the CLI, each answered from one database snapshot."""
 
+from collections.abc import Callable
 from typing import Annotated, Final
 from urllib.parse import unquote_to_bytes
 
@@ -12,6 +13,7 @@ from talkmeter import clock, period
 from talkmeter.api.answers import Answer
 from talkmeter.api.auth.callers import RequiresScope, caller_of, organization_of
 from talkmeter.api.auth.scopes import BILLING_MANAGE
+from talkmeter.api.compression import Encoded, accepted_coding, compress
 from talkmeter.api.etag import Query, json_response, not_modified
 from talkmeter.api.headers import header_values
 from talkmeter.api.openapi import error_specs, json_spec
@@ -151,7 +153,7 @@ async def get_records(request: AnyRequest) -> Response[bytes]:
         key = service.database_id
         return read_records(connection, org_id, window, filter_, revision, present, key=key, limit=limit, cursor=cursor)
 
-    return json_response(msgspec.json.encode(await service.answer(org_id, request.receive, read)))
+    return await _answer_uncached(request, org_id, read)
 
 
 @get(
@@ -191,7 +193,7 @@ async def _history(request: AnyRequest, kind: str) -> Response[bytes]:
     def read(connection: Connection) -> History:
         return read_history(connection, org_id, key, service.settings.history_days)
 
-    return json_response(msgspec.json.encode(await service.answer(org_id, request.receive, read)))
+    return await _answer_uncached(request, org_id, read)
 
 
 @get(
@@ -214,7 +216,7 @@ async def get_inventory(request: AnyRequest) -> Response[bytes]:
         revision = read_revision(connection, org_id, present)
         return read_items(connection, org_id, filter_, revision, key=service.database_id, limit=limit, cursor=cursor)
 
-    return json_response(msgspec.json.encode(await service.answer(org_id, request.receive, read)))
+    return await _answer_uncached(request, org_id, read)
 
 
 @get(
@@ -232,13 +234,23 @@ async def get_connectors(request: AnyRequest) -> Response[bytes]:
     """Return the message outcomes of each connector, and which connectors have gone silent."""
     read_parameters(request)
     org_id = organization_of(caller_of(request))
-    service: Service = request.app.state.service
     now = clock.now()
 
     def read(connection: Connection) -> Connectors:
         return read_connectors(connection, org_id, now)
 
-    return json_response(msgspec.json.encode(await service.answer(org_id, request.receive, read)))
+    return await _answer_uncached(request, org_id, read)
+
+
+async def _answer_uncached(request: AnyRequest, org_id: str, read: Callable[[Connection], object]) -> Response[bytes]:
+    """Answer a query from the database; its thread also encodes and compresses the answer."""
+    service: Service = request.app.state.service
+    coding = accepted_coding(request)
+
+    def encode(connection: Connection) -> Encoded:
+        return compress(msgspec.json.encode(read(connection)), coding)
+
+    return json_response(await service.answer(org_id, request.receive, encode))
 
 
 async def _answer(request: AnyRequest, query: Query) -> Response[bytes]:
@@ -246,11 +258,13 @@ async def _answer(request: AnyRequest, query: Query) -> Response[bytes]:
     service: Service = request.app.state.service
     if_none_match = b",".join(header_values(request, b"if-none-match")).decode("latin-1")
 
-    def answer(connection: Connection) -> Answer:
-        return service.answers.answer(connection, query, if_none_match)
+    coding = accepted_coding(request)
 
-    etag, body = await service.answer(query.org_id, request.receive, answer)
-    return not_modified(etag) if body is None else json_response(body, etag)
+    def answer(connection: Connection) -> Answer:
+        return service.answers.answer(connection, query, if_none_match, coding)
+
+    etag, encoded = await service.answer(query.org_id, request.receive, answer)
+    return not_modified(etag) if encoded is None else json_response(encoded, etag)
 
 
 def _present(request: AnyRequest) -> Present:
