@@ -263,6 +263,9 @@ def _read_hours(connection: Connection, query: SeriesQuery, window: Window) -> M
 
 
 def _sum(amounts: Mapping[int, Counters], units: range) -> Counters:
+    # Hours and days are one unit each, and a year has hundreds.
+    if len(units) == 1:
+        return amounts.get(units[0], ZERO)
     return add(amounts[unit] for unit in units if unit in amounts)
 
 
