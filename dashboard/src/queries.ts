@@ -2,12 +2,13 @@
 // so that cached data never mixes organizations.
 
 import { QueryCache, QueryClient, queryOptions } from "@tanstack/react-query";
-import { getSession, getSummary, signInWithLink } from "./api/client";
+import { getScopes, getSession, getSummary, signInWithLink } from "./api/client";
 import { ApiError, hasStatus, isRetryable } from "./api/errors";
 import { type Series, getSeries } from "./api/series";
 import { type Session, type Summary } from "./api/shapes";
 import { type PageFilter } from "./location/filter";
 import { type ComparisonMode, type Grain } from "./location/options";
+import { currentLocation } from "./location/router";
 import { type Range } from "./range/range";
 import { isAccessKnown, rememberAccess } from "./shell/knownAccess";
 import { takeSignInSecret } from "./session/signInLink";
@@ -55,21 +56,46 @@ export const sessionQuery = queryOptions({
   staleTime: Infinity,
   gcTime: Infinity,
   queryFn: async ({ signal }): Promise<SessionState> => {
-    const secret = takeSignInSecret();
-    if (secret === null) return toSessionState(await getSession(signal));
-    try {
-      return toSessionState(await signInWithLink(secret));
-    } catch (error) {
-      if (error instanceof ApiError && !isRetryable(error)) {
-        // The earlier session, if there is one, is still valid.
-        const state = toSessionState(await getSession(signal));
-        if (state.signedIn) return { ...state, failedLink: error.message };
-        return { signedIn: false, reason: { kind: "link", message: error.message } };
-      }
-      throw error;
-    }
+    const state = await readSession(signal);
+    keepScopes(state);
+    return state;
   },
 });
+
+async function readSession(signal: AbortSignal): Promise<SessionState> {
+  const { organization } = currentLocation();
+  const secret = takeSignInSecret();
+  if (secret === null) return toSessionState(await getSession(organization, signal));
+  try {
+    return toSessionState(await signInWithLink(secret));
+  } catch (error) {
+    if (error instanceof ApiError && !isRetryable(error)) {
+      // The earlier session, if there is one, is still valid.
+      const state = toSessionState(await getSession(organization, signal));
+      if (state.signedIn) return { ...state, failedLink: error.message };
+      return { signedIn: false, reason: { kind: "link", message: error.message } };
+    }
+    throw error;
+  }
+}
+
+/** The scopes in an organization. Those of the first one come with the session. */
+export function scopesQuery(organization: string) {
+  return queryOptions({
+    queryKey: ["scopes", organization],
+    staleTime: Infinity,
+    queryFn: ({ signal }) => getScopes(organization, signal),
+  });
+}
+
+/** Keep the scopes that came with the session, so that they are not requested. */
+function keepScopes(state: SessionState): void {
+  if (!state.signedIn) return;
+  const { organization, scopes } = state.session;
+  if (organization !== null && scopes !== null) {
+    queryClient.setQueryData(scopesQuery(organization).queryKey, scopes);
+  }
+}
 
 export function summaryQuery(organization: string, range: Range, compare: ComparisonMode) {
   return queryOptions({
@@ -108,6 +134,7 @@ export function toSessionState(session: Session): SessionState {
 export function startSession(state: SessionState): void {
   if (!state.signedIn) rememberAccess(null);
   queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" });
+  keepScopes(state);
   queryClient.setQueryData(sessionQuery.queryKey, state);
 }
 

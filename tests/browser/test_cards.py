@@ -97,7 +97,7 @@ def test_page_works_if_the_browser_blocks_storage(visitor: Visitor) -> None:
 
 def test_returning_browser_requests_the_figures_before_the_session_answers(visitor: Visitor) -> None:
     page = visitor.open_usage()
-    held = hold_requests(page, "**/session")
+    held = hold_requests(page, "**/session?*")
     page.reload()
     expect(card(page, "Total Calls")).to_contain_text("Total Calls5")
     assert len(held) == 1
@@ -114,6 +114,7 @@ def test_header_is_in_the_html(visitor: Visitor) -> None:
 
 
 def test_no_access_names_the_organization_and_offers_others_only_if_there_are_any(visitor: Visitor) -> None:
+    visitor.expects_errors = True
     page = visitor.sign_in(visitor.keys.acme, f"{USAGE}?organization_id=quiet")
     expect(page.get_by_role("heading", name="No access to usage")).to_be_visible()
     expect(page.locator("main")).to_contain_text("You can switch to another organization")

@@ -4,10 +4,13 @@ import * as v from "valibot";
 import { type ComparisonMode } from "../location/options";
 import { type Range, rangeParameters } from "../range/range";
 import { ApiError, InvalidResponseError, NetworkError } from "./errors";
-import { Problem, Session, Summary } from "./shapes";
+import { Problem, Scopes, Session, Summary } from "./shapes";
 
-export function getSession(signal?: AbortSignal): Promise<Session> {
-  return request("/session", Session, { signal });
+/** Return the session, with its scopes in an organization; with null in its first one. */
+export function getSession(organization: string | null, signal?: AbortSignal): Promise<Session> {
+  const parameters =
+    organization === null ? "" : `?${new URLSearchParams({ organization_id: organization }).toString()}`;
+  return request(`/session${parameters}`, Session, { signal });
 }
 
 /** Start a session with the secret of a one-time link. */
@@ -27,6 +30,12 @@ export function signInWithKey(key: string): Promise<Session> {
 
 export function signOut(): Promise<Session> {
   return request("/session", Session, { method: "DELETE" });
+}
+
+export function getScopes(organization: string, signal?: AbortSignal): Promise<readonly string[]> {
+  return request(withParameters("/admin/members/me/scopes", { organization_id: organization }), Scopes, {
+    signal,
+  });
 }
 
 export function getSummary(

@@ -94,8 +94,10 @@ export const Summary = v.object({
 
 export const Session = v.object({
   signed_in: v.boolean(),
-  organizations: v.array(v.object({ id: Text, name: Text, scopes: v.array(Text) })),
+  organizations: v.array(v.object({ id: Text, name: Text })),
   organization: v.nullable(Text),
+  /** The scopes in `organization`. */
+  scopes: v.nullable(v.array(Text)),
   expires_at: v.nullable(Text),
   plans_url: v.nullable(Text),
 });

@@ -16,7 +16,7 @@ export function ConnectorsScreen({ organization }: { organization: string | null
   }, []);
   const loading = <ConnectorsLoading label="Loading" />;
   return (
-    <Access organization={organization}>
+    <Access organization={organization} loading={loading}>
       {(id) => (
         <ErrorBoundary fallback={(retry) => <LoadFailure what="the connectors" retry={retry} />}>
           <Suspense fallback={loading}>

@@ -3,6 +3,7 @@
 import { Alert } from "@mantine/core";
 import { dismissUrlError, usePageLocation } from "../location/router";
 import { Access, Denied } from "../shell/Access";
+import { UsageLoading } from "./UsageLoading";
 import { UsageReport } from "./UsageReport";
 
 export function UsageScreen({ organization }: { organization: string | null }) {
@@ -21,7 +22,7 @@ export function UsageScreen({ organization }: { organization: string | null }) {
           onClose={dismissUrlError}
         />
       )}
-      <Access organization={organization}>
+      <Access organization={organization} loading={<UsageLoading label="Loading" />}>
         {(id) => <UsageReport organization={id} denied={<Denied organization={id} />} />}
       </Access>
     </>
