@@ -33,7 +33,7 @@ def test_filtered_figure_opens_the_records_of_the_filter(visitor: Visitor) -> No
     page = visitor.open_usage(f"{USAGE}?filter=agent:agent-0")
     card(page, "Total Calls").get_by_role("link", name="Total Calls: 2, show calls").click()
     expect(page).to_have_url(re.compile(r"records=conversation:agent=agent-0$"))
-    expect(page.get_by_role("dialog")).to_contain_text("2 rows shown")
+    expect(page.get_by_role("dialog")).to_contain_text("showing all 2")
 
 
 def test_workflow_filter_shows_its_runs_only(visitor: Visitor) -> None:

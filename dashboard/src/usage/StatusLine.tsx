@@ -38,16 +38,20 @@ export function StatusLine({ fetched, range, today, loading, failed, compares }:
         {loading !== null &&
           `Still showing ${formats.range(range, today)}${failed ? "" : `; loading ${formats.range(loading, today)}`}`}
       </span>
+      <span className="print-only">{formats.range(range, today)} (UTC)</span>
       <span>
         Updated <Ago instant={fetchedAt} now={now} />
       </span>
-      {comparison !== null && (
+      {lastEventAt === null && <span>No data received yet</span>}
+      {comparison !== null && lastEventAt !== null && (
         <span>
           Compared with{" "}
           {formats.span(Date.parse(comparison.then.from), Date.parse(comparison.then.to), today)}
         </span>
       )}
-      {comparison === null && compares && <span>No earlier period to compare with</span>}
+      {comparison === null && compares && lastEventAt !== null && (
+        <span>No earlier period to compare with</span>
+      )}
       {lastEventAt !== null && (
         <span className="secondary">
           Last event <Ago instant={Date.parse(lastEventAt)} now={now} />
