@@ -2,24 +2,22 @@
 
 import { Alert, Anchor, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { type ReactNode, Suspense, lazy, useEffect, useState } from "react";
+import { type ReactNode, Suspense, useEffect, useState } from "react";
 import { ConnectorsLoading } from "./connectors/ConnectorsLoading";
 import { ConnectorsScreen } from "./connectors/ConnectorsScreen";
 import { usePageLocation, usePath } from "./location/router";
 import { sessionQuery } from "./queries";
 import { ErrorAlert } from "./shell/ErrorAlert";
 import { ErrorBoundary } from "./shell/ErrorBoundary";
+import { isAccessKnown } from "./shell/knownAccess";
 import { Layout } from "./shell/Layout";
+import { lazyPart } from "./shell/lazyPart";
+import { LoadFailure } from "./shell/LoadFailure";
 import { CONNECTORS_PATH, USAGE_PATH } from "./shell/Navigation";
 import { UsageLoading } from "./usage/UsageLoading";
 import { UsageScreen } from "./usage/UsageScreen";
 
-const SignIn = lazy(() => import("./session/SignIn"));
-const FAILED = (
-  <p role="alert" className="message">
-    Could not load a part of the page. Reload to try again.
-  </p>
-);
+const SignIn = lazyPart(() => import("./session/SignIn"));
 
 interface Screen {
   readonly name: string;
@@ -48,7 +46,7 @@ export function App() {
     document.title = `${name} · Talkmeter`;
   }, [name]);
   return (
-    <ErrorBoundary fallback={FAILED}>
+    <ErrorBoundary fallback={(retry) => <LoadFailure what="a part of the page" retry={retry} />}>
       {screen === undefined ? <NotFound /> : <ScreenForSession screen={screen} />}
     </ErrorBoundary>
   );
@@ -57,18 +55,7 @@ export function App() {
 function ScreenForSession({ screen }: { screen: Screen }) {
   const session = useQuery(sessionQuery);
   const location = usePageLocation();
-  if (session.data === undefined) {
-    return (
-      <Layout session="pending">
-        {session.isError ? (
-          <ErrorAlert error={session.error} retry={() => void session.refetch()} busy={session.isFetching} />
-        ) : (
-          screen.signingIn
-        )}
-      </Layout>
-    );
-  }
-  if (!session.data.signedIn) {
+  if (session.data?.signedIn === false) {
     return (
       <Layout>
         <Suspense fallback={null}>
@@ -77,11 +64,17 @@ function ScreenForSession({ screen }: { screen: Screen }) {
       </Layout>
     );
   }
-  const organization = location.organization ?? session.data.session.organization;
+  const state = session.data;
+  const organization = location.organization ?? state?.session.organization ?? null;
+  // A browser that had access requests the figures at once, together with the session.
+  const known = organization !== null && isAccessKnown(organization);
   return (
-    <Layout session={session.data.session} organization={organization}>
-      {session.data.failedLink !== undefined && <FailedLink message={session.data.failedLink} />}
-      {screen.render(organization)}
+    <Layout session={state?.session ?? "pending"} organization={organization}>
+      {state?.failedLink !== undefined && <FailedLink message={state.failedLink} />}
+      {state === undefined && session.isError && (
+        <ErrorAlert error={session.error} retry={() => void session.refetch()} busy={session.isFetching} />
+      )}
+      {state !== undefined || known ? screen.render(organization) : !session.isError && screen.signingIn}
     </Layout>
   );
 }

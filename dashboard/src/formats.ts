@@ -8,10 +8,18 @@ export interface Formats {
   readonly count: (value: number) => string;
   /** Minutes with two decimals. */
   readonly minutes: (value: number) => string;
+  /** The same in two parts, to show the decimals lighter. */
+  readonly minutesParts: (value: number) => { readonly whole: string; readonly decimals: string };
   /** A short axis label: `1.5K`. */
   readonly tick: (value: number) => string;
   /** `Sun, Nov 22, 2026` */
   readonly day: (day: Day) => string;
+  /** `Sun, Nov 22` */
+  readonly weekday: (day: Day) => string;
+  /** `Nov 16 – 22, 2026` */
+  readonly days: (range: Range) => string;
+  /** `14:00` */
+  readonly hour: (instant: number) => string;
   /** `Nov 22` */
   readonly shortDay: (day: Day) => string;
   /** `Nov`; with the year if it is January or the first label of an axis. */
@@ -26,7 +34,7 @@ export interface Formats {
   readonly spanPhrase: (from: number, to: number, today: Day) => string;
   /** A fraction from 0 to 1 as a percentage. */
   readonly share: (part: number) => string;
-  /** A signed change in percent. */
+  /** A signed change in percent, with a true minus: `+4.2%`, `−4.2%`, `0.0%`. */
   readonly change: (percent: number) => string;
   /** `Nov 22, 2026, 14:05 UTC` */
   readonly instant: (instant: number) => string;
@@ -34,9 +42,17 @@ export interface Formats {
   readonly shortInstant: (instant: number, today: Day) => string;
   /** `Nov 22, 2026, 14:05:09 UTC` */
   readonly preciseInstant: (instant: number) => string;
+  /** How long ago an instant was: `just now`, `2 min ago`, `3 h ago`, `on Nov 22`. */
+  readonly ago: (instant: number, now: number) => string;
   /** `14:05:09 UTC` */
   readonly time: (instant: number) => string;
 }
+
+/** The decimal separator and two digits. */
+const DECIMALS_LENGTH = 3;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 
 export function makeFormats(languages: readonly string[]): Formats {
   const known = languages.filter(isSupported);
@@ -45,16 +61,24 @@ export function makeFormats(languages: readonly string[]): Formats {
     new Intl.DateTimeFormat(english, { timeZone: "UTC", ...options });
   const monthDay = { day: "numeric", month: "short" } as const;
   const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
-  const percent = { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 } as const;
+  // English text and dates have Latin digits, so numbers have them in every locale.
+  const latin = { numberingSystem: "latn" } as const;
+  const percent = { ...latin, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 } as const;
 
-  const count = new Intl.NumberFormat(known, { maximumFractionDigits: 0 });
-  const minutes = new Intl.NumberFormat(known, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-  const tick = new Intl.NumberFormat(known, { notation: "compact", maximumFractionDigits: 2 });
+  const count = new Intl.NumberFormat(known, { ...latin, maximumFractionDigits: 0 });
+  const minutes = new Intl.NumberFormat(known, {
+    ...latin,
+    minimumFractionDigits: 2,
+    maximumFractionDigits: 2,
+  });
+  const tick = new Intl.NumberFormat(known, { ...latin, notation: "compact", maximumFractionDigits: 2 });
   const share = new Intl.NumberFormat(known, percent);
-  const change = new Intl.NumberFormat(known, { ...percent, signDisplay: "always" });
+  const change = new Intl.NumberFormat(known, { ...percent, signDisplay: "exceptZero" });
   const shortDay = dates(monthDay);
   const dayAndYear = dates({ ...monthDay, year: "numeric" });
   const fullDay = dates({ weekday: "short", ...monthDay, year: "numeric" });
+  const weekday = dates({ weekday: "short", ...monthDay });
+  const hour = dates(clock);
   const month = dates({ month: "short" });
   const monthAndYear = dates({ month: "short", year: "numeric" });
   const time = dates({ ...clock, second: "2-digit" });
@@ -79,8 +103,16 @@ export function makeFormats(languages: readonly string[]): Formats {
   return {
     count: (value) => count.format(value),
     minutes: (value) => minutes.format(value),
+    minutesParts: (value) => {
+      const text = minutes.format(value);
+      const at = Math.max(0, text.length - DECIMALS_LENGTH);
+      return { whole: text.slice(0, at), decimals: text.slice(at) };
+    },
     tick: (value) => tick.format(value),
     day: (day) => fullDay.format(startOfDay(day)),
+    weekday: (day) => weekday.format(startOfDay(day)),
+    days: ({ from, to }) => dayAndYear.formatRange(startOfDay(from), startOfDay(to)),
+    hour: (value) => hour.format(value),
     shortDay: (day) => shortDay.format(startOfDay(day)),
     month: (day, first) => (first || day.slice(5, 7) === "01" ? monthAndYear : month).format(startOfDay(day)),
     range,
@@ -92,10 +124,17 @@ export function makeFormats(languages: readonly string[]): Formats {
       return isWholeMonth(days) ? `in ${monthAndYear.format(from)}` : rangePhrase(days, today);
     },
     share: (part) => share.format(part),
-    change: (value) => change.format(value / 100),
+    change: (value) => change.format(value / 100).replace("-", "\u2212"),
     instant: (value) => `${instant.format(value)} UTC`,
     shortInstant: (value, today) => (inYearOf(today, utcDay(value)) ? shortInstant : instant).format(value),
     preciseInstant: (value) => `${preciseInstant.format(value)} UTC`,
+    ago: (value, now) => {
+      const age = now - value;
+      if (age < MINUTE_MS) return "just now";
+      if (age < HOUR_MS) return `${Math.floor(age / MINUTE_MS)} min ago`;
+      if (age < DAY_MS) return `${Math.floor(age / HOUR_MS)} h ago`;
+      return `on ${(inYearOf(utcDay(now), utcDay(value)) ? shortDay : dayAndYear).format(value)}`;
+    },
     time: (value) => `${time.format(value)} UTC`,
   };
 }

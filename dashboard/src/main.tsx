@@ -16,7 +16,9 @@ import "@mantine/core/styles/Paper.css";
 import "@mantine/core/styles/Skeleton.css";
 import "@mantine/core/styles/Text.css";
 import "@mantine/core/styles/Title.css";
+import "./colors.css";
 import "./page.css";
+import "./header.css";
 import "./figures.css";
 import "./charts.css";
 import "./screens.css";
@@ -29,11 +31,10 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
 import { queryClient } from "./queries";
+import { reloadOnMissingChunk } from "./reload";
 import { captureSignInLink } from "./session/signInLink";
+import { colorSchemeManager } from "./shell/colorScheme";
 import { cssVariables, theme } from "./theme";
-
-const RELOADED_AT = "talkmeter-reloaded-at";
-const RELOAD_INTERVAL_MS = 60_000;
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";
 setNonce(nonce);
@@ -48,6 +49,7 @@ if (root !== null) {
         theme={theme}
         cssVariablesResolver={cssVariables}
         defaultColorScheme="auto"
+        colorSchemeManager={colorSchemeManager}
         getStyleNonce={() => nonce}
       >
         <QueryClientProvider client={queryClient}>
@@ -56,21 +58,4 @@ if (root !== null) {
       </MantineProvider>
     </StrictMode>,
   );
-}
-
-/** Reload, at most once a minute, if a chunk is missing: the server was updated while the page was open. */
-function reloadOnMissingChunk(): void {
-  window.addEventListener("vite:preloadError", () => {
-    const last = Number(sessionStorage.getItem(RELOADED_AT) ?? 0);
-    if (Date.now() - last < RELOAD_INTERVAL_MS) return;
-    // If the server is down, a reload would only lose the figures on screen.
-    fetch(window.location.pathname, { method: "HEAD" }).then(
-      ({ ok }) => {
-        if (!ok) return;
-        sessionStorage.setItem(RELOADED_AT, String(Date.now()));
-        window.location.reload();
-      },
-      () => undefined,
-    );
-  });
 }

@@ -12,6 +12,8 @@ import {
   OUTCOME_TEXTS,
   columnParts,
   connectorWarnings,
+  headline,
+  nonZeroOutcomes,
   providerLabel,
   timeAgo,
 } from "../src/connectors/labels";
@@ -56,19 +58,19 @@ describe("the sample response", () => {
     expect(v.safeParse(Connectors, { ...connectors, as_of: null }).success).toBe(false);
   });
 
-  it("is rendered: each connector with its provider, id and a count per outcome", () => {
+  it("is rendered: each connector with its provider, id and a count per outcome that occurred", () => {
     const { connectors, as_of } = v.parse(Connectors, sample());
     expect(connectors.length).toBeGreaterThan(0);
     for (const connector of connectors) {
       render(
         <MantineProvider>
-          <ConnectorCard connector={connector} now={Date.parse(as_of)} />
+          <ConnectorCard connector={connector} now={Date.parse(as_of)} operator />
         </MantineProvider>,
       );
       const card = screen.getByRole("article", { name: new RegExp(providerLabel(connector.provider)) });
       expect(within(card).getByRole("heading").textContent).toContain(connector.id);
       const rows = [...card.querySelectorAll(".connector-outcomes > div")].map((row) => row.textContent);
-      OUTCOMES.forEach((outcome, index) => {
+      nonZeroOutcomes(connector.outcomes).forEach((outcome, index) => {
         const { name, help } = OUTCOME_TEXTS[outcome];
         expect(rows[index]).toContain(`${name}${formats.count(connector.outcomes[outcome])}${help}`);
       });
@@ -84,8 +86,9 @@ describe("a connector with assumed values", () => {
     render(
       <MantineProvider>
         <ConnectorCard
-          connector={{ ...CONNECTOR, assumed_values }}
+          connector={{ ...CONNECTOR, assumed_values, outcomes: { ...NO_WEBHOOKS, accepted: 3 } }}
           now={Date.parse("2026-03-15T12:00:00Z")}
+          operator
         />
       </MantineProvider>,
     );
@@ -121,6 +124,7 @@ describe("connectorWarnings", () => {
     const [warning] = connectorWarnings({ ...CONNECTOR, silent_hours: 31 });
     expect(warning?.title).toBe("No webhooks for 31 hours");
     expect(warning?.text).toContain("Vapi");
+    expect(warning?.remedy).toBe("This command prints the URL:");
     expect(warning?.command).toBe("talkmeter connectors show c-1");
   });
 
@@ -135,6 +139,19 @@ describe("connectorWarnings", () => {
   it("returns nothing for a disabled connector", () => {
     const disabled = { disabled_at: "2026-03-15T11:30:00Z", last_rejected_at: "2026-03-15T11:20:00Z" };
     expect(titles(disabled)).toEqual([]);
+  });
+});
+
+describe("the headline", () => {
+  it.each([
+    [{}, null],
+    [{ accepted: 412 }, "All 412 messages counted"],
+    [{ accepted: 1 }, "1 message counted"],
+    [{ accepted: 400, duplicate: 12 }, "400 of 412 messages counted; the others add nothing"],
+    [{ accepted: 400, duplicate: 11, quarantined: 1 }, "1 of 412 messages needs attention"],
+    [{ accepted: 400, rejected: 12 }, "12 of 412 messages need attention"],
+  ])("of %j is %s", (outcomes, text) => {
+    expect(headline({ ...NO_WEBHOOKS, ...outcomes }, formats)).toBe(text);
   });
 });
 

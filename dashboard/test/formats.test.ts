@@ -38,3 +38,16 @@ it("days are UTC and English, with the year if a day is outside this year", () =
 it("instants end with UTC", () => {
   expect(makeFormats(["en-US"]).instant(Date.parse("2026-11-22T00:05:00Z"))).toBe("Nov 22, 2026, 00:05 UTC");
 });
+
+it("recent instants say how long ago they were", () => {
+  const formats = makeFormats(["en-US"]);
+  const now = Date.parse("2026-11-22T14:30:00Z");
+  const ago = (minutes: number) => formats.ago(now - minutes * 60_000, now);
+  expect([ago(0), ago(-5), ago(2), ago(119), ago(24 * 60)]).toEqual([
+    "just now",
+    "just now",
+    "2 min ago",
+    "1 h ago",
+    "on Nov 21",
+  ]);
+});

@@ -1,53 +1,57 @@
 // Texts: comparisons, list titles, totals, breakdown labels; and sparkline paths.
 
 import { describe, expect, it } from "vitest";
-import { recordsOfValue, valueLabel } from "../src/breakdown/labels";
+import { figureColumns, matchingRows, rowChange } from "../src/breakdown/columns";
+import { valueLabel } from "../src/breakdown/labels";
+import { wholeIntervals } from "../src/breakdown/series";
 import { sparklinePath } from "../src/breakdown/Sparkline";
 import { makeFormats } from "../src/formats";
 import { type Listing, conversations, formatListing, items, runs } from "../src/location/listing";
+import { type Dimension } from "../src/location/options";
 import { addedText, listTitle, retentionText, totalsTexts, updatesText } from "../src/records/labels";
 import { changeText } from "../src/usage/change";
 
 const formats = makeFormats(["en-US"]);
 const TODAY = "2026-11-25";
+const ROW = {
+  value: "a-1",
+  name: "Reception",
+  share: 1,
+  series: null,
+  comparison: null,
+  total_calls: 11,
+  voice_calls: 11,
+  chat_calls: 0,
+  inbound_calls: 11,
+  outbound_calls: 0,
+  timed_calls: 11,
+  live_calls: 0,
+  voice_minutes: 22,
+  chat_minutes: 0,
+  avg_call_duration_sec: 120,
+  voice_duration_ms: 1_320_000,
+  chat_duration_ms: 0,
+};
 const plain = (text: string) => text.replaceAll(/\s/gu, " ");
 
 describe("a comparison", () => {
-  const then = { from: "2026-10-01T00:00:00Z", to: "2026-10-23T00:00:00Z" };
-  const cut = { from: "2026-10-01T00:00:00Z", to: "2026-10-25T06:00:00Z" };
-  const textOf = (change: number, percent: number | null, days = then) => {
-    const delta = { now: 0, then: 0, change, change_percent: percent };
-    const text = changeText(delta, { then: days }, TODAY, formats);
-    return plain(`${text.change} ${text.days}`);
-  };
+  const textOf = (change: number, percent: number | null, then = 12_320) =>
+    changeText({ now: then + change, then, change, change_percent: percent }, formats.count, formats);
 
-  it("gives the change in percent and the days", () => {
-    expect(textOf(12, 12.4)).toBe("+12.4% vs Oct 1 – 22");
-    expect(textOf(-12, -100)).toBe("-100.0% vs Oct 1 – 22");
-    expect(textOf(1, 0)).toBe("+0.0% vs Oct 1 – 22");
+  it("has the change in percent, with a true minus, and the earlier figure", () => {
+    expect(textOf(12, 12.4)).toEqual({ percent: "+12.4%", direction: "up", earlier: "was 12,320" });
+    expect(textOf(-12, -4.2)).toEqual({ percent: "\u22124.2%", direction: "down", earlier: "was 12,320" });
+    expect(textOf(0, 0)).toEqual({ percent: "0.0%", direction: "same", earlier: "was 12,320" });
   });
 
-  it("gives the hour if a day is cut", () => {
-    expect(textOf(12, 12.4, cut)).toBe("+12.4% vs Oct 1 – Oct 25, 06:00 UTC");
+  it("has no percentage if the earlier figure is too small for one", () => {
+    expect(textOf(35_753, 155_447.8, 23)).toEqual({ percent: null, direction: "up", earlier: "from 23" });
+    expect(textOf(12, null, 0)).toEqual({ percent: null, direction: "up", earlier: "was 0" });
   });
 
-  it("gives the year if it is not this year", () => {
-    const year = { from: "2025-10-01T00:00:00Z", to: "2025-10-25T06:00:00Z" };
-    expect(textOf(12, 12.4, year)).toBe("+12.4% vs Oct 1, 2025 – Oct 25, 2025, 06:00 UTC");
-  });
-
-  it("has texts for an earlier figure of 0 and for no change", () => {
-    expect(textOf(12, null)).toBe("none from Oct 1 to 22");
-    expect(textOf(12, null, cut)).toBe("none from Oct 1 to Oct 25, 06:00 UTC");
-    const december = { from: "2019-12-01T00:00:00Z", to: "2020-01-01T00:00:00Z" };
-    expect(textOf(12, null, december)).toBe("none in Dec 2019");
-    const day = { from: "2026-10-01T00:00:00Z", to: "2026-10-02T00:00:00Z" };
-    expect(textOf(12, null, day)).toBe("none on Oct 1");
-    expect(textOf(0, 0)).toBe("no change vs Oct 1 – 22");
-  });
-
-  it("uses the browser's locale for numbers", () => {
+  it("uses the browser's locale for numbers, with Latin digits", () => {
     expect(plain(makeFormats(["de-DE"]).change(12.4))).toBe("+12,4 %");
+    expect(makeFormats(["ar-EG"]).count(12)).toBe("12");
   });
 });
 
@@ -98,12 +102,11 @@ describe("totals", () => {
   };
 
   it("are the API's figures, with exact milliseconds", () => {
-    expect(totalsTexts(callFigures, formats)).toEqual([
-      "42 calls",
-      "31.20 voice minutes (exactly 1,872,000 ms)",
-      "39 with a duration",
-    ]);
-    expect(totalsTexts(runFigures, formats)).toEqual(["1 run", "0 succeeded", "1 failed"]);
+    expect(totalsTexts(callFigures, formats)).toEqual({
+      figures: ["42 calls", "31.20 voice minutes"],
+      details: ["exactly 1,872,000 ms of voice", "39 with a duration"],
+    });
+    expect(totalsTexts(runFigures, formats).figures).toEqual(["1 run", "0 succeeded", "1 failed"]);
   });
 
   it("can be of one record", () => {
@@ -137,17 +140,53 @@ describe("a breakdown value", () => {
     expect(valueLabel("channel", "telephone", null)).toBe("Telephone");
     expect(valueLabel("channel", "pigeon", null)).toBe("pigeon");
   });
+});
 
-  it("links to its calls or runs", () => {
-    expect(formatListing(recordsOfValue("number", "+1312"))).toBe("conversation:number=%2B1312");
-    expect(formatListing(recordsOfValue("agent", null))).toBe("conversation:agent=");
-    expect(formatListing(recordsOfValue("workflow", "w"))).toBe("workflow_execution:workflow=w");
+describe("a breakdown column", () => {
+  const open = (by: Dimension, id: string, value: string) => {
+    const column = figureColumns(by).find((known) => known.id === id);
+    return column === undefined ? "" : formatListing(column.records(by, value));
+  };
+
+  it("links a figure to its calls or runs", () => {
+    expect(open("number", "calls", "+1312")).toBe("conversation:number=%2B1312");
+    expect(open("agent", "voice", "")).toBe("conversation:agent=,modality=voice");
+    expect(open("agent", "average", "a")).toBe("conversation:agent=a,has_duration=true");
+    expect(open("workflow", "failed", "w")).toBe("workflow_execution:workflow=w,status=failed");
+  });
+
+  it.each([
+    [{ now: 11, then: 10, change: 1, change_percent: 10 }, "+10.0%", "was 10", 10],
+    [{ now: 5, then: 0, change: 5, change_percent: null }, null, "was 0", Infinity],
+    [{ now: 0, then: 0, change: 0, change_percent: null }, null, "was 0", 0],
+  ])("of %j is sorted by its percentage, and last without one", (delta, percent, earlier, value) => {
+    const row = { ...ROW, comparison: { total_calls: delta } };
+    expect(rowChange(row, "calls", formats)).toMatchObject({ percent, earlier, value });
+  });
+
+  it("finds rows by name and by id", () => {
+    const rows = [ROW, { ...ROW, value: "b-2", name: "Sales" }, { ...ROW, value: null, name: null }];
+    expect(matchingRows(rows, "agent", " RECEP ").map(({ value }) => value)).toEqual(["a-1"]);
+    expect(matchingRows(rows, "agent", "b-").map(({ value }) => value)).toEqual(["b-2"]);
+    expect(matchingRows(rows, "agent", "without")).toHaveLength(1);
+    expect(matchingRows(rows, "agent", "")).toHaveLength(3);
   });
 });
 
-it("a sparkline starts at 0, and a single value is a horizontal line", () => {
-  expect(sparklinePath([0, 5, 10])).toBe("M2.0 26.0L60.0 14.0L118.0 2.0");
-  expect(sparklinePath([7])).toBe("M2.0 2.0L118.0 2.0");
-  expect(sparklinePath([0, 0])).toBe("M2.0 26.0L118.0 26.0");
-  expect(sparklinePath([])).toBe("");
+describe("a sparkline", () => {
+  it("starts at 0, and one value has no line", () => {
+    expect(sparklinePath([0, 5, 10])).toBe("M2.0 26.0L60.0 14.0L118.0 2.0");
+    expect(sparklinePath([0, 0])).toBe("M2.0 26.0L118.0 26.0");
+    expect(sparklinePath([7])).toBe("");
+    expect(sparklinePath([])).toBe("");
+  });
+
+  it("leaves out partial weeks and the day that is not over", () => {
+    const weeks = ["2026-02-23", "2026-03-02", "2026-03-09"];
+    const march = { from: "2026-03-01T00:00:00Z", to: "2026-03-13T00:00:00Z" };
+    expect(wholeIntervals(weeks, "week", march, "2026-04-01")).toEqual([false, true, false]);
+    const days = ["2026-03-14", "2026-03-15"];
+    const now = { from: "2026-03-14T00:00:00Z", to: "2026-03-16T00:00:00Z" };
+    expect(wholeIntervals(days, "day", now, "2026-03-15")).toEqual([true, false]);
+  });
 });

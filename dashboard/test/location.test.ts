@@ -12,7 +12,15 @@ import {
   parseRecord,
   runs,
 } from "../src/location/listing";
-import { DEFAULT_OPTIONS, availableComparison } from "../src/location/options";
+import { parseFilter } from "../src/location/filter";
+import {
+  DEFAULT_OPTIONS,
+  type Grain,
+  availableComparison,
+  grainForRange,
+  grainOf,
+  offeredGrains,
+} from "../src/location/options";
 import { type PageState, formatUrl, parseUrl } from "../src/location/url";
 
 const TODAY = "2026-11-22";
@@ -20,6 +28,8 @@ const HOME: PageState = {
   ...DEFAULT_OPTIONS,
   organization: "acme",
   choice: "this-month",
+  grain: null,
+  filter: null,
   records: null,
   record: null,
 };
@@ -85,6 +95,8 @@ describe("the URL", () => {
       compare: "year",
       by: "workflow",
       order: "chat",
+      grain: "month",
+      filter: { by: "agent", value: ODD },
       records: conversations({ agent: ODD, day: "2026-01-02" }),
       record: { kind: "conversation", id: ODD },
     };
@@ -103,6 +115,10 @@ describe("the URL", () => {
     ["by=colour", "The tab in the address is invalid."],
     ["by=toString", "The tab in the address is invalid."],
     ["order=runs", "The order in the address is invalid."],
+    ["grain=minute", "The interval of the charts in the address is invalid"],
+    ["filter=agent", "The filter in the address is invalid."],
+    ["filter=colour:red", "The filter in the address is invalid."],
+    ["filter=channel:fax", "The filter in the address is invalid."],
     ["records=everything", "The list in the address is invalid"],
     ["record=1", "The record in the address is invalid"],
   ])("with %s falls back to the default and says what is invalid", (query, sentence) => {
@@ -115,6 +131,48 @@ describe("the URL", () => {
   it("names everything that is invalid", () => {
     const { urlError } = parseUrl("?range=x&by=y&record=z", TODAY);
     expect(urlError?.match(/in the address/g)).toHaveLength(3);
+  });
+});
+
+describe("the filter", () => {
+  it.each([
+    ["agent:agent_x", "agent_x"],
+    ["agent:", ""],
+    ["agent:a:b", "a:b"],
+  ])("'%s' selects the agent '%s'", (text, value) => {
+    expect(parseFilter(text)).toEqual({ by: "agent", value });
+  });
+
+  it("is readable in the URL", () => {
+    const url = formatUrl("", { ...HOME, filter: { by: "number", value: "+1 312" } });
+    expect(url).toBe("?organization_id=acme&filter=number:%2B1%20312");
+  });
+});
+
+describe("the grain", () => {
+  const range = (to: string) => ({ from: "2026-01-01", to });
+
+  it.each<[string, Grain[], Grain]>([
+    ["2026-01-01", ["hour", "day"], "day"],
+    ["2026-01-02", ["hour", "day"], "day"],
+    ["2026-01-03", ["day"], "day"],
+    ["2026-01-31", ["day", "week"], "day"],
+    ["2026-04-02", ["day", "week", "month"], "day"],
+    ["2026-04-03", ["day", "week", "month"], "week"],
+  ])("up to %s can be %j and is %s by default", (to, offered, standard) => {
+    expect(offeredGrains(range(to))).toEqual(offered);
+    expect(grainOf(range(to), null)).toBe(standard);
+  });
+
+  it("falls back to the default if the range does not offer it", () => {
+    expect(grainOf(range("2026-01-31"), "hour")).toBe("day");
+    expect(grainOf(range("2026-12-31"), "month")).toBe("month");
+  });
+
+  it("becomes hours with a new range of one or two days and stays if the range offers it", () => {
+    expect(grainForRange(range("2026-01-02"), "week")).toBe("hour");
+    expect(grainForRange(range("2026-01-31"), "hour")).toBeNull();
+    expect(grainForRange(range("2026-01-31"), "week")).toBe("week");
   });
 });
 

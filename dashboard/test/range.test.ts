@@ -7,6 +7,8 @@ import { addDays, countDays, isDay, oneYearEarlier, utcDay } from "../src/range/
 import {
   MAX_DAYS,
   PRESET_NAMES,
+  adjacentRange,
+  choiceOf,
   formatChoice,
   parseChoice,
   rangeBetween,
@@ -20,6 +22,8 @@ const HOME: PageState = {
   ...DEFAULT_OPTIONS,
   organization: null,
   choice: "this-month",
+  grain: null,
+  filter: null,
   records: null,
   record: null,
 };
@@ -130,5 +134,28 @@ describe("the URL", () => {
   it("allows exactly 366 days", () => {
     expect(parseChoice("2025-11-22..2026-11-22", TODAY)).toHaveProperty("choice");
     expect(parseChoice("2025-11-21..2026-11-22", TODAY)).toHaveProperty("error");
+  });
+});
+
+describe("the period before and after", () => {
+  const step = (from: string, to: string, direction: -1 | 1) => {
+    const range = adjacentRange({ from, to }, TODAY, direction);
+    return range === null ? null : formatChoice(choiceOf(range, TODAY));
+  };
+
+  it.each([
+    ["2026-11-01", "2026-11-22", -1, "last-month"],
+    ["2026-10-01", "2026-10-31", 1, "this-month"],
+    ["2026-10-01", "2026-10-31", -1, "2026-09-01..2026-09-30"],
+    ["2026-01-01", "2026-11-22", -1, "2025-01-01..2025-12-31"],
+    ["2025-01-01", "2025-12-31", 1, "this-year"],
+    ["2026-11-22", "2026-11-22", -1, "yesterday"],
+    ["2026-11-16", "2026-11-22", -1, "2026-11-09..2026-11-15"],
+    ["2026-11-09", "2026-11-15", 1, "last-7-days"],
+    ["2026-11-10", "2026-11-19", 1, "2026-11-20..2026-11-22"],
+    ["2026-11-01", "2026-11-22", 1, null],
+    ["1970-01-01", "1970-01-31", -1, null],
+  ] as const)("of %s to %s in direction %d is %s", (from, to, direction, choice) => {
+    expect(step(from, to, direction)).toBe(choice);
   });
 });

@@ -50,7 +50,10 @@ OTHER_FORMATS: Final = {
     ("Assignment", "from"): set[str](),
     ("AssignmentState", "from"): set[str](),
     ("TierCost", "from"): set[str](),
-    **dict.fromkeys((("UsagePoint", "start"), ("CallPoint", "start"), ("RunPoint", "start")), {"date-time", "date"}),
+    # An hour begins at an instant, a longer interval on a day.
+    ("UsagePoint", "start"): {"date-time", "date"},
+    ("CallPoint", "start"): {"date-time", "date"},
+    ("RunPoint", "start"): {"date-time", "date"},
 }
 """The formats of fields that are named like instants: days, and months and quantities, which have none."""
 ORGANIZATION: Final = {("header", "X-Anyreach-Org"), ("query", "organization_id")}

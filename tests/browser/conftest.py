@@ -12,7 +12,18 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from talkmeter.api.page import PAGE_FOLDER
 from talkmeter.cli.commands import cli
 from tests import local_http
-from tests.browser.data import ACME, ACME_EVENTS, BUSY, BUSY_EVENTS, LOCKED, NEW, QUIET, QUIET_EVENTS
+from tests.browser.data import (
+    ACME,
+    ACME_EVENTS,
+    BUSY,
+    BUSY_EVENTS,
+    CROWD,
+    CROWD_EVENTS,
+    LOCKED,
+    NEW,
+    QUIET,
+    QUIET_EVENTS,
+)
 from tests.browser.visitor import TIMEOUT_MS, Keys, Visitor
 from tests.connectors.metering_server import SECRET_KEY
 from tests.events import Json
@@ -58,9 +69,10 @@ def keys(server: Server) -> Keys:
     send_events(server, sender, ACME, ACME_EVENTS)
     send_events(server, sender, QUIET, QUIET_EVENTS)
     send_events(server, sender, BUSY, BUSY_EVENTS)
+    send_events(server, sender, CROWD, CROWD_EVENTS)
     run_command(server, "orgs", "add", NEW, "--name", "New & Born")
     run_command(server, "orgs", "add", LOCKED)
-    grants = (ACME, QUIET, BUSY, NEW, f"{LOCKED}:viewer")
+    grants = (ACME, QUIET, BUSY, CROWD, NEW, f"{LOCKED}:viewer")
     multi_org = run_command(
         server, "tokens", "add", "--name", "multi-org", *(part for org in grants for part in ("--org", org))
     )

@@ -13,6 +13,7 @@ QUIET: Final = "quiet"
 NEW: Final = "new-born"
 LOCKED: Final = "locked"
 BUSY: Final = "busy"
+CROWD: Final = "crowd"
 SPECIAL_ID: Final = "a/b,c=d:e%2F ö&?#+"
 """An id with characters that must be encoded in a URL."""
 
@@ -90,3 +91,20 @@ BUSY_EVENTS: Final[list[Json]] = [
 
 Two calls are in progress, one of them silent.
 """
+
+LONG_NAME: Final = "Reception of the northern region " + "and of every branch " * 8
+CROWD_EVENTS: Final[list[Json]] = [
+    event("agent.updated", {"id": "crowd-000", "name": LONG_NAME}),
+    *(
+        conversation(
+            f"of-{number:03}", created_at="2026-03-02T00:00:00Z", agent_id=f"crowd-{number:03}", duration=number
+        )
+        for number in range(1, 230)
+    ),
+    *(
+        conversation(f"of-000-{number}", created_at="2026-03-02T00:00:00Z", agent_id="crowd-000", duration=1)
+        for number in range(2)
+    ),
+    conversation("nobody", created_at="2026-03-02T00:00:00Z", agent_id=None, duration=1),
+]
+"""One call each of the agents crowd-001 to crowd-229, as many seconds long as its number; two calls of crowd-000."""

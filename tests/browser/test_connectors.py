@@ -63,20 +63,21 @@ def test_connectors_are_listed_with_disabled_ones_last(visitor: Visitor, key: st
     assert_accessible(page)
 
 
-def test_each_outcome_has_a_count_and_an_explanation(visitor: Visitor, key: str) -> None:
+def test_each_outcome_that_occurred_has_a_count_and_an_explanation(visitor: Visitor, key: str) -> None:
     page = visitor.sign_in(key, CONNECTORS)
     for label, count, explanation in (
         ("Accepted", "1", "Stored and counted."),
         ("Duplicates", "1", "Already received."),
-        ("Outdated", "0", "Older than what is stored."),
         ("Not metered", "3", "do not affect usage"),
-        ("Conflicting", "0", "Same event id, different content."),
         ("Needs attention", "1", "talkmeter quarantine list"),
         ("Rejected", "1", "Could not be verified as coming from the provider"),
     ):
         row = outcome(page, "Vapi", label)
         expect(row.locator(".connector-count")).to_have_text(count)
         expect(row).to_contain_text(explanation)
+    expect(connector(page, "Vapi").locator(".connector-outcomes dt")).to_have_count(5)
+    expect(connector(page, "Vapi")).to_contain_text("2 of 7 messages need attention")
+    expect(connector(page, "Retell")).to_contain_text(re.compile(r"All \d+ messages counted"))
     types = outcome(page, "Vapi", "Not metered").get_by_role("listitem")
     expect(types).to_have_text([re.compile("^status-update 2, last "), re.compile("^transcript 1, last ")])
 
@@ -105,6 +106,16 @@ def test_silent_and_rejecting_connectors_have_a_warning(
     for healthy in ("Twilio", "n8n"):
         expect(connector(page, healthy)).to_be_visible()
         expect(connector(page, healthy).get_by_role("note")).to_have_count(0)
+
+
+def test_commands_are_shown_only_to_an_operator(visitor: Visitor, server: Server, key: str) -> None:
+    page = visitor.sign_in(key, CONNECTORS)
+    expect(page.locator("main code").filter(has_text="talkmeter")).not_to_have_count(0)
+    customer = run_command(server, "keys", "add", "--org", PHONES, "--scope", "billing:manage")
+    page = visitor.sign_in(customer, CONNECTORS)
+    expect(connector(page, "Vapi").get_by_role("note")).to_contain_text("it must be changed here too.")
+    expect(page.locator("main code").filter(has_text="talkmeter")).to_have_count(0)
+    assert_accessible(page)
 
 
 def test_days_are_columns_and_a_table(visitor: Visitor, key: str) -> None:

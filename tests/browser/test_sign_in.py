@@ -46,8 +46,10 @@ def test_wrong_key_shows_an_error(visitor: Visitor) -> None:
     paste_key(page, "ak_wrong.key")
     expect(page.get_by_text("Unknown key or token.")).to_be_visible()
     assert_accessible(page)
-    paste_key(page, "kein Schlüssel")
-    expect(page.get_by_text("This does not look like a key. Keys start with ak_ or pat_.")).to_be_visible()
+    for text in ("kein Schlüssel", "hello", "sk_live_123"):
+        paste_key(page, text)
+        expect(page.get_by_text("This does not look like a key. It starts with ak_ or pat_.")).to_be_visible()
+    assert len(visitor.requests_to("/session")) == 2
 
 
 def test_sign_out_ends_the_session_on_the_server(visitor: Visitor) -> None:

@@ -3,8 +3,10 @@
 import * as v from "valibot";
 import { type Range, rangeParameters } from "../range/range";
 import { request, withParameters } from "./client";
+import { type PageFilter, filterParameters } from "../location/filter";
+import { type ComparisonMode } from "../location/options";
 import type { components } from "./schema";
-import { Amount, Count, Text } from "./shapes";
+import { Amount, Bounds, Count, Delta, Text } from "./shapes";
 
 type Schemas = components["schemas"];
 
@@ -28,10 +30,21 @@ const RUN_FIGURES = {
   workflow_runs_failed: Count,
   live_runs: Count,
 };
-const SHARE_AND_SERIES = { share: Amount, series: v.nullable(v.array(Count)) };
+const SHARE_AND_SERIES = {
+  share: Amount,
+  series: v.nullable(v.array(Count)),
+  comparison: v.nullable(v.record(Text, Delta)),
+};
 const ROW = { ...SHARE_AND_SERIES, value: v.nullable(Text), name: v.nullable(Text) };
 const OTHERS = { ...SHARE_AND_SERIES, values: Count };
-const BREAKDOWN_COMMON = { from: Text, to: Text, by: Text, order: Text, starts: v.nullable(v.array(Text)) };
+const BREAKDOWN_COMMON = {
+  from: Text,
+  to: Text,
+  by: Text,
+  order: Text,
+  starts: v.nullable(v.array(Text)),
+  comparison: v.nullable(v.object({ now: Bounds, then: Bounds })),
+};
 
 export const CallFigures = v.object(CALL_FIGURES) satisfies v.GenericSchema<unknown, Schemas["CallFigures"]>;
 export const RunFigures = v.object(RUN_FIGURES) satisfies v.GenericSchema<unknown, Schemas["RunFigures"]>;
@@ -54,15 +67,22 @@ export interface BreakdownOptions {
   readonly order: string;
   readonly limit: number;
   readonly interval: "day" | "week";
+  readonly compare: ComparisonMode;
+  readonly filter: PageFilter | null;
 }
 
 export function getBreakdown(
   organization: string,
   range: Range,
-  { by, order, limit, interval }: BreakdownOptions,
+  { filter, limit, ...options }: BreakdownOptions,
   signal?: AbortSignal,
 ): Promise<Breakdown> {
-  const parameters = { ...rangeParameters(range), by, order, limit: String(limit), interval };
+  const parameters = {
+    ...rangeParameters(range),
+    ...options,
+    ...filterParameters(filter),
+    limit: String(limit),
+  };
   return request(
     withParameters("/admin/usage/breakdown", { ...parameters, organization_id: organization }),
     Breakdown,

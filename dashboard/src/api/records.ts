@@ -57,6 +57,13 @@ export const InventoryItem = v.object({
   stored_at: Text,
 }) satisfies v.GenericSchema<unknown, Schemas["Item"]>;
 
+const NamesById = v.record(Text, Text);
+export const CallNames = v.object({
+  agents: NamesById,
+  numbers: NamesById,
+  widgets: NamesById,
+}) satisfies v.GenericSchema<unknown, Schemas["CallNames"]>;
+
 const CallsPage = v.object({
   ...CURSOR,
   kind: v.literal("conversation"),
@@ -64,6 +71,7 @@ const CallsPage = v.object({
   to: Text,
   records_from: v.nullable(Text),
   records: v.array(CallRecord),
+  names: CallNames,
   totals: v.nullable(CallFigures),
 });
 const RunsPage = v.object({
@@ -98,6 +106,7 @@ export const RecordHistory = v.object({
   history_days: v.nullable(Count),
   linked_to: v.nullable(Text),
   linked: v.array(Text),
+  names: CallNames,
   states: v.array(RecordState),
 });
 
@@ -129,6 +138,7 @@ export function getHistory(
   return request(withParameters(path, { organization_id: organization }), RecordHistory, { signal });
 }
 
+export type CallNames = v.InferOutput<typeof CallNames>;
 export type CallRecord = v.InferOutput<typeof CallRecord>;
 export type RunRecord = v.InferOutput<typeof RunRecord>;
 export type InventoryItem = v.InferOutput<typeof InventoryItem>;

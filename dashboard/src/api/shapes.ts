@@ -7,6 +7,9 @@ export const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
 export const Amount = v.pipe(v.number(), v.minValue(0));
 export const Text = v.string();
 
+/** How complete a day or another interval is. */
+export const State = v.picklist(["future", "settling", "no_data", "final"]);
+
 export const DayPoint = v.object({
   day: v.pipe(Text, v.isoDate()),
   calls: Count,
@@ -15,17 +18,40 @@ export const DayPoint = v.object({
   workflow_runs: Count,
   voice_duration_ms: Count,
   chat_duration_ms: Count,
-  state: v.picklist(["future", "settling", "no_data", "final"]),
+  inbound_calls: Count,
+  outbound_calls: Count,
+  workflow_runs_success: Count,
+  workflow_runs_failed: Count,
+  state: State,
   changed_at: v.nullable(Text),
 }) satisfies v.GenericSchema<unknown, components["schemas"]["Day"]>;
 
-const Bounds = v.object({ from: Text, to: Text });
-const Delta = v.object({
+export const Bounds = v.object({ from: Text, to: Text });
+export const Delta = v.object({
   now: v.number(),
   then: v.number(),
   change: v.number(),
   change_percent: v.nullable(v.number()),
 });
+
+const CALLS = {
+  calls: Count,
+  voice_calls: Count,
+  chat_calls: Count,
+  inbound_calls: Count,
+  outbound_calls: Count,
+  voice_minutes: Amount,
+  chat_minutes: Amount,
+  voice_duration_ms: Count,
+  chat_duration_ms: Count,
+};
+const RUNS = { workflow_runs: Count, workflow_runs_success: Count, workflow_runs_failed: Count };
+/** The usage of a part of a window: calls, runs or both. */
+export const PART = {
+  call: { ...Bounds.entries, ...CALLS },
+  run: { ...Bounds.entries, ...RUNS },
+  all: { ...Bounds.entries, ...CALLS, ...RUNS },
+};
 
 export const Comparison = v.object({
   mode: v.picklist(["previous", "year"]),
@@ -62,7 +88,7 @@ export const Summary = v.object({
   total_web_widgets: Count,
   total_datasets: Count,
   active_datasets: Count,
-  comparison: v.nullable(Comparison),
+  comparison: v.nullable(v.object({ ...Comparison.entries, daily: v.array(v.nullable(v.object(PART.all))) })),
   daily: v.array(DayPoint),
 }) satisfies v.GenericSchema<unknown, components["schemas"]["Summary"]>;
 
@@ -70,6 +96,8 @@ export const Session = v.object({
   signed_in: v.boolean(),
   organizations: v.array(v.object({ id: Text, name: Text })),
   organization: v.nullable(Text),
+  /** The scopes in `organization`. */
+  scopes: v.nullable(v.array(Text)),
   expires_at: v.nullable(Text),
   plans_url: v.nullable(Text),
 });

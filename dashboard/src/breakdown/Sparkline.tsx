@@ -19,14 +19,14 @@ export function Sparkline({ series }: { series: readonly number[] }) {
   );
 }
 
-/** Return the SVG path, scaled from 0 to the largest value. A single value becomes a horizontal line. */
+/** Return the SVG path, scaled from 0 to the largest value; empty if there are fewer than two values. */
 export function sparklinePath(series: readonly number[]): string {
+  if (series.length < 2) return "";
   const max = Math.max(1, ...series);
-  const values = series.length === 1 ? [...series, ...series] : series;
-  const points = values.map((value, index) => {
-    const x = PADDING + (index / (values.length - 1)) * (WIDTH - 2 * PADDING);
+  const points = series.map((value, index) => {
+    const x = PADDING + (index / (series.length - 1)) * (WIDTH - 2 * PADDING);
     const y = HEIGHT - PADDING - (value / max) * (HEIGHT - 2 * PADDING);
     return `${x.toFixed(1)} ${y.toFixed(1)}`;
   });
-  return points.length === 0 ? "" : `M${points.join("L")}`;
+  return `M${points.join("L")}`;
 }

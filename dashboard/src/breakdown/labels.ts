@@ -1,6 +1,5 @@
 // Labels of breakdown values. Pure functions.
 
-import { type Listing, conversations, runs } from "../location/listing";
 import { type Dimension } from "../location/options";
 
 const MISSING_LABELS: Readonly<Record<Dimension, string>> = {
@@ -18,6 +17,14 @@ export const DIMENSION_NOUNS: Readonly<Record<Dimension, readonly [string, strin
   workflow: ["workflow", "workflows"],
   channel: ["channel", "channels"],
 };
+/** The head of the column of names. */
+export const COLUMN_NOUNS: Readonly<Record<Dimension, string>> = {
+  agent: "Agent",
+  number: "Number",
+  widget: "Widget",
+  workflow: "Workflow",
+  channel: "Channel",
+};
 const CHANNEL_LABELS: Readonly<Record<string, string>> = {
   telephone: "Telephone",
   webrtc: "Web (WebRTC)",
@@ -33,10 +40,4 @@ export function channelLabel(channel: string): string {
 export function valueLabel(by: Dimension, value: string | null, name: string | null): string {
   if (value === null) return MISSING_LABELS[by];
   return by === "channel" ? channelLabel(value) : (name ?? value);
-}
-
-/** Return the list of calls or runs with a value. */
-export function recordsOfValue(by: Dimension, value: string | null): Listing {
-  const filter = value ?? "";
-  return by === "workflow" ? runs({ workflow: filter }) : conversations({ [by]: filter });
 }

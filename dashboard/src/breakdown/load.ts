@@ -1,10 +1,10 @@
 // Loads the code and the first data of the breakdown in parallel with the summary.
 
-import { lazy } from "react";
+import { lazyPart } from "../shell/lazyPart";
 
 const load = () => import("./BreakdownSection");
 
-export const BreakdownSection = lazy(load);
+export const BreakdownSection = lazyPart(load);
 
 /** Start loading both. Errors are ignored here; the component shows them. */
 export function loadBreakdown(organization: string): void {

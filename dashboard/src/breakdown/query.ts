@@ -1,13 +1,15 @@
 // The query of the breakdown.
 
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
-import { type Breakdown, type BreakdownRow, getBreakdown } from "../api/breakdown";
-import { type Dimension, type SortOrder } from "../location/options";
+import { type Breakdown, getBreakdown } from "../api/breakdown";
+import { type PageFilter } from "../location/filter";
+import { type ComparisonMode, type Dimension, type SortOrder } from "../location/options";
 import { countDays } from "../range/days";
 import { type Range } from "../range/range";
 
 export const FEW_ROWS = 10;
-export const MANY_ROWS = 50;
+/** The API's limit. */
+export const MAX_ROWS = 1_000;
 /** Longer ranges get a weekly series. */
 const MAX_DAYS_OF_DAILY_SERIES = 62;
 const STALE_TIME_MS = 10_000;
@@ -19,15 +21,17 @@ export function breakdownOrder(by: Dimension, order: SortOrder): BreakdownOrder 
   return by === "workflow" ? "runs" : order;
 }
 
-export function breakdownQuery(
-  organization: string,
-  range: Range,
-  by: Dimension,
-  order: SortOrder,
-  limit: number,
-) {
+export interface BreakdownView {
+  readonly by: Dimension;
+  readonly order: SortOrder;
+  readonly compare: ComparisonMode;
+  readonly filter: PageFilter | null;
+}
+
+export function breakdownQuery(organization: string, range: Range, view: BreakdownView, limit: number) {
+  const { by, compare, filter } = view;
   const interval = countDays(range.from, range.to) <= MAX_DAYS_OF_DAILY_SERIES ? "day" : "week";
-  const options = { by, order: breakdownOrder(by, order), limit, interval } as const;
+  const options = { by, order: breakdownOrder(by, view.order), limit, interval, compare, filter } as const;
   return queryOptions({
     queryKey: ["breakdown", organization, range.from, range.to, options],
     queryFn: ({ signal }): Promise<Breakdown> => getBreakdown(organization, range, options, signal),
@@ -42,18 +46,4 @@ export function breakdownQuery(
       return sameTab ? keepPreviousData(previous) : undefined;
     },
   });
-}
-
-/** Return the figure that rows are ordered by. */
-export function figureValue(row: BreakdownRow | Breakdown["others"], order: BreakdownOrder): number {
-  if (!("total_calls" in row)) return row.workflow_runs_total;
-  switch (order) {
-    case "voice":
-      return row.voice_minutes;
-    case "chat":
-      return row.chat_minutes;
-    case "calls":
-    case "runs":
-      return row.total_calls;
-  }
 }

@@ -1,45 +1,79 @@
-// A chart's data as a table. The last row is the card's figure from the API, not a sum computed here.
+// A chart's data as a table, newest first. The last row is the card's figure from the API, not a sum computed here.
 
 import { formats } from "../formats";
 import { listLinkName } from "../location/listing";
+import { type Grain } from "../location/options";
 import { PageLink } from "../location/PageLink";
+import { usePageLocation } from "../location/router";
 import { type Chart, type ChartPoint, markSuffix, recordsOnDay } from "./series";
 
 interface Props {
   readonly chart: Chart;
   readonly points: readonly ChartPoint[];
+  readonly grain: Grain;
   readonly total: number;
+  /** The totals of the chart's parts. */
+  readonly parts: readonly number[];
+  readonly earlierTotal: number | null;
 }
 
-export function ChartTable({ chart, points, total }: Props) {
+const INTERVALS: Readonly<Record<Grain, string>> = {
+  hour: "Hour (UTC)",
+  day: "Day (UTC)",
+  week: "Week (UTC)",
+  month: "Month (UTC)",
+};
+
+export function ChartTable({ chart, points, grain, total, parts, earlierTotal }: Props) {
   const minutes = chart.unit === "minutes";
   const format = minutes ? formats.minutes : formats.count;
+  const compared = points.some(({ earlier }) => earlier !== null);
   return (
-    <div className="table-box" tabIndex={0} role="region" aria-label={`${chart.title} as a table`}>
+    <div className="table-box" tabIndex={0} role="region" aria-label={`${chart.title(grain)} as a table`}>
       <table>
         <caption>
           {minutes
-            ? "Each day is rounded to 0.01 minutes. The export has exact milliseconds."
-            : "Days are in UTC."}
+            ? "Each row is rounded to 0.01 minutes. The export has exact milliseconds."
+            : "Newest first."}
         </caption>
         <thead>
           <tr>
-            <th scope="col">Day (UTC)</th>
+            <th scope="col">{INTERVALS[grain]}</th>
             <th scope="col" className="number">
-              {chart.title}
+              {chart.title(grain)}
             </th>
+            {chart.parts.map(({ label }) => (
+              <th key={label} scope="col" className="number">
+                {label}
+              </th>
+            ))}
+            {compared && (
+              <th scope="col" className="number">
+                Earlier
+              </th>
+            )}
           </tr>
         </thead>
         <tbody>
-          {points.map((point) => (
-            <tr key={point.day}>
+          {points.toReversed().map((point) => (
+            <tr key={point.start}>
               <th scope="row">
-                {formats.day(point.day)}
+                {point.label}
                 {markSuffix(point)}
               </th>
               <td className="number">
-                <DayValue chart={chart} point={point} text={format(point.value)} />
+                <Value chart={chart} point={point} grain={grain} text={format(point.value)} />
               </td>
+              {chart.parts.map(({ label }, index) => (
+                <td key={label} className="number">
+                  {point.mark === "future" ? "–" : formats.count(point.parts[index] ?? 0)}
+                </td>
+              ))}
+              {compared && (
+                <td className="number" title={point.earlierLabel}>
+                  {point.earlier === null ? "–" : format(point.earlier)}
+                </td>
+              )}
             </tr>
           ))}
         </tbody>
@@ -47,6 +81,12 @@ export function ChartTable({ chart, points, total }: Props) {
           <tr>
             <th scope="row">Whole range</th>
             <td className="number">{format(total)}</td>
+            {parts.map((part, index) => (
+              <td key={index} className="number">
+                {formats.count(part)}
+              </td>
+            ))}
+            {compared && <td className="number">{earlierTotal === null ? "–" : format(earlierTotal)}</td>}
           </tr>
         </tfoot>
       </table>
@@ -54,17 +94,24 @@ export function ChartTable({ chart, points, total }: Props) {
   );
 }
 
-/** A value that links to the day's calls or runs. A day without data has no link, a future day no value. */
-function DayValue({ chart, point, text }: { chart: Chart; point: ChartPoint; text: string }) {
-  const { day, mark } = point;
-  if (mark === "future") return <span aria-label="no value">–</span>;
-  if (mark === "no-data") return text;
-  const records = recordsOnDay(chart, day);
+interface ValueProps {
+  readonly chart: Chart;
+  readonly point: ChartPoint;
+  readonly grain: Grain;
+  readonly text: string;
+}
+
+/** A value that links to the day's calls or runs. An interval without data has no link, a future one no value. */
+function Value({ chart, point, grain, text }: ValueProps) {
+  const { filter } = usePageLocation();
+  if (point.mark === "future") return <span aria-label="no value">–</span>;
+  if (point.mark === "no-data" || grain !== "day") return text;
+  const records = recordsOnDay(chart, point.from, filter);
   return (
     <PageLink
       className="figure-link"
       change={{ records }}
-      aria-label={listLinkName(`${text} ${chart.unit}, ${formats.day(day)}`, records)}
+      aria-label={listLinkName(`${text} ${chart.unit}, ${point.label}`, records)}
     >
       {text}
     </PageLink>

@@ -5,13 +5,28 @@ import { useId } from "react";
 import { type Connector } from "../api/connectors";
 import { formats } from "../formats";
 import { ConnectorDays } from "./ConnectorDays";
-import { OUTCOMES, OUTCOME_TEXTS, connectorWarnings, providerLabel, timeAgo } from "./labels";
+import {
+  OUTCOME_TEXTS,
+  connectorWarnings,
+  headline,
+  nonZeroOutcomes,
+  providerLabel,
+  timeAgo,
+} from "./labels";
 
-/** `now` is the server's time, in milliseconds since 1970. */
-export function ConnectorCard({ connector, now }: { connector: Connector; now: number }) {
+interface Props {
+  readonly connector: Connector;
+  /** The server's time, in milliseconds since 1970. */
+  readonly now: number;
+  /** Whether to show what an operator, who can run commands, can do. */
+  readonly operator: boolean;
+}
+
+export function ConnectorCard({ connector, now, operator }: Props) {
   const titleId = useId();
   const { id, provider, created_at, disabled_at, last_event_at, open_conversations } = connector;
   const name = providerLabel(provider);
+  const summary = headline(connector.outcomes, formats);
   return (
     <Paper
       withBorder
@@ -25,7 +40,7 @@ export function ConnectorCard({ connector, now }: { connector: Connector; now: n
         </Title>
         <span className="connector-state">{disabled_at === null ? "in use" : "disabled"}</span>
       </header>
-      {connectorWarnings(connector).map(({ title, text, command }) => (
+      {connectorWarnings(connector).map(({ title, text, remedy, command }) => (
         <Alert
           key={title}
           role="note"
@@ -34,9 +49,16 @@ export function ConnectorCard({ connector, now }: { connector: Connector; now: n
           title={title}
           className="connector-warning"
         >
-          {text} <code>{command}</code>
+          {text}
+          {operator && (
+            <>
+              {" "}
+              {remedy} <code>{command}</code>
+            </>
+          )}
         </Alert>
       ))}
+      {summary !== null && <p className="connector-headline">{summary}</p>}
       <div className="connector-body">
         <div>
           <dl className="connector-facts">
@@ -49,7 +71,7 @@ export function ConnectorCard({ connector, now }: { connector: Connector; now: n
           </dl>
           <ConnectorDays connector={connector} name={`${name} ${id}`} />
         </div>
-        <OutcomeList connector={connector} now={now} />
+        <OutcomeList connector={connector} now={now} operator={operator} />
       </div>
     </Paper>
   );
@@ -73,18 +95,24 @@ function Ago({ instant, now }: { instant: string; now: number }) {
   );
 }
 
-function OutcomeList({ connector, now }: { connector: Connector; now: number }) {
+function OutcomeList({ connector, now, operator }: Props) {
   const { outcomes, last_rejected_at, ignored_types, assumed_values } = connector;
   return (
     <dl className="connector-outcomes">
-      {OUTCOMES.map((outcome) => {
-        const { name, help, kind } = OUTCOME_TEXTS[outcome];
+      {nonZeroOutcomes(outcomes).map((outcome) => {
+        const { name, help, kind, command } = OUTCOME_TEXTS[outcome];
         return (
-          <div key={outcome} className={outcomes[outcome] === 0 ? "zero" : kind}>
+          <div key={outcome} className={kind}>
             <dt>{name}</dt>
             <dd className="connector-count">{formats.count(outcomes[outcome])}</dd>
             <dd className="connector-help">
               {help}
+              {operator && command !== undefined && (
+                <>
+                  {" "}
+                  See why: <code>{command}</code>
+                </>
+              )}
               {outcome === "rejected" && last_rejected_at !== null && (
                 <div>
                   Last: <Ago instant={last_rejected_at} now={now} />

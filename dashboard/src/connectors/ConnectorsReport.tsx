@@ -6,6 +6,7 @@ import { type ReactNode } from "react";
 import { type Connectors, getConnectors } from "../api/connectors";
 import { hasStatus } from "../api/errors";
 import { formats } from "../formats";
+import { scopesQuery } from "../queries";
 import { ErrorAlert } from "../shell/ErrorAlert";
 import { RefreshIcon } from "../shell/icons";
 import { ConnectorCard } from "./ConnectorCard";
@@ -18,6 +19,9 @@ interface Props {
   readonly denied: ReactNode;
 }
 
+/** Who manages organizations can run commands where Talkmeter is installed, or knows who can. */
+const OPERATOR_SCOPE = "organizations:manage";
+
 function connectorsQuery(organization: string) {
   return queryOptions({
     queryKey: ["connectors", organization],
@@ -27,6 +31,7 @@ function connectorsQuery(organization: string) {
 
 export default function ConnectorsReport({ organization, denied }: Props) {
   const query = useQuery(connectorsQuery(organization));
+  const operator = useQuery(scopesQuery(organization)).data?.includes(OPERATOR_SCOPE) ?? false;
   const { data, error } = query;
   if (hasStatus(error, 403)) return denied;
   const refresh = () => void query.refetch();
@@ -69,7 +74,12 @@ export default function ConnectorsReport({ organization, denied }: Props) {
       )}
       {data === undefined && query.isPending && <ConnectorsSkeleton />}
       {data !== undefined && (
-        <ConnectorList organization={organization} health={data} busy={query.isFetching} />
+        <ConnectorList
+          organization={organization}
+          operator={operator}
+          health={data}
+          busy={query.isFetching}
+        />
       )}
     </>
   );
@@ -77,16 +87,22 @@ export default function ConnectorsReport({ organization, denied }: Props) {
 
 interface ConnectorListProps {
   readonly organization: string;
+  readonly operator: boolean;
   readonly health: Connectors;
   readonly busy: boolean;
 }
 
-function ConnectorList({ organization, health, busy }: ConnectorListProps) {
-  if (health.connectors.length === 0) return <NoConnectors organization={organization} />;
+function ConnectorList({ organization, operator, health, busy }: ConnectorListProps) {
+  if (health.connectors.length === 0) return <NoConnectors organization={organization} operator={operator} />;
   return (
     <div className="connectors" aria-busy={busy}>
       {health.connectors.map((connector) => (
-        <ConnectorCard key={connector.id} connector={connector} now={Date.parse(health.as_of)} />
+        <ConnectorCard
+          key={connector.id}
+          connector={connector}
+          now={Date.parse(health.as_of)}
+          operator={operator}
+        />
       ))}
     </div>
   );

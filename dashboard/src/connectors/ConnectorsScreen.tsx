@@ -1,28 +1,24 @@
 // The Connectors page of one organization, if the user has access. Its code loads when the page is opened.
 
-import { Suspense, lazy, useEffect } from "react";
+import { Suspense, useEffect } from "react";
 import { Access, Denied } from "../shell/Access";
 import { ErrorBoundary } from "../shell/ErrorBoundary";
+import { lazyPart } from "../shell/lazyPart";
+import { LoadFailure } from "../shell/LoadFailure";
 import { ConnectorsLoading } from "./ConnectorsLoading";
 
-const load = () => import("./ConnectorsReport");
-const ConnectorsReport = lazy(load);
-const FAILED = (
-  <p role="alert" className="message">
-    Could not load the connectors. Reload the page to try again.
-  </p>
-);
+const ConnectorsReport = lazyPart(() => import("./ConnectorsReport"));
 
 export function ConnectorsScreen({ organization }: { organization: string | null }) {
+  // Load the code in parallel with the access check.
   useEffect(() => {
-    // Load the code in parallel with the access check. Errors are ignored here; the boundary shows them.
-    load().catch(() => undefined);
+    ConnectorsReport.preload();
   }, []);
   const loading = <ConnectorsLoading label="Loading" />;
   return (
     <Access organization={organization} loading={loading}>
       {(id) => (
-        <ErrorBoundary fallback={FAILED}>
+        <ErrorBoundary fallback={(retry) => <LoadFailure what="the connectors" retry={retry} />}>
           <Suspense fallback={loading}>
             <ConnectorsReport organization={id} denied={<Denied organization={id} />} />
           </Suspense>

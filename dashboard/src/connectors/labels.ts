@@ -1,6 +1,7 @@
 // Labels of the Connectors page: providers, outcomes, times and warnings. Pure functions.
 
 import { type Connector, type Outcome, type Outcomes } from "../api/connectors";
+import { type Formats } from "../formats";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -25,6 +26,8 @@ export interface OutcomeText {
   readonly name: string;
   readonly help: string;
   readonly kind: OutcomeKind;
+  /** The command that shows an operator more. */
+  readonly command?: string;
 }
 
 /** The texts of webhook outcomes, in display order. */
@@ -44,7 +47,8 @@ export const OUTCOME_TEXTS: Readonly<Record<Outcome, OutcomeText>> = {
   },
   quarantined: {
     name: "Needs attention",
-    help: "Could not be counted. Run “talkmeter quarantine list” to see why.",
+    help: "Could not be counted, and is kept until someone looks at it.",
+    command: "talkmeter quarantine list",
     kind: "attention",
   },
   rejected: {
@@ -79,7 +83,8 @@ export function timeAgo(instant: number, now: number): string {
 export interface ConnectorWarning {
   readonly title: string;
   readonly text: string;
-  /** The command that helps. */
+  /** What else to do for an operator, who can run commands: a sentence and the command. */
+  readonly remedy: string;
   readonly command: string;
 }
 
@@ -90,16 +95,16 @@ export function connectorWarnings(connector: Connector): readonly ConnectorWarni
   const sender = provider === "signed" ? "the sender" : providerLabel(provider);
   const silent = {
     title: `No webhooks for ${hours ?? 0} ${hours === 1 ? "hour" : "hours"}`,
-    text:
-      "Before that, webhooks arrived every day. " +
-      `Check that ${sender} still sends to this connector’s URL, which this command prints:`,
+    text: `Before that, webhooks arrived every day. Check that ${sender} still sends to this connector’s URL.`,
+    remedy: "This command prints the URL:",
     command: `talkmeter connectors show ${id}`,
   };
   const rejected = {
     title: "Webhooks are being rejected",
     text:
       `The latest webhook could not be verified as coming from ${sender}, and none has been accepted since. ` +
-      "If the secret was changed there, change it here too:",
+      "If the secret was changed there, it must be changed here too.",
+    remedy: "This command changes it:",
     command: `talkmeter connectors rotate ${id} --secret-env NAME`,
   };
   return [...(hours === null ? [] : [silent]), ...(isLatestRejected(connector) ? [rejected] : [])];
@@ -107,6 +112,20 @@ export function connectorWarnings(connector: Connector): readonly ConnectorWarni
 
 function isLatestRejected({ last_event_at: event, last_rejected_at: rejected }: Connector): boolean {
   return rejected !== null && (event === null || Date.parse(rejected) > Date.parse(event));
+}
+
+/** Return the outcomes of the last days in one sentence; null without webhooks. */
+export function headline(outcomes: Outcomes, formats: Pick<Formats, "count">): string | null {
+  const { counted, harmless, attention } = columnParts(outcomes);
+  const total = counted + harmless + attention;
+  const messages = total === 1 ? "message" : "messages";
+  if (total === 0) return null;
+  if (attention > 0) {
+    return `${formats.count(attention)} of ${formats.count(total)} ${messages} ${attention === 1 ? "needs" : "need"} attention`;
+  }
+  if (harmless === 0)
+    return total === 1 ? "1 message counted" : `All ${formats.count(total)} messages counted`;
+  return `${formats.count(counted)} of ${formats.count(total)} ${messages} counted; the others add nothing`;
 }
 
 /** Return the outcomes with at least one webhook. */

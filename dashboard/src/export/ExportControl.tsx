@@ -2,17 +2,14 @@
 
 import { Button } from "@mantine/core";
 import { useClickOutside } from "@mantine/hooks";
-import { type KeyboardEvent, Suspense, lazy, useRef, useState } from "react";
+import { type KeyboardEvent, Suspense, useRef, useState } from "react";
 import { type Range } from "../range/range";
 import { ErrorBoundary } from "../shell/ErrorBoundary";
 import { DownloadIcon } from "../shell/icons";
+import { lazyPart } from "../shell/lazyPart";
+import { PopupFailure } from "../shell/LoadFailure";
 
-const ExportMenu = lazy(() => import("./ExportMenu"));
-const FAILED = (
-  <p role="alert" className="popup">
-    Could not load the downloads. Reload the page to try again.
-  </p>
-);
+const ExportMenu = lazyPart(() => import("./ExportMenu"));
 
 export function ExportControl({ organization, range }: { organization: string; range: Range }) {
   const [opened, setOpened] = useState(false);
@@ -45,7 +42,9 @@ export function ExportControl({ organization, range }: { organization: string; r
         <span className="export-word">Export</span>
       </Button>
       {opened && (
-        <ErrorBoundary fallback={FAILED}>
+        <ErrorBoundary
+          fallback={(retry) => <PopupFailure what="the downloads" retry={retry} close={close} />}
+        >
           <Suspense fallback={null}>
             <ExportMenu organization={organization} range={range} close={close} />
           </Suspense>

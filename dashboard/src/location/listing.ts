@@ -58,9 +58,10 @@ const FILTERS_BY_KIND: Readonly<Record<RecordKind | ItemKind, readonly FilterNam
   web_widget: [],
   dataset: ["active"],
 };
+export const CHANNELS: readonly string[] = ["telephone", "webrtc", "email", "text"];
 const BOOLEAN = ["true", "false"];
 const ALLOWED_VALUES: Readonly<Partial<Record<FilterName, readonly string[]>>> = {
-  channel: ["telephone", "webrtc", "email", "text"],
+  channel: CHANNELS,
   modality: ["voice", "chat"],
   direction: ["inbound", "outbound"],
   has_duration: BOOLEAN,

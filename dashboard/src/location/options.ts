@@ -1,4 +1,5 @@
-// The options of the Usage page besides the range: the comparison, and the dimension and order of the breakdown.
+// The options of the Usage page besides the range: the comparison, the grain of the charts, and the dimension and order of
+// the breakdown.
 
 import { type Day, addDays, countDays, oneYearEarlier } from "../range/days";
 import { MIN_DAY, type Range } from "../range/range";
@@ -22,6 +23,14 @@ export type Dimension = keyof typeof DIMENSION_LABELS;
 
 export const ORDER_LABELS = { calls: "Calls", voice: "Voice minutes", chat: "Chat minutes" } as const;
 export type SortOrder = keyof typeof ORDER_LABELS;
+
+/** The length of the charts' intervals. */
+export const GRAIN_LABELS = { hour: "Hours", day: "Days", week: "Weeks", month: "Months" } as const;
+export type Grain = keyof typeof GRAIN_LABELS;
+
+const MAX_DAYS_OF_HOURS = 2;
+const MAX_DAYS_BY_DEFAULT = 92;
+const MIN_DAYS: Readonly<Record<Grain, number>> = { hour: 1, day: 1, week: 8, month: 32 };
 
 export interface ViewOptions {
   readonly compare: ComparisonMode;
@@ -53,4 +62,23 @@ function earlierStart(from: Day, to: Day, compare: ComparisonMode): Day | null {
     case "year":
       return oneYearEarlier(addDays(to, 1)) > from ? null : oneYearEarlier(from);
   }
+}
+
+/** Return the grains that a range can be drawn in: hours up to 2 days, weeks and months if there are several. */
+export function offeredGrains({ from, to }: Range): readonly Grain[] {
+  const days = countDays(from, to);
+  const names = Object.keys(GRAIN_LABELS) as readonly Grain[];
+  return names.filter((name) => days >= MIN_DAYS[name] && (name !== "hour" || days <= MAX_DAYS_OF_HOURS));
+}
+
+/** Return the grain of a range: the chosen one if it is offered, else days up to 92 days, and weeks above. */
+export function grainOf(range: Range, chosen: Grain | null): Grain {
+  if (chosen !== null && offeredGrains(range).includes(chosen)) return chosen;
+  return countDays(range.from, range.to) <= MAX_DAYS_BY_DEFAULT ? "day" : "week";
+}
+
+/** Return the grain to choose together with a range: hours for one or two days, because a chart of one day says little. */
+export function grainForRange(range: Range, chosen: Grain | null): Grain | null {
+  if (countDays(range.from, range.to) <= MAX_DAYS_OF_HOURS) return "hour";
+  return chosen !== null && offeredGrains(range).includes(chosen) ? chosen : null;
 }

@@ -72,13 +72,13 @@ export function dismissUrlError(): void {
   publish({ ...current, urlError: null });
 }
 
-/** Apply a change; switching the organization closes the drawer. */
+/** Apply a change; switching the organization closes the drawer and drops the filter. */
 function applyChange(from: PageLocation, change: StateChange): PageState {
   const switches =
     from.organization !== null &&
     change.organization !== undefined &&
     change.organization !== from.organization;
-  return { ...from, ...(switches && { records: null, record: null }), ...change };
+  return { ...from, ...(switches && { records: null, record: null, filter: null }), ...change };
 }
 
 function currentPath(): string {

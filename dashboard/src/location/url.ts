@@ -2,6 +2,7 @@
 
 import { type Day } from "../range/days";
 import { DEFAULT_PRESET, type RangeChoice, formatChoice, parseChoice } from "../range/range";
+import { type PageFilter, formatFilter, parseFilter } from "./filter";
 import {
   type Listing,
   type RecordKey,
@@ -14,6 +15,8 @@ import {
   COMPARISON_LABELS,
   DEFAULT_OPTIONS,
   DIMENSION_LABELS,
+  GRAIN_LABELS,
+  type Grain,
   ORDER_LABELS,
   type ViewOptions,
   isKeyOf,
@@ -23,6 +26,10 @@ import {
 export interface PageState extends ViewOptions {
   readonly organization: string | null;
   readonly choice: RangeChoice;
+  /** The chosen grain; null for the default of the range. */
+  readonly grain: Grain | null;
+  /** The filter of the whole page. */
+  readonly filter: PageFilter | null;
   /** The list of records in the open drawer. */
   readonly records: Listing | null;
   /** The record whose history is in the open drawer. */
@@ -36,6 +43,8 @@ export interface PageLocation extends PageState {
 
 const ORGANIZATION = "organization_id";
 const RANGE = "range";
+const GRAIN = "grain";
+const FILTER = "filter";
 const RECORDS = "records";
 const RECORD = "record";
 const OPTIONS = { compare: COMPARISON_LABELS, by: DIMENSION_LABELS, order: ORDER_LABELS } as const;
@@ -44,6 +53,8 @@ const INVALID_OPTION = {
   by: "The tab in the address is invalid. Showing agents instead.",
   order: "The order in the address is invalid. Showing calls instead.",
 } as const;
+const INVALID_GRAIN = "The interval of the charts in the address is invalid and was ignored.";
+const INVALID_FILTER = "The filter in the address is invalid. Showing everything instead.";
 const INVALID_RECORDS = "The list in the address is invalid and was ignored.";
 const INVALID_RECORD = "The record in the address is invalid and was ignored.";
 
@@ -62,7 +73,7 @@ export function parseUrl(search: string, today: Day): PageLocation {
     errors.push(INVALID_OPTION[name]);
     return DEFAULT_OPTIONS[name];
   };
-  const drawer = <Value>(name: string, parse: (text: string) => Value | null, error: string) => {
+  const optional = <Value>(name: string, parse: (text: string) => Value | null, error: string) => {
     const text = parameters.get(name);
     const value = text === null ? null : parse(text);
     if (text !== null && value === null) errors.push(error);
@@ -74,8 +85,10 @@ export function parseUrl(search: string, today: Day): PageLocation {
     compare: option("compare"),
     by: option("by"),
     order: option("order"),
-    records: drawer(RECORDS, parseListing, INVALID_RECORDS),
-    record: drawer(RECORD, parseRecord, INVALID_RECORD),
+    grain: optional(GRAIN, parseGrain, INVALID_GRAIN),
+    filter: optional(FILTER, parseFilter, INVALID_FILTER),
+    records: optional(RECORDS, parseListing, INVALID_RECORDS),
+    record: optional(RECORD, parseRecord, INVALID_RECORD),
     urlError: errors.length === 0 ? null : errors.join(" "),
   };
 }
@@ -92,9 +105,12 @@ export function formatUrl(search: string, state: PageState): string {
   for (const name of ["compare", "by", "order"] as const) {
     set(name, state[name] === DEFAULT_OPTIONS[name] ? null : state[name]);
   }
+  set(GRAIN, state.grain);
+  parameters.delete(FILTER);
   parameters.delete(RECORDS);
   parameters.delete(RECORD);
   const parts = parameters.size === 0 ? [] : [parameters.toString()];
+  if (state.filter !== null) parts.push(`${FILTER}=${encodeReadable(formatFilter(state.filter))}`);
   if (state.records !== null) parts.push(`${RECORDS}=${encodeReadable(formatListing(state.records))}`);
   if (state.record !== null) parts.push(`${RECORD}=${encodeReadable(formatRecord(state.record))}`);
   return parts.length === 0 ? "" : `?${parts.join("&")}`;
@@ -105,6 +121,10 @@ export function screenUrl(path: string, organization: string | null): string {
   return organization === null
     ? path
     : `${path}?${new URLSearchParams({ [ORGANIZATION]: organization }).toString()}`;
+}
+
+function parseGrain(text: string): Grain | null {
+  return isKeyOf(GRAIN_LABELS, text) ? text : null;
 }
 
 /** Percent-encode, except for `:`, `=` and `,`, which a query string allows. */

@@ -3,9 +3,9 @@
 import { NativeSelect } from "@mantine/core";
 import { DatePicker } from "@mantine/dates";
 import "@mantine/dates/styles.css";
-import { useState } from "react";
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { formats } from "../formats";
-import { type Day, addDays, firstOfMonth } from "./days";
+import { type Day, addDays, countDays, firstOfMonth, lastOfMonth } from "./days";
 import { MAX_DAYS, type Range, type RangeChoice, rangeBetween, resolveRange, selectableDays } from "./range";
 
 const FIRST_YEAR = 1970;
@@ -24,10 +24,29 @@ export function RangeCalendar({ choice, today, choose, months }: Props) {
   const current = resolveRange(choice, today);
   const [draft, setDraft] = useState<Day | null>(null);
   const [month, setMonth] = useState<Day>(() => firstVisibleMonth(current, months));
+  const container = useRef<HTMLDivElement>(null);
+  const [focused, setFocused] = useState<Day | null>(null);
+  useEffect(() => {
+    // The day may be in a month that has just been shown.
+    if (focused !== null) container.current?.querySelector<HTMLElement>(`[data-day="${focused}"]`)?.focus();
+  }, [focused]);
   const bounds: Range =
     draft === null ? { from: `${FIRST_YEAR}-01-01`, to: today } : selectableDays(draft, today);
+  const moveFar = (event: KeyboardEvent) => {
+    const from = event.target instanceof HTMLElement ? event.target.dataset["day"] : undefined;
+    const to = from === undefined ? null : dayForKey(event.key, from);
+    if (to === null) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const day = to < bounds.from ? bounds.from : to > bounds.to ? bounds.to : to;
+    const last = lastOfMonth(months === 1 ? month : addDays(lastOfMonth(month), 1));
+    if (day < month) setMonth(firstOfMonth(day));
+    else if (day > last)
+      setMonth(months === 1 ? firstOfMonth(day) : firstOfMonth(addDays(firstOfMonth(day), -1)));
+    setFocused(day);
+  };
   return (
-    <div className="days">
+    <div className="days" ref={container} onKeyDownCapture={moveFar}>
       <MonthAndYear month={month} today={today} show={setMonth} />
       <DatePicker
         type="range"
@@ -47,7 +66,7 @@ export function RangeCalendar({ choice, today, choose, months }: Props) {
         firstDayOfWeek={1}
         weekendDays={[]}
         highlightToday={false}
-        getDayProps={(day) => (day === today ? { "data-utc-today": true } : {})}
+        getDayProps={(day) => ({ "data-day": day, ...(day === today && { "data-utc-today": true }) })}
         getDayAriaLabel={(day) => `${formats.day(day)}${day === today ? ", today" : ""}`}
         ariaLabels={{ previousMonth: "Previous month", nextMonth: "Next month" }}
       />
@@ -85,6 +104,30 @@ function MonthAndYear({ month, today, show }: { month: Day; today: Day; show: (m
       />
     </div>
   );
+}
+
+/** Return the day that a key moves to: the ends of the week, or the same day of another month. Null for other keys. */
+export function dayForKey(key: string, day: Day): Day | null {
+  // 1970-01-05 was a Monday.
+  const weekday = (((countDays("1970-01-05", day) - 1) % 7) + 7) % 7;
+  switch (key) {
+    case "Home":
+      return addDays(day, -weekday);
+    case "End":
+      return addDays(day, 6 - weekday);
+    case "PageUp":
+      return inMonth(firstOfMonth(addDays(firstOfMonth(day), -1)), day);
+    case "PageDown":
+      return inMonth(addDays(lastOfMonth(day), 1), day);
+    default:
+      return null;
+  }
+}
+
+/** Return the day of a month with the number of another day, or the last day of a shorter month. */
+function inMonth(first: Day, day: Day): Day {
+  const same = addDays(first, Number(day.slice(8)) - 1);
+  return same > lastOfMonth(first) ? lastOfMonth(first) : same;
 }
 
 /** Return the first of the visible months, so that the last day of the range is visible. */

@@ -1,21 +1,19 @@
-// The button that shows the range and opens the picker. The picker's code loads after two seconds or on first use.
+// The button that shows the range and opens the picker, between arrows for the previous and next period. The picker's code
+// loads after two seconds or on first use.
 
 import { Button } from "@mantine/core";
-import { Suspense, type SyntheticEvent, lazy, useEffect, useRef, useState } from "react";
+import { type ReactNode, Suspense, type SyntheticEvent, useEffect, useRef, useState } from "react";
 import { formats } from "../formats";
 import { ErrorBoundary } from "../shell/ErrorBoundary";
-import { CalendarIcon } from "../shell/icons";
+import { IconButton } from "../shell/IconButton";
+import { BackIcon, CalendarIcon, NextIcon } from "../shell/icons";
+import { lazyPart } from "../shell/lazyPart";
+import { PopupFailure } from "../shell/LoadFailure";
 import { type Day } from "./days";
-import { PRESET_LABELS, type RangeChoice, resolveRange } from "./range";
+import { PRESET_LABELS, type Range, type RangeChoice, adjacentRange, choiceOf, resolveRange } from "./range";
 
-const load = () => import("./RangePicker");
-const RangePicker = lazy(load);
+const RangePicker = lazyPart(() => import("./RangePicker"));
 const PRELOAD_DELAY_MS = 2_000;
-const FAILED = (
-  <p role="alert" className="range-failed">
-    Could not load the calendar. Reload the page to try again.
-  </p>
-);
 const stopPropagation = (event: SyntheticEvent) => {
   event.stopPropagation();
 };
@@ -30,9 +28,7 @@ export function RangeControl({ choice, today, choose }: Props) {
   const [opened, setOpened] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
   useEffect(() => {
-    const timer = setTimeout(() => {
-      load().catch(() => undefined);
-    }, PRELOAD_DELAY_MS);
+    const timer = setTimeout(RangePicker.preload, PRELOAD_DELAY_MS);
     return () => {
       clearTimeout(timer);
     };
@@ -41,12 +37,16 @@ export function RangeControl({ choice, today, choose }: Props) {
     setOpened(false);
     button.current?.focus();
   };
-  const days = formats.range(resolveRange(choice, today), today);
+  const range = resolveRange(choice, today);
   return (
-    <div className="range">
+    <div className="range" role="group" aria-label="Date range">
+      <Step label="Previous period" range={adjacentRange(range, today, -1)} today={today} choose={choose}>
+        <BackIcon />
+      </Step>
       <Button
         ref={button}
         variant="default"
+        className="range-button"
         leftSection={<CalendarIcon />}
         aria-haspopup="dialog"
         aria-expanded={opened}
@@ -58,11 +58,16 @@ export function RangeControl({ choice, today, choose }: Props) {
         }}
       >
         <span className="visually-hidden">Date range: </span>
-        {typeof choice === "string" && <span className="range-preset">{PRESET_LABELS[choice]}</span>}
-        <span className="range-days">{days}</span>
+        <span className="range-text">
+          {typeof choice === "string" && <span className="range-preset">{PRESET_LABELS[choice]}</span>}
+          <span className="range-days">{formats.range(range, today)}</span>
+        </span>
       </Button>
+      <Step label="Next period" range={adjacentRange(range, today, 1)} today={today} choose={choose}>
+        <NextIcon />
+      </Step>
       {opened && (
-        <ErrorBoundary fallback={FAILED}>
+        <ErrorBoundary fallback={(retry) => <PopupFailure what="the calendar" retry={retry} close={close} />}>
           <Suspense fallback={null}>
             <RangePicker
               choice={choice}
@@ -77,5 +82,25 @@ export function RangeControl({ choice, today, choose }: Props) {
         </ErrorBoundary>
       )}
     </div>
+  );
+}
+
+interface StepProps extends Pick<Props, "today" | "choose"> {
+  readonly label: string;
+  readonly range: Range | null;
+  readonly children: ReactNode;
+}
+
+function Step({ label, range, today, choose, children }: StepProps) {
+  return (
+    <IconButton
+      label={range === null ? label : `${label}: ${formats.range(range, today)}`}
+      disabled={range === null}
+      onClick={() => {
+        if (range !== null) choose(choiceOf(range, today));
+      }}
+    >
+      {children}
+    </IconButton>
   );
 }

@@ -8,6 +8,7 @@ import "@mantine/core/styles/Overlay.css";
 import "@mantine/core/styles/Popover.css";
 import "@mantine/core/styles/VisuallyHidden.css";
 import "./picker.css";
+import { type RefObject, useEffect, useRef } from "react";
 import { type Day } from "./days";
 import { PRESET_LABELS, PRESET_NAMES, type RangeChoice } from "./range";
 import { RangeCalendar } from "./RangeCalendar";
@@ -20,6 +21,23 @@ interface Props {
   readonly today: Day;
   readonly choose: (choice: RangeChoice) => void;
   readonly close: () => void;
+}
+
+/** Keep the page from scrolling beneath the picker, which would move the picker away and lose the focus. */
+function useScrollLock(dropdown: RefObject<HTMLElement | null>): void {
+  useEffect(() => {
+    const stop = (event: Event) => {
+      const box = dropdown.current;
+      const inside = box !== null && event.target instanceof Node && box.contains(event.target);
+      if (!inside || box.scrollHeight <= box.clientHeight) event.preventDefault();
+    };
+    window.addEventListener("wheel", stop, { passive: false });
+    window.addEventListener("touchmove", stop, { passive: false });
+    return () => {
+      window.removeEventListener("wheel", stop);
+      window.removeEventListener("touchmove", stop);
+    };
+  }, [dropdown]);
 }
 
 export default function RangePicker(props: Props) {
@@ -51,6 +69,12 @@ export default function RangePicker(props: Props) {
       </Modal.Root>
     );
   }
+  return <RangePopover {...props} />;
+}
+
+function RangePopover(props: Props) {
+  const dropdown = useRef<HTMLDivElement>(null);
+  useScrollLock(dropdown);
   return (
     <Popover
       opened
@@ -65,7 +89,7 @@ export default function RangePicker(props: Props) {
       <Popover.Target>
         <span className="range-anchor" aria-hidden="true" />
       </Popover.Target>
-      <Popover.Dropdown role="dialog" aria-label={TITLE}>
+      <Popover.Dropdown role="dialog" aria-label={TITLE} className="picker-dropdown" ref={dropdown}>
         <Picker {...props} months={2} />
       </Popover.Dropdown>
     </Popover>

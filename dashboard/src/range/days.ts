@@ -29,6 +29,10 @@ export function countDays(from: Day, to: Day): number {
   return (startOfDay(to) - startOfDay(from)) / MS_PER_DAY + 1;
 }
 
+export function lastOfMonth(day: Day): Day {
+  return addDays(firstOfMonth(addDays(firstOfMonth(day), 31)), -1);
+}
+
 export function firstOfMonth(day: Day): Day {
   return `${day.slice(0, 7)}-01`;
 }

@@ -1,7 +1,16 @@
 // Date ranges. `from` and `to` are UTC days, both included. API parameters are half-open:
 // [first day 00:00Z, day after the last 00:00Z). A range has at most 366 days.
 
-import { type Day, addDays, countDays, firstOfMonth, firstOfYear, isDay, oneYearEarlier } from "./days";
+import {
+  type Day,
+  addDays,
+  countDays,
+  firstOfMonth,
+  firstOfYear,
+  isDay,
+  lastOfMonth,
+  oneYearEarlier,
+} from "./days";
 
 export interface Range {
   readonly from: Day;
@@ -56,6 +65,40 @@ export function resolveRange(choice: RangeChoice, today: Day): Range {
     case "last-12-months":
       return { from: addDays(oneYearEarlier(today), 1), to: today };
   }
+}
+
+/**
+ * Return the range of the same kind before (-1) or after (1) a range: the next calendar month or year, else as many days.
+ * It ends today at the latest. Null if it would start after today or before 1970.
+ */
+export function adjacentRange({ from, to }: Range, today: Day, direction: -1 | 1): Range | null {
+  const next = shifted({ from, to }, today, direction);
+  if (next.from > today || next.from < MIN_DAY) return null;
+  return { from: next.from, to: next.to > today ? today : next.to };
+}
+
+function shifted({ from, to }: Range, today: Day, direction: -1 | 1): Range {
+  const complete = (end: Day) => to === end || (to === today && to < end);
+  if (from === firstOfMonth(from) && complete(lastOfMonth(from))) {
+    const first = direction === 1 ? addDays(lastOfMonth(from), 1) : firstOfMonth(addDays(from, -1));
+    return { from: first, to: lastOfMonth(first) };
+  }
+  const endOfYear = `${from.slice(0, 4)}-12-31`;
+  if (from === firstOfYear(from) && complete(endOfYear)) {
+    const first = direction === 1 ? addDays(endOfYear, 1) : firstOfYear(addDays(from, -1));
+    return { from: first, to: `${first.slice(0, 4)}-12-31` };
+  }
+  const days = direction * countDays(from, to);
+  return { from: addDays(from, days), to: addDays(to, days) };
+}
+
+/** Return the choice of a range: a preset that has exactly these days today, else the days. */
+export function choiceOf(range: Range, today: Day): RangeChoice {
+  const preset = PRESET_NAMES.find((name) => {
+    const { from, to } = resolveRange(name, today);
+    return from === range.from && to === range.to;
+  });
+  return preset ?? range;
 }
 
 /** Return the API's `from` and `to`. */

@@ -4,13 +4,15 @@
 import { Skeleton } from "@mantine/core";
 import { queryOptions, useQuery } from "@tanstack/react-query";
 import { useCallback, useRef } from "react";
-import { type RecordHistory, type RecordState, getHistory } from "../api/records";
+import { type CallNames, type RecordHistory, type RecordState, getHistory } from "../api/records";
+import { FullText, fullText } from "../breakdown/FullText";
 import { channelLabel } from "../breakdown/labels";
 import { duration, formats } from "../formats";
 import { type RecordKey, formatRecord, isItemKind } from "../location/listing";
 import { PageLink } from "../location/PageLink";
 import { ErrorAlert } from "../shell/ErrorAlert";
-import { NONE, addedText, retentionText, statusLabel, updatesText } from "./labels";
+import { NONE, addedText, retentionText, updatesText } from "./labels";
+import { StatusChip } from "./StatusChip";
 
 type Value = string | number | boolean | null;
 
@@ -28,6 +30,13 @@ const FIELD_LABELS: Readonly<Record<string, string>> = {
   name: "Name",
   shared: "Shared pool",
   active: "Active",
+};
+
+/** The fields that are ids of named items. */
+const NAMED_FIELDS: Readonly<Record<string, keyof CallNames>> = {
+  agent_id: "agents",
+  agent_number: "numbers",
+  web_widget_id: "widgets",
 };
 
 function historyQuery(organization: string, record: RecordKey) {
@@ -55,25 +64,28 @@ export function HistoryView({ organization, record }: { organization: string; re
       </div>
     );
   }
-  const { states, history_days: days, linked_to } = query.data;
+  const { states, names, history_days: days, linked_to } = query.data;
   return (
     <div className="records-box" ref={scrollerRef} tabIndex={0} role="region" aria-label="History">
       <p className="history-kept">
         {updatesText(states.length, formats)} {retentionText(days, states.length)}
       </p>
       <LinkedCalls history={query.data} kind={record.kind} />
-      <ol className="history">
-        {states.map((state) => (
-          <li key={`${state.event.source} ${state.event.id} ${state.stored_at}`}>
-            <HistoryEntry
-              state={state}
-              kind={record.kind}
-              counted={!isItemKind(record.kind) && linked_to === null}
-              only={states.length === 1}
-            />
-          </li>
-        ))}
-      </ol>
+      <FullText>
+        <ol className="history">
+          {states.map((state) => (
+            <li key={`${state.event.source} ${state.event.id} ${state.stored_at}`}>
+              <HistoryEntry
+                state={state}
+                names={names}
+                kind={record.kind}
+                counted={!isItemKind(record.kind) && linked_to === null}
+                only={states.length === 1}
+              />
+            </li>
+          ))}
+        </ol>
+      </FullText>
     </div>
   );
 }
@@ -132,6 +144,7 @@ function HistoryLink({ kind, id }: RecordKey) {
 
 interface HistoryEntryProps {
   readonly state: RecordState;
+  readonly names: CallNames;
   readonly kind: RecordKey["kind"];
   /** The record adds to the usage: it is a call or run, and no linked call is counted instead. */
   readonly counted: boolean;
@@ -139,13 +152,14 @@ interface HistoryEntryProps {
   readonly only: boolean;
 }
 
-function HistoryEntry({ state, kind, counted, only }: HistoryEntryProps) {
+function HistoryEntry({ state, names, kind, counted, only }: HistoryEntryProps) {
   const { record, event, wins, why, adds } = state;
   const fields = Object.entries(record ?? {}).filter(([name]) => isVisibleField(name, kind));
   return (
     <article className={wins ? "state wins" : "state"}>
       <h3>
-        {entryTitle(state)}
+        <StatusChip status={entryStatus(state)} />
+        <time dateTime={event.time}>{formats.preciseInstant(Date.parse(event.time))}</time>
         {wins && <span className="state-wins">{counted ? "counted" : "current"}</span>}
       </h3>
       {!only && <p>{why}</p>}
@@ -154,31 +168,48 @@ function HistoryEntry({ state, kind, counted, only }: HistoryEntryProps) {
           <DetailPair name="Adds" text={addedText(adds, formats)} className="adds" />
         )}
         {fields.map(([name, value]) => (
-          <DetailPair key={name} name={FIELD_LABELS[name] ?? name} text={fieldText(name, value)} />
+          <DetailPair
+            key={name}
+            name={FIELD_LABELS[name] ?? name}
+            text={fieldText(name, value, names)}
+            id={name in NAMED_FIELDS ? String(value) : null}
+          />
         ))}
-        <DetailPair name="Event time" text={formats.preciseInstant(Date.parse(event.time))} />
-        <DetailPair name="Received" text={formats.preciseInstant(Date.parse(state.stored_at))} />
-        <DetailPair name="Event id" text={event.id} />
-        <DetailPair name="Source" text={event.source} />
-        {event.sequence !== 0 && <DetailPair name="Sequence" text={formats.count(event.sequence)} />}
       </dl>
+      <details>
+        <summary>The event</summary>
+        <dl>
+          <DetailPair name="Received" text={formats.preciseInstant(Date.parse(state.stored_at))} />
+          <DetailPair name="Event id" text={event.id} />
+          <DetailPair name="Source" text={event.source} />
+          {event.sequence !== 0 && <DetailPair name="Sequence" text={formats.count(event.sequence)} />}
+        </dl>
+      </details>
     </article>
   );
 }
 
-function DetailPair({ name, text, className }: { name: string; text: string; className?: string }) {
+interface DetailPairProps {
+  readonly name: string;
+  readonly text: string;
+  readonly className?: string;
+  /** The id behind a name, shown on hover. */
+  readonly id?: string | null;
+}
+
+function DetailPair({ name, text, className, id = null }: DetailPairProps) {
   return (
     <div className={className}>
       <dt>{name}</dt>
-      <dd>{text}</dd>
+      <dd>{id === null ? text : <span {...fullText(text, id)}>{text}</span>}</dd>
     </div>
   );
 }
 
-function entryTitle({ record, state }: RecordState): string {
+function entryStatus({ record, state }: RecordState): string {
   if (state === "deleted" || record === null) return "deleted";
   const status = record["status"];
-  return typeof status === "string" ? statusLabel(status) : "exists";
+  return typeof status === "string" ? status : "exists";
 }
 
 /** The title has the status; `shared` is only for numbers, `active` only for datasets. */
@@ -188,10 +219,12 @@ function isVisibleField(name: string, kind: RecordKey["kind"]): boolean {
   return name in FIELD_LABELS && name !== "status";
 }
 
-function fieldText(name: string, value: Value): string {
+function fieldText(name: string, value: Value, names: CallNames): string {
   if (value === null) return NONE;
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number") return `${duration(value / 1000)} (${formats.count(value)} ms)`;
   if (name === "created_at") return formats.preciseInstant(Date.parse(value));
+  const named = NAMED_FIELDS[name];
+  if (named !== undefined) return names[named][value] ?? value;
   return name === "channel" ? channelLabel(value) : value;
 }

@@ -1,10 +1,11 @@
-// A list of calls, runs or inventory items, loaded page by page, with the API's totals below.
+// A list of calls, runs or inventory items, loaded page by page, with the API's totals above.
 
 import { Anchor, Button, Skeleton } from "@mantine/core";
 import { infiniteQueryOptions, useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { listExportUrl } from "../api/exports";
 import { type RecordsPage, getRecordsPage } from "../api/records";
+import { FullText } from "../breakdown/FullText";
 import { formats } from "../formats";
 import {
   KIND_LABELS,
@@ -17,7 +18,7 @@ import {
 import { type Day } from "../range/days";
 import { type Range } from "../range/range";
 import { ErrorAlert } from "../shell/ErrorAlert";
-import { totalsTexts } from "./labels";
+import { type TotalsTexts, shownText, totalsTexts } from "./labels";
 import { RecordTable } from "./RecordTable";
 
 interface Props {
@@ -86,12 +87,22 @@ export function RecordList({ organization, range, today, listing, opened }: Prop
           </Button>
         </p>
       )}
+      <div className="records-sum">
+        <ListTotals first={pages[0]} shown={shown} listing={listing} />
+        {!isItemKind(listing.kind) && (
+          <Anchor href={listExportUrl(organization, range, listing)} download="">
+            Export as CSV
+          </Anchor>
+        )}
+      </div>
       <DeletedRecords first={pages[0]} />
       <div className="records-box" ref={scroller} tabIndex={0} role="region" aria-label={noun}>
         {shown === 0 ? (
           <p className="records-none">Nothing to show.</p>
         ) : (
-          <RecordTable pages={pages} filter={listing.filter} today={today} />
+          <FullText>
+            <RecordTable pages={pages} filter={listing.filter} today={today} />
+          </FullText>
         )}
         {query.isFetchNextPageError && (
           <p role="alert" className="records-error">
@@ -108,14 +119,6 @@ export function RecordList({ organization, range, today, listing, opened }: Prop
           >
             Load more
           </Button>
-        )}
-      </div>
-      <div className="records-foot">
-        <ListTotals first={pages[0]} shown={shown} listing={listing} />
-        {!isItemKind(listing.kind) && (
-          <Anchor href={listExportUrl(organization, range, listing)} download="">
-            Export as CSV
-          </Anchor>
         )}
       </div>
     </>
@@ -143,22 +146,31 @@ function ListTotals({
   shown: number;
   listing: Listing;
 }) {
-  const { count } = formats;
-  const [singular, plural] = KIND_LABELS[listing.kind];
-  const texts =
-    first === undefined
-      ? []
-      : first.kind === "conversation" || first.kind === "workflow_execution"
-        ? first.totals === null
-          ? []
-          : totalsTexts(first.totals, formats)
-        : [`${count(first.total ?? shown)} ${first.total === 1 ? singular : plural}`];
+  const { figures, details } = listTexts(first, listing);
   return (
-    <p className="records-sum" role="status">
-      <strong>{texts.join(" · ")}</strong>
-      <span> · {shown === 1 ? "1 row shown" : `${count(shown)} rows shown`}</span>
+    <p role="status">
+      <strong>{figures.join(" · ")}</strong>
+      <span>{[...details, shownText(shown, listTotal(first), formats)].join(" · ")}</span>
     </p>
   );
+}
+
+function listTexts(first: RecordsPage | undefined, { kind }: Listing): TotalsTexts {
+  if (first === undefined) return { figures: [], details: [] };
+  if ("totals" in first) {
+    return first.totals === null ? { figures: [], details: [] } : totalsTexts(first.totals, formats);
+  }
+  const [singular, plural] = KIND_LABELS[kind];
+  const total = first.total ?? first.items.length;
+  return { figures: [`${formats.count(total)} ${total === 1 ? singular : plural}`], details: [] };
+}
+
+/** Return the number of rows of the whole list; null if the first page does not say it. */
+function listTotal(first: RecordsPage | undefined): number | null {
+  if (first === undefined) return null;
+  if (!("totals" in first)) return first.total;
+  if (first.totals === null) return null;
+  return "total_calls" in first.totals ? first.totals.total_calls : first.totals.workflow_runs_total;
 }
 
 function rowCount(page: RecordsPage): number {

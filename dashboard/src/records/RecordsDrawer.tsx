@@ -1,26 +1,23 @@
-// The drawer: the list behind a figure, or the history of one of its records.
+// The contents of the drawer: the list behind a figure, or the history of one of its records.
 
-import { Button, CloseButton, Drawer } from "@mantine/core";
-import "@mantine/core/styles/Drawer.css";
-import "@mantine/core/styles/ModalBase.css";
-import "@mantine/core/styles/Overlay.css";
+import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { FEW_ROWS, breakdownQuery } from "../breakdown/query";
 import { formats } from "../formats";
 import { type Listing, type RecordKey } from "../location/listing";
-import { type Dimension } from "../location/options";
-import { restoreFocus } from "../location/PageLink";
-import { backToList, closeDrawer, usePageLocation } from "../location/router";
+import { availableComparison } from "../location/options";
+import { backToList, usePageLocation } from "../location/router";
 import { type Day } from "../range/days";
 import { type Range } from "../range/range";
 import { BackIcon } from "../shell/icons";
+import { TITLE_ID } from "./Drawer";
 import { HistoryView } from "./HistoryView";
 import { RecordList } from "./RecordList";
 import "./records.css";
 import { historyTitle, listTitle } from "./labels";
 
-interface Props {
+export interface RecordsProps {
   readonly organization: string;
   readonly range: Range;
   readonly today: Day;
@@ -28,9 +25,8 @@ interface Props {
   readonly record: RecordKey | null;
 }
 
-export default function RecordsDrawer({ organization, range, today, listing, record }: Props) {
+export default function RecordsDrawer({ organization, range, today, listing, record }: RecordsProps) {
   const name = useFilterName(organization, range, listing);
-  useEffect(() => restoreFocus, []);
   const title =
     record !== null
       ? historyTitle(record)
@@ -38,44 +34,30 @@ export default function RecordsDrawer({ organization, range, today, listing, rec
         ? ""
         : listTitle(listing, name, range, today, formats);
   return (
-    <Drawer.Root
-      opened
-      onClose={closeDrawer}
-      position="right"
-      size="74rem"
-      transitionProps={{ duration: 0 }}
-      returnFocus={false}
-      classNames={{ content: "records" }}
-    >
-      <Drawer.Overlay />
-      <Drawer.Content>
-        <div className="records-head">
-          {record !== null && listing !== null && <BackToList />}
-          <Drawer.Title className="records-title" component="h2">
-            {title}
-          </Drawer.Title>
-          <CloseButton aria-label="Close" onClick={closeDrawer} />
+    <>
+      <div className="records-head">
+        {record !== null && listing !== null && <BackToList />}
+        <h2 id={TITLE_ID} className="drawer-title">
+          {title}
+        </h2>
+      </div>
+      {listing !== null && (
+        <div className="records-view" hidden={record !== null}>
+          <RecordList
+            organization={organization}
+            range={range}
+            today={today}
+            listing={listing}
+            opened={record}
+          />
         </div>
-        <Drawer.Body className="records-body">
-          {listing !== null && (
-            <div className="records-view" hidden={record !== null}>
-              <RecordList
-                organization={organization}
-                range={range}
-                today={today}
-                listing={listing}
-                opened={record}
-              />
-            </div>
-          )}
-          {record !== null && (
-            <div className="records-view">
-              <HistoryView organization={organization} record={record} />
-            </div>
-          )}
-        </Drawer.Body>
-      </Drawer.Content>
-    </Drawer.Root>
+      )}
+      {record !== null && (
+        <div className="records-view">
+          <HistoryView organization={organization} record={record} />
+        </div>
+      )}
+    </>
   );
 }
 
@@ -90,13 +72,19 @@ function BackToList() {
   );
 }
 
-/** Return the name of the agent, number or widget that the list is filtered by, if the breakdown has it. */
+/** Return the name of the agent, number, widget or workflow that the list is filtered by, if the breakdown has it. */
 function useFilterName(organization: string, range: Range, listing: Listing | null): string | null {
-  const { order } = usePageLocation();
+  const { order, compare } = usePageLocation();
   const by = (["agent", "number", "widget"] as const).find((name) => Boolean(listing?.filter[name]));
   const value = by === undefined ? undefined : listing?.filter[by];
+  const view = {
+    by: by ?? "agent",
+    order,
+    compare: availableComparison(range, compare),
+    filter: null,
+  } as const;
   const { data } = useQuery({
-    ...breakdownQuery(organization, range, by ?? ("agent" satisfies Dimension), order, FEW_ROWS),
+    ...breakdownQuery(organization, range, view, FEW_ROWS),
     enabled: by !== undefined,
   });
   return data?.rows.find((row) => row.value === value)?.name ?? null;

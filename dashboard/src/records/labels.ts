@@ -72,26 +72,66 @@ export function statusLabel(status: string): string {
   return status.replaceAll("_", " ");
 }
 
+/** The look of a status. Its text says the same. */
+export type StatusKind = "done" | "failed" | "live" | "other";
+const STATUS_KINDS: Readonly<Record<string, StatusKind>> = {
+  completed: "done",
+  success: "done",
+  transferred: "done",
+  exists: "done",
+  failed: "failed",
+  cancelled: "other",
+  unanswered: "other",
+  deleted: "other",
+};
+
+/** Return the look of a status; a status that has not ended is `live`. */
+export function statusKind(status: string): StatusKind {
+  return STATUS_KINDS[status] ?? "live";
+}
+
+export interface TotalsTexts {
+  readonly figures: readonly string[];
+  /** Exact and secondary values. */
+  readonly details: readonly string[];
+}
+
 /** Return the totals of a list, as computed by the API. */
-export function totalsTexts(totals: CallFigures | RunFigures, formats: Formats): readonly string[] {
+export function totalsTexts(totals: CallFigures | RunFigures, formats: Formats): TotalsTexts {
   const { count, minutes } = formats;
   if (!("total_calls" in totals)) {
-    return [
-      `${count(totals.workflow_runs_total)} ${totals.workflow_runs_total === 1 ? "run" : "runs"}`,
-      `${count(totals.workflow_runs_success)} succeeded`,
-      `${count(totals.workflow_runs_failed)} failed`,
-      ...(totals.live_runs > 0 ? [`${count(totals.live_runs)} in progress`] : []),
-    ];
+    return {
+      figures: [
+        `${count(totals.workflow_runs_total)} ${totals.workflow_runs_total === 1 ? "run" : "runs"}`,
+        `${count(totals.workflow_runs_success)} succeeded`,
+        `${count(totals.workflow_runs_failed)} failed`,
+        ...(totals.live_runs > 0 ? [`${count(totals.live_runs)} in progress`] : []),
+      ],
+      details: [],
+    };
   }
-  const sum = (modality: string, total: number, milliseconds: number) =>
-    `${minutes(total)} ${modality} minutes (exactly ${count(milliseconds)} ms)`;
-  return [
-    `${count(totals.total_calls)} ${totals.total_calls === 1 ? "call" : "calls"}`,
-    ...(totals.voice_calls > 0 ? [sum("voice", totals.voice_minutes, totals.voice_duration_ms)] : []),
-    ...(totals.chat_calls > 0 ? [sum("chat", totals.chat_minutes, totals.chat_duration_ms)] : []),
-    `${count(totals.timed_calls)} with a duration`,
-    ...(totals.live_calls > 0 ? [`${count(totals.live_calls)} in progress`] : []),
-  ];
+  const { voice_calls: voice, chat_calls: chat } = totals;
+  return {
+    figures: [
+      `${count(totals.total_calls)} ${totals.total_calls === 1 ? "call" : "calls"}`,
+      ...(voice > 0 ? [`${minutes(totals.voice_minutes)} voice minutes`] : []),
+      ...(chat > 0 ? [`${minutes(totals.chat_minutes)} chat minutes`] : []),
+      ...(totals.live_calls > 0 ? [`${count(totals.live_calls)} in progress`] : []),
+    ],
+    details: [
+      ...(voice > 0 ? [`exactly ${count(totals.voice_duration_ms)} ms of voice`] : []),
+      ...(chat > 0 ? [`exactly ${count(totals.chat_duration_ms)} ms of chat`] : []),
+      `${count(totals.timed_calls)} with a duration`,
+    ],
+  };
+}
+
+/** Return how many rows of a list are shown. */
+export function shownText(shown: number, total: number | null, formats: Formats): string {
+  if (total === null) return `showing ${formats.count(shown)}`;
+  return shown < total
+    ? `showing ${formats.count(shown)} of ${formats.count(total)}`
+    : `showing all ${formats.count(shown)}`;
 }
 
 const ADDED_LABELS: Readonly<Record<string, readonly [string, string]>> = {

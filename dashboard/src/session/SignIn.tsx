@@ -8,6 +8,10 @@ import { type SubmitEvent, useState } from "react";
 import { signInWithKey } from "../api/client";
 import { type SignedOutReason, startSession, toSessionState } from "../queries";
 
+/** A key, or a token of an identity provider (a JWT). */
+const LOOKS_LIKE_A_KEY = /^(?:(?:ak|pat)_[!-~]+|[\w-]+\.[\w-]+\.[\w-]*)$/;
+const NOT_A_KEY = "This does not look like a key. It starts with ak_ or pat_.";
+
 function noticeOf(reason: SignedOutReason): { title: string; text: string } | null {
   switch (reason.kind) {
     case "never":
@@ -25,8 +29,7 @@ export default function SignIn({ reason }: { reason: SignedOutReason }) {
   const [key, setKey] = useState("");
   const signing = useMutation({
     mutationFn: async (pasted: string) => {
-      if (!/^[!-~]+$/.test(pasted))
-        throw new Error("This does not look like a key. Keys start with ak_ or pat_.");
+      if (!LOOKS_LIKE_A_KEY.test(pasted)) throw new Error(NOT_A_KEY);
       return await signInWithKey(pasted);
     },
     onSuccess: (session) => {

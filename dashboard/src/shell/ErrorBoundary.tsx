@@ -1,10 +1,12 @@
 // Shows a fallback if a part of the page fails to load or render; the rest keeps working.
 
 import { Component, type ReactNode } from "react";
+import { LoadError } from "./lazyPart";
 
 interface Props {
   readonly children: ReactNode;
-  readonly fallback: ReactNode;
+  /** What is shown instead. A function gets `retry`, which renders the children again. */
+  readonly fallback: ReactNode | ((retry: () => void) => ReactNode);
 }
 
 export class ErrorBoundary extends Component<Props, { failed: boolean }> {
@@ -14,7 +16,17 @@ export class ErrorBoundary extends Component<Props, { failed: boolean }> {
     return { failed: true };
   }
 
-  override render(): ReactNode {
-    return this.state.failed ? this.props.fallback : this.props.children;
+  override componentDidCatch(error: unknown): void {
+    if (error instanceof LoadError) error.forget();
   }
+
+  override render(): ReactNode {
+    const { children, fallback } = this.props;
+    if (!this.state.failed) return children;
+    return typeof fallback === "function" ? fallback(this.retry) : fallback;
+  }
+
+  private readonly retry = () => {
+    this.setState({ failed: false });
+  };
 }

@@ -7,6 +7,7 @@ import { signOut } from "../api/client";
 import { type Session } from "../api/shapes";
 import { navigate } from "../location/router";
 import { endSession } from "../queries";
+import { ColorSchemeButton } from "./ColorSchemeButton";
 import { Logo } from "./icons";
 import { Navigation } from "./Navigation";
 
@@ -27,7 +28,7 @@ export function Layout({ children, session, organization = null }: Props) {
         <div className="header-inside">
           <span className="brand">
             <Logo />
-            Talkmeter
+            <span className="brand-word">Talkmeter</span>
           </span>
           {session === "pending" && <PendingHeader />}
           {typeof session === "object" && <SignedInHeader session={session} organization={organization} />}
@@ -40,17 +41,13 @@ export function Layout({ children, session, organization = null }: Props) {
   );
 }
 
-/** Reserves the space of the signed-in header, to avoid layout shift. */
+/** The navigation, and the space of the rest, to avoid layout shift. */
 function PendingHeader() {
   return (
     <>
-      <span className="organization">&nbsp;</span>
+      <span className="organization" />
       <Navigation />
-      <div className="header-end pending" aria-hidden="true">
-        <Button variant="default" size="xs" disabled>
-          Sign out
-        </Button>
-      </div>
+      <div className="header-end" />
     </>
   );
 }
@@ -72,6 +69,7 @@ function SignedInHeader({ session, organization }: { session: Session; organizat
             Plans and billing
           </Anchor>
         )}
+        <ColorSchemeButton />
         <Button
           variant="default"
           size="xs"

@@ -6,7 +6,7 @@ import { CopyableCommand, shellQuote } from "../shell/CopyableCommand";
 export default function FirstEvent({ organization }: { organization: string }) {
   return (
     <Paper withBorder className="empty brand-new">
-      <Title order={2} size="h4">
+      <Title order={2} className="section-name">
         Waiting for the first event
       </Title>
       <p>Figures appear here as soon as the first event is stored.</p>

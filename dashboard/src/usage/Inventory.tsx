@@ -12,16 +12,23 @@ export function Inventory({ summary }: { summary: Summary }) {
   return (
     <section aria-labelledby="inventory">
       <div className="section-head">
-        <Title order={2} size="h4" id="inventory">
+        <Title order={2} className="section-name" id="inventory">
           Inventory
         </Title>
         <p>Current totals. They do not depend on the date range.</p>
       </div>
       <div className="cards inventory">
-        <Card order={3} name="Active Agents" figure={count(summary.total_agents)} records={items("agent")} />
+        <Card
+          order={3}
+          name="Active Agents"
+          help="total_agents"
+          figure={count(summary.total_agents)}
+          records={items("agent")}
+        />
         <Card
           order={3}
           name="Phone Numbers"
+          help="total_phone_numbers"
           figure={count(summary.total_phone_numbers)}
           records={items("phone_number")}
           subtexts={
@@ -38,12 +45,14 @@ export function Inventory({ summary }: { summary: Summary }) {
         <Card
           order={3}
           name="Chat Widgets Deployed"
+          help="total_web_widgets"
           figure={count(summary.total_web_widgets)}
           records={items("web_widget")}
         />
         <Card
           order={3}
           name="Knowledge Bases"
+          help="total_datasets"
           figure={count(summary.total_datasets)}
           records={items("dataset")}
           subtexts={[

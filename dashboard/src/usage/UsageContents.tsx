@@ -1,52 +1,53 @@
 // The content of the Usage page: cards, charts, breakdown and inventory; or the first-event or empty-range message.
 
 import { Paper, Skeleton } from "@mantine/core";
-import { Suspense, lazy } from "react";
+import { Suspense } from "react";
 import { type Summary } from "../api/shapes";
 import { BreakdownSection } from "../breakdown/load";
 import { Charts } from "../charts/Charts";
 import { type Day } from "../range/days";
 import { type Range, type RangeChoice } from "../range/range";
 import { ErrorBoundary } from "../shell/ErrorBoundary";
+import { lazyPart } from "../shell/lazyPart";
+import { LoadFailure } from "../shell/LoadFailure";
 import { EmptyRange } from "./EmptyRange";
+import { isEmpty } from "./figures";
 import { Inventory } from "./Inventory";
-import { LiveStatus } from "./LiveStatus";
+import { type Fetched } from "./StatusLine";
 import { SummaryCards } from "./SummaryCards";
 
-const FirstEvent = lazy(() => import("./FirstEvent"));
-const BREAKDOWN_FAILED = (
-  <p role="alert" className="part-failed">
-    Could not load the breakdown. Reload the page to try again.
-  </p>
-);
+const FirstEvent = lazyPart(() => import("./FirstEvent"));
 
 interface Props {
   readonly organization: string;
+  readonly fetched: Fetched;
   readonly summary: Summary;
   readonly range: Range;
   readonly today: Day;
   readonly choose: (choice: RangeChoice) => void;
 }
 
-export function UsageContents({ organization, summary, range, today, choose }: Props) {
-  if (summary.last_event_at === null) {
+export function UsageContents({ organization, fetched, summary, range, today, choose }: Props) {
+  const { figures, fetchedAt } = fetched;
+  if (fetched.lastEventAt === null) {
     return (
-      <Suspense fallback={null}>
-        <FirstEvent organization={organization} />
-      </Suspense>
+      <ErrorBoundary fallback={(retry) => <LoadFailure what="this screen" retry={retry} />}>
+        <Suspense fallback={null}>
+          <FirstEvent organization={organization} />
+        </Suspense>
+      </ErrorBoundary>
     );
   }
-  const empty = summary.total_calls === 0 && summary.workflow_runs_total === 0;
   return (
     <>
-      <SummaryCards summary={summary} today={today} />
-      <LiveStatus summary={summary} range={range} />
-      {empty ? (
-        <EmptyRange range={range} today={today} choose={choose} />
+      <SummaryCards figures={figures} now={fetchedAt} />
+      {figures.filter !== null && <LeftOut by={figures.filter.by} />}
+      {isEmpty(figures) ? (
+        <EmptyRange range={range} today={today} choose={choose} filtered={figures.filter !== null} />
       ) : (
         <>
-          <Charts summary={summary} today={today} />
-          <ErrorBoundary fallback={BREAKDOWN_FAILED}>
+          <Charts figures={figures} range={range} now={fetchedAt} choose={choose} />
+          <ErrorBoundary fallback={(retry) => <LoadFailure what="the breakdown" retry={retry} />}>
             <Suspense
               fallback={
                 <Paper withBorder className="breakdown-loading">
@@ -59,7 +60,25 @@ export function UsageContents({ organization, summary, range, today, choose }: P
           </ErrorBoundary>
         </>
       )}
-      <Inventory summary={summary} />
+      {figures.filter === null && <Inventory summary={summary} />}
     </>
   );
 }
+
+/** What a filter leaves out, and why. */
+function LeftOut({ by }: { by: string }) {
+  return (
+    <p className="left-out">
+      {by === "workflow"
+        ? "Calls and the inventory are left out, because they do not belong to a workflow."
+        : `Workflow runs and the inventory are left out, because they do not belong to ${ARTICLES[by] ?? "it"}.`}
+    </p>
+  );
+}
+
+const ARTICLES: Readonly<Record<string, string>> = {
+  agent: "an agent",
+  number: "a number",
+  widget: "a widget",
+  channel: "a channel",
+};

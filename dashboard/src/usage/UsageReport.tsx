@@ -1,34 +1,30 @@
 // The usage of one organization in the selected range: controls, status line, contents and drawer.
 
-import { Button, NativeSelect, Title } from "@mantine/core";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, Suspense, lazy, useCallback, useEffect, useState } from "react";
+import { Title } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
+import { type ReactNode, useCallback, useEffect, useState } from "react";
 import { hasStatus } from "../api/errors";
 import { loadBreakdown } from "../breakdown/load";
 import { loadCharts } from "../charts/load";
-import { ExportControl } from "../export/ExportControl";
 import { formats } from "../formats";
-import { COMPARISON_LABELS, type ComparisonMode, availableComparison, isKeyOf } from "../location/options";
-import { navigate, usePageLocation } from "../location/router";
-import { type FetchedSummary, summaryQuery } from "../queries";
+import { type PageFilter } from "../location/filter";
+import { availableComparison, grainForRange, grainOf } from "../location/options";
+import { currentLocation, navigate, usePageLocation } from "../location/router";
 import { type Day, addDays, startOfDay, utcDay } from "../range/days";
 import { type Range, type RangeChoice, resolveRange } from "../range/range";
-import { RangeControl } from "../range/RangeControl";
+import { Drawer } from "../records/Drawer";
 import { ErrorAlert } from "../shell/ErrorAlert";
-import { ErrorBoundary } from "../shell/ErrorBoundary";
-import { RefreshIcon } from "../shell/icons";
-import { Freshness } from "./Freshness";
+import { Controls } from "./Controls";
+import { type Figures } from "./figures";
+import { FilterChip } from "./FilterChip";
+import { StatusLine } from "./StatusLine";
 import { UsageContents } from "./UsageContents";
 import { UsageSkeleton } from "./UsageLoading";
+import { useUsage } from "./useUsage";
 
-const RecordsDrawer = lazy(() => import("../records/RecordsDrawer"));
-const DRAWER_FAILED = (
-  <p role="alert" className="popup over-page">
-    Could not load the list. Reload the page to try again.
-  </p>
-);
 const choose = (choice: RangeChoice) => {
-  navigate({ choice }, "push");
+  const range = resolveRange(choice, utcDay(Date.now()));
+  navigate({ choice, grain: grainForRange(range, currentLocation().grain) }, "push");
 };
 
 interface Props {
@@ -41,104 +37,88 @@ export function UsageReport({ organization, denied }: Props) {
   const client = useQueryClient();
   const { today, updateToday } = useToday();
   const range = resolveRange(location.choice, today);
-  const query = useQuery(summaryQuery(organization, range, availableComparison(range, location.compare)));
-  const [last, setLast] = useState<FetchedSummary>();
-  if (query.data !== undefined && query.data !== last) setLast(query.data);
+  const { filter } = location;
+  const grain = grainOf(range, location.grain);
+  const compare = availableComparison(range, location.compare);
+  const usage = useUsage(organization, { range, grain, filter, compare });
   // Load charts and breakdown in parallel with the summary.
   useEffect(loadCharts, []);
   useEffect(() => {
     loadBreakdown(organization);
   }, [organization, range.from, range.to]);
-  if (hasStatus(query.error, 403)) return denied;
-  // If a new range cannot be loaded, keep the figures of the previous one.
-  const figures = query.data ?? last;
-  const shownRange = figures === undefined ? range : summaryRange(figures.summary);
+  if (hasStatus(usage.error, 403)) return denied;
+  const { shown, outdated, error } = usage;
+  const shownRange = shown === undefined ? range : rangeOf(shown.figures);
   const rangeChanged = shownRange.from !== range.from || shownRange.to !== range.to;
-  const outdated = figures !== undefined && (query.data === undefined || query.isPlaceholderData);
   const refresh = () => {
     // If a new day has begun, the range changes, which fetches the summary anyway.
     const newRange = resolveRange(location.choice, updateToday());
-    if (newRange.from === range.from && newRange.to === range.to) void query.refetch();
+    if (newRange.from === range.from && newRange.to === range.to) usage.refetch();
     void client.invalidateQueries({ queryKey: ["breakdown", organization] });
   };
+  const brandNew = shown?.lastEventAt === null;
   return (
     <>
       <div className="title-row">
-        <Title order={1}>Usage</Title>
-        <div className="controls">
-          <ComparisonControl compare={location.compare} />
-          <RangeControl choice={location.choice} today={today} choose={choose} />
-          <ExportControl organization={organization} range={range} />
-          <Button
-            variant="default"
-            leftSection={<RefreshIcon />}
-            loading={query.isFetching}
-            onClick={refresh}
-          >
-            Refresh
-          </Button>
+        <div className="title">
+          <Title order={1}>Usage</Title>
+          {filter !== null && !brandNew && (
+            <FilterChip filter={filter} name={shownName(shown?.figures.filter, filter)} />
+          )}
         </div>
+        <Controls
+          organization={organization}
+          range={range}
+          today={today}
+          choose={choose}
+          refresh={refresh}
+          refreshing={usage.fetching}
+          hasFigures={!brandNew}
+        />
       </div>
-      <Freshness
-        figures={figures}
+      <StatusLine
+        fetched={shown}
         range={shownRange}
         today={today}
         loading={outdated && rangeChanged ? range : null}
-        failed={query.isError}
+        failed={error !== null}
+        compares={location.compare !== "none"}
       />
-      {query.isError && !hasStatus(query.error, 401) && (
+      {error !== null && !hasStatus(error, 401) && (
         <ErrorAlert
-          error={query.error}
+          error={error}
           retry={refresh}
-          busy={query.isFetching}
+          busy={usage.fetching}
           title={
-            figures === undefined || rangeChanged
+            shown === undefined || outdated
               ? `Could not load the figures for ${formats.range(range, today)}`
-              : `Could not refresh the figures. They are from ${formats.time(figures.fetchedAt)}`
+              : `Could not refresh the figures. They are from ${formats.time(shown.fetchedAt)}`
           }
         />
       )}
-      {figures !== undefined && (
-        <div className={outdated ? "figures outdated" : "figures"} aria-busy={query.isFetching}>
+      {shown !== undefined && (
+        <div className={outdated ? "figures outdated" : "figures"} aria-busy={usage.fetching}>
           <UsageContents
             organization={organization}
-            summary={figures.summary}
+            fetched={shown}
+            summary={shown.summary}
             range={shownRange}
             today={today}
             choose={choose}
           />
         </div>
       )}
-      {figures === undefined && query.isPending && <UsageSkeleton />}
+      {shown === undefined && error === null && <UsageSkeleton />}
       {(location.records !== null || location.record !== null) && (
-        <ErrorBoundary fallback={DRAWER_FAILED}>
-          <Suspense fallback={null}>
-            <RecordsDrawer
-              organization={organization}
-              range={range}
-              today={today}
-              listing={location.records}
-              record={location.record}
-            />
-          </Suspense>
-        </ErrorBoundary>
+        <Drawer
+          organization={organization}
+          range={range}
+          today={today}
+          listing={location.records}
+          record={location.record}
+        />
       )}
     </>
-  );
-}
-
-function ComparisonControl({ compare }: { compare: ComparisonMode }) {
-  return (
-    <label className="labelled">
-      <span>Comparison</span>
-      <NativeSelect
-        value={compare}
-        data={Object.entries(COMPARISON_LABELS).map(([value, label]) => ({ value, label }))}
-        onChange={({ currentTarget: { value } }) => {
-          if (isKeyOf(COMPARISON_LABELS, value)) navigate({ compare: value }, "push");
-        }}
-      />
-    </label>
   );
 }
 
@@ -161,7 +141,12 @@ function useToday(): { today: Day; updateToday: () => Day } {
   return { today, updateToday };
 }
 
-/** Return the days of a summary, whose window is [first day 00:00Z, day after the last 00:00Z). */
-function summaryRange({ from, to }: { from: string; to: string }): Range {
+/** Return the days of an answer, whose window is [first day 00:00Z, day after the last 00:00Z). */
+function rangeOf({ from, to }: { from: string; to: string }): Range {
   return { from: from.slice(0, 10), to: addDays(to.slice(0, 10), -1) };
+}
+
+/** Return the name of the filter's value, if the figures are those of the filter. */
+function shownName(applied: Figures["filter"] | undefined, { by, value }: PageFilter): string | null {
+  return applied?.by === by && (applied.value ?? "") === value ? applied.name : null;
 }

@@ -1,23 +1,27 @@
-// The text of a comparison: the change and the days compared with. Pure functions.
+// The text of a change: its direction and percentage, and the earlier figure. Pure functions.
 
-import { type Comparison, type Delta } from "../api/shapes";
+import { type Delta } from "../api/shapes";
 import { type Formats } from "../formats";
-import { type Day } from "../range/days";
 
 export interface ChangeText {
-  readonly change: string;
-  readonly days: string;
+  /** The percentage with its sign; null if the earlier figure is too small for one. */
+  readonly percent: string | null;
+  readonly direction: "up" | "down" | "same";
+  /** `was 12,320`, or `from 23` without a percentage. */
+  readonly earlier: string;
 }
 
-/** Return the text of a change: `+12.4%` and `vs Oct 1 – 22`, or `none` and `in Oct 2026` if the earlier figure is 0. */
+/** A larger change says less than the earlier figure does. */
+const MAX_PERCENT = 999;
+
+/** Return the text of a change; `format` writes its figures. */
 export function changeText(
-  delta: Delta,
-  { then }: Pick<Comparison, "then">,
-  today: Day,
-  formats: Formats,
+  { change, change_percent: percent, then }: Delta,
+  format: (value: number) => string,
+  { change: formatPercent }: Pick<Formats, "change">,
 ): ChangeText {
-  const [from, to] = [Date.parse(then.from), Date.parse(then.to)];
-  if (delta.change_percent === null) return { change: "none", days: formats.spanPhrase(from, to, today) };
-  const change = delta.change === 0 ? "no change" : formats.change(delta.change_percent);
-  return { change, days: `vs ${formats.span(from, to, today)}` };
+  const direction = change === 0 ? "same" : change > 0 ? "up" : "down";
+  if (percent === null) return { percent: null, direction, earlier: `was ${format(then)}` };
+  if (Math.abs(percent) > MAX_PERCENT) return { percent: null, direction, earlier: `from ${format(then)}` };
+  return { percent: formatPercent(percent), direction, earlier: `was ${format(then)}` };
 }
