@@ -143,6 +143,10 @@ def daily_of(calls: list[BankCall], start: datetime, end: datetime) -> list[Figu
                 "workflow_runs": 0,
                 "voice_duration_ms": seconds * 1000,
                 "chat_duration_ms": 0,
+                "inbound_calls": len(of_day),
+                "outbound_calls": 0,
+                "workflow_runs_success": 0,
+                "workflow_runs_failed": 0,
                 # An empty day is suspicious only after the first call.
                 "state": "final" if midnight.date() in busy or midnight.date() < first else "no_data",
             }
@@ -179,6 +183,9 @@ def breakdown_of(calls: list[BankCall], start: datetime, end: datetime, split: B
         "order": split.order,
         "starts": [midnight.date().isoformat() for midnight in midnights(start, end)] if split.daily else None,
         "comparison": {"mode": "previous", **windows} if split.compared else None,
+        "filter": None,
+        "values": len(ranked),
+        "changed": False,
         "rows": [
             {
                 "value": value,

@@ -50,6 +50,9 @@ splits = st.sampled_from(get_args(Dimension)).flatmap(
         order=st.sampled_from(orders(by)),
         limit=st.sampled_from((1, 2, 50)),
         interval=st.sampled_from((None, *DAY_INTERVALS)),
+        filter=st.none(),
+        search=st.just(""),
+        cursor=st.none(),
     )
 )
 
