@@ -26,6 +26,7 @@ fee = "49.90"
 id = "minutes"
 name = "Minutes"
 meter = "voice_minutes"
+per_call = "60/60"
 included = "5000"
 price = "0.0137"
 
@@ -60,6 +61,7 @@ price = "0.0007"
 id = "michal"
 name = "Minutes of Michal"
 meter = "voice_minutes"
+per_call = "30/6"
 where = { agent = "MICHAL" }
 tiers = [{ up_to = "100.5", price = "0.25" }, { price = "0.333333333333" }]
 
@@ -198,8 +200,13 @@ class ExpectedCosts:
 
 
 def base_units(charge: Charge, call: BankCall) -> int:
-    """Return the seconds of a call, or 1 if the charge prices calls."""
-    return call.served_sec if charge["meter"] == "voice_minutes" else 1
+    """Return the billed seconds of a call, or 1 if the charge prices calls."""
+    if charge["meter"] != "voice_minutes":
+        return 1
+    least, step = map(int, charge.get("per_call", "1/1").split("/"))
+    # The table has whole seconds, so steps of one second are exact.
+    billed = range(least, 2 * 86_400, step)
+    return next(seconds for seconds in billed if seconds >= call.served_sec) if call.served_sec else 0
 
 
 def days_of(first: date, end: date) -> list[date]:

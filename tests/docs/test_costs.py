@@ -10,9 +10,10 @@ from typing import get_args
 from talkmeter.billing.cost_rows import MAX_RECORDS
 from talkmeter.billing.costs import ChargeCost, Costs, MonthCosts
 from talkmeter.billing.money import format_amount, format_decimal, minor_digits, round_half_up, share
-from talkmeter.billing.plan import MAX_CHARGES, MAX_TIERS, METERS, Charge, PerCall, PlanContent
+from talkmeter.billing.plan import MAX_CHARGES, MAX_TIERS, METERS, Charge, PerCall, PlanContent, billed_counter
 from talkmeter.billing.priced_months import BYS
 from talkmeter.billing.pricing import tier_parts
+from talkmeter.counting import billed_seconds
 from tests.cli.terminal import Terminal
 from tests.docs.documents import HTTP_API, ROOT, read
 from tests.unit.plans import cost_of, daily, example_plan, plan
@@ -46,6 +47,19 @@ def test_month_of_the_example_is_computed() -> None:
     rows = COSTS.section("A month, line by line").rows()
 
     assert [[row[0], row[1], row[3]] for row in rows] == [*expected, ["Total", "", amount(cost.total(0, 30))]]
+
+
+def test_billed_durations_are_computed() -> None:
+    calls = {"61 s": 61_000, "60 s": 60_000, "0.5 s": 500, "none": 0}
+    rules = [counter for rule in get_args(PerCall) if (counter := billed_counter(rule))]
+    rows = {
+        name: [Fraction(ms, 1_000), *(getattr(billed_seconds(ms), rule) for rule in rules)]
+        for name, ms in calls.items()
+    }
+    rows["all"] = [sum(column, Fraction(0)) for column in zip(*rows.values(), strict=True)]
+    expected = [[name, *(format_decimal(Fraction(one)) for one in row)] for name, row in rows.items()]
+
+    assert COSTS.section("Quantities are integers").rows() == expected
 
 
 def test_rounded_days_are_computed() -> None:

@@ -43,6 +43,19 @@ METERS: dict[str, Callable[[Json], int]] = {
 }
 """The base units of one record: milliseconds, or 1."""
 
+PER_CALL = ("exact", "1/1", "6/6", "30/6", "60/60")
+
+
+def base_units(charge: Json, record: Json) -> int:
+    """Return the base units of a record that a charge prices: billed milliseconds, or those of its meter."""
+    rule = charge.get("per_call", "exact")
+    if rule == "exact":
+        return METERS[charge["meter"]](record)
+    least, step = (1_000 * int(part) for part in rule.split("/"))
+    duration = (record["duration"] or 0) * (record["modality"] == "voice")
+    return duration and least + max(0, ceil(Fraction(duration - least, step))) * step
+
+
 _prices = st.sampled_from(("0", "0.004", "0.05", "0.12", "1", "2.5", "33.333333333333", "0.000000000001"))
 _ends = st.lists(st.sampled_from(("0", "0.5", "1", "2", "3.25", "10")), unique=True, max_size=3)
 _REFERENCES = ("", "a", "b", "u")
@@ -62,6 +75,8 @@ def _charges(draw: st.DrawFn, number: int) -> Json:
     meter = draw(st.sampled_from(tuple(METERS)))
     charge: Json = {"id": f"line-{number}", "name": f"Line {number}", "meter": meter}
     dimensions = [name for name in _WHERE if (name == "workflow") == meter.startswith("workflow")]
+    if meter == "voice_minutes":
+        charge["per_call"] = draw(st.sampled_from(PER_CALL))
     if draw(st.booleans()):
         dimension = draw(st.sampled_from(dimensions))
         charge["where"] = {dimension: draw(st.sampled_from(_WHERE[dimension]))}
@@ -158,7 +173,7 @@ class Expected:
 
     def quantity(self, charge: Json, first: int, end: int) -> int:
         """Return the base units of a charge on the days [first, end)."""
-        return sum(METERS[charge["meter"]](record) for record in self.records(charge, first, end))
+        return sum(base_units(charge, record) for record in self.records(charge, first, end))
 
     def units(self, charge: Json, first: int, end: int) -> Fraction:
         """Return the units of a charge on the days [first, end)."""
@@ -201,7 +216,7 @@ class Expected:
                 else:
                     weights: Counter[str] = Counter()
                     for record in self.records(charge, start, stop):
-                        weights[record[FIELDS[by]] or ""] += METERS[charge["meter"]](record)
+                        weights[record[FIELDS[by]] or ""] += base_units(charge, record)
                     ranked = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
                     total = sum(weights.values())
                     exact = [Fraction(amount * weight, total) for _, weight in ranked if weight]

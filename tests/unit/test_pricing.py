@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from talkmeter.billing.plan import FEE, MINIMUM, Charge
 from talkmeter.billing.pricing import exact_price, line_amount, packages, tier_amounts, tier_parts
+from talkmeter.counting import billed_seconds
 from talkmeter.errors import Misconfigured
 from tests.unit.plans import cost_of, daily, day, example_plan, plan
 
@@ -165,6 +166,27 @@ def test_quantity_of_zero_is_one_empty_tier() -> None:
     for mode in ("graduated", "volume"):
         parts = tier_parts(charge_of(tiers=CHAT_TIERS, mode=mode), Fraction(0))
         assert [(part.units, part.exact) for part in parts] == [(Fraction(0), Fraction(0))]
+
+
+PER_CALL = ("1_1", "6_6", "30_6", "60_60")
+
+
+def billed(*durations_ms: int) -> list[int]:
+    """Return the billed seconds of calls by each rule."""
+    seconds = [billed_seconds(duration) for duration in durations_ms]
+    return [sum(getattr(one, f"billed_{rule}_sec") for one in seconds) for rule in PER_CALL]
+
+
+def test_durations_of_four_calls_are_billed_in_steps() -> None:
+    assert billed(61_000, 60_000, 500, 0) == [122, 132, 156, 240]
+    assert billed(30_000)[2] == 30
+    assert billed(30_001)[2] == 36
+
+
+@given(st.lists(st.integers(0, 31_622_400_000) | st.integers(0, 130_000), max_size=10))
+def test_longer_steps_never_bill_less(durations_ms: list[int]) -> None:
+    amounts: list[Fraction] = [Fraction(sum(durations_ms), 1_000), *map(Fraction, billed(*durations_ms))]
+    assert amounts == sorted(amounts)
 
 
 decimals = st.decimals(min_value=0, max_value=1_000, places=3).map(str)
