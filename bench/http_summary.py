@@ -18,7 +18,7 @@ from bench.load import LARGE, load_year
 from bench.result_table import LABEL, ResultColumn, ResultTable
 from bench.timing import interleaved, ratio
 from talkmeter.db.engine import transaction
-from talkmeter.ledger.write import lock_organization, renew_revision
+from talkmeter.ledger.organization_rows import lock_organization, renew_revision
 from tests.postgres import engine_for
 from tests.servers import running_server
 

@@ -16,9 +16,10 @@ from talkmeter.db import tables
 from talkmeter.db.engine import reading
 from talkmeter.db.migrate import migrate
 from talkmeter.db.statements import Row
+from talkmeter.ledger.organization_rows import new_revision
 from talkmeter.ledger.organizations import list_organizations
 from talkmeter.ledger.verify import verify_organization
-from talkmeter.ledger.write import new_revision, total_rows
+from talkmeter.ledger.write import total_rows
 
 LARGE: Final = "org_0000"
 SMALL_ORGANIZATIONS: Final = 200

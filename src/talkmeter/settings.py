@@ -1,19 +1,21 @@
 """All settings in one table, from which flags, environment variables and documentation are derived."""
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from ipaddress import ip_address
 from typing import Final, NamedTuple
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from dotenv import dotenv_values
 
 from talkmeter.errors import Misconfigured, quoted
+from talkmeter.urls import is_loopback, split_url
 
 PREFIX: Final = "TALKMETER_"
 MIN_TOKEN: Final = 16
+_TOKEN: Final = re.compile(f"[ -~]{{{MIN_TOKEN},}}")
 _OTHER_VARIABLES: Final = frozenset(
     PREFIX + name for name in ("URL", "KEY", "TWILIO_URL", "VAPI_URL", "RETELL_URL", "CHROMIUM")
 )
@@ -296,19 +298,12 @@ def public_url(settings: Settings) -> str:
 def public_url_is_private(settings: Settings) -> bool:
     """Return whether others cannot read traffic to the public URL: it uses https or is a loopback address."""
     parts = urlsplit(public_url(settings))
-    return parts.scheme == "https" or _is_loopback(parts.hostname or "")
+    return parts.scheme == "https" or is_loopback(parts.hostname or "")
 
 
 def cors_origins(settings: Settings) -> frozenset[str]:
     """Return the origins of other sites that may read responses."""
     return frozenset(settings.cors_origins.split(",")) - {""}
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _parse(setting: Setting, text: str) -> object:
@@ -322,11 +317,7 @@ def _parse(setting: Setting, text: str) -> object:
         return _BOOLEANS[text.lower()]
     if setting.name == "log_level" and text.lower() not in _LOG_LEVELS:
         raise Misconfigured(f"{setting.variable} must be one of {', '.join(_LOG_LEVELS)}, not '{text}'.")
-    if (
-        setting.name == "metrics_token"
-        and text
-        and (len(text) < MIN_TOKEN or not (text.isascii() and text.isprintable()))
-    ):
+    if setting.name == "metrics_token" and text and not _TOKEN.fullmatch(text):
         raise Misconfigured(f"{setting.variable} must have at least {MIN_TOKEN} printable ASCII characters.")
     if setting.name in _URL_PARSERS:
         return _URL_PARSERS[setting.name](setting, text)
@@ -335,7 +326,7 @@ def _parse(setting: Setting, text: str) -> object:
 
 def _parse_origin(setting: Setting, text: str) -> str:
     """Return an origin as browsers send it: scheme, host and port in lower case, and nothing else."""
-    url = _split_url(text.rstrip("/"))
+    url = split_url(text.rstrip("/"))
     if text and (url is None or url.path or url.query or url.fragment or url.username is not None):
         message = f"{setting.variable} must look like https://usage.example.com, without a path, not '{text}'."
         raise Misconfigured(message)
@@ -350,17 +341,17 @@ def _parse_origins(setting: Setting, text: str) -> str:
 
 
 def _parse_url(setting: Setting, text: str) -> str:
-    if text and _split_url(text) is None:
+    if text and split_url(text) is None:
         raise Misconfigured(f"{setting.variable} must be a URL that starts with https://, not '{text}'.")
     return text
 
 
 def _parse_jwks_url(setting: Setting, text: str) -> str:
     """Return a URL whose response cannot be changed in transit (https or loopback), or the path of a file."""
-    url = _split_url(text)
+    url = split_url(text)
     if url is None and "://" not in text:
         return text
-    if url is None or not (url.scheme == "https" or _is_loopback(url.hostname or "")):
+    if url is None or not (url.scheme == "https" or is_loopback(url.hostname or "")):
         allowed = "begin with https:// (http:// on this machine only) or be the path of a file"
         raise Misconfigured(f"{setting.variable} must {allowed}, not '{text}'.")
     return text
@@ -370,21 +361,11 @@ def _parse_stripe_url(setting: Setting, text: str) -> str:
     """Return an origin to which the key can be sent: it uses https or is a loopback address."""
     origin = _parse_origin(setting, text)
     parts = urlsplit(origin)
-    if not (parts.scheme == "https" or _is_loopback(parts.hostname or "")):
+    if not (parts.scheme == "https" or is_loopback(parts.hostname or "")):
         raise Misconfigured(
             f"{setting.variable} must begin with https:// (http:// on this machine only), not '{text}'."
         )
     return origin
-
-
-def _split_url(text: str) -> SplitResult | None:
-    """Return the parts of an http or https URL with a host, or None for any other text."""
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return None
-    return parts if usable and text.isascii() and text.isprintable() and " " not in text else None
 
 
 _URL_PARSERS: Final[dict[str, Callable[[Setting, str], str]]] = {

@@ -9,7 +9,7 @@ from talkmeter.ledger.batch import OrgBatch, PartialUpdate
 from talkmeter.ledger.closing import begin_merge
 from talkmeter.ledger.erased import erase_record
 from talkmeter.ledger.merge import merge_usage
-from talkmeter.ledger.write import lock_organization
+from talkmeter.ledger.organization_rows import lock_organization
 from talkmeter.records import Conversation, Kind, RecordKey
 from tests.events import conversation, event
 from tests.store.call_reports import CREATED

@@ -24,7 +24,7 @@ from talkmeter.billing.plans import (
 )
 from talkmeter.db.audit import Action, Actor, record_audit
 from talkmeter.errors import Unprocessable, quoted
-from talkmeter.ledger.write import lock_organization, renew_revision
+from talkmeter.ledger.organization_rows import lock_organization, renew_revision
 from talkmeter.period import day_of
 
 

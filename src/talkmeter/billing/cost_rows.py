@@ -19,7 +19,7 @@ from talkmeter.counting import DAILY_COUNTERS, Dimension, billed_seconds, call_c
 from talkmeter.db import tables
 from talkmeter.db.json_rows import JsonRows
 from talkmeter.db.statements import Compiled, integer
-from talkmeter.ledger.write import read_records_from
+from talkmeter.ledger.organization_rows import read_records_from
 from talkmeter.period import MICROSECONDS_PER_DAY
 from talkmeter.usage.dimensions import SPLITS
 from talkmeter.usage.names import read_item_names

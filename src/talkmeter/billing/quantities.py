@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from talkmeter.billing.plan import Charge, billed_counter
 from talkmeter.counting import DAILY_COUNTERS, TOTAL
-from talkmeter.db import tables
+from talkmeter.db import inventory_tables, tables
 from talkmeter.db.json_rows import JsonRows
 from talkmeter.db.statements import Compiled, integer
 from talkmeter.errors import NotPrepared
@@ -35,7 +35,7 @@ _FIRST: Final = Compiled(
     )
 )
 
-_item_day = tables.inventory_day.c
+_item_day = inventory_tables.inventory_day.c
 _FIRST_ITEM: Final = Compiled(select(func.min(_item_day.day)).where(_item_day.org_id == bindparam("org")))
 _ANY_ITEM: Final = Compiled(
     select(tables.inventory_item.c.id).where(tables.inventory_item.c.org_id == bindparam("org")).limit(1)

@@ -21,7 +21,7 @@ from talkmeter.billing.statement_store import Statement, StatementLine, insert_s
 from talkmeter.db.audit import Action, Actor, record_audit
 from talkmeter.db.engine import has_one_writer, writing
 from talkmeter.errors import OperationFailed
-from talkmeter.ledger.write import lock_organization, read_stored_revision, renew_revision
+from talkmeter.ledger.organization_rows import lock_organization, read_stored_revision, renew_revision
 from talkmeter.period import day_of
 
 FEE_NAME: Final = "Monthly fee"

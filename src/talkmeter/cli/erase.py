@@ -22,8 +22,8 @@ def erase(org_id: str, kind: str, record_id: str, yes: bool) -> None:
     from talkmeter.db.audit import Action, record_audit
     from talkmeter.db.engine import reading, writing
     from talkmeter.ledger.erased import erase_record
+    from talkmeter.ledger.organization_rows import lock_organization, renew_revision
     from talkmeter.ledger.states import read_winning_states
-    from talkmeter.ledger.write import lock_organization, renew_revision
     from talkmeter.records import RecordKey
 
     key = RecordKey(Kind(kind), record_id)

@@ -113,7 +113,7 @@ def _reconcile(calls: "CallList", account: str, key_env: str | None, flags: Opti
     from talkmeter.db.engine import reading
     from talkmeter.ingest.connectors.registry import PROVIDERS
     from talkmeter.ledger.batch import AGENT
-    from talkmeter.ledger.write import read_records_from
+    from talkmeter.ledger.organization_rows import read_records_from
     from talkmeter.period import day_of, format_day, read_window
     from talkmeter.reconcile.api import ProviderApi
     from talkmeter.reconcile.lists import CallQuery

@@ -22,6 +22,7 @@ def verify(org_id: str | None, repair: bool) -> None:
     from talkmeter.cli.operator import operator
     from talkmeter.db.audit import Action, record_audit
     from talkmeter.db.engine import reading, writing
+    from talkmeter.ledger.organization_rows import read_records_from
     from talkmeter.ledger.organizations import (
         Closed,
         add_unlisted_organizations,
@@ -29,7 +30,6 @@ def verify(org_id: str | None, repair: bool) -> None:
         unlisted_organizations,
     )
     from talkmeter.ledger.verify import verify_organization
-    from talkmeter.ledger.write import read_records_from
     from talkmeter.period import format_day
 
     found = repaired = 0

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from talkmeter.counting import BILLED_COUNTERS, COUNTERS
-from talkmeter.db import billing_tables, table_base
+from talkmeter.db import billing_tables, inventory_tables, table_base
 from talkmeter.records import LIVE_STATUSES, Kind
 from talkmeter_client.vocabulary import ConversationStatus
 
@@ -175,39 +175,6 @@ inventory_snapshot = Table(
     sqlite_with_rowid=False,
 )
 
-inventory_day = Table(
-    "inventory_day",
-    metadata,
-    Column("org_id", Key, nullable=False),
-    Column("kind", Key, nullable=False),
-    Column("id", Key, nullable=False),
-    Column("day", Integer(), nullable=False),
-    # The day's state with the highest rank.
-    Column("deleted", Boolean(), nullable=False),
-    Column("shared", Boolean(), nullable=False),
-    Column("time", BigInteger(), nullable=False),
-    Column("sequence", BigInteger(), nullable=False),
-    Column("source", Key, nullable=False),
-    Column("event_id", Key, nullable=False),
-    Column("hash", LargeBinary(), nullable=False),
-    # Whether any of the day's states exists, and is shared.
-    Column("any_exists", Boolean(), nullable=False),
-    Column("any_shared", Boolean(), nullable=False),
-    PrimaryKeyConstraint("org_id", "kind", "id", "day"),
-    sqlite_with_rowid=False,
-)
-
-inventory_snapshot_day = Table(
-    "inventory_snapshot_day",
-    metadata,
-    Column("org_id", Key, nullable=False),
-    Column("kind", Key, nullable=False),
-    Column("day", Integer(), nullable=False),
-    Column("time", BigInteger(), nullable=False),
-    PrimaryKeyConstraint("org_id", "kind", "day"),
-    sqlite_with_rowid=False,
-)
-
 quarantine = Table(
     "quarantine",
     metadata,
@@ -282,8 +249,8 @@ DISTRIBUTED: Final = (
     record_state,
     conversation_link,
     inventory_snapshot,
-    inventory_day,
-    inventory_snapshot_day,
+    inventory_tables.inventory_day,
+    inventory_tables.inventory_snapshot_day,
     quarantine,
     organization,
     organization_setting,

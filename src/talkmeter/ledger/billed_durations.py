@@ -22,8 +22,8 @@ from talkmeter.db.meta import BILLED_DURATIONS, delete_meta, read_meta
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
 from talkmeter.errors import TalkmeterError, Unavailable
 from talkmeter.ledger.day_totals import count_day
+from talkmeter.ledger.organization_rows import lock_organization
 from talkmeter.ledger.organizations import organizations_with_usage
-from talkmeter.ledger.write import lock_organization
 
 DAYS_PER_STEP: Final = 100
 CALLS_PER_STEP: Final = 20_000

@@ -13,8 +13,8 @@ from talkmeter.db import tables
 from talkmeter.db.audit import Action, Actor, record_audit
 from talkmeter.db.statements import Compiled, integer
 from talkmeter.errors import OperationFailed
+from talkmeter.ledger.organization_rows import LockedOrganization, lock_organization, renew_revision
 from talkmeter.ledger.organizations import Closed, find_organization, rename_organization
-from talkmeter.ledger.write import LockedOrganization, lock_organization, renew_revision
 
 ROWS_PER_STEP: Final = 1_000
 USAGE_TABLES: Final[Sequence[Table]] = tuple(table for table in tables.DISTRIBUTED if table is not tables.organization)

@@ -17,7 +17,7 @@ from talkmeter.db.meta import COPIED, DATABASE_ID, delete_meta, read_meta, write
 from talkmeter.db.migrate import database_id
 from talkmeter.db.statements import ColumnTypes, Compiled, OnConflict, Row, insert_rows, integer, text
 from talkmeter.errors import OperationFailed
-from talkmeter.ledger.write import new_revision, organization_row
+from talkmeter.ledger.organization_rows import new_revision, organization_row
 
 ROWS_PER_STEP: Final = 1_000
 _COPYING: Final = "copying_from"

@@ -7,8 +7,9 @@ from sqlalchemy import Engine
 
 from talkmeter.db.engine import writing
 from talkmeter.ledger.closing import USAGE_TABLES, check_delete, delete_some_rows
+from talkmeter.ledger.organization_rows import lock_organization
 from talkmeter.ledger.quarantine import QuarantinedEvent, drop_quarantined, list_quarantine
-from talkmeter.ledger.write import QUARANTINE_LIMIT, lock_organization
+from talkmeter.ledger.write import QUARANTINE_LIMIT
 
 
 def delete_usage(engine: Engine, org_id: str) -> Iterator[int]:

@@ -11,15 +11,15 @@ from typing import NamedTuple
 from msgspec.structs import replace
 from sqlalchemy import Connection, bindparam, delete, select
 
-from talkmeter.db import tables
+from talkmeter.db import inventory_tables
 from talkmeter.db.damage import UNREADABLE_VALUES, damaged_row
 from talkmeter.db.meta import INVENTORY_SINCE, read_meta
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer, text
 from talkmeter.period import day_of
 from talkmeter.records import INVENTORY_KINDS, InventoryItem, Kind, RecordKey, State, rank
 
-_day = tables.inventory_day.c
-_snapshot_day = tables.inventory_snapshot_day.c
+_day = inventory_tables.inventory_day.c
+_snapshot_day = inventory_tables.inventory_snapshot_day.c
 _STORED = Compiled(
     select(*_day).where(
         _day.org_id == bindparam("org"),
@@ -45,7 +45,7 @@ _OF_ITEMS = Compiled(
     )
 )
 _DROP_ITEMS = Compiled(
-    delete(tables.inventory_day).where(
+    delete(inventory_tables.inventory_day).where(
         _day.org_id == bindparam("org"),
         _day.kind == bindparam("in_kind"),
         _day.id.in_(bindparam("ids", expanding=True)),
@@ -56,7 +56,9 @@ _SNAPSHOTS = Compiled(
     .where(_snapshot_day.org_id == bindparam("org"))
     .order_by(_snapshot_day.kind, _snapshot_day.day)
 )
-_DROP_SNAPSHOTS = Compiled(delete(tables.inventory_snapshot_day).where(_snapshot_day.org_id == bindparam("org")))
+_DROP_SNAPSHOTS = Compiled(
+    delete(inventory_tables.inventory_snapshot_day).where(_snapshot_day.org_id == bindparam("org"))
+)
 
 
 class DayStates(NamedTuple):
@@ -172,12 +174,15 @@ def write_days(connection: Connection, changes: Iterable[InventoryDays]) -> None
     """Write the changes of organizations."""
     several = list(changes)
     previous = sorted(row for one in several for row in one.previous)
-    insert_rows(connection, tables.inventory_day, previous, OnConflict.KEEP)
+    insert_rows(connection, inventory_tables.inventory_day, previous, OnConflict.KEEP)
     insert_rows(
-        connection, tables.inventory_day, sorted(row for one in several for row in one.days), OnConflict.REPLACE
+        connection,
+        inventory_tables.inventory_day,
+        sorted(row for one in several for row in one.days),
+        OnConflict.REPLACE,
     )
     snapshots = sorted(row for one in several for row in one.snapshots)
-    insert_rows(connection, tables.inventory_snapshot_day, snapshots, OnConflict.REPLACE)
+    insert_rows(connection, inventory_tables.inventory_snapshot_day, snapshots, OnConflict.REPLACE)
 
 
 def _add(days: dict[_Key, DayStates], state: State) -> None:
@@ -221,7 +226,7 @@ def decode_day(row: Row) -> DayStates:
             hash=hash_,
         )
     except UNREADABLE_VALUES as error:
-        raise damaged_row(tables.inventory_day, row, error) from error
+        raise damaged_row(inventory_tables.inventory_day, row, error) from error
     return DayStates(state, bool(any_exists), bool(any_shared))
 
 

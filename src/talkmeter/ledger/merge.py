@@ -30,6 +30,7 @@ from talkmeter.ledger.call_links import (
 from talkmeter.ledger.closing import ROWS_PER_STEP, check_merge, delete_some_rows, lock_in_order
 from talkmeter.ledger.erased import erase_record
 from talkmeter.ledger.inventory_days import move_days, move_snapshot_days
+from talkmeter.ledger.organization_rows import renew_revision, set_records_from
 from talkmeter.ledger.rows import StoredState, decode_stored, record_row
 from talkmeter.ledger.states import (
     delete_rows_of,
@@ -39,7 +40,7 @@ from talkmeter.ledger.states import (
     read_winning_states,
     winning_rows,
 )
-from talkmeter.ledger.write import renew_revision, set_records_from, total_rows
+from talkmeter.ledger.write import total_rows
 from talkmeter.records import INVENTORY_KINDS, Kind, RecordKey, State, rank
 
 RECORDS_PER_STEP: Final = 500

@@ -24,10 +24,10 @@ from talkmeter.errors import Damaged, OperationFailed, quoted
 from talkmeter.ledger.batch import AGENT
 from talkmeter.ledger.call_links import read_preferred_side
 from talkmeter.ledger.copy import assign_new_identity
+from talkmeter.ledger.organization_rows import organization_row
 from talkmeter.ledger.organizations import directory_row
 from talkmeter.ledger.stored_rows import Decode, check_row
 from talkmeter.ledger.verify import verify_organization
-from talkmeter.ledger.write import organization_row
 from talkmeter.period import format_day
 from talkmeter.records import Kind
 

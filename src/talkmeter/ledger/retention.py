@@ -20,10 +20,10 @@ from talkmeter.errors import Damaged
 from talkmeter.ledger.billed_durations import billed_durations_filled
 from talkmeter.ledger.call_links import ids_with_calls, read_calls
 from talkmeter.ledger.history import START, records_with_history
+from talkmeter.ledger.organization_rows import lock_organization, renew_revision, set_records_from
 from talkmeter.ledger.organizations import list_organizations
 from talkmeter.ledger.rows import record_row
 from talkmeter.ledger.states import delete_rows_of, history_rows, read_intact_winners, read_winning_states
-from talkmeter.ledger.write import lock_organization, renew_revision, set_records_from
 from talkmeter.period import MICROSECONDS_PER_DAY, day_of
 from talkmeter.records import Conversation, Kind, RecordKey, State, WorkflowExecution, expired_state
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import BindParameter, Column, Engine, LargeBinary, Table, Text, bindparam, select, tuple_
 
-from talkmeter.db import tables
+from talkmeter.db import inventory_tables, tables
 from talkmeter.db.damage import UNREADABLE_VALUES, damaged_row
 from talkmeter.db.engine import reading
 from talkmeter.db.statements import Compiled, Row, Value, may_hold, text
@@ -61,7 +61,7 @@ _DECODERS: Final[Mapping[str, Decode]] = {
     tables.record_state.name: decode_history,
     tables.conversation_link.name: _decode_link,
     tables.quarantine.name: decode_quarantined,
-    tables.inventory_day.name: decode_day,
+    inventory_tables.inventory_day.name: decode_day,
 }
 
 

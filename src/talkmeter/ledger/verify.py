@@ -22,6 +22,7 @@ from talkmeter.ledger.call_links import find_wrong_links, reported_after
 from talkmeter.ledger.day_totals import COUNTED_KINDS, count_day, readable_record, rewrite_day, stored_totals
 from talkmeter.ledger.history import RECORDS_PER_STEP, START, read_highest_states, records_with_history
 from talkmeter.ledger.inventory_days import InventoryDays, changed_days, inventory_since, write_days
+from talkmeter.ledger.organization_rows import lock_organization, read_records_from, renew_revision
 from talkmeter.ledger.rows import (
     StoredState,
     decode_history,
@@ -33,7 +34,7 @@ from talkmeter.ledger.rows import (
 )
 from talkmeter.ledger.states import history_rows, read_intact_winners, winning_rows
 from talkmeter.ledger.stored_rows import kind_of_row, rows_after
-from talkmeter.ledger.write import lock_organization, read_records_from, renew_revision, total_rows
+from talkmeter.ledger.write import total_rows
 from talkmeter.period import MICROSECONDS_PER_DAY, day_of, format_day
 from talkmeter.records import (
     Conversation,

@@ -5,13 +5,12 @@ their ids, before anything else of them is read, so that two writers of one orga
 batch that changes nothing writes nothing. On Citus a transaction writes one organization.
 """
 
-import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Table, bindparam, func, select, update
+from sqlalchemy import Connection, Table, bindparam, func, select
 
 from talkmeter.counting import TOTAL, ZERO_TOTAL, DailyTotal, DayKey, fold
 from talkmeter.db import tables
@@ -37,6 +36,7 @@ from talkmeter.ledger.call_links import (
 )
 from talkmeter.ledger.erased import erase_events
 from talkmeter.ledger.inventory_days import InventoryDays, changed_days, write_days
+from talkmeter.ledger.organization_rows import lock_organizations, organization_row
 from talkmeter.ledger.refused import refuse_events
 from talkmeter.ledger.rows import history_key, history_row, record_row
 from talkmeter.ledger.states import history_rows, read_winning_states
@@ -45,17 +45,6 @@ from talkmeter.records import Kind, Outcome, RecordKey, State, classify
 QUARANTINE_LIMIT = 10_000
 """Maximum number of events in one organization's quarantine (docs/reference/http-api.md)."""
 
-_org = tables.organization.c
-_LOCKED = (_org.org_id, _org.last_event_at, _org.closed, _org.records_from, _org.has_erased)
-_LOCK = Compiled(select(*_LOCKED).where(_org.org_id == bindparam("org")).with_for_update())
-_LOCK_SEVERAL = Compiled(
-    select(*_LOCKED).where(_org.org_id.in_(bindparam("orgs", expanding=True))).order_by(_org.org_id).with_for_update()
-)
-_RECORDS_FROM = Compiled(select(_org.records_from).where(_org.org_id == bindparam("org")))
-_SET_RECORDS_FROM = Compiled(
-    update(tables.organization).values(records_from=bindparam("day")).where(_org.org_id == bindparam("org"))
-)
-_REVISION = Compiled(select(_org.revision).where(_org.org_id == bindparam("org")))
 _WATERMARK = Compiled(
     select(tables.inventory_snapshot.c.floor).where(
         tables.inventory_snapshot.c.org_id == bindparam("org"), tables.inventory_snapshot.c.kind == bindparam("kind")
@@ -70,79 +59,6 @@ _IN_QUARANTINE = Compiled(
         tables.quarantine.c.hash.in_(bindparam("hashes", expanding=True)),
     )
 )
-
-
-def new_revision() -> str:
-    """Return a new random revision; an organization gets one whenever its answers may change."""
-    return secrets.token_hex(8)
-
-
-class LockedOrganization(NamedTuple):
-    """What the row of a locked organization says; `last_event_at` is in microseconds."""
-
-    last_event_at: int | None
-    closed: bool
-    """Whether it accepts no events: it is or was merged or deleted."""
-    records_from: int
-    """The first day (since 1970) whose records are stored; 0: none were deleted because of their age."""
-    has_erased: bool
-    """Whether identifying data of some records was erased."""
-
-
-def organization_row(org_id: str, last_event_at: int | None) -> Row:
-    """Return the row of an open organization, with a new revision."""
-    return (org_id, new_revision(), last_event_at, None, None, None)
-
-
-def lock_organizations(connection: Connection, org_ids: Sequence[str]) -> dict[str, LockedOrganization]:
-    """Lock the rows of organizations in the order of their ids, inserting those that are absent."""
-    locked = _lock(connection, sorted(org_ids))
-    if missing := sorted(set(org_ids) - locked.keys()):
-        rows = [organization_row(org_id, None) for org_id in missing]
-        insert_rows(connection, tables.organization, rows, OnConflict.KEEP)
-        locked |= _lock(connection, missing)
-    return locked
-
-
-def _lock(connection: Connection, org_ids: Sequence[str]) -> dict[str, LockedOrganization]:
-    # Citus takes FOR UPDATE only for one organization.
-    rows = _LOCK.run(connection, (org_ids[0],)) if len(org_ids) == 1 else _LOCK_SEVERAL.run_in(connection, (), org_ids)
-    return {
-        str(org_id): LockedOrganization(
-            None if last_event_at is None else integer(last_event_at),
-            bool(closed),
-            integer(records_from),
-            bool(has_erased),
-        )
-        for org_id, last_event_at, closed, records_from, has_erased in rows
-    }
-
-
-def lock_organization(connection: Connection, org_id: str) -> LockedOrganization:
-    """Lock one organization's row, inserting it if absent."""
-    return lock_organizations(connection, [org_id])[org_id]
-
-
-def read_stored_revision(connection: Connection, org_id: str) -> str:
-    """Return the revision of an organization whose row is locked."""
-    [(revision,)] = _REVISION.run(connection, (org_id,))
-    return str(revision)
-
-
-def renew_revision(connection: Connection, org_id: str, last_event_at: int | None) -> None:
-    """Give an organization a new revision, which invalidates cached answers."""
-    insert_rows(connection, tables.organization, [organization_row(org_id, last_event_at)], OnConflict.REVISE)
-
-
-def read_records_from(connection: Connection, org_id: str) -> int:
-    """Return the first day (since 1970) whose records are stored; 0 if none were deleted because of their age."""
-    rows = _RECORDS_FROM.run(connection, (org_id,))
-    return integer(rows[0][0]) if rows else 0
-
-
-def set_records_from(connection: Connection, org_id: str, day: int) -> None:
-    """Store the first day whose records are stored, in a transaction that has locked the organization."""
-    _SET_RECORDS_FROM.change(connection, (day, org_id))
 
 
 ValidEvent = State | CallReport | PartialUpdate

@@ -10,7 +10,7 @@ from talkmeter.counting import COUNTERS, Counters, Dimension, add, call_counts, 
 from talkmeter.db import tables
 from talkmeter.db.json_rows import JsonRows
 from talkmeter.db.statements import Row, Value, integer
-from talkmeter.ledger.write import read_records_from
+from talkmeter.ledger.organization_rows import read_records_from
 from talkmeter.period import Piece, Window, day_of, pieces_of
 from talkmeter.records import Kind
 from talkmeter.usage.dimensions import SPLITS

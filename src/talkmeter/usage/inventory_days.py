@@ -10,17 +10,17 @@ from typing import Final
 from sqlalchemy import Connection, and_, bindparam, func, select
 
 from talkmeter.counting import InventoryDay, SnapshotDay, item_days
-from talkmeter.db import tables
+from talkmeter.db import inventory_tables, tables
 from talkmeter.db.statements import Compiled, integer
 from talkmeter.ledger.inventory_days import inventory_since
 from talkmeter.period import day_of
 from talkmeter.records import Kind
 
 _item = tables.inventory_item.c
-_day = tables.inventory_day.c
-_earlier = tables.inventory_day.alias("earlier")
+_day = inventory_tables.inventory_day.c
+_earlier = inventory_tables.inventory_day.alias("earlier")
 _snapshot = tables.inventory_snapshot.c
-_snapshot_day = tables.inventory_snapshot_day.c
+_snapshot_day = inventory_tables.inventory_snapshot_day.c
 _last_earlier_day = (
     select(func.max(_earlier.c.day))
     .where(
@@ -39,7 +39,7 @@ _DAYS: Final = Compiled(
     )
     .select_from(
         tables.inventory_item.outerjoin(
-            tables.inventory_day,
+            inventory_tables.inventory_day,
             and_(
                 _day.org_id == _item.org_id,
                 _day.kind == _item.kind,

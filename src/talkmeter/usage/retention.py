@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from talkmeter.db.engine import Connection
 from talkmeter.errors import Unprocessable
-from talkmeter.ledger.write import read_records_from
+from talkmeter.ledger.organization_rows import read_records_from
 from talkmeter.period import Piece, Window, day_of, format_day, pieces_of
 from talkmeter.usage.compare import Windows
 
