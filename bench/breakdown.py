@@ -24,7 +24,8 @@ from talkmeter.ledger.batch import OrgBatch
 from talkmeter.ledger.write import write_batches
 from talkmeter.period import Window, present
 from talkmeter.records import Conversation, Kind, State, data_hash
-from talkmeter.usage.breakdown import BreakdownOptions, breakdown_query, read_breakdown
+from talkmeter.usage.breakdown import read_breakdown
+from talkmeter.usage.breakdown_query import BreakdownOptions, breakdown_query
 from talkmeter.usage.filters import Filter
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
@@ -120,15 +121,14 @@ def compare_breakdowns(folder: Path, conversations: int) -> list[TimingCompariso
     start = int(START.timestamp()) * _MICROSECONDS
     year = Window(start, start + YEAR_SEC * _MICROSECONDS)
     week = Window(start + 30 * 86_400 * _MICROSECONDS, start + 37 * 86_400 * _MICROSECONDS)
-    split = BreakdownOptions("agent", "calls")
     with reading(engine) as one, reading(five_year_engine) as five:
         group_by, breakdown = _median_times(
             lambda: one.execute(_GROUP_BY, {"org": org_id, "start": year.start, "end": year.end}).fetchall(),
-            lambda: read_breakdown(one, breakdown_query(org_id, year, _NOW, split)),
+            lambda: _read(one, year),
         )
         week_of_one, week_of_five = _median_times(
-            lambda: read_breakdown(one, breakdown_query(org_id, week, _NOW, split)),
-            lambda: read_breakdown(five, breakdown_query(org_id, week, _NOW, split)),
+            lambda: _read(one, week),
+            lambda: _read(five, week),
         )
         calls = Filter(Kind.CONVERSATION)
         middle = _cursor_after(one, org_id, year, conversations // 4)
@@ -179,6 +179,11 @@ def measure_export(folder: Path, conversations: int) -> tuple[float, float, floa
         after = memory_of(server) / MIB
         connection.close()
     return conversations / seconds, before, after
+
+
+def _read(connection: Connection, window: Window) -> None:
+    query = breakdown_query(LARGE, window, _NOW, BreakdownOptions("agent", "calls"))
+    read_breakdown(connection, query, read_revision(connection, LARGE, _NOW), key="bench")
 
 
 def _median_times(*functions: Callable[[], object]) -> list[float]:

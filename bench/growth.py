@@ -23,7 +23,8 @@ from talkmeter.ledger.batch import OrgBatch
 from talkmeter.ledger.write import write_batches
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, present
 from talkmeter.records import Kind, State
-from talkmeter.usage.breakdown import BreakdownOptions, breakdown_query, read_breakdown
+from talkmeter.usage.breakdown import read_breakdown
+from talkmeter.usage.breakdown_query import BreakdownOptions, breakdown_query
 from talkmeter.usage.filters import Filter
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
@@ -130,7 +131,8 @@ def _summary(window: Window, engine: Engine) -> None:
 
 def _breakdown(window: Window, engine: Engine) -> None:
     with reading(engine) as connection:
-        read_breakdown(connection, breakdown_query(LARGE, window, _NOW, _BY_AGENT))
+        revision = read_revision(connection, LARGE, _NOW)
+        read_breakdown(connection, breakdown_query(LARGE, window, _NOW, _BY_AGENT), revision, key="bench")
 
 
 def _first_page(window: Window, engine: Engine) -> None:

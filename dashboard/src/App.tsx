@@ -9,6 +9,7 @@ import { usePageLocation, usePath } from "./location/router";
 import { sessionQuery } from "./queries";
 import { ErrorAlert } from "./shell/ErrorAlert";
 import { ErrorBoundary } from "./shell/ErrorBoundary";
+import { isAccessKnown } from "./shell/knownAccess";
 import { Layout } from "./shell/Layout";
 import { lazyPart } from "./shell/lazyPart";
 import { LoadFailure } from "./shell/LoadFailure";
@@ -54,18 +55,7 @@ export function App() {
 function ScreenForSession({ screen }: { screen: Screen }) {
   const session = useQuery(sessionQuery);
   const location = usePageLocation();
-  if (session.data === undefined) {
-    return (
-      <Layout session="pending">
-        {session.isError ? (
-          <ErrorAlert error={session.error} retry={() => void session.refetch()} busy={session.isFetching} />
-        ) : (
-          screen.signingIn
-        )}
-      </Layout>
-    );
-  }
-  if (!session.data.signedIn) {
+  if (session.data?.signedIn === false) {
     return (
       <Layout>
         <Suspense fallback={null}>
@@ -74,11 +64,17 @@ function ScreenForSession({ screen }: { screen: Screen }) {
       </Layout>
     );
   }
-  const organization = location.organization ?? session.data.session.organization;
+  const state = session.data;
+  const organization = location.organization ?? state?.session.organization ?? null;
+  // A browser that had access requests the figures at once, together with the session.
+  const known = organization !== null && isAccessKnown(organization);
   return (
-    <Layout session={session.data.session} organization={organization}>
-      {session.data.failedLink !== undefined && <FailedLink message={session.data.failedLink} />}
-      {screen.render(organization)}
+    <Layout session={state?.session ?? "pending"} organization={organization}>
+      {state?.failedLink !== undefined && <FailedLink message={state.failedLink} />}
+      {state === undefined && session.isError && (
+        <ErrorAlert error={session.error} retry={() => void session.refetch()} busy={session.isFetching} />
+      )}
+      {state !== undefined || known ? screen.render(organization) : !session.isError && screen.signingIn}
     </Layout>
   );
 }

@@ -8,7 +8,9 @@ import { type Series, getSeries } from "./api/series";
 import { type Session, type Summary } from "./api/shapes";
 import { type PageFilter } from "./location/filter";
 import { type ComparisonMode, type Grain } from "./location/options";
+import { currentLocation } from "./location/router";
 import { type Range } from "./range/range";
+import { isAccessKnown, rememberAccess } from "./shell/knownAccess";
 import { takeSignInSecret } from "./session/signInLink";
 
 const MAX_RETRIES = 2;
@@ -54,28 +56,45 @@ export const sessionQuery = queryOptions({
   staleTime: Infinity,
   gcTime: Infinity,
   queryFn: async ({ signal }): Promise<SessionState> => {
-    const secret = takeSignInSecret();
-    if (secret === null) return toSessionState(await getSession(signal));
-    try {
-      return toSessionState(await signInWithLink(secret));
-    } catch (error) {
-      if (error instanceof ApiError && !isRetryable(error)) {
-        // The earlier session, if there is one, is still valid.
-        const state = toSessionState(await getSession(signal));
-        if (state.signedIn) return { ...state, failedLink: error.message };
-        return { signedIn: false, reason: { kind: "link", message: error.message } };
-      }
-      throw error;
-    }
+    const state = await readSession(signal);
+    keepScopes(state);
+    return state;
   },
 });
 
+async function readSession(signal: AbortSignal): Promise<SessionState> {
+  const { organization } = currentLocation();
+  const secret = takeSignInSecret();
+  if (secret === null) return toSessionState(await getSession(organization, signal));
+  try {
+    return toSessionState(await signInWithLink(secret));
+  } catch (error) {
+    if (error instanceof ApiError && !isRetryable(error)) {
+      // The earlier session, if there is one, is still valid.
+      const state = toSessionState(await getSession(organization, signal));
+      if (state.signedIn) return { ...state, failedLink: error.message };
+      return { signedIn: false, reason: { kind: "link", message: error.message } };
+    }
+    throw error;
+  }
+}
+
+/** The scopes in an organization. Those of the first one come with the session. */
 export function scopesQuery(organization: string) {
   return queryOptions({
     queryKey: ["scopes", organization],
     staleTime: Infinity,
     queryFn: ({ signal }) => getScopes(organization, signal),
   });
+}
+
+/** Keep the scopes that came with the session, so that they are not requested. */
+function keepScopes(state: SessionState): void {
+  if (!state.signedIn) return;
+  const { organization, scopes } = state.session;
+  if (organization !== null && scopes !== null) {
+    queryClient.setQueryData(scopesQuery(organization).queryKey, scopes);
+  }
 }
 
 export function summaryQuery(organization: string, range: Range, compare: ComparisonMode) {
@@ -106,12 +125,16 @@ export function seriesQuery(
 }
 
 export function toSessionState(session: Session): SessionState {
-  return session.signed_in ? { signedIn: true, session } : { signedIn: false, reason: { kind: "never" } };
+  if (session.signed_in) return { signedIn: true, session };
+  // There was a session when this browser was here last.
+  return { signedIn: false, reason: { kind: isAccessKnown(null) ? "ended" : "never" } };
 }
 
 /** Set the session state and drop all cached data of the previous session. */
 export function startSession(state: SessionState): void {
+  if (!state.signedIn) rememberAccess(null);
   queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" });
+  keepScopes(state);
   queryClient.setQueryData(sessionQuery.queryKey, state);
 }
 

@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest";
 import { Series } from "../src/api/series";
 import { Problem, Scopes, Session, Summary } from "../src/api/shapes";
 import { ChartTable } from "../src/charts/ChartTable";
-import { chartPoints, chartsOf } from "../src/charts/series";
+import { chartPoints, chartsOf, partTotals } from "../src/charts/series";
 import { formats } from "../src/formats";
 import { toSessionState } from "../src/queries";
 import { figuresOfSeries, figuresOfSummary } from "../src/usage/figures";
@@ -84,7 +84,16 @@ describe("rendering the samples", () => {
   it("each chart's table has a row per day and ends with the card's figure", () => {
     for (const chart of chartsOf(figures)) {
       const points = chartPoints(figures, chart, now, formats);
-      renderPage(<ChartTable chart={chart} points={points} grain="day" total={summary[chart.total]} />);
+      renderPage(
+        <ChartTable
+          chart={chart}
+          points={points}
+          grain="day"
+          total={summary[chart.total]}
+          parts={partTotals(chart, figures)}
+          earlierTotal={null}
+        />,
+      );
       const rows = screen.getAllByRole("row");
       expect(rows).toHaveLength(summary.daily.length + 2);
       expect(rows.at(-1)?.querySelector("th")?.textContent).toBe("Whole range");

@@ -23,11 +23,18 @@ def delta(now: float, then: float, change: float, percent: float | None) -> Answ
 
 def test_every_field_of_a_call_breakdown_is_correct(known: OrganizationClient) -> None:
     query = {**BY_AGENT, "limit": "1", "interval": "week", "compare": "previous"}
-    assert get_answer(known, "breakdown", query) == {
+    answer = get_answer(known, "breakdown", query)
+    cursor = answer["next_cursor"]
+    assert cursor
+    assert answer == {
         "from": "2026-03-02T00:00:00Z",
         "to": "2026-03-16T00:00:00Z",
         "by": "agent",
         "order": "calls",
+        "filter": None,
+        "values": 3,
+        "next_cursor": cursor,
+        "changed": False,
         "starts": ["2026-03-02", "2026-03-09"],
         "comparison": {
             "mode": "previous",
@@ -102,11 +109,18 @@ def test_every_field_of_a_run_breakdown_is_correct(known: OrganizationClient) ->
     query = {**WINDOW, "by": "workflow", "limit": "1", "interval": "month", "compare": "year"}
     nothing_before = {"workflow_runs_total": 2, "workflow_runs_success": 1, "workflow_runs_failed": 1}
     others_before = {"workflow_runs_total": 2, "workflow_runs_success": 0, "workflow_runs_failed": 0}
-    assert get_answer(known, "breakdown", query) == {
+    answer = get_answer(known, "breakdown", query)
+    cursor = answer["next_cursor"]
+    assert cursor
+    assert answer == {
         "from": "2026-03-02T00:00:00Z",
         "to": "2026-03-16T00:00:00Z",
         "by": "workflow",
         "order": "runs",
+        "filter": None,
+        "values": 3,
+        "next_cursor": cursor,
+        "changed": False,
         "starts": ["2026-03-01"],
         "comparison": {
             "mode": "year",

@@ -12,7 +12,7 @@ from tests.events import conversation, event
 BREAKDOWN = f"{USAGE}/breakdown"
 BY_AGENT: Query = {**WINDOW, "by": "agent"}
 DIMENSIONS = "agent, number, widget, channel, modality, direction, status, workflow, run_status"
-ALLOWED = "from, to, by, order, limit, interval, compare"
+ALLOWED = "from, to, by, order, limit, interval, compare, agent, number, widget, channel, workflow, search, cursor"
 INVALID: dict[str, tuple[Query, str]] = {
     "no dimension": (WINDOW, f"'by' is missing: it must be one of {DIMENSIONS}."),
     "an empty dimension": ({**WINDOW, "by": ""}, f"'by' must be one of {DIMENSIONS}, not ''."),
@@ -54,7 +54,30 @@ INVALID: dict[str, tuple[Query, str]] = {
         {"from": "1970-01-01", "to": "1970-01-03", "by": "agent", "compare": "previous"},
         "The window to compare with would start before 1970; use compare=none.",
     ),
-    "a parameter of records": ({**BY_AGENT, "agent": "agent-1"}, f"Unknown parameter 'agent'. Allowed: {ALLOWED}."),
+    "a parameter of records": (
+        {**BY_AGENT, "direction": "inbound"},
+        f"Unknown parameter 'direction'. Allowed: {ALLOWED}.",
+    ),
+    "two filters": (
+        {**BY_AGENT, "widget": "w", "channel": "text"},
+        "Give at most one of agent, number, widget, channel, workflow, not widget and channel.",
+    ),
+    "calls of a workflow": (
+        {**BY_AGENT, "workflow": "w"},
+        "A breakdown by agent cannot be filtered by workflow: conversations have no workflow.",
+    ),
+    "runs of a channel": (
+        {**WINDOW, "by": "run_status", "channel": "text"},
+        "A breakdown by run_status cannot be filtered by channel: workflow runs have no channel.",
+    ),
+    "a long search": ({**BY_AGENT, "search": "x" * 201}, "'search' has more than 200 characters."),
+    "a cursor of nothing": (
+        {**BY_AGENT, "cursor": "x"},
+        (
+            "'cursor' does not belong to this query: send the next_cursor of the previous page and leave the other "
+            "parameters unchanged; without 'from' and 'to' the window changes at midnight (UTC)."
+        ),
+    ),
     "a misspelled name": ({**BY_AGENT, "limits": "5"}, f"Unknown parameter 'limits'. Allowed: {ALLOWED}."),
     "a non-ASCII name": ({**BY_AGENT, "größe": "1"}, rf"Unknown parameter 'gr\xf6\xdfe'. Allowed: {ALLOWED}."),
     "a control character": ({**WINDOW, "by": "agent\0"}, r"'by' contains a control character: 'agent\x00'."),
@@ -139,6 +162,9 @@ def test_every_parameter_changes_the_etag(known: OrganizationClient) -> None:
         {**BY_AGENT, "interval": "day"},
         {**BY_AGENT, "compare": "previous"},
         {**BY_AGENT, "compare": "year"},
+        {**BY_AGENT, "number": "+15550001"},
+        {**BY_AGENT, "channel": "text"},
+        {**BY_AGENT, "search": "reception"},
         {**BY_AGENT, "to": "2026-03-17"},
     ]
     tags = {get_response(known, "breakdown", query).headers["ETag"] for query in queries}

@@ -85,8 +85,10 @@ def test_daily_export_equals_the_summary_days(known: OrganizationClient) -> None
             "voice_minutes": row["voice_minutes_rounded"],
             "chat_minutes": row["chat_minutes_rounded"],
             "workflow_runs": row["workflow_runs_total"],
-            "voice_duration_ms": row["voice_duration_ms"],
-            "chat_duration_ms": row["chat_duration_ms"],
+            **{
+                name: row[name] for name in ("voice_duration_ms", "chat_duration_ms", "inbound_calls", "outbound_calls")
+            },
+            **{name: row[name] for name in ("workflow_runs_success", "workflow_runs_failed")},
             "state": row["state"],
             "changed_at": row["changed_at"],
         }

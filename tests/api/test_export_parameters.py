@@ -18,9 +18,10 @@ RUNS: Query = {**CALLS, "kind": "workflow_execution"}
 BREAKDOWN: Query = {**WINDOW, "of": "breakdown"}
 FILTERS = "day, agent, number, widget, channel, modality, direction, workflow, status, has_duration, live, stale"
 DIMENSIONS = "agent, number, widget, channel, modality, direction, status, workflow, run_status"
-ALLOWED_DAILY = "Allowed: of, format, from, to."
+VALUE_FILTERS = "agent, number, widget, channel, workflow"
+ALLOWED_DAILY = f"Allowed: of, format, from, to, {VALUE_FILTERS}."
 ALLOWED_RECORDS = f"Allowed: of, format, from, to, kind, {FILTERS}."
-ALLOWED_BREAKDOWN = "Allowed: of, format, from, to, by, order."
+ALLOWED_BREAKDOWN = f"Allowed: of, format, from, to, by, order, {VALUE_FILTERS}."
 ALLOWED_ANY = f"Allowed: of, format, from, to, kind, {FILTERS}, by, order."
 NO_PARQUET = (
     "Parquet needs an optional dependency that is not installed: pip install 'talkmeter[parquet]'. "
@@ -35,7 +36,11 @@ INVALID: dict[str, tuple[Query, str]] = {
     "an empty format": ({**DAILY, "format": ""}, "'format' must be one of csv, jsonl, parquet, not ''."),
     "a format in capitals": ({**DAILY, "format": "CSV"}, "'format' must be one of csv, jsonl, parquet, not 'CSV'."),
     "days of a kind": ({**DAILY, "kind": "conversation"}, f"Unknown parameter 'kind'. {ALLOWED_DAILY}"),
-    "days of an agent": ({**DAILY, "agent": "agent-1"}, f"Unknown parameter 'agent'. {ALLOWED_DAILY}"),
+    "days of a direction": ({**DAILY, "direction": "inbound"}, f"Unknown parameter 'direction'. {ALLOWED_DAILY}"),
+    "days of an agent and a number": (
+        {**DAILY, "agent": "a", "number": "n"},
+        f"Give at most one of {VALUE_FILTERS}, not agent and number.",
+    ),
     "days by agent": ({**DAILY, "by": "agent"}, f"Unknown parameter 'by'. {ALLOWED_DAILY}"),
     "days compared": ({**DAILY, "compare": "year"}, f"Unknown parameter 'compare'. {ALLOWED_DAILY}"),
     "records with a limit": ({**CALLS, "limit": "10"}, f"Unknown parameter 'limit'. {ALLOWED_RECORDS}"),
@@ -80,9 +85,13 @@ INVALID: dict[str, tuple[Query, str]] = {
         {**BREAKDOWN, "by": "agent", "compare": "previous"},
         f"Unknown parameter 'compare'. {ALLOWED_BREAKDOWN}",
     ),
-    "a breakdown of an agent": (
-        {**BREAKDOWN, "by": "agent", "agent": "a"},
-        f"Unknown parameter 'agent'. {ALLOWED_BREAKDOWN}",
+    "a breakdown of a direction": (
+        {**BREAKDOWN, "by": "agent", "direction": "inbound"},
+        f"Unknown parameter 'direction'. {ALLOWED_BREAKDOWN}",
+    ),
+    "a breakdown of the runs of an agent": (
+        {**BREAKDOWN, "by": "workflow", "agent": "a"},
+        "A breakdown by workflow cannot be filtered by agent: workflow runs have no agent.",
     ),
     "a window without an end": (
         {"of": "daily", "from": "2026-03-01"},

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from talkmeter.api.page import PAGE_FOLDER, POLICY, accepted_encoding
+from talkmeter.api.compression import best_coding
+from talkmeter.api.page import PAGE_FOLDER, POLICY
 from tests import local_http
 from tests.page_server import running_page_server
 from tests.servers import running_server
@@ -168,7 +169,7 @@ def test_asset_is_sent_in_the_best_accepted_encoding(page: str) -> None:
     ],
 )
 def test_accept_encoding_is_negotiated(header: str, encoding: str | None) -> None:
-    assert accepted_encoding(header, {"br": b"", "gzip": b""}) == encoding
+    assert best_coding(header, ("br", "gzip")) == encoding
 
 
 def test_root_file_is_served_and_revalidated(page: str) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from tests.servers import Server, running_server
 PAGE = {"Sec-Fetch-Site": "same-origin"}
 SUMMARY = "/admin/usage/summary"
 COOKIE = "__Host-talkmeter"
+ORG_IDS = ("acme", "globex")
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +109,29 @@ def test_link_signs_in(server: Server) -> None:
     assert state["organization"] == "acme"
     assert state["plans_url"] == "https://example.com/plans"
     assert get(server, SUMMARY, cookie_of(answer)).status_code == 200
+
+
+@pytest.mark.parametrize("role", ["admin", "viewer"])
+def test_session_has_the_scopes_of_its_organization(server: Server, role: str) -> None:
+    answer = local_http.post(f"{server.url}/session", json={"link": make_link(server, "--role", role)}, headers=PAGE)
+    cookie = cookie_of(answer)
+    scopes = get(server, "/admin/members/me/scopes", cookie).json()
+    assert answer.json()["scopes"] == scopes
+    assert get(server, "/session", cookie).json()["scopes"] == scopes
+
+
+def test_scopes_of_a_session_are_those_of_the_named_organization(server: Server) -> None:
+    token = server.cli("tokens", "add", "--name", "Two", "--org", "acme", "--org", "globex:viewer")
+    cookie = sign_in(server, token)
+
+    def answers(path: str) -> list[Any]:
+        return [get(server, path, {**cookie, "X-Anyreach-Org": org_id}).json() for org_id in ORG_IDS]
+
+    scopes = [session["scopes"] for session in answers("/session")]
+    assert scopes == answers("/admin/members/me/scopes")
+    assert scopes[0] != scopes[1]
+    assert get(server, "/session", {**cookie, "X-Anyreach-Org": "foreign"}).json()["scopes"] is None
+    assert get(server, "/session", {}).json()["scopes"] is None
 
 
 def test_cookie_on_loopback_is_a_secure_host_cookie(server: Server) -> None:
@@ -369,6 +394,7 @@ def test_request_without_a_cookie_is_not_signed_in(server: Server) -> None:
     assert answer.status_code == 200
     assert answer.json() == {
         "signed_in": False,
+        "scopes": None,
         "organizations": [],
         "organization": None,
         "expires_at": None,

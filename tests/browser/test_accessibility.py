@@ -73,7 +73,7 @@ def test_usage_page_has_no_axe_violations(visitor: Visitor, width: int) -> None:
 
 
 def test_year_chart_on_a_phone_scrolls_to_the_newest_days(visitor: Visitor) -> None:
-    page = visitor.open_usage(f"{USAGE}?range=last-12-months", width=360)
+    page = visitor.open_usage(f"{USAGE}?range=last-12-months&grain=day", width=360)
     scroller = page.get_by_role("region", name="Calls per day, scrolls sideways")
     expect(scroller).to_be_visible()
     assert scroller.evaluate("box => box.scrollWidth >= 365 * 3")

@@ -3,65 +3,53 @@
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Route, expect
 
-from tests.browser.data import LONG_NAME
+from tests.browser.breakdown import BREAKDOWN, breakdown, open_busy, rows, tab, table
 from tests.browser.visitor import USAGE, Visitor, assert_accessible, card, hold_requests
 
-BREAKDOWN = "/admin/usage/breakdown"
 SUMMARY = "**/admin/usage/summary*"
 
 
-def breakdown(page: Page) -> Locator:
-    return page.get_by_role("region", name="Breakdown")
-
-
-def table(page: Page) -> Locator:
-    return breakdown(page).get_by_role("table")
-
-
-def rows(page: Page) -> list[str]:
-    """Return name, figures, share and change of each row of the open tab, one line each."""
-    expect(table(page).locator("tbody tr").first).to_be_visible()
-    return [" ".join(row.split()) for row in table(page).locator("tbody tr").all_inner_texts()]
-
-
-def names(page: Page) -> list[str]:
-    """Return the names of the rows that are rendered."""
-    return table(page).locator("tbody th").all_inner_texts()
-
-
-def tab(page: Page, name: str) -> Locator:
-    return breakdown(page).get_by_role("tab", name=name)
-
-
-def open_busy(visitor: Visitor, address: str = "", **options: str | int) -> Page:
-    page = visitor.sign_in(visitor.keys.multi_org, f"{USAGE}?organization_id=busy{address}", **options)
-    expect(card(page, "Total Calls")).to_be_visible()
-    return page
-
-
-def test_cards_show_the_change_and_the_days_compared_with(visitor: Visitor) -> None:
+def test_cards_show_the_change_and_the_earlier_figure_and_the_dates_once(visitor: Visitor) -> None:
     page = visitor.open_usage(f"{USAGE}?range=2026-03-05..2026-03-15")
-    expect(card(page, "Total Calls")).to_contain_text(re.compile(r"\+100\.0% vs Feb 22\s–\sMar 4"))
-    expect(card(page, "Voice Minutes")).to_contain_text(re.compile(r"-86\.3% vs Feb 22\s–\sMar 4"))
-    expect(card(page, "Workflow Runs")).to_contain_text("none from Feb 22 to Mar 4")
+    expect(card(page, "Total Calls")).to_contain_text("+100.0%was 2")
+    expect(card(page, "Voice Minutes")).to_contain_text("\u221286.3%was 11.00")
+    expect(card(page, "Workflow Runs")).to_contain_text("was 0")
+    expect(page.get_by_text(re.compile(r"Compared with Feb 22\s–\sMar 4"))).to_have_count(1)
+
+
+def test_huge_change_shows_the_earlier_figure_without_a_percentage(visitor: Visitor) -> None:
+    def shrink(route: Route) -> None:
+        response = route.fetch()
+        body = response.json()
+        delta = {"now": 35_777, "then": 23, "change": 35_754, "change_percent": 155_452.2}
+        body["comparison"]["figures"]["total_calls"] = delta
+        route.fulfill(response=response, json=body)
+
+    page = visitor.open()
+    page.route(SUMMARY, shrink)
+    page.get_by_label("Key or token").fill(visitor.keys.acme)
+    page.get_by_role("button", name="Sign in").click()
+    expect(card(page, "Total Calls").locator(".card-change")).to_have_text("from 23")
 
 
 def test_comparison_can_be_chosen_and_is_in_the_url(visitor: Visitor) -> None:
     page = visitor.open_usage()
-    expect(card(page, "Total Calls")).to_contain_text("none from Feb 1 to 15")
+    line = page.locator(".status-line")
+    expect(line).to_contain_text(re.compile(r"Compared with Feb 1\s–\s15"))
     choice = page.get_by_label("Comparison")
     choice.select_option("A year earlier")
     expect(page).to_have_url(re.compile(r"[?&]compare=year"))
-    expect(card(page, "Total Calls")).to_contain_text("none from Mar 1 to 15, 2025")
+    expect(line).to_contain_text(re.compile(r"Compared with Mar 1\s–\s15, 2025"))
     choice.select_option("No comparison")
     expect(page).to_have_url(re.compile(r"[?&]compare=none"))
     expect(page.locator(".card-change")).to_have_count(0)
+    expect(line).not_to_contain_text("Compared")
     page.go_back()
     expect(choice).to_have_value("year")
     page.reload()
-    expect(card(page, "Total Calls")).to_contain_text("2025")
+    expect(line).to_contain_text("2025")
 
 
 def test_comparison_cut_at_an_hour_shows_the_hour(visitor: Visitor) -> None:
@@ -75,13 +63,13 @@ def test_comparison_cut_at_an_hour_shows_the_hour(visitor: Visitor) -> None:
     page.route(SUMMARY, cut)
     page.get_by_label("Key or token").fill(visitor.keys.acme)
     page.get_by_role("button", name="Sign in").click()
-    expect(card(page, "Total Calls")).to_contain_text("Feb 1 to Feb 15, 06:00 UTC")
+    expect(page.locator(".status-line")).to_contain_text("Compared with Feb 1 – Feb 15, 06:00 UTC")
 
 
 def test_range_without_an_earlier_period_has_no_comparison(visitor: Visitor) -> None:
     page = visitor.open_usage(f"{USAGE}?range=2025-03-15..2026-03-15&compare=year")
     expect(page.locator(".card-change")).to_have_count(0)
-    expect(page.locator(".live")).to_contain_text("No earlier period to compare with.")
+    expect(page.locator(".status-line")).to_contain_text("No earlier period to compare with")
     assert "compare=none" in visitor.requests_to("/admin/usage/summary")[0]
 
 
@@ -167,148 +155,6 @@ def test_arrow_keys_move_between_tabs_and_the_tab_is_in_the_url(visitor: Visitor
     expect(table(page).get_by_role("button").first).to_be_focused()
 
 
-def head(page: Page, name: str) -> Locator:
-    return table(page).get_by_role("columnheader", name=name)
-
-
-def test_column_heads_sort_and_say_so(visitor: Visitor) -> None:
-    page = visitor.open_usage()
-    expect(head(page, "Calls")).to_have_attribute("aria-sort", "descending")
-    head(page, "Voice minutes").get_by_role("button").click()
-    expect(page).to_have_url(re.compile(r"[?&]order=voice"))
-    expect(head(page, "Voice minutes")).to_have_attribute("aria-sort", "descending")
-    expect(table(page).locator("tbody tr").first).to_contain_text("60.2%")
-    assert names(page) == ["Sales", "Reception", "Without an agent"]
-    head(page, "Voice minutes").get_by_role("button").press("Enter")
-    expect(head(page, "Voice minutes")).to_have_attribute("aria-sort", "ascending")
-    assert names(page) == ["Reception", "Sales", "Without an agent"]
-    head(page, "Agent").get_by_role("button").click()
-    expect(head(page, "Agent")).to_have_attribute("aria-sort", "ascending")
-    head(page, "Average").get_by_role("button").click()
-    assert names(page) == ["Reception", "Sales", "Without an agent"]
-    assert_accessible(page)
-
-
-def test_each_figure_of_a_row_opens_its_calls(visitor: Visitor) -> None:
-    page = visitor.open_usage()
-    table(page).get_by_role("link", name="Reception, Chat minutes: 3.33, show calls").click()
-    expect(page).to_have_url(re.compile(r"records=conversation:agent=agent-0,modality=chat$"))
-    expect(page.get_by_role("dialog", name="Chat sessions of Reception").locator("tbody tr")).to_have_count(1)
-    page.keyboard.press("Escape")
-    tab(page, "Workflows").click()
-    table(page).get_by_role("link", name="flow-2, Failed: 1, show workflow runs").click()
-    expect(page).to_have_url(re.compile(r"records=workflow_execution:workflow=flow-2,status=failed$"))
-
-
-def test_name_filters_the_page(visitor: Visitor) -> None:
-    visitor.expects_errors = True
-    page = visitor.open_usage()
-    table(page).get_by_role("link", name="Sales, filter the page by this agent").click()
-    expect(page).to_have_url(re.compile(r"filter=agent:agent-1$"))
-    expect(tab(page, "Agents")).to_have_count(0)
-    expect(tab(page, "Workflows")).to_have_count(0)
-    page.go_back()
-    expect(tab(page, "Agents")).to_have_attribute("aria-selected", "true")
-
-
-def test_all_values_can_be_shown_and_exported(visitor: Visitor) -> None:
-    page = open_busy(visitor)
-    shown = rows(page)
-    assert len(shown) == 11
-    assert shown[-1] == "4 other agents 13 10.50 0.00 0m 57s 20.6% was 0"
-    with page.expect_download() as download:
-        breakdown(page).get_by_role("link", name="Export has all 14").click()
-    assert len(download.value.path().read_text().splitlines()) == 1 + 14
-    breakdown(page).get_by_role("button", name="Show all 14").click()
-    expect(table(page).locator("tbody tr")).to_have_count(14)
-    expect(breakdown(page)).not_to_contain_text("other agents")
-    assert_accessible(page)
-
-
-def open_crowd(visitor: Visitor, **options: str | int) -> Page:
-    page = visitor.sign_in(visitor.keys.multi_org, f"{USAGE}?organization_id=crowd", **options)
-    expect(table(page)).to_contain_text("221 other agents")
-    return page
-
-
-def show_all(page: Page) -> None:
-    breakdown(page).get_by_role("button", name="Show all 231").click()
-    expect(table(page)).to_have_attribute("aria-rowcount", "232")
-
-
-def test_search_finds_any_value_by_name_or_id(visitor: Visitor) -> None:
-    page = open_crowd(visitor)
-    search = breakdown(page).get_by_role("searchbox")
-    search.fill("-217")
-    expect(table(page).locator("tbody tr")).to_have_count(1)
-    expect(breakdown(page)).to_contain_text("1 of 231 agents")
-    search.fill("NORTHERN region")
-    expect(table(page).locator("tbody tr")).to_have_count(1)
-    assert_accessible(page)
-    search.fill("nothing like this")
-    expect(breakdown(page).get_by_role("status")).to_contain_text("No agents match “nothing like this”.")
-    assert_accessible(page)
-
-
-def test_long_table_renders_only_rows_in_view_and_reaches_the_last(visitor: Visitor) -> None:
-    page = open_crowd(visitor)
-    show_all(page)
-    assert table(page).locator("tbody tr").count() < 60
-    box = breakdown(page).get_by_role("region", name="All agents")
-    box.focus()
-    page.keyboard.press("End")
-    last = table(page).get_by_role("row", name="Without an agent")
-    expect(last).to_have_attribute("aria-rowindex", "232")
-    assert_accessible(page)
-    name = names(page)[-2]
-    table(page).get_by_role("link", name=name).first.focus()
-    page.mouse.move(*center(box))
-    page.mouse.wheel(0, -100_000)
-    expect(table(page).locator('[aria-rowindex="2"]')).to_be_visible()
-    expect(table(page).get_by_role("link", name=name).first).to_be_attached()
-    assert page.evaluate("document.activeElement.closest('table') !== null")
-
-
-def center(box: Locator) -> tuple[float, float]:
-    area = box.bounding_box()
-    assert area is not None
-    return area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
-
-
-def test_print_has_all_rows(visitor: Visitor) -> None:
-    page = open_crowd(visitor)
-    show_all(page)
-    page.emulate_media(media="print")
-    expect(table(page).locator("tbody tr")).to_have_count(231)
-    page.emulate_media(media="screen")
-    expect(table(page).locator("tbody tr")).not_to_have_count(231)
-
-
-def test_long_name_has_two_lines_and_is_shown_in_full_on_hover_and_focus(visitor: Visitor) -> None:
-    page = open_crowd(visitor)
-    name = table(page).get_by_role("link", name=LONG_NAME.strip()).first
-    assert name.evaluate("link => link.clientHeight") < 50
-    tooltip = page.get_by_role("tooltip")
-    name.focus()
-    expect(tooltip).to_contain_text(LONG_NAME.strip())
-    expect(tooltip).to_contain_text("crowd-000")
-    page.keyboard.press("Escape")
-    expect(tooltip).to_have_count(0)
-    name.blur()
-    name.hover()
-    expect(tooltip).to_be_visible()
-    assert_accessible(page)
-
-
-def test_phone_shows_cards_and_can_sort_them(visitor: Visitor) -> None:
-    page = visitor.open_usage(width=360)
-    assert rows(page)[0].startswith("Reception")
-    expect(table(page).get_by_role("columnheader", name="Calls")).to_have_attribute("aria-sort", "descending")
-    breakdown(page).get_by_label("Sort by").select_option("Sort by voice minutes")
-    expect(table(page).locator("tbody tr").first).to_contain_text("Sales")
-    assert_accessible(page)
-
-
 def test_sparklines_of_a_long_range_are_weekly(visitor: Visitor) -> None:
     page = visitor.open_usage(f"{USAGE}?range=last-90-days")
     rows(page)
@@ -377,10 +223,10 @@ def test_future_days_have_no_value(visitor: Visitor) -> None:
     expect(table.get_by_role("row", name="Sun, Mar 15, 2026 (not started)")).to_contain_text("–")
 
 
-def test_calls_in_progress_and_silent_calls_are_shown_below_the_cards(visitor: Visitor) -> None:
+def test_calls_in_progress_and_silent_calls_are_shown_in_the_card(visitor: Visitor) -> None:
     page = open_busy(visitor)
-    line = page.locator(".live")
-    expect(line).to_contain_text("2 calls in progress")
+    line = card(page, "Total Calls")
+    expect(line).to_contain_text("2 in progress")
     expect(line).to_contain_text("1 silent for over 24 h")
     line.get_by_role("link", name="silent for over 24 h").click()
     expect(page).to_have_url(re.compile(r"records=conversation:stale=true$"))
@@ -406,7 +252,7 @@ def test_range_that_cannot_be_loaded_keeps_the_old_figures(visitor: Visitor) -> 
     page.get_by_role("button", name="Yesterday").click()
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text(re.compile(r"Could not load the figures for Mar 14.*Not these days\."))
-    expect(page.locator(".freshness")).to_contain_text(re.compile(r"Still showing Mar 1\s–\s15\s*·?"))
+    expect(page.locator(".status-line")).to_contain_text(re.compile(r"Still showing Mar 1\s–\s15\s*·?"))
     expect(page.locator(".figures.outdated")).to_contain_text("Total Calls5")
     assert_accessible(page)
     page.unroute(SUMMARY)

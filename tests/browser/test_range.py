@@ -155,7 +155,7 @@ def test_old_figures_are_dimmed_while_a_new_range_loads(visitor: Visitor) -> Non
     held = hold_requests(page, "**/admin/usage/summary*")
     open_calendar(page)
     page.get_by_role("button", name="Yesterday").click()
-    expect(page.locator(".freshness")).to_contain_text(re.compile(r"Still showing Mar 1\s–\s15; loading Mar 14"))
+    expect(page.locator(".status-line")).to_contain_text(re.compile(r"Still showing Mar 1\s–\s15; loading Mar 14"))
     expect(page.locator(".figures.outdated[aria-busy=true]")).to_contain_text("Total Calls5")
     assert_accessible(page)
     held[0].continue_()

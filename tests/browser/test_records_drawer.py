@@ -211,7 +211,7 @@ def test_unknown_record_shows_an_error(visitor: Visitor) -> None:
 def test_bar_and_table_cell_open_the_records_of_the_day(visitor: Visitor) -> None:
     page = visitor.open_usage()
     chart = page.get_by_role("region", name="Calls per day", exact=True)
-    chart.locator("rect.bar").nth(1).click()
+    chart.locator(".bar").nth(1).click()
     dialog = drawer(page, "Calls, Mar 10")
     assert ids(dialog) == ["mail", "widget", "out"]
     page.keyboard.press("Escape")

@@ -68,6 +68,7 @@ class Visitor:
         width: int = 1280,
         scheme: str = "light",
         languages: str = "en-US",
+        touch: bool = False,
     ) -> Page:
         """Open a page without signing in."""
         context = self._browser.new_context(
@@ -77,6 +78,7 @@ class Visitor:
             locale=languages,
             color_scheme="dark" if scheme == "dark" else "light",
             reduced_motion="reduce",
+            has_touch=touch,
         )
         context.set_default_timeout(TIMEOUT_MS)
         context.add_init_script(_REPORT_POLICY_VIOLATIONS)

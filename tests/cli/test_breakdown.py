@@ -56,6 +56,29 @@ def test_share_and_change_are_of_the_figure_that_rows_are_sorted_by(metered: Met
     ]
 
 
+def test_breakdown_of_an_agent_adds_up_to_its_summary(metered: Metered) -> None:
+    rows = metered.run("breakdown", "--by", "direction", "--agent", "ann", *WINDOW)[2:]
+    assert [cells(line)[:3] for line in rows] == [
+        ["inbound", "50.00%", "1"],
+        ["outbound", "50.00%", "1"],
+        ["total", "100.00%", "2"],
+    ]
+    fields = metered.run("summary", "--agent", "ann", *WINDOW)
+    assert fields[1].split() == ["Agent", "Ann", "(ann)"]
+    assert fields[4].split()[:6] == ["Total", "calls", "2:", "1", "in,", "1"]
+    assert [line.split("  ")[0] for line in fields[2:]] == [
+        *("Voice minutes", "Chat minutes", "Total calls", "Newest event")
+    ]
+
+
+def test_runs_of_a_workflow_have_no_calls(metered: Metered) -> None:
+    fields = metered.run("summary", "--workflow", "follow-up", "--compare", "previous", *FOUR_DAYS)
+    assert [line.split("  ")[0] for line in fields[1:4]] == ["Workflow", "Workflow runs", "Newest event"]
+    assert fields[-1] == "Workflow runs  2, previously 0"
+    rows = metered.run("breakdown", "--by", "run_status", "--workflow", "follow-up", *WINDOW)[2:]
+    assert cells(rows[-1]) == ["total", "100.00%", "2", "1", "1", "0"]
+
+
 def test_runs_by_workflow_are_counted_by_status_and_ids_are_not_markup(metered: Metered) -> None:
     assert [cells(line) for line in metered.run("breakdown", "--by", "workflow", *WINDOW)[1:]] == [
         ["workflow", "share of runs", "runs", "succeeded", "failed", "live"],
@@ -110,8 +133,10 @@ def test_window_without_usage_prints_a_message(metered: Metered) -> None:
     [
         {"by": "agent", "order": "chat", "limit": "2", "interval": "week", "compare": "previous"},
         {"by": "run_status", "interval": "day"},
+        {"by": "channel", "agent": "ann"},
+        {"by": "agent", "search": "ANN"},
     ],
-    ids=["calls", "runs"],
+    ids=["calls", "runs", "an agent", "a search"],
 )
 def test_json_output_equals_the_api_response(metered: Metered, parameters: dict[str, str]) -> None:
     options = [word for name, value in parameters.items() for word in (f"--{name}", value)]

@@ -206,7 +206,7 @@ def test_full_disk_keeps_the_old_file_and_leaves_no_partial_one(metered: Metered
         ("", "'of' is missing: it must be one of daily, records, breakdown."),
         ("--of days", "'of' must be one of daily, records, breakdown, not 'days'."),
         ("--of daily --format xlsx", "'format' must be one of csv, jsonl, parquet, not 'xlsx'."),
-        ("--of daily --agent ann", "--agent cannot be used with --of daily."),
+        ("--of daily --direction inbound", "--direction cannot be used with --of daily."),
         ("--of records --by agent --order calls", "--by, --order cannot be used with --of records."),
         ("--of breakdown --by agent --has-duration true", "--has-duration cannot be used with --of breakdown."),
         ("--of breakdown", "'by' is missing: it must be one of agent, number, "),

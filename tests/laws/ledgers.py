@@ -29,10 +29,12 @@ from talkmeter.ledger.verify import verify_organization
 from talkmeter.ledger.writer import Writer
 from talkmeter.period import Present, Window
 from talkmeter.records import Kind, RecordKey
-from talkmeter.usage.breakdown import BreakdownOptions, breakdown_query, read_breakdown
+from talkmeter.usage.breakdown import read_breakdown
+from talkmeter.usage.breakdown_query import BreakdownOptions, breakdown_query
 from talkmeter.usage.compare import Mode
 from talkmeter.usage.export import Export, ExportType, write_export
 from talkmeter.usage.filtered import ValueFilter
+from talkmeter.usage.filtered_summary import read_any_summary
 from talkmeter.usage.filters import Filter
 from talkmeter.usage.history import read_history
 from talkmeter.usage.intervals import Interval
@@ -122,12 +124,11 @@ class LawLedger:
         for request in make_requests(history, cuts):
             yield request, self._writer.submit(_read(request, sender))
 
-    def summary(self, start: int, end: int, org_id: str = ORG) -> Json:
+    def summary(self, start: int, end: int, org_id: str = ORG, filter_: ValueFilter | None = None) -> Json:
         """Return the summary of [start, end) without `last_event_at` and `changed_at`, which depend on arrival time."""
         with reading(self.engine) as connection:
-            answer = read_summary(
-                connection, summary_query(org_id, Window(start, end), NOW), read_revision(connection, org_id, NOW)
-            )
+            query = summary_query(org_id, Window(start, end), NOW, filter_=filter_)
+            answer = read_any_summary(connection, query, read_revision(connection, org_id, NOW))
         summary = plain_json(answer)
         del summary["last_event_at"]
         for day in summary["daily"]:
@@ -137,7 +138,8 @@ class LawLedger:
     def breakdown(self, start: int, end: int, split: BreakdownOptions, now: Present = NOW) -> Json:
         """Return the breakdown of [start, end)."""
         with reading(self.engine) as connection:
-            return plain_json(read_breakdown(connection, breakdown_query(ORG, Window(start, end), now, split)))
+            query, revision = breakdown_query(ORG, Window(start, end), now, split), read_revision(connection, ORG, now)
+            return plain_json(read_breakdown(connection, query, revision, key="laws"))
 
     def series(
         self,
@@ -182,7 +184,7 @@ class LawLedger:
                 return records, totals
 
     def export(
-        self, start: int, end: int, of: ExportType, query: Filter | BreakdownOptions | None = None
+        self, start: int, end: int, of: ExportType, query: Filter | BreakdownOptions | ValueFilter | None = None
     ) -> list[Json]:
         """Return the rows of an export of [start, end)."""
         out = BytesIO()

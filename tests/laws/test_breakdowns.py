@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from talkmeter.counting import Dimension
 from talkmeter.period import Present
-from talkmeter.usage.breakdown import BreakdownOptions, Order
+from talkmeter.usage.breakdown_answers import Order
+from talkmeter.usage.breakdown_query import BreakdownOptions
 from talkmeter.usage.intervals import DAY_INTERVALS
 from tests.laws.histories import histories, laws, windows
 from tests.laws.ledgers import NOW, Ledgers
@@ -29,7 +30,7 @@ FIELDS: dict[str, str] = {
     "workflow": "workflow_id",
     "run_status": "status",
 }
-RUN_DIMENSIONS = ("workflow", "run_status")
+RUN_DIMENSIONS: tuple[Dimension, ...] = ("workflow", "run_status")
 FIGURE = {
     "calls": "total_calls",
     "voice": "voice_duration_ms",

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from talkmeter.counting import CALL_DIMENSIONS as CALL_FIELDS
 from talkmeter.period import Present
+from talkmeter.usage.breakdown_query import BreakdownOptions
 from talkmeter.usage.compare import MODES, Mode
 from talkmeter.usage.filtered import VALUE_FILTERS, ValueFilter
 from talkmeter.usage.intervals import INTERVALS, Interval
@@ -22,6 +24,7 @@ from tests.laws.test_breakdowns import FIELDS, RUN_DIMENSIONS, model_of
 pytestmark = pytest.mark.timeout(600)
 
 HOUR = DAY // 24
+CALL_DIMENSIONS = tuple(CALL_FIELDS)
 POINT_FIELDS = {
     "calls": "total_calls",
     "voice_calls": "voice_calls",
@@ -167,6 +170,50 @@ def test_earlier_parts_add_up_to_the_earlier_figure(
         assert daily is not None
         if interval == "day":
             assert daily == then
+
+
+@laws
+@given(series_histories, windows, st.data())
+def test_filtered_answers_are_those_of_the_matching_records_alone(
+    ledgers: Ledgers,
+    filtered: tuple[list[HistoryItem], ValueFilter | None],
+    window: tuple[int, int],
+    data: st.DataObject,
+) -> None:
+    history, filter_ = filtered
+    if filter_ is None:
+        return
+    kind = RUN_DIMENSIONS if filter_.by in RUN_DIMENSIONS else CALL_DIMENSIONS
+    by = data.draw(st.sampled_from(kind))
+    split = BreakdownOptions(by, "runs" if kind is RUN_DIMENSIONS else "calls", limit=2, filter=filter_)
+    model = model_of(history)
+    expected = figures_of(model, filter_, *window)
+    records = model.runs(*window) if kind is RUN_DIMENSIONS else model.calls(*window)
+    matching = [record for record in records if (record[FIELDS[filter_.by]] or "") == filter_.value]
+    with ledgers.empty() as ledger:
+        ledger.ingest(history)
+        summary = ledger.summary(*window, filter_=filter_)
+        days = ledger.export(*window, "daily", filter_)
+        values = ledger.export(*window, "breakdown", split._replace(limit=None))
+        page = ledger.breakdown(*window, split._replace(interval="day"))
+        rows, pages = page["rows"], [page]
+        while page["next_cursor"]:
+            page = ledger.breakdown(*window, split._replace(interval="day", cursor=page["next_cursor"]))
+            rows, pages = [*rows, *page["rows"]], [*pages, page]
+    assert {name: summary[name] for name in expected} == expected
+    assert {name: sum(day[name] for day in days) for name in expected} == expected
+    assert {name: sum(value[name] for value in values) for name in expected} == expected
+    assert [row["value"] for row in rows] == [value[by] for value in values]
+    sums = sum_runs if kind is RUN_DIMENSIONS else sum_calls
+    for row in rows:
+        of_value = sums([record for record in matching if record[FIELDS[by]] == row["value"]])
+        assert {name: row[name] for name in expected} == of_value
+        assert sum(row["series"]) == next(iter(of_value.values()))
+    shown = 0
+    for answer in pages:
+        shown += len(answer["rows"])
+        for name, total in expected.items():
+            assert sum(row[name] for row in rows[:shown]) + answer["others"][name] == total
 
 
 @laws

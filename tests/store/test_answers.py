@@ -35,7 +35,7 @@ def test_an_answer_is_read_once_for_each_revision(ledger: Ledger, answers: Answe
         unchanged = answer(ledger, answers, first.etag)
 
     assert first.etag == make_etag("database", MARCH_2026, ledger.revision())
-    assert msgspec.json.decode(first.body or b"")["total_calls"] == 1
+    assert msgspec.json.decode(first.encoded.body if first.encoded else b"")["total_calls"] == 1
     assert [statement for statement in statements if "usage_daily" in statement] == []
     assert again == first
     assert unchanged == Answer(first.etag, None)
@@ -49,7 +49,7 @@ def test_the_etag_from_before_a_write_gets_a_new_answer(ledger: Ledger, answers:
     after = answer(ledger, answers, if_none_match=before.etag)
 
     assert after.etag != before.etag
-    assert msgspec.json.decode(after.body or b"")["total_calls"] == 2
+    assert msgspec.json.decode(after.encoded.body if after.encoded else b"")["total_calls"] == 2
 
 
 def test_a_write_during_a_query_changes_neither_its_answer_nor_its_etag(ledger: Ledger, answers: Answers) -> None:

@@ -4,7 +4,10 @@ import pytest
 
 from talkmeter.db.engine import reading
 from talkmeter.period import read_window
-from talkmeter.usage.breakdown import BreakdownOptions, CallRow, breakdown_query, read_breakdown
+from talkmeter.usage.breakdown import read_breakdown
+from talkmeter.usage.breakdown_answers import CallRow
+from talkmeter.usage.breakdown_query import BreakdownOptions, breakdown_query
+from talkmeter.usage.revision import read_revision
 from tests.events import conversation
 from tests.store.ledger import NOW, ORG, Ledger
 
@@ -35,7 +38,8 @@ def test_breakdown_values_with_special_characters_are_preserved(ledger: Ledger, 
 
     split = BreakdownOptions("agent", "calls", limit=None, interval="day")
     with reading(ledger.engine) as connection:
-        breakdown = read_breakdown(connection, breakdown_query(ORG, read_window(*window, NOW.now), NOW, split))
+        query = breakdown_query(ORG, read_window(*window, NOW.now), NOW, split)
+        breakdown = read_breakdown(connection, query, read_revision(connection, ORG, NOW), key="test")
 
     assert {row.value: row.total_calls for row in breakdown.rows if isinstance(row, CallRow)} == dict.fromkeys(
         AGENTS, 1

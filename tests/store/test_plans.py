@@ -15,9 +15,9 @@ import talkmeter.usage
 from talkmeter.db.json_rows import JSON_SUBQUERY
 from talkmeter.db.statements import Compiled
 from talkmeter.db.tables import DISTRIBUTED
-from talkmeter.period import MICROSECONDS_PER_HOUR
+from talkmeter.period import MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR
 from talkmeter.records import Kind
-from talkmeter.usage.filters import Filter, page_statement, sum_statement, unit_statement
+from talkmeter.usage.filters import Filter, Group, group_statement, page_statement, sum_statement
 from tests.store.ledger import FileLedger
 
 SQLITE = make_url("sqlite://").get_dialect()()
@@ -170,9 +170,21 @@ def test_sum_of_filtered_records_is_one_scan_of_the_window(ledger: FileLedger, w
     assert [step for step in steps[1:] if "SCAN" in step] == []
 
 
+GROUPS = {
+    "hours": Group(MICROSECONDS_PER_HOUR),
+    "values": Group(dimension="agent"),
+    "days of values": Group(MICROSECONDS_PER_DAY, "agent"),
+}
+
+
+@pytest.mark.parametrize("group", GROUPS.values(), ids=GROUPS)
 @pytest.mark.parametrize("wanted", FILTERS.values(), ids=FILTERS)
-def test_hours_of_filtered_records_are_one_scan_of_the_window(ledger: FileLedger, wanted: Filter) -> None:
-    steps = explain(ledger, unit_statement(wanted, MICROSECONDS_PER_HOUR).text(SQLITE))
+def test_groups_of_filtered_records_are_one_scan_of_the_window(
+    ledger: FileLedger, wanted: Filter, group: Group
+) -> None:
+    if group.dimension and wanted.kind is Kind.WORKFLOW_EXECUTION:
+        group = group._replace(dimension="run_status")
+    steps = explain(ledger, group_statement(wanted, group).text(SQLITE))
     reads = [step for step in steps if step.startswith(("SEARCH", "SCAN")) and step != f"SCAN {JSON_SUBQUERY}"]
 
     assert len(reads) == 1

@@ -13,7 +13,9 @@ from talkmeter.ledger.history import START, records_with_history
 from talkmeter.ledger.organizations import add_organization, list_organizations
 from talkmeter.period import read_window
 from talkmeter.records import Kind, RecordKey
-from talkmeter.usage.breakdown import BreakdownOptions, CallBreakdown, breakdown_query, read_breakdown
+from talkmeter.usage.breakdown import read_breakdown
+from talkmeter.usage.breakdown_answers import CallBreakdown
+from talkmeter.usage.breakdown_query import BreakdownOptions, breakdown_query
 from talkmeter.usage.filters import Filter
 from talkmeter.usage.inventory import ItemFilter, read_items
 from talkmeter.usage.records import read_records
@@ -60,7 +62,8 @@ def test_lists_are_in_byte_order_and_their_pages_are_complete(ledger: Ledger) ->
     assert [id_ for page in pages_of_records(ledger) for id_ in page] == sorted(IDS, reverse=True)
     assert [id_ for page in pages_of_items(ledger) for id_ in page] == sorted(IDS)
     with reading(ledger.engine) as connection:
-        breakdown = read_breakdown(connection, breakdown_query(ORG, MARCH, NOW, BreakdownOptions("agent", "calls")))
+        query = breakdown_query(ORG, MARCH, NOW, BreakdownOptions("agent", "calls"))
+        breakdown = read_breakdown(connection, query, read_revision(connection, ORG, NOW), key="test")
     assert isinstance(breakdown, CallBreakdown)
     assert [row.value for row in breakdown.rows] == sorted(IDS)
 

@@ -6,8 +6,11 @@ import { type Range, rangeParameters } from "../range/range";
 import { ApiError, InvalidResponseError, NetworkError } from "./errors";
 import { Problem, Scopes, Session, Summary } from "./shapes";
 
-export function getSession(signal?: AbortSignal): Promise<Session> {
-  return request("/session", Session, { signal });
+/** Return the session, with its scopes in an organization; with null in its first one. */
+export function getSession(organization: string | null, signal?: AbortSignal): Promise<Session> {
+  const parameters =
+    organization === null ? "" : `?${new URLSearchParams({ organization_id: organization }).toString()}`;
+  return request(`/session${parameters}`, Session, { signal });
 }
 
 /** Start a session with the secret of a one-time link. */

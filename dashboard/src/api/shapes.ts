@@ -96,6 +96,8 @@ export const Session = v.object({
   signed_in: v.boolean(),
   organizations: v.array(v.object({ id: Text, name: Text })),
   organization: v.nullable(Text),
+  /** The scopes in `organization`. */
+  scopes: v.nullable(v.array(Text)),
   expires_at: v.nullable(Text),
   plans_url: v.nullable(Text),
 });

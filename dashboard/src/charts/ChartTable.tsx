@@ -12,6 +12,9 @@ interface Props {
   readonly points: readonly ChartPoint[];
   readonly grain: Grain;
   readonly total: number;
+  /** The totals of the chart's parts. */
+  readonly parts: readonly number[];
+  readonly earlierTotal: number | null;
 }
 
 const INTERVALS: Readonly<Record<Grain, string>> = {
@@ -21,7 +24,7 @@ const INTERVALS: Readonly<Record<Grain, string>> = {
   month: "Month (UTC)",
 };
 
-export function ChartTable({ chart, points, grain, total }: Props) {
+export function ChartTable({ chart, points, grain, total, parts, earlierTotal }: Props) {
   const minutes = chart.unit === "minutes";
   const format = minutes ? formats.minutes : formats.count;
   const compared = points.some(({ earlier }) => earlier !== null);
@@ -63,12 +66,12 @@ export function ChartTable({ chart, points, grain, total }: Props) {
               </td>
               {chart.parts.map(({ label }, index) => (
                 <td key={label} className="number">
-                  {point.mark === "future" ? "\u2013" : formats.count(point.parts[index] ?? 0)}
+                  {point.mark === "future" ? "–" : formats.count(point.parts[index] ?? 0)}
                 </td>
               ))}
               {compared && (
                 <td className="number" title={point.earlierLabel}>
-                  {point.earlier === null ? "\u2013" : format(point.earlier)}
+                  {point.earlier === null ? "–" : format(point.earlier)}
                 </td>
               )}
             </tr>
@@ -78,10 +81,12 @@ export function ChartTable({ chart, points, grain, total }: Props) {
           <tr>
             <th scope="row">Whole range</th>
             <td className="number">{format(total)}</td>
-            <td
-              colSpan={chart.parts.length + (compared ? 1 : 0)}
-              hidden={chart.parts.length === 0 && !compared}
-            />
+            {parts.map((part, index) => (
+              <td key={index} className="number">
+                {formats.count(part)}
+              </td>
+            ))}
+            {compared && <td className="number">{earlierTotal === null ? "–" : format(earlierTotal)}</td>}
           </tr>
         </tfoot>
       </table>

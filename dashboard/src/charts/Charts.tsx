@@ -13,7 +13,7 @@ import { GrainControl } from "./GrainControl";
 import { Legend } from "./Legend";
 import { Drawing } from "./load";
 import { PointedContext } from "./pointed";
-import { type Chart, type ChartPoint, chartPoints, chartsOf, recordsOnDay } from "./series";
+import { type Chart, type ChartPoint, chartPoints, chartsOf, partTotals, recordsOnDay } from "./series";
 
 const FAILED = (
   <p className="chart-failed" role="alert">
@@ -87,7 +87,14 @@ function ChartCard({ chart, figures, now, choose }: CardProps) {
       </div>
       <div className="chart-body">
         {asTable ? (
-          <ChartTable chart={chart} points={points} grain={grain} total={figures.totals[chart.total] ?? 0} />
+          <ChartTable
+            chart={chart}
+            points={points}
+            grain={grain}
+            total={figures.totals[chart.total] ?? 0}
+            parts={partTotals(chart, figures)}
+            earlierTotal={figures.comparison?.figures[chart.total]?.then ?? null}
+          />
         ) : (
           <ErrorBoundary fallback={FAILED}>
             <Suspense fallback={<Skeleton height="100%" />}>

@@ -96,6 +96,12 @@ export function chartsOf({ totals }: Figures): readonly Chart[] {
   );
 }
 
+/** Return the totals of a chart's parts. */
+export function partTotals({ parts }: Chart, { totals }: Figures): readonly number[] {
+  const { workflow_runs_total: runs = 0 } = totals;
+  return parts.map((part) => part.value({ ...totals, workflow_runs: runs }));
+}
+
 /** Return the list of calls or runs behind a chart's value of a day. */
 export function recordsOnDay({ field }: Chart, day: Day, filter: PageFilter | null): Listing {
   const own: Filter = filter === null ? {} : { [filter.by]: filter.value };

@@ -1,12 +1,16 @@
-// Access control of a screen: checks the session's scopes before anything else is requested.
+// Access control of a screen, by the scopes of the session. Until the session is known, a browser that had access is trusted;
+// the server checks every request anyway.
 
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, Suspense, useEffect } from "react";
 import { hasStatus } from "../api/errors";
 import { navigate, usePageLocation } from "../location/router";
-import { BILLING_SCOPE, scopesQuery } from "../queries";
+import { BILLING_SCOPE, scopesQuery, sessionQuery } from "../queries";
 import { ErrorAlert } from "./ErrorAlert";
+import { ErrorBoundary } from "./ErrorBoundary";
+import { isAccessKnown, rememberAccess } from "./knownAccess";
 import { lazyPart } from "./lazyPart";
+import { LoadFailure } from "./LoadFailure";
 
 const NoAccess = lazyPart(() => import("./NoAccess"));
 
@@ -33,15 +37,17 @@ export function Access({ organization, loading, children }: Props) {
 }
 
 function Allowed({ organization, loading, children }: Props & { organization: string }) {
-  const scopes = useQuery(scopesQuery(organization));
-  if (hasStatus(scopes.error, 403)) return <Denied organization={organization} />;
-  if (scopes.data !== undefined) {
-    return scopes.data.includes(BILLING_SCOPE) ? (
-      children(organization)
-    ) : (
-      <Denied organization={organization} />
-    );
-  }
+  const session = useQuery(sessionQuery);
+  const signedIn = session.data !== undefined;
+  const scopes = useQuery({ ...scopesQuery(organization), enabled: signedIn });
+  const allowed = scopes.data?.includes(BILLING_SCOPE);
+  const denied = allowed === false || hasStatus(scopes.error, 403);
+  useEffect(() => {
+    if (allowed === true) rememberAccess(organization);
+    else if (denied) rememberAccess(null);
+  }, [allowed, denied, organization]);
+  if (denied) return <Denied organization={organization} />;
+  if (allowed === true || isAccessKnown(organization)) return children(organization);
   if (scopes.error !== null && !hasStatus(scopes.error, 401)) {
     return <ErrorAlert error={scopes.error} retry={() => void scopes.refetch()} busy={scopes.isFetching} />;
   }
@@ -50,8 +56,10 @@ function Allowed({ organization, loading, children }: Props & { organization: st
 
 export function Denied({ organization }: { organization: string | null }) {
   return (
-    <Suspense fallback={null}>
-      <NoAccess organization={organization} />
-    </Suspense>
+    <ErrorBoundary fallback={(retry) => <LoadFailure what="this screen" retry={retry} />}>
+      <Suspense fallback={null}>
+        <NoAccess organization={organization} />
+      </Suspense>
+    </ErrorBoundary>
   );
 }

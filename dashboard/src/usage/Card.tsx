@@ -66,7 +66,7 @@ export function Card(props: Props) {
         change={{ records }}
         aria-label={listLinkName(`${name}: ${text}`, records)}
       >
-        <span className="card-open-word">View</span>
+        <span className="card-open-word">Show</span>
         <NextIcon />
       </PageLink>
     </Paper>

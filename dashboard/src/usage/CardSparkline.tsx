@@ -5,7 +5,7 @@ const HEIGHT = 28;
 const PADDING = 2;
 
 interface Props {
-  /** Null where there is no data. */
+  /** Null for an interval without data. */
   readonly values: readonly (number | null)[];
   readonly color: string;
 }
@@ -26,7 +26,7 @@ export function CardSparkline({ values, color }: Props) {
   );
 }
 
-/** Return the SVG paths, scaled from 0 to the largest value, with gaps where there is no data. */
+/** Return the SVG paths, scaled from 0 to the largest value, with gaps for missing data. */
 export function sparklinePaths(values: readonly (number | null)[]): { line: string; area: string } {
   const max = Math.max(1e-9, ...values.map((value) => value ?? 0));
   const x = (index: number) =>

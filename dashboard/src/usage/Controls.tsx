@@ -43,6 +43,7 @@ export function Controls({ organization, range, today, choose, refresh, refreshi
         {hasFigures && (
           <CopyButton
             quiet={false}
+            className="copy-link"
             label="Copy the link to this page"
             icon={<LinkIcon />}
             text={() => window.location.href}

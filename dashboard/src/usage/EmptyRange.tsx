@@ -3,7 +3,7 @@
 import { Button, Paper, Title } from "@mantine/core";
 import { formats } from "../formats";
 import { type Day } from "../range/days";
-import { PRESET_LABELS, type Preset, type Range, type RangeChoice } from "../range/range";
+import { PRESET_LABELS, type Preset, type Range, type RangeChoice, resolveRange } from "../range/range";
 
 const LONGER_PRESETS: readonly Preset[] = ["last-30-days", "last-90-days", "last-12-months"];
 
@@ -25,7 +25,9 @@ export function EmptyRange({ range, today, choose, filtered }: Props) {
         {formats.rangePhrase(range, today)} (UTC).
       </p>
       <div className="buttons">
-        {LONGER_PRESETS.map((preset) => (
+        {LONGER_PRESETS.filter(
+          (preset) => resolveRange(preset, today).from < range.from || range.to < today,
+        ).map((preset) => (
           <Button
             key={preset}
             variant="default"

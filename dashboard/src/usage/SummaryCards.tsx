@@ -121,6 +121,7 @@ function Sparkline({ figures, now, index }: Props & { index: number }) {
   const complete = figures.points.filter(({ whole, to }) => whole && Date.parse(to) <= now);
   if (complete.length < 2) return null;
   const values = complete.map((point) => (point.state === "no_data" ? null : (point[chart.field] ?? null)));
+  if (values.every((value) => value === null || value === 0)) return null;
   return <CardSparkline values={values} color={chart.color} />;
 }
 

@@ -22,6 +22,7 @@ from litestar.openapi.spec import (
 )
 from litestar.openapi.spec.enums import OpenAPIType
 
+from talkmeter.api.compression import CODINGS, Coding, accepted_coding, compress
 from talkmeter.api.etag import json_response, matches, not_modified
 from talkmeter.api.problems import AnyRequest
 
@@ -43,17 +44,24 @@ class ApiDescription:
 
     def __init__(self, description: OpenAPI) -> None:
         self.json = msgspec.json.encode(description.to_schema())
-        self.etag = f'"{sha256(self.json).hexdigest()[:32]}"'
+        self.encoded = {coding: compress(self.json, coding) for coding in (None, *CODINGS)}
+        self._hash = sha256(self.json).hexdigest()[:32]
         self.page = render_docs(description, _NONCE)
+
+    def etag(self, coding: Coding | None) -> str:
+        """Return the ETag of the JSON for a client that accepts a coding."""
+        return f'"{self._hash}-{coding or "identity"}"'
 
 
 @get("/openapi.json", include_in_schema=False)
 async def get_openapi(request: AnyRequest) -> Response[bytes]:
     """Return the OpenAPI description, or 304 if the client has it."""
     description: ApiDescription = request.app.state.description
-    if matches(request.headers.get("if-none-match", ""), description.etag):
-        return not_modified(description.etag)
-    return json_response(description.json, description.etag)
+    coding = accepted_coding(request)
+    etag = description.etag(coding)
+    if matches(request.headers.get("if-none-match", ""), etag):
+        return not_modified(etag)
+    return json_response(description.encoded[coding], etag)
 
 
 @get("/docs", media_type=MediaType.HTML, include_in_schema=False)

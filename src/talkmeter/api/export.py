@@ -18,6 +18,7 @@ from talkmeter.api.parameters import (
     FORMAT,
     OF,
     ORDER,
+    VALUE_FILTER,
     WINDOW,
     query_operation,
     read_parameters,
@@ -32,9 +33,9 @@ from talkmeter.usage.formats import MEDIA_TYPES, OnProgress
 
 _ALL = (OF, FORMAT, *WINDOW, EXPORT_KIND, *FILTER, BY, ORDER)
 _PARAMETERS = {
-    "daily": (OF, FORMAT, *WINDOW),
+    "daily": (OF, FORMAT, *WINDOW, *VALUE_FILTER),
     "records": (OF, FORMAT, *WINDOW, EXPORT_KIND, *FILTER),
-    "breakdown": (OF, FORMAT, *WINDOW, BY, ORDER),
+    "breakdown": (OF, FORMAT, *WINDOW, BY, ORDER, *VALUE_FILTER),
 }
 
 

@@ -5,7 +5,6 @@ policy. The names of assets contain a hash of their content, so they are cached 
 serves whole folders without precompressed variants, so it is not used (docs/decisions/0025-library-or-own-code.md).
 """
 
-import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from litestar.exceptions import NotFoundException
 from litestar.response import Redirect
 
 import talkmeter
+from talkmeter.api.compression import best_coding
 from talkmeter.api.problems import AnyRequest
 from talkmeter.errors import Unavailable
 
@@ -40,7 +40,6 @@ _MEDIA_TYPES: Final = {
     ".txt": "text/plain",
     ".webmanifest": "application/manifest+json",
 }
-_WEIGHT: Final = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 
 
 class Asset(NamedTuple):
@@ -104,21 +103,8 @@ def page_router(page: BuiltPage) -> Router:
     return Router(path="/", route_handlers=[get_root, get_page, get_asset], include_in_schema=False)
 
 
-def accepted_encoding(header: str, available: Mapping[str, bytes]) -> str | None:
-    """Return the best available content coding that the client accepts, or None (RFC 9110, section 12.5.3)."""
-    weights: dict[str, float] = {}
-    for part in header.lower().split(","):
-        coding, *parameters = (piece.strip() for piece in part.split(";"))
-        weight = _WEIGHT.fullmatch(parameters[0]) if parameters else None
-        if coding and (weight is not None or not parameters):
-            weights[coding] = float(weight[1]) if weight else 1.0
-    usable = {coding: weights.get(coding, weights.get("*", 0.0)) for coding in _ENCODINGS if coding in available}
-    best = max(usable, key=lambda coding: usable[coding], default=None)
-    return best if best is not None and usable[best] > 0 else None
-
-
 def _asset_response(request: AnyRequest, asset: Asset, cache_control: str) -> Response[bytes]:
-    encoding = accepted_encoding(request.headers.get("accept-encoding", ""), asset.compressed)
+    encoding = best_coding(request.headers.get("accept-encoding", ""), asset.compressed)
     headers = {"Cache-Control": cache_control, "Vary": "Accept-Encoding"}
     if encoding is None:
         return Response(content=asset.content, media_type=asset.media_type, headers=headers)

@@ -15,7 +15,8 @@ from talkmeter.counting import DIMENSIONS
 from talkmeter.errors import Unprocessable, quoted
 from talkmeter.ingest.fields import CONTROL
 from talkmeter.records import INVENTORY_KINDS
-from talkmeter.usage.breakdown import MAX_ROWS, ORDERS, ROWS
+from talkmeter.usage.breakdown_answers import ORDERS
+from talkmeter.usage.breakdown_query import MAX_ROWS, ROWS
 from talkmeter.usage.compare import MODES
 from talkmeter.usage.export import EXPORT_TYPES
 from talkmeter.usage.filtered import VALUE_FILTERS
@@ -89,6 +90,9 @@ VALUE_FILTER: Final = tuple(
 INTERVAL: Final = QueryParameter(
     "interval", "The interval of the points; hour: at most 48 hours.", INTERVALS, required=True
 )
+SEARCH: Final = QueryParameter(
+    "search", "Only values whose id or name contains this text, in any case; `others` has the rest."
+)
 OF: Final = QueryParameter("of", "What to export.", EXPORT_TYPES, required=True)
 FORMAT: Final = QueryParameter("format", "The file format; default csv.", FORMATS)
 EXPORT_KIND: Final = QueryParameter("kind", "The kind of records; default conversation.", RECORD_KINDS)
@@ -132,11 +136,11 @@ def query_operation(
     return ParameterizedOperation
 
 
-def read_parameters(request: AnyRequest, *allowed: QueryParameter, strict: bool = True) -> dict[str, str]:
+def read_parameters(request: AnyRequest, *allowed: QueryParameter) -> dict[str, str]:
     """Return the allowed query parameters of a request.
 
-    Raises Unprocessable if a parameter is repeated or, if `strict`, unknown: a filter with a misspelled name would
-    otherwise be ignored, and the answer would include too many records.
+    Raises Unprocessable if a parameter is repeated or unknown: a filter with a misspelled name would otherwise be
+    ignored, and the answer would include too much.
     """
     names = [parameter.name for parameter in allowed]
     values: dict[str, str] = {}
@@ -149,7 +153,7 @@ def read_parameters(request: AnyRequest, *allowed: QueryParameter, strict: bool 
             if CONTROL.search(value):
                 raise Unprocessable(f"'{name}' contains a control character: {quoted(value)}.")
             values[name] = value
-        elif strict and name != ORGANIZATION_PARAMETER:
+        elif name != ORGANIZATION_PARAMETER:
             raise Unprocessable(f"Unknown parameter {quoted(name)}. Allowed: {', '.join(names) or 'none'}.")
     return values
 

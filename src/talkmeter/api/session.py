@@ -17,6 +17,7 @@ from talkmeter.api.auth.callers import Authenticator, RequiresScope, caller_of, 
 from talkmeter.api.auth.grant import Grant
 from talkmeter.api.auth.scopes import expand
 from talkmeter.api.body import BodyLimits, read_body
+from talkmeter.api.compression import Encoded
 from talkmeter.api.etag import json_response
 from talkmeter.api.openapi import BEARER, error_specs, json_spec, operation_with, organization_parameters
 from talkmeter.api.problems import AnyRequest
@@ -26,7 +27,7 @@ from talkmeter.db.audit import Actor
 from talkmeter.db.engine import Connection
 from talkmeter.errors import BadRequest, Forbidden, NotAuthenticated, Unprocessable, UnsupportedMediaType
 from talkmeter.ingest.requests import PLAIN
-from talkmeter.ledger.organizations import read_organization_names
+from talkmeter.ledger.organizations import organization_exists, read_organization_names
 from talkmeter.period import InstantText, format_instant
 from talkmeter.settings import public_url
 
@@ -54,6 +55,10 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True):
     signed_in: bool
     organizations: list[NamedOrganization]
     organization: str | None
+    scopes: Annotated[
+        list[str] | None,
+        msgspec.Meta(description="The scopes in `organization`, sorted; null: no organization, or it does not exist."),
+    ]
     expires_at: Annotated[
         InstantText | None, msgspec.Meta(description="The latest end of the session; null: no session.")
     ]
@@ -129,18 +134,26 @@ async def _state(request: AnyRequest, session: Session | None, cookie: Cookie | 
     service: Service = request.app.state.service
     grant = None if session is None else await _authenticator(request).session_grant(session)
     organizations: list[NamedOrganization] = []
+    organization: str | None = None
+    scopes: list[str] | None = None
     if grant is not None:
-        org_ids = sorted(grant.organizations or ())
+        granted = grant.organizations or {}
+        org_ids = sorted(granted)
+        organization = first = _first_organization(org_ids, named_organizations(request))
 
-        def read_names(database: Connection) -> dict[str, str]:
-            return read_organization_names(database, org_ids)
+        def read(database: Connection) -> tuple[dict[str, str], bool]:
+            # A JWT can name an organization that does not exist.
+            exists = first is not None and (grant.stored or organization_exists(database, first))
+            return read_organization_names(database, org_ids), exists
 
-        names = await service.look_up(read_names)
+        names, exists = await service.look_up(read)
         organizations = [NamedOrganization(org_id, names.get(org_id, org_id)) for org_id in org_ids]
+        scopes = sorted(granted[first]) if first is not None and exists else None
     state = SessionState(
         signed_in=grant is not None,
         organizations=organizations,
-        organization=_first_organization(organizations, named_organizations(request)),
+        organization=organization,
+        scopes=scopes,
         expires_at=None if grant is None or grant.expires_at is None else format_instant(grant.expires_at),
         plans_url=service.settings.plans_url or None,
     )
@@ -148,9 +161,8 @@ async def _state(request: AnyRequest, session: Session | None, cookie: Cookie | 
     return Response(content=msgspec.json.encode(state), media_type=PLAIN, headers=_HEADERS, cookies=cookies)
 
 
-def _first_organization(organizations: list[NamedOrganization], requested: list[str]) -> str | None:
+def _first_organization(granted: list[str], requested: list[str]) -> str | None:
     """Return the first requested organization of the session, or its first one if none is requested."""
-    granted = [organization.id for organization in organizations]
     candidates = [org_id for org_id in requested if org_id in granted] if requested else granted
     return candidates[0] if candidates else None
 
@@ -225,7 +237,7 @@ def _authenticator(request: AnyRequest) -> Authenticator:
 )
 async def get_my_scopes(request: AnyRequest) -> Response[bytes]:
     """Return the caller's scopes in the organization of the request, as concrete names without patterns."""
-    return json_response(msgspec.json.encode(sorted(caller_of(request).scopes)))
+    return json_response(Encoded(msgspec.json.encode(sorted(caller_of(request).scopes))))
 
 
 session_router = Router(path="/", route_handlers=[get_session, post_session, delete_session], tags=["Session"])

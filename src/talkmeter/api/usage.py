@@ -1,5 +1,6 @@
 """`GET /admin/usage/…`: the queries of the page and the CLI, each answered from one database snapshot."""
 
+from collections.abc import Callable
 from typing import Annotated, Final
 from urllib.parse import unquote_to_bytes
 
@@ -12,6 +13,7 @@ from talkmeter import clock, period
 from talkmeter.api.answers import Answer
 from talkmeter.api.auth.callers import RequiresScope, caller_of, organization_of
 from talkmeter.api.auth.scopes import BILLING_MANAGE
+from talkmeter.api.compression import Encoded, accepted_coding, compress
 from talkmeter.api.etag import Query, json_response, not_modified
 from talkmeter.api.headers import header_values
 from talkmeter.api.openapi import error_specs, json_spec
@@ -24,6 +26,7 @@ from talkmeter.api.parameters import (
     ITEMS,
     KIND,
     LIMIT,
+    SEARCH,
     SPLIT,
     VALUE_FILTER,
     WINDOW,
@@ -37,8 +40,10 @@ from talkmeter.errors import NotFound, quoted
 from talkmeter.ingest.fields import FieldError, read_id
 from talkmeter.period import Present, read_window
 from talkmeter.records import Kind, RecordKey
-from talkmeter.usage.breakdown import Breakdown, breakdown_query
+from talkmeter.usage.breakdown_answers import Breakdown
+from talkmeter.usage.breakdown_query import breakdown_query
 from talkmeter.usage.connectors import Connectors, read_connectors
+from talkmeter.usage.filtered_summary import AnySummary
 from talkmeter.usage.history import History, read_history
 from talkmeter.usage.inventory import Items, read_items
 from talkmeter.usage.parameters import (
@@ -55,9 +60,10 @@ from talkmeter.usage.parameters import (
 from talkmeter.usage.records import Records, read_records
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.series import Series, series_query
-from talkmeter.usage.summary import Summary, summary_query
+from talkmeter.usage.summary import summary_query
 
 RECORDS_PATH: Final = "/admin/usage/records"
+_BREAKDOWN: Final = (*WINDOW, BY, *SPLIT, *VALUE_FILTER, SEARCH, CURSOR)
 _NOT_MODIFIED: Final = ResponseSpec(
     data_container=None, description="Not modified: the cached response is current.", generate_examples=False
 )
@@ -67,20 +73,21 @@ _NOT_MODIFIED: Final = ResponseSpec(
     "/admin/usage/summary",
     operation_id="getUsageSummary",
     guards=[RequiresScope(BILLING_MANAGE)],
-    operation_class=query_operation(*WINDOW, COMPARE, conditional=True),
+    operation_class=query_operation(*WINDOW, COMPARE, *VALUE_FILTER, conditional=True),
     responses={
-        200: json_spec(Summary, "The summary of the window."),
+        200: json_spec(AnySummary, "The summary of the window."),
         304: _NOT_MODIFIED,
         **error_specs(401, 403, 422),
     },
     summary="Get the usage summary",
 )
 async def get_summary(request: AnyRequest) -> Response[bytes]:
-    """Return the activity between two instants, one point per UTC day, and the current inventory."""
-    parameters = read_parameters(request, *WINDOW, COMPARE, strict=False)
+    """Return the activity between two instants and one point per UTC day; without a filter, also the inventory."""
+    parameters = read_parameters(request, *WINDOW, COMPARE, *VALUE_FILTER)
     org_id, present = organization_of(caller_of(request)), _present(request)
     window = read_window(parameters.get("from"), parameters.get("to"), present.now)
-    return await _answer(request, summary_query(org_id, window, present, read_mode(parameters)))
+    mode, filter_ = read_mode(parameters), read_value_filter(parameters)
+    return await _answer(request, summary_query(org_id, window, present, mode, filter_))
 
 
 @get(
@@ -108,7 +115,7 @@ async def get_series(request: AnyRequest) -> Response[bytes]:
     "/admin/usage/breakdown",
     operation_id="getUsageBreakdown",
     guards=[RequiresScope(BILLING_MANAGE)],
-    operation_class=query_operation(*WINDOW, BY, *SPLIT, conditional=True),
+    operation_class=query_operation(*_BREAKDOWN, conditional=True),
     responses={
         200: json_spec(Breakdown, "The window's figures by value, largest first."),
         304: _NOT_MODIFIED,
@@ -117,8 +124,8 @@ async def get_series(request: AnyRequest) -> Response[bytes]:
     summary="Get a usage breakdown",
 )
 async def get_breakdown(request: AnyRequest) -> Response[bytes]:
-    """Return the figures of a window grouped by one dimension; `rows` and `others` add up to the summary."""
-    parameters = read_parameters(request, *WINDOW, BY, *SPLIT)
+    """Return the figures of a window grouped by one dimension; the rows and `others` add up to the summary."""
+    parameters = read_parameters(request, *_BREAKDOWN)
     org_id, present = organization_of(caller_of(request)), _present(request)
     window = read_window(parameters.get("from"), parameters.get("to"), present.now)
     return await _answer(request, breakdown_query(org_id, window, present, read_breakdown_options(parameters)))
@@ -146,7 +153,7 @@ async def get_records(request: AnyRequest) -> Response[bytes]:
         key = service.database_id
         return read_records(connection, org_id, window, filter_, revision, present, key=key, limit=limit, cursor=cursor)
 
-    return json_response(msgspec.json.encode(await service.answer(org_id, request.receive, read)))
+    return await _answer_uncached(request, org_id, read)
 
 
 @get(
@@ -186,7 +193,7 @@ async def _history(request: AnyRequest, kind: str) -> Response[bytes]:
     def read(connection: Connection) -> History:
         return read_history(connection, org_id, key, service.settings.history_days)
 
-    return json_response(msgspec.json.encode(await service.answer(org_id, request.receive, read)))
+    return await _answer_uncached(request, org_id, read)
 
 
 @get(
@@ -209,7 +216,7 @@ async def get_inventory(request: AnyRequest) -> Response[bytes]:
         revision = read_revision(connection, org_id, present)
         return read_items(connection, org_id, filter_, revision, key=service.database_id, limit=limit, cursor=cursor)
 
-    return json_response(msgspec.json.encode(await service.answer(org_id, request.receive, read)))
+    return await _answer_uncached(request, org_id, read)
 
 
 @get(
@@ -227,13 +234,23 @@ async def get_connectors(request: AnyRequest) -> Response[bytes]:
     """Return the message outcomes of each connector, and which connectors have gone silent."""
     read_parameters(request)
     org_id = organization_of(caller_of(request))
-    service: Service = request.app.state.service
     now = clock.now()
 
     def read(connection: Connection) -> Connectors:
         return read_connectors(connection, org_id, now)
 
-    return json_response(msgspec.json.encode(await service.answer(org_id, request.receive, read)))
+    return await _answer_uncached(request, org_id, read)
+
+
+async def _answer_uncached(request: AnyRequest, org_id: str, read: Callable[[Connection], object]) -> Response[bytes]:
+    """Answer a query from the database; its thread also encodes and compresses the answer."""
+    service: Service = request.app.state.service
+    coding = accepted_coding(request)
+
+    def encode(connection: Connection) -> Encoded:
+        return compress(msgspec.json.encode(read(connection)), coding)
+
+    return json_response(await service.answer(org_id, request.receive, encode))
 
 
 async def _answer(request: AnyRequest, query: Query) -> Response[bytes]:
@@ -241,11 +258,13 @@ async def _answer(request: AnyRequest, query: Query) -> Response[bytes]:
     service: Service = request.app.state.service
     if_none_match = b",".join(header_values(request, b"if-none-match")).decode("latin-1")
 
-    def answer(connection: Connection) -> Answer:
-        return service.answers.answer(connection, query, if_none_match)
+    coding = accepted_coding(request)
 
-    etag, body = await service.answer(query.org_id, request.receive, answer)
-    return not_modified(etag) if body is None else json_response(body, etag)
+    def answer(connection: Connection) -> Answer:
+        return service.answers.answer(connection, query, if_none_match, coding)
+
+    etag, encoded = await service.answer(query.org_id, request.receive, answer)
+    return not_modified(etag) if encoded is None else json_response(encoded, etag)
 
 
 def _present(request: AnyRequest) -> Present:

@@ -7,6 +7,7 @@ import click
 from talkmeter.cli.query import (
     COMPARE,
     SPLIT,
+    VALUE_FILTER,
     WINDOW,
     open_snapshot,
     options,
@@ -22,9 +23,10 @@ from talkmeter.cli.tables import print_table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from talkmeter.usage.breakdown import CallBreakdown, CallRow, OtherCalls, OtherRuns, RunBreakdown, RunRow
+    from talkmeter.usage.breakdown_answers import CallBreakdown, CallRow, OtherCalls, OtherRuns, RunBreakdown, RunRow
     from talkmeter.usage.compare import Delta, Deltas
     from talkmeter.usage.figures import CallFigures, RunFigures
+    from talkmeter.usage.filtered_summary import AnySummary
     from talkmeter.usage.summary import Summary
 
 _CALLS: Final = ("calls", "voice", "chat", "in", "out", "voice minutes", "chat minutes", "average")
@@ -49,21 +51,32 @@ _MEASURES: Final = {
         "interval": "Add a series to each row of the JSON output: day, week or month.",
     },
     COMPARE,
+    VALUE_FILTER,
+    {"search": "Only values whose id or name contains this text."},
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the API's response as JSON.")
 def breakdown(org_id: str, as_json: bool, **flags: str | None) -> None:
     """Show usage split by one dimension, largest first, with the total."""
-    from talkmeter.usage.breakdown import breakdown_query, read_breakdown
+    from talkmeter.usage.breakdown import read_breakdown
+    from talkmeter.usage.breakdown_query import breakdown_query
+    from talkmeter.usage.filtered_summary import read_any_summary
     from talkmeter.usage.parameters import read_breakdown_options
-    from talkmeter.usage.summary import read_summary, summary_query
+    from talkmeter.usage.summary import summary_query
 
     parameters = parameters_of(flags)
     split = read_breakdown_options(parameters)
     with open_snapshot(org_id) as snapshot:
         window = window_of(parameters, snapshot.present)
-        answer = read_breakdown(snapshot.connection, breakdown_query(org_id, window, snapshot.present, split))
-        total = read_summary(
-            snapshot.connection, summary_query(org_id, window, snapshot.present, split.mode), snapshot.revision
+        answer = read_breakdown(
+            snapshot.connection,
+            breakdown_query(org_id, window, snapshot.present, split),
+            snapshot.revision,
+            key=snapshot.database_id,
+        )
+        total = read_any_summary(
+            snapshot.connection,
+            summary_query(org_id, window, snapshot.present, split.mode, split.filter),
+            snapshot.revision,
         )
     if as_json:
         print_json(answer)
@@ -86,14 +99,14 @@ class _Line(NamedTuple):
     comparison: "Deltas | None"
 
 
-def _print(answer: "CallBreakdown | RunBreakdown", total: "Summary") -> None:
+def _print(answer: "CallBreakdown | RunBreakdown", total: "AnySummary") -> None:
     measure, name = _MEASURES[answer.order]
     lines = list(_lines(answer))
     if not lines:
         click.echo(f"There are no {name if answer.order == 'runs' else 'calls'} in this window.")
         return
     total_share = 1.0 if getattr(total, measure) else 0.0
-    figures = _run_cells(total) if answer.order == "runs" else _call_cells(total)
+    figures = _total_cells(answer, total)
     lines.append(_Line("total", total_share, figures, None if total.comparison is None else total.comparison.figures))
     head = (answer.by, f"share of {name}", *(_RUNS if answer.order == "runs" else _CALLS))
     if answer.comparison is None:
@@ -104,9 +117,17 @@ def _print(answer: "CallBreakdown | RunBreakdown", total: "Summary") -> None:
     print_table(head, table, numbers=head[1:])
 
 
+def _total_cells(answer: "CallBreakdown | RunBreakdown", total: "AnySummary") -> tuple[str, ...]:
+    from talkmeter.usage.filtered_summary import CallSummary, RunSummary
+
+    if isinstance(total, CallSummary):
+        return _call_cells(total)
+    return _run_cells(total) if isinstance(total, RunSummary) or answer.order == "runs" else _call_cells(total)
+
+
 def _lines(answer: "CallBreakdown | RunBreakdown") -> "Iterator[_Line]":
     """Yield the rows, then the others if there are any in either window."""
-    from talkmeter.usage.breakdown import CallBreakdown
+    from talkmeter.usage.breakdown_answers import CallBreakdown
 
     others = answer.others
     if isinstance(answer, CallBreakdown):

@@ -11,7 +11,7 @@ from typing import IO, Final
 
 import click
 
-from talkmeter.cli.query import FILTER, SPLIT, WINDOW, open_snapshot, option_of, options, parameters_of
+from talkmeter.cli.query import FILTER, SPLIT, VALUE_FILTER, WINDOW, open_snapshot, option_of, options, parameters_of
 from talkmeter.errors import OperationFailed
 
 _OF: Final = {
@@ -23,9 +23,9 @@ _BY: Final = {
     "by": "For a breakdown: agent, number, widget, channel, modality, direction, status, workflow or run_status."
 }
 _OPTIONS_OF: Final[dict[str, Mapping[str, str]]] = {
-    "daily": {},
+    "daily": VALUE_FILTER,
     "records": {**_KIND, **FILTER},
-    "breakdown": {**_BY, **SPLIT},
+    "breakdown": {**_BY, **SPLIT, **VALUE_FILTER},
 }
 
 

@@ -28,16 +28,19 @@ COMPARE = {"compare": "Compare with an earlier window: previous or year."}
 SPLIT = {
     "order": "Sort rows by this figure: calls, voice or chat; for workflow runs: runs.",
 }
-FILTER = {
-    "day": "One UTC day of the window: YYYY-MM-DD.",
+VALUE_FILTER = {
     "agent": "Only this agent; '' for conversations without one.",
     "number": "Only this phone number; '' for conversations without one.",
     "widget": "Only this web widget; '' for conversations without one.",
     "channel": "Only this channel: telephone, webrtc, email or text.",
+    "workflow": "Only this workflow; '' for runs without one.",
+}
+FILTER = {
+    "day": "One UTC day of the window: YYYY-MM-DD.",
+    **VALUE_FILTER,
     "modality": "Only this modality: voice or chat.",
     "direction": "Only this direction: inbound or outbound.",
     "status": "Only this status.",
-    "workflow": "Only this workflow; '' for runs without one.",
     "has-duration": "true: only conversations with a duration; false: only those without.",
     "live": "true: only records that have not ended; false: only those that have.",
     "stale": "true: only live conversations that have gone silent (TALKMETER_STALE_HOURS); false: all others.",

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple, get_args
 
 import msgspec
+from msgspec import Meta
 
 from talkmeter.counting import Counters, average_seconds, minutes
 from talkmeter.errors import Unprocessable
@@ -75,6 +76,11 @@ class Comparison(Compared, frozen=True):
     """The two windows of a comparison, and each figure in both."""
 
     figures: Deltas
+
+
+COMPARISON: Final = Meta(
+    description="The figures compared with an earlier window; null: not requested, or no full hour has passed."
+)
 
 
 class Windows(NamedTuple):

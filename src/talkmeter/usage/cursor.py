@@ -22,7 +22,9 @@ _INVALID: Final = (
 class Position(NamedTuple):
     """Where a page ended, and what all pages of its list share."""
 
-    created_at: int
+    sort_key: int
+    """What the list is sorted by: the time of a record, or a figure."""
+
     id: str
     revision: str
     """The organization's revision at the first page."""

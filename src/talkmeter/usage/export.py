@@ -9,33 +9,36 @@ from typing import IO, Final, Literal, NamedTuple, get_args
 
 from sqlalchemy import Connection
 
-from talkmeter.counting import COUNTERS, Counters, average_seconds, counts_of, minutes
+from talkmeter.counting import COUNTERS, Counters, Dimension, average_seconds, counts_of, minutes
 from talkmeter.ledger.rows import StoredState
 from talkmeter.period import Present, Window, format_day, read_window
 from talkmeter.records import Kind
-from talkmeter.usage.breakdown import BreakdownOptions, read_sorted_values
+from talkmeter.usage.breakdown import read_sorted_values
+from talkmeter.usage.breakdown_query import BreakdownOptions
 from talkmeter.usage.by_value import counters_of
 from talkmeter.usage.days import read_usage
 from talkmeter.usage.dimensions import SPLITS
 from talkmeter.usage.figures import EXACT
+from talkmeter.usage.filtered import ValueFilter, read_filtered_days
 from talkmeter.usage.filters import Filter, iterate_records
 from talkmeter.usage.formats import FORMATS, Cells, Column, Format, OnProgress, require_parquet, write_rows
 from talkmeter.usage.names import read_item_names
-from talkmeter.usage.parameters import cut_to_day, read_breakdown_options, read_choice, read_filter
+from talkmeter.usage.parameters import cut_to_day, read_breakdown_options, read_choice, read_filter, read_value_filter
 from talkmeter.usage.records import call_of, is_live, is_stale, run_of
 
 ExportType = Literal["daily", "records", "breakdown"]
 EXPORT_TYPES: Final[tuple[ExportType, ...]] = get_args(ExportType)
+MAX_VALUE_IN_FILE_NAME: Final = 60
 _UNSAFE_IN_FILE_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class Export(NamedTuple):
-    """What to export; `query` is the filter of records, the parameters of a breakdown, or None for days."""
+    """What to export; `query` is the filter of records, the parameters of a breakdown, or the filter of days."""
 
     of: ExportType
     format: Format
     window: Window
-    query: Filter | BreakdownOptions | None = None
+    query: Filter | BreakdownOptions | ValueFilter | None = None
 
 
 def read_export(parameters: Mapping[str, str], now: int) -> Export:
@@ -50,7 +53,7 @@ def read_export(parameters: Mapping[str, str], now: int) -> Export:
     window = read_window(parameters.get("from"), parameters.get("to"), now)
     match of:
         case "daily":
-            return Export(of, format_, window)
+            return Export(of, format_, window, read_value_filter(parameters))
         case "records":
             filter_ = read_filter({"kind": Kind.CONVERSATION, **parameters})
             return Export(of, format_, cut_to_day(window, parameters), filter_)
@@ -59,15 +62,35 @@ def read_export(parameters: Mapping[str, str], now: int) -> Export:
 
 
 def file_name(org_id: str, export: Export) -> str:
-    """Return the file name: organization, first and last day of the window, and content."""
+    """Return the file name: organization, first and last day of the window, content and filters."""
     days = export.window.days
-    organization = _UNSAFE_IN_FILE_NAMES.sub("-", org_id).strip("-.") or "organization"
+    organization = _file_name_safe(org_id) or "organization"
     part = ""
     if isinstance(export.query, Filter):
         part = f"-{export.query.kind}"
     elif isinstance(export.query, BreakdownOptions):
         part = f"-{export.query.by}"
+    part += "".join(
+        f"-{by}-{_file_name_safe(value)[:MAX_VALUE_IN_FILE_NAME] or 'none'}" for by, value in _filters(export.query)
+    )
     return f"talkmeter-{organization}-{format_day(days[0])}-to-{format_day(days[-1])}-{export.of}{part}.{export.format}"
+
+
+def _file_name_safe(text: str) -> str:
+    return _UNSAFE_IN_FILE_NAMES.sub("-", text).strip("-.")
+
+
+def _filters(query: Filter | BreakdownOptions | ValueFilter | None) -> tuple[tuple[Dimension, str], ...]:
+    """Return the values that an export is limited to."""
+    match query:
+        case Filter():
+            return query.values
+        case BreakdownOptions():
+            return () if query.filter is None else (query.filter,)
+        case ValueFilter():
+            return (query,)
+        case None:
+            return ()
 
 
 def write_export(
@@ -81,7 +104,10 @@ def write_export(
         rows = _records(connection, org_id, export.window, query, present)
     elif isinstance(query, BreakdownOptions):
         columns = _breakdown_columns(query)
-        rows = _values(connection, org_id, export.window, query)
+        rows = _values(connection, org_id, export.window, present, query)
+    elif query is not None:
+        columns = _filtered_day_columns(query.kind)
+        rows = _filtered_days(connection, org_id, export.window, present, query)
     else:
         columns, rows = _DAILY_COLUMNS, _days(connection, org_id, export.window, present)
     write_rows(export.format, columns, rows, out, on_progress)
@@ -146,9 +172,27 @@ def _days(connection: Connection, org_id: str, window: Window, present: Present)
         yield (day, state, changed_at, *counters, *_minutes(counters))
 
 
-def _values(connection: Connection, org_id: str, window: Window, query: BreakdownOptions) -> Iterator[Cells]:
+def _filtered_day_columns(kind: Kind) -> tuple[Column, ...]:
+    minutes_ = _MINUTES if kind is Kind.CONVERSATION else ()
+    return (Column("day", "day"), Column("state", "text"), Column("changed_at", "instant"), *_exact(kind), *minutes_)
+
+
+def _filtered_days(
+    connection: Connection, org_id: str, window: Window, present: Present, filter_: ValueFilter
+) -> Iterator[Cells]:
+    is_call = filter_.kind is Kind.CONVERSATION
+    counted = read_filtered_days(connection, org_id, window, filter_, present)
+    for day, _, state, changed_at in read_usage(connection, org_id, window, present).days:
+        counters = counted[day]
+        exact = tuple(getattr(counters, name) for name in counters_of(filter_.kind))
+        yield (day, state, changed_at, *exact, *(_minutes(counters) if is_call else ()))
+
+
+def _values(
+    connection: Connection, org_id: str, window: Window, present: Present, query: BreakdownOptions
+) -> Iterator[Cells]:
     kind, _, items = SPLITS[query.by]
-    values = read_sorted_values(connection, org_id, window, query)
+    values = read_sorted_values(connection, org_id, window, present, query)
     names = read_item_names(connection, org_id, items, values) if items else {}
     first = COUNTERS.index(counters_of(kind)[0])
     count = len(counters_of(kind))

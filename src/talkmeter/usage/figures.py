@@ -9,10 +9,21 @@ import msgspec
 from msgspec import Meta
 
 from talkmeter.counting import COUNTERS, Counters, average_seconds, minutes
+from talkmeter.period import InstantText
 
 Count = Annotated[int, Meta(ge=0)]
 Minutes = Annotated[float, Meta(ge=0, description="Minutes, rounded half up to two decimals.")]
 Milliseconds = Annotated[int, Meta(ge=0, description="The exact sum of durations, in milliseconds.")]
+From = Annotated[InstantText, Meta(description="Start of the window, inclusive (UTC).")]
+To = Annotated[InstantText, Meta(description="End of the window, exclusive (UTC).")]
+LastEventAt = Annotated[
+    InstantText | None, Meta(description="When the organization's newest event was stored; null: no event yet.")
+]
+ChangedAt = Annotated[InstantText | None, Meta(description="When a figure of this day last changed; null: unknown.")]
+StaleCalls = Annotated[
+    int, Meta(ge=0, description="Live conversations, except email, without an event for `stale_hours`.")
+]
+StaleHours = Annotated[int, Meta(ge=1, description="Hours without an event after which a live conversation is stale.")]
 Seconds = Annotated[float, Meta(ge=0, description="Mean over conversations with a duration, in seconds.")]
 
 EXACT: Final[dict[str, str]] = {

@@ -1,5 +1,6 @@
 """Usage of the records with one value, such as one agent: the filter of the whole page."""
 
+from collections.abc import Callable, Mapping
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
@@ -11,6 +12,7 @@ from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, Row, integer
 from talkmeter.period import Present, Window, day_of, pieces_of
 from talkmeter.records import Kind
+from talkmeter.usage.compare import COMPARED_CALLS, COMPARED_RUNS, Windows
 from talkmeter.usage.dimensions import SPLITS
 from talkmeter.usage.filters import Filter, matching_days, sum_span
 from talkmeter.usage.names import read_item_names
@@ -30,6 +32,11 @@ class ValueFilter(NamedTuple):
     def kind(self) -> Kind:
         """The kind of the records."""
         return SPLITS[self.by].kind
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The figures of these records that are compared."""
+        return COMPARED_CALLS if self.kind is Kind.CONVERSATION else COMPARED_RUNS
 
     @property
     def records(self) -> Filter:
@@ -64,6 +71,22 @@ def read_filtered_days(
         scanned = sum_span(connection, org_id, Window(piece.start, piece.end), filter_.records, present)
         days[day] = add([days[day], Counters(*(piece.sign * amount for amount in scanned))])
     return days
+
+
+class Amounts(NamedTuple):
+    """The counters by unit (hour or day since 1970) of a window, and of both windows of its comparison."""
+
+    window: Mapping[int, Counters]
+    now: Mapping[int, Counters]
+    then: Mapping[int, Counters]
+
+
+def read_amounts(window: Window, windows: Windows | None, read: Callable[[Window], Mapping[int, Counters]]) -> Amounts:
+    """Read the counters of a window and of those of its comparison."""
+    amounts = read(window)
+    if windows is None:
+        return Amounts(amounts, {}, {})
+    return Amounts(amounts, amounts if windows.now == window else read(windows.now), read(windows.then))
 
 
 def _stale(condition: ColumnElement[bool]) -> Compiled:

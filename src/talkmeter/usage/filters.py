@@ -8,7 +8,7 @@ of the filter excludes are still read.
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -82,7 +82,7 @@ def iterate_records(
     days = matching_days(connection, org_id, window, filter_) if days is None else days
     statement = page_statement(filter_)
     for span in _spans(window, days, filter_):
-        position = (span.end, "") if after is None or after.created_at >= span.end else (after.created_at, after.id)
+        position = (span.end, "") if after is None or after.sort_key >= span.end else (after.sort_key, after.id)
         if position[0] < span.start:
             continue
         while True:
@@ -105,7 +105,7 @@ def created_at(state: State) -> int:
 
 
 _daily = tables.usage_daily.c
-_DAYS = Compiled(
+_DAYS = JsonRows(
     select(_daily.day, *(_daily[counter] for counter in COUNTERS)).where(
         _daily.org_id == bindparam("org"),
         _daily.dimension == bindparam("dimension"),
@@ -120,8 +120,9 @@ def matching_days(connection: Connection, org_id: str, window: Window, filter_: 
     """Return the daily totals of the filter's first value, or of all records; no record matches on other days."""
     dimension, value = filter_.values[0] if filter_.values else (TOTAL, "")
     days = window.days
-    rows = _DAYS.run(connection, (org_id, dimension, days.start, days.stop, value))
-    return {integer(day): Counters(*map(integer, counters)) for day, *counters in rows}
+    # All columns are integers; checking thousands of them for a year would be slow.
+    rows = cast("list[tuple[int, ...]]", _DAYS.run(connection, (org_id, dimension, days.start, days.stop, value)))
+    return {row[0]: Counters._make(row[1:]) for row in rows}
 
 
 def _may_match(counters: Counters, filter_: Filter) -> bool:
@@ -217,33 +218,46 @@ def sum_statement(filter_: Filter) -> Compiled:
 
 @lru_cache(maxsize=256)
 def _sum(kind: Kind, shape: _FilterShape) -> Compiled:
-    return Compiled(_grouped(kind, shape))
+    return Compiled(_sums(kind, shape))
 
 
-def unit_statement(filter_: Filter, unit: int) -> Compiled:
-    """Return the statement that also groups the records by the unit in which they were created, in microseconds."""
-    return _sum_units(filter_.kind, _shape(filter_), unit)
+class Group(NamedTuple):
+    """How to group records: by a unit of `created_at` in microseconds, by the values of a dimension, or by both."""
+
+    unit: int | None = None
+    dimension: Dimension | None = None
+
+
+def group_statement(filter_: Filter, group: Group) -> Compiled:
+    """Return the statement that sums the records of a part of the window by group."""
+    return _sum_groups(filter_.kind, _shape(filter_), group)
 
 
 @lru_cache(maxsize=256)
-def _sum_units(kind: Kind, shape: _FilterShape, unit: int) -> JsonRows:
+def _sum_groups(kind: Kind, shape: _FilterShape, group: Group) -> JsonRows:
     created = tables.RECORD_TABLES[kind].c.created_at
-    return JsonRows(_grouped(kind, shape, created // literal_column(str(unit), BigInteger)))
+    unit = None if group.unit is None else created // literal_column(str(group.unit), BigInteger)
+    value = None if group.dimension is None else SPLITS[group.dimension].column
+    by = [column for column in (unit, value) if column is not None]
+    keys = (literal_column("0") if unit is None else unit, literal_column("''") if value is None else value)
+    sums = _sums(kind, shape, *by)
+    return JsonRows(sums.with_only_columns(*keys, *sums.selected_columns, maintain_column_froms=True))
 
 
-def _grouped(kind: Kind, shape: _FilterShape, *by: ColumnElement[int]) -> Select[*tuple[object, ...]]:
+def _sums(kind: Kind, shape: _FilterShape, *by: ColumnElement[Any]) -> Select[*tuple[object, ...]]:
     record = tables.RECORD_TABLES[kind].c
     fields = (record.modality, record.direction, record.status) if kind is Kind.CONVERSATION else (record.status,)
     durations = (func.count(record.duration_ms), func.sum(record.duration_ms)) if kind is Kind.CONVERSATION else ()
     return (
-        select(*by, *fields, func.count(), *durations)
+        select(*fields, func.count(), *durations)
         .where(
             record.org_id == bindparam("org"),
             record.created_at >= bindparam("start"),
             record.created_at < bindparam("end"),
             *_where(kind, shape),
         )
-        .group_by(*by, *fields)
+        # A run's status is also a dimension.
+        .group_by(*dict.fromkeys((*by, *fields)))
     )
 
 
@@ -266,20 +280,18 @@ def sum_records(
     return sum_span(connection, org_id, Window(spans[-1].start, spans[0].end), filter_, present) if spans else ZERO
 
 
-def sum_units(
-    connection: Connection, org_id: str, window: Window, filter_: Filter, present: Present, unit: int
-) -> dict[int, Counters]:
-    """Return the counters of the matching records by unit, such as hours since 1970; units without records are absent.
+def sum_groups(
+    connection: Connection, org_id: str, window: Window, filter_: Filter, present: Present, group: Group
+) -> dict[tuple[int, str], Counters]:
+    """Return the counters of the matching records by (unit number, value), from a scan of the window's records.
 
-    `unit` is the length of a unit in microseconds. This scans the records of the window.
+    An empty value stands for records without one. What the group does not name is 0 or empty.
     """
-    rows = unit_statement(filter_, unit).run(
-        connection, (org_id, window.start, window.end, *_filter_parameters(filter_, present))
-    )
-    groups: defaultdict[int, list[Counters]] = defaultdict(list)
-    for number, *group in rows:
-        groups[integer(number)].append(_counts(filter_.kind, group))
-    return {number: add(counts) for number, counts in groups.items()}
+    rows = group_statement(filter_, group).run(connection, (org_id, *window, *_filter_parameters(filter_, present)))
+    groups: defaultdict[tuple[int, str], list[Counters]] = defaultdict(list)
+    for unit, value, *sums in rows:
+        groups[integer(unit), "" if value is None else str(value)].append(_counts(filter_.kind, sums))
+    return {key: add(counts) for key, counts in groups.items()}
 
 
 def sum_span(connection: Connection, org_id: str, span: Window, filter_: Filter, present: Present) -> Counters:

@@ -10,7 +10,8 @@ from talkmeter.counting import DIMENSIONS, Dimension
 from talkmeter.errors import Unprocessable, quoted
 from talkmeter.period import MICROSECONDS_PER_DAY, Window, format_day, format_instant, read_day
 from talkmeter.records import INVENTORY_KINDS, UNCOUNTED_STATUS, Kind, closed_sets
-from talkmeter.usage.breakdown import MAX_ROWS, ORDERS, ROWS, BreakdownOptions, check_order, default_order
+from talkmeter.usage.breakdown_answers import ORDERS
+from talkmeter.usage.breakdown_query import MAX_ROWS, ROWS, BreakdownOptions, check_filter, check_order, default_order
 from talkmeter.usage.compare import MODES, Mode
 from talkmeter.usage.dimensions import SPLITS
 from talkmeter.usage.filtered import VALUE_FILTERS, ValueFilter
@@ -39,6 +40,7 @@ VALUES: Final[dict[Dimension, tuple[str, ...]]] = {
     name: values for name in DIMENSIONS if (values := _allowed_values(name))
 }
 """The closed sets of values; the status of uncounted conversations is not included."""
+MAX_SEARCH_LENGTH: Final = 200
 _FLAGS: Final = {"true": True, "false": False}
 
 
@@ -77,6 +79,8 @@ def read_breakdown_options(parameters: Parameters) -> BreakdownOptions:
     by = read_choice("by", parameters.get("by"), DIMENSIONS)
     order = read_choice("order", parameters.get("order"), ORDERS, default_order(by))
     check_order(by, order)
+    filter_ = read_value_filter(parameters)
+    check_filter(by, filter_)
     interval = parameters.get("interval")
     return BreakdownOptions(
         by=by,
@@ -84,6 +88,9 @@ def read_breakdown_options(parameters: Parameters) -> BreakdownOptions:
         limit=read_limit(parameters, ROWS, MAX_ROWS),
         interval=None if interval is None else read_choice("interval", interval, DAY_INTERVALS),
         mode=read_mode(parameters),
+        filter=filter_,
+        search=_search(parameters),
+        cursor=parameters.get("cursor"),
     )
 
 
@@ -146,6 +153,13 @@ def read_limit(parameters: Parameters, default: int = RECORDS, maximum: int = MA
     if not 1 <= limit <= maximum:
         raise Unprocessable(f"'limit' must be a whole number from 1 to {maximum}, not {quoted(text)}.")
     return limit
+
+
+def _search(parameters: Parameters) -> str:
+    text = parameters.get("search", "")
+    if len(text) > MAX_SEARCH_LENGTH:
+        raise Unprocessable(f"'search' has more than {MAX_SEARCH_LENGTH} characters.")
+    return text
 
 
 def _value(name: str, text: str, dimension: Dimension) -> str:

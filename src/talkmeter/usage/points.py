@@ -82,11 +82,11 @@ AnyPart = TypeVar("AnyPart", CallPart, RunPart, UsagePart, CallPoint, RunPoint, 
 
 def make_part(part: type[AnyPart], bounds: Window, counters: Counters, **more: Any) -> AnyPart:
     """Return the figures of a part of a window, or a point of a series with its own fields."""
-    return part(from_=format_instant(bounds.start), to=format_instant(bounds.end), **_amounts(part, counters), **more)
+    return part(from_=format_instant(bounds.start), to=format_instant(bounds.end), **amounts_of(part, counters), **more)
 
 
-def _amounts(part: type[msgspec.Struct], counters: Counters) -> dict[str, Any]:
-    """Return the figures that a part has, by name."""
+def amounts_of(part: type[msgspec.Struct], counters: Counters) -> dict[str, Any]:
+    """Return the figures that a part or a day has, by name."""
     amounts = {
         "calls": counters.calls,
         "voice_calls": counters.voice_calls,

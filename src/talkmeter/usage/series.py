@@ -5,7 +5,7 @@ every sum of milliseconds (docs/reference/counting.md, "Series").
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
@@ -27,8 +27,7 @@ from talkmeter.period import (
 from talkmeter.records import Kind
 from talkmeter.usage.compare import (
     COMPARED,
-    COMPARED_CALLS,
-    COMPARED_RUNS,
+    COMPARISON,
     Comparison,
     Mode,
     Windows,
@@ -36,15 +35,27 @@ from talkmeter.usage.compare import (
     comparison_of,
 )
 from talkmeter.usage.days import DayState, Usage, read_usage
-from talkmeter.usage.figures import CallFigures, Count, RunFigures, call_figures, run_figures
+from talkmeter.usage.figures import (
+    CallFigures,
+    Count,
+    From,
+    RunFigures,
+    StaleCalls,
+    StaleHours,
+    To,
+    call_figures,
+    run_figures,
+)
 from talkmeter.usage.filtered import (
+    Amounts,
     AppliedFilter,
     ValueFilter,
     count_stale_calls,
+    read_amounts,
     read_applied_filter,
     read_filtered_days,
 )
-from talkmeter.usage.filters import Filter, sum_units
+from talkmeter.usage.filters import Filter, Group, sum_groups
 from talkmeter.usage.intervals import Interval, Part, earlier_parts, parts_of
 from talkmeter.usage.points import (
     AnyPart,
@@ -60,16 +71,6 @@ from talkmeter.usage.points import (
 MAX_HOURS: Final = 48
 
 
-From = Annotated[InstantText, Meta(description="Start of the window, inclusive (UTC).")]
-To = Annotated[InstantText, Meta(description="End of the window, exclusive (UTC).")]
-Compared = Annotated[
-    Comparison | None,
-    Meta(description="The figures compared with an earlier window; null: not requested, or no full hour has passed."),
-]
-StaleCalls = Annotated[
-    int, Meta(ge=0, description="Live conversations, except email, without an event for `stale_hours`.")
-]
-StaleHours = Annotated[int, Meta(ge=1, description="Hours without an event after which a live conversation is stale.")]
 _THEN: Final = (
     "The part of the earlier window at the same offset as each point, null after its end. "
     "If the earlier window is longer, one more element has the rest. Null: no comparison."
@@ -89,7 +90,7 @@ class UsageSeries(CallFigures, frozen=True, kw_only=True, rename={"from_": "from
     workflow_runs_success: Count
     workflow_runs_failed: Count
     live_runs: Annotated[int, Meta(ge=0, description="Runs that have not ended.")]
-    comparison: Compared
+    comparison: Annotated[Comparison | None, COMPARISON]
     points: list[UsagePoint]
     then: Annotated[list[UsagePart | None] | None, Meta(description=_THEN)]
 
@@ -103,7 +104,7 @@ class CallSeries(CallFigures, frozen=True, kw_only=True, rename={"from_": "from"
     filter: AppliedFilter
     stale_calls: StaleCalls
     stale_hours: StaleHours
-    comparison: Compared
+    comparison: Annotated[Comparison | None, COMPARISON]
     points: list[CallPoint]
     then: Annotated[list[CallPart | None] | None, Meta(description=_THEN)]
 
@@ -115,7 +116,7 @@ class RunSeries(RunFigures, frozen=True, kw_only=True, rename={"from_": "from"})
     to: To
     interval: Interval
     filter: AppliedFilter
-    comparison: Compared
+    comparison: Annotated[Comparison | None, COMPARISON]
     points: list[RunPoint]
     then: Annotated[list[RunPart | None] | None, Meta(description=_THEN)]
 
@@ -160,14 +161,6 @@ def series_query(
     return SeriesQuery(org_id, window, present, interval, filter_, windows)
 
 
-class _Amounts(NamedTuple):
-    """The counters by unit (hour or day since 1970) of the window, and of both windows of the comparison."""
-
-    window: Mapping[int, Counters]
-    now: Mapping[int, Counters]
-    then: Mapping[int, Counters]
-
-
 def read_series(connection: Connection, query: SeriesQuery) -> Series:
     """Return the series, read in the snapshot of the connection."""
     window, windows, filter_ = query.window, query.windows, query.filter
@@ -199,13 +192,15 @@ def read_series(connection: Connection, query: SeriesQuery) -> Series:
             return None
         return [None if one is None else make_part(part, one.bounds, _sum(amounts.then, one.units)) for one in then]
 
+    comparison = None
+    if windows is not None:
+        figures = COMPARED if filter_ is None else filter_.compared
+        comparison = comparison_of(windows, add(amounts.now.values()), add(amounts.then.values()), figures)
     head: dict[str, Any] = {
         "from_": format_instant(window.start),
         "to": format_instant(window.end),
         "interval": query.interval,
-        "comparison": None
-        if windows is None
-        else comparison_of(windows, add(amounts.now.values()), add(amounts.then.values()), _compared_names(filter_)),
+        "comparison": comparison,
     }
     if filter_ is None:
         return UsageSeries(
@@ -220,8 +215,13 @@ def read_series(connection: Connection, query: SeriesQuery) -> Series:
         )
     applied = read_applied_filter(connection, query.org_id, filter_)
     if filter_.kind is Kind.WORKFLOW_EXECUTION:
-        figures = asdict(run_figures(total))
-        return RunSeries(**head, filter=applied, **figures, points=points(RunPoint), then=earlier(RunPart))
+        return RunSeries(
+            **head,
+            filter=applied,
+            **asdict(run_figures(total)),
+            points=points(RunPoint),
+            then=earlier(RunPart),
+        )
     return CallSeries(
         **head,
         filter=applied,
@@ -233,33 +233,20 @@ def read_series(connection: Connection, query: SeriesQuery) -> Series:
     )
 
 
-def _compared_names(filter_: ValueFilter | None) -> tuple[str, ...]:
-    if filter_ is None:
-        return COMPARED
-    return COMPARED_CALLS if filter_.kind is Kind.CONVERSATION else COMPARED_RUNS
-
-
-def _totals(usage: Usage) -> _Amounts:
+def _totals(usage: Usage) -> Amounts:
     now, then = usage.others or ({}, {})
-    return _Amounts({day.day: day.counters for day in usage.days}, now, then)
+    return Amounts({day.day: day.counters for day in usage.days}, now, then)
 
 
-def _read_amounts(connection: Connection, query: SeriesQuery) -> _Amounts:
+def _read_amounts(connection: Connection, query: SeriesQuery) -> Amounts:
     """Read the counters by hour, or those of a filter by day."""
 
     def read(window: Window) -> Mapping[int, Counters]:
-        if query.interval == "hour":
+        if query.interval == "hour" or query.filter is None:
             return _read_hours(connection, query, window)
-        if query.filter is None:
-            message = "days without a filter come from the daily totals of the organization"
-            raise TypeError(message)
         return read_filtered_days(connection, query.org_id, window, query.filter, query.present)
 
-    amounts = read(query.window)
-    if query.windows is None:
-        return _Amounts(amounts, {}, {})
-    now = amounts if query.windows.now == query.window else read(query.windows.now)
-    return _Amounts(amounts, now, read(query.windows.then))
+    return read_amounts(query.window, query.windows, read)
 
 
 def _read_hours(connection: Connection, query: SeriesQuery, window: Window) -> Mapping[int, Counters]:
@@ -269,13 +256,16 @@ def _read_hours(connection: Connection, query: SeriesQuery, window: Window) -> M
     )
     hours: dict[int, Counters] = {}
     for filter_ in filters:
-        found = sum_units(connection, query.org_id, window, filter_, query.present, MICROSECONDS_PER_HOUR)
-        for hour, counters in found.items():
+        found = sum_groups(connection, query.org_id, window, filter_, query.present, Group(MICROSECONDS_PER_HOUR))
+        for (hour, _), counters in found.items():
             hours[hour] = add([hours.get(hour, ZERO), counters])
     return hours
 
 
 def _sum(amounts: Mapping[int, Counters], units: range) -> Counters:
+    # Hours and days are one unit each, and a year has hundreds.
+    if len(units) == 1:
+        return amounts.get(units[0], ZERO)
     return add(amounts[unit] for unit in units if unit in amounts)
 
 

@@ -1,7 +1,7 @@
 """The usage summary of a window (docs/reference/http-api.md), read in one snapshot."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -9,21 +9,33 @@ from msgspec.structs import asdict
 from sqlalchemy import Connection
 
 from talkmeter.counting import Counters, add, minutes
-from talkmeter.period import DayText, InstantText, Present, Window, format_day, format_instant
-from talkmeter.usage.compare import Comparison, Mode, Windows, compared_windows, comparison_of
+from talkmeter.period import DayText, Present, Window, format_day, format_instant
+from talkmeter.usage.compare import COMPARISON, Comparison, Mode, Windows, compared_windows, comparison_of
 from talkmeter.usage.days import DayState, DayUsage, read_usage
 from talkmeter.usage.figures import (
+    ChangedAt,
     Count,
+    From,
+    LastEventAt,
     Milliseconds,
     Minutes,
     Seconds,
+    StaleCalls,
+    StaleHours,
+    To,
     call_figures,
     run_figures,
 )
+from talkmeter.usage.filtered import ValueFilter
 from talkmeter.usage.intervals import earlier_parts, parts_of
 from talkmeter.usage.inventory import read_inventory
-from talkmeter.usage.points import UsagePart, make_part
+from talkmeter.usage.points import AnyPart, UsagePart, make_part
 from talkmeter.usage.revision import Revision
+
+EARLIER_DAYS: Final = Meta(
+    description="The day of the earlier window at the same offset as each day of `daily`, null after its end. "
+    "If the earlier window is longer, one more element has the rest. They add up to `then`."
+)
 
 
 class Day(msgspec.Struct, frozen=True):
@@ -41,31 +53,21 @@ class Day(msgspec.Struct, frozen=True):
     workflow_runs_success: Count
     workflow_runs_failed: Count
     state: DayState
-    changed_at: Annotated[
-        InstantText | None, Meta(description="When a figure of this day last changed; null: unknown.")
-    ]
+    changed_at: ChangedAt
 
 
 class SummaryComparison(Comparison, frozen=True):
     """The two windows of a comparison, each figure in both, and the days of the earlier window."""
 
-    daily: Annotated[
-        list[UsagePart | None],
-        Meta(
-            description="The day of the earlier window at the same offset as each day of `daily`, null after its end. "
-            "If the earlier window is longer, one more element has the rest. They add up to `then`."
-        ),
-    ]
+    daily: Annotated[list[UsagePart | None], EARLIER_DAYS]
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
     """Activity in the window, one point per day, and the current inventory, which does not depend on the window."""
 
-    from_: Annotated[InstantText, Meta(description="Start of the window, inclusive (UTC).")]
-    to: Annotated[InstantText, Meta(description="End of the window, exclusive (UTC).")]
-    last_event_at: Annotated[
-        InstantText | None, Meta(description="When the organization's newest event was stored; null: no event yet.")
-    ]
+    from_: From
+    to: To
+    last_event_at: LastEventAt
     total_calls: Count
     voice_calls: Count
     chat_calls: Count
@@ -73,12 +75,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"
     outbound_calls: Count
     timed_calls: Annotated[int, Meta(ge=0, description="Conversations with a duration.")]
     live_calls: Annotated[int, Meta(ge=0, description="Conversations that have not ended.")]
-    stale_calls: Annotated[
-        int, Meta(ge=0, description="Live conversations, except email, without an event for `stale_hours`.")
-    ]
-    stale_hours: Annotated[
-        int, Meta(ge=1, description="Hours without an event after which a live conversation is stale.")
-    ]
+    stale_calls: StaleCalls
+    stale_hours: StaleHours
     voice_minutes: Minutes
     chat_minutes: Minutes
     avg_call_duration_sec: Seconds
@@ -94,64 +92,65 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"
     total_web_widgets: Count
     total_datasets: Count
     active_datasets: Count
-    comparison: Annotated[
-        SummaryComparison | None,
-        Meta(
-            description="The figures compared with an earlier window; null: not requested, or no full hour has passed."
-        ),
-    ]
+    comparison: Annotated[SummaryComparison | None, COMPARISON]
     daily: list[Day]
 
 
 class SummaryQuery(msgspec.Struct, frozen=True):
-    """The window of a summary, and the windows to compare with."""
+    """The window and filter of a summary, and the windows to compare with."""
 
     org_id: str
     window: Window
     present: Present
     windows: Windows | None = None
+    filter: ValueFilter | None = None
 
     @property
     def identity(self) -> tuple[object, ...]:
         """What the answer depends on, besides the organization and its revision."""
-        return "summary", self.window, self.windows, self.present.today, self.present.stale_hours
+        return "summary", self.window, self.windows, self.filter, self.present.today, self.present.stale_hours
 
 
-def summary_query(org_id: str, window: Window, present: Present, mode: Mode = "none") -> SummaryQuery:
+def summary_query(
+    org_id: str, window: Window, present: Present, mode: Mode = "none", filter_: ValueFilter | None = None
+) -> SummaryQuery:
     """Return the query for a window and a mode of comparison. Raises Unprocessable if they cannot be compared."""
-    return SummaryQuery(org_id, window, present, compared_windows(window, mode, present.now))
+    return SummaryQuery(org_id, window, present, compared_windows(window, mode, present.now), filter_)
 
 
 def read_summary(connection: Connection, query: SummaryQuery, revision: Revision) -> Summary:
-    """Return the summary; the revision must be read in the connection's snapshot."""
-    windows, last_event_at = query.windows, revision.last_event_at
+    """Return the summary without the query's filter."""
+    windows = query.windows
     others = () if windows is None else (windows.now, windows.then)
     usage = read_usage(connection, query.org_id, query.window, query.present, others)
-    total = usage.total
+    comparison = None
+    if windows is not None:
+        now, then = usage.others
+        figures = comparison_of(windows, add(now.values()), add(then.values()))
+        daily = earlier_days(UsagePart, query.window, windows, then)
+        comparison = SummaryComparison(figures.mode, figures.now, figures.then, figures.figures, daily)
     return Summary(
         from_=format_instant(query.window.start),
         to=format_instant(query.window.end),
-        last_event_at=None if last_event_at is None else format_instant(last_event_at),
-        **asdict(call_figures(total)),
-        **asdict(run_figures(total)),
+        last_event_at=None if revision.last_event_at is None else format_instant(revision.last_event_at),
+        **asdict(call_figures(usage.total)),
+        **asdict(run_figures(usage.total)),
         stale_calls=usage.stale_calls,
         stale_hours=query.present.stale_hours,
         **read_inventory(connection, query.org_id)._asdict(),
-        comparison=None if windows is None else _comparison(query.window, windows, *usage.others),
+        comparison=comparison,
         daily=[_daily_point(day) for day in usage.days],
     )
 
 
-def _comparison(
-    window: Window, windows: Windows, now: Mapping[int, Counters], then: Mapping[int, Counters]
-) -> SummaryComparison:
-    compared = comparison_of(windows, add(now.values()), add(then.values()))
-    parts = earlier_parts(parts_of(window, "day"), window, windows.then, "day")
-    daily = [
-        None if part is None else make_part(UsagePart, part.bounds, add(then[day] for day in part.units))
-        for part in parts
+def earlier_days(
+    part: type[AnyPart], window: Window, windows: Windows, then: Mapping[int, Counters]
+) -> list[AnyPart | None]:
+    """Return the days of the earlier window, paired with those of the window."""
+    return [
+        None if one is None else make_part(part, one.bounds, add(then[day] for day in one.units))
+        for one in earlier_parts(parts_of(window, "day"), window, windows.then, "day")
     ]
-    return SummaryComparison(compared.mode, compared.now, compared.then, compared.figures, daily)
 
 
 def _daily_point(usage: DayUsage) -> Day:
