@@ -162,8 +162,17 @@ interface FootProps {
 }
 
 /** What was found, and the period that the changes compare with. */
-function FootTexts({ breakdown: { comparison }, total, by, search, shown, today, busy }: FootProps) {
+function FootTexts({
+  breakdown: { comparison, rows, others },
+  total,
+  by,
+  search,
+  shown,
+  today,
+  busy,
+}: FootProps) {
   const plural = DIMENSION_NOUNS[by][1];
+  const searched = others.values > 0 ? `the first ${formats.count(rows.length)}` : formats.count(total);
   return (
     <>
       {search.trim() !== "" && (
@@ -171,8 +180,8 @@ function FootTexts({ breakdown: { comparison }, total, by, search, shown, today,
           {busy
             ? "Searching…"
             : shown === 0
-              ? `No ${plural} match “${search.trim()}”.`
-              : `${formats.count(shown)} of ${formats.count(total)} ${plural}`}
+              ? `No ${plural} match “${search.trim()}”${others.values > 0 ? ` among ${searched}` : ""}.`
+              : `${formats.count(shown)} of ${searched} ${plural}`}
         </span>
       )}
       {comparison !== null && (
