@@ -13,6 +13,7 @@ interface Shown {
   readonly target: HTMLElement;
 }
 
+const DELAY_MS = 400;
 const GAP = 4;
 const MARGIN = 8;
 
@@ -25,6 +26,11 @@ export function FullText({ children, className }: Props) {
   const id = useId();
   const tooltip = useRef<HTMLDivElement>(null);
   const [shown, setShown] = useState<Shown | null>(null);
+  const timer = useRef(0);
+  const stop = () => {
+    clearTimeout(timer.current);
+  };
+  useEffect(() => stop, []);
   useEffect(() => {
     const element = tooltip.current;
     if (element === null || shown === null) return;
@@ -55,6 +61,7 @@ export function FullText({ children, className }: Props) {
   }, [shown, id]);
   const show = (event: SyntheticEvent) => {
     const target = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-full]") : null;
+    stop();
     if (target === null) {
       // The pointer may move onto the tooltip.
       if (!(event.target instanceof Node && tooltip.current?.contains(event.target))) setShown(null);
@@ -62,20 +69,20 @@ export function FullText({ children, className }: Props) {
     }
     if (target === shown?.target) return;
     const { full: text = "", detail = "" } = target.dataset;
-    setShown(detail === "" && !isCut(target) ? null : { text, detail, target });
+    const next = detail === "" && !isCut(target) ? null : { text, detail, target };
+    // The tooltip covers what is below, so it waits until the pointer rests.
+    if (event.type === "focus" || next === null) setShown(next);
+    else
+      timer.current = window.setTimeout(() => {
+        setShown(next);
+      }, DELAY_MS);
+  };
+  const hide = () => {
+    stop();
+    setShown(null);
   };
   return (
-    <div
-      className={className}
-      onMouseOver={show}
-      onMouseLeave={() => {
-        setShown(null);
-      }}
-      onFocus={show}
-      onBlur={() => {
-        setShown(null);
-      }}
-    >
+    <div className={className} onMouseOver={show} onMouseLeave={hide} onFocus={show} onBlur={hide}>
       {children}
       <div ref={tooltip} id={id} popover="manual" role="tooltip" className="full-text">
         {shown?.text}

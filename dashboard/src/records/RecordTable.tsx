@@ -162,7 +162,6 @@ function TableRows<Row extends { readonly id: string }>({ kind, rows, first, col
                 change={{ record: { kind, id: row.id } }}
                 data-record={formatRecord({ kind, id: row.id })}
                 aria-label={`${first.text(row)}, show the history of ${row.id}`}
-                {...fullText(first.text(row), row.id)}
               >
                 {first.text(row)}
               </PageLink>
