@@ -7,27 +7,28 @@ import { useSyncExternalStore } from "react";
 export const PRINT_WIDTH = 288;
 
 const print = window.matchMedia("print");
-let printing = print.matches;
+/** Between `beforeprint` and `afterprint`, which can come before the media query matches. */
+let announced = false;
 
 function subscribe(listener: () => void): () => void {
-  const set = (value: boolean) => () => {
-    printing = value;
+  const before = () => {
+    announced = true;
     listener();
   };
-  const [before, after] = [set(true), set(false)];
-  const changed = ({ matches }: MediaQueryListEvent) => {
-    set(matches)();
+  const after = () => {
+    announced = false;
+    listener();
   };
   window.addEventListener("beforeprint", before);
   window.addEventListener("afterprint", after);
-  print.addEventListener("change", changed);
+  print.addEventListener("change", listener);
   return () => {
     window.removeEventListener("beforeprint", before);
     window.removeEventListener("afterprint", after);
-    print.removeEventListener("change", changed);
+    print.removeEventListener("change", listener);
   };
 }
 
 export function usePrinting(): boolean {
-  return useSyncExternalStore(subscribe, () => printing);
+  return useSyncExternalStore(subscribe, () => announced || print.matches);
 }
