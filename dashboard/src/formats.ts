@@ -171,7 +171,7 @@ function withTo(text: string): string {
   return text.replace(/\s*–\s*/u, " to ");
 }
 
-function isSupported(language: string): boolean {
+export function isSupported(language: string): boolean {
   try {
     return Intl.NumberFormat.supportedLocalesOf(language).length > 0;
   } catch {

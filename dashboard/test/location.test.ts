@@ -95,6 +95,7 @@ describe("the URL", () => {
       compare: "year",
       by: "workflow",
       order: "chat",
+      split: "direction",
       grain: "month",
       filter: { by: "agent", value: ODD },
       records: conversations({ agent: ODD, day: "2026-01-02" }),
@@ -119,6 +120,7 @@ describe("the URL", () => {
     ["filter=agent", "The filter in the address is invalid."],
     ["filter=colour:red", "The filter in the address is invalid."],
     ["filter=channel:fax", "The filter in the address is invalid."],
+    ["split=charge", "The split of the costs in the address is invalid."],
     ["records=everything", "The list in the address is invalid"],
     ["record=1", "The record in the address is invalid"],
   ])("with %s falls back to the default and says what is invalid", (query, sentence) => {

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 import httpx
 import pytest
@@ -62,6 +63,43 @@ _EVENTS: list[Json] = [
 ]
 EVENTS: list[Json] = [event_ | {"id": f"event-{number}"} for number, event_ in enumerate(_EVENTS, 1)]
 
+PLAN: Final = """
+[plans.smb]
+name = "SMB"
+currency = "USD"
+effective = "2026-03"
+fee = "10.00"
+minimum = "20.00"
+
+[[plans.smb.charges]]
+id = "voice-out"
+name = "Outbound voice"
+meter = "voice_minutes"
+where = { direction = "outbound" }
+included = "1.5"
+price = "0.12"
+
+[[plans.smb.charges]]
+id = "chats"
+name = "Chat sessions"
+meter = "chat_sessions"
+tiers = [{ up_to = "1", price = "0.05" }, { price = "0.04" }]
+
+[[plans.smb.charges]]
+id = "calls"
+name = "All calls"
+meter = "calls"
+tiers = [{ up_to = "3", price = "1.00" }, { price = "0.50" }]
+mode = "volume"
+
+[[plans.smb.charges]]
+id = "runs"
+name = "Workflow runs"
+meter = "workflow_runs"
+package = "2"
+price = "2.00"
+"""
+"""The plan of `acme` from March 2026 on; March 3 is below zero."""
 
 _LIVE = {"status": "in_progress", "duration": None, "created_at": "2026-11-20T09:00:00Z"}
 CONNECTOR_EVENTS: list[Json] = [
@@ -118,6 +156,10 @@ def client(server: Server) -> Iterator[httpx.Client]:
     events = EVENTS + CONNECTOR_EVENTS
     local_http.post(f"{server.url}/metering/events", json=events, headers=bearer(key)).raise_for_status()
     _connect(server)
+    plans = server.folder / "plans.toml"
+    plans.write_text(PLAN)
+    server.cli("plans", "apply", str(plans), "--restate")
+    server.cli("plans", "assign", "acme", "smb", "--from", "2026-03", "--restate")
     with local_http.client(base_url=server.url) as client:
         signed_in = client.post("/session", headers={**PAGE, **bearer(token)}).raise_for_status()
         client.headers["Cookie"] = signed_in.headers["set-cookie"].partition(";")[0]
@@ -190,6 +232,11 @@ def test_contract_breakdown_by_agent(client: httpx.Client) -> None:
         "breakdown.json",
         client.get("/admin/usage/breakdown", params={**WINDOW, **parameters, "organization_id": "acme"}),
     )
+
+
+def test_contract_costs_by_agent(client: httpx.Client) -> None:
+    parameters = {**WINDOW, "by": "agent", "organization_id": "acme"}
+    assert_matches("costs.json", client.get("/admin/usage/costs", params=parameters))
 
 
 def test_contract_records(client: httpx.Client) -> None:

@@ -69,8 +69,16 @@ async function sendRequest(path: string, { signal, ...options }: RequestOptions)
   const response = await fetch(path, { ...options, signal: signal ?? null }).catch((error: unknown) => {
     throw isAborted(error) ? error : new NetworkError();
   });
-  if (!response.ok) throw new ApiError(response.status, await errorMessage(response));
+  if (!response.ok) {
+    throw new ApiError(response.status, await errorMessage(response), retryAfterSec(response));
+  }
   return response;
+}
+
+/** Return the seconds of `Retry-After`; null if it is absent or a date. */
+function retryAfterSec({ headers }: Response): number | null {
+  const text = headers.get("Retry-After") ?? "";
+  return /^\d+$/.test(text) ? Number(text) : null;
 }
 
 /** Return the `detail` of a problem response, or a generic sentence if a proxy answered. */

@@ -4,10 +4,13 @@
 export class ApiError extends Error {
   override readonly name = "ApiError";
   readonly status: number;
+  /** The seconds of `Retry-After`, or null. */
+  readonly retryAfterSec: number | null;
 
-  constructor(status: number, detail: string) {
+  constructor(status: number, detail: string, retryAfterSec: number | null = null) {
     super(detail);
     this.status = status;
+    this.retryAfterSec = retryAfterSec;
   }
 }
 

@@ -28,6 +28,17 @@ export type SortOrder = keyof typeof ORDER_LABELS;
 export const GRAIN_LABELS = { hour: "Hours", day: "Days", week: "Weeks", month: "Months" } as const;
 export type Grain = keyof typeof GRAIN_LABELS;
 
+/** The dimensions that costs can be split by. */
+export const SPLIT_LABELS = {
+  agent: "Agents",
+  number: "Numbers",
+  widget: "Widgets",
+  workflow: "Workflows",
+  channel: "Channels",
+  direction: "Directions",
+} as const;
+export type CostSplit = keyof typeof SPLIT_LABELS;
+
 const MAX_DAYS_OF_HOURS = 2;
 const MAX_DAYS_BY_DEFAULT = 92;
 const MIN_DAYS: Readonly<Record<Grain, number>> = { hour: 1, day: 1, week: 8, month: 32 };
@@ -36,9 +47,15 @@ export interface ViewOptions {
   readonly compare: ComparisonMode;
   readonly by: Dimension;
   readonly order: SortOrder;
+  readonly split: CostSplit;
 }
 
-export const DEFAULT_OPTIONS: ViewOptions = { compare: "previous", by: "agent", order: "calls" };
+export const DEFAULT_OPTIONS: ViewOptions = {
+  compare: "previous",
+  by: "agent",
+  order: "calls",
+  split: "agent",
+};
 
 export function isKeyOf<Name extends string>(
   labels: Readonly<Record<Name, string>>,

@@ -18,6 +18,7 @@ import {
   GRAIN_LABELS,
   type Grain,
   ORDER_LABELS,
+  SPLIT_LABELS,
   type ViewOptions,
   isKeyOf,
 } from "./options";
@@ -47,11 +48,17 @@ const GRAIN = "grain";
 const FILTER = "filter";
 const RECORDS = "records";
 const RECORD = "record";
-const OPTIONS = { compare: COMPARISON_LABELS, by: DIMENSION_LABELS, order: ORDER_LABELS } as const;
+const OPTIONS = {
+  compare: COMPARISON_LABELS,
+  by: DIMENSION_LABELS,
+  order: ORDER_LABELS,
+  split: SPLIT_LABELS,
+} as const;
 const INVALID_OPTION = {
   compare: "The comparison in the address is invalid. Comparing with the previous period instead.",
   by: "The tab in the address is invalid. Showing agents instead.",
   order: "The order in the address is invalid. Showing calls instead.",
+  split: "The split of the costs in the address is invalid. Splitting by agent instead.",
 } as const;
 const INVALID_GRAIN = "The interval of the charts in the address is invalid and was ignored.";
 const INVALID_FILTER = "The filter in the address is invalid. Showing everything instead.";
@@ -85,6 +92,7 @@ export function parseUrl(search: string, today: Day): PageLocation {
     compare: option("compare"),
     by: option("by"),
     order: option("order"),
+    split: option("split"),
     grain: optional(GRAIN, parseGrain, INVALID_GRAIN),
     filter: optional(FILTER, parseFilter, INVALID_FILTER),
     records: optional(RECORDS, parseListing, INVALID_RECORDS),
@@ -102,7 +110,7 @@ export function formatUrl(search: string, state: PageState): string {
   };
   set(ORGANIZATION, state.organization);
   set(RANGE, state.choice === DEFAULT_PRESET ? null : formatChoice(state.choice));
-  for (const name of ["compare", "by", "order"] as const) {
+  for (const name of ["compare", "by", "order", "split"] as const) {
     set(name, state[name] === DEFAULT_OPTIONS[name] ? null : state[name]);
   }
   set(GRAIN, state.grain);

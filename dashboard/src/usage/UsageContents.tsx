@@ -5,6 +5,7 @@ import { Suspense } from "react";
 import { type Summary } from "../api/shapes";
 import { BreakdownSection } from "../breakdown/load";
 import { Charts } from "../charts/Charts";
+import { Costs } from "../costs/load";
 import { type Day } from "../range/days";
 import { type Range, type RangeChoice } from "../range/range";
 import { ErrorBoundary } from "../shell/ErrorBoundary";
@@ -60,7 +61,12 @@ export function UsageContents({ organization, fetched, summary, range, today, ch
           </ErrorBoundary>
         </>
       )}
-      {figures.filter === null && <Inventory summary={summary} />}
+      {figures.filter === null && (
+        <>
+          <Costs organization={organization} range={range} today={today} />
+          <Inventory summary={summary} />
+        </>
+      )}
     </>
   );
 }

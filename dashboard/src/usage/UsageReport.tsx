@@ -6,6 +6,7 @@ import { type ReactNode, useCallback, useEffect, useState } from "react";
 import { hasStatus } from "../api/errors";
 import { loadBreakdown } from "../breakdown/load";
 import { loadCharts } from "../charts/load";
+import { loadCosts } from "../costs/load";
 import { formats } from "../formats";
 import { type PageFilter } from "../location/filter";
 import { availableComparison, grainForRange, grainOf } from "../location/options";
@@ -41,10 +42,11 @@ export function UsageReport({ organization, denied }: Props) {
   const grain = grainOf(range, location.grain);
   const compare = availableComparison(range, location.compare);
   const usage = useUsage(organization, { range, grain, filter, compare });
-  // Load charts and breakdown in parallel with the summary.
+  // Load charts, breakdown and costs in parallel with the summary.
   useEffect(loadCharts, []);
   useEffect(() => {
     loadBreakdown(organization);
+    loadCosts(organization);
   }, [organization, range.from, range.to]);
   if (hasStatus(usage.error, 403)) return denied;
   const { shown, outdated, error } = usage;
@@ -55,6 +57,7 @@ export function UsageReport({ organization, denied }: Props) {
     const newRange = resolveRange(location.choice, updateToday());
     if (newRange.from === range.from && newRange.to === range.to) usage.refetch();
     void client.invalidateQueries({ queryKey: ["breakdown", organization] });
+    void client.invalidateQueries({ queryKey: ["costs", organization] });
   };
   const brandNew = shown?.lastEventAt === null;
   return (

@@ -1,0 +1,172 @@
+// The drawing of the cost chart: stacked bars, below zero where an amount is negative. A bar that is not final is hatched.
+
+import { BarChart } from "@mantine/charts";
+import "@mantine/charts/styles.css";
+import { type ReactElement, useId, useMemo } from "react";
+import { type TooltipContentProps } from "recharts";
+import { formats } from "../formats";
+import { type Day } from "../range/days";
+import { Swatch } from "./CostLegend";
+import { type Money } from "./money";
+import { type CostPoint, type CostSeries, type Part, amountAxis, heightsOf } from "./series";
+import { pointLabel } from "./CostTable";
+
+const MAX_BAR_WIDTH = 48;
+const AXIS_HEIGHT = 28;
+const PIXELS_PER_CHARACTER = 7.5;
+/** Padding left and right, so that the first and last label are not cut off. */
+const LABEL_OVERHANG = 14;
+/** The gap between two parts of a bar. */
+const GAP = 1;
+
+interface Datum {
+  readonly point: CostPoint;
+  readonly day: Day;
+}
+
+export default function CostPlot({ series, money }: { series: CostSeries; money: Money }) {
+  const hatch = useId();
+  const { grain, parts, points } = series;
+  const { data, axis, axisWidth } = useMemo(() => {
+    const heights = points.map((point) => heightsOf(point, parts));
+    const axis = amountAxis(heights);
+    const longest = Math.max(...axis.ticks.map((tick) => money.tick(tick).length));
+    return {
+      data: points.map((point, index) => ({ ...heights[index], day: point.day, point }) satisfies Datum),
+      axis,
+      axisWidth: Math.ceil(longest * PIXELS_PER_CHARACTER) + 8,
+    };
+  }, [points, parts, money]);
+  return (
+    <BarChart
+      h="100%"
+      className="cost-plot"
+      type="stacked"
+      data={data as Record<string, unknown>[]}
+      dataKey="day"
+      series={parts.map(({ id, label, color }) => ({ name: id, label, color }))}
+      maxBarWidth={MAX_BAR_WIDTH}
+      tickLine="none"
+      gridAxis="x"
+      cursorFill="var(--chart-grid)"
+      gridProps={{ syncWithTicks: true, strokeDasharray: "0" }}
+      referenceLines={[{ y: 0, color: "var(--mantine-color-dimmed)" }]}
+      yAxisProps={{
+        domain: [axis.low, axis.high],
+        ticks: [...axis.ticks],
+        width: axisWidth,
+        tickFormatter: money.tick,
+      }}
+      xAxisProps={{
+        height: AXIS_HEIGHT,
+        tickFormatter: (day: Day) =>
+          grain === "day" ? formats.shortDay(day) : formats.month(day, day === points[0]?.day),
+        interval: "equidistantPreserveStart",
+        minTickGap: 14,
+        tickMargin: 0,
+        padding: { left: LABEL_OVERHANG, right: LABEL_OVERHANG },
+      }}
+      barProps={({ name }) => ({
+        shape: (props: unknown) => (
+          <BarPart
+            {...(props as BarPartProps)}
+            color={parts.find(({ id }) => id === name)?.color ?? ""}
+            hatch={`${hatch}${name}`}
+          />
+        ),
+      })}
+      tooltipProps={{
+        content: (props) => <CostTooltip series={series} money={money} {...props} />,
+        isAnimationActive: false,
+      }}
+      barChartProps={{
+        stackOffset: "sign",
+        margin: { top: 10, right: 4, bottom: 0, left: 0 },
+        barCategoryGap: "18%",
+        ...accessibleName(grain),
+      }}
+    >
+      <defs>
+        {parts.map(({ id, color }) => (
+          <pattern
+            key={id}
+            id={`${hatch}${id}`}
+            width="6"
+            height="6"
+            patternUnits="userSpaceOnUse"
+            patternTransform="rotate(45)"
+          >
+            <rect width="3" height="6" fill={color} />
+          </pattern>
+        ))}
+      </defs>
+    </BarChart>
+  );
+}
+
+/** Return the accessible name of the drawing. */
+function accessibleName(grain: CostSeries["grain"]): { "aria-label": string } {
+  return { "aria-label": `Cost per ${grain}: arrow keys move from ${grain} to ${grain}` };
+}
+
+interface BarPartProps {
+  readonly x?: number;
+  readonly y?: number;
+  readonly width?: number;
+  readonly height?: number;
+  readonly payload?: Datum;
+}
+
+function BarPart({
+  x,
+  y,
+  width,
+  height,
+  payload,
+  color,
+  hatch,
+}: BarPartProps & { color: string; hatch: string }): ReactElement {
+  if (x === undefined || y === undefined || width === undefined || height === undefined) return <g />;
+  // Parts below zero have a negative height.
+  const size = Math.abs(height);
+  if (size === 0) return <g />;
+  const partial = payload?.point.partial === true;
+  return (
+    <rect
+      className="bar"
+      x={partial ? x + 0.5 : x}
+      y={Math.min(y, y + height)}
+      width={partial ? Math.max(width - 1, 1) : width}
+      height={size > 3 * GAP ? size - GAP : size}
+      fill={partial ? `url(#${hatch})` : color}
+      stroke={partial ? color : "none"}
+    />
+  );
+}
+
+type TooltipProps = Pick<TooltipContentProps, "active" | "payload"> & { series: CostSeries; money: Money };
+
+function CostTooltip({ series, money, active, payload }: TooltipProps) {
+  const point = (payload[0]?.payload as Datum | undefined)?.point;
+  if (!active || point === undefined) return null;
+  return (
+    <div className="tooltip cost-tooltip" role="status">
+      <span>{pointLabel(point, series.grain)}</span>
+      <strong>{point.amount === null ? "No plan" : money.amount(point.amount)}</strong>
+      {series.parts
+        .filter(({ id }) => point.amounts[id] !== undefined)
+        .map((part) => (
+          <TooltipPart key={part.id} part={part} text={money.amount(point.amounts[part.id] ?? "0")} />
+        ))}
+    </div>
+  );
+}
+
+function TooltipPart({ part, text }: { part: Part; text: string }) {
+  return (
+    <span className="cost-tooltip-part">
+      <Swatch color={part.color} />
+      <span className="cost-tooltip-name">{part.label}</span> {text}
+    </span>
+  );
+}

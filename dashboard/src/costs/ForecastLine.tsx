@@ -1,0 +1,43 @@
+// "On course for 12,300 min, $1,476 (±4%)": the forecast of the current month. Nothing if there is none.
+
+import { useQuery } from "@tanstack/react-query";
+import { formats } from "../formats";
+import { type Money, wholeQuantity } from "./money";
+import { forecastQuery } from "./query";
+
+interface Props {
+  readonly organization: string;
+  readonly money: Money;
+}
+
+export function ForecastLine({ organization, money }: Props) {
+  const { data: forecast } = useQuery(forecastQuery(organization));
+  const cost = forecast?.cost;
+  if (forecast === undefined || cost?.projected == null) return null;
+  const minutes = forecast.meters.find(({ meter }) => meter === "voice_minutes")?.projected ?? null;
+  const month = formats.month(`${forecast.month}-01`, true);
+  const error = cost.past_error;
+  return (
+    <div className="forecast">
+      <p>
+        On course for{" "}
+        <strong>
+          {minutes !== null && `${wholeQuantity(minutes)} min, `}
+          {money.rough(cost.projected)}
+        </strong>
+        {error !== null && ` (±${percent(error)})`} in {month}
+      </p>
+      <p className="forecast-note">
+        {cost.low !== null &&
+          cost.high !== null &&
+          `Likely from ${money.rough(cost.low)} to ${money.rough(cost.high)}. `}
+        {error !== null &&
+          `At this day of the last months, the forecast was ${percent(error)} off on average.`}
+      </p>
+    </div>
+  );
+}
+
+function percent(fraction: number): string {
+  return formats.share(fraction).replace(/[.,]0(?=\D*$)/u, "");
+}
