@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { Forecast } from "../src/api/costs";
 import { ApiError } from "../src/api/errors";
 import { preparingSec } from "../src/costs/query";
-import { amountAxis, costSeries, heightsOf, negativeDays } from "../src/costs/series";
+import { amountAxis, costSeries, heightsOf, hiddenAtFirst, negativeDays } from "../src/costs/series";
 import { reasonText, splitLabel } from "../src/costs/words";
 import { addDays } from "../src/range/days";
 import { NOVEMBER, charge, costs } from "./costSamples";
@@ -32,6 +32,15 @@ describe("the chart", () => {
     expect(series.grain).toBe("month");
     expect(series.points[0]?.amounts["minimum"]).toBe("513.70");
     expect(series.points[0]?.partial).toBe(false);
+  });
+
+  it.each([
+    ["40.00", []],
+    ["40.01", ["minimum"]],
+  ])("a minimum charge of %s beside days of 10 hides %j at first", (minimum, hidden) => {
+    const days = ["2026-11-01", "2026-11-30"].map((day) => ({ day, amount: "10.00", charges: {} }));
+    const months = [{ ...NOVEMBER, minimum_charge: minimum }];
+    expect([...hiddenAtFirst(costSeries({ ...costs, months, days }, "2026-12-01"))]).toEqual(hidden);
   });
 
   it("more than seven charges are drawn as the six largest and the rest", () => {

@@ -20,7 +20,7 @@ function renderRows(element: React.ReactNode): string[] {
   render(<MantineProvider>{element}</MantineProvider>);
   const rows = screen.getAllByRole("row").map((row) =>
     [...row.querySelectorAll("th, td")]
-      .map(({ textContent }) => textContent)
+      .map(({ textContent }) => textContent.replaceAll("\u00a0", " "))
       .filter((text) => text !== "")
       .join(" | "),
   );

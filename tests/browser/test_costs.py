@@ -185,6 +185,15 @@ def test_part_of_the_chart_can_be_hidden(billed: Billed) -> None:
     expect(section(page).locator("rect.bar")).to_have_count(6)
 
 
+def test_minimum_charge_that_would_dwarf_the_days_is_drawn_on_request(billed: Billed) -> None:
+    page = billed.open("&range=2026-02-01..2026-02-28")
+    expect(section(page).locator("rect.bar")).to_have_count(2)
+    expect(section(page)).to_contain_text("Not drawn: Minimum charge.")
+    section(page).get_by_role("button", name="Minimum charge").click()
+    expect(section(page).locator("rect.bar")).to_have_count(3)
+    expect(section(page)).not_to_contain_text("Not drawn")
+
+
 def test_months_are_open_closed_or_without_a_plan(billed: Billed) -> None:
     page = billed.open("&range=2025-12-20..2026-03-15")
     charges = section(page).get_by_role("region", name="Charges")
@@ -273,7 +282,7 @@ def test_two_currencies_show_the_sentence_of_the_api(billed: Billed) -> None:
     assert_accessible(page)
 
 
-def test_costs_in_preparation_appear_by_themselves(billed: Billed) -> None:
+def test_costs_in_preparation_appear_when_they_are_ready(billed: Billed) -> None:
     def prepare(route: Route) -> None:
         detail = "The billed durations of older calls are still being filled."
         route.fulfill(status=503, headers={"Retry-After": "30"}, json={"detail": detail})

@@ -80,7 +80,7 @@ function ChargeRows({ charge, month, money }: { charge: ChargeCost; month: Month
             key={tier.from}
             kind="tier"
             name={tierName(tier, charge)}
-            price={`${quantity(tier.quantity)} × ${money.price(tier.price)}`}
+            price={product(tier.quantity, tier.price, money)}
             amount={money.amount(tier.amount)}
           />
         ))}
@@ -110,13 +110,13 @@ function Row({ kind, name, notes = [], quantity: count = "", included = "", pric
           </span>
         ))}
       </th>
-      <td className="number quantity" data-label="Quantity">
+      <td className="number" data-label="Quantity">
         {count}
       </td>
-      <td className="number quantity" data-label="Included">
+      <td className="number" data-label="Included">
         {included}
       </td>
-      <td className="number" data-label="Billed">
+      <td className="number price" data-label="Billed">
         {price}
       </td>
       <td className="number amount">{amount}</td>
@@ -126,10 +126,14 @@ function Row({ kind, name, notes = [], quantity: count = "", included = "", pric
 
 /** `11,800 × $0.12`, or `3 packages of 1,000 × $2.00` */
 function priceText(charge: ChargeCost, tier: Tier, money: Money): string {
-  const price = money.price(tier.price);
-  if (charge.package === null || charge.packages === null) return `${quantity(tier.quantity)} × ${price}`;
+  if (charge.package === null || charge.packages === null) return product(tier.quantity, tier.price, money);
   const packages = `${quantity(String(charge.packages))} ${charge.packages === 1 ? "package" : "packages"}`;
-  return `${packages} of ${quantity(charge.package)} × ${price}`;
+  return `${packages} of ${product(charge.package, tier.price, money)}`;
+}
+
+/** With spaces that do not break. */
+function product(units: string, price: string, money: Money): string {
+  return `${quantity(units)}\u00a0×\u00a0${money.price(price)}`;
 }
 
 function tierName({ from, up_to: upTo }: Tier, { unit }: ChargeCost): string {

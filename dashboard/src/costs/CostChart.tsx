@@ -8,7 +8,7 @@ import { ErrorBoundary } from "../shell/ErrorBoundary";
 import { CostLegend } from "./CostLegend";
 import { CostTable } from "./CostTable";
 import { type Money } from "./money";
-import { costSeries } from "./series";
+import { costSeries, hiddenAtFirst } from "./series";
 
 const CostPlot = lazy(() => import("./CostPlot"));
 const FAILED = (
@@ -26,8 +26,9 @@ interface Props {
 
 export function CostChart({ costs, total, today, money }: Props) {
   const [asTable, setAsTable] = useState(false);
-  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
+  const [chosen, setChosen] = useState<ReadonlySet<string> | null>(null);
   const series = useMemo(() => costSeries(costs, today), [costs, today]);
+  const hidden = useMemo(() => chosen ?? hiddenAtFirst(series), [chosen, series]);
   const drawn = useMemo(
     () => ({ ...series, parts: series.parts.filter(({ id }) => !hidden.has(id)) }),
     [series, hidden],
@@ -63,7 +64,7 @@ export function CostChart({ costs, total, today, money }: Props) {
         ) : (
           <ErrorBoundary fallback={FAILED}>
             <Suspense fallback={<Skeleton height="100%" />}>
-              <CostPlot series={drawn} money={money} />
+              <CostPlot series={drawn} parts={series.parts} money={money} />
             </Suspense>
           </ErrorBoundary>
         )}
@@ -72,11 +73,9 @@ export function CostChart({ costs, total, today, money }: Props) {
         series={series}
         hidden={hidden}
         toggle={(id) => {
-          setHidden((before) => {
-            const after = new Set(before);
-            if (!after.delete(id)) after.add(id);
-            return after;
-          });
+          const after = new Set(hidden);
+          if (!after.delete(id)) after.add(id);
+          setChosen(after);
         }}
       />
     </Paper>

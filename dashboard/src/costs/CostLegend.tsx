@@ -2,7 +2,7 @@
 
 import { UnstyledButton } from "@mantine/core";
 import { formats } from "../formats";
-import { type CostSeries, negativeDays } from "./series";
+import { type CostSeries, type Part, negativeDays } from "./series";
 
 /** An SVG, because forced colors remove backgrounds. */
 export function Swatch({ color }: { color: string }) {
@@ -23,6 +23,7 @@ interface Props {
 export function CostLegend({ series, hidden, toggle }: Props) {
   const { grain, parts, points } = series;
   const negative = negativeDays(series);
+  const notDrawn = parts.filter(({ id }) => hidden.has(id));
   const partial = points.some((point) => point.partial);
   return (
     <div className="cost-legend">
@@ -44,9 +45,15 @@ export function CostLegend({ series, hidden, toggle }: Props) {
       {partial && (
         <p>{grain === "day" ? "Today is hatched: so far." : "Hatched: a part of the month, or so far."}</p>
       )}
+      {notDrawn.length > 0 && <p>{hiddenText(notDrawn)}</p>}
       {negative.length > 0 && <p>{negativeText(negative)}</p>}
     </div>
   );
+}
+
+function hiddenText(parts: readonly Part[]): string {
+  const names = parts.map(({ label }) => label).join(", ");
+  return `Not drawn: ${names}. Select a name above to draw it.`;
 }
 
 function negativeText(days: readonly string[]): string {

@@ -24,7 +24,15 @@ interface Datum {
   readonly day: Day;
 }
 
-export default function CostPlot({ series, money }: { series: CostSeries; money: Money }) {
+interface Props {
+  /** With the parts that are drawn. */
+  readonly series: CostSeries;
+  /** All parts, for the tooltip. */
+  readonly parts: readonly Part[];
+  readonly money: Money;
+}
+
+export default function CostPlot({ series, parts: allParts, money }: Props) {
   const hatch = useId();
   const { grain, parts, points } = series;
   const { data, axis, axisWidth } = useMemo(() => {
@@ -76,7 +84,7 @@ export default function CostPlot({ series, money }: { series: CostSeries; money:
         ),
       })}
       tooltipProps={{
-        content: (props) => <CostTooltip series={series} money={money} {...props} />,
+        content: (props) => <CostTooltip grain={grain} parts={allParts} money={money} {...props} />,
         isAnimationActive: false,
       }}
       barChartProps={{
@@ -144,16 +152,17 @@ function BarPart({
   );
 }
 
-type TooltipProps = Pick<TooltipContentProps, "active" | "payload"> & { series: CostSeries; money: Money };
+type TooltipProps = Pick<TooltipContentProps, "active" | "payload"> &
+  Pick<CostSeries, "grain" | "parts"> & { money: Money };
 
-function CostTooltip({ series, money, active, payload }: TooltipProps) {
+function CostTooltip({ grain, parts, money, active, payload }: TooltipProps) {
   const point = (payload[0]?.payload as Datum | undefined)?.point;
   if (!active || point === undefined) return null;
   return (
     <div className="tooltip cost-tooltip" role="status">
-      <span>{pointLabel(point, series.grain)}</span>
+      <span>{pointLabel(point, grain)}</span>
       <strong>{point.amount === null ? "No plan" : money.amount(point.amount)}</strong>
-      {series.parts
+      {parts
         .filter(({ id }) => point.amounts[id] !== undefined)
         .map((part) => (
           <TooltipPart key={part.id} part={part} text={money.amount(point.amounts[part.id] ?? "0")} />

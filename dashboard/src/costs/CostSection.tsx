@@ -109,14 +109,14 @@ function Contents({ organization, range, today, costs, currency, total }: Conten
             </Title>
             <p className="card-figure">{money.amount(total)}</p>
             <p className="card-subtext">{formats.range({ from: costs.from, to: last }, today)}</p>
-            {soFar && <ForecastLine organization={organization} money={money} />}
+            {soFar && <ForecastLine organization={organization} />}
           </Paper>
           <Allowances months={costs.months} />
         </div>
         <CostChart costs={costs} total={total} today={today} money={money} />
       </div>
       <Months months={costs.months} today={today} money={money} />
-      <Split organization={organization} range={range} money={money} />
+      <Split organization={organization} range={range} />
     </>
   );
 }

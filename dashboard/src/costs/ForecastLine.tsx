@@ -2,18 +2,14 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { formats } from "../formats";
-import { type Money, wholeQuantity } from "./money";
+import { moneyOf, wholeQuantity } from "./money";
 import { forecastQuery } from "./query";
 
-interface Props {
-  readonly organization: string;
-  readonly money: Money;
-}
-
-export function ForecastLine({ organization, money }: Props) {
+export function ForecastLine({ organization }: { organization: string }) {
   const { data: forecast } = useQuery(forecastQuery(organization));
   const cost = forecast?.cost;
-  if (forecast === undefined || cost?.projected == null) return null;
+  if (forecast?.currency == null || cost?.projected == null) return null;
+  const money = moneyOf(forecast.currency, cost.projected);
   const minutes = forecast.meters.find(({ meter }) => meter === "voice_minutes")?.projected ?? null;
   const month = formats.month(`${forecast.month}-01`, true);
   const error = cost.past_error;

@@ -11,17 +11,16 @@ import { PageLink } from "../location/PageLink";
 import { navigate, usePageLocation } from "../location/router";
 import { type Range } from "../range/range";
 import { ErrorAlert } from "../shell/ErrorAlert";
-import { type Money } from "./money";
+import { type Money, moneyOf } from "./money";
 import { FEW_ROWS, MANY_ROWS, splitQuery } from "./query";
 import { reasonText, splitLabel, splitNouns } from "./words";
 
 interface Props {
   readonly organization: string;
   readonly range: Range;
-  readonly money: Money;
 }
 
-export function Split({ organization, range, money }: Props) {
+export function Split({ organization, range }: Props) {
   const { split: by } = usePageLocation();
   return (
     <Paper withBorder component="section" className="cost-block cost-split" aria-labelledby="cost-split">
@@ -41,16 +40,16 @@ export function Split({ organization, range, money }: Props) {
           />
         </label>
       </div>
-      <SplitRows key={by} organization={organization} range={range} money={money} by={by} />
+      <SplitRows key={by} organization={organization} range={range} by={by} />
     </Paper>
   );
 }
 
-function SplitRows({ organization, range, money, by }: Props & { by: CostSplit }) {
+function SplitRows({ organization, range, by }: Props & { by: CostSplit }) {
   const [limit, setLimit] = useState(FEW_ROWS);
   const query = useQuery(splitQuery(organization, range, by, limit));
-  const { rows, others, unallocated } = query.data ?? {};
-  if (rows == null || others == null || unallocated == null) {
+  const { currency, total, rows, others, unallocated } = query.data ?? {};
+  if (currency == null || total == null || rows == null || others == null || unallocated == null) {
     return query.isError ? (
       <ErrorAlert
         error={query.error}
@@ -64,6 +63,7 @@ function SplitRows({ organization, range, money, by }: Props & { by: CostSplit }
       </div>
     );
   }
+  const money = moneyOf(currency, total);
   const [singular, plural] = splitNouns(by);
   const widest = Math.max(...rows.map(({ amount }) => Number(amount)), 0);
   return (

@@ -47,9 +47,15 @@ export function makeMoney(languages: readonly string[], currency: string, digits
   };
 }
 
+const cache = new Map<string, Money>();
+
 /** Return the formats of amounts like `sample` in this browser. */
 export function moneyOf(currency: string, sample: string): Money {
-  return makeMoney(navigator.languages, currency, decimalsOf(sample));
+  const digits = decimalsOf(sample);
+  const key = `${currency} ${digits}`;
+  const money = cache.get(key) ?? makeMoney(navigator.languages, currency, digits);
+  cache.set(key, money);
+  return money;
 }
 
 /** Return the format of quantities with up to `digits` after the point. */

@@ -136,6 +136,17 @@ export function negativeDays({ grain, points }: CostSeries): readonly Day[] {
   return points.filter(({ amounts }) => Object.values(amounts).some(isNegative)).map(({ day }) => day);
 }
 
+/** How much higher than all other stacks a minimum charge may be drawn, so that those can still be compared. */
+const MAX_MINIMUM = 4;
+
+/** Return the parts that are not drawn until the reader selects them: a minimum charge that would dwarf all days. */
+export function hiddenAtFirst({ grain, parts, points }: CostSeries): ReadonlySet<string> {
+  const minimum = Math.max(...points.map(({ amounts }) => Number(amounts[MINIMUM] ?? 0)), 0);
+  const others = parts.filter(({ id }) => id !== MINIMUM);
+  const { high } = amountAxis(points.map((point) => heightsOf(point, others)));
+  return new Set(grain === "day" && others.length > 0 && minimum > MAX_MINIMUM * high ? [MINIMUM] : []);
+}
+
 const MAX_STEPS = 5;
 
 /** The ticks and ends of the amount axis. */
