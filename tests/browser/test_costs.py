@@ -366,9 +366,8 @@ def test_reload_reserves_the_height_of_the_section(billed: Billed) -> None:
     height = section(page).evaluate("element => element.offsetHeight")
     held = hold_requests(page, ALL_COSTS)
     page.reload()
-    loading = page.get_by_role("status", name="Loading the costs")
-    expect(loading).to_be_visible()
-    assert loading.evaluate("element => element.offsetHeight") == height
+    expect(page.get_by_role("status", name="Loading the costs")).to_have_js_property("offsetHeight", height)
+    expect(page.get_by_role("region", name="Breakdown").get_by_role("listitem").first).to_be_visible()
     page.set_viewport_size({"width": 1280, "height": 4000})
     for route in held:
         route.continue_()
