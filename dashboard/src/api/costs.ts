@@ -70,20 +70,19 @@ export const Costs = v.object({
         id: Text,
         name: Text,
         amount: Decimal,
-        reason: v.picklist(["not_of_a_value", "too_many_records"]),
+        reason: v.picklist(["not_of_a_value", "too_many_records", "records_deleted"]),
       }),
     ),
   ),
 }) satisfies v.GenericSchema<unknown, Schemas["Costs"]>;
 
 const Projection = v.object({
-  to_date: v.nullable(Decimal),
-  projected: v.nullable(Decimal),
-  low: v.nullable(Decimal),
-  high: v.nullable(Decimal),
-  method: v.nullable(Text),
+  to_date: Decimal,
+  projected: Decimal,
+  low: Decimal,
+  high: Decimal,
   /** The mean error of the last months, as a fraction: `0.04`. */
-  past_error: v.nullable(v.pipe(v.union([v.number(), Decimal]), v.transform(Number))),
+  past_error: v.nullable(Decimal),
 });
 
 export const Forecast = v.object({

@@ -1,21 +1,18 @@
 // The chart of the cost per day, or per month of a long range. It can be switched to a table.
 
 import { Button, Paper, Skeleton, Title } from "@mantine/core";
-import { Suspense, lazy, useMemo, useState } from "react";
+import { Suspense, useMemo, useState } from "react";
 import { type Costs } from "../api/costs";
 import { type Day } from "../range/days";
 import { ErrorBoundary } from "../shell/ErrorBoundary";
+import { lazyPart } from "../shell/lazyPart";
+import { LoadFailure } from "../shell/LoadFailure";
 import { CostLegend } from "./CostLegend";
 import { CostTable } from "./CostTable";
 import { type Money } from "./money";
 import { costSeries, hiddenAtFirst } from "./series";
 
-const CostPlot = lazy(() => import("./CostPlot"));
-const FAILED = (
-  <p className="chart-failed" role="alert">
-    Could not draw this chart. Its table has the same amounts. Reload the page to try again.
-  </p>
-);
+const CostPlot = lazyPart(() => import("./CostPlot"));
 
 interface Props {
   readonly costs: Costs;
@@ -62,7 +59,7 @@ export function CostChart({ costs, total, today, money }: Props) {
         {asTable ? (
           <CostTable series={series} total={total} money={money} />
         ) : (
-          <ErrorBoundary fallback={FAILED}>
+          <ErrorBoundary fallback={(retry) => <LoadFailure what="this chart" retry={retry} />}>
             <Suspense fallback={<Skeleton height="100%" />}>
               <CostPlot series={drawn} parts={series.parts} money={money} />
             </Suspense>

@@ -1,9 +1,17 @@
 // The drawing of the cost chart: stacked bars, below zero where an amount is negative. A bar that is not final is hatched.
 
-import { BarChart } from "@mantine/charts";
-import "@mantine/charts/styles.css";
 import { type ReactElement, useId, useMemo } from "react";
-import { type TooltipContentProps } from "recharts";
+import {
+  Bar,
+  BarChart,
+  CartesianGrid,
+  ReferenceLine,
+  ResponsiveContainer,
+  Tooltip,
+  type TooltipContentProps,
+  XAxis,
+  YAxis,
+} from "recharts";
 import { formats } from "../formats";
 import { type Day } from "../range/days";
 import { Swatch } from "./CostLegend";
@@ -46,75 +54,72 @@ export default function CostPlot({ series, parts: allParts, money }: Props) {
     };
   }, [points, parts, money]);
   return (
-    <BarChart
-      h="100%"
-      className="cost-plot"
-      type="stacked"
-      data={data as Record<string, unknown>[]}
-      dataKey="day"
-      series={parts.map(({ id, label, color }) => ({ name: id, label, color }))}
-      maxBarWidth={MAX_BAR_WIDTH}
-      tickLine="none"
-      gridAxis="x"
-      cursorFill="var(--chart-grid)"
-      gridProps={{ syncWithTicks: true, strokeDasharray: "0" }}
-      referenceLines={[{ y: 0, color: "var(--mantine-color-dimmed)" }]}
-      yAxisProps={{
-        domain: [axis.low, axis.high],
-        ticks: [...axis.ticks],
-        width: axisWidth,
-        tickFormatter: money.tick,
-      }}
-      xAxisProps={{
-        height: AXIS_HEIGHT,
-        tickFormatter: (day: Day) =>
-          grain === "day" ? formats.shortDay(day) : formats.month(day, day === points[0]?.day),
-        interval: "equidistantPreserveStart",
-        minTickGap: 14,
-        tickMargin: 0,
-        padding: { left: LABEL_OVERHANG, right: LABEL_OVERHANG },
-      }}
-      barProps={({ name }) => ({
-        shape: (props: unknown) => (
-          <BarPart
-            {...(props as BarPartProps)}
-            color={parts.find(({ id }) => id === name)?.color ?? ""}
-            hatch={`${hatch}${name}`}
-          />
-        ),
-      })}
-      tooltipProps={{
-        content: (props) => <CostTooltip grain={grain} parts={allParts} money={money} {...props} />,
-        isAnimationActive: false,
-      }}
-      barChartProps={{
-        stackOffset: "sign",
-        margin: { top: 10, right: 4, bottom: 0, left: 0 },
-        barCategoryGap: "18%",
-        ...accessibleName(grain),
-      }}
-    >
-      <defs>
+    <ResponsiveContainer className="cost-plot" height="100%">
+      <BarChart
+        data={data}
+        stackOffset="sign"
+        margin={{ top: 10, right: 4, bottom: 0, left: 0 }}
+        barCategoryGap="18%"
+        maxBarSize={MAX_BAR_WIDTH}
+        accessibilityLayer
+        aria-label={`Cost per ${grain}: arrow keys move from ${grain} to ${grain}`}
+      >
+        <defs>
+          {parts.map(({ id, color }) => (
+            <pattern
+              key={id}
+              id={`${hatch}${id}`}
+              width="6"
+              height="6"
+              patternUnits="userSpaceOnUse"
+              patternTransform="rotate(45)"
+            >
+              <rect width="3" height="6" fill={color} />
+            </pattern>
+          ))}
+        </defs>
+        <CartesianGrid vertical={false} syncWithTicks />
+        <XAxis
+          dataKey={"day" satisfies keyof Datum}
+          height={AXIS_HEIGHT}
+          tickFormatter={(day: Day) =>
+            grain === "day" ? formats.shortDay(day) : formats.month(day, day === points[0]?.day)
+          }
+          interval="equidistantPreserveStart"
+          minTickGap={14}
+          tickLine={false}
+          axisLine={false}
+          tickMargin={0}
+          padding={{ left: LABEL_OVERHANG, right: LABEL_OVERHANG }}
+        />
+        <YAxis
+          domain={[axis.low, axis.high]}
+          ticks={[...axis.ticks]}
+          width={axisWidth}
+          tickFormatter={money.tick}
+          tickLine={false}
+          axisLine={false}
+        />
+        <ReferenceLine y={0} stroke="var(--mantine-color-dimmed)" />
+        <Tooltip
+          isAnimationActive={false}
+          cursor={{ fill: "var(--chart-grid)" }}
+          content={(props) => <CostTooltip grain={grain} parts={allParts} money={money} {...props} />}
+        />
         {parts.map(({ id, color }) => (
-          <pattern
+          <Bar
             key={id}
-            id={`${hatch}${id}`}
-            width="6"
-            height="6"
-            patternUnits="userSpaceOnUse"
-            patternTransform="rotate(45)"
-          >
-            <rect width="3" height="6" fill={color} />
-          </pattern>
+            dataKey={id}
+            stackId="cost"
+            isAnimationActive={false}
+            shape={(props: unknown) => (
+              <BarPart {...(props as BarPartProps)} color={color} hatch={`${hatch}${id}`} />
+            )}
+          />
         ))}
-      </defs>
-    </BarChart>
+      </BarChart>
+    </ResponsiveContainer>
   );
-}
-
-/** Return the accessible name of the drawing. */
-function accessibleName(grain: CostSeries["grain"]): { "aria-label": string } {
-  return { "aria-label": `Cost per ${grain}: arrow keys move from ${grain} to ${grain}` };
 }
 
 interface BarPartProps {

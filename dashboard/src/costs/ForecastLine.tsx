@@ -8,11 +8,11 @@ import { forecastQuery } from "./query";
 export function ForecastLine({ organization }: { organization: string }) {
   const { data: forecast } = useQuery(forecastQuery(organization));
   const cost = forecast?.cost;
-  if (forecast?.currency == null || cost?.projected == null) return null;
+  if (forecast?.currency == null || cost == null) return null;
   const money = moneyOf(forecast.currency, cost.projected);
   const minutes = forecast.meters.find(({ meter }) => meter === "voice_minutes")?.projected ?? null;
   const month = formats.month(`${forecast.month}-01`, true);
-  const error = cost.past_error;
+  const error = cost.past_error === null ? null : Number(cost.past_error);
   return (
     <div className="forecast">
       <p>
@@ -24,9 +24,7 @@ export function ForecastLine({ organization }: { organization: string }) {
         {error !== null && ` (±${percent(error)})`} in {month}
       </p>
       <p className="forecast-note">
-        {cost.low !== null &&
-          cost.high !== null &&
-          `Likely from ${money.rough(cost.low)} to ${money.rough(cost.high)}. `}
+        {`Likely from ${money.rough(cost.low)} to ${money.rough(cost.high)}. `}
         {error !== null &&
           `At this day of the last months, the forecast was ${percent(error)} off on average.`}
       </p>

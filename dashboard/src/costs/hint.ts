@@ -1,26 +1,18 @@
 // Remembers the height of the section for this tab, so that after a reload its skeleton has the final height.
 // An organization without a remembered height has no skeleton, because it may have no plan.
 
+import { readStored, store } from "../shell/storage";
+
 const KEY = "talkmeter-costs-height:";
 
 export function expectedHeight(organization: string): number | null {
-  try {
-    const height = Number(sessionStorage.getItem(KEY + organization));
-    return height > 0 ? height : null;
-  } catch {
-    // Storage is blocked.
-    return null;
-  }
+  const height = Number(readStored("sessionStorage", KEY + organization));
+  return height > 0 ? height : null;
 }
 
 /** Remember a height; null: nothing is shown. */
 export function rememberHeight(organization: string, height: number | null): void {
-  try {
-    if (height === null) sessionStorage.removeItem(KEY + organization);
-    else sessionStorage.setItem(KEY + organization, String(height));
-  } catch {
-    // Storage is blocked or full; the next load has no skeleton.
-  }
+  store("sessionStorage", KEY + organization, height === null ? null : String(height));
 }
 
 /** Remember the height of an element of an organization as long as it is shown. */

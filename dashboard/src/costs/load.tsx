@@ -1,19 +1,16 @@
 // The Cost section in the page: loads its code and its first data in parallel with the summary.
 
 import { Skeleton } from "@mantine/core";
-import { Suspense, lazy } from "react";
+import { Suspense } from "react";
 import { type Day } from "../range/days";
 import { type Range } from "../range/range";
 import { ErrorBoundary } from "../shell/ErrorBoundary";
+import { lazyPart } from "../shell/lazyPart";
+import { LoadFailure } from "../shell/LoadFailure";
 import { expectedHeight } from "./hint";
 
 const load = () => import("./CostSection");
-const CostSection = lazy(load);
-const FAILED = (
-  <p role="alert" className="part-failed">
-    Could not load the costs. Reload the page to try again.
-  </p>
-);
+const CostSection = lazyPart(load);
 
 export interface CostsProps {
   readonly organization: string;
@@ -34,7 +31,7 @@ export function loadCosts(organization: string): void {
 /** The costs of an organization; nothing if it has no plan in the range. */
 export function Costs(props: CostsProps) {
   return (
-    <ErrorBoundary fallback={FAILED}>
+    <ErrorBoundary fallback={(retry) => <LoadFailure what="the costs" retry={retry} />}>
       <Suspense fallback={<CostsLoading organization={props.organization} />}>
         <CostSection {...props} />
       </Suspense>

@@ -84,6 +84,7 @@ export function reasonText({ id, reason }: Unallocated, by: CostSplit): string {
   if (reason === "too_many_records") {
     return "Splitting it would read more than 200,000 records; choose a shorter range";
   }
+  if (reason === "records_deleted") return "Its calls are no longer stored, only their daily totals";
   if (id === FEE || id === MINIMUM) return "An amount of the whole month";
   return `Not counted by ${splitNouns(by)[0]}`;
 }
