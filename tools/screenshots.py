@@ -19,7 +19,10 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Browser, Route, sync_playwright  # noqa: E402  the path comes first
 
+from talkmeter.billing.months import format_month, month_of  # noqa: E402
+from talkmeter.billing.plan_file import write_plan  # noqa: E402
 from talkmeter.demo import usage as demo  # noqa: E402
+from talkmeter.demo.plan import PLAN_ID, plan_from  # noqa: E402
 from talkmeter.period import MICROSECONDS_PER_DAY, read_instant  # noqa: E402
 from tests.servers import running_server  # noqa: E402
 
@@ -39,7 +42,8 @@ SCREENSHOTS: Final = (
     ("usage-range-light", 1280, "light", "last-30-days", "calendar"),
     ("usage-phone-light", 360, "light", "last-7-days", "page"),
     ("usage-phone-dark", 360, "dark", "last-7-days", "page"),
-    ("breakdown-light", 1280, "light", "", "breakdown"),
+    ("breakdown-light", 1280, "light", "", "Breakdown"),
+    ("costs-light", 1280, "light", "", "Cost"),
     ("records-light", 1280, "light", "", "records"),
 )
 """File name, width, color scheme, range, and what to capture."""
@@ -78,6 +82,11 @@ def load_demo_data(server: Server) -> str:
                 lines.write(json.dumps(event) + "\n")
     server.cli("orgs", "add", demo.ORGANIZATION_ID, "--name", demo.ORGANIZATION_NAME)
     server.cli("ingest", str(file))
+    month = month_of(first)
+    plan = server.folder / "plans.toml"
+    plan.write_text(write_plan(PLAN_ID, plan_from(month)))
+    server.cli("plans", "apply", str(plan), "--restate")
+    server.cli("plans", "assign", demo.ORGANIZATION_ID, PLAN_ID, "--from", format_month(month), "--restate")
     return server.cli("keys", "add", "--org", demo.ORGANIZATION_ID, "--role", "admin")
 
 
@@ -96,22 +105,26 @@ def take_screenshot(
     page = context.new_page()
     page.clock.set_fixed_time(NOW)
     page.route("**/admin/usage/summary*", fix_last_event)
+    # A forecast is of the server's present month, not of the fixed one.
+    page.route("**/admin/usage/forecast*", lambda route: route.fulfill(status=404))
     page.goto(f"/organization/usage{range_ and f'?range={range_}'}")
     page.get_by_label("Key or token").fill(key)
     page.get_by_role("button", name="Sign in").click()
     page.locator("svg.recharts-surface").last.wait_for()
     breakdown = page.get_by_role("region", name="Breakdown")
-    breakdown.get_by_role("listitem").first.wait_for()
+    breakdown.get_by_role("row").last.wait_for()
+    page.locator(".cost-plot svg").wait_for()
     page.mouse.move(0, 0)
     if content == "calendar":
         page.get_by_role("button", name="Date range").click()
         page.get_by_role("dialog").wait_for()
     elif content == "records":
-        breakdown.get_by_role("link").first.press("Enter")
+        breakdown.get_by_role("link", name="show calls").first.press("Enter")
         page.get_by_role("dialog").get_by_role("row").last.wait_for()
         page.evaluate("document.activeElement.blur()")
-    if content == "breakdown":
-        breakdown.screenshot(path=file, animations="disabled", caret="hide")
+    if content in ("Breakdown", "Cost"):
+        region = page.get_by_role("region", name=content, exact=True)
+        region.screenshot(path=file, animations="disabled", caret="hide")
     else:
         page.screenshot(path=file, full_page=content == "page", animations="disabled", caret="hide")
     context.close()

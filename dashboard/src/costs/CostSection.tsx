@@ -107,8 +107,8 @@ function Contents({ organization, range, today, costs, currency, total }: Conten
             <Title order={3} id="cost-total" className="cost-block-name">
               {soFar ? "Cost so far" : "Total cost"}
             </Title>
-            <p className="card-figure">{money.amount(total)}</p>
-            <p className="card-subtext">{formats.range({ from: costs.from, to: last }, today)}</p>
+            <p className="cost-figure">{money.amount(total)}</p>
+            <p className="cost-note">{formats.range({ from: costs.from, to: last }, today)}</p>
             {soFar && <ForecastLine organization={organization} />}
           </Paper>
           <Allowances months={costs.months} />

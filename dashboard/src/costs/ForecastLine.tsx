@@ -12,7 +12,9 @@ export function ForecastLine({ organization }: { organization: string }) {
   const money = moneyOf(forecast.currency, cost.projected);
   const minutes = forecast.meters.find(({ meter }) => meter === "voice_minutes")?.projected ?? null;
   const month = formats.month(`${forecast.month}-01`, true);
-  const error = cost.past_error === null ? null : Number(cost.past_error);
+  // A larger error says only that the usage of the last months was of another size.
+  const pastError = Number(cost.past_error ?? Infinity);
+  const error = pastError <= 1 ? pastError : null;
   return (
     <div className="forecast">
       <p>

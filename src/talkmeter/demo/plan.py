@@ -25,13 +25,18 @@ _CHARGES: Final = (
 )
 
 
+def plan_from(month: int) -> PlanContent:
+    """Return the plan, effective from a month on."""
+    return PlanContent(name="Growth", currency="USD", effective=format_month(month), fee="49.00", charges=_CHARGES)
+
+
 def ensure_plan(connection: Connection, first_day: int, now: int) -> None:
     """Give the company its plan, from the month of its first day on; nothing changes at later starts."""
     plans = read_plans(connection)
     if PLAN_ID in plans.versions:
         return
     month = month_of(first_day)
-    content = PlanContent(name="Growth", currency="USD", effective=format_month(month), fee="49.00", charges=_CHARGES)
+    content = plan_from(month)
     actor = Actor("operator", "demo")
     changes = plan_changes(plans, {PLAN_ID: content}, None, day_of(now))
     apply_changes(connection, changes, actor, now, restate=True)
