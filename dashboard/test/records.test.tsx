@@ -70,6 +70,7 @@ describe("rendering the samples", () => {
         rows={breakdown.rows}
         drawn={[]}
         interval="day"
+        costs={null}
         sort={{ id: "calls", desc: true }}
         sortBy={() => undefined}
       />,

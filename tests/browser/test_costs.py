@@ -105,6 +105,15 @@ def test_organization_without_a_plan_has_no_section(visitor: Visitor) -> None:
     assert visitor.requests_to("/admin/usage/forecast") == []
 
 
+def test_breakdown_has_the_cost_of_each_agent_and_sorts_by_it(month: Page) -> None:
+    table = month.get_by_role("table", name="Breakdown")
+    table.get_by_role("button", name="Cost").click()
+    expect(table.get_by_role("columnheader", name="Cost")).to_have_attribute("aria-sort", "descending")
+    costs = table.locator("tbody td.column-cost")
+    expect(costs).to_have_text(["$4.04", "$2.02", "$1.64"])
+    expect(table.locator("tbody tr").first).to_contain_text("Reception")
+
+
 def test_costs_are_requested_once_in_parallel_with_the_summary(billed: Billed) -> None:
     page = billed.start()
     held = hold_requests(page, "**/admin/usage/summary*")

@@ -9,6 +9,7 @@ import { type RowChange, figureColumns, rowChange } from "./columns";
 import { fullText } from "./FullText";
 import { DIMENSION_NOUNS, valueLabel } from "./labels";
 import { type BreakdownOrder } from "./query";
+import { type RowCosts } from "./rowCosts";
 import { Sparkline } from "./Sparkline";
 
 /** What all rows of a table have in common. */
@@ -18,6 +19,8 @@ export interface RowView {
   /** Which intervals of the series are drawn. */
   readonly drawn: readonly boolean[];
   readonly compared: boolean;
+  /** Null: there is no column of costs. */
+  readonly costs: RowCosts | null;
   /** The bars of the shares are scaled to it. */
   readonly greatestShare: number;
 }
@@ -57,7 +60,7 @@ export function BreakdownCells({ row, view }: { row: BreakdownRow; view: RowView
           </td>
         );
       })}
-      <CommonCells row={row} view={view} />
+      <CommonCells row={row} view={view} cost={view.costs?.text(value)} />
     </>
   );
 }
@@ -75,16 +78,27 @@ export function OtherCells({ others, view }: { others: Breakdown["others"]; view
           {text(others, formats)}
         </td>
       ))}
-      <CommonCells row={others} view={view} />
+      <CommonCells row={others} view={view} cost="" />
     </>
   );
 }
 
-function CommonCells({ row, view }: { row: BreakdownRow | Breakdown["others"]; view: RowView }) {
+interface CommonProps {
+  readonly row: BreakdownRow | Breakdown["others"];
+  readonly view: RowView;
+  readonly cost: string | undefined;
+}
+
+function CommonCells({ row, view, cost }: CommonProps) {
   const change = view.compared ? rowChange(row, view.order, formats) : null;
   const series = (row.series ?? []).filter((_, index) => view.drawn[index] === true);
   return (
     <>
+      {view.costs !== null && (
+        <td role="cell" className="column-cost" data-head="Cost">
+          {cost}
+        </td>
+      )}
       <td role="cell" className="column-share" data-head="Share">
         <span className="share">
           <span className="share-bar" aria-hidden="true">

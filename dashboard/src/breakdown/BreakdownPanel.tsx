@@ -16,6 +16,7 @@ import { BreakdownTable, type Sort } from "./BreakdownTable";
 import { type ColumnId, matchingRows, sortableColumns } from "./columns";
 import { DIMENSION_NOUNS } from "./labels";
 import { type BreakdownView, FEW_ROWS, MAX_ROWS, breakdownOrder, breakdownQuery } from "./query";
+import { useRowCosts } from "./rowCosts";
 import { wholeIntervals } from "./series";
 
 const EMPTY_TEXTS: Readonly<Record<Dimension, string>> = {
@@ -38,6 +39,7 @@ export function BreakdownPanel({ organization, range, view }: Props) {
   const [search, setSearch] = useState("");
   const [today] = useState(() => utcDay(Date.now()));
   const query = useQuery(breakdownQuery(organization, range, view, all ? MAX_ROWS : FEW_ROWS));
+  const costs = useRowCosts(organization, range, view.by, view.filter === null);
   const breakdown = query.data;
   const { by } = view;
   const order = breakdownOrder(by, view.order);
@@ -70,6 +72,7 @@ export function BreakdownPanel({ organization, range, view }: Props) {
   }
   const total = breakdown.rows.length + breakdown.others.values;
   if (total === 0) return <p className="breakdown-nothing">{EMPTY_TEXTS[by]}</p>;
+  const columns = { compared: breakdown.comparison !== null, costed: costs !== null };
   const interval = intervalOf(breakdown);
   const drawn = wholeIntervals(breakdown.starts ?? [], interval, breakdown, today);
   return (
@@ -97,7 +100,7 @@ export function BreakdownPanel({ organization, range, view }: Props) {
           className="breakdown-sort"
           aria-label="Sort by"
           value={sort.id}
-          data={sortableColumns(by, breakdown.comparison !== null).map(([value, head]) => ({
+          data={sortableColumns(by, columns).map(([value, head]) => ({
             value,
             label: `Sort by ${head.toLowerCase()}`,
           }))}
@@ -118,6 +121,7 @@ export function BreakdownPanel({ organization, range, view }: Props) {
         rows={rows}
         drawn={drawn}
         interval={interval}
+        costs={costs}
         sort={sort}
         sortBy={sortBy}
       />

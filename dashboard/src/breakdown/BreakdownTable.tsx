@@ -18,6 +18,7 @@ import { FullText } from "./FullText";
 import { DIMENSION_NOUNS, valueLabel } from "./labels";
 import { usePrinting } from "./printing";
 import { type BreakdownOrder } from "./query";
+import { type RowCosts } from "./rowCosts";
 import { SortableHead } from "./SortableHead";
 import { AllRows, RowsInView } from "./TableRows";
 
@@ -35,6 +36,7 @@ interface Props {
   /** Which intervals of the rows' series are drawn. */
   readonly drawn: readonly boolean[];
   readonly interval: "day" | "week";
+  readonly costs: RowCosts | null;
   readonly sort: Sort;
   readonly sortBy: (id: ColumnId) => void;
 }
@@ -46,7 +48,7 @@ const features = tableFeatures({ rowSortingFeature, sortedRowModel: createSorted
 const helper = createColumnHelper<typeof features, BreakdownRow>();
 
 /** Calls without a value are sorted last, whatever the order. */
-function columnsOf(by: Dimension, order: BreakdownOrder) {
+function columnsOf(by: Dimension, order: BreakdownOrder, costs: RowCosts | null) {
   const figure = (id: ColumnId, value: (row: BreakdownRow) => number) =>
     helper.accessor((row) => (row.value === null ? undefined : value(row)), {
       id,
@@ -59,15 +61,17 @@ function columnsOf(by: Dimension, order: BreakdownOrder) {
       { id: "name", sortUndefined: "last", sortFn: sortFn_basic },
     ),
     ...figureColumns(by).map(({ id, value }) => figure(id, value)),
+    figure("cost", ({ value }) => costs?.amount(value) ?? 0),
     figure("share", ({ share }) => share),
     figure("change", (row) => rowChange(row, order, formats)?.value ?? 0),
   ]);
 }
 
-export function BreakdownTable({ by, order, breakdown, rows, drawn, interval, sort, sortBy }: Props) {
+export function BreakdownTable(props: Props) {
+  const { by, order, breakdown, rows, drawn, interval, costs, sort, sortBy } = props;
   const box = useRef<HTMLDivElement>(null);
   const printing = usePrinting();
-  const columns = useMemo(() => columnsOf(by, order), [by, order]);
+  const columns = useMemo(() => columnsOf(by, order, costs), [by, order, costs]);
   const data = useMemo(() => [...rows], [rows]);
   const table = useTable({
     features,
@@ -84,6 +88,7 @@ export function BreakdownTable({ by, order, breakdown, rows, drawn, interval, so
     order,
     drawn,
     compared: breakdown.comparison !== null,
+    costs,
     greatestShare: Math.max(...breakdown.rows.map(({ share }) => share)),
   };
   const hasOthers = others.values > 0 && rows.length === breakdown.rows.length;

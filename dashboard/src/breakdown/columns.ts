@@ -9,7 +9,7 @@ import { COLUMN_NOUNS, valueLabel } from "./labels";
 import { type BreakdownOrder } from "./query";
 
 export type ColumnId =
-  "name" | BreakdownOrder | "average" | "success" | "failed" | "share" | "change" | "series";
+  "name" | BreakdownOrder | "average" | "success" | "failed" | "cost" | "share" | "change" | "series";
 type Figures = BreakdownRow | Breakdown["others"];
 
 export interface FigureColumn {
@@ -90,10 +90,14 @@ export function figureColumns(by: Dimension): readonly FigureColumn[] {
 }
 
 /** Return the sortable columns with their heads. */
-export function sortableColumns(by: Dimension, compared: boolean): readonly (readonly [ColumnId, string])[] {
+export function sortableColumns(
+  by: Dimension,
+  { compared, costed }: { compared: boolean; costed: boolean },
+): readonly (readonly [ColumnId, string])[] {
   return [
     ["name", COLUMN_NOUNS[by]],
     ...figureColumns(by).map(({ id, head }) => [id, head] as const),
+    ...(costed ? ([["cost", "Cost"]] as const) : []),
     ["share", "Share"],
     ...(compared ? ([["change", "Change"]] as const) : []),
   ];
