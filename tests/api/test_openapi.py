@@ -39,6 +39,7 @@ ENDPOINTS = {
     ("get", "/admin/usage/connectors"): {200, 401, 403, 422, 500, 503},
     ("get", "/admin/usage/export"): {200, 401, 403, 422, 500, 503, 507},
     ("get", "/admin/usage/costs"): {200, 304, 401, 403, 422, 500, 503},
+    ("get", "/admin/usage/forecast"): {200, 304, 401, 403, 422, 500, 503},
     ("get", "/billing/plans"): {200, 401, 403, 422, 500, 503},
     ("put", "/billing/plans/{plan_id}"): {200, 400, 401, 403, 408, 413, 415, 422, 500, 503, 507},
     ("get", "/billing/organizations/{org_id}/plan"): {200, 401, 403, 404, 422, 500, 503},

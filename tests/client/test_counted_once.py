@@ -37,7 +37,7 @@ def verify_ledger(server: Server, sent: list[Event], org_id: str = ORG) -> str:
 
 
 def test_sent_events_are_counted_once(kind: str, spool: Path, ample_server: Server) -> None:
-    org_id = f"once-{kind}"
+    org_id = f"once-{kind.lower()}"
     runs = [
         workflow_execution(f"run-{number}", status="success", created_at=NOON, workflow_id="follow-up")
         for number in range(50)
@@ -57,7 +57,7 @@ def test_sent_events_are_counted_once(kind: str, spool: Path, ample_server: Serv
 def test_events_in_the_spool_of_a_killed_sender_are_sent_after_a_restart(
     kind: str, spool: Path, ample_server: Server
 ) -> None:
-    org_id = f"killed-{kind}"
+    org_id = f"killed-{kind.lower()}"
     url, key = ample_server.url, ample_server.key(org_id)
     randomness = random.Random(KILLS)
     started: list[int] = []
@@ -77,7 +77,7 @@ def test_events_in_the_spool_of_a_killed_sender_are_sent_after_a_restart(
 
 
 def test_events_that_only_the_spool_has_are_sent_after_a_restart(kind: str, spool: Path, ample_server: Server) -> None:
-    org_id = f"spooled-{kind}"
+    org_id = f"spooled-{kind.lower()}"
     with (
         scripted(no_response) as unresponsive,
         sending(unresponsive.url, "ak_none.none", spool, range(300), kind) as process,
@@ -132,7 +132,7 @@ def test_several_processes_share_a_spool(spool: Path, ample_server: Server) -> N
 
 
 def test_quarantined_event_is_reported_and_not_sent_again(kind: str, spool: Path, server: Server) -> None:
-    key = server.key(f"quarantine-{kind}")
+    key = server.key(f"quarantine-{kind.lower()}")
     reports: list[tuple[Event, Quarantined]] = []
     bad = event("conversation.updated", {**call(9).data, "created_at": "smoke"}, time=NOON)
     with Factory(server.url, spool, key=key, on_quarantined=lambda *report: reports.append(report)).opened(
@@ -155,7 +155,7 @@ def test_failing_callback_does_not_stop_sending(kind: str, spool: Path, server: 
     def fail(*_: object) -> None:
         raise ValueError("Not today.")
 
-    key = server.key(f"failing-{kind}")
+    key = server.key(f"failing-{kind.lower()}")
     with Factory(server.url, spool, key=key, on_quarantined=fail).opened(kind) as client:
         client.send(event("conversation.updated", {"id": "call-bad"}), call(1))
         assert client.flush(60)
@@ -164,7 +164,7 @@ def test_failing_callback_does_not_stop_sending(kind: str, spool: Path, server: 
 
 
 def test_batches_shrink_to_the_limit_of_the_server(kind: str, spool: Path, server: Server) -> None:
-    key = server.key(f"small-{kind}")
+    key = server.key(f"small-{kind.lower()}")
     with Factory(server.url, spool, key=key).opened(kind) as client:
         client.send(*(call(number) for number in range(300)))
         assert client.flush(60)
@@ -178,7 +178,7 @@ def test_events_set_aside_for_a_revoked_key_are_sent_with_another_key(kind: str,
         assert client.flush(60)
         [rejected] = client.set_aside()
         assert rejected.status == 401
-    key = server.key(f"right-{kind}")
+    key = server.key(f"right-{kind.lower()}")
     with Factory(server.url, spool, key=key).opened(kind) as client:
         assert client.flush(60)
         assert client.set_aside() == []
@@ -186,7 +186,7 @@ def test_events_set_aside_for_a_revoked_key_are_sent_with_another_key(kind: str,
 
 
 def test_states_with_every_field_are_accepted(kind: str, spool: Path, server: Server) -> None:
-    key = server.key(f"fields-{kind}")
+    key = server.key(f"fields-{kind.lower()}")
     quarantined: list[Quarantined] = []
     with Factory(server.url, spool, key=key, on_quarantined=lambda _, event: quarantined.append(event)).opened(
         kind
@@ -203,9 +203,9 @@ def test_states_with_every_field_are_accepted(kind: str, spool: Path, server: Se
                 agent_number="+15550100",
                 web_widget_id="site",
                 modality="voice",
-                organization_id=f"fields-{kind}",
+                organization_id=f"fields-{kind.lower()}",
             ),
-            workflow_execution("run-1", status="waiting", created_at=NOON, organization_id=f"fields-{kind}"),
+            workflow_execution("run-1", status="waiting", created_at=NOON, organization_id=f"fields-{kind.lower()}"),
             event("phone_number.updated", {"id": "+15550100", "name": "Front desk", "shared": True}),
             event("agent.deleted", {"id": "bob"}),
         )

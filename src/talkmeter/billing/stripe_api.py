@@ -23,8 +23,8 @@ from talkmeter.settings import Settings
 Mode = Literal["live", "test"]
 METADATA_HASH: Final = "talkmeter_line"
 _KEY: Final = re.compile(r"(?:sk|rk)_(live|test)_[A-Za-z0-9_]+", re.ASCII)
-_TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
-_REQUEST_SEC: Final = 60.0
+_TIMEOUT: Final = httpx.Timeout(30, connect=10)
+_REQUEST_SEC: Final = 60
 _PAGE: Final = 100
 _MISSING: Final = "resource_missing"
 

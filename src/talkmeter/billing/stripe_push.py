@@ -43,7 +43,7 @@ _OTHER_UNITS: Final = frozenset({"ISK", "MGA", "UGX"})
 """Currencies whose amounts Stripe takes in other units than ISO 4217 says."""
 _MAX_DIGITS: Final = 2
 _DAY_SEC: Final = 86_400
-_backoff = wait_random_exponential(multiplier=0.5, max=10)
+_backoff = wait_random_exponential(max=10)
 
 
 class PushLine(NamedTuple):

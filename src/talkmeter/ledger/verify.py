@@ -79,11 +79,15 @@ def verify_organization(engine: Engine, org_id: str, *, repair: bool) -> Iterato
 
     If a part of the database cannot be read, the others are verified.
     """
+    damages: set[str] = set()
     for verify in (_verify_all_winners, _verify_rows, _verify_all_links, _verify_days, _verify_inventory_days):
         try:
             yield from verify(engine, org_id, repair=repair)
         except Damaged as error:
-            yield Discrepancy(org_id, f"{error.detail} What follows there was not verified.", repairable=False)
+            # Several steps read the same table.
+            if error.detail not in damages:
+                damages.add(error.detail)
+                yield Discrepancy(org_id, f"{error.detail} What follows there was not verified.", repairable=False)
 
 
 def _verify_all_winners(engine: Engine, org_id: str, *, repair: bool) -> Iterator[Discrepancy]:
