@@ -18,6 +18,8 @@ export default defineConfig({
     // data: URLs would need an exception in the content security policy.
     assetsInlineLimit: 0,
     target: "es2023",
+    // Browsers of this target know `rel=modulepreload`.
+    modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 600,
   },
   server: {

@@ -1,6 +1,6 @@
 // Chooses the screen by path and session. Unknown paths show the not-found screen.
 
-import { Alert, Anchor, Title } from "@mantine/core";
+import { Anchor, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, Suspense, useEffect, useState } from "react";
 import { ConnectorsLoading } from "./connectors/ConnectorsLoading";
@@ -11,6 +11,7 @@ import { ErrorAlert } from "./shell/ErrorAlert";
 import { ErrorBoundary } from "./shell/ErrorBoundary";
 import { isAccessKnown } from "./shell/knownAccess";
 import { Layout } from "./shell/Layout";
+import { Notice } from "./shell/Notice";
 import { lazyPart } from "./shell/lazyPart";
 import { LoadFailure } from "./shell/LoadFailure";
 import { CONNECTORS_PATH, USAGE_PATH } from "./shell/Navigation";
@@ -84,19 +85,15 @@ function FailedLink({ message }: { message: string }) {
   const [open, setOpen] = useState(true);
   if (!open) return null;
   return (
-    <Alert
-      className="notice"
+    <Notice
       role="status"
-      variant="outline"
       title="This link did not sign you in; you are still signed in as before"
-      withCloseButton
-      closeButtonLabel="Close this message"
-      onClose={() => {
+      close={() => {
         setOpen(false);
       }}
     >
-      {message}
-    </Alert>
+      <p>{message}</p>
+    </Notice>
   );
 }
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import psycopg
@@ -34,8 +35,8 @@ class Cluster(NamedTuple):
 
 @contextmanager
 def fresh_cluster(folder: Path) -> Iterator[Cluster]:
-    """Start a new cluster; stop and delete it at the end."""
-    with startable_server(folder) as server:
+    """Start a new cluster in a folder of its own; stop and delete it at the end."""
+    with TemporaryDirectory(dir=folder, prefix="fresh-") as own, startable_server(Path(own)) as server:
         (server.pgdata / "pg_hba.conf").write_text(_AUTHENTICATION)
         address = make_url(server.get_uri())
         cluster = Cluster(str(address.query["host"]), server.bin_path)

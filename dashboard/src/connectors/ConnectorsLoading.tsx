@@ -21,7 +21,7 @@ export function ConnectorsLoading({ label }: { label: string }) {
 
 export function ConnectorsSkeleton() {
   return (
-    <div aria-busy="true" aria-label="Loading connectors" role="status">
+    <div className="connectors-loading" aria-busy="true" aria-label="Loading connectors" role="status">
       <Paper withBorder className="card">
         <Skeleton height={HEIGHT} />
       </Paper>

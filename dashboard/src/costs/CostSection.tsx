@@ -1,6 +1,6 @@
 // The Cost section: total, forecast, included quantities, chart, charges and split; nothing if the range has no plan.
 
-import { Alert, Paper, Title } from "@mantine/core";
+import { Paper, Title } from "@mantine/core";
 import { useIsFetching, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { type Costs } from "../api/costs";
@@ -11,6 +11,7 @@ import { queryClient } from "../queries";
 import { addDays, utcDay } from "../range/days";
 import { resolveRange } from "../range/range";
 import { ErrorAlert } from "../shell/ErrorAlert";
+import { Notice } from "../shell/Notice";
 import { Allowances } from "./Allowances";
 import { CostChart } from "./CostChart";
 import "./costs.css";
@@ -147,16 +148,16 @@ interface FailureProps {
 function Failure({ error, retry, busy }: FailureProps) {
   if (preparingSec(error) !== null) {
     return (
-      <Alert role="status" variant="outline" className="notice" title="Costs are being prepared…">
-        {error.message} The rest of the page is up to date. This part updates by itself.
-      </Alert>
+      <Notice role="status" title="Costs are being prepared…">
+        <p>{error.message} The rest of the page is up to date. This part updates by itself.</p>
+      </Notice>
     );
   }
   if (hasStatus(error, 422)) {
     return (
-      <Alert role="status" variant="outline" className="notice" title="No cost for this range">
-        {error.message}
-      </Alert>
+      <Notice role="status" title="No cost for this range">
+        <p>{error.message}</p>
+      </Notice>
     );
   }
   return <ErrorAlert error={error} retry={retry} busy={busy} title="Could not load the costs" />;

@@ -29,14 +29,7 @@ export const GRAIN_LABELS = { hour: "Hours", day: "Days", week: "Weeks", month: 
 export type Grain = keyof typeof GRAIN_LABELS;
 
 /** The dimensions that costs can be split by. */
-export const SPLIT_LABELS = {
-  agent: "Agents",
-  number: "Numbers",
-  widget: "Widgets",
-  workflow: "Workflows",
-  channel: "Channels",
-  direction: "Directions",
-} as const;
+export const SPLIT_LABELS = { ...DIMENSION_LABELS, direction: "Directions" } as const;
 export type CostSplit = keyof typeof SPLIT_LABELS;
 
 const MAX_DAYS_OF_HOURS = 2;

@@ -1,10 +1,12 @@
 // The drawer over the page. The frame opens at once, so it can be closed while its contents load or if they fail to load.
 
-import { Button, CloseButton, Skeleton } from "@mantine/core";
+import { Button, Skeleton } from "@mantine/core";
 import { type MouseEvent, Suspense, type SyntheticEvent, useEffect, useRef } from "react";
 import { restoreFocus } from "../location/PageLink";
 import { closeDrawer } from "../location/router";
 import { ErrorBoundary } from "../shell/ErrorBoundary";
+import { IconButton } from "../shell/IconButton";
+import { CloseIcon } from "../shell/icons";
 import { lazyPart } from "../shell/lazyPart";
 import { failureText } from "../shell/LoadFailure";
 import "./drawer.css";
@@ -41,7 +43,9 @@ export function Drawer(props: RecordsProps) {
       }}
     >
       <div className="drawer-inside">
-        <CloseButton className="drawer-close" size="lg" aria-label="Close" onClick={closeDrawer} />
+        <IconButton className="drawer-close" label="Close" onClick={closeDrawer}>
+          <CloseIcon />
+        </IconButton>
         <ErrorBoundary fallback={(retry) => <DrawerFailure retry={retry} />}>
           <Suspense fallback={<DrawerLoading />}>
             <RecordsDrawer {...props} />

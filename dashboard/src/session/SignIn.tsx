@@ -1,12 +1,13 @@
 // The sign-in screen: paste a key, or see how to create a one-time link.
 
-import { Alert, Button, PasswordInput, Title } from "@mantine/core";
+import { Button, PasswordInput, Title } from "@mantine/core";
 import "@mantine/core/styles/ActionIcon.css";
 import "@mantine/core/styles/PasswordInput.css";
 import { useMutation } from "@tanstack/react-query";
 import { type SubmitEvent, useState } from "react";
 import { signInWithKey } from "../api/client";
 import { type SignedOutReason, startSession, toSessionState } from "../queries";
+import { Notice } from "../shell/Notice";
 
 /** A key, or a token of an identity provider (a JWT). */
 const LOOKS_LIKE_A_KEY = /^(?:(?:ak|pat)_[!-~]+|[\w-]+\.[\w-]+\.[\w-]*)$/;
@@ -48,15 +49,9 @@ export default function SignIn({ reason }: { reason: SignedOutReason }) {
     <div className="sign-in">
       <Title order={1}>Sign in</Title>
       {notice !== null && (
-        <Alert
-          className="notice"
-          role="status"
-          color={reason.kind === "link" ? "red" : "blue"}
-          variant="outline"
-          title={notice.title}
-        >
-          {notice.text}
-        </Alert>
+        <Notice role="status" title={notice.title} isError={reason.kind === "link"}>
+          <p>{notice.text}</p>
+        </Notice>
       )}
       <form onSubmit={submit}>
         <PasswordInput

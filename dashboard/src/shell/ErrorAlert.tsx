@@ -1,6 +1,7 @@
 // An error message with a button to try again.
 
-import { Alert, Button } from "@mantine/core";
+import { Button } from "@mantine/core";
+import { Notice } from "./Notice";
 
 interface Props {
   readonly error: Error;
@@ -11,11 +12,11 @@ interface Props {
 
 export function ErrorAlert({ error, retry, busy, title = "Could not load this page" }: Props) {
   return (
-    <Alert role="alert" color="red" variant="outline" title={title} className="notice">
+    <Notice role="alert" title={title} isError>
       <p className="notice-text">{error.message}</p>
       <Button size="xs" variant="default" loading={busy} onClick={retry}>
         Try again
       </Button>
-    </Alert>
+    </Notice>
   );
 }
