@@ -35,7 +35,7 @@ class Cluster(NamedTuple):
 
 @contextmanager
 def fresh_cluster(folder: Path) -> Iterator[Cluster]:
-    """Start a new cluster in a folder of its own; stop and delete it at the end."""
+    """Start a new cluster in a new folder; stop and delete it at the end."""
     with TemporaryDirectory(dir=folder, prefix="fresh-") as own, startable_server(Path(own)) as server:
         (server.pgdata / "pg_hba.conf").write_text(_AUTHENTICATION)
         address = make_url(server.get_uri())
