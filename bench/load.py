@@ -16,8 +16,8 @@ from talkmeter.db import tables
 from talkmeter.db.engine import reading
 from talkmeter.db.migrate import migrate
 from talkmeter.db.statements import Row
-from talkmeter.ledger.organization_rows import new_revision
-from talkmeter.ledger.organizations import list_organizations
+from talkmeter.ledger.organization_rows import organization_row
+from talkmeter.ledger.organizations import directory_row, list_organizations
 from talkmeter.ledger.verify import verify_organization
 from talkmeter.ledger.write import total_rows
 
@@ -59,8 +59,8 @@ def load_year(
                 org_totals.update(day.totals)
             totals += total_rows(org_id, org_totals, now)
         buffer.add(tables.usage_daily, totals)
-        buffer.add(tables.organization, [(org_id, new_revision(), now) for org_id in sizes])
-        buffer.add(tables.organization_directory, [(org_id, None, now) for org_id in sizes])
+        buffer.add(tables.organization, [organization_row(org_id, now) for org_id in sizes])
+        buffer.add(tables.organization_directory, [directory_row(org_id, None, now) for org_id in sizes])
         buffer.flush()
     return sum(sizes.values())
 
@@ -79,8 +79,8 @@ def load_days(engine: Engine, conversations: int, days: int, organizations: int 
                 totals.update(day.totals)
             loader.write(tables.conversation, rows)
             loader.write(tables.usage_daily, total_rows(org_id, totals, now))
-        loader.write(tables.organization, [(org_id, new_revision(), now) for org_id in names])
-        loader.write(tables.organization_directory, [(org_id, None, now) for org_id in names])
+        loader.write(tables.organization, [organization_row(org_id, now) for org_id in names])
+        loader.write(tables.organization_directory, [directory_row(org_id, None, now) for org_id in names])
 
 
 class _Buffer:

@@ -19,7 +19,7 @@ from talkmeter.billing.plans import Plans, PlanVersion, read_plans
 from talkmeter.billing.quantities import read_quantities
 from talkmeter.billing.statement_store import Statement, StatementLine, insert_statement, read_statements
 from talkmeter.db.audit import Action, Actor, record_audit
-from talkmeter.db.engine import has_one_writer, writing
+from talkmeter.db.engine import has_one_writer, reading, writing
 from talkmeter.errors import OperationFailed
 from talkmeter.ledger.organization_rows import lock_organization, read_stored_revision, renew_revision
 from talkmeter.period import day_of
@@ -54,9 +54,10 @@ def _write(
     engine: Engine, org_ids: Iterable[str], month: int, actor: Actor, now: int, *, adjust: bool
 ) -> Generator[Statement]:
     size = ORGANIZATIONS_PER_TRANSACTION if has_one_writer(engine) else 1
+    with reading(engine) as connection:
+        plans = read_plans(connection)
     for part in _parts(org_ids, size):
         with writing(engine) as connection:
-            plans = read_plans(connection)
             found = [_write_statement(connection, plans, org_id, month, actor, now, adjust=adjust) for org_id in part]
         # Only what is committed is reported.
         yield from (statement for statement in found if statement is not None)
