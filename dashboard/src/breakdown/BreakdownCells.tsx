@@ -19,7 +19,7 @@ export interface RowView {
   /** Which intervals of the series are drawn. */
   readonly drawn: readonly boolean[];
   readonly compared: boolean;
-  /** Null: there is no column of costs. */
+  /** Null: the table has no Cost column. */
   readonly costs: RowCosts | null;
   /** The bars of the shares are scaled to it. */
   readonly greatestShare: number;

@@ -102,7 +102,7 @@ function isInWindow(element: HTMLElement): boolean {
   return bottom > 0 && top < document.documentElement.clientHeight;
 }
 
-/** Place the tooltip below the target, or above if there is no room, inside the window. */
+/** Place the tooltip inside the window: below the target, or above it if it does not fit below. */
 function place(tooltip: HTMLElement, target: HTMLElement): void {
   const at = target.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = tooltip;

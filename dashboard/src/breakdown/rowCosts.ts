@@ -1,4 +1,4 @@
-// What each value of a tab costs, for the column beside its figures. Without a plan there is no column.
+// The cost of each value of a tab, for the Cost column of the breakdown. The column is hidden without a plan.
 
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";

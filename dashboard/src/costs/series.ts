@@ -23,7 +23,7 @@ export interface Part {
 /** A day or a month. */
 export interface CostPoint {
   readonly day: Day;
-  /** Null if there is no plan. */
+  /** Null on days without a plan. */
   readonly amount: string | null;
   /** Not over yet, or a month that is not in the range as a whole. */
   readonly partial: boolean;

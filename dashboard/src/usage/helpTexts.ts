@@ -9,7 +9,7 @@ export const HELP = {
   chat_minutes:
     "The durations of all chat sessions, added up in milliseconds and rounded once to 0.01 minutes. Web, text and email conversations are chat, unless the sender says that they are voice.",
   total_calls:
-    "Every phone call and chat session that began in the range, also unanswered, failed and live ones. The average is the mean duration of those that have one.",
+    "Every phone call and chat session that began in the range, also unanswered, failed and live ones. The average is the mean duration of calls with a duration.",
   workflow_runs_total:
     "Every workflow run that began in the range. Running, waiting and cancelled runs are in the total only.",
   total_agents: "All agents that exist now. Deleting one does not change past figures.",

@@ -36,6 +36,6 @@ def versions_of_months(
 
 
 def _first_month(connection: Connection, org_id: str) -> int:
-    """Return the month of the organization's first day with usage or inventory; without any, one after all others."""
+    """Return the month of the first day with usage or inventory; a far future month if neither exists."""
     day = first_day_with_anything(connection, org_id)
     return 1 << 30 if day is None else month_of(day)

@@ -1,8 +1,8 @@
 """The invoice items of Stripe's API, by the official library; errors are sentences that never contain the key.
 
-Import this module only if the optional dependency is installed. The library sends through an HTTP client of httpx, so
-that there are no redirects, no retries and no proxy for unencrypted requests: whether an item was created is decided by
-looking it up.
+Import this module only if the optional dependency is installed. The library sends through an httpx client that
+follows no redirects, does not retry and uses no proxy for unencrypted requests. After a failed request, a look-up
+decides whether the item was created.
 """
 
 import re

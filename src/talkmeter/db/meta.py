@@ -22,7 +22,7 @@ _DELETE: Final = Compiled(delete(tables.meta).where(_name == bindparam("the_name
 
 
 def read_meta(connection: Connection, name: str) -> str | None:
-    """Return an entry, or None if there is no such entry."""
+    """Return an entry, or None if it does not exist."""
     rows = _READ.run(connection, (name,))
     return str(rows[0][0]) if rows else None
 

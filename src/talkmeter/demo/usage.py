@@ -92,7 +92,7 @@ class _Route(NamedTuple):
 
 
 class _Ending(NamedTuple):
-    """A final status with its weight among the others; half of these records last longer than `median_sec`."""
+    """A final status with its relative weight; half of its records last longer than `median_sec`."""
 
     share: float
     status: str

@@ -124,7 +124,7 @@ def _read_call(connection: Connection, org_id: str, id_: str) -> list[CallMember
 
 
 def _side(table: Table, row: Row, side: Value) -> Side:
-    """Return a stored side. Raises Damaged, with the row's key, if there is no such side."""
+    """Return a stored side. Raises Damaged, with the row's key, if the side is unknown."""
     try:
         return SIDES[str(side)]
     except KeyError:

@@ -1,4 +1,4 @@
-"""The daily totals of one day: counted from its records, read as they are stored, and rewritten."""
+"""The daily totals of one day: count them from its records, read the stored ones, and rewrite them."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final

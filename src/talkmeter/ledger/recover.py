@@ -1,8 +1,8 @@
 """Builds a new SQLite ledger from the readable rows of a damaged one.
 
 Rows are copied table by table, each after a check. A record and its received states restore each other; the daily
-totals are computed from the records, except those of days whose records were deleted because of their age. What could
-not be read is named, and so is each day whose old total differs from the new one: it tells which records are missing.
+totals are computed from the records, except those of days whose records were deleted because of their age. The
+report names what could not be read, and each day whose old total differs from the new one, because records are missing.
 """
 
 import re
