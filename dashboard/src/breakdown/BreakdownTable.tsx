@@ -10,13 +10,13 @@ import {
 } from "@tanstack/react-table";
 import { useMemo, useRef } from "react";
 import { type Breakdown, type BreakdownRow } from "../api/breakdown";
+import { usePrinting } from "../charts/usePrinting";
 import { formats } from "../formats";
 import { type Dimension } from "../location/options";
 import { BreakdownCells, OtherCells, type RowView } from "./BreakdownCells";
 import { type ColumnId, figureColumns, rowChange } from "./columns";
 import { FullText } from "./FullText";
 import { DIMENSION_NOUNS, valueLabel } from "./labels";
-import { usePrinting } from "./printing";
 import { type BreakdownOrder } from "./query";
 import { type RowCosts } from "./rowCosts";
 import { SortableHead } from "./SortableHead";

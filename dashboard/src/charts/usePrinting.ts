@@ -1,5 +1,5 @@
 // Whether the page is being printed. Charts are then drawn again in the width that they have on paper, so that their labels
-// keep their size.
+// keep their size, and the breakdown shows all its rows.
 
 import { useSyncExternalStore } from "react";
 
@@ -7,28 +7,33 @@ import { useSyncExternalStore } from "react";
 export const PRINT_WIDTH = 288;
 
 const print = window.matchMedia("print");
-/** Between `beforeprint` and `afterprint`, which can come before the media query matches. */
-let announced = false;
+/** Only events change it: in Chromium, reading `print.matches` before the change event is sent cancels that event. */
+let printing = print.matches;
+const listeners = new Set<() => void>();
+
+function change(now: boolean): void {
+  printing = now;
+  for (const listener of listeners) listener();
+}
+
+// `beforeprint` can come before the media query matches.
+window.addEventListener("beforeprint", () => {
+  change(true);
+});
+window.addEventListener("afterprint", () => {
+  change(false);
+});
+print.addEventListener("change", ({ matches }) => {
+  change(matches);
+});
 
 function subscribe(listener: () => void): () => void {
-  const before = () => {
-    announced = true;
-    listener();
-  };
-  const after = () => {
-    announced = false;
-    listener();
-  };
-  window.addEventListener("beforeprint", before);
-  window.addEventListener("afterprint", after);
-  print.addEventListener("change", listener);
+  listeners.add(listener);
   return () => {
-    window.removeEventListener("beforeprint", before);
-    window.removeEventListener("afterprint", after);
-    print.removeEventListener("change", listener);
+    listeners.delete(listener);
   };
 }
 
 export function usePrinting(): boolean {
-  return useSyncExternalStore(subscribe, () => announced || print.matches);
+  return useSyncExternalStore(subscribe, () => printing);
 }
