@@ -10,7 +10,7 @@ from talkmeter.billing.statement_export import COLUMNS, statement_rows
 from talkmeter.billing.statement_store import Statement, read_statements
 from talkmeter.billing.statements import adjust_month, close_month
 from talkmeter.db.engine import reading
-from talkmeter.errors import OperationFailed
+from talkmeter.errors import Misconfigured, OperationFailed
 from talkmeter.usage.formats import write_rows
 from tests.events import Json, conversation
 from tests.store.billing import NOW, OPERATOR, VOICE, apply_plan, assign_plan, costs, plan
@@ -29,6 +29,13 @@ def close(ledger: Ledger, *org_ids: str) -> list[Statement]:
 
 def adjust(ledger: Ledger) -> list[Statement]:
     return list(adjust_month(ledger.engine, [ORG], OCTOBER, OPERATOR, NOW))
+
+
+def exported(ledger: Ledger) -> str:
+    """Return the export of October as CSV."""
+    out = BytesIO()
+    write_rows("csv", COLUMNS, statement_rows(ledger.engine, [ORG], OCTOBER), out, lambda: None)
+    return out.getvalue().decode("utf-8-sig")
 
 
 def stored(ledger: Ledger) -> list[Statement]:
@@ -147,14 +154,18 @@ def test_interrupted_close_can_be_repeated(ledger: Ledger) -> None:
 def test_export_has_a_row_for_each_line(closed: Ledger) -> None:
     closed.send(call("late", 60), call("other", 60, direction="outbound"))
     adjust(closed)
-    out = BytesIO()
 
-    write_rows("csv", COLUMNS, statement_rows(closed.engine, [ORG], OCTOBER), out, lambda: None)
-
-    head, *rows = out.getvalue().decode("utf-8-sig").splitlines()
+    head, *rows = exported(closed).splitlines()
     cells = [dict(zip(head.split(","), row.split(","), strict=True)) for row in rows]
     assert [(row["statement"], row["quantity"], row["unit"], row["amount"]) for row in cells] == [
         ("0", "1000", "minute", "100.00"),
         ("1", "2", "minute", "0.20"),
     ]
     assert sum(Decimal(row["amount"]) for row in cells) == Decimal(str(costs(closed).total))
+
+
+def test_export_of_a_currency_that_has_left_the_standard_is_an_error(closed: Ledger) -> None:
+    closed.damage("UPDATE statement SET currency = 'HRK'")
+
+    with pytest.raises(Misconfigured, match="does not contain the currency HRK"):
+        exported(closed)

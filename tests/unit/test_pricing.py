@@ -114,7 +114,7 @@ def test_line_is_rounded_half_up_to_the_minor_unit(currency: str, price: str, am
 
 def test_currency_that_has_left_the_standard_is_an_error() -> None:
     content = msgspec.structs.replace(plan({"price": "1"}, fee="10.00"), currency="HRK")
-    with pytest.raises(Misconfigured, match="does not contain the currency HRK of the plan 'Plan'"):
+    with pytest.raises(Misconfigured, match="does not contain the currency HRK of stored plans"):
         cost_of(content, "2026-11", {})
 
 

@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 from sqlalchemy import Connection, bindparam, func, select
 
 from talkmeter.billing.money import share
-from talkmeter.billing.plan import FEE, MINIMUM, Charge, billed_counter
+from talkmeter.billing.plan import FEE, FEE_NAME, MINIMUM, MINIMUM_NAME, Charge, billed_counter
 from talkmeter.billing.priced_months import By, PricedMonth
 from talkmeter.billing.quantities import MILLISECONDS_PER_SECOND, counter_of, read_item_days
 from talkmeter.counting import DAILY_COUNTERS, Dimension, billed_seconds, call_counts
@@ -80,7 +80,7 @@ def split_costs(connection: Connection, org_id: str, months: Iterable[PricedMont
     for priced in months:
         if priced.version is None or priced.cost is None:
             continue
-        for line, name in ((FEE, "Monthly fee"), (MINIMUM, "Minimum charge")):
+        for line, name in ((FEE, FEE_NAME), (MINIMUM, MINIMUM_NAME)):
             unallocated[line, name, "not_of_a_value"] += priced.cost.amount(line, priced.start, priced.end)
         days = range(priced.days.start, min(priced.days.stop, today + 1))
         for charge in priced.version.content.charges:
@@ -116,7 +116,7 @@ def weights_of(
         return Unallocated("not_of_a_value")
     condition, (counter, size) = charge.condition, counter_of(charge)
     if condition is not None and condition[0] != by:
-        return _weights_of_records(connection, org_id, charge, by, days)
+        return _weights_of_records(connection, org_id, charge, condition, by, days)
     rows = _SUMS[counter].run(connection, (org_id, by, days.start, days.stop))
     sums = {str(value): integer(amount) * size for value, amount in rows}
     return sums if condition is None else {condition[1]: sums.get(condition[1], 0)}
@@ -150,10 +150,9 @@ def record_sums(by: Dimension, where: Dimension, *, each_duration: bool) -> Comp
 
 
 def _weights_of_records(
-    connection: Connection, org_id: str, charge: Charge, by: Dimension, days: range
+    connection: Connection, org_id: str, charge: Charge, condition: tuple[Dimension, str], by: Dimension, days: range
 ) -> Weights | Unallocated:
-    dimension, value = charge.condition or ("", "")
-    where = next(name for name in charge.priced.dimensions if name == dimension)
+    where, value = condition
     [(records,)] = _RECORDS.run_in(connection, (org_id, where, value), days) if days else [(0,)]
     if integer(records) > MAX_RECORDS:
         return Unallocated("too_many_records")

@@ -14,7 +14,7 @@ from typing import IO, Final, NamedTuple
 import msgspec
 from sqlalchemy import Engine
 
-from talkmeter.billing.money import format_amount, format_decimal, minor_digits, read_decimal
+from talkmeter.billing.money import amount_text, currency_digits, format_amount, format_decimal, read_decimal
 from talkmeter.billing.months import first_day, month_days, month_of
 from talkmeter.billing.plan import EXACT, FEE, Charge, Unit
 from talkmeter.billing.plans import Plans, read_plans
@@ -174,7 +174,7 @@ def _usage(statement: Statement, line: StatementLine, charge: Charge) -> Iterato
     units = line.base_quantity * charge.units_per_base(days)
     parts = tier_parts(charge, units)
     sku = f"{statement.plan_id}/{charge.id}"
-    for part, amount in zip(parts, tier_amounts(parts, minor_digits(statement.currency) or 0), strict=True):
+    for part, amount in zip(parts, tier_amounts(parts, currency_digits(statement.currency)), strict=True):
         if charge.tiers and not part.units:
             continue
         consumed = part.units if charge.tiers else units
@@ -223,7 +223,7 @@ def _exact_product(quantity: str, price: str) -> str:
 
 
 def _amount(statement: Statement, minor: int) -> str:
-    return format_amount(minor, minor_digits(statement.currency) or 0)
+    return amount_text(minor, statement.currency)
 
 
 def _row(statement: Statement, line: StatementLine, priced: _Priced, name: str | None, provider: str) -> FocusRow:

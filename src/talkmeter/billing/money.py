@@ -11,6 +11,8 @@ from itertools import accumulate, pairwise
 from math import floor
 from typing import Final
 
+from talkmeter.errors import Misconfigured
+
 _DECIMAL: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?", re.ASCII)
 _HALF: Final = Fraction(1, 2)
 QUANTITY_DIGITS: Final = 6
@@ -58,10 +60,26 @@ def minor_digits(currency: str) -> int | None:
         return None
 
 
+def currency_digits(currency: str) -> int:
+    """Return the digits after the point of a stored currency. Raises Misconfigured if it has left ISO 4217 since."""
+    digits = minor_digits(currency)
+    if digits is None:
+        raise Misconfigured(
+            f"The installed package iso4217 does not contain the currency {currency} of stored plans or statements; "
+            "install the version that was installed when the plan was applied."
+        )
+    return digits
+
+
 def format_amount(minor: int, digits: int) -> str:
     """Write an amount of minor units with the currency's digits: 1234 of USD is 12.34."""
     sign, text = "-" if minor < 0 else "", str(abs(minor)).rjust(digits + 1, "0")
     return sign + (f"{text[:-digits]}.{text[-digits:]}" if digits else text)
+
+
+def amount_text(minor: int, currency: str) -> str:
+    """Write an amount of minor units of a stored currency: 1234 of USD is 12.34. Raises as `currency_digits`."""
+    return format_amount(minor, currency_digits(currency))
 
 
 def read_amount(text: str, digits: int) -> int:

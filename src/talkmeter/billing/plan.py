@@ -7,9 +7,8 @@ from typing import Annotated, Final, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from talkmeter.billing.money import minor_digits, read_amount
+from talkmeter.billing.money import currency_digits, read_amount
 from talkmeter.counting import Dimension
-from talkmeter.errors import Misconfigured
 from talkmeter.records import Kind
 
 DecimalText = Annotated[str, Meta(description="A decimal number.", examples=["0.12"])]
@@ -24,6 +23,8 @@ Unit = Literal["minute", "call", "session", "run", "item"]
 MILLISECONDS_PER_MINUTE: Final = 60_000
 FEE: Final = "fee"
 MINIMUM: Final = "minimum"
+FEE_NAME: Final = "Monthly fee"
+MINIMUM_NAME: Final = "Minimum charge"
 RESERVED_IDS: Final = (FEE, MINIMUM)
 ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
 MAX_CHARGES: Final = 200
@@ -84,7 +85,7 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     id: str
     name: str
     meter: str
-    where: dict[str, str] | None = None
+    where: dict[Dimension, str] | None = None
     per_call: PerCall = EXACT
     included: DecimalText = "0"
     price: DecimalText | None = None
@@ -98,7 +99,7 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
         return METERS[self.meter]
 
     @property
-    def condition(self) -> tuple[str, str] | None:
+    def condition(self) -> tuple[Dimension, str] | None:
         """The dimension and value of `where`."""
         return next(iter(self.where.items())) if self.where else None
 
@@ -120,13 +121,7 @@ class PlanContent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     @property
     def digits(self) -> int:
         """The currency's digits after the point. Raises Misconfigured if the currency has left ISO 4217 since."""
-        digits = minor_digits(self.currency)
-        if digits is None:
-            raise Misconfigured(
-                f"The installed package iso4217 does not contain the currency {self.currency} of the plan "
-                f"'{self.name}'; install the version that was installed when the plan was applied."
-            )
-        return digits
+        return currency_digits(self.currency)
 
     @property
     def fee_minor(self) -> int:

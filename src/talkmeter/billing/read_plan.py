@@ -21,6 +21,7 @@ from talkmeter.billing.plan import (
     PlanContent,
     Tier,
 )
+from talkmeter.counting import Dimension
 from talkmeter.errors import MAX_QUOTED, Unprocessable, quoted
 from talkmeter.ingest.fields import CONTROL, MAX_ID_BYTES
 from talkmeter.records import Kind, closed_sets
@@ -215,7 +216,7 @@ def _check_prices(fields: _Fields, charge: Charge) -> None:
         raise fields.error("package", "'package' must be greater than 0.")
 
 
-def _read_where(fields: _Fields, meter: str) -> dict[str, str]:
+def _read_where(fields: _Fields, meter: str) -> dict[Dimension, str]:
     [(name, value)] = fields.mapping("where").items()
     path, allowed = (*fields.path, "where"), METERS[meter].dimensions
     dimension = next((dimension for dimension in allowed if dimension == name), None)
@@ -227,7 +228,7 @@ def _read_where(fields: _Fields, meter: str) -> dict[str, str]:
     choices = closed_sets(Kind.CONVERSATION).get(dimension, ())
     if choices and value not in choices:
         raise PlanError(path, f"'{name}' must be one of {', '.join(choices)}, not {quoted(value)}.")
-    return {name: value}
+    return {dimension: value}
 
 
 def _read_tiers(fields: _Fields) -> tuple[Tier, ...]:

@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from talkmeter.billing.money import format_amount, format_decimal, minor_digits
+from talkmeter.billing.money import amount_text, format_decimal
 from talkmeter.billing.months import format_month, month_days
 from talkmeter.billing.plan import Charge
 from talkmeter.billing.plans import Plans, read_plans
@@ -77,6 +77,6 @@ def _row(plans: Plans, statement: Statement, line: StatementLine) -> Cells:
         None if charge is None else quantity_text(charge, line.base_quantity, statement.month),
         None if charge is None else charge.priced.unit,
         line.base_quantity,
-        format_amount(line.amount, minor_digits(statement.currency) or 0),
+        amount_text(line.amount, statement.currency),
         statement.currency,
     )

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 from talkmeter.billing.month_cost import MonthCost, month_cost
 from talkmeter.billing.month_plans import versions_of_months
 from talkmeter.billing.months import format_month, month_days, month_of
-from talkmeter.billing.plan import FEE, MINIMUM, PlanContent
+from talkmeter.billing.plan import FEE, FEE_NAME, MINIMUM, MINIMUM_NAME, PlanContent
 from talkmeter.billing.plans import Plans, PlanVersion, read_plans
 from talkmeter.billing.quantities import read_quantities
 from talkmeter.billing.statement_store import Statement, StatementLine, insert_statement, read_statements
@@ -24,8 +24,6 @@ from talkmeter.errors import OperationFailed
 from talkmeter.ledger.organization_rows import lock_organization, read_stored_revision, renew_revision
 from talkmeter.period import day_of
 
-FEE_NAME: Final = "Monthly fee"
-MINIMUM_NAME: Final = "Minimum charge"
 ORGANIZATIONS_PER_TRANSACTION: Final = 100
 """On SQLite, where each commit waits for the disk; a server commits each organization alone."""
 

@@ -44,12 +44,14 @@ def costs(org_id: str, as_json: bool, **flags: str | None) -> None:
 
 
 def _print_month(month: "MonthCosts", currency: str) -> None:
+    from talkmeter.billing.plan import FEE_NAME, MINIMUM_NAME
+
     if month.plan is None:
         click.echo(f"{month.month}: no plan\n")
         return
     click.echo(f"{month.month}: plan {month.plan}, version {month.version}, {month.state}")
     rows = [_charge_row(charge) for charge in month.charges]
-    for name, amount in (("Monthly fee", month.fee), ("Minimum charge", month.minimum_charge)):
+    for name, amount in ((FEE_NAME, month.fee), (MINIMUM_NAME, month.minimum_charge)):
         if amount is not None and amount.strip("0."):
             rows.append((name, "", "", amount))
     rows.append(("Sum", "", "", month.total or ""))

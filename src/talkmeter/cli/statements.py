@@ -203,6 +203,6 @@ def _total(statement: "Statement") -> str:
 
 
 def _amount(currency: str, minor: int) -> str:
-    from talkmeter.billing.money import format_amount, minor_digits
+    from talkmeter.billing.money import amount_text
 
-    return f"{format_amount(minor, minor_digits(currency) or 0)} {currency}"
+    return f"{amount_text(minor, currency)} {currency}"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def preview(engine: "Engine", settings: "Settings", org_ids: list[str], month: int) -> None:
     """Print each line and what a push would do. Sends nothing."""
     _require_stripe()
-    from talkmeter.billing.money import format_amount, minor_digits
+    from talkmeter.billing.money import amount_text
     from talkmeter.billing.plans import read_plans
     from talkmeter.billing.push_store import read_customer
     from talkmeter.billing.stripe_api import read_stripe_key
@@ -33,7 +33,7 @@ def preview(engine: "Engine", settings: "Settings", org_ids: list[str], month: i
         problem = problem_of(lines, customer)
         for line in lines:
             currency = line.statement.currency
-            amount = f"{format_amount(line.line.amount, minor_digits(currency) or 0)} {currency}"
+            amount = f"{amount_text(line.line.amount, currency)} {currency}"
             rows.append((org_id, line.description, amount, line.state if problem is None else problem))
     print_list(("organization", "invoice item", "amount", f"state ({mode} mode)"), rows)
 
