@@ -9,7 +9,7 @@ from litestar.params import PathParameter
 from talkmeter import clock
 from talkmeter.api.auth.callers import RequiresScope, caller_of, organization_of
 from talkmeter.api.auth.scopes import BILLING_MANAGE, PLANS_MANAGE
-from talkmeter.api.body import BodyLimits, read_body
+from talkmeter.api.body import BodyLimits, read_body, require_json
 from talkmeter.api.compression import Encoded
 from talkmeter.api.conditional import NOT_MODIFIED, answer_query, present_of
 from talkmeter.api.etag import json_response
@@ -35,8 +35,7 @@ from talkmeter.billing.plans import Assignment, read_plans
 from talkmeter.billing.read_plan import check_plan_id, read_plan
 from talkmeter.db.audit import Actor
 from talkmeter.db.engine import Connection
-from talkmeter.errors import BadRequest, NotFound, Unprocessable, UnsupportedMediaType, quoted
-from talkmeter.ingest.requests import PLAIN
+from talkmeter.errors import BadRequest, NotFound, Unprocessable, quoted
 from talkmeter.ledger.organizations import is_open
 from talkmeter.period import day_of
 from talkmeter.usage.parameters import read_flag
@@ -198,8 +197,7 @@ def _require_organization(connection: Connection, org_id: str) -> None:
 async def _read_json(request: AnyRequest) -> object:
     """Return the decoded body. Raises UnsupportedMediaType or BadRequest if it is not JSON."""
     limits = BodyLimits(MAX_BODY_BYTES, _service(request).settings.body_timeout_sec)
-    if (content_type := request.headers.get("content-type", "")).partition(";")[0].strip().lower() != PLAIN:
-        raise UnsupportedMediaType(f"Content-Type must be {PLAIN}, not '{content_type[:60]}'.")
+    require_json(request)
     with _service(request).intake.reservation(caller_of(request).credential_id) as reserve:
         body = await read_body(request, limits, reserve)
         try:

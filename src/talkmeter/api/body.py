@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from talkmeter.api.problems import AnyRequest
 from talkmeter.errors import BadRequest, RequestTimeout, TooLarge, UnsupportedMediaType, quoted
+from talkmeter.ingest.requests import PLAIN
 from talkmeter.settings import Settings
 
 if sys.version_info >= (3, 14):
@@ -75,6 +76,13 @@ async def read_body(request: AnyRequest, limits: BodyLimits, reserve: Callable[[
     except TimeoutError:
         raise RequestTimeout(f"The body did not arrive within {timeout_sec} seconds.") from None
     return decoder.finish()
+
+
+def require_json(request: AnyRequest) -> None:
+    """Raise UnsupportedMediaType if the request's Content-Type is not that of JSON."""
+    content_type = request.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() != PLAIN:
+        raise UnsupportedMediaType(f"Content-Type must be {PLAIN}, not '{content_type[:60]}'.")
 
 
 async def _chunks(request: AnyRequest) -> AsyncIterator[bytes]:

@@ -16,7 +16,7 @@ from talkmeter.accounts.sessions import LINK_MINUTES, Session, hash_secret, publ
 from talkmeter.api.auth.callers import Authenticator, RequiresScope, caller_of, named_organizations, read_token
 from talkmeter.api.auth.grant import Grant
 from talkmeter.api.auth.scopes import expand
-from talkmeter.api.body import BodyLimits, read_body
+from talkmeter.api.body import BodyLimits, read_body, require_json
 from talkmeter.api.compression import Encoded
 from talkmeter.api.etag import json_response
 from talkmeter.api.openapi import BEARER, error_specs, json_spec, operation_with, organization_parameters
@@ -25,7 +25,7 @@ from talkmeter.api.request_bodies import SIGN_IN_BODY
 from talkmeter.api.service import Service
 from talkmeter.db.audit import Actor
 from talkmeter.db.engine import Connection
-from talkmeter.errors import BadRequest, Forbidden, NotAuthenticated, Unprocessable, UnsupportedMediaType
+from talkmeter.errors import BadRequest, Forbidden, NotAuthenticated, Unprocessable
 from talkmeter.ingest.requests import PLAIN
 from talkmeter.ledger.organizations import is_open, read_organization_names
 from talkmeter.period import InstantText, format_instant
@@ -191,8 +191,7 @@ async def _read_link(request: AnyRequest) -> str | None:
     body = await read_body(request, limits, lambda _size: None)
     if not body:
         return None
-    if (content_type := request.headers.get("content-type", "")).partition(";")[0].strip().lower() != PLAIN:
-        raise UnsupportedMediaType(f"Content-Type must be {PLAIN}, not '{content_type[:60]}'.")
+    require_json(request)
     try:
         return msgspec.json.decode(body, type=SignIn).link
     except msgspec.ValidationError:
