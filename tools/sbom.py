@@ -1,7 +1,7 @@
 """Write a bill of materials next to the wheels in a folder: talkmeter-<version>.cdx.json (CycloneDX 1.6).
 
-It lists the client, the packages of requirements/run.txt, and the npm packages in dashboard/package-lock.json of which
-the page in the wheel consists. It has no date and no path, so the same wheels give the same file. Licenses of Python
+It lists the client, the packages of requirements/run.txt, and the npm packages of dashboard/package-lock.json that are
+in the page. It has no date and no path, so the same wheels give the same file. Licenses of Python
 packages are read from the installed ones, so a package that only another platform needs has none.
 
 Run by ``make wheel``.

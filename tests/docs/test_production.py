@@ -100,7 +100,7 @@ class Machine(NamedTuple):
         return run_script(head + self.here(block), self.root, {})
 
     def walk(self) -> dict[str, list[str]]:
-        """Run everything once; return what the blocks of each section printed."""
+        """Run everything once; return the output of each section's blocks."""
         titles = [line.removeprefix("## ") for line in PAGE.text.splitlines() if line.startswith("## ")]
         blocks = {title: PAGE.section(title).blocks("sh") for title in titles}
         # The page restores for good in place of removing the copy.
@@ -112,7 +112,7 @@ class Machine(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """The machine after all commands of the page, and what the blocks of each section printed."""
+    """The machine after all commands of the page, and the output of each section's blocks."""
 
     machine: Machine
     printed: dict[str, list[str]]

@@ -177,7 +177,7 @@ def test_fill_that_was_killed_continues_where_it_stopped(ledger: Ledger) -> None
 
 @contextmanager
 def engine_that_writes_before(ledger: Ledger, transactions: Container[int], *events: Json) -> Iterator[Engine]:
-    """Yield an engine that lets the ledger write one of the events before each of these of its transactions."""
+    """Yield an engine that lets the ledger write one of the events before each transaction with one of the numbers."""
     with engine_for(ledger.url) as engine:
         numbers, remaining = count(1), iter(events)
 

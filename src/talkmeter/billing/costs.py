@@ -26,8 +26,6 @@ from talkmeter.billing.pricing import billable_units, packages, tier_amounts, ti
 from talkmeter.billing.statement_store import Statement, read_statements
 from talkmeter.period import DayText, format_day
 
-Amount = AmountText
-
 
 class TierCost(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     """The units of a charge that one price applies to."""
@@ -36,7 +34,7 @@ class TierCost(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     up_to: DecimalText | None
     quantity: DecimalText
     price: DecimalText
-    amount: Amount
+    amount: AmountText
 
 
 class ChargeCost(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +57,7 @@ class ChargeCost(msgspec.Struct, frozen=True, kw_only=True):
     packages: int | None
     counted_from: Annotated[DayText | None, Meta(description="The first day whose items are known; null: all days.")]
     tiers: list[TierCost] | None
-    amount: Amount
+    amount: AmountText
 
 
 class MonthCosts(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
@@ -71,11 +69,11 @@ class MonthCosts(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "fr
     plan: str | None
     version: int | None
     state: Literal["open", "closed"]
-    fee: Amount | None
-    minimum_charge: Amount | None
-    total: Amount | None
-    closed_total: Annotated[Amount | None, Meta(description="The sum of the statements of a closed month.")]
-    difference: Annotated[Amount | None, Meta(description="`total - closed_total`: the change since closing.")]
+    fee: AmountText | None
+    minimum_charge: AmountText | None
+    total: AmountText | None
+    closed_total: Annotated[AmountText | None, Meta(description="The sum of the statements of a closed month.")]
+    difference: Annotated[AmountText | None, Meta(description="`total - closed_total`: the change since closing.")]
     charges: list[ChargeCost]
 
 
@@ -83,8 +81,8 @@ class DayCost(msgspec.Struct, frozen=True):
     """What a day costs, and each charge of it that is not zero."""
 
     day: DayText
-    amount: Amount | None
-    charges: dict[str, Amount]
+    amount: AmountText | None
+    charges: dict[str, AmountText]
 
 
 class RowCost(msgspec.Struct, frozen=True):
@@ -92,14 +90,14 @@ class RowCost(msgspec.Struct, frozen=True):
 
     value: str | None
     name: str | None
-    amount: Amount
+    amount: AmountText
 
 
 class OtherCosts(msgspec.Struct, frozen=True):
     """What the values beyond `limit` cost."""
 
     values: int
-    amount: Amount
+    amount: AmountText
 
 
 class UnallocatedCost(msgspec.Struct, frozen=True):
@@ -107,7 +105,7 @@ class UnallocatedCost(msgspec.Struct, frozen=True):
 
     id: str
     name: str
-    amount: Amount
+    amount: AmountText
     reason: Reason
 
 
@@ -117,7 +115,7 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"})
     from_: DayText
     to: DayText
     currency: str | None
-    total: Amount | None
+    total: AmountText | None
     months: list[MonthCosts]
     days: list[DayCost]
     rows: list[RowCost] | None

@@ -161,11 +161,12 @@ def read_forecast(connection: Connection, query: ForecastQuery) -> Forecast:
     plan = version.content
     history = _History(read_quantities(connection, org_id, plan.charges, days), first)
     projected = history.project_all(plan.charges, today)
-    errors = []
+    histories, errors = {version[:2]: history}, []
     for day in past_days(today):
         if (past := versions[month_of(day)]) is not None:
-            of_past = _History(read_quantities(connection, org_id, past.content.charges, days), first)
-            errors += _amount_errors({day: past.content}, of_past)
+            if past[:2] not in histories:
+                histories[past[:2]] = _History(read_quantities(connection, org_id, past.content.charges, days), first)
+            errors += _amount_errors({day: past.content}, histories[past[:2]])
     return msgspec.structs.replace(
         usage,
         currency=plan.currency,

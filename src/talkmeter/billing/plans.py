@@ -10,8 +10,9 @@ from sqlalchemy import Connection, bindparam, select
 
 from talkmeter.billing.months import parse_month
 from talkmeter.billing.plan import PlanContent
-from talkmeter.db import billing_tables, tables
+from talkmeter.db import billing_tables
 from talkmeter.db.damage import damaged_row
+from talkmeter.db.meta import PLANS_REVISION, read_meta, write_meta
 from talkmeter.db.statements import Compiled, OnConflict, Row, Value, insert_rows, integer, text
 from talkmeter.errors import Unavailable
 
@@ -25,9 +26,6 @@ _ASSIGNMENTS: Final = Compiled(
     .where(_assignment.org_id == bindparam("org"))
     .order_by(_assignment.month)
 )
-_META: Final = Compiled(select(tables.meta.c.value).where(tables.meta.c.name == bindparam("name")))
-PLANS_REVISION: Final = "plans_revision"
-"""The `meta` entry that changes with every change of a plan or of the default plan."""
 
 
 class PlanVersion(NamedTuple):
@@ -101,8 +99,7 @@ def read_assignments(connection: Connection, org_id: str) -> list[Assignment]:
 
 def read_plans_revision(connection: Connection) -> str:
     """Return the revision of all plans; empty before the first plan."""
-    rows = _META.run(connection, (PLANS_REVISION,))
-    return text(rows[0][0]) if rows else ""
+    return read_meta(connection, PLANS_REVISION) or ""
 
 
 def add_version(connection: Connection, plan_id: str, number: int, content: PlanContent, now: int) -> None:
@@ -125,7 +122,7 @@ def set_assignment(connection: Connection, org_id: str, assignment: Assignment) 
 
 
 def _renew_revision(connection: Connection) -> None:
-    insert_rows(connection, tables.meta, [(PLANS_REVISION, token_hex(8))], OnConflict.REPLACE)
+    write_meta(connection, PLANS_REVISION, token_hex(8))
 
 
 def _assignment_of(month: Value, plan_id: Value) -> Assignment:

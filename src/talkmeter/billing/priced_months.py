@@ -66,19 +66,20 @@ def price_months(connection: Connection, query: CostsQuery, statements: Sequence
     versions = versions_of_months(connection, query.org_id, plans, months, statements)
     _require_one_currency(versions)
     counted_from = read_counted_from(connection)
-    priced = (_price_month(connection, query, month, versions[month]) for month in months)
-    return [one._replace(counted_from=counted_from) for one in priced]
+    return [_price_month(connection, query, month, versions[month], counted_from) for month in months]
 
 
-def _price_month(connection: Connection, query: CostsQuery, month: int, version: PlanVersion | None) -> PricedMonth:
+def _price_month(
+    connection: Connection, query: CostsQuery, month: int, version: PlanVersion | None, counted_from: int | None
+) -> PricedMonth:
     days = month_days(month)
     start, end = max(query.first, days.start) - days.start, min(query.end, days.stop) - days.start
     if version is None:
-        return PricedMonth(month, start, end, None, None, None)
+        return PricedMonth(month, start, end, None, None, counted_from)
     past = range(days.start, min(days.start + end, query.present.today + 1))
     quantities = read_quantities(connection, query.org_id, version.content.charges, past)
     cost = month_cost(version.content, month, quantities, query.present.today)
-    return PricedMonth(month, start, end, version, cost, None)
+    return PricedMonth(month, start, end, version, cost, counted_from)
 
 
 def _require_one_currency(versions: Mapping[int, PlanVersion | None]) -> None:

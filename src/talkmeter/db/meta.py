@@ -14,6 +14,8 @@ BILLED_DURATIONS: Final = "billed_durations"
 """Present while daily totals of an older version have no billed durations."""
 INVENTORY_SINCE: Final = "inventory_since"
 """The instant from which on all inventory states are in `inventory_day`; absent if that was always so."""
+PLANS_REVISION: Final = "plans_revision"
+"""Changes with every change of a plan or of the default plan."""
 COPIED: Final = (BILLED_DURATIONS, INVENTORY_SINCE)
 """The entries that describe the rows of the other tables, so that a copy of these needs them."""
 _name = tables.meta.c.name

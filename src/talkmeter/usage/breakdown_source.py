@@ -1,7 +1,7 @@
 """Read what a breakdown is made of: counters by value and by day.
 
-Without a filter, whole days come from the daily totals. With one, the records are read, because there are no daily
-totals of two dimensions together; so the number of records is limited.
+Without a filter, whole days come from the daily totals. With a filter, the records are read, because daily totals have
+only one dimension. So the number of records is limited.
 """
 
 from collections.abc import Mapping

@@ -35,7 +35,7 @@ class ValueFilter(NamedTuple):
 
     @property
     def compared(self) -> tuple[str, ...]:
-        """The figures of these records that are compared."""
+        """The figures whose change is shown."""
         return COMPARED_CALLS if self.kind is Kind.CONVERSATION else COMPARED_RUNS
 
     @property
@@ -82,7 +82,7 @@ class Amounts(NamedTuple):
 
 
 def read_amounts(window: Window, windows: Windows | None, read: Callable[[Window], Mapping[int, Counters]]) -> Amounts:
-    """Read the counters of a window and of those of its comparison."""
+    """Read the counters of a window, and of both windows of its comparison."""
     amounts = read(window)
     if windows is None:
         return Amounts(amounts, {}, {})
