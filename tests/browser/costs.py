@@ -14,7 +14,7 @@ MOVED pays in dollars in February and in euros from March on.
 from typing import Final
 
 from talkmeter.billing.months import read_month
-from talkmeter.billing.statement_store import Statement, StatementLine, insert_statement
+from talkmeter.billing.statement_store import Statement, StatementLine, insert_statements
 from talkmeter.db.engine import writing
 from tests import local_http
 from tests.events import Json, conversation, event, run
@@ -102,7 +102,7 @@ def _close_february(server: Server) -> None:
     lines = (StatementLine("fee", 0, "Monthly fee", 0, 1_000), StatementLine("minimum", 1, "Minimum charge", 0, 9_850))
     february = Statement(BILLED, read_month("month", "2026-02"), 0, "smb", 1, "USD", "", 0, lines)
     with engine_for(server.environment["TALKMETER_DATABASE_URL"]) as engine, writing(engine) as connection:
-        insert_statement(connection, february)
+        insert_statements(connection, [february])
 
 
 def _send(server: Server, sender: str, org_id: str, events: list[Json]) -> None:

@@ -1,5 +1,6 @@
 """Stored statements: the lines of each closed month, and of its adjustments. A statement never changes."""
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
@@ -70,12 +71,14 @@ def read_statements(connection: Connection, org_id: str, first: int, last: int) 
     return [_statement_of(row, lines) for row in rows]
 
 
-def insert_statement(connection: Connection, statement: Statement) -> None:
-    """Store a statement and its lines; the organization's row must be locked."""
-    key = statement.org_id, statement.month, statement.number
-    head: Row = (*key, statement.plan_id, statement.version, statement.currency, statement.revision)
-    insert_rows(connection, billing_tables.statement, [(*head, statement.created_at)], OnConflict.KEEP)
-    lines = sorted((*key, *line) for line in statement.lines)
+def insert_statements(connection: Connection, statements: Iterable[Statement]) -> None:
+    """Store statements and their lines, in order of the organizations, whose rows must be locked."""
+    heads: list[Row] = []
+    lines: list[Row] = []
+    for statement in statements:
+        heads.append(statement[:-1])
+        lines += sorted((*statement[:3], *line) for line in statement.lines)
+    insert_rows(connection, billing_tables.statement, heads, OnConflict.KEEP)
     insert_rows(connection, billing_tables.statement_line, lines, OnConflict.KEEP)
 
 

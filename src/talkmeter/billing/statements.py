@@ -17,15 +17,16 @@ from talkmeter.billing.months import format_month, month_days, month_of
 from talkmeter.billing.plan import FEE, FEE_NAME, MINIMUM, MINIMUM_NAME, PlanContent
 from talkmeter.billing.plans import Plans, PlanVersion, read_plans
 from talkmeter.billing.quantities import read_quantities
-from talkmeter.billing.statement_store import Statement, StatementLine, insert_statement, read_statements
-from talkmeter.db.audit import Action, Actor, record_audit
-from talkmeter.db.engine import has_one_writer, reading, writing
+from talkmeter.billing.statement_store import Statement, StatementLine, insert_statements, read_statements
+from talkmeter.db.audit import Action, Actor, record_audits
+from talkmeter.db.engine import has_one_writer, is_distributed, reading, writing
 from talkmeter.errors import OperationFailed
-from talkmeter.ledger.organization_rows import lock_organization, read_stored_revision, renew_revision
+from talkmeter.ledger.organization_rows import lock_organizations, renew_revisions
 from talkmeter.period import day_of
 
-ORGANIZATIONS_PER_TRANSACTION: Final = 100
-"""On SQLite, where each commit waits for the disk; a server commits each organization alone."""
+ORGANIZATIONS_ON_SQLITE: Final = 100
+ORGANIZATIONS_ON_POSTGRESQL: Final = 20
+"""How many organizations share a transaction; more would be locked for too long. On Citus, each has its own."""
 
 
 def require_over(month: int, now: int) -> None:
@@ -51,20 +52,39 @@ def adjust_month(engine: Engine, org_ids: Iterable[str], month: int, actor: Acto
 def _write(
     engine: Engine, org_ids: Iterable[str], month: int, actor: Actor, now: int, *, adjust: bool
 ) -> Generator[Statement]:
-    size = ORGANIZATIONS_PER_TRANSACTION if has_one_writer(engine) else 1
     with reading(engine) as connection:
         plans = read_plans(connection)
-    for part in _parts(org_ids, size):
+    for part in _parts(org_ids, _organizations_per_transaction(engine)):
         with writing(engine) as connection:
-            found = [_write_statement(connection, plans, org_id, month, actor, now, adjust=adjust) for org_id in part]
+            locked = lock_organizations(connection, part)
+            found = [
+                _statement(connection, plans, org_id, month, locked[org_id].revision, now, adjust=adjust)
+                for org_id in part
+            ]
+            statements = [statement for statement in found if statement is not None]
+            insert_statements(connection, statements)
+            renew_revisions(connection, [(one.org_id, locked[one.org_id].last_event_at) for one in statements])
+            action = Action.STATEMENT_ADJUST if adjust else Action.STATEMENT_CLOSE
+            record_audits(connection, actor, action, format_month(month), now, map(_described, statements))
         # Only what is committed is reported.
-        yield from (statement for statement in found if statement is not None)
+        yield from statements
 
 
-def _write_statement(
-    connection: Connection, plans: Plans, org_id: str, month: int, actor: Actor, now: int, *, adjust: bool
+def _described(statement: Statement) -> tuple[str, str]:
+    """Return the organization and the detail of a statement's audit entry."""
+    return statement.org_id, f"statement {statement.number}, plan {statement.plan_id}, version {statement.version}"
+
+
+def _organizations_per_transaction(engine: Engine) -> int:
+    if has_one_writer(engine):
+        return ORGANIZATIONS_ON_SQLITE
+    return 1 if is_distributed(engine) else ORGANIZATIONS_ON_POSTGRESQL
+
+
+def _statement(
+    connection: Connection, plans: Plans, org_id: str, month: int, revision: str, now: int, *, adjust: bool
 ) -> Statement | None:
-    last_event_at = lock_organization(connection, org_id).last_event_at
+    """Return the statement to write for a locked organization, or None."""
     earlier = read_statements(connection, org_id, month, month)
     if bool(earlier) is not adjust:
         return None
@@ -76,15 +96,8 @@ def _write_statement(
         lines = differences(lines, earlier)
         if not any(line.amount for line in lines):
             return None
-    revision = read_stored_revision(connection, org_id)
     head = (org_id, month, len(earlier), version.plan_id, version.version, version.content.currency, revision, now)
-    statement = Statement(*head, tuple(lines))
-    insert_statement(connection, statement)
-    renew_revision(connection, org_id, last_event_at)
-    action = Action.STATEMENT_ADJUST if adjust else Action.STATEMENT_CLOSE
-    detail = f"statement {statement.number}, plan {version.plan_id}, version {version.version}"
-    record_audit(connection, actor, action, format_month(month), now, org_id=org_id, detail=detail)
-    return statement
+    return Statement(*head, tuple(lines))
 
 
 def present_lines(connection: Connection, org_id: str, version: PlanVersion, month: int) -> list[StatementLine]:

@@ -5,6 +5,7 @@ entry contains a secret.
 """
 
 import secrets
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Final, Literal, NamedTuple
 
@@ -12,7 +13,7 @@ import msgspec
 from sqlalchemy import BigInteger, Connection, bindparam, select
 
 from talkmeter.db import tables
-from talkmeter.db.statements import Compiled, OnConflict, insert_rows
+from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows
 
 MAX_DETAIL: Final = 500
 
@@ -106,8 +107,23 @@ def record_audit(
     detail: str = "",
 ) -> None:
     """Add an entry in the caller's transaction; `now` is in microseconds. `detail` is cut at 500 characters."""
-    row = (now, secrets.token_hex(8), actor.kind, actor.id, action.value, org_id, subject, detail[:MAX_DETAIL])
-    insert_rows(connection, tables.audit, [row], OnConflict.KEEP)
+    record_audits(connection, actor, action, subject, now, [(org_id, detail)])
+
+
+def record_audits(
+    connection: Connection,
+    actor: Actor,
+    action: Action,
+    subject: str,
+    now: int,
+    changes: Iterable[tuple[str | None, str]],
+) -> None:
+    """Add an entry for each organization and detail, as `record_audit` does."""
+    rows: Iterator[Row] = (
+        (now, secrets.token_hex(8), actor.kind, actor.id, action.value, org_id, subject, detail[:MAX_DETAIL])
+        for org_id, detail in changes
+    )
+    insert_rows(connection, tables.audit, sorted(rows), OnConflict.KEEP)
 
 
 def read_audit(connection: Connection, org_id: str | None, since: int, limit: int) -> list[AuditEntry]:

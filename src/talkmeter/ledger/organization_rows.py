@@ -1,7 +1,7 @@
 """The rows of organizations: their locks, their revisions, and what a writer must know before it writes."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select, update
@@ -10,7 +10,7 @@ from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
 
 _org = tables.organization.c
-_LOCKED = (_org.org_id, _org.last_event_at, _org.closed, _org.records_from, _org.has_erased)
+_LOCKED = (_org.org_id, _org.revision, _org.last_event_at, _org.closed, _org.records_from, _org.has_erased)
 _LOCK = Compiled(select(*_LOCKED).where(_org.org_id == bindparam("org")).with_for_update())
 _LOCK_SEVERAL = Compiled(
     select(*_LOCKED).where(_org.org_id.in_(bindparam("orgs", expanding=True))).order_by(_org.org_id).with_for_update()
@@ -19,7 +19,6 @@ _RECORDS_FROM = Compiled(select(_org.records_from).where(_org.org_id == bindpara
 _SET_RECORDS_FROM = Compiled(
     update(tables.organization).values(records_from=bindparam("day")).where(_org.org_id == bindparam("org"))
 )
-_REVISION = Compiled(select(_org.revision).where(_org.org_id == bindparam("org")))
 
 
 def new_revision() -> str:
@@ -30,6 +29,7 @@ def new_revision() -> str:
 class LockedOrganization(NamedTuple):
     """What the row of a locked organization says; `last_event_at` is in microseconds."""
 
+    revision: str
     last_event_at: int | None
     closed: bool
     """Whether it accepts no events: it is or was merged or deleted."""
@@ -59,12 +59,13 @@ def _lock(connection: Connection, org_ids: Sequence[str]) -> dict[str, LockedOrg
     rows = _LOCK.run(connection, (org_ids[0],)) if len(org_ids) == 1 else _LOCK_SEVERAL.run_in(connection, (), org_ids)
     return {
         str(org_id): LockedOrganization(
+            str(revision),
             None if last_event_at is None else integer(last_event_at),
             bool(closed),
             integer(records_from),
             bool(has_erased),
         )
-        for org_id, last_event_at, closed, records_from, has_erased in rows
+        for org_id, revision, last_event_at, closed, records_from, has_erased in rows
     }
 
 
@@ -73,15 +74,15 @@ def lock_organization(connection: Connection, org_id: str) -> LockedOrganization
     return lock_organizations(connection, [org_id])[org_id]
 
 
-def read_stored_revision(connection: Connection, org_id: str) -> str:
-    """Return the revision of an organization whose row is locked."""
-    [(revision,)] = _REVISION.run(connection, (org_id,))
-    return str(revision)
-
-
 def renew_revision(connection: Connection, org_id: str, last_event_at: int | None) -> None:
     """Give an organization a new revision, which invalidates cached answers."""
-    insert_rows(connection, tables.organization, [organization_row(org_id, last_event_at)], OnConflict.REVISE)
+    renew_revisions(connection, [(org_id, last_event_at)])
+
+
+def renew_revisions(connection: Connection, organizations: Iterable[tuple[str, int | None]]) -> None:
+    """Give locked organizations new revisions; each has its `last_event_at`, in order of their ids."""
+    rows = [organization_row(org_id, last_event_at) for org_id, last_event_at in organizations]
+    insert_rows(connection, tables.organization, rows, OnConflict.REVISE)
 
 
 def read_records_from(connection: Connection, org_id: str) -> int:
