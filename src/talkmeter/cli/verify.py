@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from talkmeter.db.engine import Engine
+    from talkmeter.ledger.verify import Discrepancy
 
 
 @click.command()
@@ -22,15 +23,12 @@ def verify(org_id: str | None, repair: bool) -> None:
     from talkmeter.cli.operator import operator
     from talkmeter.db.audit import Action, record_audit
     from talkmeter.db.engine import reading, writing
-    from talkmeter.ledger.organization_rows import read_records_from
     from talkmeter.ledger.organizations import (
         Closed,
         add_unlisted_organizations,
         list_organizations,
         unlisted_organizations,
     )
-    from talkmeter.ledger.verify import verify_organization
-    from talkmeter.period import format_day
 
     found = repaired = 0
     with open_database() as engine:
@@ -58,17 +56,10 @@ def verify(org_id: str | None, repair: bool) -> None:
             with writing(engine) as connection:
                 record_audit(connection, operator(), Action.LEDGER_REPAIR, "verify", clock.now(), org_id=org_id)
         for id_ in org_ids:
-            with reading(engine) as connection:
-                records_from = read_records_from(connection, id_)
-            if records_from:
-                click.echo(
-                    f"{id_}: records before {format_day(records_from)} were deleted (TALKMETER_RETENTION_DAYS); "
-                    "the daily totals of earlier days stay and cannot be checked."
-                )
-            for difference in verify_organization(engine, id_, repair=repair):
+            for difference in _verify_organization(engine, id_, repair=repair):
                 found += 1
                 repaired += repair and difference.repairable
-                click.echo(f"{difference.org_id}: {difference.sentence}")
+                click.echo(f"{id_}: {difference.sentence}")
     checked = f"{len(org_ids)} organization{'' if len(org_ids) == 1 else 's'}"
     if not found:
         click.echo(f"{checked} verified: every daily total is the sum of its records.")
@@ -76,6 +67,26 @@ def verify(org_id: str | None, repair: bool) -> None:
     hint = f", {repaired} repaired" if repair else "; --repair corrects them where possible"
     click.echo(f"{checked} checked: {found} difference{'' if found == 1 else 's'} found{hint}.")
     sys.exit(1)
+
+
+def _verify_organization(engine: "Engine", org_id: str, *, repair: bool) -> "Iterator[Discrepancy]":
+    """Yield every difference of an organization, after a line about records that were deleted because of their age."""
+    from talkmeter.billing.verify import statement_problems
+    from talkmeter.db.engine import reading
+    from talkmeter.ledger.organization_rows import read_records_from
+    from talkmeter.ledger.verify import Discrepancy, verify_organization
+    from talkmeter.period import format_day
+
+    with reading(engine) as connection:
+        records_from = read_records_from(connection, org_id)
+        problems = list(statement_problems(connection, org_id))
+    if records_from:
+        click.echo(
+            f"{org_id}: records before {format_day(records_from)} were deleted (TALKMETER_RETENTION_DAYS); "
+            "the daily totals of earlier days stay and cannot be checked."
+        )
+    yield from verify_organization(engine, org_id, repair=repair)
+    yield from (Discrepancy(org_id, problem, repairable=False) for problem in problems)
 
 
 def _damages(engine: "Engine", *, everything: bool) -> "Iterator[str]":
