@@ -102,6 +102,7 @@ def test_print_shows_figures_without_buttons(visitor: Visitor) -> None:
     page = visitor.open_usage(scheme="dark")
     page.emulate_media(media="print", color_scheme="dark")
     expect(card(page, "Total Calls")).to_be_visible()
+    expect(page.get_by_role("columnheader", name="Agent")).to_be_visible()
     expect(page.get_by_role("button")).to_have_count(0)
     colour = "getComputedStyle(document.querySelector('.card-figure')).color.match(/\\d+/g).map(Number)[0]"
     assert page.evaluate(colour) < 60

@@ -109,7 +109,7 @@ export function BreakdownTable(props: Props) {
           data-order={order}
           aria-rowcount={sorted.length + 1 + (hasOthers ? 1 : 0)}
         >
-          <SortableHead view={view} interval={interval} sort={sort} sortBy={sortBy} />
+          <SortableHead view={view} interval={interval} sort={sort} sortBy={printing ? null : sortBy} />
           <tbody role="rowgroup">
             {shown.length > MAX_ROWS_AT_ONCE && !printing ? (
               <RowsInView rows={shown} cells={cells} box={box} />

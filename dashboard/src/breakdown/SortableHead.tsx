@@ -1,4 +1,4 @@
-// The column heads of the breakdown. A click sorts by the column, a second one reverses the order.
+// The column heads of the breakdown. A click sorts by the column, a second one reverses the order; paper has no buttons.
 
 import { type RowView } from "./BreakdownCells";
 import { type Sort } from "./BreakdownTable";
@@ -8,7 +8,8 @@ interface Props {
   readonly view: RowView;
   readonly interval: "day" | "week";
   readonly sort: Sort;
-  readonly sortBy: (id: ColumnId) => void;
+  /** Null: printing. */
+  readonly sortBy: ((id: ColumnId) => void) | null;
 }
 
 export function SortableHead({ view, interval, sort, sortBy }: Props) {
@@ -26,17 +27,21 @@ export function SortableHead({ view, interval, sort, sortBy }: Props) {
                 className={`column-${id}`}
                 aria-sort={sorted ? (sort.desc ? "descending" : "ascending") : "none"}
               >
-                <button
-                  type="button"
-                  onClick={() => {
-                    sortBy(id);
-                  }}
-                >
-                  {head}
-                  <span className="sort-mark" aria-hidden="true">
-                    {sorted ? (sort.desc ? "↓" : "↑") : "↕"}
-                  </span>
-                </button>
+                {sortBy === null ? (
+                  head
+                ) : (
+                  <button
+                    type="button"
+                    onClick={() => {
+                      sortBy(id);
+                    }}
+                  >
+                    {head}
+                    <span className="sort-mark" aria-hidden="true">
+                      {sorted ? (sort.desc ? "↓" : "↑") : "↕"}
+                    </span>
+                  </button>
+                )}
               </th>
             );
           },
