@@ -79,6 +79,18 @@ class NotFound(TalkmeterError):
     status = HTTPStatus.NOT_FOUND
 
 
+class PreconditionFailed(TalkmeterError):
+    """The resource is not as the request's If-Match or If-None-Match says."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+
+
+class PreconditionRequired(TalkmeterError):
+    """The request must say with If-Match or If-None-Match what it changes."""
+
+    status = HTTPStatus.PRECONDITION_REQUIRED
+
+
 class RequestTimeout(TalkmeterError):
     """The request body did not arrive in time."""
 

@@ -13,6 +13,7 @@ from typing import Final
 import httpx
 import pytest
 
+from talkmeter.budgets.store import Crossing, insert_crossing
 from talkmeter.db import tables
 from talkmeter.db.engine import writing
 from talkmeter.db.statements import OnConflict, insert_rows
@@ -35,6 +36,8 @@ NOW = "2026-11-20T09:30:00Z"
 PLACEHOLDERS = {
     **dict.fromkeys(("last_event_at", "expires_at", "changed_at", "stored_at"), FIXED_TIME),
     "next_cursor": "the-cursor-of-the-next-page",
+    "changed_by": "session 0123456789abcdef",
+    "version": "0123456789abcdef",
 }
 """Fields that differ in each run, with their placeholders in the files."""
 
@@ -110,6 +113,15 @@ CONNECTOR_EVENTS: list[Json] = [
 """Live conversations of a connector, outside the window of the other queries."""
 
 
+BUDGETS: Final[dict[str, Json]] = {
+    "calls": {"name": "Calls of the reception", "metric": "total_calls", "filter": {"agent": "agent-1"}, "limit": "4"},
+    "cost": {"name": "Monthly cost", "metric": "cost", "limit": "40.00", "thresholds": [25, 100]},
+    "silence": {"name": "No events", "metric": "silence", "limit": "6", "period": "day", "enabled": False},
+    "voice-out": {"name": "Included outbound voice", "metric": "charge:voice-out", "limit": "included"},
+}
+CROSSED: Final = read_instant("2026-11-14T10:00:00Z")
+
+
 def _outcomes(
     connector: str, day: str, types: Mapping[str, int] | None = None, **outcomes: int
 ) -> list[tuple[str, DailyOutcome]]:
@@ -135,6 +147,21 @@ def _connect(server: Server) -> None:
         connectors = [(id_, "acme", provider, b"locked", made, until) for id_, provider, until in rows]
         insert_rows(connection, tables.connector, connectors, OnConflict.KEEP)
         add_daily_outcomes(connection, outcomes)
+
+
+def _add_budgets(server: Server, client: httpx.Client) -> None:
+    """Create the budgets; the one of the cost has reached a threshold."""
+    for budget_id, budget in BUDGETS.items():
+        client.put(
+            f"/admin/usage/budgets/{budget_id}",
+            params={"organization_id": "acme"},
+            json={"period": "month", **budget},
+            headers={**PAGE, "If-None-Match": "*"},
+        ).raise_for_status()
+    first, end = (day_of(read_instant(day)) for day in ("2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z"))
+    crossing = Crossing("cost", first, end, 25, "msg_1", CROSSED, "10.00", "40.00")
+    with engine_for(server.environment["TALKMETER_DATABASE_URL"]) as engine, writing(engine) as connection:
+        insert_crossing(connection, "acme", crossing)
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +190,7 @@ def client(server: Server) -> Iterator[httpx.Client]:
     with local_http.client(base_url=server.url) as client:
         signed_in = client.post("/session", headers={**PAGE, **bearer(token)}).raise_for_status()
         client.headers["Cookie"] = signed_in.headers["set-cookie"].partition(";")[0]
+        _add_budgets(server, client)
         yield client
 
 
@@ -237,6 +265,22 @@ def test_contract_breakdown_by_agent(client: httpx.Client) -> None:
 def test_contract_costs_by_agent(client: httpx.Client) -> None:
     parameters = {**WINDOW, "by": "agent", "organization_id": "acme"}
     assert_matches("costs.json", client.get("/admin/usage/costs", params=parameters))
+
+
+def test_contract_budgets(client: httpx.Client) -> None:
+    assert_matches("budgets.json", client.get("/admin/usage/budgets", params={"organization_id": "acme"}))
+
+
+def test_contract_conflict_of_a_budget(client: httpx.Client) -> None:
+    answer = client.put(
+        "/admin/usage/budgets/cost",
+        params={"organization_id": "acme"},
+        json={**BUDGETS["cost"], "period": "month", "limit": "50.00"},
+        headers={**PAGE, "If-Match": '"stale"'},
+    )
+    assert answer.status_code == 412
+    changed = "Budget 'cost' is not as you know it: it was changed at 2026-03-03T09:30:00Z by session 0123456789abcdef."
+    assert_matches("problem-conflict.json", answer, PLACEHOLDERS | {"detail": changed})
 
 
 def test_contract_records(client: httpx.Client) -> None:

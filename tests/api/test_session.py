@@ -373,6 +373,7 @@ def test_request_without_a_cookie_is_not_signed_in(server: Server) -> None:
         "organizations": [],
         "organization": None,
         "expires_at": None,
+        "access": None,
         "plans_url": "https://example.com/plans",
     }
 

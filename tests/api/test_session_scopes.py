@@ -1,4 +1,4 @@
-"""A session says which scopes it has in its organization, as the list of the caller's scopes does."""
+"""A session says what it may do: its scopes in its organization, and whether it may change budgets."""
 
 from typing import Any
 
@@ -40,3 +40,21 @@ def test_scopes_of_a_session_are_those_of_the_named_organization(server: Server)
 
 def test_browser_that_is_not_signed_in_has_no_scopes(server: Server) -> None:
     assert get(server, "/session", {}, "session-admin")["scopes"] is None
+
+
+@pytest.mark.parametrize(("options", "access"), [((), "read"), (("--access", "manage"), "manage")])
+def test_link_says_whether_its_session_may_change_budgets(
+    server: Server, options: tuple[str, ...], access: str
+) -> None:
+    make_credential(server, org_id="session-admin", role="admin")
+    secret = server.cli("link", "--org", "session-admin", *options).partition("#sign-in=")[2]
+    page = {"Sec-Fetch-Site": "same-origin"}
+    answer = local_http.post(f"{server.url}/session", json={"link": secret}, headers=page)
+    assert answer.json()["access"] == access
+    cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+    assert get(server, "/session", cookie, "session-admin")["access"] == access
+
+
+def test_session_of_a_key_may_do_what_the_key_may(server: Server) -> None:
+    _, state = sign_in(server, make_credential(server, org_id="session-admin", role="admin"))
+    assert state["access"] == "manage"

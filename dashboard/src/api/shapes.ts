@@ -99,6 +99,8 @@ export const Session = v.object({
   /** The scopes in `organization`. */
   scopes: v.nullable(v.array(Text)),
   expires_at: v.nullable(Text),
+  /** Whether budgets may be changed. */
+  access: v.nullable(v.picklist(["read", "manage"])),
   plans_url: v.nullable(Text),
 });
 

@@ -1,19 +1,19 @@
 """Browser sessions and the one-time links that start them, stored by the SHA-256 of their secret.
 
 A session started with a key or token refers to that credential and always has its current permissions. A session
-started with a link or a JWT stores its permissions in `grants`.
+started with a link or a JWT stores its permissions in `grants`. `access` says whether it may also change things.
 """
 
 import secrets
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from talkmeter.db import tables
 from talkmeter.db.damage import UNREADABLE_VALUES, damaged_row, skip_damaged
-from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer, text
+from talkmeter.db.statements import Compiled, OnConflict, Row, Value, insert_rows, integer, text
 
 LINK_MINUTES: Final = 10
 SECRET_BYTES: Final = 32
@@ -24,7 +24,7 @@ _session = tables.session.c
 _REDEEM_LINK = Compiled(
     delete(tables.sign_in_link)
     .where(_link.secret_hash == bindparam("hash"), _link.expires_at > bindparam("now"))
-    .returning(_link.org_id, _link.role)
+    .returning(_link.org_id, _link.role, _link.access)
 )
 _DELETE_LINKS = Compiled(delete(tables.sign_in_link).where(_link.org_id == bindparam("org")))
 _DELETE_ALL_LINKS = Compiled(delete(tables.sign_in_link))
@@ -41,15 +41,19 @@ _DELETE_EXPIRED = Compiled(
     delete(tables.session).where(or_(_session.expires_at <= bindparam("now"), _session.used_at <= bindparam("idle")))
 )
 
+Access = Literal["read", "manage"]
+"""What a session may do with its scopes: read only, or also create and change budgets."""
+ACCESSES: Final[tuple[Access, ...]] = get_args(Access)
 Grants = dict[str, list[str]]
 """Concrete scopes by organization."""
 
 
 class SignInLink(NamedTuple):
-    """The organization and role that a one-time link signs in to."""
+    """The organization and role that a one-time link signs in to, and what its session may do."""
 
     org_id: str
     role: str
+    access: Access
 
 
 class Session(NamedTuple):
@@ -61,6 +65,7 @@ class Session(NamedTuple):
     created_at: int
     used_at: int
     expires_at: int
+    access: Access
 
     @property
     def id(self) -> str:
@@ -82,11 +87,11 @@ def public_id(secret_hash: bytes) -> str:
     return secret_hash.hex()[:16]
 
 
-def create_link(connection: Connection, org_id: str, role: str, now: int) -> str:
+def create_link(connection: Connection, org_id: str, role: str, access: Access, now: int) -> str:
     """Store a link that signs in once within `LINK_MINUTES`; return its secret, which is not stored."""
     _DELETE_EXPIRED_LINKS.change(connection, (now,))
     secret = secrets.token_urlsafe(SECRET_BYTES)
-    row = (hash_secret(secret), org_id, role, now + LINK_MINUTES * MICROSECONDS_PER_MINUTE)
+    row = (hash_secret(secret), org_id, role, now + LINK_MINUTES * MICROSECONDS_PER_MINUTE, access)
     insert_rows(connection, tables.sign_in_link, [row], OnConflict.KEEP)
     return secret
 
@@ -94,17 +99,26 @@ def create_link(connection: Connection, org_id: str, role: str, now: int) -> str
 def redeem_link(connection: Connection, secret: str, now: int) -> SignInLink | None:
     """Delete and return a valid link, or None. One statement, so that only one of two concurrent requests gets it."""
     rows = _REDEEM_LINK.run(connection, (hash_secret(secret), now))
-    return SignInLink(str(rows[0][0]), str(rows[0][1])) if rows else None
+    if not rows:
+        return None
+    org_id, role, access = rows[0]
+    return SignInLink(text(org_id), text(role), _read_access(access))
 
 
 def create_session(
-    connection: Connection, credential_id: str | None, grants: Grants | None, now: int, expires_at: int, idle: int
+    connection: Connection,
+    credential_id: str | None,
+    grants: Grants | None,
+    access: Access,
+    now: int,
+    expires_at: int,
+    idle: int,
 ) -> str:
     """Store a session and return its secret, which is not stored. Also deletes expired and idle sessions."""
     _DELETE_EXPIRED.change(connection, (now, now - idle))
     secret = secrets.token_urlsafe(SECRET_BYTES)
     stored = None if grants is None else msgspec.json.encode(grants).decode()
-    row = (hash_secret(secret), credential_id, stored, now, now, expires_at)
+    row = (hash_secret(secret), credential_id, stored, now, now, expires_at, access)
     insert_rows(connection, tables.session, [row], OnConflict.KEEP)
     return secret
 
@@ -122,7 +136,7 @@ def list_sessions(connection: Connection) -> list[Session]:
 
 def decode_session(row: Row) -> Session:
     """Return the session in a row. Raises Damaged if it cannot be decoded."""
-    secret_hash, credential_id, grants, created_at, used_at, expires_at = row
+    secret_hash, credential_id, grants, created_at, used_at, expires_at, access = row
     try:
         return Session(
             secret_hash=msgspec.convert(secret_hash, bytes),
@@ -131,9 +145,15 @@ def decode_session(row: Row) -> Session:
             created_at=integer(created_at),
             used_at=integer(used_at),
             expires_at=integer(expires_at),
+            access=_read_access(access),
         )
     except UNREADABLE_VALUES as error:
         raise damaged_row(tables.session, row, error) from error
+
+
+def _read_access(value: Value) -> Access:
+    """Return a stored access; anything unknown may only read."""
+    return "manage" if value == "manage" else "read"
 
 
 def touch_session(connection: Connection, session: Session, now: int) -> None:

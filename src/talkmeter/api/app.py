@@ -14,6 +14,7 @@ from litestar.types import ASGIApp
 
 from talkmeter.api.auth.callers import Authenticator
 from talkmeter.api.billing import costs_router, plans_router
+from talkmeter.api.budgets import budgets_router
 from talkmeter.api.cors import allow_origins
 from talkmeter.api.docs import ApiDescription, get_docs, get_openapi
 from talkmeter.api.events import metering_router
@@ -66,6 +67,7 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
             export_router,
             costs_router,
             plans_router,
+            budgets_router,
             scopes_router,
             session_router,
             operations_router,

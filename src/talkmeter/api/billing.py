@@ -7,17 +7,14 @@ from litestar import Response, Router, get, put
 from litestar.params import PathParameter
 
 from talkmeter import clock
-from talkmeter.api.auth.callers import RequiresScope, caller_of, organization_of
+from talkmeter.api.auth.callers import RequiresScope, actor_of, caller_of, organization_of
 from talkmeter.api.auth.scopes import BILLING_MANAGE, PLANS_MANAGE
-from talkmeter.api.body import BodyLimits, read_body, require_json
-from talkmeter.api.compression import Encoded
 from talkmeter.api.conditional import NOT_MODIFIED, answer_query, present_of
-from talkmeter.api.etag import json_response
+from talkmeter.api.json_body import json_answer, read_json, service_of
 from talkmeter.api.openapi import error_specs, json_spec
 from talkmeter.api.parameters import COSTS, DRY_RUN, RESTATE, query_operation, read_parameters
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.request_bodies import ASSIGNMENT_BODY, PLAN_BODY
-from talkmeter.api.service import Service
 from talkmeter.billing.apply import apply_changes, assign, check_start, plan_changes
 from talkmeter.billing.costs import Costs
 from talkmeter.billing.forecast_answer import Forecast, ForecastQuery
@@ -33,14 +30,12 @@ from talkmeter.billing.plan_answers import (
 )
 from talkmeter.billing.plans import Assignment, read_plans
 from talkmeter.billing.read_plan import check_plan_id, read_plan
-from talkmeter.db.audit import Actor
 from talkmeter.db.engine import Connection
-from talkmeter.errors import BadRequest, NotFound, Unprocessable, quoted
+from talkmeter.errors import NotFound, Unprocessable, quoted
 from talkmeter.ledger.organizations import is_open
 from talkmeter.period import day_of
 from talkmeter.usage.parameters import read_flag
 
-MAX_BODY_BYTES: Final = 1_000_000
 _PLAN_ID: Final = PathParameter(description="The id of the plan: lowercase letters, digits and hyphens.")
 _ORG_ID: Final = PathParameter(description="The id of the organization.")
 _ASSIGNMENT: Final = 'Send {"plan": "smb", "from": "2026-11"}; the plan null means no plan.'
@@ -101,8 +96,8 @@ async def get_forecast(request: AnyRequest) -> Response[bytes]:
 async def get_plans(request: AnyRequest) -> Response[bytes]:
     """Return all plans and the default plan."""
     read_parameters(request)
-    plans = await _service(request).look_up(read_plans)
-    return _json(list_plans(plans, day_of(clock.now())))
+    plans = await service_of(request).look_up(read_plans)
+    return json_answer(list_plans(plans, day_of(clock.now())))
 
 
 @put(
@@ -120,9 +115,9 @@ async def put_plan(request: AnyRequest, plan_id: Annotated[str, _PLAN_ID]) -> Re
     """Add a version of a plan, or a new plan. Equal content changes nothing."""
     parameters = read_parameters(request, DRY_RUN, RESTATE)
     dry_run, restate = (read_flag(name, parameters) or False for name in ("dry_run", "restate"))
-    content = read_plan(await _read_json(request))
+    content = read_plan(await read_json(request))
     check_plan_id(plan_id)
-    now, actor = clock.now(), _actor(request)
+    now, actor = clock.now(), actor_of(request)
 
     def apply(connection: Connection) -> AppliedPlan:
         plans = read_plans(connection)
@@ -133,8 +128,8 @@ async def put_plan(request: AnyRequest, plan_id: Annotated[str, _PLAN_ID]) -> Re
             apply_changes(connection, changes, actor, now, restate=restate)
         return applied_plan(plan_id, plans, content, changes)
 
-    service = _service(request)
-    return _json(await (service.look_up(apply) if dry_run else service.change(apply)))
+    service = service_of(request)
+    return json_answer(await (service.look_up(apply) if dry_run else service.change(apply)))
 
 
 @get(
@@ -153,7 +148,7 @@ async def get_organization_plan(request: AnyRequest, org_id: Annotated[str, _ORG
         _require_organization(connection, org_id)
         return organization_plan(connection, org_id, day_of(clock.now()))
 
-    return _json(await _service(request).look_up(read))
+    return json_answer(await service_of(request).look_up(read))
 
 
 @put(
@@ -171,49 +166,23 @@ async def put_organization_plan(request: AnyRequest, org_id: Annotated[str, _ORG
     """Give an organization a plan from a month on; an assignment from the same month is replaced."""
     restate = read_flag("restate", read_parameters(request, RESTATE)) or False
     try:
-        body = msgspec.convert(await _read_json(request), AssignmentBody)
+        body = msgspec.convert(await read_json(request), AssignmentBody)
     except msgspec.ValidationError as error:
         raise Unprocessable(f"{error}. {_ASSIGNMENT}") from None
     assignment = Assignment(read_month("from", body.from_), body.plan)
-    now, actor = clock.now(), _actor(request)
+    now, actor = clock.now(), actor_of(request)
 
     def change(connection: Connection) -> OrganizationPlan:
         _require_organization(connection, org_id)
         assign(connection, org_id, assignment, actor, now, restate=restate)
         return organization_plan(connection, org_id, day_of(now))
 
-    return _json(await _service(request).change(change))
-
-
-def _json(answer: object) -> Response[bytes]:
-    return json_response(Encoded(msgspec.json.encode(answer)))
+    return json_answer(await service_of(request).change(change))
 
 
 def _require_organization(connection: Connection, org_id: str) -> None:
     if not is_open(connection, org_id):
         raise NotFound(f"Organization {quoted(org_id)} does not exist.")
-
-
-async def _read_json(request: AnyRequest) -> object:
-    """Return the decoded body. Raises UnsupportedMediaType or BadRequest if it is not JSON."""
-    limits = BodyLimits(MAX_BODY_BYTES, _service(request).settings.body_timeout_sec)
-    require_json(request)
-    with _service(request).intake.reservation(caller_of(request).credential_id) as reserve:
-        body = await read_body(request, limits, reserve)
-        try:
-            decoded: object = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise BadRequest("The body is not JSON.") from None
-    return decoded
-
-
-def _actor(request: AnyRequest) -> Actor:
-    return Actor("key", f"ak_{caller_of(request).credential_id}")
-
-
-def _service(request: AnyRequest) -> Service:
-    service: Service = request.app.state.service
-    return service
 
 
 costs_router = Router(path="/", route_handlers=[get_costs, get_forecast], tags=["Usage"])

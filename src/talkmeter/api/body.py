@@ -6,7 +6,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import NamedTuple, Protocol
 
-from talkmeter.api.problems import AnyRequest
+from talkmeter.api.problems import AnyConnection, AnyRequest
 from talkmeter.errors import BadRequest, RequestTimeout, TooLarge, UnsupportedMediaType, quoted
 from talkmeter.ingest.requests import PLAIN
 from talkmeter.settings import Settings
@@ -78,7 +78,7 @@ async def read_body(request: AnyRequest, limits: BodyLimits, reserve: Callable[[
     return decoder.finish()
 
 
-def require_json(request: AnyRequest) -> None:
+def require_json(request: AnyConnection) -> None:
     """Raise UnsupportedMediaType if the request's Content-Type is not that of JSON."""
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != PLAIN:

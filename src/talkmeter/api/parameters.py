@@ -105,6 +105,7 @@ DRY_RUN: Final = QueryParameter("dry_run", "true: only returns what would change
 RESTATE: Final = QueryParameter(
     "restate", "true: allows a start before the current month, which changes past costs; default false.", _FLAG
 )
+BUDGET: Final = QueryParameter("budget", "The id of the budget.", required=True)
 OF: Final = QueryParameter("of", "What to export.", EXPORT_TYPES, required=True)
 FORMAT: Final = QueryParameter("format", "The file format; default csv.", FORMATS)
 EXPORT_KIND: Final = QueryParameter("kind", "The kind of records; default conversation.", RECORD_KINDS)
@@ -129,14 +130,15 @@ def query_operation(
     conditional: bool = False,
     file_types: Iterable[str] = (),
     body: RequestBody | None = None,
+    headers: Iterable[Parameter] = (),
 ) -> type[Operation]:
     """Return the OpenAPI operation class of a query with these parameters.
 
     `conditional`: the response may be 304. `file_types`: the media types of the response, if it is a file. `body`: a
-    body that the handler reads itself.
+    body that the handler reads itself. `headers`: the headers that it reads.
     """
     media_types = tuple(file_types)
-    described = [*map(_openapi, parameters), *([_IF_NONE_MATCH] if conditional else [])]
+    described = [*map(_openapi, parameters), *([_IF_NONE_MATCH] if conditional else []), *headers]
 
     @dataclass
     class ParameterizedOperation(QueryOperation):

@@ -37,17 +37,21 @@ class Problem(msgspec.Struct, frozen=True):
 
 def problem_response(status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> Response[bytes]:
     """Return an error response."""
-    problem = Problem(title=status.phrase, status=status.value, detail=detail)
+    return problem_answer(Problem(title=status.phrase, status=status.value, detail=detail), headers)
+
+
+def problem_answer(problem: Problem, headers: dict[str, str] | None = None) -> Response[bytes]:
+    """Return an error response with a problem, which may have fields of its own."""
     return Response(
-        content=msgspec.json.encode(problem), status_code=status.value, media_type=MEDIA_TYPE, headers=headers
+        content=msgspec.json.encode(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers
     )
 
 
-def problem_specs(*statuses: int) -> dict[int, ResponseSpec]:
+def problem_specs(*statuses: int, problem: type[Problem] = Problem) -> dict[int, ResponseSpec]:
     """Return the OpenAPI specs of error responses by status."""
     return {
         status: ResponseSpec(
-            data_container=Problem,
+            data_container=problem,
             media_type=MEDIA_TYPE,
             generate_examples=False,
             description=HTTPStatus(status).phrase,

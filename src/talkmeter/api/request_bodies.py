@@ -256,6 +256,28 @@ PLAN_BODY: Final = RequestBody(
         )
     },
 )
+BUDGET_BODY: Final = RequestBody(
+    required=True,
+    description="The budget (docs/how-to/budgets.md).",
+    content={
+        PLAIN: _media_type(
+            _ref("Budget"),
+            {
+                "voice": Example(
+                    summary="Minutes of an agent",
+                    value={
+                        "name": "Outbound voice",
+                        "metric": "voice_minutes",
+                        "filter": {"agent": "a1"},
+                        "period": "month",
+                        "limit": "12000",
+                        "thresholds": [50, 80, 100],
+                    },
+                )
+            },
+        )
+    },
+)
 ASSIGNMENT_BODY: Final = RequestBody(
     required=True,
     description="The plan and its first month.",

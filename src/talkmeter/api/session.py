@@ -12,7 +12,7 @@ from litestar import Response, Router, delete, get, post
 from litestar.datastructures import Cookie
 
 from talkmeter import clock
-from talkmeter.accounts.sessions import LINK_MINUTES, Session, hash_secret, public_id, redeem_link
+from talkmeter.accounts.sessions import LINK_MINUTES, Access, Session, hash_secret, public_id, redeem_link
 from talkmeter.api.auth.callers import Authenticator, RequiresScope, caller_of, named_organizations, read_token
 from talkmeter.api.auth.grant import Grant
 from talkmeter.api.auth.scopes import expand
@@ -22,6 +22,7 @@ from talkmeter.api.etag import json_response
 from talkmeter.api.openapi import BEARER, error_specs, json_spec, operation_with, organization_parameters
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.request_bodies import SIGN_IN_BODY
+from talkmeter.api.same_origin import require_same_origin
 from talkmeter.api.service import Service
 from talkmeter.db.audit import Actor
 from talkmeter.db.engine import Connection
@@ -29,7 +30,6 @@ from talkmeter.errors import BadRequest, Forbidden, NotAuthenticated, Unprocessa
 from talkmeter.ingest.requests import PLAIN
 from talkmeter.ledger.organizations import is_open, read_organization_names
 from talkmeter.period import InstantText, format_instant
-from talkmeter.settings import public_url
 
 MAX_BODY_BYTES: Final = 4_096
 _HEADERS: Final = {"Cache-Control": "no-store", "Vary": "Cookie"}
@@ -61,6 +61,9 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True):
     ]
     expires_at: Annotated[
         InstantText | None, msgspec.Meta(description="The latest end of the session; null: no session.")
+    ]
+    access: Annotated[
+        Access | None, msgspec.Meta(description="Whether the session may also change budgets; null: no session.")
     ]
     plans_url: Annotated[str | None, msgspec.Meta(description="URL of the operator's page for plans and billing.")]
 
@@ -102,7 +105,7 @@ async def get_session(request: AnyRequest) -> Response[bytes]:
 async def post_session(request: AnyRequest) -> Response[bytes]:
     """Start a session with a one-time link or a bearer credential; the response sets the session cookie."""
     authenticator = _authenticator(request)
-    _check_same_origin(request)
+    _require_page(request)
     link = await _read_link(request)
     authorization = request.headers.get("authorization")
     if (link is None) == (authorization is None):
@@ -125,7 +128,7 @@ async def post_session(request: AnyRequest) -> Response[bytes]:
 )
 async def delete_session(request: AnyRequest) -> Response[bytes]:
     """End the session, if there is one."""
-    _check_same_origin(request)
+    _require_page(request)
     return await _state(request, None, await _authenticator(request).sessions.end(request))
 
 
@@ -155,6 +158,7 @@ async def _state(request: AnyRequest, session: Session | None, cookie: Cookie | 
         organization=organization,
         scopes=scopes,
         expires_at=None if grant is None or grant.expires_at is None else format_instant(grant.expires_at),
+        access=None if grant is None else grant.access,
         plans_url=service.settings.plans_url or None,
     )
     cookies = [] if cookie is None else [cookie]
@@ -167,21 +171,9 @@ def _first_organization(granted: list[str], requested: list[str]) -> str | None:
     return candidates[0] if candidates else None
 
 
-def _check_same_origin(request: AnyRequest) -> None:
-    """Raise Forbidden unless the request comes from the service's page; pages cannot forge these headers."""
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        if site != "same-origin":
-            raise Forbidden("Only the page of this service can change a session, not another site.")
-        return
+def _require_page(request: AnyRequest) -> None:
     service: Service = request.app.state.service
-    expected = public_url(service.settings)
-    if (origin := request.headers.get("origin")) != expected:
-        actual = f"came from {origin[:100]}" if origin else "has no Origin header"
-        raise Forbidden(
-            f"Only the page at {expected} can change a session, but this request {actual}. "
-            "Set TALKMETER_PUBLIC_URL to the URL that users see in their browser."
-        )
+    require_same_origin(request, service.settings, "change a session")
 
 
 async def _read_link(request: AnyRequest) -> str | None:
@@ -209,7 +201,8 @@ async def _link_grant(request: AnyRequest, secret: str) -> Grant:
             f"This sign-in link is not valid: a link works once, within {LINK_MINUTES} minutes. "
             "'talkmeter link --org ORG_ID' creates a new one."
         )
-    return Grant("link", {link.org_id: expand(link.role, ())}, link.org_id, stored=False)
+    scopes = expand(link.role, ())
+    return Grant("link", {link.org_id: scopes}, link.org_id, stored=False, access=link.access)
 
 
 def _actor(link: str | None, authorization: str | None, grant: Grant) -> Actor:

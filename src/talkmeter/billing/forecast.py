@@ -42,6 +42,39 @@ def history_of(today: int, first_day: int | None) -> range:
 
 def project(daily: DailyQuantity, today: int, first_day: int | None) -> Projection | None:
     """Return the projection of the month of a day, or None if the history has fewer than 3 days."""
+    means = _means(daily, today, first_day)
+    if means is None:
+        return None
+    days = month_days(month_of(today))
+    complete = sum(daily.get(day, 0) for day in range(days.start, today))
+    projected = complete + sum(means.expected(daily, range(today, days.stop)))
+    margin = _margin(means.squares, means.days, days.stop - today)
+    to_date = complete + daily.get(today, 0)
+    low, high = max(to_date, projected - margin), projected + margin
+    return Projection(to_date, projected, low, high, "weekday_mean" if means.by_weekday else "mean")
+
+
+def expected_days(daily: DailyQuantity, days: range, first_day: int | None) -> list[int] | None:
+    """Return the expected quantity of today, the first of the days, and of the days after it, as `project` does."""
+    means = _means(daily, days.start, first_day)
+    return None if means is None else means.expected(daily, days)
+
+
+class _Means(NamedTuple):
+    """The mean of each weekday, or of all days; `squares` are the squared differences of the days from their means."""
+
+    by_group: dict[int, int]
+    by_weekday: bool
+    squares: int
+    days: int
+
+    def expected(self, daily: DailyQuantity, days: range) -> list[int]:
+        """Return the expected quantities of today and of the days after it; today counts with its usage if greater."""
+        today, *later = (self.by_group[_group(day, by_weekday=self.by_weekday)] for day in days)
+        return [max(daily.get(days.start, 0), today), *later]
+
+
+def _means(daily: DailyQuantity, today: int, first_day: int | None) -> _Means | None:
     history = history_of(today, first_day)
     if len(history) < MIN_HISTORY_DAYS:
         return None
@@ -50,16 +83,8 @@ def project(daily: DailyQuantity, today: int, first_day: int | None) -> Projecti
     for day in history:
         groups.setdefault(_group(day, by_weekday=by_weekday), []).append(daily.get(day, 0))
     means = {group: round_half_up(Fraction(sum(values), len(values))) for group, values in groups.items()}
-    days = month_days(month_of(today))
-    complete = sum(daily.get(day, 0) for day in range(days.start, today))
-    of_today = daily.get(today, 0)
-    left = [means[_group(day, by_weekday=by_weekday)] for day in range(today, days.stop)]
-    projected = complete + max(of_today, left[0]) + sum(left[1:])
     squares = sum((value - means[group]) ** 2 for group, values in groups.items() for value in values)
-    margin = _margin(squares, len(history), len(left))
-    to_date = complete + of_today
-    low, high = max(to_date, projected - margin), projected + margin
-    return Projection(to_date, projected, low, high, "weekday_mean" if by_weekday else "mean")
+    return _Means(means, by_weekday, squares, len(history))
 
 
 def project_constant(daily: DailyQuantity, today: int) -> Projection:

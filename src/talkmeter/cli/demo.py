@@ -44,7 +44,7 @@ def demo(database_url: str, host: str | None, port: str | None, only_fill: bool)
         fill(engine, settings)
         _add_plan(engine)
         key = _new_key(engine)
-        link = new_link(engine, public_url(settings), ORGANIZATION_ID, "admin")
+        link = new_link(engine, public_url(settings), ORGANIZATION_ID, "admin", "manage")
     if only_fill:
         return
     for setting in SETTINGS:

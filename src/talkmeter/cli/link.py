@@ -8,6 +8,7 @@ from talkmeter import clock
 from talkmeter.settings import load_settings, public_url
 
 if TYPE_CHECKING:
+    from talkmeter.accounts.sessions import Access
     from talkmeter.db.engine import Engine
 
 
@@ -20,18 +21,25 @@ if TYPE_CHECKING:
     show_default=True,
     help="viewer has no access to usage; use it to see the no-access screen.",
 )
-def link(org_id: str, role: str) -> None:
+@click.option(
+    "--access",
+    type=click.Choice(["read", "manage"]),
+    default="read",
+    show_default=True,
+    help="manage: the page can also create and change budgets.",
+)
+def link(org_id: str, role: str, access: "Access") -> None:
     """Print a sign-in link that works once, within 10 minutes. Nothing else goes to stdout."""
     from talkmeter.cli.database import open_database, require_organization
 
     settings = load_settings()
     with open_database(settings) as engine:
         require_organization(engine, org_id)
-        click.echo(new_link(engine, public_url(settings), org_id, role))
+        click.echo(new_link(engine, public_url(settings), org_id, role, access))
     click.echo("The link works once, within 10 minutes.", err=True)
 
 
-def new_link(engine: "Engine", url: str, org_id: str, role: str) -> str:
+def new_link(engine: "Engine", url: str, org_id: str, role: str, access: "Access") -> str:
     """Return a new sign-in link to the page; the secret follows the `#`, which browsers do not send to the server."""
     from talkmeter.accounts.sessions import create_link, hash_secret, public_id
     from talkmeter.cli.operator import operator
@@ -40,7 +48,7 @@ def new_link(engine: "Engine", url: str, org_id: str, role: str) -> str:
 
     now = clock.now()
     with writing(engine) as connection:
-        secret = create_link(connection, org_id, role, now)
+        secret = create_link(connection, org_id, role, access, now)
         id_ = f"link {public_id(hash_secret(secret))}"
-        record_audit(connection, operator(), Action.LINK_ADD, id_, now, org_id=org_id, detail=role)
+        record_audit(connection, operator(), Action.LINK_ADD, id_, now, org_id=org_id, detail=f"{role}, {access}")
     return f"{url}/organization/usage#sign-in={secret}"

@@ -51,6 +51,8 @@ class Action(StrEnum):
     STATEMENT_CLOSE = "statement.close"
     STATEMENT_ADJUST = "statement.adjust"
     STATEMENT_PUSH = "statement.push"
+    BUDGET_SET = "budget.set"
+    BUDGET_DELETE = "budget.delete"
     LEDGER_REPAIR = "ledger.repair"
     LEDGER_RESTORE = "ledger.restore"
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from talkmeter.counting import BILLED_COUNTERS, COUNTERS
-from talkmeter.db import billing_tables, inventory_tables, table_base
+from talkmeter.db import billing_tables, budget_tables, inventory_tables, table_base
 from talkmeter.records import LIVE_STATUSES, Kind
 from talkmeter_client.vocabulary import ConversationStatus
 
@@ -260,6 +260,8 @@ DISTRIBUTED: Final = (
     billing_tables.statement,
     billing_tables.statement_line,
     billing_tables.statement_push,
+    budget_tables.budget,
+    budget_tables.budget_crossing,
 )
 
 organization_directory = Table(
@@ -315,6 +317,8 @@ sign_in_link = Table(
     Column("org_id", Key, nullable=False),
     Column("role", Key, nullable=False),
     Column("expires_at", BigInteger(), nullable=False),
+    # `read` or `manage`; null, from an older version, is `read`.
+    Column("access", Key),
     PrimaryKeyConstraint("secret_hash"),
 )
 
@@ -327,6 +331,8 @@ session = Table(
     Column("created_at", BigInteger(), nullable=False),
     Column("used_at", BigInteger(), nullable=False),
     Column("expires_at", BigInteger(), nullable=False),
+    # As in `sign_in_link`.
+    Column("access", Key),
     PrimaryKeyConstraint("secret_hash"),
 )
 

@@ -19,15 +19,18 @@ from talkmeter.accounts.credentials import (
     read_grants,
     secret_matches,
 )
-from talkmeter.accounts.sessions import Session
+from talkmeter.accounts.sessions import Access, Session
 from talkmeter.api.auth.grant import Grant
 from talkmeter.api.auth.jwt import identity_provider
 from talkmeter.api.auth.scopes import EVENTS_WRITE, PLANS_MANAGE, expand
 from talkmeter.api.auth.sessions import Sessions
 from talkmeter.api.auth.uses import CredentialUses
+from talkmeter.api.body import require_json
 from talkmeter.api.headers import cookie_value, header_values, query_parameters
 from talkmeter.api.problems import AnyConnection
+from talkmeter.api.same_origin import require_same_origin
 from talkmeter.api.service import Service
+from talkmeter.db.audit import Actor
 from talkmeter.db.engine import Connection
 from talkmeter.errors import Forbidden, NotAuthenticated, Unprocessable
 from talkmeter.ingest.fields import FieldError, read_id
@@ -39,6 +42,8 @@ CACHE_SIZE: Final = 10_000
 ORGANIZATION_HEADER: Final = "X-Anyreach-Org"
 ORGANIZATION_PARAMETER: Final = "organization_id"
 _ORGANIZATION_HEADER: Final = ORGANIZATION_HEADER.lower().encode()
+CHANGED_BY_SESSIONS: Final = ("/admin/usage/budgets/", "/admin/usage/webhooks/")
+"""What a session may change, if it may manage."""
 _PREFIXES: Final = {
     CredentialKind.ORGANIZATION: "ak_",
     CredentialKind.SENDER: "ak_",
@@ -58,6 +63,9 @@ class Caller(msgspec.Struct, frozen=True):
     credential_id: str
     org_id: str | None
     scopes: frozenset[str]
+    access: Access = "manage"
+    session_id: str | None = None
+    """The public id of the session that authorizes the request; None: an Authorization header does."""
 
 
 class CachedCredential(NamedTuple):
@@ -87,7 +95,8 @@ class Authenticator:
     async def caller(self, connection: AnyConnection, requested: list[str]) -> Caller:
         """Return the caller of a request that names the requested organizations.
 
-        An Authorization header takes precedence over a session cookie, which authorizes only GET and HEAD below /admin.
+        An Authorization header takes precedence over a session cookie. A cookie authorizes GET and HEAD below /admin,
+        and changes of budgets and their webhooks, if the request comes from the page and the session may manage.
         Raises NotAuthenticated, Forbidden or Unprocessable.
         """
         headers = header_values(connection, b"authorization")
@@ -100,7 +109,17 @@ class Authenticator:
             raise NotAuthenticated("The session has ended: sign in again.")
         if not requested and grant.default_organization is None:
             raise Unprocessable(_ORGANIZATION_MISSING)
-        return await self._in_organization(grant, requested)
+        if not _is_read(connection):
+            self._check_change(connection, grant)
+        caller = await self._in_organization(grant, requested)
+        return msgspec.structs.replace(caller, session_id=None if session is None else session.id)
+
+    def _check_change(self, connection: AnyConnection, grant: Grant) -> None:
+        """Raise an error unless a session may authorize this change."""
+        require_same_origin(connection, self._service.settings, "change budgets with a session")
+        require_json(connection)
+        if grant.access != "manage":
+            raise Forbidden("This session can only read; sign in with a link of 'talkmeter link --access manage'.")
 
     async def _in_organization(self, grant: Grant, requested: list[str]) -> Caller:
         """Return the caller in the requested organization. Raises Forbidden if a JWT names one that is not open."""
@@ -141,6 +160,7 @@ class Authenticator:
             organizations=organizations,
             default_organization=next(iter(organizations)) if len(organizations) == 1 else None,
             expires_at=min(session.expires_at, grant.expires_at or session.expires_at),
+            access=session.access,
         )
 
     async def _find(self, credential_id: str) -> CachedCredential:
@@ -219,10 +239,23 @@ class RequiresScope:
 
 def _has_session_cookie(connection: AnyConnection, cookie_name: str) -> bool:
     """Check whether a request has a session cookie and a session may authorize it."""
-    is_read = connection.scope.get("method") in ("GET", "HEAD")
-    return (
-        is_read and connection.scope["path"].startswith("/admin/") and cookie_value(connection, cookie_name) is not None
-    )
+    below = "/admin/" if _is_read(connection) else CHANGED_BY_SESSIONS
+    return connection.scope["path"].startswith(below) and cookie_value(connection, cookie_name) is not None
+
+
+def _is_read(connection: AnyConnection) -> bool:
+    return connection.scope.get("method") in ("GET", "HEAD")
+
+
+def actor_of(request: AnyConnection) -> Actor:
+    """Return who makes a request, for the audit log."""
+    caller = caller_of(request)
+    if caller.session_id is not None:
+        return Actor("session", caller.session_id)
+    if (jwt := caller.credential_id).startswith("jwt:"):
+        return Actor("jwt", jwt.removeprefix("jwt:"))
+    prefix, _, _ = read_token(request.headers.get("authorization"), jwt=False)
+    return Actor("key" if prefix == "ak_" else "token", prefix + caller.credential_id)
 
 
 def caller_of(connection: AnyConnection) -> Caller:
@@ -272,7 +305,7 @@ def _caller_with(grant: Grant, requested: list[str]) -> Caller:
             raise Forbidden(_NO_ACCESS)
         org_id = requested[0] if requested else grant.default_organization
         scopes = organizations[org_id or ""]
-    return Caller(credential_id=grant.credential_id, org_id=org_id, scopes=scopes)
+    return Caller(credential_id=grant.credential_id, org_id=org_id, scopes=scopes, access=grant.access)
 
 
 def _requested_organization(requested: list[str]) -> str | None:

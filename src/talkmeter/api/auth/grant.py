@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from talkmeter.accounts.sessions import Access
+
 
 class Grant(NamedTuple):
     """The organizations and scopes of a credential or session."""
@@ -18,3 +20,5 @@ class Grant(NamedTuple):
     """The scopes of a sender or an operator in every organization."""
     stored: bool = True
     """Whether `credential_id` is the id of a stored credential, which can be revoked."""
+    access: Access = "manage"
+    """What may be done with the scopes; credentials may manage, sessions have their own access."""

@@ -72,7 +72,7 @@ class Sessions:
         expires_at = max_expires_at if grant.expires_at is None else min(max_expires_at, grant.expires_at)
 
         def change(database: Connection) -> str:
-            secret = create_session(database, credential_id, grants, now, expires_at, self._idle)
+            secret = create_session(database, credential_id, grants, grant.access, now, expires_at, self._idle)
             record_audit(
                 database,
                 actor,
@@ -85,7 +85,7 @@ class Sessions:
             return secret
 
         secret = await self._service.change(change)
-        session = Session(hash_secret(secret), credential_id, grants, now, now, expires_at)
+        session = Session(hash_secret(secret), credential_id, grants, now, now, expires_at, grant.access)
         return self._cookie(secret, (expires_at - now) // MICROSECONDS_PER_SECOND), session
 
     async def end(self, connection: AnyConnection) -> Cookie:
