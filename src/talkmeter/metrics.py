@@ -70,6 +70,15 @@ QUERIES: Final = Gauge(
 CONNECTOR_MESSAGES: Final = Counter(
     "talkmeter_connector_messages", "Messages of a connector by outcome.", ["connector", "outcome"], registry=REGISTRY
 )
+BUDGET_CROSSINGS: Final = Counter(
+    "talkmeter_budget_crossings", "Thresholds of budgets that were reached.", registry=REGISTRY
+)
+BUDGET_DELAY: Final = Gauge(
+    "talkmeter_budget_delay_seconds",
+    "How long the organization whose budgets wait longest for their evaluation has waited.",
+    registry=REGISTRY,
+    multiprocess_mode="livemax",
+)
 _REQUEST_SECONDS: Final = Histogram(
     "talkmeter_request_seconds",
     "Duration of one request by method, route and status.",

@@ -15,6 +15,7 @@ from talkmeter.api.connector_secrets import ConnectorSecrets
 from talkmeter.api.decoders import Decoders
 from talkmeter.api.export_files import ExportWriter
 from talkmeter.api.query_pool import QueryPool, Receive
+from talkmeter.budgets.evaluator import BudgetEvaluator
 from talkmeter.db.engine import Connection, count_connections, open_engine, reading, writing
 from talkmeter.db.migrate import database_id
 from talkmeter.db.watch import Watch
@@ -65,6 +66,7 @@ class Service:
             idle=make_pruner(self.engine, settings.history_days, retention_sweep(self.engine, settings.retention_days)),
         )
         self.write_check = WriteCheck(settings.database_url)
+        self._budgets = BudgetEvaluator(settings.database_url, settings.stale_hours)
         self._filler = None if filled else BilledDurationFiller(settings.database_url)
 
     async def look_up(self, query: Callable[[Connection], Result]) -> Result:
@@ -108,6 +110,7 @@ class Service:
             stack.callback(self._decoders.close)
             stack.callback(self._write_outcomes)
             stack.callback(self.write_check.close)
+            stack.callback(self._budgets.close)
             if self._filler is not None:
                 stack.callback(self._filler.close)
             self.writer.close()

@@ -1,23 +1,18 @@
-"""Stored pushes of statement lines to Stripe, the customers to bill, and the lease that allows one push at a time."""
+"""Stored pushes of statement lines to Stripe, and the customers to bill."""
 
 import re
 from typing import Final, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select
 
 from talkmeter.db import billing_tables, tables
 from talkmeter.db.statements import Compiled, OnConflict, insert_rows, integer, text
 
 _CUSTOMER: Final = "stripe_customer"
 _CUSTOMER_ID: Final = re.compile("cus_[A-Za-z0-9]{1,250}", re.ASCII)
-_LEASE: Final = "stripe"
-LEASE_SEC: Final = 120
-"""Longer than a request to Stripe takes, before which the lease is renewed."""
-_MICROSECONDS: Final = 1_000_000
 
 _push = billing_tables.statement_push.c
 _setting = tables.organization_setting.c
-_lease = tables.lease.c
 _PUSHES: Final = Compiled(
     select(*_push)
     .where(_push.org_id == bindparam("org"), _push.month == bindparam("of_month"))
@@ -26,17 +21,6 @@ _PUSHES: Final = Compiled(
 _READ_CUSTOMER: Final = Compiled(
     select(_setting.value).where(_setting.org_id == bindparam("org"), _setting.name == bindparam("setting"))
 )
-_TAKE: Final = Compiled(
-    update(tables.lease)
-    .where(_lease.name == bindparam("lease"), _lease.expires_at <= bindparam("now", type_=BigInteger))
-    .values(holder=bindparam("new_holder"), expires_at=bindparam("until", type_=BigInteger))
-)
-_CHANGE: Final = Compiled(
-    update(tables.lease)
-    .where(_lease.name == bindparam("lease"), _lease.holder == bindparam("by"))
-    .values(holder=bindparam("new_holder"), expires_at=bindparam("until", type_=BigInteger))
-)
-_EXPIRES: Final = Compiled(select(_lease.expires_at).where(_lease.name == bindparam("lease")))
 
 
 class StatementPush(NamedTuple):
@@ -93,26 +77,3 @@ def read_customer(connection: Connection, org_id: str) -> str | None:
 def set_customer(connection: Connection, org_id: str, customer: str) -> None:
     """Set the Stripe customer of an organization."""
     insert_rows(connection, tables.organization_setting, [(org_id, _CUSTOMER, customer)], OnConflict.REPLACE)
-
-
-def take_lease(connection: Connection, holder: str, now: int) -> bool:
-    """Take the lease until `LEASE_SEC` from now; return False if it has not expired."""
-    insert_rows(connection, tables.lease, [(_LEASE, "", 0)], OnConflict.KEEP)
-    # The parameters of SET come first.
-    return _TAKE.change(connection, (holder, now + LEASE_SEC * _MICROSECONDS, _LEASE, now)) == 1
-
-
-def renew_lease(connection: Connection, holder: str, now: int) -> bool:
-    """Renew the lease until `LEASE_SEC` from now; return False if another process has taken it since."""
-    return _CHANGE.change(connection, (holder, now + LEASE_SEC * _MICROSECONDS, _LEASE, holder)) == 1
-
-
-def release_lease(connection: Connection, holder: str) -> None:
-    """Release the lease, unless another process has taken it."""
-    _CHANGE.change(connection, ("", 0, _LEASE, holder))
-
-
-def lease_end(connection: Connection) -> int:
-    """Return when the lease expires, in microseconds."""
-    rows = _EXPIRES.run(connection, (_LEASE,))
-    return integer(rows[0][0]) if rows else 0

@@ -19,26 +19,21 @@ from talkmeter import clock
 from talkmeter.billing.money import minor_digits
 from talkmeter.billing.months import first_day, format_month
 from talkmeter.billing.plans import Plans, read_plans
-from talkmeter.billing.push_store import (
-    StatementPush,
-    lease_end,
-    read_customer,
-    read_pushes,
-    release_lease,
-    renew_lease,
-    store_push,
-    take_lease,
-)
+from talkmeter.billing.push_store import StatementPush, read_customer, read_pushes, store_push
 from talkmeter.billing.statement_export import charge_of, quantity_text
 from talkmeter.billing.statement_store import Statement, StatementLine, read_statements
 from talkmeter.billing.stripe_api import METADATA_HASH, InvoiceItem, Mode, StripeApi, StripeBusy, StripeRefused
 from talkmeter.db.audit import Action, Actor, record_audit
 from talkmeter.db.engine import reading, writing
+from talkmeter.db.lease import lease_end, release_lease, renew_lease, take_lease
 from talkmeter.db.migrate import ledger_id
 from talkmeter.errors import OperationFailed, Unavailable
 from talkmeter.period import format_instant
 
 ATTEMPTS: Final = 4
+LEASE: Final = "stripe"
+LEASE_SEC: Final = 120
+"""Longer than a request to Stripe takes, before which the lease is renewed."""
 _OTHER_UNITS: Final = frozenset({"ISK", "MGA", "UGX"})
 """Currencies whose amounts Stripe takes in other units than ISO 4217 says."""
 _MAX_DIGITS: Final = 2
@@ -191,7 +186,7 @@ class _Push:
             self._require_lease(connection)
 
     def _require_lease(self, connection: Connection) -> None:
-        if not renew_lease(connection, self._holder, clock.now()):
+        if not renew_lease(connection, LEASE, self._holder, clock.now(), LEASE_SEC):
             raise OperationFailed("This push was stopped for too long, and another one has begun; it was ended.")
 
     def _begin(self, line: PushLine, customer: str, *, announce: bool) -> None:
@@ -228,7 +223,8 @@ def _leased(engine: Engine) -> Iterator[str]:
     """Hold the lease, and yield its holder. Raises OperationFailed if another push has it."""
     holder = secrets.token_hex(8)
     with writing(engine) as connection:
-        taken, end = take_lease(connection, holder, clock.now()), lease_end(connection)
+        taken = take_lease(connection, LEASE, holder, clock.now(), LEASE_SEC)
+        end = lease_end(connection, LEASE)
     if not taken:
         raise OperationFailed(
             "Another push to Stripe is running. If it was killed, its place is free again at "
@@ -238,7 +234,7 @@ def _leased(engine: Engine) -> Iterator[str]:
         yield holder
     finally:
         with writing(engine) as connection:
-            release_lease(connection, holder)
+            release_lease(connection, LEASE, holder)
 
 
 def _item(line: PushLine, customer: str) -> InvoiceItem:

@@ -146,7 +146,7 @@ def _answer(
             percent=pace.reading.percent,
             reached_on=None if pace.reached_on is None else format_day(pace.reached_on),
         ),
-        crossings=[_crossing(one) for one in sorted(crossings, key=lambda one: -one.at)],
+        crossings=[_crossing(one) for one in sorted(crossings, key=lambda one: (-one.at, -one.threshold))],
     )
 
 

@@ -5,39 +5,54 @@ A crossing is stored only if its budget has not changed since its value was read
 
 import secrets
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
+from talkmeter.budgets.budget import SILENCE
 from talkmeter.budgets.periods import PAST_DAYS, evaluated_periods
 from talkmeter.budgets.store import Crossing, StoredBudget, insert_crossing, read_budgets, read_crossings
 from talkmeter.budgets.values import read_values
+from talkmeter.errors import NotPrepared
 from talkmeter.period import Present
 
 _LONGEST_PERIOD: Final = 31
 MESSAGE_ID_BYTES: Final = 16
 
 
-def find_crossings(connection: Connection, org_id: str, present: Present) -> list[tuple[StoredBudget, Crossing]]:
-    """Return the crossings of an organization's budgets that are not stored yet; the connection is in one snapshot."""
-    budgets = read_budgets(connection, org_id)
-    if not budgets:
-        return []
-    known = {crossing.key for crossing in read_crossings(connection, org_id, _first_day(present))}
-    return [
-        (stored, crossing)
-        for stored in budgets.values()
-        if stored.budget.enabled
-        for crossing in _reached(connection, org_id, stored, present)
-        if crossing.key not in known
-    ]
+class Found(NamedTuple):
+    """A crossing, and its budget as it was read."""
+
+    stored: StoredBudget
+    crossing: Crossing
 
 
-def _first_day(present: Present) -> int:
-    return present.today - PAST_DAYS - _LONGEST_PERIOD
+class Evaluation(NamedTuple):
+    """The crossings of an organization that are not stored yet.
+
+    `depends_on_time`: more can be found later although nothing changes, by silence or when costs are prepared.
+    """
+
+    crossings: list[Found]
+    depends_on_time: bool
 
 
-def _reached(connection: Connection, org_id: str, stored: StoredBudget, present: Present) -> Iterator[Crossing]:
+def find_crossings(connection: Connection, org_id: str, present: Present) -> Evaluation:
+    """Evaluate the budgets of an organization; the connection must be in one snapshot."""
+    budgets = [stored for stored in read_budgets(connection, org_id).values() if stored.budget.enabled]
+    first_day = present.today - PAST_DAYS - _LONGEST_PERIOD
+    known = {crossing.key for crossing in read_crossings(connection, org_id, first_day)} if budgets else set()
+    found: list[Found] = []
+    depends_on_time = any(stored.budget.metric == SILENCE for stored in budgets)
+    for stored in budgets:
+        try:
+            found += [one for one in _reached(connection, org_id, stored, present) if one.crossing.key not in known]
+        except NotPrepared:
+            depends_on_time = True
+    return Evaluation(found, depends_on_time)
+
+
+def _reached(connection: Connection, org_id: str, stored: StoredBudget, present: Present) -> Iterator[Found]:
     periods = evaluated_periods(stored.budget.period, present.today)
     readings = read_values(connection, org_id, stored.budget, periods, present)
     for period, reading in zip(periods, readings, strict=True):
@@ -45,17 +60,17 @@ def _reached(connection: Connection, org_id: str, stored: StoredBudget, present:
             if reading is not None and reading.reaches(threshold):
                 message = f"msg_{secrets.token_hex(MESSAGE_ID_BYTES)}"
                 texts = reading.value_text, reading.limit_text
-                yield Crossing(stored.id, period.start, period.stop, threshold, message, present.now, *texts)
+                yield Found(
+                    stored, Crossing(stored.id, period.start, period.stop, threshold, message, present.now, *texts)
+                )
 
 
-def store_crossings(
-    connection: Connection, org_id: str, found: Iterable[tuple[StoredBudget, Crossing]]
-) -> list[tuple[StoredBudget, Crossing]]:
+def store_crossings(connection: Connection, org_id: str, found: Iterable[Found]) -> list[Found]:
     """Store crossings in a write transaction; return those that were new."""
     budgets = read_budgets(connection, org_id)
     return [
-        (stored, crossing)
-        for stored, crossing in found
-        if (now := budgets.get(stored.id)) is not None and now.etag == stored.etag
-        if insert_crossing(connection, org_id, crossing)
+        one
+        for one in found
+        if (now := budgets.get(one.stored.id)) is not None and now.etag == one.stored.etag
+        if insert_crossing(connection, org_id, one.crossing)
     ]
