@@ -25,6 +25,7 @@ REQUIRED = {
     "/admin/usage/records": "?kind=conversation",
     "/admin/usage/inventory": "?kind=agent",
     "/admin/usage/export": "?of=daily",
+    "/admin/usage/allowance": "?budget=calls",
 }
 """The query that an endpoint requires."""
 _numbers = count(1)
@@ -171,7 +172,9 @@ def test_error_codes_of_each_endpoint_match_the_openapi_description(caller: Orga
 def test_every_get_endpoint_responds_to_get_and_head(caller: OrganizationClient) -> None:
     caller.client.post("/metering/events", json=[item_event("agent.updated", "ann", "9:00")]).raise_for_status()
     listed = [row[1].strip("`") for row in HTTP_API.section("Endpoints").rows() if row[0] == "GET"]
-    names = {"kind": "agent", "record_id": "ann", "org_id": caller.id}
+    names = {"kind": "agent", "record_id": "ann", "org_id": caller.id, "budget_id": "calls"}
+    budget = {"name": "Calls", "metric": "total_calls", "period": "month", "limit": "10"}
+    caller.client.put("/admin/usage/budgets/calls", json=budget, headers={"If-None-Match": "*"}).raise_for_status()
     paths = [path.format(**names) + REQUIRED.get(path, "") for path in listed]
 
     assert REQUIRED.keys() <= set(listed)

@@ -179,7 +179,7 @@ def _condition(request: AnyRequest) -> Condition:
     )
     if if_none_match and (if_match or if_none_match != _ANY):
         raise Unprocessable("Send either 'If-None-Match: *' to create a budget, or 'If-Match' with its ETag.")
-    # `If-Match: *` would change a version that nobody has seen.
+    # `If-Match: *` would change a version that the caller has not seen.
     version = if_match.removeprefix("W/").strip('"') if if_match and if_match != _ANY else None
     return Condition(is_new=bool(if_none_match), version=version)
 

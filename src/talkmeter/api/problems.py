@@ -41,7 +41,7 @@ def problem_response(status: HTTPStatus, detail: str, headers: dict[str, str] | 
 
 
 def problem_answer(problem: Problem, headers: dict[str, str] | None = None) -> Response[bytes]:
-    """Return an error response with a problem, which may have fields of its own."""
+    """Return an error response with a problem, or with a struct that has more fields."""
     return Response(
         content=msgspec.json.encode(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers
     )

@@ -14,7 +14,7 @@ from talkmeter.budgets.periods import PAST_DAYS, evaluated_periods
 from talkmeter.budgets.store import Crossing, StoredBudget, insert_crossing, read_budgets, read_crossings
 from talkmeter.budgets.values import read_values
 from talkmeter.errors import NotPrepared
-from talkmeter.period import Present
+from talkmeter.period import Present, day_of
 
 _LONGEST_PERIOD: Final = 31
 MESSAGE_ID_BYTES: Final = 16
@@ -53,7 +53,7 @@ def find_crossings(connection: Connection, org_id: str, present: Present) -> Eva
 
 
 def _reached(connection: Connection, org_id: str, stored: StoredBudget, present: Present) -> Iterator[Found]:
-    periods = evaluated_periods(stored.budget.period, present.today)
+    periods = evaluated_periods(stored.budget.period, day_of(stored.changed_at), present.today)
     readings = read_values(connection, org_id, stored.budget, periods, present)
     for period, reading in zip(periods, readings, strict=True):
         for threshold in stored.budget.thresholds:

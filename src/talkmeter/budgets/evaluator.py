@@ -125,7 +125,7 @@ class BudgetEvaluator:
             evaluation = find_crossings(connection, org_id, now)
         if evaluation.crossings:
             with self._writing() as connection:
-                # Nobody else can take the lease until this transaction ends.
+                # The row of the lease stays locked until this transaction ends.
                 self._renew(connection)
                 stored = store_crossings(connection, org_id, evaluation.crossings)
             metrics.BUDGET_CROSSINGS.inc(len(stored))

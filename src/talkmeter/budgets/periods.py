@@ -25,9 +25,12 @@ def period_of(name: PeriodName, day: int) -> range:
             return month_days(month_of(day))
 
 
-def evaluated_periods(name: PeriodName, today: int) -> list[range]:
-    """Return the period of today and those that ended within the last 35 days, oldest first."""
+def evaluated_periods(name: PeriodName, changed_on: int, today: int) -> list[range]:
+    """Return the period of today and those that ended within the last 35 days, oldest first.
+
+    Periods that ended before the budget had its present limit are not among them.
+    """
     periods = [period_of(name, today)]
-    while (earlier := period_of(name, periods[0].start - 1)).stop > today - PAST_DAYS:
+    while (earlier := period_of(name, periods[0].start - 1)).stop > max(today - PAST_DAYS, changed_on):
         periods.insert(0, earlier)
     return periods

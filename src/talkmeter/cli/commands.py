@@ -12,6 +12,7 @@ from talkmeter import __version__
 from talkmeter.cli.audit import audit
 from talkmeter.cli.backup import backup
 from talkmeter.cli.breakdown import breakdown
+from talkmeter.cli.budgets import budgets
 from talkmeter.cli.connectors import connectors
 from talkmeter.cli.copy import copy
 from talkmeter.cli.costs import costs
@@ -52,7 +53,7 @@ def cli() -> None:
 
 _COMMANDS: tuple[click.Command, ...] = (
     *(serve, demo, migrate, orgs, keys, tokens, link, sessions, connectors, ingest, map_, reconcile),
-    *(plans, costs, forecast, statements),
+    *(plans, costs, forecast, budgets, statements),
     *(summary, breakdown, records, export, erase, verify, quarantine, audit),
     *(backup, restore, recover, copy, settings),
 )

@@ -52,6 +52,6 @@ def release_lease(connection: Connection, name: str, holder: str) -> None:
 
 
 def lease_end(connection: Connection, name: str) -> int:
-    """Return when a lease expires, in microseconds; 0 if nobody holds it."""
+    """Return when a lease expires, in microseconds; 0 if it is free."""
     rows = _EXPIRES.run(connection, (name,))
     return integer(rows[0][0]) if rows else 0
