@@ -131,7 +131,7 @@ class NotPrepared(Unavailable):
 
 
 class SecretUnreadable(Unavailable):
-    """A connector's secret cannot be decrypted until an operator acts; `detail` names the setting."""
+    """The secret of a connector or webhook cannot be decrypted until an operator acts; `detail` names the setting."""
 
     retry_after = 60
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from talkmeter.counting import BILLED_COUNTERS, COUNTERS
-from talkmeter.db import billing_tables, inventory_tables, table_base
+from talkmeter.db import billing_tables, inventory_tables, notify_tables, table_base
 from talkmeter.records import LIVE_STATUSES, Kind
 from talkmeter_client.vocabulary import ConversationStatus
 
@@ -260,6 +260,10 @@ DISTRIBUTED: Final = (
     billing_tables.statement,
     billing_tables.statement_line,
     billing_tables.statement_push,
+    notify_tables.webhook,
+    notify_tables.email_address,
+    notify_tables.delivery,
+    notify_tables.delivery_attempt,
 )
 
 organization_directory = Table(

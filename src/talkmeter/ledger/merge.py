@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Connection, Engine, Table, bindparam, delete,
 
 from talkmeter import clock
 from talkmeter.counting import COUNTERS, fold
-from talkmeter.db import billing_tables, tables
+from talkmeter.db import billing_tables, notify_tables, tables
 from talkmeter.db.engine import writing
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
 from talkmeter.ledger.batch import SIDES
@@ -99,8 +99,16 @@ _ERASED = Compiled(
     .limit(bindparam("records", type_=BigInteger))
 )
 ERASED_PER_STEP: Final = ROWS_PER_STEP
-_REST: Final = (tables.usage_daily, tables.organization_setting, billing_tables.plan_assignment)
-"""What the target does not take: totals of zero, and settings and plans, because its own apply.
+_REST: Final = (
+    tables.usage_daily,
+    tables.organization_setting,
+    billing_tables.plan_assignment,
+    notify_tables.webhook,
+    notify_tables.email_address,
+    notify_tables.delivery,
+    notify_tables.delivery_attempt,
+)
+"""What the target does not take: totals of zero; settings, plans and receivers of messages, because its own apply.
 
 Statements stay with the source: they say what it was billed.
 """
