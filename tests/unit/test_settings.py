@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from talkmeter.errors import Misconfigured
-from talkmeter.settings import PREFIX, SETTINGS, Settings, load_settings
+from talkmeter.setting_values import PREFIX
+from talkmeter.settings import SETTINGS, Settings, load_settings
 
 
 @pytest.fixture(autouse=True)
