@@ -54,8 +54,8 @@ def parse_setting(setting: Setting, text: str) -> object:
         raise Misconfigured(f"{setting.variable} must be one of {', '.join(_LOG_LEVELS)}, not '{text}'.")
     if setting.name == "metrics_token" and text and not _TOKEN.fullmatch(text):
         raise Misconfigured(f"{setting.variable} must have at least {MIN_TOKEN} printable ASCII characters.")
-    if setting.name in _URL_PARSERS:
-        return _URL_PARSERS[setting.name](setting, text)
+    if setting.name in _PARSERS:
+        return _PARSERS[setting.name](setting, text)
     return text
 
 
@@ -73,6 +73,11 @@ def _parse_origin(setting: Setting, text: str) -> str:
 
 def _parse_origins(setting: Setting, text: str) -> str:
     return ",".join(_parse_origin(setting, origin.strip()) for origin in text.split(",") if origin.strip())
+
+
+def _parse_ports(setting: Setting, text: str) -> str:
+    ports = [port.strip() for port in text.split(",")]
+    return ",".join(str(_parse_integer(setting, port, 1, 65535)) for port in ports if port)
 
 
 def _parse_url(setting: Setting, text: str) -> str:
@@ -103,9 +108,11 @@ def _parse_stripe_url(setting: Setting, text: str) -> str:
     return origin
 
 
-_URL_PARSERS: Final[dict[str, Callable[[Setting, str], str]]] = {
+_PARSERS: Final[dict[str, Callable[[Setting, str], str]]] = {
     "public_url": _parse_origin,
     "cors_origins": _parse_origins,
+    "outgoing_origins": _parse_origins,
+    "outgoing_ports": _parse_ports,
     "plans_url": _parse_url,
     "jwt_jwks_url": _parse_jwks_url,
     "stripe_url": _parse_stripe_url,

@@ -49,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stale_hours: int
     export_bytes: int
     secret_key: str
+    outgoing_origins: str
+    outgoing_ports: str
     plans_url: str
     provider_name: str
     stripe_key: str
@@ -148,9 +150,16 @@ SETTINGS: Final = (
     Setting(
         "secret_key",
         "",
-        "Key that encrypts connector secrets. Comma-separated for rotation: the first encrypts, all decrypt.",
+        "Key that encrypts the secrets of connectors and webhooks. Comma-separated for rotation: the first encrypts, "
+        "all decrypt.",
         secret=True,
     ),
+    Setting(
+        "outgoing_origins",
+        "",
+        "Comma-separated origins at which webhooks may have private addresses, other ports and http; only your own.",
+    ),
+    Setting("outgoing_ports", "443", "Comma-separated ports that the URLs of webhooks may have."),
     Setting("plans_url", "", "URL of your plans and billing page, linked from the usage page; empty: no link."),
     Setting("provider_name", "Talkmeter", "Name of the company that sends invoices, for the FOCUS export."),
     Setting(
@@ -268,6 +277,16 @@ def public_url_is_private(settings: Settings) -> bool:
     """Return whether others cannot read traffic to the public URL: it uses https or is a loopback address."""
     parts = urlsplit(public_url(settings))
     return parts.scheme == "https" or is_loopback(parts.hostname or "")
+
+
+def outgoing_origins(settings: Settings) -> frozenset[str]:
+    """Return the origins at which everything is allowed for webhooks."""
+    return frozenset(settings.outgoing_origins.split(",")) - {""}
+
+
+def outgoing_ports(settings: Settings) -> frozenset[int]:
+    """Return the ports that the URLs of webhooks may have."""
+    return frozenset(int(port) for port in settings.outgoing_ports.split(",") if port)
 
 
 def cors_origins(settings: Settings) -> frozenset[str]:
