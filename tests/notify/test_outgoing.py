@@ -112,7 +112,7 @@ def test_second_address_is_tried_if_the_first_refuses(plain: Receiver) -> None:
     assert post(Outgoing(fixed("127.0.0.3", "127.0.0.1")), endpoint(plain, host="two.example")) == 204
 
 
-def test_unknown_name_and_closed_port_are_told_apart(plain: Receiver) -> None:
+def test_unknown_name_and_closed_port_are_different_errors(plain: Receiver) -> None:
     async def unknown(_host: str, _port: int) -> Sequence[str]:
         raise OSError("Name or service not known")
 

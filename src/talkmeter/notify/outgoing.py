@@ -1,4 +1,4 @@
-"""Sends one HTTP request to an address of somebody else's choice.
+"""Sends one HTTP request to a URL that a customer has chosen.
 
 The host name is resolved once, every address is checked, and the connection goes to a checked address. The URL keeps
 the name, so the certificate is verified against it. Nothing is reused for another request, no redirect is followed, and
@@ -43,7 +43,7 @@ class NotSent(Exception):
 async def resolve_by_system(host: str, port: int) -> Sequence[str]:
     """Return the addresses of a host, by the resolver of the system.
 
-    It runs in a thread of its own, so that names that are slow to resolve do not keep other lookups waiting.
+    It runs in a separate thread, so that names that are slow to resolve do not keep other lookups waiting.
     """
     loop = asyncio.get_running_loop()
     found: asyncio.Future[Sequence[str]] = loop.create_future()
