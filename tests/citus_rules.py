@@ -33,6 +33,7 @@ ALL_ORGANIZATIONS: Final = frozenset(
             "(delivery.next_at <= :p OR delivery.next_at > :p) GROUP BY delivery.org_id "
             "ORDER BY min(delivery.next_at), delivery.org_id LIMIT :p"
         ),
+        "SELECT min(delivery.next_at) AS min_1 FROM delivery WHERE state = 'pending'",
         # The command that encrypts all secrets again.
         (
             f"SELECT {', '.join(f'webhook.{column.name}' for column in NAMES['webhook'].columns)} FROM webhook "

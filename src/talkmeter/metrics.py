@@ -70,6 +70,12 @@ QUERIES: Final = Gauge(
 CONNECTOR_MESSAGES: Final = Counter(
     "talkmeter_connector_messages", "Messages of a connector by outcome.", ["connector", "outcome"], registry=REGISTRY
 )
+DELIVERIES: Final = Counter(
+    "talkmeter_deliveries",
+    "Attempts to deliver a message by channel, and by the state of its delivery afterwards.",
+    ["channel", "state"],
+    registry=REGISTRY,
+)
 _REQUEST_SECONDS: Final = Histogram(
     "talkmeter_request_seconds",
     "Duration of one request by method, route and status.",
@@ -109,6 +115,11 @@ LAST_REJECTED: Final = Family(
     "talkmeter_connector_last_rejected_timestamp_seconds",
     "When the last message without a valid signature arrived.",
     ("connector", "provider"),
+)
+
+
+DELIVERY_DELAY: Final = Family(
+    "talkmeter_delivery_delay_seconds", "How long the oldest due delivery has been due; 0 if none is due."
 )
 
 

@@ -41,6 +41,7 @@ LISTS = {
     "talkmeter.billing.plans._VERSIONS": "all plans, which are few and shared by all organizations",
     "talkmeter.billing.plans._DEFAULTS": "one row for each change of the default plan",
     "talkmeter.notify.deliveries._DUE_ORGANIZATIONS": "pending deliveries, once a second in the background",
+    "talkmeter.notify.deliveries._OLDEST": "pending deliveries, for /metrics",
     "talkmeter.notify.webhooks._ALL": "all webhooks, for the command line",
     "talkmeter.accounts.credentials._DELETE_NAMED": "credentials of the demo, once at its start",
 }

@@ -63,10 +63,11 @@ class Action(StrEnum):
 class Actor(NamedTuple):
     """Who makes a change, by an id that is not a secret.
 
-    `operator` is a user of the machine at the command line; the others are credentials of HTTP requests.
+    `operator` is a user of the machine at the command line, `server` acts without a request; the others are credentials
+    of HTTP requests.
     """
 
-    kind: Literal["operator", "key", "token", "link", "jwt", "session"]
+    kind: Literal["operator", "server", "key", "token", "link", "jwt", "session"]
     id: str
 
 

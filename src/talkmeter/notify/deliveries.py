@@ -46,6 +46,7 @@ _DUE_ORGANIZATIONS: Final = Compiled(
     .order_by(func.min(_delivery.next_at), _delivery.org_id)
     .limit(bindparam("organizations", type_=BigInteger))
 )
+_OLDEST: Final = Compiled(select(func.min(_delivery.next_at)).where(IS_PENDING))
 _DUE: Final = Compiled(
     select(*_delivery)
     .where(_delivery.org_id == bindparam("org"), IS_PENDING)
@@ -182,6 +183,12 @@ def due_organizations(connection: Connection, now: int) -> list[str]:
     """Return the organizations with due deliveries, the one that has waited longest first."""
     rows = _DUE_ORGANIZATIONS.run(connection, (now, now + MAX_WAIT + LEASE, _ORGANIZATIONS_PER_LOOK))
     return [text(org_id) for org_id, _ in rows]
+
+
+def oldest_due(connection: Connection) -> int | None:
+    """Return when the oldest pending delivery is or was due, in microseconds; None if none is pending."""
+    [(oldest,)] = _OLDEST.run(connection, ())
+    return None if oldest is None else integer(oldest)
 
 
 def claim_due(connection: Connection, org_id: str, now: int, limit: int) -> list[Delivery]:
