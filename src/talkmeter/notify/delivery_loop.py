@@ -1,4 +1,4 @@
-"""Delivers messages in a thread of each server process, with an event loop of its own.
+"""Delivers messages in a thread of each server process, which has a separate event loop.
 
 Any number of processes may do so for one database. Each looks for due deliveries once a second and claims what it has
 room for. An organization has few places, so one whose receivers are slow does not delay the others.
