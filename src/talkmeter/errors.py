@@ -103,6 +103,17 @@ class Unprocessable(TalkmeterError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
+class TooManyRequests(TalkmeterError):
+    """The client has done this too often, and may do it again in a minute."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The time after which to retry."""
+        return {"Retry-After": "60"}
+
+
 class Unavailable(TalkmeterError):
     """The service cannot process this now; the client may retry after `retry_after` seconds."""
 

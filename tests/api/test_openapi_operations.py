@@ -28,6 +28,11 @@ OPERATION_IDS: Final = {
     "exportUsage",
     "getCosts",
     "getForecast",
+    "listWebhooks",
+    "getWebhook",
+    "putWebhook",
+    "deleteWebhook",
+    "testWebhook",
     "listPlans",
     "applyPlan",
     "getOrganizationPlan",
@@ -93,7 +98,7 @@ def event_examples(document: Answer) -> list[Answer]:
 def outcome(server: Server, method: str, path: str, token: str, place: str, org_id: str) -> tuple[int, str | None]:
     """Name an organization in an authorized request, and return its status and the organization in its response."""
     url = server.url + path.format(
-        kind="agent", record_id="ann", provider="n8n", connector_id="none", plan_id="smb", org_id="acme"
+        kind="agent", record_id="ann", provider="n8n", connector_id="none", plan_id="smb", org_id="acme", webhook_id="wh"
     )
     bearer = {"Authorization": f"Bearer {token}"}
     signed_in = local_http.post(f"{server.url}/session", headers={**bearer, **SAME_ORIGIN}).raise_for_status()
@@ -120,7 +125,7 @@ def test_organization_is_a_parameter_if_and_only_if_it_has_an_effect(server: Ser
                 used.add((method, path, name))
 
     assert listed == used
-    assert len(used) == 2 * 15
+    assert len(used) == 2 * 20
 
 
 def test_operation_ids_are_short_and_stable(document: Answer) -> None:
@@ -143,7 +148,7 @@ def test_event_is_a_component_and_plain_json_comes_first(document: Answer) -> No
 def test_every_body_has_examples_that_match_its_schema(document: Answer) -> None:
     bodies = [body for operation in operations_of(document).values() for body in media_types_of(operation).values()]
 
-    assert len(bodies) == 10
+    assert len(bodies) == 11
     for body in bodies:
         assert body["examples"]
         for name, example in body["examples"].items():

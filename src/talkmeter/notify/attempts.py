@@ -1,11 +1,14 @@
 """One attempt of a delivery: what it needs from the database, the request itself, and what is stored of its result."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+import structlog
 from sqlalchemy import Connection
 from standardwebhooks import Webhook as Signer
 
+from talkmeter import clock
 from talkmeter.accounts.connectors import SecretBox
 from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.db.audit import Action, Actor, record_audit
@@ -22,6 +25,8 @@ SERVER: Final = Actor("server", "delivery")
 INTERRUPTED: Final = "interrupted"
 _UNUSABLE: Final = frozenset({"deleted", "disabled"})
 """Errors after which the delivery is dropped."""
+
+_log = structlog.get_logger()
 
 
 class Prepared(NamedTuple):
@@ -63,6 +68,22 @@ class Sender:
             "webhook-signature": signature,
         }
         return await self._outgoing.post(endpoint, headers, body.encode())
+
+
+async def attempt(sender: Sender, prepared: Prepared) -> Outcome:
+    """Make an attempt and return its outcome, whatever happens; a task that is cancelled is interrupted."""
+    started = clock.monotonic()
+    status, kind = None, None
+    try:
+        status = await sender.send(prepared, clock.now())
+    except NotSent as error:
+        status, kind = error.status, error.kind
+    except asyncio.CancelledError:
+        kind = INTERRUPTED
+    except Exception:  # noqa: BLE001  the attempt failed; it is made again like any other
+        _log.exception("delivery failed by an error of this server")
+        kind = "internal"
+    return Outcome(round((clock.monotonic() - started) * 1_000), status, kind)
 
 
 def prepare(connection: Connection, delivery: Delivery) -> Prepared:

@@ -20,9 +20,8 @@ from talkmeter import clock, metrics
 from talkmeter.db.engine import Connection, Engine, reading, writing
 from talkmeter.db.watch import Watch
 from talkmeter.errors import TalkmeterError
-from talkmeter.notify.attempts import INTERRUPTED, Prepared, Sender, prepare, record
-from talkmeter.notify.deliveries import Outcome, claim_due, due_organizations
-from talkmeter.notify.outgoing import NotSent
+from talkmeter.notify.attempts import Prepared, Sender, attempt, prepare, record
+from talkmeter.notify.deliveries import claim_due, due_organizations
 
 MAX_SENDS: Final = 64
 MAX_SENDS_PER_ORGANIZATION: Final = 4
@@ -134,18 +133,7 @@ class DeliveryLoop:
 
     async def _attempt(self, prepared: Prepared) -> None:
         """Make an attempt and store its result."""
-        started = clock.monotonic()
-        status, kind = None, None
-        try:
-            status = await self._sender.send(prepared, clock.now())
-        except NotSent as error:
-            status, kind = error.status, error.kind
-        except asyncio.CancelledError:
-            kind = INTERRUPTED
-        except Exception:  # noqa: BLE001  the attempt failed; it is made again like any other
-            _log.exception("delivery failed by an error of this server")
-            kind = "internal"
-        outcome = Outcome(round((clock.monotonic() - started) * 1_000), status, kind)
+        outcome = await attempt(self._sender, prepared)
         jitter = secrets.randbelow(_JITTERS) / _JITTERS
         store = partial(record, delivery=prepared.delivery, outcome=outcome, now=clock.now(), jitter=jitter)
         try:

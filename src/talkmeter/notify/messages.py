@@ -33,10 +33,9 @@ class Crossing(msgspec.Struct, frozen=True, kw_only=True):
     percent: str
 
 
-class Test(msgspec.Struct, frozen=True, kw_only=True):
+class Ping(msgspec.Struct, frozen=True, kw_only=True):
     """A message that only shows that a webhook works."""
 
-    __test__ = False
     organization_id: str
     webhook_id: str
 
@@ -53,7 +52,7 @@ class Message(msgspec.Struct, frozen=True):
 
     type: str
     timestamp: str
-    data: Crossing | Test | Confirmation
+    data: Crossing | Ping | Confirmation
 
 
 def message_id(org_id: str, *parts: str) -> str:
@@ -80,4 +79,4 @@ class _Undecoded(msgspec.Struct, frozen=True):
     data: msgspec.Raw
 
 
-_DATA: Final[dict[str, type[Crossing | Test | Confirmation]]] = {CROSSED: Crossing, TEST: Test, CONFIRM: Confirmation}
+_DATA: Final[dict[str, type[Crossing | Ping | Confirmation]]] = {CROSSED: Crossing, TEST: Ping, CONFIRM: Confirmation}

@@ -28,6 +28,7 @@ from talkmeter.api.auth.uses import CredentialUses
 from talkmeter.api.headers import cookie_value, header_values, query_parameters
 from talkmeter.api.problems import AnyConnection
 from talkmeter.api.service import Service
+from talkmeter.db.audit import Actor
 from talkmeter.db.engine import Connection
 from talkmeter.errors import Forbidden, NotAuthenticated, Unprocessable
 from talkmeter.ingest.fields import FieldError, read_id
@@ -223,6 +224,15 @@ def _has_session_cookie(connection: AnyConnection, cookie_name: str) -> bool:
     return (
         is_read and connection.scope["path"].startswith("/admin/") and cookie_value(connection, cookie_name) is not None
     )
+
+
+def actor_of(request: AnyConnection) -> Actor:
+    """Return who makes a request, for the audit log."""
+    caller = caller_of(request)
+    if (jwt := caller.credential_id).startswith("jwt:"):
+        return Actor("jwt", jwt.removeprefix("jwt:"))
+    prefix, _, _ = read_token(request.headers.get("authorization"), jwt=False)
+    return Actor("key" if prefix == "ak_" else "token", prefix + caller.credential_id)
 
 
 def caller_of(connection: AnyConnection) -> Caller:
