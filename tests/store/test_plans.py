@@ -12,6 +12,7 @@ import talkmeter.accounts
 import talkmeter.billing
 import talkmeter.db
 import talkmeter.ledger
+import talkmeter.notify
 import talkmeter.usage
 from talkmeter.db.json_rows import JSON_SUBQUERY
 from talkmeter.db.statements import Compiled
@@ -39,6 +40,9 @@ LISTS = {
     "talkmeter.usage.activity._CONNECTORS": "all connectors, for /metrics",
     "talkmeter.billing.plans._VERSIONS": "all plans, which are few and shared by all organizations",
     "talkmeter.billing.plans._DEFAULTS": "one row for each change of the default plan",
+    "talkmeter.notify.deliveries._DUE_ORGANIZATIONS": "pending deliveries, once a second in the background",
+    "talkmeter.notify.deliveries._OLDEST": "pending deliveries, for /metrics",
+    "talkmeter.notify.webhooks._ALL": "all webhooks, for the command line",
     "talkmeter.accounts.credentials._DELETE_NAMED": "credentials of the demo, once at its start",
 }
 PARTIAL_DAYS = "talkmeter.usage.days._SCANS[4]"
@@ -47,7 +51,14 @@ ONE_RANGE = "talkmeter.usage.days._TOTALS[1]"
 
 def compiled_statements() -> Iterator[tuple[str, Compiled]]:
     """Yield every statement of the packages that contain SQL, with the name of its constant."""
-    for package in (talkmeter.db, talkmeter.accounts, talkmeter.ledger, talkmeter.usage, talkmeter.billing):
+    for package in (
+        talkmeter.db,
+        talkmeter.accounts,
+        talkmeter.ledger,
+        talkmeter.usage,
+        talkmeter.notify,
+        talkmeter.billing,
+    ):
         for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             for name, value in vars(importlib.import_module(info.name)).items():
                 members = value.items() if isinstance(value, dict) else [(None, value)]
@@ -244,3 +255,12 @@ def test_unfilled_days_are_one_range_of_the_key(ledger: FileLedger) -> None:
 
     assert days == "SEARCH usage_daily USING PRIMARY KEY (org_id=? AND dimension=?)"
     assert values == "SEARCH usage_daily USING PRIMARY KEY (org_id=? AND dimension=? AND day>? AND day<?)"
+
+
+def test_due_deliveries_are_found_in_the_index_of_pending_ones(ledger: FileLedger) -> None:
+    (every,) = plan_of(ledger, "talkmeter.notify.deliveries._DUE_ORGANIZATIONS")
+    steps = explain(ledger, STATEMENTS["talkmeter.notify.deliveries._DUE"].text(SQLITE))
+
+    assert every == "SCAN delivery USING INDEX delivery_due"
+    assert any("USING INDEX delivery_due (org_id=?" in step for step in steps), steps
+    assert not any("delivery_pk" in step or "autoindex" in step for step in steps)
