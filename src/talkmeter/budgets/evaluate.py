@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from talkmeter.budgets.budget import SILENCE
 from talkmeter.budgets.periods import PAST_DAYS, evaluated_periods
-from talkmeter.budgets.store import Crossing, StoredBudget, insert_crossing, read_budgets, read_crossings
+from talkmeter.budgets.store import Crossing, StoredBudget, insert_crossing, lock_versions, read_budgets, read_crossings
 from talkmeter.budgets.values import read_values
 from talkmeter.errors import NotPrepared
 from talkmeter.period import Present, day_of
@@ -67,10 +67,10 @@ def _reached(connection: Connection, org_id: str, stored: StoredBudget, present:
 
 def store_crossings(connection: Connection, org_id: str, found: Iterable[Found]) -> list[Found]:
     """Store crossings in a write transaction; return those that were new."""
-    budgets = read_budgets(connection, org_id)
+    versions = lock_versions(connection, org_id)
     return [
         one
         for one in found
-        if (now := budgets.get(one.stored.id)) is not None and now.etag == one.stored.etag
+        if versions.get(one.stored.id) == one.stored.etag
         if insert_crossing(connection, org_id, one.crossing)
     ]

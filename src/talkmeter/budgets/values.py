@@ -51,7 +51,7 @@ def read_values(
         daily = read_counted_days(connection, org_id, budget, range(periods[0].start, periods[-1].stop))
         return [counted_reading(budget, sum(daily.get(day, 0) for day in period)) for period in periods]
     if budget.metric == SILENCE:
-        hours = silent_hours(connection, org_id, int(budget.limit), present)
+        hours = silent_hours(connection, org_id, int(read_decimal(budget.limit)), present)
         reading = None if hours is None else _reading(Fraction(hours), str(hours), budget.limit)
         return [reading if present.today in period else None for period in periods]
     return _priced(connection, org_id, budget, periods, present)
