@@ -174,4 +174,5 @@ def require_measurable(connection: Connection, org_id: str, budget: Budget, pres
     if charge.priced.items is not None and budget.period != "month":
         raise Unprocessable(f"The charge '{charge.id}' is of items, so its period must be 'month'.")
     if budget.limit == INCLUDED and included_of(charge) is None:
-        raise Unprocessable(f"The plan of this month has no included quantity for '{charge.id}', so the limit cannot be 'included'.")
+        missing = f"The plan of this month has no included quantity for '{charge.id}'"
+        raise Unprocessable(f"{missing}, so the limit cannot be 'included'.")
