@@ -55,9 +55,7 @@ def test_copy_to_a_server_has_budgets_and_crossings(filled: FileLedger, server_a
 
 
 @pytest.mark.parametrize("command", ["backup", "recover"])
-def test_backup_and_recovered_file_have_budgets_and_crossings(
-    filled: FileLedger, tmp_path: Path, command: str
-) -> None:
+def test_backup_and_recovered_file_have_budgets_and_crossings(filled: FileLedger, tmp_path: Path, command: str) -> None:
     new = tmp_path / "new.db"
     source = () if command == "backup" else (str(filled.path),)
     run(filled, command, *source, str(new))
