@@ -112,6 +112,28 @@ def test_included_limit_is_that_of_each_month(file_ledger: FileLedger) -> None:
     assert [one.limit for one in crossings(file_ledger)] == ["10", "10", "10", "20"]
 
 
+@pytest.mark.parametrize(("days_of_arrival", "number"), [(("09", "10"), 0), (("10", "09"), 1)])
+def test_late_usage_of_an_earlier_day_can_make_a_day_cheaper(
+    file_ledger: FileLedger, days_of_arrival: tuple[str, str], number: int
+) -> None:
+    apply_plan(file_ledger, plan(TIERED))
+    assign_plan(file_ledger)
+    set_budget(file_ledger, metric="cost", period="day", limit="10", thresholds=[100], now=NOW)
+    for day in days_of_arrival:
+        file_ledger.send(call(f"2026-11-{day}", day, duration=600))
+        evaluate(file_ledger)
+    assert value(file_ledger, TODAY) == "0.00"
+    assert len(crossings(file_ledger)) == number
+
+
+TIERED: Json = {
+    "id": "voice",
+    "name": "Voice",
+    "meter": "voice_minutes",
+    "tiers": [{"up_to": "10", "price": "1"}, {"price": "0"}],
+}
+
+
 def test_changed_plan_changes_what_is_reached(file_ledger: FileLedger) -> None:
     apply_plan(file_ledger, plan(VOICE))
     assign_plan(file_ledger)
