@@ -32,6 +32,18 @@ ALL_ORGANIZATIONS: Final = frozenset(
         ),
         # Only a request of /metrics waits for this one.
         "SELECT max(organization.last_event_at) AS max_1 FROM organization",
+        # The thread that delivers messages, once a second.
+        (
+            "SELECT delivery.org_id, min(delivery.next_at) AS min_1 FROM delivery WHERE state = 'pending' AND "
+            "(delivery.next_at <= :p OR delivery.next_at > :p) GROUP BY delivery.org_id "
+            "ORDER BY min(delivery.next_at), delivery.org_id LIMIT :p"
+        ),
+        "SELECT min(delivery.next_at) AS min_1 FROM delivery WHERE state = 'pending'",
+        # The command that encrypts all secrets again.
+        (
+            f"SELECT {', '.join(f'webhook.{column.name}' for column in NAMES['webhook'].columns)} FROM webhook "
+            "ORDER BY webhook.org_id, webhook.id"
+        ),
     }
 )
 """Queries over every organization, which Citus sends to all workers. No organization's request waits for one."""

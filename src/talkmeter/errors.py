@@ -115,6 +115,17 @@ class Unprocessable(TalkmeterError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
+class TooManyRequests(TalkmeterError):
+    """The client has done this too often, and may do it again in a minute."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The time after which to retry."""
+        return {"Retry-After": "60"}
+
+
 class Unavailable(TalkmeterError):
     """The service cannot process this now; the client may retry after `retry_after` seconds."""
 
@@ -143,7 +154,7 @@ class NotPrepared(Unavailable):
 
 
 class SecretUnreadable(Unavailable):
-    """A connector's secret cannot be decrypted until an operator acts; `detail` names the setting."""
+    """The secret of a connector or webhook cannot be decrypted until an operator acts; `detail` names the setting."""
 
     retry_after = 60
 

@@ -34,7 +34,8 @@ def log_config(level: str) -> dict[str, Any]:
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "json"}},
         "root": {"handlers": ["stderr"], "level": level.upper()},
-        "loggers": {"_granian": {"level": "WARNING"}, "alembic": {"level": "WARNING"}},
+        # httpcore logs the headers of requests and answers.
+        "loggers": {name: {"level": "WARNING"} for name in ("_granian", "alembic", "httpcore")},
     }
 
 

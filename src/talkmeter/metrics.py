@@ -79,6 +79,12 @@ BUDGET_DELAY: Final = Gauge(
     registry=REGISTRY,
     multiprocess_mode="livemax",
 )
+DELIVERIES: Final = Counter(
+    "talkmeter_deliveries",
+    "Attempts to deliver a message by channel, and by the state of its delivery afterwards.",
+    ["channel", "state"],
+    registry=REGISTRY,
+)
 _REQUEST_SECONDS: Final = Histogram(
     "talkmeter_request_seconds",
     "Duration of one request by method, route and status.",
@@ -118,6 +124,11 @@ LAST_REJECTED: Final = Family(
     "talkmeter_connector_last_rejected_timestamp_seconds",
     "When the last message without a valid signature arrived.",
     ("connector", "provider"),
+)
+
+
+DELIVERY_DELAY: Final = Family(
+    "talkmeter_delivery_delay_seconds", "How long the oldest due delivery has been due; 0 if none is due."
 )
 
 

@@ -1,8 +1,7 @@
 """All settings in one table, from which flags, environment variables and documentation are derived."""
 
 import os
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -11,11 +10,9 @@ import msgspec
 from dotenv import dotenv_values
 
 from talkmeter.errors import Misconfigured, quoted
-from talkmeter.urls import is_loopback, split_url
+from talkmeter.setting_values import PREFIX, Setting, parse_setting
+from talkmeter.urls import is_loopback
 
-PREFIX: Final = "TALKMETER_"
-MIN_TOKEN: Final = 16
-_TOKEN: Final = re.compile(f"[ -~]{{{MIN_TOKEN},}}")
 _OTHER_VARIABLES: Final = frozenset(
     PREFIX + name for name in ("URL", "KEY", "TWILIO_URL", "VAPI_URL", "RETELL_URL", "CHROMIUM")
 )
@@ -52,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stale_hours: int
     export_bytes: int
     secret_key: str
+    outgoing_origins: str
+    outgoing_ports: str
     plans_url: str
     provider_name: str
     stripe_key: str
@@ -66,31 +65,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     jwt_organizations_claim: str
     jwt_role_claim: str
     jwt_scopes_claim: str
-
-
-class Setting(NamedTuple):
-    """One setting: its name without prefix, its default as environment text, its help text and its bounds.
-
-    The value of a secret is never shown.
-    """
-
-    name: str
-    default: str
-    help: str
-    minimum: int | None = None
-    maximum: int | None = None
-    secret: bool = False
-    """Whether it has no flag: other users of the machine can see the flags of a process."""
-
-    @property
-    def variable(self) -> str:
-        """The environment variable."""
-        return PREFIX + self.name.upper()
-
-    @property
-    def flag(self) -> str:
-        """The flag of `talkmeter serve`."""
-        return f"--{self.name.replace('_', '-')}"
 
 
 SETTINGS: Final = (
@@ -176,9 +150,16 @@ SETTINGS: Final = (
     Setting(
         "secret_key",
         "",
-        "Key that encrypts connector secrets. Comma-separated for rotation: the first encrypts, all decrypt.",
+        "Key that encrypts the secrets of connectors and webhooks. Comma-separated for rotation: the first encrypts, "
+        "all decrypt.",
         secret=True,
     ),
+    Setting(
+        "outgoing_origins",
+        "",
+        "Comma-separated origins at which webhooks may have private addresses, other ports and http; only your own.",
+    ),
+    Setting("outgoing_ports", "443", "Comma-separated ports that the URLs of webhooks may have."),
     Setting("plans_url", "", "URL of your plans and billing page, linked from the usage page; empty: no link."),
     Setting("provider_name", "Talkmeter", "Name of the company that sends invoices, for the FOCUS export."),
     Setting(
@@ -202,9 +183,6 @@ SETTINGS: Final = (
     Setting("jwt_role_claim", "role", "JWT claim with the role (admin or viewer) or a list of roles."),
     Setting("jwt_scopes_claim", "scope", "JWT claim with the scopes: a list, or names separated by spaces."),
 )
-
-_LOG_LEVELS: Final = ("debug", "info", "warning", "error")
-_BOOLEANS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 class SettingText(NamedTuple):
@@ -259,7 +237,7 @@ def load_settings(**flags: str | int | None) -> Settings:
     Raises Misconfigured with the variable, its value and the allowed values, or for an unknown variable.
     """
     texts = find_settings(**flags)
-    return msgspec.convert({row.name: _parse(row, texts[row.name].text) for row in SETTINGS}, Settings)
+    return msgspec.convert({row.name: parse_setting(row, texts[row.name].text) for row in SETTINGS}, Settings)
 
 
 def _read_env_file() -> dict[str, str | None]:
@@ -286,7 +264,7 @@ def require_no_password(flag: str, url: str) -> None:
 
 def default_settings() -> Settings:
     """Return the defaults, ignoring the environment."""
-    return msgspec.convert({setting.name: _parse(setting, setting.default) for setting in SETTINGS}, Settings)
+    return msgspec.convert({setting.name: parse_setting(setting, setting.default) for setting in SETTINGS}, Settings)
 
 
 def public_url(settings: Settings) -> str:
@@ -301,88 +279,16 @@ def public_url_is_private(settings: Settings) -> bool:
     return parts.scheme == "https" or is_loopback(parts.hostname or "")
 
 
+def outgoing_origins(settings: Settings) -> frozenset[str]:
+    """Return the origins at which everything is allowed for webhooks."""
+    return frozenset(settings.outgoing_origins.split(",")) - {""}
+
+
+def outgoing_ports(settings: Settings) -> frozenset[int]:
+    """Return the ports that the URLs of webhooks may have."""
+    return frozenset(int(port) for port in settings.outgoing_ports.split(",") if port)
+
+
 def cors_origins(settings: Settings) -> frozenset[str]:
     """Return the origins of other sites that may read responses."""
     return frozenset(settings.cors_origins.split(",")) - {""}
-
-
-def _parse(setting: Setting, text: str) -> object:
-    if setting.minimum is not None and setting.maximum is not None:
-        if text == "" == setting.default:
-            return None
-        return _parse_integer(setting, text, setting.minimum, setting.maximum)
-    if setting.default in _BOOLEANS:
-        if text.lower() not in _BOOLEANS:
-            raise Misconfigured(f"{setting.variable} must be true or false, not '{text}'.")
-        return _BOOLEANS[text.lower()]
-    if setting.name == "log_level" and text.lower() not in _LOG_LEVELS:
-        raise Misconfigured(f"{setting.variable} must be one of {', '.join(_LOG_LEVELS)}, not '{text}'.")
-    if setting.name == "metrics_token" and text and not _TOKEN.fullmatch(text):
-        raise Misconfigured(f"{setting.variable} must have at least {MIN_TOKEN} printable ASCII characters.")
-    if setting.name in _URL_PARSERS:
-        return _URL_PARSERS[setting.name](setting, text)
-    return text
-
-
-def _parse_origin(setting: Setting, text: str) -> str:
-    """Return an origin as browsers send it: scheme, host and port in lower case, and nothing else."""
-    url = split_url(text.rstrip("/"))
-    if text and (url is None or url.path or url.query or url.fragment or url.username is not None):
-        message = f"{setting.variable} must look like https://usage.example.com, without a path, not '{text}'."
-        raise Misconfigured(message)
-    if url is None:
-        return ""
-    default_port = {"http": ":80", "https": ":443"}[url.scheme]
-    return f"{url.scheme}://{url.netloc.lower().removesuffix(default_port)}"
-
-
-def _parse_origins(setting: Setting, text: str) -> str:
-    return ",".join(_parse_origin(setting, origin.strip()) for origin in text.split(",") if origin.strip())
-
-
-def _parse_url(setting: Setting, text: str) -> str:
-    if text and split_url(text) is None:
-        raise Misconfigured(f"{setting.variable} must be a URL that starts with https://, not '{text}'.")
-    return text
-
-
-def _parse_jwks_url(setting: Setting, text: str) -> str:
-    """Return a URL whose response cannot be changed in transit (https or loopback), or the path of a file."""
-    url = split_url(text)
-    if url is None and "://" not in text:
-        return text
-    if url is None or not (url.scheme == "https" or is_loopback(url.hostname or "")):
-        allowed = "begin with https:// (http:// on this machine only) or be the path of a file"
-        raise Misconfigured(f"{setting.variable} must {allowed}, not '{text}'.")
-    return text
-
-
-def _parse_stripe_url(setting: Setting, text: str) -> str:
-    """Return an origin to which the key can be sent: it uses https or is a loopback address."""
-    origin = _parse_origin(setting, text)
-    parts = urlsplit(origin)
-    if not (parts.scheme == "https" or is_loopback(parts.hostname or "")):
-        raise Misconfigured(
-            f"{setting.variable} must begin with https:// (http:// on this machine only), not '{text}'."
-        )
-    return origin
-
-
-_URL_PARSERS: Final[dict[str, Callable[[Setting, str], str]]] = {
-    "public_url": _parse_origin,
-    "cors_origins": _parse_origins,
-    "plans_url": _parse_url,
-    "jwt_jwks_url": _parse_jwks_url,
-    "stripe_url": _parse_stripe_url,
-}
-
-
-def _parse_integer(setting: Setting, text: str, minimum: int, maximum: int) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = minimum - 1
-    if not minimum <= number <= maximum:
-        allowed = f"a whole number from {minimum} to {maximum}" if minimum < maximum else f"{minimum} in this version"
-        raise Misconfigured(f"{setting.variable} must be {allowed}, not '{text}'.")
-    return number

@@ -33,6 +33,11 @@ OPERATION_IDS: Final = {
     "putBudget",
     "deleteBudget",
     "getAllowance",
+    "listWebhooks",
+    "getWebhook",
+    "putWebhook",
+    "deleteWebhook",
+    "testWebhook",
     "listPlans",
     "applyPlan",
     "getOrganizationPlan",
@@ -109,6 +114,7 @@ def outcome(server: Server, method: str, path: str, token: str, place: str, org_
         plan_id="smb",
         org_id="acme",
         budget_id="own",
+        webhook_id="wh",
     )
     bearer = {"Authorization": f"Bearer {token}"}
     signed_in = local_http.post(f"{server.url}/session", headers={**bearer, **SAME_ORIGIN}).raise_for_status()
@@ -135,7 +141,7 @@ def test_organization_is_a_parameter_if_and_only_if_it_has_an_effect(server: Ser
                 used.add((method, path, name))
 
     assert listed == used
-    assert len(used) == 2 * 20
+    assert len(used) == 2 * 25
 
 
 def test_operation_ids_are_short_and_stable(document: Answer) -> None:
@@ -158,7 +164,7 @@ def test_event_is_a_component_and_plain_json_comes_first(document: Answer) -> No
 def test_every_body_has_examples_that_match_its_schema(document: Answer) -> None:
     bodies = [body for operation in operations_of(document).values() for body in media_types_of(operation).values()]
 
-    assert len(bodies) == 11
+    assert len(bodies) == 12
     for body in bodies:
         assert body["examples"]
         for name, example in body["examples"].items():

@@ -7,6 +7,7 @@ import pytest
 
 from tests.cli.terminal import Terminal
 from tests.events import conversation
+from tests.receivers import answer, receiver
 
 
 @pytest.fixture
@@ -100,3 +101,19 @@ def test_unknown_budget_and_organization_are_errors(acme: Terminal) -> None:
     for command in ("list", "show", "delete"):
         arguments = ("budgets", command, *(() if command == "list" else ("x",)), "--org", "nobody")
         assert acme.error(*arguments).startswith("Organization 'nobody' does not exist")
+
+
+def test_test_message_goes_to_each_webhook(acme: Terminal) -> None:
+    acme.environment["TALKMETER_SECRET_KEY"] = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+    set_budget(acme, "--metric", "total_calls", "--limit", "4")
+    assert acme.error("budgets", "test", "calls", "--org", "acme").startswith("Budget 'calls' has no webhook")
+    with receiver() as up, receiver() as down:
+        acme.environment["TALKMETER_OUTGOING_ORIGINS"] = f"{up.origin},{down.origin}"
+        down.behave = answer(500)
+        acme.execute("webhooks", "set", "up", f"{up.origin}/a", "--org", "acme")
+        acme.execute("webhooks", "set", "down", f"{down.origin}/b", "--org", "acme")
+        set_budget(acme, "--webhook", "up", "--webhook", "down")
+        done = acme.execute("budgets", "test", "calls", "--org", "acme")
+    assert (done.returncode, [one.target for one in up.received]) == (1, ["/a"])
+    assert done.stdout.startswith("up: Delivered: status 204, after ")
+    assert done.stderr.startswith("talkmeter: down: Not delivered: status (status 500), after ")

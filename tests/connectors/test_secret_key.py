@@ -7,6 +7,9 @@ from subprocess import CalledProcessError
 
 import pytest
 
+from talkmeter.accounts.connectors import SecretBox
+from talkmeter.db.engine import reading, writing
+from talkmeter.notify.webhooks import decrypt_secret, list_all_webhooks, set_webhook
 from tests import local_http
 from tests.cli_runner import run_cli_in_process
 from tests.connectors.metering_server import SECRET_KEY, Hook, MeteringServer, metering_server
@@ -105,3 +108,18 @@ def test_connector_whose_key_is_lost_gets_a_new_secret(tmp_path: Path) -> None:
         assert printed == "The new secret is valid. The previous one could not be decrypted and is not valid any more."
         assert post(in_(meter, hook)) == 200
         assert locked_connectors(meter.server) == ["0", "0.0"]
+
+
+def test_reencrypt_covers_the_secrets_of_outgoing_webhooks(tmp_path: Path) -> None:
+    add_hook(tmp_path)
+    old, new = SecretBox(SECRET_KEY), SecretBox(NEW_KEY)
+    with metering_server(tmp_path, secret_key=f"{NEW_KEY},{SECRET_KEY}") as meter:
+        with writing(meter.engine) as connection:
+            secret = set_webhook(connection, old, "acme", "wh", "https://example.com/", 0)
+
+        first, second = (meter.server.cli("connectors", "reencrypt").splitlines() for _ in range(2))
+        assert first[1] == "Encrypted again: 1 of 1 webhooks."
+        assert second[1] == "Encrypted again: 0 of 1 webhooks."
+        with reading(meter.engine) as connection:
+            (webhook,) = list_all_webhooks(connection)
+        assert decrypt_secret(new, webhook) == secret

@@ -28,12 +28,13 @@ REQUIRED = {
     "/admin/usage/allowance": "?budget=calls",
 }
 """The query that an endpoint requires."""
+SECRET_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 _numbers = count(1)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("server")) as running:
+    with running_server(tmp_path_factory.mktemp("server"), secret_key=SECRET_KEY) as running:
         yield running
 
 
@@ -171,8 +172,9 @@ def test_error_codes_of_each_endpoint_match_the_openapi_description(caller: Orga
 
 def test_every_get_endpoint_responds_to_get_and_head(caller: OrganizationClient) -> None:
     caller.client.post("/metering/events", json=[item_event("agent.updated", "ann", "9:00")]).raise_for_status()
+    caller.client.put("/admin/usage/webhooks/wh", json={"url": "https://example.com/"}).raise_for_status()
     listed = [row[1].strip("`") for row in HTTP_API.section("Endpoints").rows() if row[0] == "GET"]
-    names = {"kind": "agent", "record_id": "ann", "org_id": caller.id, "budget_id": "calls"}
+    names = {"kind": "agent", "record_id": "ann", "org_id": caller.id, "budget_id": "calls", "webhook_id": "wh"}
     budget = {"name": "Calls", "metric": "total_calls", "period": "month", "limit": "10"}
     caller.client.put("/admin/usage/budgets/calls", json=budget, headers={"If-None-Match": "*"}).raise_for_status()
     paths = [path.format(**names) + REQUIRED.get(path, "") for path in listed]

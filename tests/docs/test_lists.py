@@ -21,7 +21,8 @@ from talkmeter.records import (
     Kind,
     Outcome,
 )
-from talkmeter.settings import SETTINGS, Setting
+from talkmeter.setting_values import Setting
+from talkmeter.settings import SETTINGS
 from talkmeter.usage.summary import Day, Summary
 from tests.docs.documents import DOCUMENTS, HTTP_API, MONITORING, ROOT, SETTINGS_PAGE, read
 

@@ -96,7 +96,10 @@ def test_costs_of_a_month_are_priced_with_the_expected_minutes(file_ledger: File
     apply_plan(file_ledger, plan(charge, fee="5.00"))
     assign_plan(file_ledger)
     minutes = [Fraction(ms, 60_000) for ms in expected(calls, *PERIODS["month"], per_call=90_000)]
-    costs = [5 + min(minute, Fraction(50)) * Fraction("0.10") + max(Fraction(0), minute - 50) * Fraction("0.02") for minute in minutes]
+    costs = [
+        5 + min(minute, Fraction(50)) * Fraction("0.10") + max(Fraction(0), minute - 50) * Fraction("0.02")
+        for minute in minutes
+    ]
     set_budget(file_ledger, metric="cost", limit="10")
     found = pace(file_ledger, "month")
     assert found is not None

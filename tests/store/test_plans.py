@@ -13,6 +13,7 @@ import talkmeter.billing
 import talkmeter.budgets
 import talkmeter.db
 import talkmeter.ledger
+import talkmeter.notify
 import talkmeter.usage
 from talkmeter.db.json_rows import JSON_SUBQUERY
 from talkmeter.db.statements import Compiled
@@ -41,6 +42,9 @@ LISTS = {
     "talkmeter.billing.plans._VERSIONS": "all plans, which are few and shared by all organizations",
     "talkmeter.billing.plans._DEFAULTS": "one row for each change of the default plan",
     "talkmeter.budgets.evaluator._REVISIONS": "one row for each organization with budgets, once a second",
+    "talkmeter.notify.deliveries._DUE_ORGANIZATIONS": "pending deliveries, once a second in the background",
+    "talkmeter.notify.deliveries._OLDEST": "pending deliveries, for /metrics",
+    "talkmeter.notify.webhooks._ALL": "all webhooks, for the command line",
     "talkmeter.accounts.credentials._DELETE_NAMED": "credentials of the demo, once at its start",
 }
 PARTIAL_DAYS = "talkmeter.usage.days._SCANS[4]"
@@ -52,6 +56,7 @@ PACKAGES = (
     talkmeter.accounts,
     talkmeter.ledger,
     talkmeter.usage,
+    talkmeter.notify,
     talkmeter.billing,
     talkmeter.budgets,
 )
@@ -256,3 +261,12 @@ def test_unfilled_days_are_one_range_of_the_key(ledger: FileLedger) -> None:
 
     assert days == "SEARCH usage_daily USING PRIMARY KEY (org_id=? AND dimension=?)"
     assert values == "SEARCH usage_daily USING PRIMARY KEY (org_id=? AND dimension=? AND day>? AND day<?)"
+
+
+def test_due_deliveries_are_found_in_the_index_of_pending_ones(ledger: FileLedger) -> None:
+    (every,) = plan_of(ledger, "talkmeter.notify.deliveries._DUE_ORGANIZATIONS")
+    steps = explain(ledger, STATEMENTS["talkmeter.notify.deliveries._DUE"].text(SQLITE))
+
+    assert every == "SCAN delivery USING INDEX delivery_due"
+    assert any("USING INDEX delivery_due (org_id=?" in step for step in steps), steps
+    assert not any("delivery_pk" in step or "autoindex" in step for step in steps)

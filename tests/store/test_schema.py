@@ -127,7 +127,7 @@ def test_exactly_the_expected_tables_exist(ledger: Ledger) -> None:
         names = inspect(connection).get_table_names()
 
     assert {*names} == {table.name for table in DISTRIBUTED} | UNDISTRIBUTED | {VERSION_TABLE}
-    assert len(DISTRIBUTED) == 17
+    assert len(DISTRIBUTED) == 23
 
 
 def test_every_key_of_a_distributed_table_starts_with_org_id(ledger: Ledger) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from talkmeter.errors import Misconfigured
-from talkmeter.settings import PREFIX, SETTINGS, Settings, load_settings
+from talkmeter.setting_values import PREFIX
+from talkmeter.settings import SETTINGS, Settings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +48,8 @@ def test_defaults_are_those_of_the_documentation() -> None:
         stale_hours=24,
         export_bytes=2 * 1024 * 1024 * 1024,
         secret_key="",
+        outgoing_origins="",
+        outgoing_ports="443",
         plans_url="",
         provider_name="Talkmeter",
         stripe_key="",

@@ -35,7 +35,8 @@ _REPLACE_SECRETS = Compiled(
     .values(secrets=bindparam("encrypted"))
 )
 _KEY_MISSING: Final = (
-    "TALKMETER_SECRET_KEY is not set; it encrypts the secrets of connectors. Create a key with: openssl rand -base64 32"
+    "TALKMETER_SECRET_KEY is not set; it encrypts the secrets of connectors and webhooks. Create a key with: "
+    "openssl rand -base64 32"
 )
 
 
@@ -51,7 +52,7 @@ class Connector(NamedTuple):
 
 
 class SecretBox:
-    """Encrypts and decrypts connector secrets."""
+    """Encrypts and decrypts the secrets of connectors and webhooks."""
 
     def __init__(self, keys: str) -> None:
         """Take the value of TALKMETER_SECRET_KEY, which may be empty. Raises Misconfigured if it is not a key."""
@@ -74,21 +75,25 @@ class SecretBox:
 
     def decrypt(self, connector: Connector) -> list[str]:
         """Return a connector's secrets, the current one first. Raises SecretUnreadable if no key decrypts them."""
+        remedy = "set a new secret with 'talkmeter connectors rotate'"
+        return self.open(connector.secrets, f"connector {connector.id}", remedy)
+
+    def open(self, encrypted: bytes, owner: str, remedy: str) -> list[str]:
+        """Return encrypted secrets. Raises SecretUnreadable, with the owner and the remedy, if no key decrypts them."""
         if not self._keys:
             raise SecretUnreadable(_KEY_MISSING)
         try:
-            return msgspec.json.decode(MultiFernet(self._keys).decrypt(connector.secrets), type=list[str])
+            return msgspec.json.decode(MultiFernet(self._keys).decrypt(encrypted), type=list[str])
         except InvalidToken:
             raise SecretUnreadable(
-                f"The secrets of connector {connector.id} were encrypted with another TALKMETER_SECRET_KEY, or are "
-                "damaged. Append that key to the setting, after a comma, or set a new secret with 'talkmeter "
-                "connectors rotate'."
+                f"The secrets of {owner} were encrypted with another TALKMETER_SECRET_KEY, or are damaged. Append that "
+                f"key to the setting, after a comma, or {remedy}."
             ) from None
 
-    def is_current(self, connector: Connector) -> bool:
-        """Return whether the first key decrypts a connector's secrets, so that the others are not needed for them."""
+    def is_current(self, encrypted: bytes) -> bool:
+        """Return whether the first key decrypts secrets, so that the others are not needed for them."""
         try:
-            self._keys[0].decrypt(connector.secrets)
+            self._keys[0].decrypt(encrypted)
         except InvalidToken:
             return False
         return True

@@ -28,6 +28,7 @@ from talkmeter.api.problems import render_http_exception, render_talkmeter_error
 from talkmeter.api.service import Service
 from talkmeter.api.session import scopes_router, session_router
 from talkmeter.api.usage import usage_router
+from talkmeter.api.webhooks import webhooks_router
 from talkmeter.errors import TalkmeterError
 from talkmeter.logs import configure_logs
 from talkmeter.settings import Settings, cors_origins, load_settings
@@ -68,6 +69,7 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
             costs_router,
             plans_router,
             budgets_router,
+            webhooks_router,
             scopes_router,
             session_router,
             operations_router,

@@ -22,6 +22,7 @@ from talkmeter.budgets.answers import (
     BudgetAnswer,
     BudgetList,
     BudgetVersion,
+    budget_answer,
     budget_answers,
     read_allowance,
     version_of,
@@ -82,14 +83,12 @@ async def get_budgets(request: AnyRequest) -> Response[bytes]:
     summary="Get a budget",
 )
 async def get_budget(request: AnyRequest, budget_id: Annotated[str, _ID]) -> Response[bytes]:
-    """Return a budget with its current value, pace and crossings; the ETag is that of its definition."""
+    """Return a budget with its current value, pace, crossings and messages; the ETag is that of its definition."""
     read_parameters(request)
     org_id, present = organization_of(caller_of(request)), present_of(request)
 
     def read(connection: Connection) -> BudgetAnswer:
-        stored = _find(connection, org_id, budget_id)
-        [answer] = budget_answers(connection, org_id, [stored], present)
-        return answer
+        return budget_answer(connection, org_id, _find(connection, org_id, budget_id), present)
 
     answer = await service_of(request).answer(org_id, request.receive, read)
     return json_answer(answer, f'"{answer.version}"')

@@ -10,12 +10,13 @@ from litestar import Response, Router, get
 from litestar.openapi import ResponseSpec
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from talkmeter import __version__, metrics
+from talkmeter import __version__, clock, metrics
 from talkmeter.api.openapi import error_specs, json_spec
 from talkmeter.api.problems import AnyRequest
 from talkmeter.api.service import Service
 from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.errors import Forbidden, Unavailable
+from talkmeter.notify.deliveries import oldest_due
 from talkmeter.usage.activity import Activity, read_activity
 
 
@@ -80,19 +81,24 @@ async def get_metrics(request: AnyRequest) -> Response[bytes]:
             "TALKMETER_METRICS_TOKEN; TALKMETER_METRICS_OPEN=true opens them to all."
         )
     try:
-        activity = await service.look_up(read_activity)
+        activity, oldest = await service.look_up(lambda database: (read_activity(database), oldest_due(database)))
     except Unavailable:
-        activity = None
-    content = metrics.exposition(_samples(service, activity))
+        activity, oldest = None, None
+    content = metrics.exposition(_samples(service, activity, oldest))
     return Response(content=content, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-def _samples(service: Service, activity: Activity | None) -> Iterator[metrics.Sample]:
-    """Yield the build, and what the database says; `activity` is None if it could not be read."""
+def _samples(service: Service, activity: Activity | None, oldest: int | None) -> Iterator[metrics.Sample]:
+    """Yield the build, and what the database says; `activity` is None if it could not be read.
+
+    `oldest` is when the oldest pending delivery is due, in microseconds.
+    """
     yield metrics.Sample(metrics.BUILD, 1, (__version__, service.engine.dialect.name))
     yield metrics.Sample(metrics.DATABASE_UP, int(activity is not None))
     if activity is None:
         return
+    delay = 0 if oldest is None else max(0, clock.now() - oldest)
+    yield metrics.Sample(metrics.DELIVERY_DELAY, delay / MICROSECONDS_PER_SECOND)
     if activity.newest_event_at is not None:
         yield metrics.Sample(metrics.NEWEST_EVENT, activity.newest_event_at / MICROSECONDS_PER_SECOND)
     for connector in activity.connectors:

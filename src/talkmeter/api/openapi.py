@@ -146,6 +146,7 @@ def openapi_config() -> OpenAPIConfig:
             Tag("Metering", "Send events and inventory snapshots."),
             Tag("Usage", "Read usage."),
             Tag("Plans", "Manage plans and prices, with an operator key."),
+            Tag("Webhooks", "Manage the webhooks that messages are sent to."),
             Tag("Session", "Sign a browser in and out."),
             Tag("Operations", "Health checks and metrics."),
         ],

@@ -278,6 +278,21 @@ BUDGET_BODY: Final = RequestBody(
         )
     },
 )
+WEBHOOK_BODY: Final = RequestBody(
+    required=True,
+    description="The URL of the webhook (docs/how-to/webhooks.md).",
+    content={
+        PLAIN: _media_type(
+            Schema(
+                type=OpenAPIType.OBJECT,
+                required=["url"],
+                properties={"url": _text("An https URL.", 2_000)},
+                additional_properties=False,
+            ),
+            {"webhook": Example(summary="A webhook", value={"url": "https://example.com/hooks/usage"})},
+        )
+    },
+)
 ASSIGNMENT_BODY: Final = RequestBody(
     required=True,
     description="The plan and its first month.",

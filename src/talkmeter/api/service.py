@@ -25,14 +25,16 @@ from talkmeter.ledger.billed_durations import BilledDurationFiller, billed_durat
 from talkmeter.ledger.history import make_pruner
 from talkmeter.ledger.retention import retention_sweep
 from talkmeter.ledger.writer import Writer
+from talkmeter.notify.attempts import Sender
+from talkmeter.notify.delivery_loop import DeliveryLoop
 from talkmeter.settings import Settings
 
 Result = TypeVar("Result")
 LOOKUP_THREADS: Final = 2
 LOOKUP_TIMEOUT_SEC: Final = 10
 _SLOW_DATABASE: Final = "The database did not answer in time; retry shortly."
-OTHER_CONNECTIONS: Final = 3
-"""For exports, for changes, and one to spare."""
+OTHER_CONNECTIONS: Final = 4
+"""For exports, for changes, for deliveries, and one to spare."""
 
 
 class Service:
@@ -65,8 +67,9 @@ class Service:
             max_events=settings.queue_events,
             idle=make_pruner(self.engine, settings.history_days, retention_sweep(self.engine, settings.retention_days)),
         )
+        self.deliveries = DeliveryLoop(self.engine, Sender(settings))
         self.write_check = WriteCheck(settings.database_url)
-        self._budgets = BudgetEvaluator(settings.database_url, settings.stale_hours)
+        self._budgets = BudgetEvaluator(settings.database_url, settings.stale_hours, self.deliveries.wake)
         self._filler = None if filled else BilledDurationFiller(settings.database_url)
 
     async def look_up(self, query: Callable[[Connection], Result]) -> Result:
@@ -110,6 +113,7 @@ class Service:
             stack.callback(self._decoders.close)
             stack.callback(self._write_outcomes)
             stack.callback(self.write_check.close)
+            stack.callback(self.deliveries.close)
             stack.callback(self._budgets.close)
             if self._filler is not None:
                 stack.callback(self._filler.close)

@@ -14,13 +14,24 @@ from talkmeter.billing.plan import DecimalText
 from talkmeter.budgets.budget import Budget
 from talkmeter.budgets.names import BudgetCharge, BudgetNames, read_names
 from talkmeter.budgets.pace import read_pace
-from talkmeter.budgets.periods import period_of
+from talkmeter.budgets.periods import LONGEST_PERIOD, period_of
 from talkmeter.budgets.store import Crossing, StoredBudget, read_crossings
 from talkmeter.budgets.values import read_values
+from talkmeter.notify.answers import DeliveryAnswer, delivery_answer
+from talkmeter.notify.deliveries import DeliveryHistory, read_messages
 from talkmeter.period import MICROSECONDS_PER_DAY, DayText, InstantText, Present, format_day, format_instant
 
 HISTORY_DAYS: Final = 366
-"""Crossings of periods that began in so many days are shown."""
+"""The answer about one budget has the crossings of periods that began in so many days."""
+SHOWN: Final = 100
+"""The crossings of one budget, the newest."""
+
+
+class CrossingDelivery(DeliveryAnswer, frozen=True, kw_only=True):
+    """The message about a crossing to one receiver."""
+
+    channel: Annotated[str, Meta(description="webhook or email.")]
+    target: Annotated[str, Meta(description="The id of the webhook, or the address.")]
 
 
 class CrossingAnswer(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
@@ -32,6 +43,7 @@ class CrossingAnswer(msgspec.Struct, frozen=True, kw_only=True, rename={"from_":
     at: InstantText
     value: DecimalText
     limit: DecimalText
+    deliveries: Annotated[list[CrossingDelivery] | None, Meta(description="Its messages; null in a list of budgets.")]
 
 
 class CurrentPeriod(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
@@ -68,7 +80,10 @@ class BudgetVersion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BudgetAnswer(BudgetVersion, frozen=True, kw_only=True):
-    """A budget, its names, current period and pace, and its crossings of the last 366 days, the newest first."""
+    """A budget, its names, current period and pace, and its crossings, the newest first.
+
+    In a list: those of the current period. Alone: the newest 100 of periods that began in the last 366 days.
+    """
 
     filter_name: Annotated[str | None, Meta(description="The name of the filter's agent, number or widget.")]
     charge: Annotated[BudgetCharge | None, Meta(description="The charge of the metric, in the plan of this month.")]
@@ -106,11 +121,13 @@ def version_of(stored: StoredBudget) -> BudgetVersion:
 def budget_answers(
     connection: Connection, org_id: str, budgets: Iterable[StoredBudget], present: Present
 ) -> list[BudgetAnswer]:
-    """Return the answers about budgets; the connection must be in one snapshot."""
+    """Return the answers about budgets in a list; the connection must be in one snapshot."""
     budgets = list(budgets)
-    crossings: dict[str, list[Crossing]] = {}
-    for crossing in read_crossings(connection, org_id, present.today - HISTORY_DAYS):
-        crossings.setdefault(crossing.budget_id, []).append(crossing)
+    crossings: dict[str, list[CrossingAnswer]] = {}
+    periods = {stored.id: period_of(stored.budget.period, present.today) for stored in budgets}
+    for crossing in _newest_first(read_crossings(connection, org_id, present.today - LONGEST_PERIOD)):
+        if (period := periods.get(crossing.budget_id)) is not None and crossing.period_start == period.start:
+            crossings.setdefault(crossing.budget_id, []).append(_crossing(crossing, None))
     names = read_names(connection, org_id, (stored.budget for stored in budgets), present)
     return [
         _answer(connection, org_id, stored, (named, crossings.get(stored.id, [])), present)
@@ -118,11 +135,27 @@ def budget_answers(
     ]
 
 
+def budget_answer(connection: Connection, org_id: str, stored: StoredBudget, present: Present) -> BudgetAnswer:
+    """Return the answer about one budget, with older crossings and the messages about them."""
+    found = read_crossings(connection, org_id, present.today - HISTORY_DAYS)
+    crossings = _newest_first(crossing for crossing in found if crossing.budget_id == stored.id)[:SHOWN]
+    deliveries: dict[str, list[CrossingDelivery]] = {crossing.message_id: [] for crossing in crossings}
+    for history in read_messages(connection, org_id, list(deliveries)):
+        deliveries[history.delivery.message_id].append(_delivery(history))
+    [names] = read_names(connection, org_id, [stored.budget], present)
+    answers = [_crossing(crossing, deliveries[crossing.message_id]) for crossing in crossings]
+    return _answer(connection, org_id, stored, (names, answers), present)
+
+
+def _newest_first(crossings: Iterable[Crossing]) -> list[Crossing]:
+    return sorted(crossings, key=lambda one: (-one.at, -one.period_start, -one.threshold))
+
+
 def _answer(
     connection: Connection,
     org_id: str,
     stored: StoredBudget,
-    details: tuple[BudgetNames, list[Crossing]],
+    details: tuple[BudgetNames, list[CrossingAnswer]],
     present: Present,
 ) -> BudgetAnswer:
     budget, (names, crossings) = stored.budget, details
@@ -146,11 +179,11 @@ def _answer(
             percent=pace.reading.percent,
             reached_on=None if pace.reached_on is None else format_day(pace.reached_on),
         ),
-        crossings=[_crossing(one) for one in sorted(crossings, key=lambda one: (-one.at, -one.threshold))],
+        crossings=crossings,
     )
 
 
-def _crossing(crossing: Crossing) -> CrossingAnswer:
+def _crossing(crossing: Crossing, deliveries: list[CrossingDelivery] | None) -> CrossingAnswer:
     return CrossingAnswer(
         from_=format_day(crossing.period_start),
         to=format_day(crossing.period_end),
@@ -158,7 +191,13 @@ def _crossing(crossing: Crossing) -> CrossingAnswer:
         at=format_instant(crossing.at),
         value=crossing.value,
         limit=crossing.limit,
+        deliveries=deliveries,
     )
+
+
+def _delivery(history: DeliveryHistory) -> CrossingDelivery:
+    delivery = history.delivery
+    return CrossingDelivery(**asdict(delivery_answer(history)), channel=delivery.channel, target=delivery.target)
 
 
 def read_allowance(connection: Connection, org_id: str, stored: StoredBudget, present: Present) -> Allowance:

@@ -12,6 +12,7 @@ from talkmeter.billing.plan import MAX_NAME
 from talkmeter.budgets.periods import PeriodName
 from talkmeter.errors import Unprocessable, quoted
 from talkmeter.ingest.fields import CONTROL, MAX_ID_BYTES
+from talkmeter.notify.webhooks import check_webhook_id
 from talkmeter.records import Kind
 from talkmeter.usage.dimensions import SPLITS
 from talkmeter.usage.filtered import VALUE_FILTERS, ValueFilter
@@ -43,7 +44,6 @@ MAX_SILENT_HOURS: Final = 168
 MAX_RECEIVERS: Final = 10
 _RUNS: Final = "workflow_runs_"
 _ID: Final = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
-_ID_TEXT: Final = "1 to 64 of a-z, 0-9 and -"
 
 Threshold = Annotated[int, Meta(ge=1, le=MAX_THRESHOLD, description="Percent of the limit.")]
 
@@ -87,15 +87,10 @@ class BudgetBody(Budget, frozen=True, kw_only=True, forbid_unknown_fields=True):
     id: str | None = None
 
 
-def check_id(noun: str, id_: str) -> None:
-    """Raise Unprocessable if an id of a budget or a webhook has other characters than those that are allowed."""
-    if _ID.fullmatch(id_) is None:
-        raise Unprocessable(f"The id of a {noun} must be {_ID_TEXT}, not {quoted(id_)}.")
-
-
 def read_budget(budget_id: str, content: object) -> Budget:
     """Return the budget in a decoded JSON body. Raises Unprocessable if it is not one."""
-    check_id("budget", budget_id)
+    if _ID.fullmatch(budget_id) is None:
+        raise Unprocessable(f"The id of a budget must be 1 to 64 of a-z, 0-9 and -, not {quoted(budget_id)}.")
     try:
         body = msgspec.convert(content, BudgetBody)
     except msgspec.ValidationError as error:
@@ -122,7 +117,7 @@ def _check_texts(budget: Budget) -> None:
     if not budget.name.strip() or len(budget.name) > MAX_NAME or CONTROL.search(budget.name):
         raise Unprocessable(f"'name' must be a text of 1 to {MAX_NAME} characters without control characters.")
     for webhook in budget.webhooks:
-        check_id("webhook", webhook)
+        check_webhook_id(webhook)
 
 
 def _check_metric(budget: Budget) -> None:

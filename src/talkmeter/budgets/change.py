@@ -8,7 +8,8 @@ from talkmeter.budgets.budget import Budget
 from talkmeter.budgets.store import StoredBudget, delete_budget, lock_budgets, require_room, store_budget
 from talkmeter.budgets.values import require_measurable
 from talkmeter.db.audit import Actor
-from talkmeter.errors import NotFound, PreconditionFailed, PreconditionRequired, quoted
+from talkmeter.errors import NotFound, PreconditionFailed, PreconditionRequired, Unprocessable, quoted
+from talkmeter.notify.webhooks import missing_webhooks
 from talkmeter.period import Present, format_instant
 
 
@@ -43,7 +44,8 @@ def put_budget(
 ) -> StoredBudget:
     """Create or replace a budget in a write transaction. Creating an equal one again changes nothing.
 
-    Raises BudgetConflict, PreconditionRequired, or Unprocessable if the plan does not give its value.
+    Raises BudgetConflict, PreconditionRequired, or Unprocessable if a webhook is missing or the plan
+    does not give the value.
     """
     budgets = lock_budgets(connection, org_id)
     stored = budgets.get(budget_id)
@@ -51,6 +53,8 @@ def put_budget(
         return stored
     _check(budget_id, stored, condition)
     require_room(budgets, budget_id)
+    if missing := missing_webhooks(connection, org_id, budget.webhooks):
+        raise Unprocessable(f"'webhooks' has {quoted(missing[0])}, but the organization has no webhook of this id.")
     require_measurable(connection, org_id, budget, present)
     return store_budget(connection, org_id, budget_id, budget, actor, present.now)
 

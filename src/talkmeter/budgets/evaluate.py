@@ -1,4 +1,4 @@
-"""Finds which thresholds budgets have reached, and stores each crossing once.
+"""Finds which thresholds budgets have reached, and stores each crossing once, with its deliveries.
 
 A crossing is stored only if its budget has not changed since its value was read.
 """
@@ -10,13 +10,14 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from talkmeter.budgets.budget import SILENCE
-from talkmeter.budgets.periods import PAST_DAYS, evaluated_periods
+from talkmeter.budgets.messages import crossing_message
+from talkmeter.budgets.periods import LONGEST_PERIOD, PAST_DAYS, evaluated_periods
 from talkmeter.budgets.store import Crossing, StoredBudget, insert_crossing, lock_versions, read_budgets, read_crossings
 from talkmeter.budgets.values import read_values
 from talkmeter.errors import NotPrepared
+from talkmeter.notify.deliveries import add_deliveries
 from talkmeter.period import Present, day_of
 
-_LONGEST_PERIOD: Final = 31
 MESSAGE_ID_BYTES: Final = 16
 
 
@@ -25,6 +26,7 @@ class Found(NamedTuple):
 
     stored: StoredBudget
     crossing: Crossing
+    percent: str
 
 
 class Evaluation(NamedTuple):
@@ -40,7 +42,7 @@ class Evaluation(NamedTuple):
 def find_crossings(connection: Connection, org_id: str, present: Present) -> Evaluation:
     """Evaluate the budgets of an organization; the connection must be in one snapshot."""
     budgets = [stored for stored in read_budgets(connection, org_id).values() if stored.budget.enabled]
-    first_day = present.today - PAST_DAYS - _LONGEST_PERIOD
+    first_day = present.today - PAST_DAYS - LONGEST_PERIOD
     known = {crossing.key for crossing in read_crossings(connection, org_id, first_day)} if budgets else set()
     found: list[Found] = []
     depends_on_time = any(stored.budget.metric == SILENCE for stored in budgets)
@@ -60,17 +62,21 @@ def _reached(connection: Connection, org_id: str, stored: StoredBudget, present:
             if reading is not None and reading.reaches(threshold):
                 message = f"msg_{secrets.token_hex(MESSAGE_ID_BYTES)}"
                 texts = reading.value_text, reading.limit_text
-                yield Found(
-                    stored, Crossing(stored.id, period.start, period.stop, threshold, message, present.now, *texts)
-                )
+                crossing = Crossing(stored.id, period.start, period.stop, threshold, message, present.now, *texts)
+                yield Found(stored, crossing, reading.percent)
 
 
 def store_crossings(connection: Connection, org_id: str, found: Iterable[Found]) -> list[Found]:
-    """Store crossings in a write transaction; return those that were new."""
+    """Store crossings and what is to be delivered of them in a write transaction; return those that were new."""
     versions = lock_versions(connection, org_id)
-    return [
+    new = [
         one
         for one in found
         if versions.get(one.stored.id) == one.stored.etag
         if insert_crossing(connection, org_id, one.crossing)
     ]
+    for one in new:
+        budget, crossing = one.stored.budget, one.crossing
+        message = crossing_message(org_id, budget, crossing, one.percent)
+        add_deliveries(connection, org_id, crossing.message_id, message, budget.webhooks, (), crossing.at)
+    return new

@@ -6,6 +6,7 @@ servers have committed.
 
 import secrets
 import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final
 
@@ -45,10 +46,11 @@ class LeaseLost(Exception):
 class BudgetEvaluator:
     """The thread, with its own connection; `close` it."""
 
-    def __init__(self, database_url: str, stale_hours: int) -> None:
-        """Start the thread."""
+    def __init__(self, database_url: str, stale_hours: int, deliver: Callable[[], None]) -> None:
+        """Start the thread. It calls `deliver` after it has stored deliveries."""
         self._engine = open_engine(database_url, 1)
         self._stale_hours = stale_hours
+        self._deliver = deliver
         self._holder = secrets.token_hex(8)
         self._renew_at: float | None = None
         """When the lease must be renewed, by the monotonic clock; None: this process does not have it."""
@@ -134,6 +136,7 @@ class BudgetEvaluator:
                 self._renew(connection)
                 stored = store_crossings(connection, org_id, evaluation.crossings)
             metrics.BUDGET_CROSSINGS.inc(len(stored))
+            self._deliver()
         return evaluation.depends_on_time
 
     def _hold(self) -> bool:

@@ -6,6 +6,7 @@ from talkmeter.billing.months import month_days, month_of
 
 PeriodName = Literal["day", "week", "month"]
 PERIODS: Final[tuple[PeriodName, ...]] = get_args(PeriodName)
+LONGEST_PERIOD: Final = 31
 PAST_DAYS: Final = 35
 """Periods that ended within so many days are still evaluated, because events can arrive late."""
 _DAYS_PER_WEEK: Final = 7

@@ -21,10 +21,7 @@ _budget = budget_tables.budget.c
 _crossing = budget_tables.budget_crossing.c
 _BUDGETS: Final = Compiled(select(*_budget).where(_budget.org_id == bindparam("org")).order_by(_budget.id))
 _LOCK: Final = Compiled(
-    select(_budget.id, _budget.etag)
-    .where(_budget.org_id == bindparam("org"))
-    .order_by(_budget.id)
-    .with_for_update()
+    select(_budget.id, _budget.etag).where(_budget.org_id == bindparam("org")).order_by(_budget.id).with_for_update()
 )
 _DELETE: Final = Compiled(
     delete(budget_tables.budget).where(_budget.org_id == bindparam("org"), _budget.id == bindparam("budget"))

@@ -6,10 +6,10 @@ import click
 
 from talkmeter import clock
 from talkmeter.cli.query import open_snapshot, print_json
-from talkmeter.errors import OperationFailed
+from talkmeter.errors import OperationFailed, TalkmeterError
 
 if TYPE_CHECKING:
-    from talkmeter.budgets.answers import BudgetAnswer
+    from talkmeter.budgets.answers import BudgetAnswer, CrossingAnswer
     from talkmeter.budgets.budget import Budget
 
 _ORG = click.option("--org", "org_id", required=True, help="The organization's id.")
@@ -54,8 +54,10 @@ def show(budget_id: str, org_id: str, as_json: bool) -> None:
     print_fields(_fields(answer))
     if answer.crossings:
         click.echo()
-        rows = [(f"{one.threshold} %", one.from_, one.at, one.value, one.limit) for one in answer.crossings]
-        print_table(("reached", "period from", "at", "value", "limit"), rows, numbers=("value", "limit"))
+        rows = [
+            (f"{one.threshold} %", one.from_, one.at, one.value, one.limit, _messages(one)) for one in answer.crossings
+        ]
+        print_table(("reached", "period from", "at", "value", "limit", "messages"), rows, numbers=("value", "limit"))
 
 
 @budgets.command("set")
@@ -71,8 +73,9 @@ def show(budget_id: str, org_id: str, as_json: bool) -> None:
 @click.option(
     "--threshold", "thresholds", type=int, multiple=True, help="Percent; can be repeated. Default: 50, 80, 100."
 )
+@click.option("--webhook", "webhooks", multiple=True, help="The id of a webhook that gets messages; can be repeated.")
 @click.option("--enabled/--paused", default=None, help="Whether it is evaluated. Default: --enabled.")
-def set_(budget_id: str, org_id: str, filter_: str | None, thresholds: tuple[int, ...], **fields: object) -> None:
+def set_(budget_id: str, org_id: str, filter_: str | None, **fields: object) -> None:
     """Create a budget, or change the options of an existing one that you give."""
     from talkmeter.budgets.budget import read_budget
     from talkmeter.budgets.change import ANY, put_budget
@@ -83,11 +86,9 @@ def set_(budget_id: str, org_id: str, filter_: str | None, thresholds: tuple[int
     from talkmeter.period import present
     from talkmeter.settings import load_settings
 
-    given: dict[str, object] = {name: value for name, value in fields.items() if value is not None}
+    given: dict[str, object] = {name: value for name, value in fields.items() if value not in (None, ())}
     if filter_ is not None:
         given["filter"] = _read_filter(filter_)
-    if thresholds:
-        given["thresholds"] = list(thresholds)
     settings = load_settings()
     with open_database(settings) as engine:
         require_organization(engine, org_id)
@@ -118,16 +119,40 @@ def delete(budget_id: str, org_id: str) -> None:
     click.echo(f"Budget '{budget_id}' of {org_id} is deleted.")
 
 
+@budgets.command("test")
+@click.argument("budget_id")
+@_ORG
+def test(budget_id: str, org_id: str) -> None:
+    """Send a test message to each webhook of a budget and print the results. At most once a minute."""
+    from talkmeter.cli.database import open_database, require_organization
+    from talkmeter.cli.webhooks import send_test
+    from talkmeter.settings import load_settings
+
+    webhooks = _read(org_id, budget_id).budget.webhooks
+    if not webhooks:
+        raise OperationFailed(f"Budget '{budget_id}' has no webhook; 'talkmeter budgets set' adds one with --webhook.")
+    settings = load_settings()
+    problems = []
+    with open_database(settings) as engine:
+        require_organization(engine, org_id)
+        for webhook in webhooks:
+            try:
+                click.echo(f"{webhook}: {send_test(engine, settings, org_id, webhook)}")
+            except TalkmeterError as error:
+                problems.append(f"{webhook}: {error.detail}")
+    if problems:
+        raise OperationFailed(" ".join(problems))
+
+
 def _read(org_id: str, budget_id: str) -> "BudgetAnswer":
-    from talkmeter.budgets.answers import budget_answers
+    from talkmeter.budgets.answers import budget_answer
     from talkmeter.budgets.store import read_budgets
 
     with open_snapshot(org_id) as snapshot:
         stored = read_budgets(snapshot.connection, org_id).get(budget_id)
         if stored is None:
             raise OperationFailed(f"{org_id} has no budget '{budget_id}'; 'talkmeter budgets list' shows all.")
-        [answer] = budget_answers(snapshot.connection, org_id, [stored], snapshot.present)
-    return answer
+        return budget_answer(snapshot.connection, org_id, stored, snapshot.present)
 
 
 def _row(answer: "BudgetAnswer") -> tuple[str, ...]:
@@ -155,10 +180,15 @@ def _fields(answer: "BudgetAnswer") -> list[tuple[str, str]]:
         ("thresholds", ", ".join(f"{threshold} %" for threshold in budget.thresholds)),
         ("now", f"{value}, {percent}"),
         ("at this pace", pace),
+        ("webhooks", ", ".join(budget.webhooks)),
         ("evaluated", "yes" if budget.enabled else "no, it is paused"),
         ("changed", f"{answer.changed_at} by {answer.changed_by}"),
     ]
     return [(title, text) for title, text in fields if text]
+
+
+def _messages(crossing: "CrossingAnswer") -> str:
+    return ", ".join(f"{one.target}: {one.state}" for one in crossing.deliveries or ())
 
 
 def _fields_of(budget: "Budget") -> dict[str, object]:

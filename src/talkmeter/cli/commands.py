@@ -39,6 +39,7 @@ from talkmeter.cli.statements import statements
 from talkmeter.cli.summary import summary
 from talkmeter.cli.tokens import tokens
 from talkmeter.cli.verify import verify
+from talkmeter.cli.webhooks import webhooks
 from talkmeter.errors import TalkmeterError, quoted
 
 
@@ -53,7 +54,7 @@ def cli() -> None:
 
 _COMMANDS: tuple[click.Command, ...] = (
     *(serve, demo, migrate, orgs, keys, tokens, link, sessions, connectors, ingest, map_, reconcile),
-    *(plans, costs, forecast, budgets, statements),
+    *(plans, costs, forecast, budgets, statements, webhooks),
     *(summary, breakdown, records, export, erase, verify, quarantine, audit),
     *(backup, restore, recover, copy, settings),
 )

@@ -172,7 +172,7 @@ def rotate(connector_id: str, secret_env: str | None, generate: bool) -> None:
 
 @connectors.command("reencrypt")
 def reencrypt() -> None:
-    """Encrypt all secrets with the first key of TALKMETER_SECRET_KEY, so that the other keys can be removed."""
+    """Encrypt all secrets, of webhooks too, with the first key of TALKMETER_SECRET_KEY; the others can be removed."""
     from talkmeter.accounts.connectors import SecretBox, list_connectors, replace_secrets
     from talkmeter.cli.database import open_database
     from talkmeter.cli.operator import operator
@@ -180,9 +180,11 @@ def reencrypt() -> None:
     from talkmeter.db.audit import Action, record_audit
     from talkmeter.db.engine import writing
     from talkmeter.errors import SecretUnreadable
+    from talkmeter.notify.webhooks import list_all_webhooks
+    from talkmeter.notify.webhooks import reencrypt as reencrypt_webhook
 
     settings = load_settings()
-    box, unreadable, changed = SecretBox(settings.secret_key), [], 0
+    box, unreadable, changed, changed_webhooks = SecretBox(settings.secret_key), [], 0, 0
     with open_database(settings) as engine, writing(engine) as connection:
         stored, damaged = list_connectors(connection)
         for connector in stored:
@@ -191,7 +193,7 @@ def reencrypt() -> None:
             except SecretUnreadable as error:
                 unreadable.append(error.detail)
                 continue
-            if not box.is_current(connector):
+            if not box.is_current(connector.secrets):
                 replace_secrets(connection, connector, box.encrypt(secrets))
                 record_audit(
                     connection,
@@ -202,9 +204,23 @@ def reencrypt() -> None:
                     org_id=connector.org_id,
                 )
                 changed += 1
+        webhooks = list_all_webhooks(connection)
+        for webhook in webhooks:
+            try:
+                if not reencrypt_webhook(connection, box, webhook):
+                    continue
+            except SecretUnreadable as error:
+                unreadable.append(error.detail)
+                continue
+            record_audit(
+                connection, operator(), Action.WEBHOOK_REENCRYPT, webhook.id, clock.now(), org_id=webhook.org_id
+            )
+            changed_webhooks += 1
     for sentence in unreadable:
         click.echo(sentence, err=True)
     click.echo(f"Encrypted again: {changed:,} of {len(stored):,} connectors.")
+    if webhooks:
+        click.echo(f"Encrypted again: {changed_webhooks:,} of {len(webhooks):,} webhooks.")
     if unreadable:
         raise OperationFailed("Not all secrets could be decrypted: see above. Keep the old keys.")
     require_all_readable(damaged)

@@ -7,7 +7,7 @@ import click
 from talkmeter.settings import SETTINGS, find_settings, load_settings, require_no_password
 
 if TYPE_CHECKING:
-    from talkmeter.settings import Setting
+    from talkmeter.setting_values import Setting
 
 
 def setting_options() -> list[click.Parameter]:

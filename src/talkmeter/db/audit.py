@@ -42,6 +42,11 @@ class Action(StrEnum):
     CONNECTOR_ROTATE = "connector.rotate"
     CONNECTOR_REENCRYPT = "connector.reencrypt"
     CONNECTOR_PREFER = "connector.prefer"
+    WEBHOOK_SET = "webhook.set"
+    WEBHOOK_DELETE = "webhook.delete"
+    WEBHOOK_TEST = "webhook.test"
+    WEBHOOK_DISABLE = "webhook.disable"
+    WEBHOOK_REENCRYPT = "webhook.reencrypt"
     RECORD_ERASE = "record.erase"
     QUARANTINE_REPLAY = "quarantine.replay"
     QUARANTINE_DROP = "quarantine.drop"
@@ -60,10 +65,11 @@ class Action(StrEnum):
 class Actor(NamedTuple):
     """Who makes a change, by an id that is not a secret.
 
-    `operator` is a user of the machine at the command line; the others are credentials of HTTP requests.
+    `operator` is a user of the machine at the command line, `server` acts without a request; the others are credentials
+    of HTTP requests.
     """
 
-    kind: Literal["operator", "key", "token", "link", "jwt", "session"]
+    kind: Literal["operator", "server", "key", "token", "link", "jwt", "session"]
     id: str
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from talkmeter.counting import BILLED_COUNTERS, COUNTERS
-from talkmeter.db import billing_tables, budget_tables, inventory_tables, table_base
+from talkmeter.db import billing_tables, budget_tables, inventory_tables, notify_tables, table_base
 from talkmeter.records import LIVE_STATUSES, Kind
 from talkmeter_client.vocabulary import ConversationStatus
 
@@ -262,6 +262,10 @@ DISTRIBUTED: Final = (
     billing_tables.statement_push,
     budget_tables.budget,
     budget_tables.budget_crossing,
+    notify_tables.webhook,
+    notify_tables.email_address,
+    notify_tables.delivery,
+    notify_tables.delivery_attempt,
 )
 
 organization_directory = Table(
@@ -331,7 +335,6 @@ session = Table(
     Column("created_at", BigInteger(), nullable=False),
     Column("used_at", BigInteger(), nullable=False),
     Column("expires_at", BigInteger(), nullable=False),
-    # As in `sign_in_link`.
     Column("access", Key),
     PrimaryKeyConstraint("secret_hash"),
 )

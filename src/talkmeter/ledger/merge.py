@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Connection, Engine, Table, bindparam, delete,
 
 from talkmeter import clock
 from talkmeter.counting import COUNTERS, fold
-from talkmeter.db import billing_tables, budget_tables, tables
+from talkmeter.db import billing_tables, budget_tables, notify_tables, tables
 from talkmeter.db.engine import writing
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
 from talkmeter.ledger.batch import SIDES
@@ -105,8 +105,12 @@ _REST: Final = (
     billing_tables.plan_assignment,
     budget_tables.budget,
     budget_tables.budget_crossing,
+    notify_tables.webhook,
+    notify_tables.email_address,
+    notify_tables.delivery,
+    notify_tables.delivery_attempt,
 )
-"""What the target does not take: totals of zero, and settings, plans and budgets, because its own apply.
+"""What the target does not take: totals of zero; settings, plans, budgets and their receivers, because its own apply.
 
 Statements stay with the source: they say what it was billed.
 """
