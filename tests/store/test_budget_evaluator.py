@@ -12,7 +12,7 @@ from talkmeter.budgets.evaluator import LEASE, LEASE_SEC, BudgetEvaluator
 from talkmeter.budgets.store import delete_budget as delete_stored
 from talkmeter.budgets.store import lock_budgets
 from talkmeter.db.engine import reading, writing
-from talkmeter.db.lease import renew_lease, take_lease
+from talkmeter.db.lease import release_lease, renew_lease, take_lease
 from talkmeter.period import day_of, format_instant
 from tests.events import conversation
 from tests.servers import wait_until
@@ -85,6 +85,21 @@ def test_lost_connection_delays_an_evaluation_only_by_a_moment(server_ledger: Le
             wait_until(lambda: waits_for_a_lock(server_ledger))
             server_ledger.rows("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted")
         wait_until(lambda: crossings(server_ledger, "globex"))
+
+
+def test_server_whose_lease_was_taken_stores_nothing(server_ledger: Ledger) -> None:
+    reach(server_ledger)
+    with running_evaluator(server_ledger):
+        wait_until(lambda: crossings(server_ledger))
+        with writing(server_ledger.engine) as connection:
+            assert renew_lease(connection, LEASE, holder_of(server_ledger), clock.now(), LEASE_SEC)
+            reach(server_ledger, "globex")
+            # Its transaction waits for this one, which gives the lease to another server.
+            wait_until(lambda: waits_for_a_lock(server_ledger))
+            release_lease(connection, LEASE, holder_of(server_ledger))
+            assert take_lease(connection, LEASE, "other", clock.now(), LEASE_SEC)
+    assert crossings(server_ledger, "globex") == []
+    assert holder_of(server_ledger) == "other"
 
 
 def holder_of(ledger: Ledger) -> str:
