@@ -8,10 +8,12 @@ from tests.api.march_usage import MARCH_EVENTS
 from tests.api.organizations import Answer, OrganizationClient, new_organization
 from tests.servers import Server, running_server
 
+SECRET_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("server")) as running:
+    with running_server(tmp_path_factory.mktemp("server"), secret_key=SECRET_KEY) as running:
         yield running
 
 

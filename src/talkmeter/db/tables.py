@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from talkmeter.counting import BILLED_COUNTERS, COUNTERS
-from talkmeter.db import billing_tables, budget_tables, inventory_tables, notify_tables, table_base
+from talkmeter.db import billing_tables, budget_tables, inventory_tables, notify_tables, session_tables, table_base
 from talkmeter.records import LIVE_STATUSES, Kind
 from talkmeter_client.vocabulary import ConversationStatus
 
@@ -314,30 +314,8 @@ credential_use = Table(
     PrimaryKeyConstraint("credential_id"),
 )
 
-sign_in_link = Table(
-    "sign_in_link",
-    metadata,
-    Column("secret_hash", LargeBinary(), nullable=False),
-    Column("org_id", Key, nullable=False),
-    Column("role", Key, nullable=False),
-    Column("expires_at", BigInteger(), nullable=False),
-    # `read` or `manage`; null, from an older version, is `read`.
-    Column("access", Key),
-    PrimaryKeyConstraint("secret_hash"),
-)
-
-session = Table(
-    "session",
-    metadata,
-    Column("secret_hash", LargeBinary(), nullable=False),
-    Column("credential_id", Key),
-    Column("grants", Text()),
-    Column("created_at", BigInteger(), nullable=False),
-    Column("used_at", BigInteger(), nullable=False),
-    Column("expires_at", BigInteger(), nullable=False),
-    Column("access", Key),
-    PrimaryKeyConstraint("secret_hash"),
-)
+sign_in_link: Final = session_tables.sign_in_link
+session: Final = session_tables.session
 
 connector = Table(
     "connector",
