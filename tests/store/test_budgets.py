@@ -112,6 +112,22 @@ def test_included_limit_is_that_of_each_month(file_ledger: FileLedger) -> None:
     assert [one.limit for one in crossings(file_ledger)] == ["10", "10", "10", "20"]
 
 
+def test_charge_of_agents_counts_the_part_of_the_month_in_which_they_exist(file_ledger: FileLedger) -> None:
+    """Ann exists since October 16, Bob on November 5 and 6: 16 of 31 days, and 10 + 2 of 30 until today."""
+    file_ledger.send(
+        event("agent.updated", {"id": "ann"}, time="2026-10-16T09:00:00Z"),
+        event("agent.updated", {"id": "bob"}, time="2026-11-05T09:00:00Z"),
+        event("agent.deleted", {"id": "bob"}, time="2026-11-06T09:00:00Z"),
+    )
+    agents = {"id": "agents", "name": "Agents", "meter": "agents", "price": "9.00", "included": "0.4"}
+    apply_plan(file_ledger, plan(agents))
+    assign_plan(file_ledger)
+    october = read_instant("2026-10-05T00:00:00Z")
+    set_budget(file_ledger, metric="charge:agents", limit="included", thresholds=[100], now=october)
+    assert [value(file_ledger, period) for period in (OCTOBER, NOVEMBER)] == ["0.516129", "0.4"]
+    assert evaluate(file_ledger) == 2
+
+
 @pytest.mark.parametrize(("days_of_arrival", "number"), [(("09", "10"), 0), (("10", "09"), 1)])
 def test_late_usage_of_an_earlier_day_can_make_a_day_cheaper(
     file_ledger: FileLedger, days_of_arrival: tuple[str, str], number: int
