@@ -73,7 +73,7 @@ def sending(server: Server) -> Iterator[Senders]:
 
 
 def holder(engine: Engine) -> str:
-    """Return who holds the lease; empty if nobody does."""
+    """Return the holder of the lease; empty without one."""
     with reading(engine) as connection:
         if not lease_end(connection, LEASE):
             return ""

@@ -119,7 +119,7 @@ def test_charge_of_agents_counts_the_part_of_the_month_in_which_they_exist(file_
         event("agent.updated", {"id": "bob"}, time="2026-11-05T09:00:00Z"),
         event("agent.deleted", {"id": "bob"}, time="2026-11-06T09:00:00Z"),
     )
-    agents = {"id": "agents", "name": "Agents", "meter": "agents", "price": "9.00", "included": "0.4"}
+    agents: Json = {"id": "agents", "name": "Agents", "meter": "agents", "price": "9.00", "included": "0.4"}
     apply_plan(file_ledger, plan(agents))
     assign_plan(file_ledger)
     october = read_instant("2026-10-05T00:00:00Z")

@@ -72,7 +72,7 @@ def read_budgets(connection: Connection, org_id: str) -> dict[str, StoredBudget]
 
 
 def lock_versions(connection: Connection, org_id: str) -> dict[str, str]:
-    """Return the ETag of each budget of an organization; nobody changes or deletes them until the transaction ends."""
+    """Lock the budgets of an organization until the transaction ends, and return the ETag of each."""
     return {text(id_): text(etag) for id_, etag in _LOCK.run(connection, (org_id,))}
 
 
