@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -227,8 +228,8 @@ def test_changes_are_in_the_audit_log_without_path_and_secret(
     assert secret not in log
 
 
-def test_server_without_a_key_stores_no_webhook(server: Server) -> None:
-    with new_organization(server) as organization:
+def test_server_without_a_key_stores_no_webhook(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server, new_organization(server) as organization:
         assert error_of(put(organization), 503) == (
             "This server cannot store webhooks: its operator must set TALKMETER_SECRET_KEY."
         )

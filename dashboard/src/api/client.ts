@@ -70,7 +70,8 @@ async function sendRequest(path: string, { signal, ...options }: RequestOptions)
     throw isAborted(error) ? error : new NetworkError();
   });
   if (!response.ok) {
-    throw new ApiError(response.status, await errorMessage(response), retryAfterSec(response));
+    const body = await readJson(response);
+    throw new ApiError(response.status, errorMessage(response, body), retryAfterSec(response), body);
   }
   return response;
 }
@@ -82,9 +83,9 @@ function retryAfterSec({ headers }: Response): number | null {
 }
 
 /** Return the `detail` of a problem response, or a generic sentence if a proxy answered. */
-async function errorMessage(response: Response): Promise<string> {
-  const problem = v.safeParse(Problem, await readJson(response));
-  return problem.success ? problem.output.detail : `The server returned error ${response.status}.`;
+function errorMessage({ status }: Response, body: unknown): string {
+  const problem = v.safeParse(Problem, body);
+  return problem.success ? problem.output.detail : `The server returned error ${status}.`;
 }
 
 async function readJson(response: Response): Promise<unknown> {

@@ -6,11 +6,14 @@ export class ApiError extends Error {
   readonly status: number;
   /** The seconds of `Retry-After`, or null. */
   readonly retryAfterSec: number | null;
+  /** The decoded body, which can have more than the `detail`. */
+  readonly body: unknown;
 
-  constructor(status: number, detail: string, retryAfterSec: number | null = null) {
+  constructor(status: number, detail: string, retryAfterSec: number | null = null, body?: unknown) {
     super(detail);
     this.status = status;
     this.retryAfterSec = retryAfterSec;
+    this.body = body;
   }
 }
 

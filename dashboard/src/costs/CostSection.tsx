@@ -11,13 +11,13 @@ import { queryClient } from "../queries";
 import { addDays, utcDay } from "../range/days";
 import { resolveRange } from "../range/range";
 import { ErrorAlert } from "../shell/ErrorAlert";
+import { expectedHeight, observeHeight, rememberHeight } from "../shell/heights";
 import { Notice } from "../shell/Notice";
 import { Allowances } from "./Allowances";
 import { CostChart } from "./CostChart";
 import "./costs.css";
 import { ForecastLine } from "./ForecastLine";
-import { expectedHeight, observeHeight, rememberHeight } from "./hint";
-import { type CostsProps, CostsLoading } from "./load";
+import { type CostsProps, CostsLoading, costsPart } from "./load";
 import { Months } from "./Months";
 import { moneyOf } from "./money";
 import { costsQuery, preparingSec } from "./query";
@@ -61,7 +61,7 @@ export default function CostSection(props: CostsProps) {
 
 function NoPlan({ organization }: { organization: string }) {
   useEffect(() => {
-    rememberHeight(organization, null);
+    rememberHeight(costsPart(organization), null);
   }, [organization]);
   return null;
 }
@@ -75,10 +75,10 @@ interface PlanSectionProps {
 /** The section does not shrink while a part of it is loading, to avoid layout shift. */
 function PlanSection({ organization, outdated, children }: PlanSectionProps) {
   const section = useRef<HTMLElement>(null);
-  const [height] = useState(() => expectedHeight(organization));
+  const [height] = useState(() => expectedHeight(costsPart(organization)));
   const loading = useIsFetching({ queryKey: ["costs", organization] }) > 0;
   useEffect(
-    () => (section.current === null ? undefined : observeHeight(organization, section.current)),
+    () => (section.current === null ? undefined : observeHeight(costsPart(organization), section.current)),
     [organization],
   );
   return (

@@ -2,7 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { formats } from "../formats";
-import { moneyOf, wholeQuantity } from "./money";
+import { moneyOf, percent, wholeQuantity } from "./money";
 import { forecastQuery } from "./query";
 
 export function ForecastLine({ organization }: { organization: string }) {
@@ -32,8 +32,4 @@ export function ForecastLine({ organization }: { organization: string }) {
       </p>
     </div>
   );
-}
-
-function percent(fraction: number): string {
-  return formats.share(fraction).replace(/[.,]0(?=\D*$)/u, "");
 }

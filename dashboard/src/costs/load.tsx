@@ -1,4 +1,4 @@
-// The Cost section in the page: loads its code and its first data in parallel with the summary.
+// Costs and budgets in the page: loads their code and their first data in parallel with the summary.
 
 import { Skeleton } from "@mantine/core";
 import { Suspense } from "react";
@@ -6,11 +6,11 @@ import { type Day } from "../range/days";
 import { type Range } from "../range/range";
 import { ErrorBoundary } from "../shell/ErrorBoundary";
 import { lazyPart } from "../shell/lazyPart";
+import { expectedHeight } from "../shell/heights";
 import { LoadFailure } from "../shell/LoadFailure";
-import { expectedHeight } from "./hint";
 
-const load = () => import("./CostSection");
-const CostSection = lazyPart(load);
+const load = () => import("./CostsAndBudgets");
+const CostsAndBudgets = lazyPart(load);
 
 export interface CostsProps {
   readonly organization: string;
@@ -18,29 +18,34 @@ export interface CostsProps {
   readonly today: Day;
 }
 
-/** Start loading both. Errors are ignored here; the component shows them. */
+/** Start loading everything. Errors are ignored here; the components show them. */
 export function loadCosts(organization: string): void {
   load().then(
-    ({ prefetchCosts }) => {
-      prefetchCosts(organization);
+    ({ prefetch }) => {
+      prefetch(organization);
     },
     () => undefined,
   );
 }
 
-/** The costs of an organization; nothing if it has no plan in the range. */
+/** The costs and budgets of an organization; nothing if it has neither. */
 export function Costs(props: CostsProps) {
   return (
-    <ErrorBoundary fallback={(retry) => <LoadFailure what="the costs" retry={retry} />}>
+    <ErrorBoundary fallback={(retry) => <LoadFailure what="costs and budgets" retry={retry} />}>
       <Suspense fallback={<CostsLoading organization={props.organization} />}>
-        <CostSection {...props} />
+        <CostsAndBudgets {...props} />
       </Suspense>
     </ErrorBoundary>
   );
 }
 
+/** The name by which the height of the Cost section is remembered. */
+export function costsPart(organization: string): string {
+  return `costs ${organization}`;
+}
+
 export function CostsLoading({ organization }: { organization: string }) {
-  const height = expectedHeight(organization);
+  const height = expectedHeight(costsPart(organization));
   if (height === null) return null;
   return (
     <div className="costs-loading" style={{ height }} role="status" aria-label="Loading the costs">

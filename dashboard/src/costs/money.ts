@@ -1,6 +1,6 @@
 // Decimal strings of the API as text. Intl.NumberFormat reads the digits of a string exactly; a number would round them.
 
-import { isSupported } from "../formats";
+import { formats, isSupported } from "../formats";
 
 type Digits = `${number}`;
 
@@ -69,6 +69,11 @@ export function makeQuantity(languages: readonly string[], digits: number): (tex
 export const quantity = makeQuantity(navigator.languages, 6);
 export const shortQuantity = makeQuantity(navigator.languages, 2);
 export const wholeQuantity = makeQuantity(navigator.languages, 0);
+
+/** A fraction as a percentage, with a decimal if it has one: `4%`, `83.4%`. */
+export function percent(fraction: number): string {
+  return formats.share(fraction).replace(/[.,]0(?=\D*$)/u, "");
+}
 
 export function isZero(text: string): boolean {
   return !/[1-9]/.test(text);

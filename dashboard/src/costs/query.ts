@@ -19,7 +19,8 @@ export function preparingSec(error: unknown): number | null {
   return error.retryAfterSec >= LONG_WAIT_SEC ? error.retryAfterSec : null;
 }
 
-const common = {
+/** Options of queries that the server answers with 503 while it prepares the costs. */
+export const duringPreparation = {
   staleTime: STALE_TIME_MS,
   retry: (failures: number, error: Error) =>
     failures < MAX_RETRIES && isRetryable(error) && preparingSec(error) === null,
@@ -31,7 +32,7 @@ const common = {
 
 export function costsQuery(organization: string, range: Range) {
   return queryOptions({
-    ...common,
+    ...duringPreparation,
     queryKey: ["costs", organization, range.from, range.to],
     queryFn: ({ signal }): Promise<Costs> => getCosts(organization, range, signal),
     placeholderData: (previous, query) =>
@@ -41,7 +42,7 @@ export function costsQuery(organization: string, range: Range) {
 
 export function splitQuery(organization: string, range: Range, by: CostSplit, limit: number) {
   return queryOptions({
-    ...common,
+    ...duringPreparation,
     queryKey: ["costs", organization, range.from, range.to, by, limit],
     queryFn: ({ signal }): Promise<Costs> => getSplitCosts(organization, range, by, limit, signal),
     placeholderData: (previous, query) =>
