@@ -44,7 +44,7 @@ BUDGETS: Final[dict[str, Json]] = {
         **({"filter": {"agent": "agent-1"}} if metric == "voice_calls" else {}),
     }
     for metric in _METRICS
-    for period, limit in (("day", "3"), ("week", "30"), ("month", "300"), ("month", "2000"))
+    for period, limit in (("day", "3"), ("week", "30"), ("month", "300"), ("month", "3000"), ("month", "30000"))
 }
 
 
