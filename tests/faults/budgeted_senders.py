@@ -3,6 +3,7 @@
 The expected crossings are computed from the acknowledged events by the reference model of tests/laws.
 """
 
+import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from tests.laws.model import DAY as DAY_LENGTH
 from tests.laws.model import Model
 from tests.laws.priced import Pricing
 from tests.receivers import Receiver
-from tests.servers import Server, start_server, wait_until
+from tests.servers import Server, start_server, stop_server, wait_until
 
 TODAY: Final = DAY.start // DAY_LENGTH
 NOON_SEC: Final = TODAY * 86_400 + 43_200
@@ -54,6 +55,7 @@ class Place:
     def __init__(self, url: str, engine: Engine, folder: Path, hook: Receiver) -> None:
         self.url, self.engine, self.hook = url, engine, hook
         self._folder = folder
+        self._servers: list[Server] = []
         self._clock = FakeClock(folder)
         self._base = NOON_SEC - int(time.time())
         self.set_clock(0)
@@ -68,7 +70,14 @@ class Place:
         folder = self._folder / name
         folder.mkdir(exist_ok=True)
         settings = {"database_url": self.url, "secret_key": KEY, "outgoing_origins": self.hook.origin}
-        return start_server(folder, settings, self._clock.environment)
+        server = start_server(folder, settings, self._clock.environment)
+        self._servers.append(server)
+        return server
+
+    def close(self) -> None:
+        """Kill the servers that a failed test has left."""
+        for server in self._servers:
+            stop_server(server, signal.SIGKILL)
 
     def create_budgets(self, server: Server) -> None:
         """Create the budgets, and the webhook of all of them."""

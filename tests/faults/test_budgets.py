@@ -10,7 +10,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -46,7 +46,8 @@ def place(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iter
         url = request.getfixturevalue("postgres_database")
     with engine_for(url) as engine, receiver() as hook:
         migrate(engine)
-        yield Place(url, engine, tmp_path, hook)
+        with closing(Place(url, engine, tmp_path, hook)) as opened:
+            yield opened
 
 
 @contextmanager
