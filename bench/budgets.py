@@ -1,13 +1,15 @@
 """Budgets: what they cost ingest, a check before a call, and how soon a crossing is stored."""
 
+import resource
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Engine
@@ -67,28 +69,55 @@ def measure_budgets(batches: int, rounds: int) -> Iterable[ResultTable]:
     yield _latencies()
 
 
+class _Ingest(NamedTuple):
+    """Events per second, and the CPU seconds of the server with its start."""
+
+    rate: float
+    cpu: float
+
+
 def _ingest(batches: int, rounds: int) -> ResultTable:
-    rates = interleaved({str(number): partial(_ingest_rate, batches, number) for number in (0, BUDGETS)}, rounds)
+    measurements = {number: partial(_run_ingest, batches, number) for number in (0, BUDGETS)}
+    runs = interleaved({str(number): measure for number, measure in measurements.items()}, rounds)
+    rates, cpu = ({name: [one[place] for one in found] for name, found in runs.items()} for place in (0, 1))
+    rows: list[tuple[Cell, ...]] = []
+    for name, target in (("0", None), (str(BUDGETS), 0.98)):
+        more = ratio(cpu[name], cpu["0"])
+        rows.append((f"{name} budgets", ratio(rates[name], rates["0"]), target, median(rates[name]), more))
     return ResultTable(
         name="budgets-ingest",
         title=(
             f"Durable ingest into SQLite with budgets: {batches} batches of {BATCH:,} events of the last {_DAYS} days, "
             f"one organization, {CONNECTIONS} connections"
         ),
-        columns=(LABEL, ResultColumn("ratio", 3), ResultColumn("target", 2), ResultColumn("events/s", 0)),
-        rows=(
-            ("no budgets", 1.0, None, median(rates["0"])),
-            (f"{BUDGETS} budgets", ratio(rates[str(BUDGETS)], rates["0"]), 0.98, median(rates[str(BUDGETS)])),
+        columns=(
+            LABEL,
+            ResultColumn("ratio", 3),
+            ResultColumn("target", 2),
+            ResultColumn("events/s", 0),
+            ResultColumn("CPU ratio", 3),
         ),
-        note=f"Medians of {rounds} interleaved runs; the ratio is of pairs. A third of the budgets is of costs.",
+        rows=tuple(rows),
+        note=(
+            f"Medians of {rounds} interleaved runs; ratios are of pairs. The CPU time is that of the server, with its "
+            "start. A third of the budgets is of costs."
+        ),
     )
 
 
-def _ingest_rate(batches: int, budgets: int) -> float:
+def _run_ingest(batches: int, budgets: int) -> _Ingest:
     workload = _recent(batches * BATCH)
     with tempfile.TemporaryDirectory() as name, _database(Path(name)) as engine:
         _prepare(engine, workload.organizations, [_KINDS[number % len(_KINDS)] for number in range(budgets)])
-        return acknowledged_rate(Path(name), workload, settings={})
+        before = _cpu_of_children()
+        rate = acknowledged_rate(Path(name), workload, settings={})
+        return _Ingest(rate, _cpu_of_children() - before)
+
+
+def _cpu_of_children() -> float:
+    """Return the CPU seconds of the servers that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _recent(conversations: int, organizations: int = 1) -> Workload:
@@ -124,19 +153,35 @@ def _latencies() -> ResultTable:
         _write(engine, workload)
         _prepare(engine, workload.organizations, _KINDS)
         for number, budget in enumerate(_KINDS):
-            times = [milliseconds(partial(_check, engine, first, f"b-{number}")) for _ in range(CHECKS)]
-            rows.append((f"allowance of {budget.metric} per {budget.period}, in-process", *_summary(times), 5.0))
+            checks = [_timed(partial(_check, engine, first, f"b-{number}")) for _ in range(CHECKS)]
+            wall, cpu = ([each[place] for each in checks] for place in (0, 1))
+            label = f"allowance of {budget.metric} per {budget.period}, in-process"
+            rows.append((label, *_summary(wall), 5.0, _summary(cpu)[1]))
         _prepare(engine, [last], [_REACHED])
         evaluation = milliseconds(partial(_evaluate_all, engine, last))
-        rows.append(("evaluation of all organizations after a start", evaluation, None, None))
-        rows.append(("from the response to the stored crossing", *_summary(_until_stored(Path(name), engine)), 3_000.0))
+        rows.append(("evaluation of all organizations after a start", evaluation, None, None, None))
+        delays = _until_stored(Path(name), engine)
+        rows.append(("from the response to the stored crossing", *_summary(delays), 3_000.0, None))
     return ResultTable(
         name="budgets",
         title=f"Budgets: {ORGANIZATIONS:,} organizations of 20 conversations with {len(_KINDS)} budgets, SQLite",
-        columns=(LABEL, ResultColumn("median ms", 1), ResultColumn("p99 ms", 1), ResultColumn("target p99 ms", 0)),
+        columns=(
+            LABEL,
+            ResultColumn("median ms", 1),
+            ResultColumn("p99 ms", 1),
+            ResultColumn("target p99 ms", 0),
+            ResultColumn("p99 CPU ms", 1),
+        ),
         rows=tuple(rows),
         note=f"{CHECKS} checks of each budget, one start, and {CROSSINGS} crossings, one after the other.",
     )
+
+
+def _timed(function: Callable[[], object]) -> tuple[float, float]:
+    """Return the milliseconds of a call, and those of CPU of this thread."""
+    started = time.thread_time()
+    wall = milliseconds(function)
+    return wall, (time.thread_time() - started) * 1_000
 
 
 def _summary(times: list[float]) -> tuple[float, float]:
