@@ -9,6 +9,7 @@ from rich.console import Console
 
 from bench.billing import measure_billing
 from bench.breakdown import measure_breakdown
+from bench.budgets import measure_budgets
 from bench.engines import measure_engines
 from bench.fairness import measure_fairness
 from bench.growth import measure_growth
@@ -90,6 +91,7 @@ def benchmark_groups(batches: int, rounds: int, sizes: Sizes) -> dict[str, Calla
         "http": lambda: measure_http(rounds),
         "breakdown": lambda: [measure_breakdown(conversations)],
         "billing": lambda: measure_billing(conversations),
+        "budgets": lambda: measure_budgets(batches, rounds),
         "page-load": lambda: [measure_page_load(min(conversations, _MAX_PAGE_CONVERSATIONS))],
     }
 

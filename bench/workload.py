@@ -20,14 +20,22 @@ Row = tuple[str | int | bytes | None, ...]
 
 
 class Workload:
-    """Generate `total` conversations from a seed, spread evenly over `years` of 366 days and over the organizations."""
+    """Generate `total` conversations from a seed, spread evenly over the organizations and `seconds` from `start`."""
 
     def __init__(
-        self, total: int, organizations: int = 1, seed: int = 1, *, agents: int = AGENTS, years: int = 1
+        self,
+        total: int,
+        organizations: int = 1,
+        seed: int = 1,
+        *,
+        agents: int = AGENTS,
+        years: int = 1,
+        start: datetime = START,
+        seconds: int | None = None,
     ) -> None:
-        """Generate the agents and phone numbers."""
+        """Generate the agents and phone numbers; without `seconds`, the conversations are of `years` of 366 days."""
         self.total = total
-        self._seconds = years * YEAR_SEC
+        self._start, self._seconds = start, seconds or years * YEAR_SEC
         self._random = random.Random(seed)
         self.organizations = [f"org_{number:04}" for number in range(organizations)]
         self.agents = [self._uuid() for _ in range(agents)]
@@ -36,7 +44,7 @@ class Workload:
     def conversations(self, first: int, number: int) -> Iterator[tuple[str, str, datetime, Conversation]]:
         """Yield organization, id, creation time and record of `number` conversations, starting with number `first`."""
         for position in range(first, first + number):
-            created = START + timedelta(seconds=position * self._seconds // self.total)
+            created = self._start + timedelta(seconds=position * self._seconds // self.total)
             record = Conversation(
                 channel="telephone",
                 direction=self._random.choice(("inbound", "outbound")),

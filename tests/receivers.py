@@ -91,11 +91,13 @@ class Receiver:
             with connection, connection.makefile("rb") as stream:
                 target = stream.readline().decode("latin-1").partition(" ")[2].partition(" ")[0]
                 headers: dict[str, str] = {}
-                while (line := stream.readline().decode("latin-1").strip()) != "":
-                    name, _, value = line.partition(":")
+                while (raw := stream.readline()).strip():
+                    name, _, value = raw.decode("latin-1").partition(":")
                     headers[name.lower()] = value.strip()
-                body = stream.read(int(headers.get("content-length", "0")))
-                if target:
+                length = int(headers.get("content-length", "0"))
+                body = stream.read(length)
+                # A sender that is killed leaves a part of a request.
+                if target and raw and len(body) == length:
                     self.received.append(Received(target, headers, body))
                 self.behave(connection)
 

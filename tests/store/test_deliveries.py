@@ -202,13 +202,20 @@ def test_one_message_can_be_claimed_before_others(ledger: Ledger) -> None:
 
 def test_old_deliveries_are_deleted_with_their_attempts(ledger: Ledger) -> None:
     add(ledger, "msg_1", "wh_1")
-    claimed(ledger)
+    [delivery] = claimed(ledger)
+    end(ledger, delivery, Outcome(10, 200, None))
     add(ledger, "msg_2", "wh_1", now=NOW + HISTORY)
     assert len(ledger.rows("SELECT 1 FROM delivery")) == 2
 
     add(ledger, "msg_3", "wh_1", now=NOW + HISTORY + 1)
     assert sorted(ledger.rows("SELECT message_id FROM delivery")) == [("msg_2",), ("msg_3",)]
     assert ledger.rows("SELECT 1 FROM delivery_attempt") == []
+
+
+def test_clock_that_is_a_year_ahead_deletes_nothing_that_is_still_to_be_delivered(ledger: Ledger) -> None:
+    add(ledger, "msg_1", "wh_1")
+    add(ledger, "msg_2", "wh_1", now=NOW + 366 * DAY)
+    assert {one.message_id for one in claimed(ledger, NOW + SECOND)} == {"msg_1", "msg_2"}
 
 
 def test_new_webhook_gets_a_secret_that_is_stored_encrypted(ledger: Ledger) -> None:

@@ -3,7 +3,7 @@
 from functools import partial
 
 from talkmeter.db.engine import writing
-from talkmeter.db.lease import MAX_LEASE_SEC, lease_end, release_lease, renew_lease, take_lease
+from talkmeter.db.lease import MAX_LEASE_SEC, is_expired, lease_end, release_lease, renew_lease, take_lease
 from tests.store.ledger import Ledger
 
 NOW = 1_800_000_000_000_000
@@ -17,6 +17,7 @@ def test_lease_is_taken_by_one_until_it_expires_or_is_released(ledger: Ledger) -
     with writing(ledger.engine) as connection:
         assert take(connection, holder="first", now=NOW)
         assert lease_end(connection, "push") == end
+        assert [is_expired(connection, "push", now) for now in (end - 1, end)] == [False, True]
         assert not take(connection, holder="second", now=end - 1)
         assert not renew(connection, holder="second", now=end - 1)
         assert renew(connection, holder="first", now=NOW + 5)
@@ -42,5 +43,6 @@ def test_leases_of_other_names_are_independent(ledger: Ledger) -> None:
 def test_lease_taken_with_a_clock_in_the_future_does_not_last_until_then(ledger: Ledger) -> None:
     with writing(ledger.engine) as connection:
         assert take(connection, holder="wrong clock", now=NOW + (MAX_LEASE_SEC + 1) * SECOND)
+        assert is_expired(connection, "push", NOW)
         assert take(connection, holder="second", now=NOW)
         assert not renew(connection, holder="wrong clock", now=NOW)

@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 
 import talkmeter.accounts
 import talkmeter.billing
+import talkmeter.budgets
 import talkmeter.db
 import talkmeter.ledger
 import talkmeter.notify
@@ -40,6 +41,7 @@ LISTS = {
     "talkmeter.usage.activity._CONNECTORS": "all connectors, for /metrics",
     "talkmeter.billing.plans._VERSIONS": "all plans, which are few and shared by all organizations",
     "talkmeter.billing.plans._DEFAULTS": "one row for each change of the default plan",
+    "talkmeter.budgets.evaluator._REVISIONS": "one row for each organization with budgets, once a second",
     "talkmeter.notify.deliveries._DUE_ORGANIZATIONS": "pending deliveries, once a second in the background",
     "talkmeter.notify.deliveries._OLDEST": "pending deliveries, for /metrics",
     "talkmeter.notify.webhooks._ALL": "all webhooks, for the command line",
@@ -49,16 +51,20 @@ PARTIAL_DAYS = "talkmeter.usage.days._SCANS[4]"
 ONE_RANGE = "talkmeter.usage.days._TOTALS[1]"
 
 
+PACKAGES = (
+    talkmeter.db,
+    talkmeter.accounts,
+    talkmeter.ledger,
+    talkmeter.usage,
+    talkmeter.notify,
+    talkmeter.billing,
+    talkmeter.budgets,
+)
+
+
 def compiled_statements() -> Iterator[tuple[str, Compiled]]:
     """Yield every statement of the packages that contain SQL, with the name of its constant."""
-    for package in (
-        talkmeter.db,
-        talkmeter.accounts,
-        talkmeter.ledger,
-        talkmeter.usage,
-        talkmeter.notify,
-        talkmeter.billing,
-    ):
+    for package in PACKAGES:
         for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             for name, value in vars(importlib.import_module(info.name)).items():
                 members = value.items() if isinstance(value, dict) else [(None, value)]

@@ -103,11 +103,16 @@ def read_budget(budget_id: str, content: object) -> Budget:
     thresholds = [100] if is_silence and body.thresholds == THRESHOLDS else sorted(set(body.thresholds))
     fields = {name: getattr(body, name) for name in Budget.__struct_fields__}
     budget = Budget(**fields | {"thresholds": thresholds, "filter": body.filter or None, "emails": _read_emails(body)})
+    check_budget(budget)
+    return budget
+
+
+def check_budget(budget: Budget) -> None:
+    """Raise Unprocessable if the fields of a budget do not fit together."""
     _check_texts(budget)
     _check_metric(budget)
     _check_filter(budget)
     _check_limit(budget)
-    return budget
 
 
 def _read_emails(body: BudgetBody) -> list[str]:

@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from talkmeter.budgets.budget import SILENCE
 from talkmeter.budgets.messages import crossing_message
 from talkmeter.budgets.periods import LONGEST_PERIOD, PAST_DAYS, evaluated_periods
-from talkmeter.budgets.store import Crossing, StoredBudget, insert_crossing, read_budgets, read_crossings
-from talkmeter.budgets.values import read_values
+from talkmeter.budgets.store import Crossing, StoredBudget, insert_crossing, lock_versions, read_budgets, read_crossings
+from talkmeter.budgets.values import PricedMonths, read_values
 from talkmeter.errors import NotPrepared
 from talkmeter.notify.deliveries import add_deliveries
 from talkmeter.period import Present, day_of
@@ -46,20 +46,26 @@ def find_crossings(connection: Connection, org_id: str, present: Present) -> Eva
     known = {crossing.key for crossing in read_crossings(connection, org_id, first_day)} if budgets else set()
     found: list[Found] = []
     depends_on_time = any(stored.budget.metric == SILENCE for stored in budgets)
+    priced: PricedMonths = {}
     for stored in budgets:
         try:
-            found += [one for one in _reached(connection, org_id, stored, present) if one.crossing.key not in known]
+            reached = _reached(connection, org_id, stored, present, priced)
+            found += [one for one in reached if one.crossing.key not in known]
         except NotPrepared:
             depends_on_time = True
     return Evaluation(found, depends_on_time)
 
 
-def _reached(connection: Connection, org_id: str, stored: StoredBudget, present: Present) -> Iterator[Found]:
+def _reached(
+    connection: Connection, org_id: str, stored: StoredBudget, present: Present, priced: PricedMonths
+) -> Iterator[Found]:
     periods = evaluated_periods(stored.budget.period, day_of(stored.changed_at), present.today)
-    readings = read_values(connection, org_id, stored.budget, periods, present)
+    readings = read_values(connection, org_id, stored.budget, periods, present, priced)
     for period, reading in zip(periods, readings, strict=True):
+        if reading is None or not reading.value:
+            continue
         for threshold in stored.budget.thresholds:
-            if reading is not None and reading.reaches(threshold):
+            if reading.reaches(threshold):
                 message = f"msg_{secrets.token_hex(MESSAGE_ID_BYTES)}"
                 texts = reading.value_text, reading.limit_text
                 crossing = Crossing(stored.id, period.start, period.stop, threshold, message, present.now, *texts)
@@ -68,11 +74,11 @@ def _reached(connection: Connection, org_id: str, stored: StoredBudget, present:
 
 def store_crossings(connection: Connection, org_id: str, found: Iterable[Found]) -> list[Found]:
     """Store crossings and what is to be delivered of them in a write transaction; return those that were new."""
-    budgets = read_budgets(connection, org_id)
+    versions = lock_versions(connection, org_id)
     new = [
         one
         for one in found
-        if (now := budgets.get(one.stored.id)) is not None and now.etag == one.stored.etag
+        if versions.get(one.stored.id) == one.stored.etag
         if insert_crossing(connection, org_id, one.crossing)
     ]
     for one in new:

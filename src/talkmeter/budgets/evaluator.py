@@ -19,10 +19,10 @@ from talkmeter.budgets.evaluate import find_crossings, store_crossings
 from talkmeter.budgets.schedule import Schedule, Version
 from talkmeter.db import budget_tables, tables
 from talkmeter.db.engine import Connection, Engine, reading, writing
-from talkmeter.db.lease import lease_end, release_lease, renew_lease, take_lease
+from talkmeter.db.lease import is_expired, release_lease, renew_lease, take_lease
 from talkmeter.db.statements import Compiled, text
 from talkmeter.db.watch import Watch
-from talkmeter.errors import TalkmeterError
+from talkmeter.errors import DatabaseUnavailable, TalkmeterError
 from talkmeter.period import day_of, present
 
 LEASE: Final = "budgets"
@@ -30,6 +30,7 @@ LEASE_SEC: Final = 20
 RENEW_SEC: Final = 7
 POLL_SEC: Final = 1.0
 _TIMEOUT_SEC: Final = 5
+_NOT_EVALUATED: Final = "budgets of an organization not evaluated; it will be retried"
 _SLOW: Final = "Evaluating the budgets took too long."
 _org = tables.organization.c
 _REVISIONS: Final = Compiled(
@@ -108,15 +109,19 @@ class BudgetEvaluator:
             self._evaluate(org_id)
 
     def _evaluate(self, org_id: str) -> None:
-        """Evaluate the budgets of an organization; those of others must not wait for one whose rows are damaged."""
+        """Evaluate the budgets of an organization; those of others must not wait for one that fails."""
         started = clock.monotonic()
         try:
             depends_on_time = self._store_crossings(org_id)
+        except (LeaseLost, DatabaseUnavailable):
+            # These concern all organizations.
+            raise
         except TalkmeterError as error:
             self._schedule.failed(org_id, started, clock.monotonic())
-            _log.warning(
-                "budgets of an organization not evaluated; it will be retried", org_id=org_id, detail=error.log_detail
-            )
+            _log.warning(_NOT_EVALUATED, org_id=org_id, detail=error.log_detail)
+        except Exception:  # noqa: BLE001  an unexpected error of one organization must not stop the others
+            self._schedule.failed(org_id, started, clock.monotonic())
+            _log.exception(_NOT_EVALUATED, org_id=org_id)
         else:
             self._schedule.done(org_id, started, clock.monotonic(), again=depends_on_time)
 
@@ -143,7 +148,7 @@ class BudgetEvaluator:
             return True
         now = clock.now()
         with self._reading() as connection:
-            is_free = lease_end(connection, LEASE) <= now
+            is_free = is_expired(connection, LEASE, now)
         if is_free:
             with self._writing() as connection:
                 taken = take_lease(connection, LEASE, self._holder, now, LEASE_SEC)

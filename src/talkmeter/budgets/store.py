@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, select
 
-from talkmeter.budgets.budget import Budget
+from talkmeter.budgets.budget import Budget, check_budget
 from talkmeter.db import budget_tables
 from talkmeter.db.audit import Action, Actor, record_audit
 from talkmeter.db.damage import damaged_row
@@ -20,6 +20,9 @@ MAX_BUDGETS: Final = 100
 _budget = budget_tables.budget.c
 _crossing = budget_tables.budget_crossing.c
 _BUDGETS: Final = Compiled(select(*_budget).where(_budget.org_id == bindparam("org")).order_by(_budget.id))
+_LOCK: Final = Compiled(
+    select(_budget.id, _budget.etag).where(_budget.org_id == bindparam("org")).order_by(_budget.id).with_for_update()
+)
 _DELETE: Final = Compiled(
     delete(budget_tables.budget).where(_budget.org_id == bindparam("org"), _budget.id == bindparam("budget"))
 )
@@ -68,12 +71,17 @@ def read_budgets(connection: Connection, org_id: str) -> dict[str, StoredBudget]
     return {stored.id: stored for row in _BUDGETS.run(connection, (org_id,)) for stored in (decode_budget(row),)}
 
 
+def lock_versions(connection: Connection, org_id: str) -> dict[str, str]:
+    """Lock the budgets of an organization until the transaction ends, and return the ETag of each."""
+    return {text(id_): text(etag) for id_, etag in _LOCK.run(connection, (org_id,))}
+
+
 def decode_budget(row: Row) -> StoredBudget:
     """Return the budget in a row. Raises Damaged if it is not one."""
     _, id_, definition, etag, changed_at, changed_by = row
     try:
         budget = _decode(text(definition))
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, Unprocessable) as error:
         raise damaged_row(budget_tables.budget, row, error) from error
     return StoredBudget(text(id_), budget, text(etag), integer(changed_at), text(changed_by))
 
@@ -138,4 +146,6 @@ def require_room(budgets: Iterable[str], budget_id: str) -> None:
 
 @lru_cache(4_096)
 def _decode(definition: str) -> Budget:
-    return msgspec.json.decode(definition, type=Budget)
+    budget = msgspec.json.decode(definition, type=Budget)
+    check_budget(budget)
+    return budget

@@ -1,6 +1,6 @@
 """What a budget's metric is in periods, from the daily totals and the costs that the page shows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Final, NamedTuple
 
@@ -19,6 +19,9 @@ from talkmeter.usage.filters import Filter, matching_days
 
 _MILLISECONDS_PER_MINUTE: Final = 60_000
 _PERCENT: Final = 100
+
+PricedMonths = dict[int, PricedMonth]
+"""The whole months that were priced, by number."""
 
 
 class Reading(NamedTuple):
@@ -41,20 +44,29 @@ class Reading(NamedTuple):
 
 
 def read_values(
-    connection: Connection, org_id: str, budget: Budget, periods: Sequence[range], present: Present
+    connection: Connection,
+    org_id: str,
+    budget: Budget,
+    periods: Sequence[range],
+    present: Present,
+    priced: PricedMonths | None = None,
 ) -> list[Reading | None]:
     """Return the reading of each period; None if the plan of the period does not give the value or the limit.
 
-    Raises NotPrepared while costs of older usage are being prepared.
+    Budgets of one snapshot can share `priced`, so that each month is priced once. Raises NotPrepared while costs of
+    older usage are being prepared.
     """
     if budget.metric in COUNTED:
         daily = read_counted_days(connection, org_id, budget, range(periods[0].start, periods[-1].stop))
         return [counted_reading(budget, sum(daily.get(day, 0) for day in period)) for period in periods]
     if budget.metric == SILENCE:
-        hours = silent_hours(connection, org_id, int(budget.limit), present)
+        hours = silent_hours(connection, org_id, int(read_decimal(budget.limit)), present)
         reading = None if hours is None else _reading(Fraction(hours), str(hours), budget.limit)
         return [reading if present.today in period else None for period in periods]
-    return _priced(connection, org_id, budget, periods, present)
+    priced = {} if priced is None else priced
+    months = range(month_of(periods[0].start), month_of(periods[-1].stop - 1) + 1)
+    _price(connection, org_id, [month for month in months if month not in priced], present, priced)
+    return [priced_reading(budget, _parts(priced, period)) for period in periods]
 
 
 def _reading(value: Fraction, text: str, limit: str) -> Reading:
@@ -79,18 +91,15 @@ def counted_reading(budget: Budget, amount: int) -> Reading:
     return _reading(minutes, format_amount(round_half_up(minutes * _PERCENT), 2), budget.limit)
 
 
-def _priced(
-    connection: Connection, org_id: str, budget: Budget, periods: Sequence[range], present: Present
-) -> list[Reading | None]:
-    months = range(month_of(periods[0].start), month_of(periods[-1].stop - 1) + 1)
+def _price(connection: Connection, org_id: str, months: Sequence[int], present: Present, priced: PricedMonths) -> None:
+    if not months:
+        return
     statements = read_statements(connection, org_id, months[0], months[-1])
-    priced: dict[int, PricedMonth] = {}
     for month in months:
         # Each month alone, because two months can have different currencies.
         days = month_days(month)
         query = CostsQuery(org_id, days.start, days.stop, present)
         [priced[month]] = price_months(connection, query, statements)
-    return [priced_reading(budget, _parts(priced, period)) for period in periods]
 
 
 class Part(NamedTuple):
@@ -101,7 +110,7 @@ class Part(NamedTuple):
     end: int
 
 
-def _parts(priced: Mapping[int, PricedMonth], period: range) -> list[Part]:
+def _parts(priced: PricedMonths, period: range) -> list[Part]:
     parts = []
     for month in range(month_of(period.start), month_of(period.stop - 1) + 1):
         first = first_day(month)

@@ -41,6 +41,12 @@ def take_lease(connection: Connection, name: str, holder: str, now: int, seconds
     return _TAKE.change(connection, (holder, until, name, now, longest)) == 1
 
 
+def is_expired(connection: Connection, name: str, now: int) -> bool:
+    """Return whether a lease can be taken now (microseconds)."""
+    end = lease_end(connection, name)
+    return end <= now or end > now + MAX_LEASE_SEC * _MICROSECONDS
+
+
 def renew_lease(connection: Connection, name: str, holder: str, now: int, seconds: int) -> bool:
     """Renew a lease for so many seconds from now; return False if another holder has taken it since."""
     return _CHANGE.change(connection, (holder, now + seconds * _MICROSECONDS, name, holder)) == 1

@@ -78,6 +78,8 @@ _END_ATTEMPT: Final = Compiled(
 _OLD: Final = Compiled(
     select(_delivery.id)
     .where(_delivery.org_id == bindparam("org"), _delivery.created_at < bindparam("before", type_=BigInteger))
+    # A clock that is far ahead must not delete what is still to be delivered.
+    .where(_delivery.state != bindparam("state_to_keep"))
     .order_by(_delivery.id)
 )
 _DELETE_OLD: Final = Compiled(
@@ -164,7 +166,7 @@ def add_deliveries(
 
     A message that is stored for a target already is not stored again. `message_id` becomes the `webhook-id` header:
     letters, digits, `_` and `-`, at most 128; make one with `messages.message_id`. Also deletes the organization's
-    deliveries that are older than 90 days.
+    finished deliveries that are older than 90 days.
     """
     if _MESSAGE_ID.fullmatch(message_id) is None:
         error = f"{message_id!r} is not the id of a message."
@@ -241,7 +243,7 @@ def _claim(connection: Connection, delivery: Delivery, now: int) -> Delivery | N
 
 
 def _delete_old(connection: Connection, org_id: str, before: int) -> None:
-    ids = [row[0] for row in _OLD.run(connection, (org_id, before))]
+    ids = [row[0] for row in _OLD.run(connection, (org_id, before, PENDING))]
     if ids:
         _DELETE_ATTEMPTS.change_in(connection, (org_id,), ids)
         _DELETE_OLD.change_in(connection, (org_id,), ids)
