@@ -142,7 +142,8 @@ _EXAMPLES: Final = {
     },
 }
 _MESSAGE: Final = "The provider's message."
-_JSON: Final = Schema(type=[OpenAPIType.OBJECT, OpenAPIType.ARRAY], description=_MESSAGE)
+# Without a type: generators of clients would give the objects of two media types the same name.
+_JSON: Final = Schema(description=_MESSAGE)
 _FORM: Final = Schema(
     type=OpenAPIType.OBJECT, description=_MESSAGE, additional_properties=Schema(type=OpenAPIType.STRING)
 )
