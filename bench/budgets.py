@@ -214,7 +214,7 @@ def _is_stored(engine: Engine, org_id: str) -> bool:
 
 def _evaluate_all(engine: Engine, last: str) -> None:
     """Evaluate all organizations. Only the last one has reached a limit."""
-    evaluator = BudgetEvaluator(engine.url.render_as_string(hide_password=False), _STALE_HOURS, lambda: None)
+    evaluator = BudgetEvaluator(engine, _STALE_HOURS, lambda: None)
     try:
         wait_until(lambda: _is_stored(engine, last))
     finally:

@@ -51,6 +51,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     secret_key: str
     outgoing_origins: str
     outgoing_ports: str
+    smtp_url: str
+    email_from: str
+    email_domains: str
     plans_url: str
     provider_name: str
     stripe_key: str
@@ -160,6 +163,14 @@ SETTINGS: Final = (
         "Comma-separated origins at which webhooks may have private addresses, other ports and http; only your own.",
     ),
     Setting("outgoing_ports", "443", "Comma-separated ports that the URLs of webhooks may have."),
+    Setting(
+        "smtp_url",
+        "",
+        "Server for e-mails: smtps://user:password@host, or smtp:// with STARTTLS; empty: no e-mails.",
+        secret=True,
+    ),
+    Setting("email_from", "", "Sender of e-mails, such as Usage <usage@example.com>."),
+    Setting("email_domains", "", "Comma-separated domains whose addresses get e-mails without a confirmation."),
     Setting("plans_url", "", "URL of your plans and billing page, linked from the usage page; empty: no link."),
     Setting("provider_name", "Talkmeter", "Name of the company that sends invoices, for the FOCUS export."),
     Setting(

@@ -62,6 +62,7 @@ def test_created_budget_has_its_defaults_and_its_author(org: OrganizationClient)
         "filter": None,
         "thresholds": [50, 80, 100],
         "webhooks": [],
+        "emails": [],
         "enabled": True,
     }
     assert created["changed_by"] == f"key {org.key.partition('.')[0]}"

@@ -18,7 +18,7 @@ from tests.docs.shell import run_script
 from tests.events import Json
 from tests.servers import Server, running_server
 
-NOT_IN_OPENAPI = ("/openapi.json", "/docs")
+NOT_IN_OPENAPI = ("/openapi.json", "/docs", "/email/confirm")
 REQUIRED = {
     "/admin/usage/series": "?interval=day",
     "/admin/usage/breakdown": "?by=agent",

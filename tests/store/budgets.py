@@ -24,7 +24,7 @@ def set_budget(ledger: Ledger, budget_id: str = "b", *, org_id: str = ORG, now: 
     """Create or replace a budget, by default of 10 calls in a month."""
     content = {"name": "Budget", "metric": "total_calls", "period": "month", "limit": "10", **fields}
     with writing(ledger.engine) as connection:
-        put_budget(connection, org_id, budget_id, read_budget(budget_id, content), ANY, OPERATOR, at(now))
+        put_budget(connection, org_id, budget_id, read_budget(budget_id, content), ANY, OPERATOR, at(now), None)
 
 
 def delete_budget(ledger: Ledger, budget_id: str = "b", *, org_id: str = ORG) -> None:

@@ -24,7 +24,7 @@ YEAR_SEC = 366 * 86_400
 
 @contextmanager
 def running_evaluator(ledger: Ledger) -> Iterator[None]:
-    evaluator = BudgetEvaluator(ledger.url, STALE_HOURS, lambda: None)
+    evaluator = BudgetEvaluator(ledger.engine, STALE_HOURS, lambda: None)
     try:
         yield
     finally:

@@ -18,6 +18,7 @@ export const Budget = v.object({
   limit: Text,
   thresholds: v.array(v.number()),
   webhooks: v.array(Text),
+  emails: v.array(Text),
   enabled: v.boolean(),
 });
 

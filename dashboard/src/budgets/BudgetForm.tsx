@@ -52,7 +52,7 @@ export default function BudgetForm({ organization, today, answer, cancel, change
   const deleting = useMutation({
     mutationFn: async ({ version, budget }: Pick<BudgetVersion, "version" | "budget">) => {
       await deleteBudget(organization, id ?? "", version).catch((error: unknown) => {
-        // Somebody else has deleted it.
+        // It was deleted meanwhile.
         if (!hasStatus(error, 404)) throw error;
       });
       await changed(`The budget ${budget.name} was deleted.`, null);
@@ -135,6 +135,19 @@ export default function BudgetForm({ organization, today, answer, cancel, change
             }}
           />
         )}
+        <TextInput
+          className="budget-wide"
+          label="Send e-mails to"
+          type="email"
+          multiple
+          autoComplete="off"
+          placeholder="ops@example.com, …"
+          value={draft.emails}
+          error={at("emails")}
+          onChange={({ currentTarget }) => {
+            change({ emails: currentTarget.value });
+          }}
+        />
         <WebhookFields organization={organization} draft={draft} change={change} />
         <label className="budget-check budget-wide">
           <input

@@ -1,4 +1,4 @@
-// Somebody else has changed or deleted the budget in the form: says who, when and what, and lets the person choose.
+// The budget in the form was changed or deleted meanwhile: says who, when and what, and lets the person choose.
 
 import { Button } from "@mantine/core";
 import { type Budget, type BudgetVersion } from "../api/budgets";

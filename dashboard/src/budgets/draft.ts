@@ -28,10 +28,12 @@ export interface Draft {
   readonly thresholds: string;
   /** The ids of the webhooks that get messages. */
   readonly webhooks: readonly string[];
+  /** E-mail addresses with commas. */
+  readonly emails: string;
   readonly enabled: boolean;
 }
 
-export type Field = "name" | "metric" | "filter" | "period" | "limit" | "thresholds";
+export type Field = "name" | "metric" | "filter" | "period" | "limit" | "thresholds" | "emails";
 
 /** A field of the form has a value that cannot be sent. */
 export class DraftError extends Error {
@@ -53,6 +55,7 @@ const EMPTY: Draft = {
   included: false,
   thresholds: "50, 80, 100",
   webhooks: [],
+  emails: "",
   enabled: true,
 };
 const MAX_ID_NAME = 40;
@@ -71,6 +74,7 @@ export function draftOf(budget: Budget | null): Draft {
     included,
     thresholds: budget.thresholds.join(", "),
     webhooks: budget.webhooks,
+    emails: budget.emails.join(", "),
     enabled: budget.enabled,
   };
 }
@@ -86,6 +90,7 @@ export function budgetOf(draft: Draft, present: Budget | null): Budget {
     limit: canBeIncluded(draft) && draft.included ? INCLUDED : draft.limit.trim(),
     thresholds: isSilence ? [100] : readThresholds(draft.thresholds),
     webhooks: [...draft.webhooks],
+    emails: draft.emails.split(/[\s,;]+/).filter((address) => address !== ""),
     enabled: draft.enabled,
   };
 }
@@ -132,7 +137,7 @@ export function newId(name: string): string {
   return `${letters === "" ? "budget" : letters}-${random.join("")}`;
 }
 
-const FIELDS: readonly Field[] = ["name", "metric", "filter", "period", "limit", "thresholds"];
+const FIELDS: readonly Field[] = ["name", "metric", "filter", "period", "limit", "thresholds", "emails"];
 const FILTER_NAMES = ["agent", "number", "widget", "channel", "workflow"];
 
 /** Return the field that a sentence of the server is about: it names it in quotes, or as `$.limit`; null if none. */
@@ -141,12 +146,13 @@ export function fieldOf(message: string): Field | null {
   if (/limit 'included'|cannot be 'included'/.test(message)) return "limit";
   if (/no plan in this month|has no charge/.test(message)) return "metric";
   if (message.includes("period must be")) return "period";
+  if (message.includes("e-mail")) return "emails";
   const name = /\$\.(\w+)/.exec(message)?.[1] ?? /^'(\w+)'/.exec(message)?.[1] ?? "";
   if (FILTER_NAMES.includes(name)) return "filter";
   return FIELDS.find((field) => field === name) ?? null;
 }
 
-/** Return what somebody else changed: a sentence for each field that differs. */
+/** Return what was changed meanwhile: a sentence for each field that differs. */
 export function differences(known: Budget, present: BudgetVersion): readonly string[] {
   const [before, after] = [textsOf(known), textsOf(present.budget)];
   return Object.keys(after)
@@ -163,6 +169,7 @@ function textsOf(budget: Budget): Readonly<Record<string, string>> {
     Limit: budget.limit === INCLUDED ? "what the plan includes" : budget.limit,
     Thresholds: budget.thresholds.map(percentText).join(", "),
     Webhooks: budget.webhooks.length === 0 ? "none" : budget.webhooks.join(", "),
+    "E-mails": budget.emails.length === 0 ? "none" : budget.emails.join(", "),
     State: budget.enabled ? "active" : "paused",
   };
 }

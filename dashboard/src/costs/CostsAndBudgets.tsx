@@ -1,4 +1,4 @@
-// The Cost section and, in a chunk of its own, the Budgets section.
+// The Cost section, and the Budgets section, whose code is a separate chunk.
 
 import { loadBudgets, Budgets } from "../budgets/load";
 import CostSection, { prefetchCosts } from "./CostSection";

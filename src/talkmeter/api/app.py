@@ -17,6 +17,7 @@ from talkmeter.api.billing import costs_router, plans_router
 from talkmeter.api.budgets import budgets_router
 from talkmeter.api.cors import allow_origins
 from talkmeter.api.docs import ApiDescription, get_docs, get_openapi
+from talkmeter.api.emails import emails_router
 from talkmeter.api.events import metering_router
 from talkmeter.api.export import export_router
 from talkmeter.api.health import operations_router
@@ -70,6 +71,7 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
             plans_router,
             budgets_router,
             webhooks_router,
+            emails_router,
             scopes_router,
             session_router,
             operations_router,

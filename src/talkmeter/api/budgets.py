@@ -32,6 +32,7 @@ from talkmeter.budgets.change import BudgetConflict, Condition, put_budget, remo
 from talkmeter.budgets.store import StoredBudget, read_budgets
 from talkmeter.db.engine import Connection
 from talkmeter.errors import Unprocessable
+from talkmeter.notify.emails import allowed_domains
 
 _ID: Final = PathParameter(description="The id of the budget, chosen by its creator: 1 to 64 of a-z, 0-9 and -.")
 _ANY: Final = "*"
@@ -112,11 +113,14 @@ async def put_budget_(request: AnyRequest, budget_id: Annotated[str, _ID]) -> Re
     org_id, present = organization_of(caller_of(request)), present_of(request)
     condition, actor = _condition(request), actor_of(request)
     budget = read_budget(budget_id, await read_json(request))
+    service = service_of(request)
+    domains = allowed_domains(service.settings)
 
     def change(connection: Connection) -> StoredBudget:
-        return put_budget(connection, org_id, budget_id, budget, condition, actor, present)
+        return put_budget(connection, org_id, budget_id, budget, condition, actor, present, domains)
 
-    stored = await service_of(request).change(change)
+    stored = await service.change(change)
+    service.deliveries.wake()
     return json_answer(version_of(stored), f'"{stored.etag}"')
 
 

@@ -196,6 +196,13 @@ def _media_type(schema: Schema | Reference, examples: dict[str, Example]) -> Ope
     return OpenAPIMediaType(schema=schema, examples={**examples})
 
 
+def _object(**properties: Schema) -> Schema:
+    """Return the schema of an object that has exactly these properties."""
+    return Schema(
+        type=OpenAPIType.OBJECT, required=[*properties], properties={**properties}, additional_properties=False
+    )
+
+
 EVENTS_BODY: Final = RequestBody(
     required=True,
     description=(
@@ -232,6 +239,25 @@ SIGN_IN_BODY: Final = RequestBody(
     content={
         PLAIN: _media_type(
             _ref("SignIn"), {"link": Example(summary="A one-time link", value={"link": "the-secret-of-the-link"})}
+        )
+    },
+)
+CONFIRMATION_BODY: Final = RequestBody(
+    required=True,
+    description="What the link in the e-mail has after its #.",
+    content={
+        PLAIN: _media_type(
+            _object(
+                organization_id=_text("The organization."),
+                address=_text("The e-mail address."),
+                secret=_text("The secret of the link."),
+            ),
+            {
+                "link": Example(
+                    summary="A link",
+                    value={"organization_id": "acme", "address": "ops@example.com", "secret": "the-secret-of-the-link"},
+                )
+            },
         )
     },
 )
@@ -283,12 +309,7 @@ WEBHOOK_BODY: Final = RequestBody(
     description="The URL of the webhook (docs/how-to/webhooks.md).",
     content={
         PLAIN: _media_type(
-            Schema(
-                type=OpenAPIType.OBJECT,
-                required=["url"],
-                properties={"url": _text("An https URL.", 2_000)},
-                additional_properties=False,
-            ),
+            _object(url=_text("An https URL.", 2_000)),
             {"webhook": Example(summary="A webhook", value={"url": "https://example.com/hooks/usage"})},
         )
     },

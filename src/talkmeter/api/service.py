@@ -33,8 +33,8 @@ Result = TypeVar("Result")
 LOOKUP_THREADS: Final = 2
 LOOKUP_TIMEOUT_SEC: Final = 10
 _SLOW_DATABASE: Final = "The database did not answer in time; retry shortly."
-OTHER_CONNECTIONS: Final = 4
-"""For exports, for changes, for deliveries, and one to spare."""
+OTHER_CONNECTIONS: Final = 5
+"""For exports, for changes, for budgets, for deliveries, and one to spare."""
 
 
 class Service:
@@ -69,7 +69,7 @@ class Service:
         )
         self.deliveries = DeliveryLoop(self.engine, Sender(settings))
         self.write_check = WriteCheck(settings.database_url)
-        self._budgets = BudgetEvaluator(settings.database_url, settings.stale_hours, self.deliveries.wake)
+        self._budgets = BudgetEvaluator(self.engine, settings.stale_hours, self.deliveries.wake)
         self._filler = None if filled else BilledDurationFiller(settings.database_url)
 
     async def look_up(self, query: Callable[[Connection], Result]) -> Result:

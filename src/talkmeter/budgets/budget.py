@@ -12,6 +12,7 @@ from talkmeter.billing.plan import MAX_NAME
 from talkmeter.budgets.periods import PeriodName
 from talkmeter.errors import Unprocessable, quoted
 from talkmeter.ingest.fields import CONTROL, MAX_ID_BYTES
+from talkmeter.notify.recipients import read_address
 from talkmeter.notify.webhooks import check_webhook_id
 from talkmeter.records import Kind
 from talkmeter.usage.dimensions import SPLITS
@@ -63,6 +64,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         default_factory=lambda: list(THRESHOLDS)
     )
     webhooks: Annotated[list[str], Meta(max_length=MAX_RECEIVERS, description="The ids of webhooks.")] = []
+    emails: Annotated[list[str], Meta(max_length=MAX_RECEIVERS, description="E-mail addresses.")] = []
     enabled: bool = True
 
     @property
@@ -100,7 +102,7 @@ def read_budget(budget_id: str, content: object) -> Budget:
     is_silence = body.metric == SILENCE
     thresholds = [100] if is_silence and body.thresholds == THRESHOLDS else sorted(set(body.thresholds))
     fields = {name: getattr(body, name) for name in Budget.__struct_fields__}
-    budget = Budget(**fields | {"thresholds": thresholds, "filter": body.filter or None})
+    budget = Budget(**fields | {"thresholds": thresholds, "filter": body.filter or None, "emails": _read_emails(body)})
     check_budget(budget)
     return budget
 
@@ -111,6 +113,10 @@ def check_budget(budget: Budget) -> None:
     _check_metric(budget)
     _check_filter(budget)
     _check_limit(budget)
+
+
+def _read_emails(body: BudgetBody) -> list[str]:
+    return list(dict.fromkeys(read_address(address) for address in body.emails))
 
 
 def _check_texts(budget: Budget) -> None:

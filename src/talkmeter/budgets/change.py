@@ -8,7 +8,8 @@ from talkmeter.budgets.budget import Budget
 from talkmeter.budgets.store import StoredBudget, delete_budget, lock_budgets, require_room, store_budget
 from talkmeter.budgets.values import require_measurable
 from talkmeter.db.audit import Actor
-from talkmeter.errors import NotFound, PreconditionFailed, PreconditionRequired, Unprocessable, quoted
+from talkmeter.errors import NotFound, PreconditionFailed, PreconditionRequired, Unavailable, Unprocessable, quoted
+from talkmeter.notify.recipients import request_confirmations
 from talkmeter.notify.webhooks import missing_webhooks
 from talkmeter.period import Present, format_instant
 
@@ -41,9 +42,11 @@ def put_budget(
     condition: Condition,
     actor: Actor,
     present: Present,
+    domains: frozenset[str] | None,
 ) -> StoredBudget:
     """Create or replace a budget in a write transaction. Creating an equal one again changes nothing.
 
+    Addresses outside `domains` are asked for a confirmation. None: this server sends no e-mails.
     Raises BudgetConflict, PreconditionRequired, or Unprocessable if a webhook is missing or the plan
     does not give the value.
     """
@@ -56,6 +59,10 @@ def put_budget(
     if missing := missing_webhooks(connection, org_id, budget.webhooks):
         raise Unprocessable(f"'webhooks' has {quoted(missing[0])}, but the organization has no webhook of this id.")
     require_measurable(connection, org_id, budget, present)
+    if budget.emails:
+        if domains is None:
+            raise Unavailable("This server sends no e-mails: its operator must set TALKMETER_SMTP_URL.")
+        request_confirmations(connection, org_id, budget.emails, domains, present.now)
     return store_budget(connection, org_id, budget_id, budget, actor, present.now)
 
 

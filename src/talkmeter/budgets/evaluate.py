@@ -84,5 +84,5 @@ def store_crossings(connection: Connection, org_id: str, found: Iterable[Found])
     for one in new:
         budget, crossing = one.stored.budget, one.crossing
         message = crossing_message(org_id, budget, crossing, one.percent)
-        add_deliveries(connection, org_id, crossing.message_id, message, budget.webhooks, (), crossing.at)
+        add_deliveries(connection, org_id, crossing.message_id, message, budget.webhooks, budget.emails, crossing.at)
     return new

@@ -18,7 +18,7 @@ from talkmeter.billing.plans import read_plans_revision
 from talkmeter.budgets.evaluate import find_crossings, store_crossings
 from talkmeter.budgets.schedule import Schedule, Version
 from talkmeter.db import budget_tables, tables
-from talkmeter.db.engine import Connection, open_engine, reading, writing
+from talkmeter.db.engine import Connection, Engine, reading, writing
 from talkmeter.db.lease import is_expired, release_lease, renew_lease, take_lease
 from talkmeter.db.statements import Compiled, text
 from talkmeter.db.watch import Watch
@@ -44,11 +44,11 @@ class LeaseLost(Exception):
 
 
 class BudgetEvaluator:
-    """The thread, with its own connection; `close` it."""
+    """The thread, which uses one connection of the engine at a time; `close` it."""
 
-    def __init__(self, database_url: str, stale_hours: int, deliver: Callable[[], None]) -> None:
+    def __init__(self, engine: Engine, stale_hours: int, deliver: Callable[[], None]) -> None:
         """Start the thread. It calls `deliver` after it has stored deliveries."""
-        self._engine = open_engine(database_url, 1)
+        self._engine = engine
         self._stale_hours = stale_hours
         self._deliver = deliver
         self._holder = secrets.token_hex(8)
@@ -64,11 +64,11 @@ class BudgetEvaluator:
         """End the thread after its current evaluation, and let another process take over at once."""
         self._closing.set()
         self._thread.join()
-        self._engine.dispose()
 
     def _run(self) -> None:
-        while not self._closing.wait(POLL_SEC):
+        while not self._closing.is_set():
             self._look()
+            self._closing.wait(POLL_SEC)
         if self._renew_at is not None:
             try:
                 with self._writing() as connection:

@@ -74,6 +74,7 @@ def show(budget_id: str, org_id: str, as_json: bool) -> None:
     "--threshold", "thresholds", type=int, multiple=True, help="Percent; can be repeated. Default: 50, 80, 100."
 )
 @click.option("--webhook", "webhooks", multiple=True, help="The id of a webhook that gets messages; can be repeated.")
+@click.option("--email", "emails", multiple=True, help="An address that gets messages; can be repeated.")
 @click.option("--enabled/--paused", default=None, help="Whether it is evaluated. Default: --enabled.")
 def set_(budget_id: str, org_id: str, filter_: str | None, **fields: object) -> None:
     """Create a budget, or change the options of an existing one that you give."""
@@ -83,6 +84,7 @@ def set_(budget_id: str, org_id: str, filter_: str | None, **fields: object) -> 
     from talkmeter.cli.database import open_database, require_organization
     from talkmeter.cli.operator import operator
     from talkmeter.db.engine import writing
+    from talkmeter.notify.emails import allowed_domains
     from talkmeter.period import present
     from talkmeter.settings import load_settings
 
@@ -98,7 +100,7 @@ def set_(budget_id: str, org_id: str, filter_: str | None, **fields: object) -> 
             _require_new_fields(before | given)
             budget = read_budget(budget_id, before | given)
             now = present(clock.now(), settings.stale_hours)
-            put_budget(connection, org_id, budget_id, budget, ANY, operator(), now)
+            put_budget(connection, org_id, budget_id, budget, ANY, operator(), now, allowed_domains(settings))
     click.echo(f"Budget '{budget_id}' of {org_id} is {'created' if earlier is None else 'changed'}.")
 
 
@@ -181,6 +183,7 @@ def _fields(answer: "BudgetAnswer") -> list[tuple[str, str]]:
         ("now", f"{value}, {percent}"),
         ("at this pace", pace),
         ("webhooks", ", ".join(budget.webhooks)),
+        ("e-mails", ", ".join(budget.emails)),
         ("evaluated", "yes" if budget.enabled else "no, it is paused"),
         ("changed", f"{answer.changed_at} by {answer.changed_by}"),
     ]

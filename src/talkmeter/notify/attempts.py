@@ -14,26 +14,35 @@ from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.db.audit import Action, Actor, record_audit
 from talkmeter.db.notify_tables import PENDING
 from talkmeter.errors import SecretUnreadable, Unprocessable
-from talkmeter.notify.deliveries import DELIVERED, DROPPED, FAILED, WEBHOOK, Delivery, Outcome, finish
+from talkmeter.notify.deliveries import DELIVERED, DROPPED, EMAIL, FAILED, WEBHOOK, Delivery, Outcome, finish
+from talkmeter.notify.emails import compose, email_domains, read_mail_server, send
 from talkmeter.notify.endpoints import outgoing_rules, read_endpoint
+from talkmeter.notify.messages import CONFIRM, decode_message
 from talkmeter.notify.outgoing import NotSent, Outgoing
+from talkmeter.notify.recipients import is_allowed, new_secret
 from talkmeter.notify.retries import next_attempt
 from talkmeter.notify.webhooks import Webhook, decrypt_secret, find_webhook, note_failure, note_success
 from talkmeter.settings import Settings
 
 SERVER: Final = Actor("server", "delivery")
 INTERRUPTED: Final = "interrupted"
-_UNUSABLE: Final = frozenset({"deleted", "disabled"})
+_UNUSABLE: Final = frozenset({"deleted", "disabled", "unconfirmed"})
 """Errors after which the delivery is dropped."""
 
 _log = structlog.get_logger()
 
 
 class Prepared(NamedTuple):
-    """A claimed delivery, and the webhook that it goes to; None if it was deleted."""
+    """A claimed delivery, and what its attempt needs.
+
+    `webhook` is None if it was deleted. `may_email` says whether the address may get this message, `secret` is that of
+    a confirmation.
+    """
 
     delivery: Delivery
-    webhook: Webhook | None
+    webhook: Webhook | None = None
+    may_email: bool = False
+    secret: str | None = None
 
 
 class Sender:
@@ -43,9 +52,22 @@ class Sender:
         self._outgoing = outgoing or Outgoing()
         self._rules = outgoing_rules(settings)
         self._box = SecretBox(settings.secret_key)
+        self._mail = read_mail_server(settings)
+        self._domains = email_domains(settings)
+
+    def prepare(self, connection: Connection, delivery: Delivery, now: int) -> Prepared:
+        """Read what the attempt needs, in the transaction that claims the delivery."""
+        org_id, target = delivery.org_id, delivery.target
+        if delivery.channel == WEBHOOK:
+            return Prepared(delivery, webhook=find_webhook(connection, org_id, target))
+        if decode_message(delivery.body).type == CONFIRM:
+            return Prepared(delivery, may_email=True, secret=new_secret(connection, org_id, target, now))
+        return Prepared(delivery, may_email=is_allowed(connection, org_id, target, self._domains))
 
     async def send(self, prepared: Prepared, now: int) -> int:
         """Make the attempt and return the status of the answer; `now` is in microseconds. Raises NotSent."""
+        if prepared.delivery.channel == EMAIL:
+            return await self._send_email(prepared)
         webhook = prepared.webhook
         if webhook is None:
             raise NotSent("deleted")
@@ -69,6 +91,16 @@ class Sender:
         }
         return await self._outgoing.post(endpoint, headers, body.encode())
 
+    async def _send_email(self, prepared: Prepared) -> int:
+        if not prepared.may_email:
+            raise NotSent("unconfirmed")
+        if self._mail is None:
+            raise NotSent("off")
+        delivery = prepared.delivery
+        message = decode_message(delivery.body)
+        email = compose(self._mail, message, delivery.target, delivery.message_id, prepared.secret)
+        return await send(self._mail, email)
+
 
 async def attempt(sender: Sender, prepared: Prepared) -> Outcome:
     """Make an attempt and return its outcome, whatever happens; a task that is cancelled is interrupted."""
@@ -84,11 +116,6 @@ async def attempt(sender: Sender, prepared: Prepared) -> Outcome:
         _log.exception("delivery failed by an error of this server")
         kind = "internal"
     return Outcome(round((clock.monotonic() - started) * 1_000), status, kind)
-
-
-def prepare(connection: Connection, delivery: Delivery) -> Prepared:
-    """Read what the attempt needs, in the transaction that claims the delivery."""
-    return Prepared(delivery, find_webhook(connection, delivery.org_id, delivery.target))
 
 
 def record(connection: Connection, delivery: Delivery, outcome: Outcome, now: int, jitter: float) -> str:

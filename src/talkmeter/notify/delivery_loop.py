@@ -20,7 +20,7 @@ from talkmeter import clock, metrics
 from talkmeter.db.engine import Connection, Engine, reading, writing
 from talkmeter.db.watch import Watch
 from talkmeter.errors import TalkmeterError
-from talkmeter.notify.attempts import Prepared, Sender, attempt, prepare, record
+from talkmeter.notify.attempts import Prepared, Sender, attempt, record
 from talkmeter.notify.deliveries import claim_due, due_organizations
 
 MAX_SENDS: Final = 64
@@ -114,7 +114,9 @@ class DeliveryLoop:
 
     async def _start_organization(self, org_id: str, room: int) -> None:
         def claim(connection: Connection) -> list[Prepared]:
-            return [prepare(connection, delivery) for delivery in claim_due(connection, org_id, clock.now(), room)]
+            now = clock.now()
+            claimed = claim_due(connection, org_id, now, room)
+            return [self._sender.prepare(connection, delivery, now) for delivery in claimed]
 
         try:
             claimed = await self._in_database(partial(self._write, claim))
