@@ -13,3 +13,13 @@ def now() -> int:
 def monotonic() -> float:
     """Return seconds of a clock that never goes back, for durations and timeouts."""
     return time.monotonic()
+
+
+def cpu_of_process() -> float:
+    """Return the CPU seconds of all threads of this process."""
+    return time.process_time()
+
+
+def cpu_of_thread() -> float:
+    """Return the CPU seconds of this thread."""
+    return time.thread_time()

@@ -66,7 +66,7 @@ class Place:
         self._clock.set(self._base + seconds)
 
     def start(self, name: str = "server") -> Server:
-        """Start a server in a separate folder."""
+        """Start a server; servers that run at the same time need different names."""
         folder = self._folder / name
         folder.mkdir(exist_ok=True)
         settings = {"database_url": self.url, "secret_key": KEY, "outgoing_origins": self.hook.origin}

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from talkmeter import clock, metrics
 from talkmeter.billing.plans import read_plans_revision
 from talkmeter.budgets.evaluate import find_crossings, store_crossings
+from talkmeter.budgets.rest import CpuTime, rest_after
 from talkmeter.budgets.schedule import Schedule, Version
 from talkmeter.db import budget_tables, tables
 from talkmeter.db.engine import Connection, Engine, reading, writing
@@ -92,6 +93,9 @@ class BudgetEvaluator:
             self._is_failing = True
         else:
             self._is_failing = False
+        self._report_delay()
+
+    def _report_delay(self) -> None:
         metrics.BUDGET_DELAY.set(self._schedule.delay(clock.monotonic()))
 
     def _evaluate_due(self) -> None:
@@ -106,7 +110,10 @@ class BudgetEvaluator:
             if self._closing.is_set():
                 return
             self._hold()
+            started = _cpu_time()
             self._evaluate(org_id)
+            self._report_delay()
+            self._closing.wait(rest_after(started, _cpu_time()))
 
     def _evaluate(self, org_id: str) -> None:
         """Evaluate the budgets of an organization; those of others must not wait for one that fails."""
@@ -166,3 +173,7 @@ class BudgetEvaluator:
 
     def _writing(self) -> AbstractContextManager[Connection]:
         return writing(self._engine, Watch(_TIMEOUT_SEC, _SLOW))
+
+
+def _cpu_time() -> CpuTime:
+    return CpuTime(clock.monotonic(), clock.cpu_of_process(), clock.cpu_of_thread())
