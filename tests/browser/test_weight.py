@@ -47,7 +47,7 @@ def test_lazy_chunks_are_not_in_the_first_bundle(manifest: Manifest) -> None:
         "src/range/RangePicker.tsx",
         "src/charts/Drawing.tsx",
         "src/breakdown/BreakdownSection.tsx",
-        "src/costs/CostSection.tsx",
+        "src/costs/CostsAndBudgets.tsx",
         "src/costs/CostPlot.tsx",
         "src/records/RecordsDrawer.tsx",
         "src/export/ExportMenu.tsx",

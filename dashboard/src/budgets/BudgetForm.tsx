@@ -3,9 +3,10 @@
 import { Button, TextInput, Title } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { type SubmitEvent, useEffect, useRef, useState } from "react";
-import { type BudgetVersion, deleteBudget, presentOf, putBudget } from "../api/budgets";
+import { type BudgetAnswer, type BudgetVersion, deleteBudget, presentOf, putBudget } from "../api/budgets";
 import { hasStatus } from "../api/errors";
 import { endSession } from "../queries";
+import { type Day } from "../range/days";
 import { Conflict } from "./Conflict";
 import { DeleteControl } from "./DeleteControl";
 import {
@@ -19,12 +20,21 @@ import {
   newId,
 } from "./draft";
 import { FilterFields } from "./FilterFields";
-import { type FormProps } from "./FormPart";
 import { LimitField } from "./LimitField";
 import { MetricField } from "./MetricField";
 import { PeriodField } from "./PeriodField";
 import { WebhookFields } from "./WebhookFields";
 import { SILENCE } from "./words";
+
+interface Props {
+  readonly organization: string;
+  readonly today: Day;
+  /** The budget that is changed; null: a new one. */
+  readonly answer: BudgetAnswer | null;
+  readonly cancel: () => void;
+  /** Called after a change with what was done and the id of the budget, null if it was deleted. */
+  readonly changed: (done: string, id: string | null) => Promise<void>;
+}
 
 /** What a change is based on: a version of the budget, or none if it is created. */
 type Known = Pick<BudgetVersion, "budget" | "version"> | null;
@@ -33,7 +43,7 @@ const onError = (error: Error) => {
   if (hasStatus(error, 401)) endSession("ended");
 };
 
-export default function BudgetForm({ organization, today, answer, cancel, changed }: FormProps) {
+export function BudgetForm({ organization, today, answer, cancel, changed }: Props) {
   const [known, setKnown] = useState<Known>(answer);
   const [draft, setDraft] = useState<Draft>(() => draftOf(answer?.budget ?? null));
   // The same id if the answer to the first try was lost.

@@ -10,9 +10,9 @@ import { queryClient, sessionQuery } from "../queries";
 import { ErrorAlert } from "../shell/ErrorAlert";
 import { observeHeight, rememberHeight } from "../shell/heights";
 import { Notice } from "../shell/Notice";
+import { BudgetForm } from "./BudgetForm";
 import { BudgetRow, type Edit, editButton } from "./BudgetRow";
 import "./budgets.css";
-import { FormPart } from "./FormPart";
 import { BudgetsLoading, type BudgetsProps, budgetsPart } from "./load";
 import { budgetsQuery } from "./query";
 import { byUrgency } from "./words";
@@ -25,6 +25,7 @@ export function prefetchBudgets(organization: string): void {
   queryClient.query(budgetsQuery(organization)).catch(() => undefined);
 }
 
+/** The budgets of an organization; nothing if it has none and the session cannot create one. */
 export default function BudgetSection(props: BudgetsProps) {
   const { organization } = props;
   const query = useQuery(budgetsQuery(organization));
@@ -128,7 +129,7 @@ function Contents({ organization, today, budgets, mayManage, failure }: Contents
     close(id);
   };
   const form = open !== undefined && (
-    <FormPart
+    <BudgetForm
       organization={organization}
       today={today}
       answer={open}
