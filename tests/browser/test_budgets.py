@@ -9,10 +9,15 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from talkmeter import clock
+from talkmeter.db.engine import writing
+from talkmeter.notify.webhooks import note_failure
+from talkmeter.period import MICROSECONDS_PER_DAY
 from tests import local_http
 from tests.api.organizations import make_credential
 from tests.browser.visitor import USAGE, Visitor, assert_accessible, card
 from tests.events import Json, conversation
+from tests.postgres import engine_for
 from tests.servers import Server
 
 BUDGETS = "/admin/usage/budgets"
@@ -191,6 +196,18 @@ def test_history_has_reached_thresholds_and_their_messages(limited: Limited) -> 
     expect(row).to_contain_text("wh-1: not delivered yet, status 500, next attempt")
     expect(found.locator(".budget-history")).to_contain_text("Last changed on")
     assert_accessible(page)
+
+
+def test_webhook_that_was_disabled_is_announced(limited: Limited) -> None:
+    limited.client.put("/admin/usage/webhooks/wh-1", json={"url": "https://example.com/hook"}).raise_for_status()
+    limited.put("calls", {"webhooks": ["wh-1"]})
+    with engine_for(limited.visitor.server.environment["TALKMETER_DATABASE_URL"]) as engine:
+        for days in (6, 0):
+            with writing(engine) as connection:
+                note_failure(connection, limited.org_id, "wh-1", clock.now() - days * MICROSECONDS_PER_DAY)
+    expect(limited.open()).to_contain_text(
+        re.compile("Webhook wh-1 was disabled on .* because it failed for five days")
+    )
 
 
 def test_failed_load_can_be_retried(limited: Limited) -> None:

@@ -12,6 +12,7 @@ import { observeHeight, rememberHeight } from "../shell/heights";
 import { Notice } from "../shell/Notice";
 import { BudgetForm } from "./BudgetForm";
 import { BudgetRow, type Edit, editButton } from "./BudgetRow";
+import { DisabledWebhooks } from "./DisabledWebhooks";
 import "./budgets.css";
 import { BudgetsLoading, type BudgetsProps, budgetsPart } from "./load";
 import { budgetsQuery } from "./query";
@@ -149,6 +150,7 @@ function Contents({ organization, today, budgets, mayManage, failure }: Contents
         {message}
       </p>
       {failure}
+      <DisabledWebhooks organization={organization} budgets={budgets} />
       {apart && (
         <Paper withBorder className="budget-new">
           {form}

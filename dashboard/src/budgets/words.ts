@@ -146,7 +146,11 @@ export function deliveryText({ target, state, next_at: next, attempts }: Deliver
   const at = last === undefined ? "" : ` ${formats.shortInstant(Date.parse(last.at), today)}`;
   const tries = attempts.length > 1 ? ` after ${attempts.length} attempts` : "";
   if (state === "delivered") return `${target}: delivered${at}${tries}`;
-  if (state === "dropped") return `${target}: not sent, because it was deleted or disabled`;
+  if (state === "dropped") {
+    const reason =
+      last?.error === "unconfirmed" ? "the address is not confirmed" : "it was deleted or disabled";
+    return `${target}: not sent, because ${reason}`;
+  }
   const problem =
     last === undefined || last.error === null ? "" : `, ${problemText(last.error, last.status)}`;
   if (state === "failed") return `${target}: not delivered${tries}${problem}`;

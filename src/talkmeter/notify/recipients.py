@@ -73,11 +73,6 @@ def is_allowed(connection: Connection, org_id: str, address: str, domains: froze
     return _domain(address) in domains or (recipient is not None and recipient.confirmed_at is not None)
 
 
-def unconfirmed(connection: Connection, org_id: str, addresses: Iterable[str], domains: frozenset[str]) -> list[str]:
-    """Return the addresses that get no messages yet, in order."""
-    return [address for address in addresses if not is_allowed(connection, org_id, address, domains)]
-
-
 def request_confirmations(
     connection: Connection, org_id: str, addresses: Iterable[str], domains: frozenset[str], now: int
 ) -> None:
