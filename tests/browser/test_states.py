@@ -96,6 +96,8 @@ def test_server_error_is_retried_twice_and_then_shown(visitor: Visitor) -> None:
 def test_offline_keeps_the_old_figures_and_recovers(visitor: Visitor) -> None:
     visitor.expects_errors = True
     page = visitor.open_usage()
+    # The last part that loads.
+    expect(page.get_by_role("region", name="Budgets", exact=True)).to_be_visible()
     page.context.set_offline(True)
     page.get_by_role("button", name="Refresh").click()
     expect(page.get_by_role("alert")).to_contain_text("Could not reach the server.")
