@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { type BudgetAnswer, type Delivery } from "../src/api/budgets";
 import { budgetOf, draftOf, fieldOf, newId } from "../src/budgets/draft";
-import { byUrgency, deliveryText, paceText, subject, thresholdsOf, usedOf } from "../src/budgets/words";
+import {
+  attemptText,
+  byUrgency,
+  deliveryText,
+  paceText,
+  subject,
+  thresholdsOf,
+  usedOf,
+} from "../src/budgets/words";
 
 const ANSWER: BudgetAnswer = {
   id: "calls",
@@ -84,6 +92,10 @@ describe("words of a budget", () => {
     const unconfirmed = { ...ATTEMPT, status: null, error: "unconfirmed" };
     expect(deliveryText({ ...DELIVERY, state: "dropped", attempts: [unconfirmed] }, "2026-03-15")).toBe(
       "wh_1: not sent, because the address is not confirmed",
+    );
+    expect(attemptText(ATTEMPT, "2026-03-15")).toMatch(/, 9 ms: status 500$/);
+    expect(attemptText({ ...ATTEMPT, duration_ms: null }, "2026-03-15")).toMatch(
+      /: running, or interrupted$/,
     );
     expect(deliveryText({ ...DELIVERY, attempts: [] }, "2026-03-15")).toMatch(
       /^wh_1: being sent, next attempt /,

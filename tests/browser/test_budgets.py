@@ -194,6 +194,8 @@ def test_history_has_reached_thresholds_and_their_messages(limited: Limited) -> 
     row = found.locator(".budget-history tbody tr")
     expect(row).to_contain_text("50%")
     expect(row).to_contain_text("wh-1: not delivered yet, status 500, next attempt")
+    row.get_by_text("1 attempt").click()
+    expect(row).to_contain_text("12 ms: status 500")
     expect(found.locator(".budget-history")).to_contain_text("Last changed on")
     assert_accessible(page)
 

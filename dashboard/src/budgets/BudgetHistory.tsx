@@ -10,7 +10,7 @@ import { type Day, addDays } from "../range/days";
 import { CopyButton } from "../shell/CopyButton";
 import { ErrorAlert } from "../shell/ErrorAlert";
 import { budgetQuery } from "./query";
-import { deliveryText, limitText, percentText, valueText } from "./words";
+import { attemptText, deliveryText, limitText, percentText, valueText } from "./words";
 
 const FEW_CROSSINGS = 12;
 
@@ -131,8 +131,28 @@ function Messages({ deliveries, today }: { deliveries: readonly Delivery[]; toda
   return (
     <ul className="budget-messages">
       {deliveries.map((delivery) => (
-        <li key={`${delivery.channel} ${delivery.target}`}>{deliveryText(delivery, today)}</li>
+        <li key={`${delivery.channel} ${delivery.target}`}>
+          {deliveryText(delivery, today)}
+          <Attempts delivery={delivery} today={today} />
+        </li>
       ))}
     </ul>
+  );
+}
+
+function Attempts({ delivery: { attempts, target }, today }: { delivery: Delivery; today: Day }) {
+  if (attempts.length === 0) return null;
+  return (
+    <details>
+      <summary>
+        {attempts.length === 1 ? "1 attempt" : `${attempts.length} attempts`}
+        <span className="visually-hidden"> to {target}</span>
+      </summary>
+      <ol className="budget-attempts">
+        {attempts.map((attempt) => (
+          <li key={attempt.number}>{attemptText(attempt, today)}</li>
+        ))}
+      </ol>
+    </details>
   );
 }

@@ -7,6 +7,8 @@ import { formats } from "../formats";
 import { DIMENSION_LABELS, type Dimension, isKeyOf } from "../location/options";
 import { type Day, addDays } from "../range/days";
 
+type Attempt = Delivery["attempts"][number];
+
 export const COST = "cost";
 export const SILENCE = "silence";
 export const INCLUDED = "included";
@@ -156,6 +158,13 @@ export function deliveryText({ target, state, next_at: next, attempts }: Deliver
   if (state === "failed") return `${target}: not delivered${tries}${problem}`;
   const due = next === null ? "" : `, next attempt ${formats.shortInstant(Date.parse(next), today)}`;
   return `${target}: ${problem === "" ? "being sent" : `not delivered yet${problem}`}${due}`;
+}
+
+/** `Mar 10, 10:00, 12 ms: status 500`. */
+export function attemptText({ at, duration_ms: ms, status, error }: Attempt, today: Day): string {
+  const began = formats.shortInstant(Date.parse(at), today);
+  if (ms === null) return `${began}: running, or interrupted`;
+  return `${began}, ${formats.count(ms)} ms: ${error === null ? `status ${status ?? ""}` : problemText(error, status)}`;
 }
 
 function problemText(error: string, status: number | null): string {
