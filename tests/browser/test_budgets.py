@@ -174,7 +174,7 @@ def test_conflict_says_who_changed_what_and_loses_nothing(limited: Limited) -> N
 
 
 def test_history_has_reached_thresholds_and_their_messages(limited: Limited) -> None:
-    url = {"url": "https://example.com/hook"}
+    url = {"url": "https://hook.invalid/usage"}
     limited.client.put("/admin/usage/webhooks/wh-1", json=url).raise_for_status()
     limited.put("calls", {"limit": "6", "thresholds": [50, 100], "webhooks": ["wh-1"]})
     found = limited.open()
@@ -200,8 +200,27 @@ def test_history_has_reached_thresholds_and_their_messages(limited: Limited) -> 
     assert_accessible(page)
 
 
+def test_webhook_of_a_budget_is_chosen_and_tested_in_the_form(limited: Limited) -> None:
+    limited.visitor.expects_errors = True
+    limited.client.put("/admin/usage/webhooks/wh-1", json={"url": "https://hook.invalid/usage"}).raise_for_status()
+    limited.put("calls", {})
+    found = limited.open()
+    found.get_by_role("button", name="Edit the budget Calls of the month").click()
+    form = found.locator("form")
+    form.get_by_label("Webhook wh-1 (hook.invalid)").check()
+    test = form.get_by_role("button", name="Send a test message to webhook wh-1")
+    test.click()
+    expect(form).to_contain_text("A test message is on its way.")
+    test.click()
+    expect(form).to_contain_text("A webhook can be tested once a minute; try again later.")
+    assert_accessible(found.page)
+    form.get_by_role("button", name="Save").click()
+    expect(found.locator(".budget-row")).to_be_visible()
+    assert limited.stored()["Calls of the month"]["budget"]["webhooks"] == ["wh-1"]
+
+
 def test_webhook_that_was_disabled_is_announced(limited: Limited) -> None:
-    limited.client.put("/admin/usage/webhooks/wh-1", json={"url": "https://example.com/hook"}).raise_for_status()
+    limited.client.put("/admin/usage/webhooks/wh-1", json={"url": "https://hook.invalid/usage"}).raise_for_status()
     limited.put("calls", {"webhooks": ["wh-1"]})
     with engine_for(limited.visitor.server.environment["TALKMETER_DATABASE_URL"]) as engine:
         for days in (6, 0):

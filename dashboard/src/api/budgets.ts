@@ -113,6 +113,15 @@ export async function getWebhooks(organization: string, signal?: AbortSignal): P
   return (await request(path, WebhookList, { signal })).webhooks;
 }
 
+/** Send a test message to a webhook; the server allows it once a minute. */
+export async function testWebhook(organization: string, id: string): Promise<void> {
+  const path = `/admin/usage/webhooks/${encodeURIComponent(id)}/test`;
+  await request(withParameters(path, { organization_id: organization }), v.object({ message_id: Text }), {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+  });
+}
+
 export function putBudget(
   organization: string,
   id: string,

@@ -1,7 +1,8 @@
 // The webhooks that get the messages of a budget; nothing if the organization has none.
 
-import { useQuery } from "@tanstack/react-query";
-import { type Webhook } from "../api/budgets";
+import { Button } from "@mantine/core";
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { type Webhook, testWebhook } from "../api/budgets";
 import { type Draft } from "./draft";
 import { webhooksQuery } from "./query";
 
@@ -24,19 +25,44 @@ export function WebhookFields({ organization, draft, change }: Props) {
     <fieldset className="budget-webhooks budget-wide">
       <legend>Send messages to</legend>
       {choices.map(({ id, text }) => (
-        <label key={id} className="budget-check">
-          <input
-            type="checkbox"
-            checked={draft.webhooks.includes(id)}
-            onChange={({ currentTarget: { checked } }) => {
-              const others = draft.webhooks.filter((other) => other !== id);
-              change({ webhooks: checked ? [...others, id] : others });
-            }}
-          />
-          <span>{text}</span>
-        </label>
+        <div key={id} className="budget-webhook">
+          <label className="budget-check">
+            <input
+              type="checkbox"
+              checked={draft.webhooks.includes(id)}
+              onChange={({ currentTarget: { checked } }) => {
+                const others = draft.webhooks.filter((other) => other !== id);
+                change({ webhooks: checked ? [...others, id] : others });
+              }}
+            />
+            <span>{text}</span>
+          </label>
+          {!deleted.includes(id) && <TestButton organization={organization} id={id} />}
+        </div>
       ))}
     </fieldset>
+  );
+}
+
+function TestButton({ organization, id }: { organization: string; id: string }) {
+  const { mutate, isPending, isSuccess, error } = useMutation({
+    mutationFn: () => testWebhook(organization, id),
+  });
+  return (
+    <>
+      <Button
+        size="compact-xs"
+        variant="default"
+        loading={isPending}
+        aria-label={`Send a test message to webhook ${id}`}
+        onClick={() => {
+          mutate();
+        }}
+      >
+        Send a test
+      </Button>
+      <span role="status">{isSuccess ? "A test message is on its way." : error?.message}</span>
+    </>
   );
 }
 
