@@ -182,6 +182,7 @@ def test_chart_that_cannot_be_drawn_still_has_its_table(visitor: Visitor) -> Non
     expect(page.get_by_role("region", name="Calls per day as a table")).to_contain_text("Whole range")
     assert_accessible(page)
     visitor.ignore_messages("dynamically imported module")
+    visitor.ignore_messages("Couldn't load preload assets")
 
 
 def test_unknown_path_shows_the_not_found_screen(visitor: Visitor) -> None:

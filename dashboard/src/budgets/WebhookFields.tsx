@@ -61,7 +61,7 @@ function TestButton({ organization, id }: { organization: string; id: string }) 
       >
         Send a test
       </Button>
-      <span role="status">{isSuccess ? "A test message is on its way." : error?.message}</span>
+      <span role="status">{isSuccess ? "The test message is being sent." : error?.message}</span>
     </>
   );
 }
