@@ -135,6 +135,8 @@ def test_budget_is_created_changed_and_deleted_in_place(limited: Limited) -> Non
     edit.click()
     form.get_by_role("button", name="Delete…").click()
     form.get_by_role("button", name="Delete it").click()
+    # The form hides the row while it is open, so a missing row alone does not show that the budget is deleted.
+    expect(form).to_have_count(0)
     expect(found.locator(".budget-row")).to_have_count(0)
     assert limited.stored() == {}
 
