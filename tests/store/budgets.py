@@ -42,7 +42,7 @@ def reading_of(ledger: Ledger, period: range, budget_id: str = "b", *, now: int 
     """Return the reading of a budget in a period of days."""
     with reading(ledger.engine) as connection:
         budget = read_budgets(connection, ORG)[budget_id].budget
-        [found] = read_values(connection, ORG, budget, [period], at(now))
+        [found] = read_values(connection, ORG, budget, [period], at(now), {})
     return found
 
 

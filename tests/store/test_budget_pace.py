@@ -38,7 +38,7 @@ def send(ledger: FileLedger, calls: Counter[date], **fields: object) -> None:
 def pace(ledger: FileLedger, period: PeriodName) -> Pace | None:
     with reading(ledger.engine) as connection:
         budget = budgets(ledger)["b"].budget
-        return read_pace(connection, ORG, budget, period_of(period, (TODAY - EPOCH).days), at(NOW))
+        return read_pace(connection, ORG, budget, period_of(period, (TODAY - EPOCH).days), at(NOW), {})
 
 
 def expected(calls: Counter[date], start: date, end: date, per_call: int = 1) -> list[int]:

@@ -196,6 +196,11 @@ def _media_type(schema: Schema | Reference, examples: dict[str, Example]) -> Ope
     return OpenAPIMediaType(schema=schema, examples={**examples})
 
 
+def _json(description: str, schema: Schema | Reference, **examples: Example) -> RequestBody:
+    """Return the description of a required body that is JSON."""
+    return RequestBody(required=True, description=description, content={PLAIN: _media_type(schema, examples)})
+
+
 def _object(**properties: Schema) -> Schema:
     """Return the schema of an object that has exactly these properties."""
     return Schema(
@@ -215,23 +220,16 @@ EVENTS_BODY: Final = RequestBody(
         BATCH: _media_type(_EVENTS, _SEVERAL),
     },
 )
-SNAPSHOT_BODY: Final = RequestBody(
-    required=True,
-    description="The list. `Content-Encoding` can be `gzip` or `zstd`.",
-    content={
-        PLAIN: _media_type(
-            _ref("InventorySnapshot"),
-            {
-                "agents": Example(
-                    summary="All agents",
-                    value={
-                        "time": "2026-11-22T09:00:00Z",
-                        "items": [{"id": "ann", "name": "Ann"}, {"id": "bob", "name": "Bob"}],
-                    },
-                )
-            },
-        )
-    },
+SNAPSHOT_BODY: Final = _json(
+    "The list. `Content-Encoding` can be `gzip` or `zstd`.",
+    _ref("InventorySnapshot"),
+    agents=Example(
+        summary="All agents",
+        value={
+            "time": "2026-11-22T09:00:00Z",
+            "items": [{"id": "ann", "name": "Ann"}, {"id": "bob", "name": "Bob"}],
+        },
+    ),
 )
 SIGN_IN_BODY: Final = RequestBody(
     required=False,
@@ -242,84 +240,54 @@ SIGN_IN_BODY: Final = RequestBody(
         )
     },
 )
-CONFIRMATION_BODY: Final = RequestBody(
-    required=True,
-    description="What the link in the e-mail has after its #.",
-    content={
-        PLAIN: _media_type(
-            _object(
-                organization_id=_text("The organization."),
-                address=_text("The e-mail address."),
-                secret=_text("The secret of the link."),
-            ),
-            {
-                "link": Example(
-                    summary="A link",
-                    value={"organization_id": "acme", "address": "ops@example.com", "secret": "the-secret-of-the-link"},
-                )
-            },
-        )
-    },
+CONFIRMATION_BODY: Final = _json(
+    "What the link in the e-mail has after its #.",
+    _object(
+        organization_id=_text("The organization."),
+        address=_text("The e-mail address."),
+        secret=_text("The secret of the link."),
+    ),
+    link=Example(
+        summary="A link",
+        value={"organization_id": "acme", "address": "ops@example.com", "secret": "the-secret-of-the-link"},
+    ),
 )
-PLAN_BODY: Final = RequestBody(
-    required=True,
-    description="The plan, as in a file of plans (docs/reference/plans.md).",
-    content={
-        PLAIN: _media_type(
-            _ref("PlanContent"),
-            {
-                "plan": Example(
-                    summary="A plan with one charge",
-                    value={
-                        "name": "SMB",
-                        "currency": "USD",
-                        "effective": "2026-11",
-                        "fee": "10.00",
-                        "charges": [{"id": "voice", "name": "Voice", "meter": "voice_minutes", "price": "0.12"}],
-                    },
-                )
-            },
-        )
-    },
+PLAN_BODY: Final = _json(
+    "The plan, as in a file of plans (docs/reference/plans.md).",
+    _ref("PlanContent"),
+    plan=Example(
+        summary="A plan with one charge",
+        value={
+            "name": "SMB",
+            "currency": "USD",
+            "effective": "2026-11",
+            "fee": "10.00",
+            "charges": [{"id": "voice", "name": "Voice", "meter": "voice_minutes", "price": "0.12"}],
+        },
+    ),
 )
-BUDGET_BODY: Final = RequestBody(
-    required=True,
-    description="The budget (docs/how-to/budgets.md).",
-    content={
-        PLAIN: _media_type(
-            _ref("Budget"),
-            {
-                "voice": Example(
-                    summary="Minutes of an agent",
-                    value={
-                        "name": "Outbound voice",
-                        "metric": "voice_minutes",
-                        "filter": {"agent": "a1"},
-                        "period": "month",
-                        "limit": "12000",
-                        "thresholds": [50, 80, 100],
-                    },
-                )
-            },
-        )
-    },
+BUDGET_BODY: Final = _json(
+    "The budget (docs/how-to/budgets.md).",
+    _ref("Budget"),
+    voice=Example(
+        summary="Minutes of an agent",
+        value={
+            "name": "Outbound voice",
+            "metric": "voice_minutes",
+            "filter": {"agent": "a1"},
+            "period": "month",
+            "limit": "12000",
+            "thresholds": [50, 80, 100],
+        },
+    ),
 )
-WEBHOOK_BODY: Final = RequestBody(
-    required=True,
-    description="The URL of the webhook (docs/how-to/webhooks.md).",
-    content={
-        PLAIN: _media_type(
-            _object(url=_text("An https URL.", 2_000)),
-            {"webhook": Example(summary="A webhook", value={"url": "https://example.com/hooks/usage"})},
-        )
-    },
+WEBHOOK_BODY: Final = _json(
+    "The URL of the webhook (docs/how-to/webhooks.md).",
+    _object(url=_text("An https URL.", 2_000)),
+    webhook=Example(summary="A webhook", value={"url": "https://example.com/hooks/usage"}),
 )
-ASSIGNMENT_BODY: Final = RequestBody(
-    required=True,
-    description="The plan and its first month.",
-    content={
-        PLAIN: _media_type(
-            _ref("Assignment"), {"smb": Example(summary="A plan", value={"plan": "smb", "from": "2026-12"})}
-        )
-    },
+ASSIGNMENT_BODY: Final = _json(
+    "The plan and its first month.",
+    _ref("Assignment"),
+    smb=Example(summary="A plan", value={"plan": "smb", "from": "2026-12"}),
 )

@@ -16,7 +16,7 @@ from talkmeter.budgets.names import BudgetCharge, BudgetNames, read_names
 from talkmeter.budgets.pace import read_pace
 from talkmeter.budgets.periods import LONGEST_PERIOD, period_of
 from talkmeter.budgets.store import Crossing, StoredBudget, read_crossings
-from talkmeter.budgets.values import read_values
+from talkmeter.budgets.values import PricedMonths, read_values
 from talkmeter.notify.answers import DeliveryAnswer, delivery_answer
 from talkmeter.notify.deliveries import DeliveryHistory, read_messages
 from talkmeter.period import MICROSECONDS_PER_DAY, DayText, InstantText, Present, format_day, format_instant
@@ -129,8 +129,9 @@ def budget_answers(
         if (period := periods.get(crossing.budget_id)) is not None and crossing.period_start == period.start:
             crossings.setdefault(crossing.budget_id, []).append(_crossing(crossing, None))
     names = read_names(connection, org_id, (stored.budget for stored in budgets), present)
+    priced: PricedMonths = {}
     return [
-        _answer(connection, org_id, stored, (named, crossings.get(stored.id, [])), present)
+        _answer(connection, org_id, stored, (named, crossings.get(stored.id, [])), present, priced)
         for stored, named in zip(budgets, names, strict=True)
     ]
 
@@ -144,7 +145,7 @@ def budget_answer(connection: Connection, org_id: str, stored: StoredBudget, pre
         deliveries[history.delivery.message_id].append(_delivery(history))
     [names] = read_names(connection, org_id, [stored.budget], present)
     answers = [_crossing(crossing, deliveries[crossing.message_id]) for crossing in crossings]
-    return _answer(connection, org_id, stored, (names, answers), present)
+    return _answer(connection, org_id, stored, (names, answers), present, {})
 
 
 def _newest_first(crossings: Iterable[Crossing]) -> list[Crossing]:
@@ -157,11 +158,12 @@ def _answer(
     stored: StoredBudget,
     details: tuple[BudgetNames, list[CrossingAnswer]],
     present: Present,
+    priced: PricedMonths,
 ) -> BudgetAnswer:
     budget, (names, crossings) = stored.budget, details
     period = period_of(budget.period, present.today)
-    [reading] = read_values(connection, org_id, budget, [period], present)
-    pace = read_pace(connection, org_id, budget, period, present)
+    [reading] = read_values(connection, org_id, budget, [period], present, priced)
+    pace = read_pace(connection, org_id, budget, period, present, priced)
     return BudgetAnswer(
         **asdict(version_of(stored)),
         **names._asdict(),
@@ -203,7 +205,7 @@ def _delivery(history: DeliveryHistory) -> CrossingDelivery:
 def read_allowance(connection: Connection, org_id: str, stored: StoredBudget, present: Present) -> Allowance:
     """Return whether usage is allowed by a budget. An unknown value or limit allows it."""
     period = period_of(stored.budget.period, present.today)
-    [reading] = read_values(connection, org_id, stored.budget, [period], present)
+    [reading] = read_values(connection, org_id, stored.budget, [period], present, {})
     return Allowance(
         allowed=reading is None or not reading.reaches(100),
         remaining=None if reading is None else format_decimal(max(reading.limit - reading.value, Fraction(0))),

@@ -12,11 +12,17 @@ from sqlalchemy import Connection
 from talkmeter.billing.forecast import HISTORY_DAYS, expected_days
 from talkmeter.billing.month_cost import month_cost
 from talkmeter.billing.months import month_days, month_of
-from talkmeter.billing.priced_months import CostsQuery, price_months
 from talkmeter.billing.quantities import first_usage_day, read_quantities
-from talkmeter.billing.statement_store import read_statements
 from talkmeter.budgets.budget import COUNTED, SILENCE, Budget
-from talkmeter.budgets.values import Part, Reading, counted_reading, priced_reading, read_counted_days
+from talkmeter.budgets.values import (
+    Part,
+    PricedMonths,
+    Reading,
+    counted_reading,
+    price,
+    priced_reading,
+    read_counted_days,
+)
 from talkmeter.period import Present
 
 
@@ -27,12 +33,17 @@ class Pace(NamedTuple):
     reached_on: int | None
 
 
-def read_pace(connection: Connection, org_id: str, budget: Budget, period: range, present: Present) -> Pace | None:
-    """Return the pace of a budget in the current period; None if there is none, or fewer than 3 complete days."""
+def read_pace(
+    connection: Connection, org_id: str, budget: Budget, period: range, present: Present, priced: PricedMonths
+) -> Pace | None:
+    """Return the pace of a budget in the current period; None if there is none, or fewer than 3 complete days.
+
+    Budgets of one snapshot share `priced`.
+    """
     first_day = first_usage_day(connection, org_id)
     if budget.metric not in COUNTED:
         of_month = budget.metric != SILENCE and budget.period == "month"
-        return _of_costs(connection, org_id, budget, first_day, present) if of_month else None
+        return _of_costs(connection, org_id, budget, first_day, present, priced) if of_month else None
     days = range(min(period.start, present.today - HISTORY_DAYS), period.stop)
     daily = read_counted_days(connection, org_id, budget, days)
     expected = expected_days(daily, range(present.today, period.stop), first_day)
@@ -44,14 +55,18 @@ def read_pace(connection: Connection, org_id: str, budget: Budget, period: range
 
 
 def _of_costs(
-    connection: Connection, org_id: str, budget: Budget, first_day: int | None, present: Present
+    connection: Connection,
+    org_id: str,
+    budget: Budget,
+    first_day: int | None,
+    present: Present,
+    priced: PricedMonths,
 ) -> Pace | None:
     today, month = present.today, month_of(present.today)
-    query = CostsQuery(org_id, month_days(month).start, month_days(month).stop, present)
-    [priced] = price_months(connection, query, read_statements(connection, org_id, month, month))
-    if priced.version is None:
+    price(connection, org_id, [month], present, priced)
+    if (version := priced[month].version) is None:
         return None
-    plan, left = priced.version.content, range(today, month_days(month).stop)
+    plan, left = version.content, range(today, month_days(month).stop)
     days = range(min(left.start - HISTORY_DAYS, month_days(month).start), today + 1)
     quantities = read_quantities(connection, org_id, plan.charges, days)
     filled = {}
@@ -62,7 +77,7 @@ def _of_costs(
         if expected is None:
             return None
         filled[charge.id] = {**daily, **dict(zip(left, expected, strict=True))}
-    whole = priced._replace(cost=month_cost(plan, month, filled, left.stop - 1))
+    whole = priced[month]._replace(cost=month_cost(plan, month, filled, left.stop - 1))
     readings = [priced_reading(budget, [Part(whole, 0, day + 1 - month_days(month).start)]) for day in left]
     known = [reading for reading in readings if reading is not None]
     return _pace(known, today) if len(known) == len(readings) else None

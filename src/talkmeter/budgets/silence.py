@@ -1,7 +1,7 @@
 """How long an organization has been silent, if it usually is not at this time of the week.
 
 The hours before now are compared with the same hours one, two, three and four weeks earlier. If calls or runs began in
-at least two of these weeks, events are expected now.
+at least two of the four weeks, events are expected now.
 """
 
 from typing import Final

@@ -49,12 +49,12 @@ def read_values(
     budget: Budget,
     periods: Sequence[range],
     present: Present,
-    priced: PricedMonths | None = None,
+    priced: PricedMonths,
 ) -> list[Reading | None]:
     """Return the reading of each period; None if the plan of the period does not give the value or the limit.
 
-    Budgets of one snapshot can share `priced`, so that each month is priced once. Raises NotPrepared while costs of
-    older usage are being prepared.
+    Budgets of one snapshot share `priced`, so that each month is priced once. Raises NotPrepared while costs of older
+    usage are being prepared.
     """
     if budget.metric in COUNTED:
         daily = read_counted_days(connection, org_id, budget, range(periods[0].start, periods[-1].stop))
@@ -63,9 +63,8 @@ def read_values(
         hours = silent_hours(connection, org_id, int(read_decimal(budget.limit)), present)
         reading = None if hours is None else _reading(Fraction(hours), str(hours), budget.limit)
         return [reading if present.today in period else None for period in periods]
-    priced = {} if priced is None else priced
     months = range(month_of(periods[0].start), month_of(periods[-1].stop - 1) + 1)
-    _price(connection, org_id, [month for month in months if month not in priced], present, priced)
+    price(connection, org_id, months, present, priced)
     return [priced_reading(budget, _parts(priced, period)) for period in periods]
 
 
@@ -91,11 +90,13 @@ def counted_reading(budget: Budget, amount: int) -> Reading:
     return _reading(minutes, format_amount(round_half_up(minutes * _PERCENT), 2), budget.limit)
 
 
-def _price(connection: Connection, org_id: str, months: Sequence[int], present: Present, priced: PricedMonths) -> None:
-    if not months:
+def price(connection: Connection, org_id: str, months: Sequence[int], present: Present, priced: PricedMonths) -> None:
+    """Add those of consecutive months to `priced` that are not in it yet."""
+    missing = [month for month in months if month not in priced]
+    if not missing:
         return
-    statements = read_statements(connection, org_id, months[0], months[-1])
-    for month in months:
+    statements = read_statements(connection, org_id, missing[0], missing[-1])
+    for month in missing:
         # Each month alone, because two months can have different currencies.
         days = month_days(month)
         query = CostsQuery(org_id, days.start, days.stop, present)

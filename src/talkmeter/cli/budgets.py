@@ -81,9 +81,8 @@ def set_(budget_id: str, org_id: str, filter_: str | None, **fields: object) -> 
     from talkmeter.budgets.budget import read_budget
     from talkmeter.budgets.change import ANY, put_budget
     from talkmeter.budgets.store import read_budgets
-    from talkmeter.cli.database import open_database, require_organization
+    from talkmeter.cli.database import change_organization
     from talkmeter.cli.operator import operator
-    from talkmeter.db.engine import writing
     from talkmeter.notify.emails import allowed_domains
     from talkmeter.period import present
     from talkmeter.settings import load_settings
@@ -92,15 +91,13 @@ def set_(budget_id: str, org_id: str, filter_: str | None, **fields: object) -> 
     if filter_ is not None:
         given["filter"] = _read_filter(filter_)
     settings = load_settings()
-    with open_database(settings) as engine:
-        require_organization(engine, org_id)
-        with writing(engine) as connection:
-            earlier = read_budgets(connection, org_id).get(budget_id)
-            before = {"name": budget_id, "period": "month"} if earlier is None else _fields_of(earlier.budget)
-            _require_new_fields(before | given)
-            budget = read_budget(budget_id, before | given)
-            now = present(clock.now(), settings.stale_hours)
-            put_budget(connection, org_id, budget_id, budget, ANY, operator(), now, allowed_domains(settings))
+    with change_organization(org_id, settings) as connection:
+        earlier = read_budgets(connection, org_id).get(budget_id)
+        before = {"name": budget_id, "period": "month"} if earlier is None else _fields_of(earlier.budget)
+        _require_new_fields(before | given)
+        budget = read_budget(budget_id, before | given)
+        now = present(clock.now(), settings.stale_hours)
+        put_budget(connection, org_id, budget_id, budget, ANY, operator(), now, allowed_domains(settings))
     click.echo(f"Budget '{budget_id}' of {org_id} is {'created' if earlier is None else 'changed'}.")
 
 
@@ -110,14 +107,11 @@ def set_(budget_id: str, org_id: str, filter_: str | None, **fields: object) -> 
 def delete(budget_id: str, org_id: str) -> None:
     """Delete a budget and the list of what was reached of it."""
     from talkmeter.budgets.change import ANY, remove_budget
-    from talkmeter.cli.database import open_database, require_organization
+    from talkmeter.cli.database import change_organization
     from talkmeter.cli.operator import operator
-    from talkmeter.db.engine import writing
 
-    with open_database() as engine:
-        require_organization(engine, org_id)
-        with writing(engine) as connection:
-            remove_budget(connection, org_id, budget_id, ANY, operator(), clock.now())
+    with change_organization(org_id) as connection:
+        remove_budget(connection, org_id, budget_id, ANY, operator(), clock.now())
     click.echo(f"Budget '{budget_id}' of {org_id} is deleted.")
 
 

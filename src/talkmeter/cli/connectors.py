@@ -37,10 +37,9 @@ def add(org: str, provider: str, secret_env: str | None, generate: bool) -> None
     """Add a connector and print the address to enter at the provider; nothing else goes to stdout."""
     from talkmeter.accounts.connectors import SecretBox, add_connector
     from talkmeter.api.hooks import HOOKS_PATH
-    from talkmeter.cli.database import open_database, require_organization
+    from talkmeter.cli.database import change_organization
     from talkmeter.cli.operator import operator
     from talkmeter.db.audit import Action, record_audit
-    from talkmeter.db.engine import writing
     from talkmeter.ingest.connectors.registry import PROVIDERS
 
     if provider not in PROVIDERS:
@@ -48,12 +47,10 @@ def add(org: str, provider: str, secret_env: str | None, generate: bool) -> None
     settings = load_settings()
     box, secret = SecretBox(settings.secret_key), _new_secret(provider, secret_env, generate=generate)
     encrypted = box.encrypt([secret])
-    with open_database(settings) as engine:
-        require_organization(engine, org)
+    with change_organization(org, settings) as connection:
         now = clock.now()
-        with writing(engine) as connection:
-            id_ = add_connector(connection, org, provider, encrypted, now)
-            record_audit(connection, operator(), Action.CONNECTOR_ADD, id_, now, org_id=org, detail=provider)
+        id_ = add_connector(connection, org, provider, encrypted, now)
+        record_audit(connection, operator(), Action.CONNECTOR_ADD, id_, now, org_id=org, detail=provider)
     click.echo(f"{public_url(settings)}{HOOKS_PATH}/{provider}/{id_}")
     if generate:
         _print_secret(secret)

@@ -7,7 +7,15 @@ PostgreSQL database is only migrated by `talkmeter migrate`, so that `serve` nee
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from talkmeter.db.engine import Engine, database_file, migrates_automatically, open_engine, reading
+from talkmeter.db.engine import (
+    Connection,
+    Engine,
+    database_file,
+    migrates_automatically,
+    open_engine,
+    reading,
+    writing,
+)
 from talkmeter.db.migrate import migrate, require_current
 from talkmeter.errors import OperationFailed, quoted
 from talkmeter.ledger.organizations import find_organization
@@ -31,6 +39,15 @@ def open_database(settings: Settings | None = None, *, bulk: bool = False, creat
         yield engine
     finally:
         engine.dispose()
+
+
+@contextmanager
+def change_organization(org_id: str, settings: Settings | None = None) -> Iterator[Connection]:
+    """Open the database in a transaction that changes an organization. Raises OperationFailed as its two parts do."""
+    with open_database(settings) as engine:
+        require_organization(engine, org_id)
+        with writing(engine) as connection:
+            yield connection
 
 
 def require_file(engine: Engine) -> None:

@@ -130,19 +130,16 @@ def list_() -> None:
 @click.argument("name")
 def rename(org_id: str, name: str) -> None:
     """Set the display name of an organization; '' removes it. To change the id, merge into a new organization."""
-    from talkmeter.cli.database import open_database, require_organization
+    from talkmeter.cli.database import change_organization
     from talkmeter.cli.operator import operator
     from talkmeter.db.audit import Action, record_audit
-    from talkmeter.db.engine import writing
     from talkmeter.ingest.fields import read_name
     from talkmeter.ledger.organizations import rename_organization
 
     new_name, action = read_name(name), Action.ORGANIZATION_RENAME
-    with open_database() as engine:
-        require_organization(engine, org_id)
-        with writing(engine) as connection:
-            rename_organization(connection, org_id, new_name)
-            record_audit(connection, operator(), action, org_id, clock.now(), org_id=org_id, detail=new_name or "")
+    with change_organization(org_id) as connection:
+        rename_organization(connection, org_id, new_name)
+        record_audit(connection, operator(), action, org_id, clock.now(), org_id=org_id, detail=new_name or "")
     click.echo(f"Organization {org_id} has {'no name' if new_name is None else f'the name {new_name}'}.")
 
 

@@ -120,17 +120,14 @@ def assign(org_id: str, plan_id: str | None, is_none: bool, from_: str | None, r
     from talkmeter.billing.apply import assign as assign_stored
     from talkmeter.billing.months import format_month, month_of, read_month
     from talkmeter.billing.plans import Assignment
-    from talkmeter.cli.database import open_database, require_organization
+    from talkmeter.cli.database import change_organization
     from talkmeter.cli.operator import operator
-    from talkmeter.db.engine import writing
     from talkmeter.period import day_of
 
     if is_none == (plan_id is not None):
         raise OperationFailed("Give either PLAN_ID or --none.")
     now = clock.now()
     month = month_of(day_of(now)) if from_ is None else read_month("--from", from_)
-    with open_database() as engine:
-        require_organization(engine, org_id)
-        with writing(engine) as connection:
-            assign_stored(connection, org_id, Assignment(month, plan_id), operator(), now, restate=restate)
+    with change_organization(org_id) as connection:
+        assign_stored(connection, org_id, Assignment(month, plan_id), operator(), now, restate=restate)
     click.echo(f"{org_id} has {f'the plan {plan_id}' if plan_id else 'no plan'} from {format_month(month)} on.")

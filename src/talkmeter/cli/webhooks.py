@@ -43,18 +43,15 @@ def list_(org: str) -> None:
 def set_(webhook_id: str, url: str, org: str) -> None:
     """Add a webhook and print its signing secret, or change the URL of one and enable it again."""
     from talkmeter.accounts.connectors import SecretBox
-    from talkmeter.cli.database import open_database, require_organization
+    from talkmeter.cli.database import change_organization
     from talkmeter.cli.operator import operator
-    from talkmeter.db.engine import writing
     from talkmeter.notify.change import put_webhook
     from talkmeter.notify.endpoints import outgoing_rules
 
     settings = load_settings()
     box, rules = SecretBox(settings.secret_key), outgoing_rules(settings)
-    with open_database(settings) as engine:
-        require_organization(engine, org)
-        with writing(engine) as connection:
-            stored = put_webhook(connection, box, rules, (org, webhook_id, url), operator(), clock.now())
+    with change_organization(org, settings) as connection:
+        stored = put_webhook(connection, box, rules, (org, webhook_id, url), operator(), clock.now())
     if stored.secret is None:
         click.echo(f"Webhook {webhook_id} has this URL now, and keeps its secret.", err=True)
         return
@@ -67,15 +64,12 @@ def set_(webhook_id: str, url: str, org: str) -> None:
 @OrganizationOption
 def delete(webhook_id: str, org: str) -> None:
     """Delete a webhook. Messages that it has not received yet are dropped."""
-    from talkmeter.cli.database import open_database, require_organization
+    from talkmeter.cli.database import change_organization
     from talkmeter.cli.operator import operator
-    from talkmeter.db.engine import writing
     from talkmeter.notify.change import remove_webhook
 
-    with open_database() as engine:
-        require_organization(engine, org)
-        with writing(engine) as connection:
-            remove_webhook(connection, org, webhook_id, operator(), clock.now())
+    with change_organization(org) as connection:
+        remove_webhook(connection, org, webhook_id, operator(), clock.now())
     click.echo(f"Webhook {webhook_id} is deleted.")
 
 

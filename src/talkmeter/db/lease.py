@@ -8,11 +8,11 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Connection, bindparam, or_, select, update
 
+from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, OnConflict, insert_rows, integer
 
 MAX_LEASE_SEC: Final = 600
-_MICROSECONDS: Final = 1_000_000
 _lease = tables.lease.c
 _TAKE: Final = Compiled(
     update(tables.lease)
@@ -37,19 +37,19 @@ def take_lease(connection: Connection, name: str, holder: str, now: int, seconds
     """Take a lease for so many seconds from now (microseconds); return False if it has not expired."""
     insert_rows(connection, tables.lease, [(name, "", 0)], OnConflict.KEEP)
     # The parameters of SET come first.
-    until, longest = (now + duration * _MICROSECONDS for duration in (seconds, MAX_LEASE_SEC))
+    until, longest = (now + duration * MICROSECONDS_PER_SECOND for duration in (seconds, MAX_LEASE_SEC))
     return _TAKE.change(connection, (holder, until, name, now, longest)) == 1
 
 
 def is_expired(connection: Connection, name: str, now: int) -> bool:
     """Return whether a lease can be taken now (microseconds)."""
     end = lease_end(connection, name)
-    return end <= now or end > now + MAX_LEASE_SEC * _MICROSECONDS
+    return end <= now or end > now + MAX_LEASE_SEC * MICROSECONDS_PER_SECOND
 
 
 def renew_lease(connection: Connection, name: str, holder: str, now: int, seconds: int) -> bool:
     """Renew a lease for so many seconds from now; return False if another holder has taken it since."""
-    return _CHANGE.change(connection, (holder, now + seconds * _MICROSECONDS, name, holder)) == 1
+    return _CHANGE.change(connection, (holder, now + seconds * MICROSECONDS_PER_SECOND, name, holder)) == 1
 
 
 def release_lease(connection: Connection, name: str, holder: str) -> None:

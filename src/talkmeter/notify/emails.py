@@ -7,7 +7,7 @@ from email.policy import SMTP
 from email.utils import formatdate, parseaddr
 from html import escape
 from typing import Final, NamedTuple
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 import aiosmtplib
 
@@ -152,10 +152,7 @@ def _crossing_text(server: MailServer, crossing: CrossingData) -> _Text:
 
 def _confirmation_text(server: MailServer, confirmation: Confirmation, secret: str) -> _Text:
     org_id, address = confirmation.organization_id, confirmation.address
-    fragment = "&".join(
-        f"{name}={quote(value, safe='')}"
-        for name, value in (("organization", org_id), ("address", address), ("secret", secret))
-    )
+    fragment = urlencode({"organization": org_id, "address": address, "secret": secret})
     return _Text(
         f"Confirm that {org_id} may send messages to you",
         (

@@ -1,4 +1,6 @@
-"""E-mail addresses: which ones may get messages, and the confirmation of those whose domain is not allowed already.
+"""E-mail addresses: which ones may get messages, and the confirmation by their owners.
+
+Addresses of an allowed domain need no confirmation.
 
 The secret of a confirmation is made when its e-mail is sent, so that it is stored only as a hash.
 """
@@ -7,11 +9,11 @@ import hmac
 import re
 import secrets
 from collections.abc import Iterable
-from hashlib import sha256
 from typing import Final, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, LargeBinary, bindparam, select, update
 
+from talkmeter.accounts.sessions import SECRET_BYTES, hash_secret
 from talkmeter.db import notify_tables
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer, text
 from talkmeter.errors import Unprocessable, quoted
@@ -101,9 +103,9 @@ def _needs_request(recipient: Recipient, now: int) -> bool:
 
 def new_secret(connection: Connection, org_id: str, address: str, now: int) -> str:
     """Return a new secret for the link in a confirmation, whose hash is stored; earlier links stop working."""
-    secret = secrets.token_urlsafe(32)
+    secret = secrets.token_urlsafe(SECRET_BYTES)
     # The parameters of SET come in the order of the columns.
-    _SET_SECRET.change(connection, (now, _hash(secret), org_id, address))
+    _SET_SECRET.change(connection, (now, hash_secret(secret), org_id, address))
     return secret
 
 
@@ -111,7 +113,7 @@ def confirm(connection: Connection, org_id: str, address: str, secret: str, now:
     """Confirm an address with the secret of its link; return False if it is wrong or older than a week."""
     recipient = _find(connection, org_id, address)
     expected = b"" if recipient is None or recipient.secret_hash is None else recipient.secret_hash
-    if not hmac.compare_digest(expected, _hash(secret)) or recipient is None:
+    if not hmac.compare_digest(expected, hash_secret(secret)) or recipient is None:
         return False
     if recipient.requested_at + LINK_DAYS * MICROSECONDS_PER_DAY <= now:
         return False
@@ -138,7 +140,3 @@ def _recipient_of(row: Row) -> Recipient:
 
 def _domain(address: str) -> str:
     return address.rpartition("@")[2]
-
-
-def _hash(secret: str) -> bytes:
-    return sha256(secret.encode()).digest()
