@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -113,6 +115,21 @@ def test_replay_rejects_an_event_with_truncated_fields(quarantined: Terminal) ->
 
     assert "Its fields were truncated; the sender must send it again." in printed
     assert quarantined.rows("SELECT * FROM conversation") == []
+
+
+def test_replay_says_why_the_database_rejects_an_event(quarantined: Terminal) -> None:
+    correct(quarantined, "acme", status="completed")
+    with closing(sqlite3.connect(quarantined.database)) as connection:
+        connection.execute("CREATE TRIGGER refuse BEFORE INSERT ON conversation BEGIN SELECT RAISE(ABORT, ''); END")
+    id_ = ids_of(quarantined)["acme"]
+
+    printed = quarantined.run("quarantine", "replay", id_).splitlines()
+
+    assert printed == [
+        f"{id_}\tnot replayed: The database rejected the data of this event. Correct the event and send it again.",
+        "0 replayed, 1 left in quarantine.",
+    ]
+    assert "acme" in ids_of(quarantined)
 
 
 def test_drop_deletes_an_event(quarantined: Terminal) -> None:

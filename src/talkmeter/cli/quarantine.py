@@ -97,8 +97,9 @@ def replay(event_ids: tuple[str, ...]) -> None:
                     click.echo(f"{event.id}\tnot replayed: {batch.sentence}")
                     continue
                 [written] = writer.submit([batch])
-                if written.result().quarantined:
+                if rejected := written.result().quarantined:
                     remaining += 1
+                    click.echo(f"{event.id}\tnot replayed: {rejected[0].detail}")
                     continue
                 with writing(engine) as connection:
                     drop_quarantined(connection, [event])
