@@ -17,6 +17,7 @@ import httpx
 
 from tests import local_http
 from tests.cli_runner import run_cli_in_process
+from tests.forked_process import ForkedProcess
 from tests.sqlite_template import copy_ledger_template
 
 _INSTALLED = Path(sys.executable).with_name("talkmeter")
@@ -35,7 +36,7 @@ class Server:
     url: str
     folder: Path
     environment: dict[str, str]
-    process: subprocess.Popen[bytes]
+    process: "subprocess.Popen[bytes] | ForkedProcess"
     isolated: bool = False
     """Whether it has another clock or disk than the tests."""
 
@@ -117,16 +118,20 @@ def launch_server(folder: Path, settings: dict[str, str], extra: Mapping[str, st
     if TALKMETER == _INSTALLED:
         copy_ledger_template(environment["TALKMETER_DATABASE_URL"])
     port = free_port()
-    with (folder / "server.log").open("ab") as log:
-        process = subprocess.Popen(
-            [str(TALKMETER), "serve", "--port", str(port)],
-            cwd=folder,
-            env=environment,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    arguments, log = [str(TALKMETER), "serve", "--port", str(port)], folder / "server.log"
+    # prometheus_client chooses at its import how several workers share metrics.
+    forks = not isolated and "workers" not in settings
+    process = (
+        ForkedProcess(arguments, folder, environment, log) if forks else _spawn(arguments, folder, environment, log)
+    )
     return Server(f"http://127.0.0.1:{port}", folder, environment, process, isolated)
+
+
+def _spawn(arguments: list[str], folder: Path, environment: dict[str, str], log: Path) -> "subprocess.Popen[bytes]":
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            arguments, cwd=folder, env=environment, stdout=output, stderr=output, start_new_session=True
+        )
 
 
 def start_server(folder: Path, settings: dict[str, str], extra: Mapping[str, str] | None = None) -> Server:

@@ -12,6 +12,7 @@ import httpx
 
 from talkmeter import clock
 from talkmeter.accounts.credentials import CredentialKind, issue
+from talkmeter.accounts.sessions import Access, create_link
 from talkmeter.db.engine import open_engine, writing
 from talkmeter.ledger.organizations import add_organization
 from tests import local_http
@@ -96,6 +97,19 @@ def make_credential(
     finally:
         engine.dispose()
     return f"{'pat' if kind is CredentialKind.PERSONAL else 'ak'}_{issued.credential.id}.{issued.secret}"
+
+
+def make_link(server: Server, org_id: str, access: Access) -> str:
+    """Create a sign-in link of an admin directly in the database, and return its secret.
+
+    The server's clock may be earlier than that of the tests: the link is valid by both.
+    """
+    engine = open_engine(server.environment["TALKMETER_DATABASE_URL"])
+    try:
+        with writing(engine) as connection:
+            return create_link(connection, org_id, "admin", access, clock.now())
+    finally:
+        engine.dispose()
 
 
 def make_sender_key(server: Server) -> str:

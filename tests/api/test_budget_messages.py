@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook as Verifier
 
+from talkmeter.accounts.sessions import ACCESSES
 from tests import local_http
-from tests.api.organizations import OrganizationClient, new_organization
+from tests.api.organizations import OrganizationClient, make_link, new_organization
 from tests.events import Json, conversation
 from tests.receivers import Receiver, receiver
 from tests.servers import running_server, wait_until
@@ -91,8 +92,8 @@ def test_session_that_may_manage_sends_a_test_message(hook: Receiver, org: Organ
     page = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/json"}
     webhook = f"{org.server.url}/admin/usage/webhooks/wh_2"
     statuses = {}
-    for access in ("read", "manage"):
-        link = org.server.cli("link", "--org", org.id, "--access", access).partition("#sign-in=")[2]
+    for access in ACCESSES:
+        link = make_link(org.server, org.id, access)
         signed_in = local_http.post(f"{org.server.url}/session", json={"link": link}, headers=page)
         signed = {**page, "Cookie": signed_in.headers["set-cookie"].partition(";")[0]}
         stored = local_http.put(webhook, json={"url": f"{hook.origin}/test"}, headers=signed)

@@ -6,9 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
+from talkmeter.accounts.sessions import Access
 from tests import local_http
 from tests.api.billing import VOICE, Billing, call, plan, running_billing
-from tests.api.organizations import Answer, OrganizationClient, make_credential
+from tests.api.organizations import Answer, OrganizationClient, make_credential, make_link
 from tests.events import Json, event, run
 from tests.servers import wait_until
 
@@ -252,9 +253,9 @@ SESSIONS = [
 
 @pytest.mark.parametrize(("access", "headers", "status"), SESSIONS)
 def test_session_changes_budgets_only_from_the_page_and_if_it_may(
-    org: OrganizationClient, access: str, headers: dict[str, str], status: int
+    org: OrganizationClient, access: Access, headers: dict[str, str], status: int
 ) -> None:
-    link = org.server.cli("link", "--org", org.id, "--access", access).partition("#sign-in=")[2]
+    link = make_link(org.server, org.id, access)
     signed_in = local_http.post(f"{org.server.url}/session", json={"link": link}, headers=PAGE).raise_for_status()
     cookie = {"Cookie": signed_in.headers["set-cookie"].partition(";")[0]}
     sent = {**cookie, **{name: value.replace("OWN", org.server.url) for name, value in headers.items()}}
