@@ -128,9 +128,9 @@ def test_command_in_the_wrong_folder_fails_and_names_the_file(
     assert {file: file.stat().st_size for file in empty_folder.folder.iterdir()} == before
 
 
-@pytest.mark.parametrize("command", ["orgs add acme", "demo --only-fill --database sqlite:///talkmeter.db"])
-def test_command_that_starts_a_database_creates_its_file(empty_folder: Terminal, command: str) -> None:
-    empty_folder.run(*command.split())
+def test_command_that_starts_a_database_creates_its_file(empty_folder: Terminal) -> None:
+    """`make wheel` runs another one, `demo`, in an empty folder."""
+    empty_folder.run("orgs", "add", "acme")
 
     assert empty_folder.run("verify").startswith("1 organization verified")
 
