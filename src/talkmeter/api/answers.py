@@ -8,10 +8,10 @@ from threading import Lock
 from typing import NamedTuple
 
 import msgspec
-from cachetools import LRUCache
 
 from talkmeter.api.compression import Coding, Encoded, compress
 from talkmeter.api.etag import Query, make_etag, matches
+from talkmeter.api.fair_cache import FairCache
 from talkmeter.billing.costs import Costs, read_costs
 from talkmeter.billing.forecast_answer import Forecast, ForecastQuery, read_forecast
 from talkmeter.billing.plans import read_plans_revision
@@ -34,12 +34,12 @@ class Answer(NamedTuple):
 
 
 class Answers:
-    """A thread-safe LRU cache of encoded answers."""
+    """A thread-safe cache of encoded answers."""
 
     def __init__(self, database_id: str, max_bytes: int) -> None:
         """Start empty. `database_id` makes the ETags of different databases different."""
         self._database_id = database_id
-        self._cache: LRUCache[str, Encoded] = LRUCache(max_bytes, getsizeof=lambda encoded: len(encoded.body))
+        self._cache = FairCache(max_bytes)
         self._lock = Lock()
 
     def answer(self, connection: Connection, query: Query, if_none_match: str, coding: Coding | None = None) -> Answer:
@@ -53,17 +53,12 @@ class Answers:
         if matches(if_none_match, etag):
             return Answer(etag, None)
         with self._lock:
-            encoded = self._cache.get(etag)
+            encoded = self._cache.get(query.org_id, etag)
         if encoded is None:
             encoded = compress(msgspec.json.encode(_read(connection, query, revision, self._database_id)), coding)
-            self._store(etag, encoded)
-        return Answer(etag, encoded)
-
-    def _store(self, etag: str, encoded: Encoded) -> None:
-        """Store an answer, evicting the least recently used; skip it if it exceeds the cache."""
-        if len(encoded.body) <= self._cache.maxsize:
             with self._lock:
-                self._cache[etag] = encoded
+                self._cache.put(query.org_id, etag, encoded)
+        return Answer(etag, encoded)
 
 
 def _read(

@@ -86,6 +86,8 @@ class Authenticator:
         self._organizations: TTLCache[str, None] = TTLCache(CACHE_SIZE, CACHE_TTL_SEC, timer=clock.monotonic)
         """Organizations that exist and are open. The grants of stored credentials name no others."""
         self._cache: TTLCache[str, CachedCredential] = TTLCache(CACHE_SIZE, CACHE_TTL_SEC, timer=clock.monotonic)
+        # Requests with made-up ids must not drop the credentials of others.
+        self._unknown: TTLCache[str, CachedCredential] = TTLCache(CACHE_SIZE, CACHE_TTL_SEC, timer=clock.monotonic)
 
     def close(self) -> None:
         """Stop fetching the identity provider's keys."""
@@ -164,7 +166,8 @@ class Authenticator:
         )
 
     async def _find(self, credential_id: str) -> CachedCredential:
-        return self._cache.get(credential_id) or await self._look_up(credential_id)
+        cached = self._cache.get(credential_id) or self._unknown.get(credential_id)
+        return cached or await self._look_up(credential_id)
 
     async def _look_up(self, credential_id: str) -> CachedCredential:
         def look_up(connection: Connection) -> CachedCredential:
@@ -172,7 +175,9 @@ class Authenticator:
             grants = read_grants(connection, credential_id)
             return CachedCredential(credential, None if credential is None else _grant_of(credential, grants))
 
-        found = self._cache[credential_id] = await self._service.look_up(look_up)
+        found = await self._service.look_up(look_up)
+        cache = self._unknown if found.credential is None else self._cache
+        cache[credential_id] = found
         return found
 
 
