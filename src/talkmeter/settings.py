@@ -140,7 +140,13 @@ SETTINGS: Final = (
     Setting("commit_timeout_sec", "30", "Timeout in seconds for a write transaction; beyond it: 503.", 1, 3600),
     Setting("reader_threads", "4", "Number of threads that run queries.", 1, 64),
     Setting("query_timeout_sec", "30", "Timeout in seconds for a query; beyond it: 503.", 1, 45),
-    Setting("answer_bytes", "16777216", "Size of the cache of query responses, in bytes.", 0, 1 << 32),
+    Setting(
+        "answer_bytes",
+        "16777216",
+        "Size of the cache of query responses, in bytes; half of it for one organization.",
+        0,
+        1 << 32,
+    ),
     Setting("stale_hours", "24", "Hours without an event after which a live conversation is stale.", 1, 8760),
     Setting(
         "export_bytes",
