@@ -6,6 +6,7 @@ import { type ReactNode, Suspense, useEffect, useState } from "react";
 import { ConnectorsLoading } from "./connectors/ConnectorsLoading";
 import { ConnectorsScreen } from "./connectors/ConnectorsScreen";
 import { usePageLocation, usePath } from "./location/router";
+import { CONNECTORS_PATH, USAGE_PATH } from "./location/url";
 import { sessionQuery } from "./queries";
 import { ErrorAlert } from "./shell/ErrorAlert";
 import { ErrorBoundary } from "./shell/ErrorBoundary";
@@ -14,7 +15,6 @@ import { Layout } from "./shell/Layout";
 import { Notice } from "./shell/Notice";
 import { lazyPart } from "./shell/lazyPart";
 import { LoadFailure } from "./shell/LoadFailure";
-import { CONNECTORS_PATH, USAGE_PATH } from "./shell/Navigation";
 import { UsageLoading } from "./usage/UsageLoading";
 import { UsageScreen } from "./usage/UsageScreen";
 

@@ -29,6 +29,7 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { setNonce } from "get-nonce";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { forgetEarly } from "./api/early";
 import { App } from "./App";
 import { queryClient } from "./queries";
 import { reloadOnMissingChunk } from "./reload";
@@ -58,4 +59,6 @@ if (root !== null) {
       </MantineProvider>
     </StrictMode>,
   );
+  // The first render takes them.
+  setTimeout(forgetEarly, 5_000);
 }

@@ -4,10 +4,10 @@
 import { QueryCache, QueryClient, queryOptions } from "@tanstack/react-query";
 import { getScopes, getSession, getSummary, signInWithLink } from "./api/client";
 import { ApiError, hasStatus, isRetryable } from "./api/errors";
+import { type SeriesOptions } from "./api/paths";
 import { type Series, getSeries } from "./api/series";
 import { type Session, type Summary } from "./api/shapes";
-import { type PageFilter } from "./location/filter";
-import { type ComparisonMode, type Grain } from "./location/options";
+import { type ComparisonMode } from "./location/options";
 import { currentLocation } from "./location/router";
 import { type Range } from "./range/range";
 import { isAccessKnown, rememberAccess } from "./shell/knownAccess";
@@ -110,11 +110,7 @@ export function summaryQuery(organization: string, range: Range, compare: Compar
 }
 
 /** The figures of cards and charts that the summary does not have: another grain than days, or a filter. */
-export function seriesQuery(
-  organization: string,
-  range: Range,
-  options: { interval: Grain; compare: ComparisonMode; filter: PageFilter | null },
-) {
+export function seriesQuery(organization: string, range: Range, options: SeriesOptions) {
   return queryOptions({
     queryKey: ["series", organization, range.from, range.to, options],
     queryFn: async ({ signal }): Promise<FetchedSeries> => {

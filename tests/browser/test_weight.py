@@ -38,6 +38,12 @@ def test_first_bundle_is_within_its_limits(manifest: Manifest) -> None:
     assert weight({file for name in first for file in manifest[name].get("css", [])}) <= MAX_STYLES
 
 
+def test_page_needs_one_script_and_one_style_sheet_first(manifest: Manifest) -> None:
+    first = initial_chunks(manifest)
+    assert len({manifest[name]["file"] for name in first}) == 1
+    assert len({file for name in first for file in manifest[name].get("css", [])}) == 1
+
+
 def test_all_javascript_is_within_its_limit(manifest: Manifest) -> None:
     assert weight({chunk["file"] for chunk in manifest.values() if chunk["file"].endswith(".js")}) <= MAX_SCRIPT
 

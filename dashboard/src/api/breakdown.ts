@@ -2,7 +2,8 @@
 
 import * as v from "valibot";
 import { type Range, rangeParameters } from "../range/range";
-import { request, withParameters } from "./client";
+import { request } from "./client";
+import { withParameters } from "./paths";
 import { type PageFilter, filterParameters } from "../location/filter";
 import { type ComparisonMode } from "../location/options";
 import type { components } from "./schema";

@@ -1,8 +1,9 @@
 // Budgets: schemas and requests. Values and limits are decimal strings, because a number could change a digit.
 
 import * as v from "valibot";
-import { request, withParameters } from "./client";
+import { request } from "./client";
 import { ApiError } from "./errors";
+import { withParameters } from "./paths";
 import type { components } from "./schema";
 import { Text } from "./shapes";
 

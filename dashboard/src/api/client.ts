@@ -2,15 +2,15 @@
 
 import * as v from "valibot";
 import { type ComparisonMode } from "../location/options";
-import { type Range, rangeParameters } from "../range/range";
+import { type Range } from "../range/range";
+import { takeEarly } from "./early";
 import { ApiError, InvalidResponseError, NetworkError } from "./errors";
+import { sessionPath, summaryPath, withParameters } from "./paths";
 import { Problem, Scopes, Session, Summary } from "./shapes";
 
 /** Return the session, with its scopes in an organization; with null in its first one. */
 export function getSession(organization: string | null, signal?: AbortSignal): Promise<Session> {
-  const parameters =
-    organization === null ? "" : `?${new URLSearchParams({ organization_id: organization }).toString()}`;
-  return request(`/session${parameters}`, Session, { signal });
+  return request(sessionPath(organization), Session, { signal });
 }
 
 /** Start a session with the secret of a one-time link. */
@@ -44,12 +44,7 @@ export function getSummary(
   compare: ComparisonMode,
   signal?: AbortSignal,
 ): Promise<Summary> {
-  const parameters = { ...rangeParameters(range), compare, organization_id: organization };
-  return request(withParameters("/admin/usage/summary", parameters), Summary, { signal });
-}
-
-export function withParameters(path: string, parameters: Record<string, string>): string {
-  return `${path}?${new URLSearchParams(parameters).toString()}`;
+  return request(summaryPath(organization, range, compare), Summary, { signal });
 }
 
 type RequestOptions = Omit<RequestInit, "signal"> & { signal?: AbortSignal | undefined };
@@ -66,7 +61,9 @@ export async function request<Shape extends v.GenericSchema>(
 }
 
 async function sendRequest(path: string, { signal, ...options }: RequestOptions): Promise<Response> {
-  const response = await fetch(path, { ...options, signal: signal ?? null }).catch((error: unknown) => {
+  const early = options.method === undefined ? takeEarly(path) : undefined;
+  const sent = early ?? fetch(path, { ...options, signal: signal ?? null });
+  const response = await sent.catch((error: unknown) => {
     throw isAborted(error) ? error : new NetworkError();
   });
   if (!response.ok) {

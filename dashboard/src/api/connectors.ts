@@ -1,7 +1,8 @@
 // An organization's connectors and the outcomes of their webhooks: schemas and request.
 
 import * as v from "valibot";
-import { request, withParameters } from "./client";
+import { request } from "./client";
+import { withParameters } from "./paths";
 import type { components } from "./schema";
 import { Count, Text } from "./shapes";
 

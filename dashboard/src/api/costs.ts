@@ -5,7 +5,8 @@ import * as v from "valibot";
 import { type CostSplit } from "../location/options";
 import { addDays } from "../range/days";
 import { type Range } from "../range/range";
-import { request, withParameters } from "./client";
+import { request } from "./client";
+import { withParameters } from "./paths";
 import type { components } from "./schema";
 import { Count, Text } from "./shapes";
 

@@ -2,7 +2,7 @@
 
 import { type Listing } from "../location/listing";
 import { type Range, rangeParameters } from "../range/range";
-import { withParameters } from "./client";
+import { withParameters } from "./paths";
 
 type ExportKind = "daily" | "records" | "breakdown";
 

@@ -4,7 +4,8 @@ import * as v from "valibot";
 import { type Listing, type RecordKey, isItemKind } from "../location/listing";
 import { type Range, rangeParameters } from "../range/range";
 import { CallFigures, RunFigures } from "./breakdown";
-import { request, withParameters } from "./client";
+import { request } from "./client";
+import { withParameters } from "./paths";
 import type { components } from "./schema";
 import { Count, Text } from "./shapes";
 

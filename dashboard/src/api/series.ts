@@ -2,10 +2,9 @@
 // schema and request.
 
 import * as v from "valibot";
-import { type PageFilter, filterParameters } from "../location/filter";
-import { type ComparisonMode, type Grain } from "../location/options";
-import { type Range, rangeParameters } from "../range/range";
-import { request, withParameters } from "./client";
+import { type Range } from "../range/range";
+import { request } from "./client";
+import { type SeriesOptions, seriesPath } from "./paths";
 import type { components } from "./schema";
 import { Amount, Comparison, Count, PART, State, Text } from "./shapes";
 
@@ -69,16 +68,10 @@ export const Series = v.union([UsageSeries, CallSeries, RunSeries]);
 export function getSeries(
   organization: string,
   range: Range,
-  options: { interval: Grain; compare: ComparisonMode; filter: PageFilter | null },
+  options: SeriesOptions,
   signal?: AbortSignal,
 ): Promise<Series> {
-  const { interval, compare, filter } = options;
-  const parameters = { ...rangeParameters(range), interval, compare, ...filterParameters(filter) };
-  return request(
-    withParameters("/admin/usage/series", { ...parameters, organization_id: organization }),
-    Series,
-    { signal },
-  );
+  return request(seriesPath(organization, range, options), Series, { signal });
 }
 
 export type Series = v.InferOutput<typeof Series>;

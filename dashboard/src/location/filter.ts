@@ -2,7 +2,7 @@
 // percent-encoded, and `filter=agent:` for calls without an agent. Pure functions.
 
 import { CHANNELS } from "./listing";
-import { DIMENSION_LABELS, type Dimension, isKeyOf } from "./options";
+import { DIMENSION_LABELS, type Dimension, type Grain, isKeyOf } from "./options";
 
 export interface PageFilter {
   readonly by: Dimension;
@@ -27,6 +27,11 @@ export function parseFilter(text: string): PageFilter | null {
 /** Return the API's parameter of a filter. */
 export function filterParameters(filter: PageFilter | null): Record<string, string> {
   return filter === null ? {} : { [filter.by]: filter.value };
+}
+
+/** Whether the summary does not have the figures of a selection: another grain than days, or a filter. */
+export function needsSeries(grain: Grain, filter: PageFilter | null): boolean {
+  return grain !== "day" || filter !== null;
 }
 
 /** Whether the filter selects workflow runs; the others select calls. */

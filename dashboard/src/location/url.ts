@@ -42,6 +42,8 @@ export interface PageLocation extends PageState {
   readonly urlError: string | null;
 }
 
+export const USAGE_PATH = "/organization/usage";
+export const CONNECTORS_PATH = "/organization/usage/connectors";
 const ORGANIZATION = "organization_id";
 const RANGE = "range";
 const GRAIN = "grain";

@@ -2,6 +2,9 @@
 
 const PREFIX = "#sign-in=";
 
+/** Whether the page was opened by a link, which starts another session. */
+export const openedByLink = window.location.hash.startsWith(PREFIX);
+
 let pending: string | null = null;
 
 /** Return the captured secret once, else null. */

@@ -3,10 +3,8 @@
 import { type MouseEvent } from "react";
 import { isPlainClick } from "../location/PageLink";
 import { navigateToScreen, usePageLocation, usePath } from "../location/router";
-import { screenUrl } from "../location/url";
+import { CONNECTORS_PATH, USAGE_PATH, screenUrl } from "../location/url";
 
-export const USAGE_PATH = "/organization/usage";
-export const CONNECTORS_PATH = "/organization/usage/connectors";
 const SCREENS = [
   [USAGE_PATH, "Usage"],
   [CONNECTORS_PATH, "Connectors"],

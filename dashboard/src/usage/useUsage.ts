@@ -4,7 +4,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { type Summary } from "../api/shapes";
-import { type PageFilter } from "../location/filter";
+import { type PageFilter, needsSeries } from "../location/filter";
 import { type ComparisonMode, type Grain } from "../location/options";
 import { seriesQuery, summaryQuery } from "../queries";
 import { type Range } from "../range/range";
@@ -28,13 +28,8 @@ export interface Usage {
   readonly refetch: () => void;
 }
 
-/** Whether the summary does not have the figures of a selection. */
-export function needsSeries({ grain, filter }: Pick<Selection, "grain" | "filter">): boolean {
-  return grain !== "day" || filter !== null;
-}
-
 export function useUsage(organization: string, { range, grain, filter, compare }: Selection): Usage {
-  const withSeries = needsSeries({ grain, filter });
+  const withSeries = needsSeries(grain, filter);
   const summary = useQuery(summaryQuery(organization, range, compare));
   const series = useQuery({
     ...seriesQuery(organization, range, { interval: grain, compare, filter }),

@@ -23,8 +23,8 @@ PAGE_FOLDER: Final = Path(talkmeter.__file__).parent / "page"
 USAGE_PATH: Final = "/organization/usage"
 NONCE_PLACEHOLDER: Final = b"__TALKMETER_NONCE__"
 POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 _FOREVER: Final = "public, max-age=31536000, immutable"
 _ENCODINGS: Final = {"br": ".br", "gzip": ".gz"}
