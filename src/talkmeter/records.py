@@ -151,6 +151,21 @@ class State(msgspec.Struct, frozen=True, gc=False):
         return None if self.linked_to else self.stored
 
 
+class ParentClaim(msgspec.Struct, frozen=True, gc=False):
+    """An organization's parent, as one event or command set it; `parent_id` is None for an organization without one.
+
+    `time`, `sequence`, `source`, `event_id` and `hash` are those of a state, and ranks are compared in the same way.
+    """
+
+    org_id: str
+    parent_id: str | None
+    time: int
+    sequence: int
+    source: str
+    event_id: str
+    hash: bytes
+
+
 Rank = tuple[int, int, int, str, str, bytes]
 
 
@@ -189,12 +204,17 @@ def rank_class(record: Record | None) -> int:
             assert_never(record)
 
 
-def rank(state: State) -> Rank:
+def hash_of_parent(parent_id: str | None) -> bytes:
+    """Return the hash of a claim's parent, the last part of its rank."""
+    return hash_of_data(_encode(parent_id))
+
+
+def rank(state: State | ParentClaim) -> Rank:
     """Return a state's rank; the state with the highest rank wins (docs/reference/counting.md).
 
-    The class of inventory items is always 0, because an item can be deleted and created again.
+    The class of inventory items and of parents is always 0, because both can be removed and added again.
     """
-    class_ = 0 if state.kind in INVENTORY_KINDS else rank_class(state.record)
+    class_ = rank_class(state.record) if isinstance(state, State) and state.kind not in INVENTORY_KINDS else 0
     return (class_, state.time, state.sequence, state.source, state.event_id, state.hash)
 
 
@@ -222,7 +242,7 @@ class Outcome(StrEnum):
     STALE = "stale"
 
 
-def classify(new: State, winner: State | None) -> Outcome:
+def classify(new: State | ParentClaim, winner: State | ParentClaim | None) -> Outcome:
     """Return the outcome of a new state if `winner` is the record's winning state so far (None: unknown record)."""
     if winner is None:
         return Outcome.ACCEPTED

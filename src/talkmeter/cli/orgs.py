@@ -19,9 +19,10 @@ def orgs() -> None:
 @orgs.command("add")
 @click.argument("org_id")
 @click.option("--name", help="A display name.")
+@click.option("--parent", "parent_id", help="The organization above it, which can see its usage; '' for none.")
 @click.option("--yes", is_flag=True, help="Accept an unusual id without a question.")
-def add(org_id: str, name: str | None, yes: bool) -> None:
-    """Add an organization, or rename it if it exists. Opens one that was merged or deleted."""
+def add(org_id: str, name: str | None, parent_id: str | None, yes: bool) -> None:
+    """Add an organization, or rename or move it if it exists. Opens one that was merged or deleted."""
     from talkmeter.cli.database import open_database
     from talkmeter.cli.operator import operator
     from talkmeter.db.audit import Action, record_audit
@@ -29,6 +30,7 @@ def add(org_id: str, name: str | None, yes: bool) -> None:
     from talkmeter.ingest.fields import FieldError, read_id, read_name
     from talkmeter.ledger.closing import reopen
     from talkmeter.ledger.organizations import add_organization, find_organization, list_organizations
+    from talkmeter.ledger.parents import set_parent
 
     try:
         read_id("The organization's id", org_id)
@@ -48,6 +50,9 @@ def add(org_id: str, name: str | None, yes: bool) -> None:
                 renamed = Action.ORGANIZATION_REOPEN if reopened else Action.ORGANIZATION_RENAME
                 action = renamed if exists else Action.ORGANIZATION_ADD
                 record_audit(connection, operator(), action, org_id, now, org_id=org_id, detail=new_name or "")
+            if parent_id is not None and set_parent(connection, org_id, parent_id or None, now):
+                action = Action.ORGANIZATION_PARENT
+                record_audit(connection, operator(), action, org_id, now, org_id=org_id, detail=parent_id)
     click.echo(f"Organization {org_id} is ready.")
 
 
@@ -116,13 +121,20 @@ def list_() -> None:
     from talkmeter.cli.tables import print_list
     from talkmeter.db.engine import reading
     from talkmeter.ledger.organizations import list_organizations
+    from talkmeter.ledger.parents import read_parents
 
     with open_database() as engine, reading(engine) as connection:
+        parents = read_parents(connection)
         rows = [
-            (known.org_id, known.name or "", " into ".join(filter(None, (known.closed, known.merged_into))))
+            (
+                known.org_id,
+                known.name or "",
+                parents.get(known.org_id, ""),
+                " into ".join(filter(None, (known.closed, known.merged_into))),
+            )
             for known in list_organizations(connection)
         ]
-    print_list(("id", "name", "closed"), rows)
+    print_list(("id", "name", "parent", "closed"), rows)
 
 
 @orgs.command("rename")

@@ -23,6 +23,7 @@ class Action(StrEnum):
 
     ORGANIZATION_ADD = "organization.add"
     ORGANIZATION_RENAME = "organization.rename"
+    ORGANIZATION_PARENT = "organization.parent"
     ORGANIZATION_REOPEN = "organization.reopen"
     ORGANIZATION_MERGE = "organization.merge"
     ORGANIZATION_MERGED = "organization.merged"

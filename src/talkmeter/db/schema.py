@@ -7,7 +7,7 @@ from sqlalchemy import Column, Connection, MetaData, Table, Text, inspect, selec
 from talkmeter.db.statements import Compiled
 from talkmeter.errors import NotWritable
 
-NEWEST: Final = "0015"
+NEWEST: Final = "0017"
 """The schema version this program needs: the latest one in `migrations/versions`."""
 VERSION: Final = Table("schema_version", MetaData(), Column("version_num", Text()))
 """Alembic's version table. A migration on PostgreSQL locks it, and every write transaction reads it first."""

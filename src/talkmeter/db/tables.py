@@ -280,6 +280,21 @@ organization_directory = Table(
 )
 Index("organization_directory_merged_into", organization_directory.c.merged_into)
 
+organization_parent = Table(
+    "organization_parent",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    # Null: the organization has no parent any more.
+    Column("parent_id", Key),
+    Column("time", BigInteger(), nullable=False),
+    Column("sequence", BigInteger(), nullable=False),
+    Column("source", Key, nullable=False),
+    Column("event_id", Key, nullable=False),
+    Column("hash", LargeBinary(), nullable=False),
+    PrimaryKeyConstraint("org_id"),
+)
+Index("organization_parent_children", organization_parent.c.parent_id)
+
 credential = Table(
     "credential",
     metadata,

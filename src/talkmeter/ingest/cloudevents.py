@@ -13,26 +13,26 @@ import msgspec
 from talkmeter.errors import quoted
 from talkmeter.ingest.event_types import (
     EVENT_TYPES,
+    KNOWN_TYPES,
+    ORGANIZATION_UPDATED,
     ConversationData,
     Envelope,
     InventoryData,
     WorkflowExecutionData,
+    decode_organization,
 )
 from talkmeter.ingest.fields import (
     MAX_SOURCE_BYTES,
     FieldError,
     read_id,
+    read_optional_id,
     read_repeated_id,
     read_sequence,
     read_time,
 )
 from talkmeter.ingest.quarantine import keep_known_fields, kept_organization
 from talkmeter.ledger.batch import ParsedEvent, Reason, Rejection
-from talkmeter.records import (
-    Record,
-    State,
-    data_hash,
-)
+from talkmeter.records import ParentClaim, Record, State, data_hash, hash_of_parent
 
 _decode_any: Final = msgspec.json.Decoder().decode
 _decode_envelope: Final = msgspec.json.Decoder(Envelope).decode
@@ -55,23 +55,20 @@ def read_event(raw: bytes, sender: Sender) -> ParsedEvent:
         return reject(raw, sender, error.reason, error.detail)
 
 
-def read_envelope(envelope: Envelope, sender: Sender) -> State:
-    """Return the state that a decoded envelope reports. Raises FieldError if the envelope or its data is invalid."""
-    if envelope.specversion != "1.0":
-        raise FieldError(Reason.INVALID_ENVELOPE, f"specversion must be '1.0', not {quoted(envelope.specversion)}.")
-    event_id = read_id("id", envelope.id, reason=Reason.INVALID_ENVELOPE)
-    source = read_repeated_id("source", envelope.source, MAX_SOURCE_BYTES, Reason.INVALID_ENVELOPE)
+def read_envelope(envelope: Envelope, sender: Sender) -> State | ParentClaim:
+    """Return what a decoded envelope reports. Raises FieldError if the envelope or its data is invalid."""
+    return _read_claim(envelope, sender) if envelope.type == ORGANIZATION_UPDATED else read_state(envelope, sender)
+
+
+def read_state(envelope: Envelope, sender: Sender) -> State:
+    """Return the state of a record. Raises FieldError if the envelope or its data is invalid, or of no record."""
+    event_id, source = _read_identity(envelope)
     event_type = EVENT_TYPES.get(envelope.type)
     if event_type is None:
-        known = ", ".join(sorted(EVENT_TYPES))
-        raise FieldError(Reason.UNKNOWN_TYPE, f"type {quoted(envelope.type)} is not metered; known types: {known}.")
+        sentence = f"type {quoted(envelope.type)} is not metered; known types: {KNOWN_TYPES}."
+        raise FieldError(Reason.UNKNOWN_TYPE, sentence)
     time = read_time("time", envelope.time, Reason.INVALID_ENVELOPE)
-    sequence, raw_data = bytes(envelope.sequence), bytes(envelope.data)
-    if raw_data in (b"", b"null"):
-        raise FieldError(
-            Reason.INVALID_DATA, "data is missing; it must be a JSON object (data_base64 is not supported)."
-        )
-    data = _decode(event_type.decode, raw_data, "data", Reason.INVALID_DATA)
+    data = _decode_data(event_type.decode, envelope)
     record: Record | None = None
     match data:
         case ConversationData() | WorkflowExecutionData() | InventoryData():
@@ -84,11 +81,51 @@ def read_envelope(envelope: Envelope, sender: Sender) -> State:
         id=read_id("data.id", data.id),
         record=record,
         time=time,
-        sequence=read_sequence(_decode(_decode_any, sequence, "sequence", Reason.INVALID_ENVELOPE)) if sequence else 0,
+        sequence=_read_sequence(envelope),
         source=source,
         event_id=event_id,
         hash=data_hash(record),
     )
+
+
+def _read_claim(envelope: Envelope, sender: Sender) -> ParentClaim:
+    """Return the parent of an organization."""
+    event_id, source = _read_identity(envelope)
+    time = read_time("time", envelope.time, Reason.INVALID_ENVELOPE)
+    data = _decode_data(decode_organization, envelope)
+    if sender.org_id is not None:
+        sentence = "organization.updated needs a sender key: an organization does not choose its parent."
+        raise FieldError(Reason.FOREIGN_ORGANIZATION, sentence)
+    org_id, parent_id = read_id("data.id", data.id), read_optional_id("data.parent_id", data.parent_id)
+    if data.organization_id and data.organization_id != org_id:
+        sentence = f"data.organization_id is {quoted(data.organization_id)}, but data.id is {quoted(org_id)}."
+        raise FieldError(Reason.INVALID_DATA, sentence)
+    if parent_id == org_id:
+        raise FieldError(Reason.INVALID_DATA, "data.parent_id is the organization itself.")
+    number = _read_sequence(envelope)
+    return ParentClaim(org_id, parent_id, time, number, source, event_id, hash_of_parent(parent_id))
+
+
+def _read_identity(envelope: Envelope) -> tuple[str, str]:
+    """Return the event's id and its source."""
+    if envelope.specversion != "1.0":
+        raise FieldError(Reason.INVALID_ENVELOPE, f"specversion must be '1.0', not {quoted(envelope.specversion)}.")
+    event_id = read_id("id", envelope.id, reason=Reason.INVALID_ENVELOPE)
+    return event_id, read_repeated_id("source", envelope.source, MAX_SOURCE_BYTES, Reason.INVALID_ENVELOPE)
+
+
+def _read_sequence(envelope: Envelope) -> int:
+    raw = bytes(envelope.sequence)
+    return read_sequence(_decode(_decode_any, raw, "sequence", Reason.INVALID_ENVELOPE)) if raw else 0
+
+
+def _decode_data(decode: Callable[[bytes], Decoded], envelope: Envelope) -> Decoded:
+    raw = bytes(envelope.data)
+    if raw in (b"", b"null"):
+        raise FieldError(
+            Reason.INVALID_DATA, "data is missing; it must be a JSON object (data_base64 is not supported)."
+        )
+    return _decode(decode, raw, "data", Reason.INVALID_DATA)
 
 
 def reject(raw: bytes, sender: Sender, reason: Reason, detail: str) -> Rejection:

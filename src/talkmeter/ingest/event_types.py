@@ -87,6 +87,15 @@ class InventoryData(RecordData, kw_only=True):
         return InventoryItem(name=read_name(self.name), shared=bool(self.shared), active=bool(self.active))
 
 
+class OrganizationData(RecordData, kw_only=True):
+    """Data of `organization.updated`; its `id` is the organization's."""
+
+    parent_id: str | None = None
+
+
+ORGANIZATION_UPDATED: Final = "organization.updated"
+
+
 class EventType(NamedTuple):
     """The kind of record of an event type, and the decoder of its data."""
 
@@ -107,6 +116,9 @@ def _event_types() -> dict[str, EventType]:
 
 
 EVENT_TYPES: Final = _event_types()
+"""The types of events about records."""
+KNOWN_TYPES: Final = ", ".join(sorted((*EVENT_TYPES, ORGANIZATION_UPDATED)))
+decode_organization: Final = msgspec.json.Decoder(OrganizationData).decode
 
 
 def _read_modality(text: str | None) -> Modality | None:

@@ -15,7 +15,7 @@ from msgspec.structs import fields as fields_of
 
 from talkmeter.errors import quoted
 from talkmeter.ingest.cells import Cells, ReadField, Value, constant_text, field_reader
-from talkmeter.ingest.cloudevents import Sender, read_envelope
+from talkmeter.ingest.cloudevents import Sender, read_state
 from talkmeter.ingest.durations import CLOCK_UNITS
 from talkmeter.ingest.event_types import Envelope
 from talkmeter.ingest.fields import FieldError
@@ -116,7 +116,7 @@ def row_reader(map_: Map, sender: Sender) -> ReadRow:
         if any(cells[index].strip() in texts for index, texts in skips):
             return SkippedRow(row.number)
         try:
-            return AcceptedRow(row.number, read_envelope(read_event(cells), sender))
+            return AcceptedRow(row.number, read_state(read_event(cells), sender))
         except FieldError as error:
             # A call may have a word such as "Total" in its first column, so only a row that is not a call is skipped.
             if row.is_total:

@@ -9,7 +9,13 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from talkmeter.ingest.event_types import ConversationData, Envelope, InventoryData, WorkflowExecutionData
+from talkmeter.ingest.event_types import (
+    ConversationData,
+    Envelope,
+    InventoryData,
+    OrganizationData,
+    WorkflowExecutionData,
+)
 from talkmeter.ingest.fields import MAX_ID_BYTES, FieldError, read_id
 
 MAX_EVENT_BYTES: Final = 128 << 10
@@ -19,7 +25,9 @@ MAX_INTEGER_DIGITS: Final = 18
 KNOWN_ENVELOPE: Final = tuple(name for name in Envelope.__struct_fields__ if name != "data")
 KNOWN_DATA: Final = tuple(
     dict.fromkeys(
-        name for data in (ConversationData, WorkflowExecutionData, InventoryData) for name in data.__struct_fields__
+        name
+        for data in (ConversationData, WorkflowExecutionData, InventoryData, OrganizationData)
+        for name in data.__struct_fields__
     )
 )
 """Every field that any event type reads, so that a replay loses nothing."""

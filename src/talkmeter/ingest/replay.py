@@ -37,7 +37,9 @@ def replay_batch(event: QuarantinedEvent, organization: Organization | None) -> 
         return NotReplayed(f"Organization '{org_id}' is closed ({organization.closed}).")
     elif organization is None and event.reason is Reason.UNKNOWN_ORGANIZATION:
         return NotReplayed(f"Organization '{org_id}' does not exist; 'talkmeter orgs add' creates it.")
-    parsed = read_event(kept_fields, Sender(event.credential_id, org_id))
+    # Only valid events have these reasons, and each names its organization; some are allowed to senders only.
+    refused = event.reason in (Reason.UNKNOWN_ORGANIZATION, Reason.CLOSED_ORGANIZATION)
+    parsed = read_event(kept_fields, Sender(event.credential_id, None if refused else org_id))
     if isinstance(parsed, Rejection):
         return NotReplayed(parsed.detail)
     return OrgBatch(org_id, event.credential_id, [(0, parsed)])

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from talkmeter.records import Conversation, Kind, State
+from talkmeter.records import Conversation, Kind, ParentClaim, State
 
 
 class Reason(StrEnum):
@@ -42,8 +42,8 @@ class Rejection(msgspec.Struct, frozen=True):
     complete: bool
 
 
-ParsedEvent = State | Rejection
-"""One event of a request: a valid state, or a rejection."""
+ParsedEvent = State | ParentClaim | Rejection
+"""One event of a request: a valid state, an organization's parent, or a rejection."""
 Side = Literal["agent", "carrier"]
 """The side of a call that a provider sees: the agent that talks, or the carrier of the phone line."""
 AGENT: Final[Side] = "agent"

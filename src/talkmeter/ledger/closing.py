@@ -15,6 +15,7 @@ from talkmeter.db.statements import Compiled, integer
 from talkmeter.errors import OperationFailed
 from talkmeter.ledger.organization_rows import LockedOrganization, lock_organization, renew_revision
 from talkmeter.ledger.organizations import Closed, find_organization, rename_organization
+from talkmeter.ledger.parents import delete_claim
 
 ROWS_PER_STEP: Final = 1_000
 USAGE_TABLES: Final[Sequence[Table]] = tuple(table for table in tables.DISTRIBUTED if table is not tables.organization)
@@ -183,6 +184,7 @@ def delete_some_rows(connection: Connection, table: Table, org_id: str) -> int:
 
 def _close(connection: Connection, org_id: str, state: Closed, target: str | None) -> None:
     _CLOSE.change(connection, (True, org_id))
+    delete_claim(connection, org_id)
     _MARK.change(connection, (state.value, target, org_id))
 
 

@@ -29,7 +29,7 @@ from talkmeter.ledger.organizations import Directory
 from talkmeter.ledger.refused import refused_by_database
 from talkmeter.ledger.write import write_batches
 from talkmeter.ledger.write_queue import QueuedBatch
-from talkmeter.records import State
+from talkmeter.records import ParentClaim, State
 
 _ATTEMPTS: Final = 6
 _REJECTED: Final = (DBAPIError, OverflowError, UnicodeError)
@@ -125,7 +125,7 @@ class Committer:
             second = batch._replace(events=batch.events[middle:])
             return self._write_half(first).plus(self._write_half(second))
         for index, event in batch.events:
-            if isinstance(event, State):
+            if isinstance(event, State | ParentClaim):
                 return self._write([batch._replace(events=[(index, refused_by_database(event))])])[0]
         raise OperationFailed("The database rejected the data of this request.")
 

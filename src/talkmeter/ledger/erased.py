@@ -17,7 +17,7 @@ from talkmeter.db.statements import Compiled, OnConflict, Row, Value, insert_row
 from talkmeter.ledger.batch import BatchEvent, CallReport, OrgBatch, PartialUpdate, Rejection
 from talkmeter.ledger.rows import decode_stored, decode_stored_history, history_row, record_row
 from talkmeter.ledger.states import delete_rows_of, history_rows, winning_rows
-from talkmeter.records import Conversation, InventoryItem, Kind, Record, RecordKey, State, data_hash
+from talkmeter.records import Conversation, InventoryItem, Kind, ParentClaim, Record, RecordKey, State, data_hash
 
 _KEPT_FIELDS: Final = ("id", "organization_id")
 """An invalid event may have the text in any other field."""
@@ -133,12 +133,16 @@ def _erase_fields(kept_fields: bytes) -> bytes:
 def _id_of(event: BatchEvent) -> str | None:
     if isinstance(event, Rejection):
         return _id_in(event.kept_fields)
+    if isinstance(event, ParentClaim):
+        return None
     return event.update.id if isinstance(event, CallReport) else event.id
 
 
 def _erase_event(event: BatchEvent, marked: AbstractSet[RecordKey]) -> BatchEvent:
     if isinstance(event, CallReport):
         return event._replace(update=_erase_update(event.update, marked))
+    if isinstance(event, ParentClaim):
+        return event
     if not isinstance(event, Rejection):
         return _erase_update(event, marked)
     if _id_in(event.kept_fields) not in {key.id for key in marked}:

@@ -13,32 +13,41 @@ from talkmeter.clock import MICROSECONDS_PER_SECOND
 from talkmeter.errors import OrganizationClosed
 from talkmeter.ledger.batch import OrgBatch, ParsedEvent, Reason, Rejection
 from talkmeter.period import format_instant
-from talkmeter.records import Conversation, InventoryItem, Record, State, WorkflowExecution, normalized_data
+from talkmeter.records import (
+    Conversation,
+    InventoryItem,
+    ParentClaim,
+    Record,
+    State,
+    WorkflowExecution,
+    normalized_data,
+)
 
 MAX_KEPT_LENGTH: Final = 256
 """The quarantine keeps no longer text; see ingest/quarantine.py."""
 _MILLISECONDS_PER_SECOND: Final = MICROSECONDS_PER_SECOND // 1_000
 
 
-def refused_by_database(state: State) -> Rejection:
+def refused_by_database(state: State | ParentClaim) -> Rejection:
     """Return the rejection for a state that the database cannot store; its hash and size are of the normalized data."""
-    data = normalized_data(state.record)
-    kept = {"id": state.event_id, "source": state.source, "data": {"id": state.id, "organization_id": state.org_id}}
+    if isinstance(state, ParentClaim):
+        id_, data = state.org_id, state.hash
+    else:
+        id_, data = state.id, normalized_data(state.record)
+    kept = {"id": state.event_id, "source": state.source, "data": {"id": id_, "organization_id": state.org_id}}
     return Rejection(
         org_id=state.org_id,
         event_id=state.event_id,
         reason=Reason.REFUSED_BY_DATABASE,
         detail="The database rejected the data of this event. Correct the event and send it again.",
-        hash=sha256(b"\n".join((state.source.encode(), state.event_id.encode(), state.id.encode(), data))).digest()[
-            :16
-        ],
+        hash=sha256(b"\n".join((state.source.encode(), state.event_id.encode(), id_.encode(), data))).digest()[:16],
         size=len(data),
         kept_fields=msgspec.json.encode(kept),
         complete=False,
     )
 
 
-def refuse_state(state: State, org_id: str, reason: Reason, detail: str) -> Rejection:
+def refuse_state(state: State | ParentClaim, org_id: str, reason: Reason, detail: str) -> Rejection:
     """Return the rejection of a valid event, to be kept in the quarantine of an organization."""
     event = _event(state)
     kept = msgspec.json.encode(event)
@@ -74,7 +83,7 @@ def refuse_unknown(batch: OrgBatch) -> OrgBatch:
     )
     refused: list[tuple[int, ParsedEvent]] = []
     for index, event in batch.events:
-        if isinstance(event, State):
+        if isinstance(event, State | ParentClaim):
             refused.append((index, refuse_state(event, "", Reason.UNKNOWN_ORGANIZATION, sentence)))
         elif isinstance(event, Rejection):
             refused.append((index, replace(event, org_id="")))
@@ -85,7 +94,7 @@ def _refuse_event(event: object, org_id: str) -> ParsedEvent:
     match event:
         case Rejection():
             return event
-        case State():
+        case State() | ParentClaim():
             return refuse_state(event, org_id, Reason.CLOSED_ORGANIZATION, _closed(org_id))
         case _:
             raise OrganizationClosed(_closed(org_id))
@@ -95,15 +104,21 @@ def _closed(org_id: str) -> str:
     return f"Organization '{org_id}' is closed: it was merged into another one or deleted."
 
 
-def _event(state: State) -> dict[str, object]:
+def _event(state: State | ParentClaim) -> dict[str, object]:
     """Return the CloudEvent of a state."""
+    data: dict[str, object] = {}
+    if isinstance(state, ParentClaim):
+        type_, id_, data = "organization.updated", state.org_id, {"parent_id": state.parent_id}
+    else:
+        type_ = f"{state.kind}.{'deleted' if state.record is None else 'updated'}"
+        id_, data = state.id, _data(state.record)
     event: dict[str, object] = {
         "specversion": "1.0",
         "id": state.event_id,
         "source": state.source,
-        "type": f"{state.kind}.{'deleted' if state.record is None else 'updated'}",
+        "type": type_,
         "time": format_instant(state.time),
-        "data": {"organization_id": state.org_id, "id": state.id, **_data(state.record)},
+        "data": {"organization_id": state.org_id, "id": id_, **data},
     }
     return {**event, "sequence": str(state.sequence)} if state.sequence else event
 

@@ -37,10 +37,11 @@ from talkmeter.ledger.call_links import (
 from talkmeter.ledger.erased import erase_events
 from talkmeter.ledger.inventory_days import InventoryDays, changed_days, write_days
 from talkmeter.ledger.organization_rows import lock_organizations, organization_row
+from talkmeter.ledger.parents import apply_claims
 from talkmeter.ledger.refused import refuse_events
 from talkmeter.ledger.rows import history_key, history_row, record_row
 from talkmeter.ledger.states import history_rows, read_winning_states
-from talkmeter.records import Kind, Outcome, RecordKey, State, classify
+from talkmeter.records import Kind, Outcome, ParentClaim, RecordKey, State, classify
 
 QUARANTINE_LIMIT = 10_000
 """Maximum number of events in one organization's quarantine (docs/reference/http-api.md)."""
@@ -111,6 +112,10 @@ def write_batches(
         of_org = [batches[index] for index in indexes]
         before = read_winning_states(connection, org_id, _record_keys(of_org))
         decisions = _decide(of_org, before)
+        for outcomes, of_claims in zip(
+            decisions.outcomes, apply_claims(connection, org_id, [_claims(batch) for batch in of_org]), strict=True
+        ):
+            outcomes.update(of_claims)
         _link(connection, org_id, decisions, before)
         stored, received = _watermarks(connection, org_id, of_org)
         changes[org_id] = _Changes(
@@ -233,7 +238,11 @@ def _first_three_columns(row: Row) -> Row:
 
 
 def _valid_events(batch: OrgBatch) -> Iterable[ValidEvent]:
-    return (event for _, event in batch.events if not isinstance(event, Rejection))
+    return (event for _, event in batch.events if not isinstance(event, Rejection | ParentClaim))
+
+
+def _claims(batch: OrgBatch) -> list[ParentClaim]:
+    return [event for _, event in batch.events if isinstance(event, ParentClaim)]
 
 
 def _rejections(batch: OrgBatch) -> Iterable[tuple[int, Rejection]]:

@@ -37,6 +37,7 @@ from talkmeter.ingest.connectors.verification import (
 )
 from talkmeter.ingest.requests import read_request
 from talkmeter.ledger.batch import ParsedEvent, Reason, Rejection
+from talkmeter.records import ParentClaim
 
 ID: Final = "webhook-id"
 TIMESTAMP: Final = "webhook-timestamp"
@@ -124,6 +125,8 @@ def _event_update(event: ParsedEvent, number: int, total: int) -> RecordUpdate |
         if total == 1:
             raise NotUnderstood(_error_sentence(event))
         return _without_private_values(event, f"Event {number} of {total}: {_error_sentence(event)}")
+    if isinstance(event, ParentClaim):
+        raise NotUnderstood("A connector does not set the parent of an organization.")
     return RecordUpdate(
         kind=event.kind,
         id=event.id,
