@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.api.organizations import client_of, make_sender_key
-from tests.events import conversation
+from tests.events import conversation, event
 from tests.servers import Server, running_server
 
 
@@ -44,6 +44,17 @@ def test_unknown_organization_is_quarantined_and_the_others_count(server: Server
     server.cli("orgs", "add", "acne")
     assert server.cli("quarantine", "replay", id_).startswith("1 replayed")
     assert rows(server, "SELECT id FROM conversation WHERE org_id = 'acne'") == [("call-acne",)]
+
+
+def test_parent_of_an_unknown_organization_is_set_by_a_replay(server: Server, sender: httpx.Client) -> None:
+    claim = event("organization.updated", {"id": "branch", "parent_id": "acme"})
+    assert len(sender.post("/metering/events", json=[claim]).raise_for_status().json()["quarantined"]) == 1
+    [(id_,)] = rows(server, "SELECT lower(hex(hash)) FROM quarantine WHERE org_id = ''")
+
+    server.cli("orgs", "add", "branch")
+
+    assert server.cli("quarantine", "replay", id_).startswith("1 replayed")
+    assert rows(server, "SELECT org_id, parent_id FROM organization_parent") == [("branch", "acme")]
 
 
 def test_deletion_includes_events_that_arrived_before_the_organization(server: Server, sender: httpx.Client) -> None:

@@ -21,7 +21,7 @@ from talkmeter.counting import DAILY_COUNTERS
 from talkmeter.db.billing_tables import default_plan, plan_version
 from talkmeter.db.engine import open_engine, reading, writing
 from talkmeter.db.migrate import database_id, migrate
-from talkmeter.db.tables import DISTRIBUTED, organization_directory, quarantine, usage_daily
+from talkmeter.db.tables import DISTRIBUTED, organization_directory, organization_parent, quarantine, usage_daily
 from talkmeter.ingest.cloudevents import Sender
 from talkmeter.ingest.inventory import read_kind, read_snapshot
 from talkmeter.ingest.receipt import Receipt, make_receipt
@@ -43,6 +43,7 @@ from talkmeter.usage.intervals import Interval
 from talkmeter.usage.records import read_records
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.series import read_series, series_query
+from talkmeter.usage.subtree import read_member_organizations, with_members
 from talkmeter.usage.summary import read_summary, summary_query
 from tests.citus_plugin import TEST_STATEMENT
 from tests.laws.histories import DEFAULT_CUTS, Cuts
@@ -126,22 +127,37 @@ class LawLedger:
         for request in make_requests(history, cuts):
             yield request, self._writer.submit(_read(request, sender))
 
-    def summary(self, start: int, end: int, org_id: str = ORG, filter_: ValueFilter | None = None) -> Json:
+    def summary(
+        self,
+        start: int,
+        end: int,
+        org_id: str = ORG,
+        filter_: ValueFilter | None = None,
+        *,
+        subtree: bool = False,
+        mode: Mode = "none",
+    ) -> Json:
         """Return the summary of [start, end) without `last_event_at` and `changed_at`, which depend on arrival time."""
         with reading(self.engine) as connection:
-            query = summary_query(org_id, Window(start, end), NOW, filter_=filter_)
-            answer = read_any_summary(connection, query, read_revision(connection, org_id, NOW))
+            query = summary_query(org_id, Window(start, end), NOW, mode, filter_, subtree=subtree)
+            answer = read_any_summary(connection, *with_members(connection, query))
         summary = plain_json(answer)
         del summary["last_event_at"]
         for day in summary["daily"]:
             del day["changed_at"]
         return summary
 
-    def breakdown(self, start: int, end: int, split: BreakdownOptions, now: Present = NOW) -> Json:
+    def breakdown(self, start: int, end: int, split: BreakdownOptions, now: Present = NOW, org_id: str = ORG) -> Json:
         """Return the breakdown of [start, end)."""
         with reading(self.engine) as connection:
-            query, revision = breakdown_query(ORG, Window(start, end), now, split), read_revision(connection, ORG, now)
+            query, revision = with_members(connection, breakdown_query(org_id, Window(start, end), now, split))
             return plain_json(read_breakdown(connection, query, revision, key="laws"))
+
+    def members(self, org_id: str) -> dict[str, str | None]:
+        """Return the organizations of a subtree with their parents."""
+        with reading(self.engine) as connection:
+            found = read_member_organizations(connection, org_id).organizations
+        return {member.organization_id: member.parent_id for member in found}
 
     def series(
         self,
@@ -296,7 +312,7 @@ class ServerLedgers:
     def empty(self, *, keep_history: bool = True) -> Iterator[LawLedger]:
         """Yield an empty ledger in the database."""
         with writing(self._engine) as connection:
-            for table in (*DISTRIBUTED, organization_directory, plan_version, default_plan):
+            for table in (*DISTRIBUTED, organization_directory, organization_parent, plan_version, default_plan):
                 connection.execute(delete(table), execution_options=TEST_STATEMENT)
         with _start_writer(self._engine, keep_history=keep_history) as ledger:
             yield ledger

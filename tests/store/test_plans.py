@@ -29,6 +29,7 @@ LISTS = {
     "talkmeter.db.schema._READ": "one row, once per write transaction",
     "talkmeter.ledger.organizations._LIST": "all organizations, for the command line and for housekeeping",
     "talkmeter.ledger.organizations._WITH_USAGE": "all organizations, for verify",
+    "talkmeter.ledger.parents._LIST": "one row for each organization with a parent, for the command line",
     "talkmeter.accounts.credentials._LIST": "all credentials, for the command line",
     "talkmeter.accounts.connectors._LIST": "all connectors, for the command line",
     "talkmeter.accounts.sessions._DELETE_EXPIRED_LINKS": "links of up to ten minutes, once per new link",

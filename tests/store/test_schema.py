@@ -61,6 +61,7 @@ UNDISTRIBUTED = {
     "lease",
     "meta",
     "organization_directory",
+    "organization_parent",
     "plan_version",
     "session",
     "sign_in_link",

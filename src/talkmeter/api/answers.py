@@ -23,6 +23,7 @@ from talkmeter.usage.breakdown_query import BreakdownQuery
 from talkmeter.usage.filtered_summary import AnySummary, read_any_summary
 from talkmeter.usage.revision import Revision, read_revision
 from talkmeter.usage.series import Series, SeriesQuery, read_series
+from talkmeter.usage.subtree import with_members
 from talkmeter.usage.summary import SummaryQuery
 
 
@@ -47,7 +48,10 @@ class Answers:
 
         `coding` is the compression that the client accepts.
         """
-        revision = read_revision(connection, query.org_id, query.present)
+        if isinstance(query, SummaryQuery | BreakdownQuery):
+            query, revision = with_members(connection, query)
+        else:
+            revision = read_revision(connection, query.org_id, query.present)
         plans_revision = read_plans_revision(connection) if isinstance(query, CostsQuery | ForecastQuery) else ""
         etag = make_etag(self._database_id, query, revision, coding, plans_revision)
         if matches(if_none_match, etag):

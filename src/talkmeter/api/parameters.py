@@ -19,6 +19,7 @@ from talkmeter.records import INVENTORY_KINDS
 from talkmeter.usage.breakdown_answers import ORDERS
 from talkmeter.usage.breakdown_query import MAX_ROWS, ROWS
 from talkmeter.usage.compare import MODES
+from talkmeter.usage.dimensions import BREAKDOWNS
 from talkmeter.usage.export import EXPORT_TYPES
 from talkmeter.usage.filtered import VALUE_FILTERS
 from talkmeter.usage.formats import FORMATS
@@ -51,6 +52,17 @@ WINDOW: Final = (
 )
 COMPARE: Final = QueryParameter("compare", "The earlier window to compare with; default none.", MODES)
 BY: Final = QueryParameter("by", "The dimension to group by.", DIMENSIONS, required=True)
+BREAKDOWN_BY: Final = BY._replace(
+    description="The dimension to group by. organization: the organization and those below it; this needs the scope "
+    "child_organizations:manage.",
+    allowed=BREAKDOWNS,
+)
+SUBTREE: Final = QueryParameter(
+    "subtree",
+    "true: the sum of the organization and of those below it; this needs the scope child_organizations:manage. "
+    "Default false.",
+    _FLAG,
+)
 ORDER: Final = QueryParameter(
     "order",
     "The figure that rows are sorted by and `share` is computed from; default calls, or runs if `by` is of runs.",

@@ -9,14 +9,14 @@ from litestar import Response, Router, get
 from litestar.params import PathParameter
 
 from talkmeter import clock
-from talkmeter.api.auth.callers import RequiresScope, caller_of, organization_of
-from talkmeter.api.auth.scopes import BILLING_MANAGE
+from talkmeter.api.auth.callers import RequiresScope, caller_of, organization_of, require_scope
+from talkmeter.api.auth.scopes import BILLING_MANAGE, CHILD_ORGANIZATIONS_MANAGE
 from talkmeter.api.compression import Encoded, accepted_coding, compress
 from talkmeter.api.conditional import NOT_MODIFIED, answer_query, present_of
 from talkmeter.api.etag import json_response
 from talkmeter.api.openapi import error_specs, json_spec
 from talkmeter.api.parameters import (
-    BY,
+    BREAKDOWN_BY,
     COMPARE,
     CURSOR,
     FILTER,
@@ -26,6 +26,7 @@ from talkmeter.api.parameters import (
     LIMIT,
     SEARCH,
     SPLIT,
+    SUBTREE,
     VALUE_FILTER,
     WINDOW,
     query_operation,
@@ -41,6 +42,7 @@ from talkmeter.records import Kind, RecordKey
 from talkmeter.usage.breakdown_answers import Breakdown
 from talkmeter.usage.breakdown_query import breakdown_query
 from talkmeter.usage.connectors import Connectors, read_connectors
+from talkmeter.usage.dimensions import BREAKDOWNS
 from talkmeter.usage.filtered_summary import AnySummary
 from talkmeter.usage.history import History, read_history
 from talkmeter.usage.inventory import Items, read_items
@@ -48,6 +50,7 @@ from talkmeter.usage.parameters import (
     cut_to_day,
     read_breakdown_options,
     read_filter,
+    read_flag,
     read_interval,
     read_item_filter,
     read_limit,
@@ -58,17 +61,19 @@ from talkmeter.usage.parameters import (
 from talkmeter.usage.records import Records, read_records
 from talkmeter.usage.revision import read_revision
 from talkmeter.usage.series import Series, series_query
+from talkmeter.usage.subtree import MemberOrganizations, read_member_organizations
 from talkmeter.usage.summary import summary_query
 
 RECORDS_PATH: Final = "/admin/usage/records"
-_BREAKDOWN: Final = (*WINDOW, BY, *SPLIT, *VALUE_FILTER, SEARCH, CURSOR)
+_SUMMARY: Final = (*WINDOW, COMPARE, *VALUE_FILTER, SUBTREE)
+_BREAKDOWN: Final = (*WINDOW, BREAKDOWN_BY, *SPLIT, *VALUE_FILTER, SEARCH, CURSOR)
 
 
 @get(
     "/admin/usage/summary",
     operation_id="getUsageSummary",
     guards=[RequiresScope(BILLING_MANAGE)],
-    operation_class=query_operation(*WINDOW, COMPARE, *VALUE_FILTER, conditional=True),
+    operation_class=query_operation(*_SUMMARY, conditional=True),
     responses={
         200: json_spec(AnySummary, "The summary of the window."),
         304: NOT_MODIFIED,
@@ -78,11 +83,14 @@ _BREAKDOWN: Final = (*WINDOW, BY, *SPLIT, *VALUE_FILTER, SEARCH, CURSOR)
 )
 async def get_summary(request: AnyRequest) -> Response[bytes]:
     """Return the activity between two instants and one point per UTC day; without a filter, also the inventory."""
-    parameters = read_parameters(request, *WINDOW, COMPARE, *VALUE_FILTER)
+    parameters = read_parameters(request, *_SUMMARY)
+    subtree = read_flag("subtree", parameters) or False
+    if subtree:
+        require_scope(caller_of(request), CHILD_ORGANIZATIONS_MANAGE)
     org_id, present = organization_of(caller_of(request)), present_of(request)
     window = read_window(parameters.get("from"), parameters.get("to"), present.now)
     mode, filter_ = read_mode(parameters), read_value_filter(parameters)
-    return await answer_query(request, summary_query(org_id, window, present, mode, filter_))
+    return await answer_query(request, summary_query(org_id, window, present, mode, filter_, subtree=subtree))
 
 
 @get(
@@ -121,9 +129,12 @@ async def get_series(request: AnyRequest) -> Response[bytes]:
 async def get_breakdown(request: AnyRequest) -> Response[bytes]:
     """Return the figures of a window grouped by one dimension; the rows and `others` add up to the summary."""
     parameters = read_parameters(request, *_BREAKDOWN)
+    if parameters.get("by") == "organization":
+        require_scope(caller_of(request), CHILD_ORGANIZATIONS_MANAGE)
     org_id, present = organization_of(caller_of(request)), present_of(request)
     window = read_window(parameters.get("from"), parameters.get("to"), present.now)
-    return await answer_query(request, breakdown_query(org_id, window, present, read_breakdown_options(parameters)))
+    options = read_breakdown_options(parameters, BREAKDOWNS)
+    return await answer_query(request, breakdown_query(org_id, window, present, options))
 
 
 @get(
@@ -237,6 +248,28 @@ async def get_connectors(request: AnyRequest) -> Response[bytes]:
     return await _answer_uncached(request, org_id, read)
 
 
+@get(
+    "/admin/usage/organizations",
+    operation_id="listSubtree",
+    guards=[RequiresScope(CHILD_ORGANIZATIONS_MANAGE)],
+    operation_class=query_operation(),
+    responses={
+        200: json_spec(MemberOrganizations, "The organization and those below it."),
+        **error_specs(401, 403, 422),
+    },
+    summary="List the organizations of the subtree",
+)
+async def get_organizations(request: AnyRequest) -> Response[bytes]:
+    """Return the organization and all that are below it now: the root first, then level by level."""
+    read_parameters(request)
+    org_id = organization_of(caller_of(request))
+
+    def read(connection: Connection) -> MemberOrganizations:
+        return read_member_organizations(connection, org_id)
+
+    return await _answer_uncached(request, org_id, read)
+
+
 async def _answer_uncached(request: AnyRequest, org_id: str, read: Callable[[Connection], object]) -> Response[bytes]:
     """Answer a query from the database; its thread also encodes and compresses the answer."""
     service: Service = request.app.state.service
@@ -269,6 +302,7 @@ usage_router = Router(
         get_record_with_slash_id,
         get_inventory,
         get_connectors,
+        get_organizations,
     ],
     tags=["Usage"],
 )

@@ -45,7 +45,8 @@ _MEASURES: Final = {
 @options(
     WINDOW,
     {
-        "by": "Split by: agent, number, widget, channel, modality, direction, status, workflow or run_status.",
+        "by": "Split by: agent, number, widget, channel, modality, direction, status, workflow, run_status, or "
+        "organization (with those below it).",
         **SPLIT,
         "limit": "Maximum number of rows, 1 to 1000. Default: 50.",
         "interval": "Add a series to each row of the JSON output: day, week or month.",
@@ -59,25 +60,20 @@ def breakdown(org_id: str, as_json: bool, **flags: str | None) -> None:
     """Show usage split by one dimension, largest first, with the total."""
     from talkmeter.usage.breakdown import read_breakdown
     from talkmeter.usage.breakdown_query import breakdown_query
+    from talkmeter.usage.dimensions import BREAKDOWNS
     from talkmeter.usage.filtered_summary import read_any_summary
     from talkmeter.usage.parameters import read_breakdown_options
+    from talkmeter.usage.subtree import with_members
     from talkmeter.usage.summary import summary_query
 
     parameters = parameters_of(flags)
-    split = read_breakdown_options(parameters)
+    split = read_breakdown_options(parameters, BREAKDOWNS)
     with open_snapshot(org_id) as snapshot:
         window = window_of(parameters, snapshot.present)
-        answer = read_breakdown(
-            snapshot.connection,
-            breakdown_query(org_id, window, snapshot.present, split),
-            snapshot.revision,
-            key=snapshot.database_id,
-        )
-        total = read_any_summary(
-            snapshot.connection,
-            summary_query(org_id, window, snapshot.present, split.mode, split.filter),
-            snapshot.revision,
-        )
+        query, revision = with_members(snapshot.connection, breakdown_query(org_id, window, snapshot.present, split))
+        answer = read_breakdown(snapshot.connection, query, revision, key=snapshot.database_id)
+        of_total = summary_query(org_id, window, snapshot.present, split.mode, split.filter, subtree=query.subtree)
+        total = read_any_summary(snapshot.connection, *with_members(snapshot.connection, of_total))
     if as_json:
         print_json(answer)
         return

@@ -129,12 +129,12 @@ def list_() -> None:
             (
                 known.org_id,
                 known.name or "",
-                parents.get(known.org_id, ""),
                 " into ".join(filter(None, (known.closed, known.merged_into))),
+                parents.get(known.org_id, ""),
             )
             for known in list_organizations(connection)
         ]
-    print_list(("id", "name", "parent", "closed"), rows)
+    print_list(("id", "name", "closed", "parent"), rows)
 
 
 @orgs.command("rename")

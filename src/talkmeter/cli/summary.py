@@ -28,19 +28,22 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--org", "org_id", required=True, help="The organization's id.")
 @options(WINDOW, COMPARE, VALUE_FILTER)
+@click.option("--subtree", is_flag=True, help="Add the usage of all organizations below it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the API's response as JSON.")
-def summary(org_id: str, as_json: bool, **flags: str | None) -> None:
+def summary(org_id: str, subtree: bool, as_json: bool, **flags: str | None) -> None:
     """Show an organization's usage summary, of everything or of one agent, number, widget, channel or workflow."""
     from talkmeter.usage.filtered_summary import read_any_summary
     from talkmeter.usage.parameters import read_mode, read_value_filter
+    from talkmeter.usage.subtree import with_members
     from talkmeter.usage.summary import summary_query
 
     parameters = parameters_of(flags)
     mode, filter_ = read_mode(parameters), read_value_filter(parameters)
     with open_snapshot(org_id) as snapshot:
         window = window_of(parameters, snapshot.present)
-        query = summary_query(org_id, window, snapshot.present, mode, filter_)
-        answer = read_any_summary(snapshot.connection, query, snapshot.revision)
+        query = summary_query(org_id, window, snapshot.present, mode, filter_, subtree=subtree)
+        query, revision = with_members(snapshot.connection, query)
+        answer = read_any_summary(snapshot.connection, query, revision)
     if as_json:
         print_json(answer)
         return

@@ -4,11 +4,14 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
 
+Members = tuple[str, ...]
+Organizations = str | Members
+"""One organization, or the members of a subtree."""
 _org = tables.organization.c
 _LOCKED = (_org.org_id, _org.revision, _org.last_event_at, _org.closed, _org.records_from, _org.has_erased)
 _LOCK = Compiled(select(*_LOCKED).where(_org.org_id == bindparam("org")).with_for_update())
@@ -16,6 +19,9 @@ _LOCK_SEVERAL = Compiled(
     select(*_LOCKED).where(_org.org_id.in_(bindparam("orgs", expanding=True))).order_by(_org.org_id).with_for_update()
 )
 _RECORDS_FROM = Compiled(select(_org.records_from).where(_org.org_id == bindparam("org")))
+_MEMBERS_RECORDS_FROM = Compiled(
+    select(func.max(_org.records_from)).where(_org.org_id.in_(bindparam("members", expanding=True)))
+)
 _SET_RECORDS_FROM = Compiled(
     update(tables.organization).values(records_from=bindparam("day")).where(_org.org_id == bindparam("org"))
 )
@@ -85,9 +91,15 @@ def renew_revisions(connection: Connection, organizations: Iterable[tuple[str, i
     insert_rows(connection, tables.organization, rows, OnConflict.REVISE)
 
 
-def read_records_from(connection: Connection, org_id: str) -> int:
-    """Return the first day (since 1970) whose records are stored; 0 if none were deleted because of their age."""
-    rows = _RECORDS_FROM.run(connection, (org_id,))
+def read_records_from(connection: Connection, organizations: Organizations) -> int:
+    """Return the first day (since 1970) whose records are stored, of all members.
+
+    It is 0 if no records were deleted because of their age.
+    """
+    if isinstance(organizations, str):
+        rows = _RECORDS_FROM.run(connection, (organizations,))
+    else:
+        rows = list(_MEMBERS_RECORDS_FROM.run_in(connection, (), organizations))
     return integer(rows[0][0]) if rows else 0
 
 

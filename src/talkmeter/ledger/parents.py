@@ -11,14 +11,14 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, delete, select
 
 from talkmeter.db import tables
-from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer, text
+from talkmeter.db.statements import ROWS_PER_STATEMENT, Compiled, OnConflict, Row, insert_rows, integer, text
 from talkmeter.errors import OperationFailed, Unprocessable
 from talkmeter.ledger.organization_rows import lock_organization, new_revision
 from talkmeter.ledger.organizations import find_organization
 from talkmeter.records import Outcome, ParentClaim, classify, hash_of_parent, rank
 
-MAX_MEMBERS: Final = 1_000
-"""The most organizations of a subtree, with its root."""
+MAX_MEMBERS: Final = ROWS_PER_STATEMENT
+"""The most organizations of a subtree, with its root: as many as the `IN` list of one statement takes."""
 COMMAND_SOURCE: Final = "talkmeter orgs add"
 """The source of claims of the command line."""
 _claim = tables.organization_parent.c
@@ -118,7 +118,7 @@ def read_members(connection: Connection, org_id: str) -> dict[str, str | None]:
                 current[claim.org_id] = claim.org_id
         if len(parents) > MAX_MEMBERS:
             raise Unprocessable(
-                f"More than {MAX_MEMBERS:,} organizations are below '{org_id}'; ask for a subtree that is smaller."
+                f"More than {MAX_MEMBERS:,} organizations are in the subtree of '{org_id}'; ask for a part of it."
             )
     if org_id not in claims:
         return parents

@@ -12,6 +12,7 @@ from msgspec.structs import asdict, replace
 from sqlalchemy import Connection
 
 from talkmeter.counting import ZERO, Counters, add
+from talkmeter.ledger.organizations import read_organization_names
 from talkmeter.period import Present, Window, format_day, format_instant
 from talkmeter.records import Kind
 from talkmeter.usage.breakdown_answers import (
@@ -28,7 +29,7 @@ from talkmeter.usage.breakdown_source import read_days, read_days_of_rows, read_
 from talkmeter.usage.by_value import ByValue, counters_of
 from talkmeter.usage.compare import COMPARED_CALLS, COMPARED_RUNS, Deltas, compared, deltas
 from talkmeter.usage.cursor import Position, read_cursor, write_cursor
-from talkmeter.usage.dimensions import SPLITS
+from talkmeter.usage.dimensions import items_of
 from talkmeter.usage.figures import call_figures, run_figures
 from talkmeter.usage.filtered import read_applied_filter
 from talkmeter.usage.intervals import interval_starts, sum_intervals
@@ -63,9 +64,9 @@ def read_breakdown(connection: Connection, query: BreakdownQuery, revision: Revi
     """
     org_id, window, options = query.org_id, query.window, query.options
     pieces = parts_of_days if options.filter is None else whole_window
-    windows = with_records(connection, org_id, window, query.windows, pieces)
+    windows = with_records(connection, query.members or org_id, window, query.windows, pieces)
     query = replace(query, windows=windows)
-    kind, _, items = SPLITS[options.by]
+    kind = options.kind
     counter = ORDER_COUNTERS[options.order]
     values = read_rows(connection, query, window)
     page = _read_page(connection, query, values, revision, key)
@@ -83,7 +84,7 @@ def read_breakdown(connection: Connection, query: BreakdownQuery, revision: Revi
     if starts is not None:
         days_by_value = read_days_of_rows(connection, query, counter, top)
         series = {value: sum_intervals(days, starts) for value, days in days_by_value.items()}
-    names = read_item_names(connection, org_id, items, top) if items else {}
+    names = _read_names(connection, query, top)
     groups = [_group(values[value], total, options, series.get(value), _deltas_of(kind, both, value)) for value in top]
     rest = _subtract(total, (values[value] for value in shown))
     rest_series = None
@@ -170,9 +171,16 @@ def _search(connection: Connection, query: BreakdownQuery, values: list[str]) ->
     text = query.options.search.casefold()
     if not text:
         return values
-    items = SPLITS[query.options.by].items
-    names = read_item_names(connection, query.org_id, items, values) if items else {}
+    names = _read_names(connection, query, values)
     return [value for value in values if text in value.casefold() or text in names.get(value, "").casefold()]
+
+
+def _read_names(connection: Connection, query: BreakdownQuery, values: list[str]) -> dict[str, str]:
+    """Return the names of values by value, without those that have none."""
+    if query.subtree:
+        return read_organization_names(connection, values)
+    items = items_of(query.options.by)
+    return read_item_names(connection, query.org_id, items, values) if items else {}
 
 
 def _group(

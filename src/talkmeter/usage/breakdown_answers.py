@@ -5,9 +5,9 @@ from typing import Annotated, Final, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-from talkmeter.counting import Dimension
 from talkmeter.period import DayText
 from talkmeter.usage.compare import Compared, Deltas
+from talkmeter.usage.dimensions import By
 from talkmeter.usage.figures import CallFigures, From, RunFigures, To
 from talkmeter.usage.filtered import AppliedFilter
 
@@ -69,7 +69,7 @@ class _Breakdown(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "fr
 
     from_: From
     to: To
-    by: Dimension
+    by: By
     order: Order
     filter: Annotated[AppliedFilter | None, Meta(description="The filter; null: all usage of the window.")]
     values: Annotated[int, Meta(ge=0, description="The number of values that match the search, on all pages.")]

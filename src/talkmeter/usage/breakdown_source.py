@@ -15,9 +15,9 @@ from talkmeter.records import Kind
 from talkmeter.usage.breakdown_query import BreakdownQuery
 from talkmeter.usage.by_value import ByValue, read_days_of_values, read_values
 from talkmeter.usage.days import read_usage
-from talkmeter.usage.dimensions import SPLITS
 from talkmeter.usage.filtered import Amounts, read_amounts, read_filtered_days
 from talkmeter.usage.filters import Group, sum_groups
+from talkmeter.usage.members import read_days_of_members, read_member_values
 
 MAX_FILTERED_RECORDS: Final = 200_000
 """The most calls, or runs, of a window whose breakdown has a filter."""
@@ -33,17 +33,20 @@ def read_days(connection: Connection, query: BreakdownQuery) -> Amounts:
             lambda window: read_filtered_days(connection, query.org_id, window, filter_, query.present),
         )
     others = () if windows is None else (windows.now, windows.then)
-    usage = read_usage(connection, query.org_id, query.window, query.present, others)
+    usage = read_usage(connection, query.members or query.org_id, query.window, query.present, others)
     now, then = usage.others or ({}, {})
     return Amounts({day.day: day.counters for day in usage.days}, now, then)
 
 
 def read_rows(connection: Connection, query: BreakdownQuery, window: Window) -> ByValue:
     """Read the counters by value, of all records or of the filter's."""
+    by = query.options.by
+    if by == "organization":
+        return read_member_values(connection, query.members, window, query.options.kind)
     if query.options.filter is None:
-        return read_values(connection, query.org_id, window, query.options.by)
+        return read_values(connection, query.org_id, window, by)
     _check_size(connection, query, window)
-    group = Group(dimension=query.options.by)
+    group = Group(dimension=by)
     records = query.options.filter.records
     found = sum_groups(connection, query.org_id, window, records, query.present, group)
     return {value: counters for (_, value), counters in found.items() if any(counters)}
@@ -52,7 +55,7 @@ def read_rows(connection: Connection, query: BreakdownQuery, window: Window) -> 
 def _check_size(connection: Connection, query: BreakdownQuery, window: Window) -> None:
     """Raise Unprocessable if too many records would be read for a filtered breakdown."""
     total = read_usage(connection, query.org_id, window, query.present).total
-    is_call = SPLITS[query.options.by].kind is Kind.CONVERSATION
+    is_call = query.options.kind is Kind.CONVERSATION
     if (total.calls if is_call else total.runs) > MAX_FILTERED_RECORDS:
         bounds = f"from {format_instant(window.start)} to {format_instant(window.end)}"
         raise Unprocessable(
@@ -66,6 +69,8 @@ def read_days_of_rows(
 ) -> Mapping[str, Mapping[int, int]]:
     """Read one counter of some values by day, of all records or of the filter's."""
     by, filter_ = query.options.by, query.options.filter
+    if by == "organization":
+        return read_days_of_members(connection, tuple(values), query.window, counter)
     if filter_ is None:
         return read_days_of_values(connection, query.org_id, query.window, by, counter, values)
     group = Group(MICROSECONDS_PER_DAY, by)

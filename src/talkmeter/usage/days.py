@@ -24,7 +24,14 @@ from talkmeter.counting import COUNTERS, TOTAL, ZERO, Counters, add, call_counts
 from talkmeter.db import tables
 from talkmeter.db.json_rows import JsonRows
 from talkmeter.db.statements import Row, Value, integer
+from talkmeter.ledger.organization_rows import Members, Organizations, read_records_from
 from talkmeter.period import MICROSECONDS_PER_DAY, Piece, Present, Window, day_of, pieces_of
+from talkmeter.usage.members import (
+    read_active_days,
+    read_member_totals,
+    read_pieces,
+    read_stale_days,
+)
 from talkmeter.usage.retention import have_records, require_records
 
 MAX_WINDOWS: Final = 3
@@ -67,6 +74,7 @@ class Usage(NamedTuple):
     """The counters of each day of each other window; None if one of them needs a part of a day whose records were
     deleted."""
     active: ActiveDays
+    """Of a subtree, only known if one of the days has no usage."""
 
     @property
     def total(self) -> Counters:
@@ -196,22 +204,25 @@ _SCANS = {pieces: _scan_of(pieces) for pieces in range(MAX_PIECES + 1)}
 
 
 def read_usage(
-    connection: Connection, org_id: str, window: Window, present: Present, others: Sequence[Window] = ()
+    connection: Connection,
+    organizations: Organizations,
+    window: Window,
+    present: Present,
+    others: Sequence[Window] = (),
 ) -> Usage:
     """Return the usage of a window and of up to two other windows, from the connection's snapshot.
 
     Raises Unprocessable if a part of a day is needed whose records were deleted.
     """
     windows = (window, *others)
-    totals = _read_totals(connection, org_id, windows)
+    totals = _read_totals(connection, organizations, windows)
     cuts = [pieces_of(one) for one in windows]
     pieces = tuple(dict.fromkeys(piece for _, window_pieces in cuts for piece in window_pieces))
     scanned: dict[Piece, Counters] = {}
     stale: dict[int, _StaleCalls] = {}
     records_from = 0
     if pieces or any(totals.counters[day].live_calls for day in window.days if day in totals.counters):
-        stale_parameters = (window.start, window.end, org_id, present.stale_before)
-        scanned, stale, records_from = _scan(connection, org_id, pieces, stale_parameters)
+        scanned, stale, records_from = _scan(connection, organizations, pieces, window, present)
     require_records(records_from, cuts[0][1])
     counted = []
     for one, (whole, window_pieces) in zip(windows, cuts, strict=True):
@@ -243,8 +254,11 @@ def _state(day: int, totals: _Totals, stale: dict[int, _StaleCalls], today: int,
     return "final"
 
 
-def _read_totals(connection: Connection, org_id: str, windows: tuple[Window, ...]) -> _Totals:
+def _read_totals(connection: Connection, organizations: Organizations, windows: tuple[Window, ...]) -> _Totals:
     """Return the daily totals of all windows' days."""
+    if not isinstance(organizations, str):
+        return _read_totals_of_members(connection, organizations, windows)
+    org_id = organizations
     bounds: Row = tuple(value for window in windows for value in (org_id, window.days.start, window.days.stop))
     # All columns are integers; checking thousands of them for a year would be slow.
     rows = cast("list[tuple[int | None, ...]]", _TOTALS[len(windows)].run(connection, (*bounds, org_id, org_id)))
@@ -255,13 +269,41 @@ def _read_totals(connection: Connection, org_id: str, windows: tuple[Window, ...
     return _Totals(counters, changed_at, ActiveDays(min(outermost, default=None), max(outermost, default=None)))
 
 
+def _read_totals_of_members(connection: Connection, members: Members, windows: tuple[Window, ...]) -> _Totals:
+    counters: dict[int, Counters] = {}
+    changed_at: dict[int, int | None] = {}
+    for window in windows:
+        found = read_member_totals(connection, members, window.days)
+        counters |= found.counters
+        changed_at |= found.changed_at
+    used = {day for day, amounts in counters.items() if amounts.calls or amounts.runs}
+    all_used = used.issuperset(windows[0].days)
+    return _Totals(
+        counters, changed_at, ActiveDays(*((None, None) if all_used else read_active_days(connection, members)))
+    )
+
+
+_Scanned = tuple[dict[Piece, Counters], dict[int, _StaleCalls], int]
+"""The sum of each part of a day, the stale conversations of each day, and the first day whose records are stored."""
+
+
 def _scan(
-    connection: Connection, org_id: str, pieces: tuple[Piece, ...], stale_parameters: Row
-) -> tuple[dict[Piece, Counters], dict[int, _StaleCalls], int]:
+    connection: Connection, organizations: Organizations, pieces: tuple[Piece, ...], window: Window, present: Present
+) -> _Scanned:
     """Sum the records created in each part of a day, with the sign of the part, and count the stale conversations.
 
-    Also returns the first day whose records are stored, 0 if none were deleted.
+    The first day whose records are stored is 0 if none were deleted.
     """
+    if not isinstance(organizations, str):
+        by_piece = read_pieces(connection, organizations, pieces)
+        stale_days = read_stale_days(connection, organizations, window, present.stale_before)
+        return (
+            {piece: add(by_member.values()) for piece, by_member in by_piece.items()},
+            {day: _StaleCalls(*counts) for day, counts in stale_days.items()},
+            read_records_from(connection, organizations),
+        )
+    org_id = organizations
+    stale_parameters = (window.start, window.end, org_id, present.stale_before)
     bounds: tuple[Value, ...] = tuple(value for piece in pieces for value in (org_id, piece.start, piece.end) * 2)
     groups: dict[Piece, list[Counters]] = {piece: [] for piece in pieces}
     stale: dict[int, _StaleCalls] = {}

@@ -17,7 +17,7 @@ from talkmeter.usage.breakdown import read_sorted_values
 from talkmeter.usage.breakdown_query import BreakdownOptions
 from talkmeter.usage.by_value import counters_of
 from talkmeter.usage.days import read_usage
-from talkmeter.usage.dimensions import SPLITS
+from talkmeter.usage.dimensions import items_of
 from talkmeter.usage.figures import EXACT
 from talkmeter.usage.filtered import ValueFilter, read_filtered_days
 from talkmeter.usage.filters import Filter, iterate_records
@@ -157,7 +157,7 @@ _RUN_COLUMNS: Final = (
 
 
 def _breakdown_columns(query: BreakdownOptions) -> tuple[Column, ...]:
-    kind = SPLITS[query.by].kind
+    kind = query.kind
     rounded = (*_MINUTES, Column("avg_call_duration_sec_rounded", "decimal"))
     return (
         Column(query.by, "text"),
@@ -191,7 +191,7 @@ def _filtered_days(
 def _values(
     connection: Connection, org_id: str, window: Window, present: Present, query: BreakdownOptions
 ) -> Iterator[Cells]:
-    kind, _, items = SPLITS[query.by]
+    kind, items = query.kind, items_of(query.by)
     values = read_sorted_values(connection, org_id, window, present, query)
     names = read_item_names(connection, org_id, items, values) if items else {}
     first = COUNTERS.index(counters_of(kind)[0])

@@ -4,6 +4,7 @@ An item exists if its winning state is not a deletion and no later snapshot omit
 condition.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
@@ -25,7 +26,8 @@ from sqlalchemy import (
 )
 
 from talkmeter.db import tables
-from talkmeter.db.statements import Compiled, integer
+from talkmeter.db.statements import Compiled, Row, integer
+from talkmeter.ledger.organization_rows import Organizations
 from talkmeter.ledger.rows import StoredState, decode_stored
 from talkmeter.period import InstantText, format_instant
 from talkmeter.records import InventoryItem, Kind
@@ -39,17 +41,25 @@ _items_and_floors = tables.inventory_item.outerjoin(
     tables.inventory_snapshot, and_(_floor.org_id == _item.org_id, _floor.kind == _item.kind)
 )
 _exists = (_item.deleted == false(), or_(_floor.floor.is_(None), _item.time >= _floor.floor))
-_COUNTS = Compiled(
-    select(
-        _item.kind,
-        func.count(),
-        func.sum(cast(_item.shared, Integer)),
-        func.sum(cast(_item.active, Integer)),
+
+
+def _counts(organizations: ColumnElement[bool]) -> Compiled:
+    """Count the existing items of each kind."""
+    return Compiled(
+        select(
+            _item.kind,
+            func.count(),
+            func.sum(cast(_item.shared, Integer)),
+            func.sum(cast(_item.active, Integer)),
+        )
+        .select_from(_items_and_floors)
+        .where(*_exists, organizations)
+        .group_by(_item.kind)
     )
-    .select_from(_items_and_floors)
-    .where(_item.org_id == bindparam("org"), *_exists)
-    .group_by(_item.kind)
-)
+
+
+_COUNTS = _counts(_item.org_id == bindparam("org"))
+_COUNTS_OF_MEMBERS = _counts(_item.org_id.in_(bindparam("members", expanding=True)))
 
 
 def _page(*flags: ColumnElement[bool]) -> Compiled:
@@ -90,9 +100,14 @@ class Inventory(NamedTuple):
     active_datasets: int
 
 
-def read_inventory(connection: Connection, org_id: str) -> Inventory:
+def read_inventory(connection: Connection, organizations: Organizations) -> Inventory:
     """Return the counts of the existing items."""
-    rows = {str(kind): tuple(map(integer, counts)) for kind, *counts in _COUNTS.run(connection, (org_id,))}
+    found: Iterable[Row]
+    if isinstance(organizations, str):
+        found = _COUNTS.run(connection, (organizations,))
+    else:
+        found = _COUNTS_OF_MEMBERS.run_in(connection, (), organizations)
+    rows = {str(kind): tuple(map(integer, counts)) for kind, *counts in found}
     none = (0, 0, 0)
     numbers, datasets = rows.get(Kind.PHONE_NUMBER, none), rows.get(Kind.DATASET, none)
     return Inventory(

@@ -13,7 +13,7 @@ from talkmeter.records import INVENTORY_KINDS, UNCOUNTED_STATUS, Kind, closed_se
 from talkmeter.usage.breakdown_answers import ORDERS
 from talkmeter.usage.breakdown_query import MAX_ROWS, ROWS, BreakdownOptions, check_filter, check_order, default_order
 from talkmeter.usage.compare import MODES, Mode
-from talkmeter.usage.dimensions import SPLITS
+from talkmeter.usage.dimensions import SPLITS, By
 from talkmeter.usage.filtered import VALUE_FILTERS, ValueFilter
 from talkmeter.usage.filters import Filter
 from talkmeter.usage.intervals import DAY_INTERVALS, INTERVALS, Interval
@@ -74,9 +74,9 @@ def read_value_filter(parameters: Parameters) -> ValueFilter | None:
     return ValueFilter(given[0], _value(given[0], parameters[given[0]], given[0])) if given else None
 
 
-def read_breakdown_options(parameters: Parameters) -> BreakdownOptions:
+def read_breakdown_options(parameters: Parameters, allowed: Sequence[By] = DIMENSIONS) -> BreakdownOptions:
     """Read the parameters of a breakdown. Raises Unprocessable if one is missing or not allowed."""
-    by = read_choice("by", parameters.get("by"), DIMENSIONS)
+    by = read_choice("by", parameters.get("by"), allowed)
     order = read_choice("order", parameters.get("order"), ORDERS, default_order(by))
     check_order(by, order)
     filter_ = read_value_filter(parameters)

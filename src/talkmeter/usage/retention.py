@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from talkmeter.db.engine import Connection
 from talkmeter.errors import Unprocessable
-from talkmeter.ledger.organization_rows import read_records_from
+from talkmeter.ledger.organization_rows import Organizations, read_records_from
 from talkmeter.period import Piece, Window, day_of, format_day, pieces_of
 from talkmeter.usage.compare import Windows
 
@@ -42,7 +42,7 @@ def whole_window(window: Window) -> tuple[Piece, ...]:
 
 def with_records(
     connection: Connection,
-    org_id: str,
+    organizations: Organizations,
     window: Window,
     windows: Windows | None,
     pieces: Callable[[Window], tuple[Piece, ...]],
@@ -55,6 +55,6 @@ def with_records(
     compared = () if windows is None else (*pieces(windows.now), *pieces(windows.then))
     if not of_window and not compared:
         return windows
-    records_from = read_records_from(connection, org_id)
+    records_from = read_records_from(connection, organizations)
     require_records(records_from, of_window)
     return windows if have_records(records_from, compared) else None

@@ -9,6 +9,8 @@ from msgspec.structs import asdict
 from sqlalchemy import Connection
 
 from talkmeter.counting import Counters, add, minutes
+from talkmeter.errors import Unprocessable
+from talkmeter.ledger.organization_rows import Members
 from talkmeter.period import DayText, Present, Window, format_day, format_instant
 from talkmeter.usage.compare import COMPARISON, Comparison, Mode, Windows, compared_windows, comparison_of
 from talkmeter.usage.days import DayState, DayUsage, read_usage
@@ -104,6 +106,9 @@ class SummaryQuery(msgspec.Struct, frozen=True):
     present: Present
     windows: Windows | None = None
     filter: ValueFilter | None = None
+    subtree: bool = False
+    members: Members = ()
+    """The organizations of the subtree, once they are read."""
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -112,17 +117,29 @@ class SummaryQuery(msgspec.Struct, frozen=True):
 
 
 def summary_query(
-    org_id: str, window: Window, present: Present, mode: Mode = "none", filter_: ValueFilter | None = None
+    org_id: str,
+    window: Window,
+    present: Present,
+    mode: Mode = "none",
+    filter_: ValueFilter | None = None,
+    *,
+    subtree: bool = False,
 ) -> SummaryQuery:
-    """Return the query for a window and a mode of comparison. Raises Unprocessable if they cannot be compared."""
-    return SummaryQuery(org_id, window, present, compared_windows(window, mode, present.now), filter_)
+    """Return the query for a window and a mode of comparison.
+
+    Raises Unprocessable if the windows cannot be compared, or if a subtree has a filter.
+    """
+    if subtree and filter_ is not None:
+        raise Unprocessable(f"'subtree' cannot be combined with '{filter_.by}': a filter is for one organization.")
+    return SummaryQuery(org_id, window, present, compared_windows(window, mode, present.now), filter_, subtree)
 
 
 def read_summary(connection: Connection, query: SummaryQuery, revision: Revision) -> Summary:
     """Return the summary without the query's filter."""
     windows = query.windows
     others = () if windows is None else (windows.now, windows.then)
-    usage = read_usage(connection, query.org_id, query.window, query.present, others)
+    organizations = query.members or query.org_id
+    usage = read_usage(connection, organizations, query.window, query.present, others)
     comparison = None
     if windows is not None and usage.others is not None:
         now, then = usage.others
@@ -137,7 +154,7 @@ def read_summary(connection: Connection, query: SummaryQuery, revision: Revision
         **asdict(run_figures(usage.total)),
         stale_calls=usage.stale_calls,
         stale_hours=query.present.stale_hours,
-        **read_inventory(connection, query.org_id)._asdict(),
+        **read_inventory(connection, organizations)._asdict(),
         comparison=comparison,
         daily=[_daily_point(day) for day in usage.days],
     )

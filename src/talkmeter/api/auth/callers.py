@@ -234,12 +234,18 @@ class RequiresScope:
         authenticator: Authenticator = request.app.state.authenticator
         requested = named_organizations(request)
         caller = await authenticator.caller(request, requested)
-        if self.scope is not None and self.scope not in caller.scopes:
-            raise Forbidden(f"This request needs the scope {self.scope}, which the credential does not have.")
+        if self.scope is not None:
+            require_scope(caller, self.scope)
         if len(set(requested)) > 1:
             both = f"The header {ORGANIZATION_HEADER} and the parameter {ORGANIZATION_PARAMETER}"
             raise Unprocessable(f"{both} name different organizations.")
         request.scope["auth"] = caller
+
+
+def require_scope(caller: Caller, scope: str) -> None:
+    """Raise Forbidden if the caller does not have a scope."""
+    if scope not in caller.scopes:
+        raise Forbidden(f"This request needs the scope {scope}, which the credential does not have.")
 
 
 def _has_session_cookie(connection: AnyConnection, cookie_name: str) -> bool:

@@ -3,6 +3,7 @@
 from typing import Final
 
 BILLING_MANAGE: Final = "billing:manage"
+CHILD_ORGANIZATIONS_MANAGE: Final = "child_organizations:manage"
 EVENTS_WRITE: Final = "events:write"
 PLANS_MANAGE: Final = "plans:manage"
 """The scope of operator keys. No role contains it and no organization can have it."""
@@ -13,7 +14,7 @@ SCOPES: Final = (
     BILLING_MANAGE,
     "campaigns:manage",
     "campaigns:read",
-    "child_organizations:manage",
+    CHILD_ORGANIZATIONS_MANAGE,
     "concurrency:manage",
     "concurrency:read",
     "conversations:dial",
