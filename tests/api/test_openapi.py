@@ -37,6 +37,7 @@ ENDPOINTS = {
     ("get", "/admin/usage/records/{kind}/{record_id}"): {200, 401, 403, 404, 422, 500, 503},
     ("get", "/admin/usage/inventory"): {200, 401, 403, 422, 500, 503},
     ("get", "/admin/usage/connectors"): {200, 401, 403, 422, 500, 503},
+    ("get", "/admin/usage/organizations"): {200, 401, 403, 422, 500, 503},
     ("get", "/admin/usage/export"): {200, 401, 403, 422, 500, 503, 507},
     ("get", "/admin/usage/costs"): {200, 304, 401, 403, 422, 500, 503},
     ("get", "/admin/usage/forecast"): {200, 304, 401, 403, 422, 500, 503},

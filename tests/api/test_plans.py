@@ -281,6 +281,7 @@ def other_endpoints() -> list[Endpoint]:
         ("GET", "/admin/usage/records/conversation/call-1", None),
         ("GET", "/admin/usage/inventory?kind=agent", None),
         ("GET", "/admin/usage/connectors", None),
+        ("GET", "/admin/usage/organizations", None),
         ("GET", f"/admin/usage/export{window}&of=records", None),
         ("POST", EVENTS, conversation()),
         ("PUT", "/metering/inventory/agent", {"time": "2026-11-01T00:00:00Z", "items": []}),

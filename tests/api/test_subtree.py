@@ -112,7 +112,10 @@ def test_organization_does_not_choose_its_parent(org: OrganizationClient, child:
     [refused] = child.send(below(child, org))["quarantined"]
 
     assert refused["reason"] == "foreign_organization"
-    assert refused["detail"] == "organization.updated needs a sender key: an organization does not choose its parent."
+    assert refused["detail"] == (
+        "An organization does not choose its parent: send organization.updated with a sender key, in a request that "
+        "names no organization."
+    )
     assert [one["organization_id"] for one in get_answer(org, "organizations", {})["organizations"]] == [org.id]
 
 

@@ -9,7 +9,14 @@ from talkmeter import errors, metrics
 from talkmeter.api.auth.scopes import ROLES, SCOPES
 from talkmeter.db.audit import Action
 from talkmeter.errors import TalkmeterError
-from talkmeter.ingest.event_types import EVENT_TYPES, ConversationData, InventoryData, WorkflowExecutionData
+from talkmeter.ingest.event_types import (
+    EVENT_TYPES,
+    ORGANIZATION_UPDATED,
+    ConversationData,
+    InventoryData,
+    OrganizationData,
+    WorkflowExecutionData,
+)
 from talkmeter.ledger.batch import Reason
 from talkmeter.ledger.write import QUARANTINE_LIMIT
 from talkmeter.period import MAX_WINDOW_DAYS
@@ -136,9 +143,13 @@ def test_event_types_and_fields_match_the_code() -> None:
         name: {word.strip("`") for cell in row[1:] for word in re.findall(r"`\w+`", cell)} for name, row in rows.items()
     }
     common = {"id", "organization_id"}
-    known = {"conversation.updated": ConversationData, "workflow_execution.updated": WorkflowExecutionData}
+    known = {
+        "conversation.updated": ConversationData,
+        "workflow_execution.updated": WorkflowExecutionData,
+        ORGANIZATION_UPDATED: OrganizationData,
+    }
 
-    assert set(rows) == set(EVENT_TYPES)
+    assert set(rows) == {*EVENT_TYPES, ORGANIZATION_UPDATED}
     for name, type_ in known.items():
         assert fields[name] | common == set(type_.__struct_fields__), name
     inventory = set().union(*(fields[f"{kind}.updated"] for kind in Kind if f"{kind}.updated" not in known))

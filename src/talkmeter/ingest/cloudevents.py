@@ -94,7 +94,10 @@ def _read_claim(envelope: Envelope, sender: Sender) -> ParentClaim:
     time = read_time("time", envelope.time, Reason.INVALID_ENVELOPE)
     data = _decode_data(decode_organization, envelope)
     if sender.org_id is not None:
-        sentence = "organization.updated needs a sender key: an organization does not choose its parent."
+        sentence = (
+            "An organization does not choose its parent: send organization.updated with a sender key, in a request "
+            "that names no organization."
+        )
         raise FieldError(Reason.FOREIGN_ORGANIZATION, sentence)
     org_id, parent_id = read_id("data.id", data.id), read_optional_id("data.parent_id", data.parent_id)
     if data.organization_id and data.organization_id != org_id:
