@@ -9,10 +9,17 @@ from talkmeter.api.request_bodies import SCHEMAS
 from talkmeter.api.session import SignIn
 from talkmeter.counting import CALL_DIMENSIONS, DIMENSIONS, RUN_DIMENSIONS, Dimension
 from talkmeter.ingest.cloudevents import Sender, read_event
-from talkmeter.ingest.event_types import ConversationData, Envelope, InventoryData, RecordData, WorkflowExecutionData
+from talkmeter.ingest.event_types import (
+    ConversationData,
+    Envelope,
+    InventoryData,
+    OrganizationData,
+    RecordData,
+    WorkflowExecutionData,
+)
 from talkmeter.ingest.inventory import InventorySnapshot
 from talkmeter.ingest.quarantine import KNOWN_DATA, keep_known_fields
-from talkmeter.records import Conversation, Kind, State, WorkflowExecution, closed_sets
+from talkmeter.records import Conversation, Kind, ParentClaim, State, WorkflowExecution, closed_sets
 from tests.events import Json, conversation, event, run
 
 SENDER: Final = Sender("test", None)
@@ -24,6 +31,7 @@ COMPLETE_EVENTS: Final[dict[type[msgspec.Struct], Json]] = {
     InventoryData: event(
         "agent.updated", {"id": "ann", "name": "Ann", "shared": True, "active": True, "organization_id": "acme"}
     ),
+    OrganizationData: event("organization.updated", {"id": "acme", "parent_id": "bolt", "organization_id": "acme"}),
 }
 """An event with every field, by the struct of its data."""
 
@@ -48,7 +56,7 @@ def test_replay_from_quarantine_reads_the_same_state(struct: type[msgspec.Struct
     kept = keep_known_fields(raw)
 
     assert kept.complete
-    assert isinstance(read_event(raw, SENDER), State)
+    assert isinstance(read_event(raw, SENDER), State | ParentClaim)
     assert read_event(kept.json, SENDER) == read_event(raw, SENDER)
 
 
@@ -62,6 +70,7 @@ def test_quarantine_knows_every_data_field() -> None:
         "ConversationData": ConversationData,
         "WorkflowExecutionData": WorkflowExecutionData,
         "InventoryItemData": InventoryData,
+        "OrganizationData": OrganizationData,
         "DeletedRecordData": RecordData,
         "CloudEvent": Envelope,
         "InventorySnapshot": InventorySnapshot,

@@ -15,7 +15,7 @@ from talkmeter.ingest.fields import (
     read_sequence,
     read_time,
 )
-from talkmeter.ledger.batch import Reason
+from talkmeter.ledger.batch import Reason, Rejection
 from talkmeter.records import State
 from tests.events import conversation
 
@@ -65,7 +65,7 @@ def test_source_is_at_most_500_bytes_long() -> None:
     rejected = read_event(msgspec.json.encode(conversation() | {"source": "/" * 501}), Sender("test", "acme"))
 
     assert isinstance(accepted, State)
-    assert not isinstance(rejected, State)
+    assert isinstance(rejected, Rejection)
     assert rejected.detail == "source is 501 bytes long; at most 500 are allowed."
 
 

@@ -10,7 +10,7 @@ declare global {
 /** Send a GET request whose response `takeEarly` returns. */
 export function requestEarly(path: string): void {
   const response = fetch(path);
-  // Nobody may take it.
+  // It may never be taken.
   response.catch(() => undefined);
   window.earlyResponses ??= new Map();
   window.earlyResponses.set(path, response);

@@ -5,7 +5,7 @@ from typing import Final, get_args
 from litestar.openapi.spec import Example, OpenAPIMediaType, Reference, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
-from talkmeter.ingest.event_types import EVENT_TYPES
+from talkmeter.ingest.event_types import EVENT_TYPES, ORGANIZATION_UPDATED
 from talkmeter.ingest.fields import MAX_DURATION_SEC, MAX_ID_BYTES, MAX_SOURCE_BYTES
 from talkmeter.ingest.requests import BATCH, PLAIN, STRUCTURED
 from talkmeter_client.vocabulary import Channel, ConversationStatus, Direction, Modality, RunStatus
@@ -40,7 +40,9 @@ def _data(description: str, required: tuple[str, ...] = (), **fields: Schema) ->
         description=description,
         required=["id", *required],
         properties={
-            "id": _text("The record's id; of a phone number, the number as in `agent_number`."),
+            "id": _text(
+                "The record's id; of a phone number, the number as in `agent_number`; of an organization, its own."
+            ),
             "organization_id": _optional_text(
                 "The organization; optional if the key has one or the request names one."
             ),
@@ -84,6 +86,10 @@ _DATA: Final = {
         shared=_flag("Whether a phone number belongs to the shared pool"),
         active=_flag("Whether a dataset counts as active"),
     ),
+    "OrganizationData": _data(
+        "The organization above another one, for `organization.updated`; only a sender key can send it.",
+        parent_id=_optional_text("The organization above it, which can see its usage; null: none."),
+    ),
     "DeletedRecordData": _data("The record that no longer exists, for the `.deleted` types."),
 }
 SCHEMAS: Final = {
@@ -97,7 +103,9 @@ SCHEMAS: Final = {
             "id": _text("The event's id, unique within its source."),
             "source": _text("The sender of the event.", MAX_SOURCE_BYTES),
             "type": Schema(
-                type=OpenAPIType.STRING, enum=sorted(EVENT_TYPES), description="What `data` is, and what happened."
+                type=OpenAPIType.STRING,
+                enum=sorted((*EVENT_TYPES, ORGANIZATION_UPDATED)),
+                description="What `data` is, and what happened.",
             ),
             "time": _instant("When the record entered this state; it decides which state wins."),
             "sequence": Schema(
