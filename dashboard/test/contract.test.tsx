@@ -6,6 +6,7 @@ import { cleanup, render, screen, within } from "@testing-library/react";
 import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import { Series } from "../src/api/series";
+import { MemberOrganizations } from "../src/api/subtree";
 import { Problem, Scopes, Session, Summary } from "../src/api/shapes";
 import { ChartTable } from "../src/charts/ChartTable";
 import { chartPoints, chartsOf, partTotals } from "../src/charts/series";
@@ -34,6 +35,7 @@ describe("the schemas accept the samples", () => {
     ["series-workflow", Series],
     ["session", Session],
     ["session-signed-out", Session],
+    ["organizations", MemberOrganizations],
     ["scopes", Scopes],
     ["scopes-viewer", Scopes],
     ["problem", Problem],

@@ -303,6 +303,11 @@ def test_contract_connectors(client: httpx.Client) -> None:
     assert_matches("connectors.json", answer, {"as_of": NOW})
 
 
+def test_contract_organizations(client: httpx.Client) -> None:
+    answer = client.get("/admin/usage/organizations", params={"organization_id": "acme"})
+    assert_matches("organizations.json", answer)
+
+
 def test_contract_problem(client: httpx.Client) -> None:
     reversed_window = {"from": "2026-03-04", "to": "2026-03-01", "organization_id": "acme"}
     assert_matches("problem.json", client.get("/admin/usage/summary", params=reversed_window))

@@ -1,10 +1,9 @@
 // The Connectors page of one organization, if the user has access. Its code loads when the page is opened.
 
-import { Suspense, useEffect } from "react";
+import { useEffect } from "react";
 import { Access, Denied } from "../shell/Access";
-import { ErrorBoundary } from "../shell/ErrorBoundary";
 import { lazyPart } from "../shell/lazyPart";
-import { LoadFailure } from "../shell/LoadFailure";
+import { Loaded } from "../shell/Loaded";
 import { ConnectorsLoading } from "./ConnectorsLoading";
 
 const ConnectorsReport = lazyPart(() => import("./ConnectorsReport"));
@@ -18,11 +17,9 @@ export function ConnectorsScreen({ organization }: { organization: string | null
   return (
     <Access organization={organization} loading={loading}>
       {(id) => (
-        <ErrorBoundary fallback={(retry) => <LoadFailure what="the connectors" retry={retry} />}>
-          <Suspense fallback={loading}>
-            <ConnectorsReport organization={id} denied={<Denied organization={id} />} />
-          </Suspense>
-        </ErrorBoundary>
+        <Loaded what="the connectors" loading={loading}>
+          <ConnectorsReport organization={id} denied={<Denied organization={id} />} />
+        </Loaded>
       )}
     </Access>
   );

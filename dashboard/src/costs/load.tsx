@@ -1,13 +1,11 @@
 // Costs and budgets in the page: loads their code and their first data in parallel with the summary.
 
 import { Skeleton } from "@mantine/core";
-import { Suspense } from "react";
 import { type Day } from "../range/days";
 import { type Range } from "../range/range";
-import { ErrorBoundary } from "../shell/ErrorBoundary";
 import { lazyPart } from "../shell/lazyPart";
 import { expectedHeight } from "../shell/heights";
-import { LoadFailure } from "../shell/LoadFailure";
+import { Loaded } from "../shell/Loaded";
 
 const load = () => import("./CostsAndBudgets");
 const CostsAndBudgets = lazyPart(load);
@@ -31,11 +29,9 @@ export function loadCosts(organization: string): void {
 /** The costs and budgets of an organization; nothing if it has neither. */
 export function Costs(props: CostsProps) {
   return (
-    <ErrorBoundary fallback={(retry) => <LoadFailure what="costs and budgets" retry={retry} />}>
-      <Suspense fallback={<CostsLoading organization={props.organization} />}>
-        <CostsAndBudgets {...props} />
-      </Suspense>
-    </ErrorBoundary>
+    <Loaded what="costs and budgets" loading={<CostsLoading organization={props.organization} />}>
+      <CostsAndBudgets {...props} />
+    </Loaded>
   );
 }
 

@@ -2,15 +2,14 @@
 // the server checks every request anyway.
 
 import { useQuery } from "@tanstack/react-query";
-import { type ReactNode, Suspense, useEffect } from "react";
+import { type ReactNode, useEffect } from "react";
 import { hasStatus } from "../api/errors";
 import { navigate, usePageLocation } from "../location/router";
 import { BILLING_SCOPE, scopesQuery, sessionQuery } from "../queries";
 import { ErrorAlert } from "./ErrorAlert";
-import { ErrorBoundary } from "./ErrorBoundary";
 import { isAccessKnown, rememberAccess } from "./knownAccess";
 import { lazyPart } from "./lazyPart";
-import { LoadFailure } from "./LoadFailure";
+import { Loaded } from "./Loaded";
 
 const NoAccess = lazyPart(() => import("./NoAccess"));
 
@@ -56,10 +55,8 @@ function Allowed({ organization, loading, children }: Props & { organization: st
 
 export function Denied({ organization }: { organization: string | null }) {
   return (
-    <ErrorBoundary fallback={(retry) => <LoadFailure what="this screen" retry={retry} />}>
-      <Suspense fallback={null}>
-        <NoAccess organization={organization} />
-      </Suspense>
-    </ErrorBoundary>
+    <Loaded what="this screen">
+      <NoAccess organization={organization} />
+    </Loaded>
   );
 }

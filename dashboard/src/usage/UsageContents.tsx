@@ -1,16 +1,14 @@
 // The content of the Usage page: cards, charts, breakdown and inventory; or the first-event or empty-range message.
 
 import { Paper, Skeleton } from "@mantine/core";
-import { Suspense } from "react";
 import { type Summary } from "../api/shapes";
 import { BreakdownSection } from "../breakdown/load";
 import { Charts } from "../charts/Charts";
 import { Costs } from "../costs/load";
 import { type Day } from "../range/days";
 import { type Range, type RangeChoice } from "../range/range";
-import { ErrorBoundary } from "../shell/ErrorBoundary";
 import { lazyPart } from "../shell/lazyPart";
-import { LoadFailure } from "../shell/LoadFailure";
+import { Loaded } from "../shell/Loaded";
 import { EmptyRange } from "./EmptyRange";
 import { isEmpty } from "./figures";
 import { Inventory } from "./Inventory";
@@ -32,11 +30,9 @@ export function UsageContents({ organization, fetched, summary, range, today, ch
   const { figures, fetchedAt } = fetched;
   if (fetched.lastEventAt === null) {
     return (
-      <ErrorBoundary fallback={(retry) => <LoadFailure what="this screen" retry={retry} />}>
-        <Suspense fallback={null}>
-          <FirstEvent organization={organization} />
-        </Suspense>
-      </ErrorBoundary>
+      <Loaded what="this screen">
+        <FirstEvent organization={organization} />
+      </Loaded>
     );
   }
   return (
@@ -48,17 +44,16 @@ export function UsageContents({ organization, fetched, summary, range, today, ch
       ) : (
         <>
           <Charts figures={figures} range={range} now={fetchedAt} choose={choose} />
-          <ErrorBoundary fallback={(retry) => <LoadFailure what="the breakdown" retry={retry} />}>
-            <Suspense
-              fallback={
-                <Paper withBorder className="breakdown-loading">
-                  <Skeleton height="100%" />
-                </Paper>
-              }
-            >
-              <BreakdownSection organization={organization} range={range} />
-            </Suspense>
-          </ErrorBoundary>
+          <Loaded
+            what="the breakdown"
+            loading={
+              <Paper withBorder className="breakdown-loading">
+                <Skeleton height="100%" />
+              </Paper>
+            }
+          >
+            <BreakdownSection organization={organization} range={range} />
+          </Loaded>
         </>
       )}
       {figures.filter === null && (

@@ -15,6 +15,8 @@ import { type Day, addDays, startOfDay, utcDay } from "../range/days";
 import { type Range, type RangeChoice, resolveRange } from "../range/range";
 import { Drawer } from "../records/Drawer";
 import { ErrorAlert } from "../shell/ErrorAlert";
+import { lazyPart } from "../shell/lazyPart";
+import { Loaded } from "../shell/Loaded";
 import { Controls } from "./Controls";
 import { type Figures } from "./figures";
 import { FilterChip } from "./FilterChip";
@@ -22,6 +24,8 @@ import { StatusLine } from "./StatusLine";
 import { UsageContents } from "./UsageContents";
 import { UsageSkeleton } from "./UsageLoading";
 import { useUsage } from "./useUsage";
+
+const Subtree = lazyPart(() => import("../subtree/Subtree"));
 
 const choose = (choice: RangeChoice) => {
   const range = resolveRange(choice, utcDay(Date.now()));
@@ -99,6 +103,9 @@ export function UsageReport({ organization, denied }: Props) {
           }
         />
       )}
+      <Loaded what="the sub-organizations">
+        <Subtree organization={organization} range={range} compare={compare} />
+      </Loaded>
       {shown !== undefined && (
         <div className={outdated ? "figures outdated" : "figures"} aria-busy={usage.fetching}>
           <UsageContents
