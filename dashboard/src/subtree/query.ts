@@ -1,4 +1,4 @@
-// The queries of a subtree. Their keys begin like those of the breakdown, so that they are refreshed together.
+// The queries of a subtree.
 
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { getBreakdown } from "../api/breakdown";
@@ -13,7 +13,8 @@ const MAX_ROWS = 50;
 /** The organizations of a subtree, if the scopes allow it. */
 export function membersQuery(organization: string, scopes: readonly string[] | undefined) {
   return queryOptions({
-    queryKey: ["breakdown", organization, "members"],
+    queryKey: ["members", organization],
+    staleTime: Infinity,
     queryFn: ({ signal }) => getMembers(organization, signal),
     enabled: scopes?.includes(SCOPE) === true,
   });
@@ -23,6 +24,7 @@ export function membersQuery(organization: string, scopes: readonly string[] | u
 export function subtreeQuery(organization: string, range: Range, mode: ComparisonMode) {
   const compare = availableComparison(range, mode);
   return queryOptions({
+    // Refreshed together with the breakdown.
     queryKey: ["breakdown", organization, "subtree", range.from, range.to, compare],
     queryFn: async ({ signal }) => {
       const options = { by: "organization", limit: MAX_ROWS, interval: "week", filter: null } as const;
