@@ -17,7 +17,6 @@ from bench.timing import interleaved, milliseconds
 from talkmeter import clock
 from talkmeter.billing.apply import apply_changes, plan_changes
 from talkmeter.billing.costs import read_costs
-from talkmeter.billing.months import month_of
 from talkmeter.billing.plan import Charge, PlanContent, Tier
 from talkmeter.billing.plans import read_plans
 from talkmeter.billing.priced_months import By, CostsQuery
@@ -25,6 +24,7 @@ from talkmeter.billing.statements import close_month
 from talkmeter.db.audit import Actor
 from talkmeter.db.engine import reading, writing
 from talkmeter.ledger.organizations import list_organizations
+from talkmeter.months import month_of
 from talkmeter.period import present
 from tests.postgres import engine_for, new_database, postgres_server
 

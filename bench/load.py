@@ -16,6 +16,7 @@ from talkmeter.db import tables
 from talkmeter.db.engine import reading
 from talkmeter.db.migrate import migrate
 from talkmeter.db.statements import Row
+from talkmeter.ledger.month_totals import month_rows
 from talkmeter.ledger.organization_rows import organization_row
 from talkmeter.ledger.organizations import directory_row, list_organizations
 from talkmeter.ledger.verify import verify_organization
@@ -59,6 +60,7 @@ def load_year(
                 org_totals.update(day.totals)
             totals += total_rows(org_id, org_totals, now)
         buffer.add(tables.usage_daily, totals)
+        buffer.add(tables.usage_monthly, month_rows(totals))
         buffer.add(tables.organization, [organization_row(org_id, now) for org_id in sizes])
         buffer.add(tables.organization_directory, [directory_row(org_id, None, now) for org_id in sizes])
         buffer.flush()
@@ -78,7 +80,9 @@ def load_days(engine: Engine, conversations: int, days: int, organizations: int 
                 rows += day.conversations
                 totals.update(day.totals)
             loader.write(tables.conversation, rows)
-            loader.write(tables.usage_daily, total_rows(org_id, totals, now))
+            daily = total_rows(org_id, totals, now)
+            loader.write(tables.usage_daily, daily)
+            loader.write(tables.usage_monthly, month_rows(daily))
         loader.write(tables.organization, [organization_row(org_id, now) for org_id in names])
         loader.write(tables.organization_directory, [directory_row(org_id, None, now) for org_id in names])
 

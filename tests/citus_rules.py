@@ -8,6 +8,7 @@ after ON CONFLICT use only immutable functions.
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
+from importlib import import_module
 from itertools import pairwise
 from typing import Final
 
@@ -22,8 +23,11 @@ from talkmeter.usage import inventory, members, subtree
 
 NAMES: Final = {table.name: table for table in DISTRIBUTED}
 IMMUTABLE: Final = (exp.Coalesce, exp.Greatest, exp.Least, exp.Case, exp.If)
+FILL_MONTHS: Final = import_module("talkmeter.db.migrations.versions.0016_usage_monthly").FILL
 ALL_ORGANIZATIONS: Final = frozenset(
     {
+        # A migration, into a table that is distributed afterwards.
+        FILL_MONTHS,
         # talkmeter copy and backup read whole tables, without a common snapshot because nothing writes meanwhile.
         *(f"SELECT count(*) AS count_1 FROM {name}" for name in NAMES),
         "SELECT organization.org_id, organization.revision FROM organization",

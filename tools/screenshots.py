@@ -19,10 +19,10 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Browser, Route, sync_playwright  # noqa: E402  the path comes first
 
-from talkmeter.billing.months import format_month, month_of  # noqa: E402
 from talkmeter.billing.plan_file import write_plan  # noqa: E402
 from talkmeter.demo import usage as demo  # noqa: E402
 from talkmeter.demo.plan import PLAN_ID, plan_from  # noqa: E402
+from talkmeter.months import format_month, month_of  # noqa: E402
 from talkmeter.period import MICROSECONDS_PER_DAY, read_instant  # noqa: E402
 from tests.servers import running_server  # noqa: E402
 

@@ -13,9 +13,9 @@ MOVED pays in dollars in February and in euros from March on.
 
 from typing import Final
 
-from talkmeter.billing.months import read_month
 from talkmeter.billing.statement_store import Statement, StatementLine, insert_statements
 from talkmeter.db.engine import writing
+from talkmeter.months import read_month
 from tests import local_http
 from tests.events import Json, conversation, event, run
 from tests.postgres import engine_for

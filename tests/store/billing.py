@@ -2,12 +2,12 @@
 
 from talkmeter.billing.apply import apply_changes, assign, plan_changes
 from talkmeter.billing.costs import Costs, read_costs
-from talkmeter.billing.months import parse_month
 from talkmeter.billing.plans import Assignment, read_plans
 from talkmeter.billing.priced_months import CostsQuery
 from talkmeter.billing.read_plan import read_plan
 from talkmeter.db.audit import Actor
 from talkmeter.db.engine import reading, writing
+from talkmeter.months import parse_month
 from talkmeter.period import day_of, present, read_day, read_instant
 from tests.events import Json
 from tests.store.ledger import ORG, Ledger

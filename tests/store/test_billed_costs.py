@@ -3,7 +3,6 @@
 import pytest
 
 from talkmeter.billing.costs import Costs, read_costs
-from talkmeter.billing.months import parse_month
 from talkmeter.billing.plans import set_default
 from talkmeter.billing.priced_months import By, CostsQuery
 from talkmeter.db.engine import reading, writing
@@ -13,6 +12,7 @@ from talkmeter.ledger.closing import begin_merge
 from talkmeter.ledger.merge import merge_usage
 from talkmeter.ledger.organizations import add_organization
 from talkmeter.ledger.retention import expire
+from talkmeter.months import parse_month
 from talkmeter.period import present, read_day
 from tests.events import Json, conversation, event
 from tests.store.billing import NOW, OPERATOR, VOICE, apply_plan, assign_plan, costs, plan

@@ -26,8 +26,9 @@ from talkmeter.db import migrations
 from talkmeter.db.engine import changing_schema, reading
 from talkmeter.db.migrate import database_id, migrate, require_current
 from talkmeter.db.schema import NEWEST
-from talkmeter.db.tables import DISTRIBUTED, metadata, usage_daily
+from talkmeter.db.tables import DISTRIBUTED, metadata, usage_daily, usage_monthly
 from talkmeter.errors import Misconfigured
+from talkmeter.months import first_day
 from tests.citus_plugin import TEST_STATEMENT
 from tests.postgres import engine_for
 from tests.store.ledger import Ledger, write_statements
@@ -97,7 +98,7 @@ def ddl_of_migrations(dialect: str) -> set[str]:
 
 def apply(statement: str, created: dict[str, str]) -> None:
     """Apply a migration's statement to the CREATE statements before it, by the name of their table or index."""
-    if statement.startswith("INSERT INTO meta "):
+    if statement.startswith("INSERT INTO "):
         return
     if dropped := re.fullmatch(r"DROP INDEX (\w+)", statement):
         del created[dropped[1]]
@@ -128,17 +129,20 @@ def test_exactly_the_expected_tables_exist(ledger: Ledger) -> None:
         names = inspect(connection).get_table_names()
 
     assert {*names} == {table.name for table in DISTRIBUTED} | UNDISTRIBUTED | {VERSION_TABLE}
-    assert len(DISTRIBUTED) == 23
+    assert len(DISTRIBUTED) == 24
 
 
-def test_every_key_of_a_distributed_table_starts_with_org_id(ledger: Ledger) -> None:
+def test_every_distributed_table_is_searched_by_org_id(ledger: Ledger) -> None:
     for table in DISTRIBUTED:
         with reading(ledger.engine) as connection:
             found = inspect(connection)
             key = found.get_pk_constraint(table.name)["constrained_columns"]
             indexes = [index["column_names"] for index in found.get_indexes(table.name)]
         assert len(indexes) == len(table.indexes)
-        assert {key[0], *(columns[0] for columns in indexes)} == {"org_id"}
+        assert "org_id" in key
+        # A list of all organizations reads one month.
+        expected = {"month", "org_id"} if table is usage_monthly else {"org_id"}
+        assert {key[0], *(columns[0] for columns in indexes)} == expected
 
 
 def test_daily_totals_have_bigint_counters_and_nullable_billed_durations() -> None:
@@ -213,6 +217,30 @@ def test_database_of_the_first_version_keeps_its_figures(address: str) -> None:
     assert (summary.total_calls, summary.voice_duration_ms, summary.chat_duration_ms) == (3, 9_000, 600)
     [used] = [day for day in summary.daily if day.calls]
     assert (used.day, used.state, used.changed_at) == ("2026-03-01", "final", None)
+
+
+def test_migration_fills_the_monthly_total_of_every_month(address: str) -> None:
+    days = [day for month in range(1970 * 12, 2100 * 12) for day in (first_day(month), first_day(month + 1) - 1)]
+    with engine_for(address) as engine:
+        upgrade_to(engine, "0015")
+        rows = ", ".join(
+            f"('acme', 'total', {day}, '', {day}, 2, 1, 3, 0, 2, 0, 9000, 600, 1, 0, 0, 0)" for day in days
+        )
+        other = "('acme', 'channel', 9, 'text', 7, 0, 7, 7, 0, 7, 0, 0, 600, 0, 0, 0, 0)"
+        names = f"org_id, dimension, day, value, {', '.join(COUNTERS)}"
+        with changing_schema(engine) as connection:
+            statement = text(f"INSERT INTO usage_daily ({names}) VALUES {rows}, {other}")
+            connection.execute(statement, execution_options=TEST_STATEMENT)
+        migrate(engine)
+        with reading(engine) as connection:
+            found = connection.execute(
+                text("SELECT month, org_id, calls, voice_ms, runs_success FROM usage_monthly ORDER BY month"),
+                execution_options=TEST_STATEMENT,
+            ).fetchall()
+
+    first_and_last = zip(days[::2], days[1::2], strict=True)
+    expected = [(1970 * 12 + at, "acme", first + last, 18_000, 0) for at, (first, last) in enumerate(first_and_last)]
+    assert [tuple(row) for row in found] == expected
 
 
 MIGRATE_AT_A_SIGNAL = """

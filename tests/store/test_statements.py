@@ -5,12 +5,12 @@ from io import BytesIO
 
 import pytest
 
-from talkmeter.billing.months import parse_month
 from talkmeter.billing.statement_export import COLUMNS, statement_rows
 from talkmeter.billing.statement_store import Statement, read_statements
 from talkmeter.billing.statements import adjust_month, close_month
 from talkmeter.db.engine import reading
 from talkmeter.errors import Misconfigured, OperationFailed
+from talkmeter.months import parse_month
 from talkmeter.usage.formats import write_rows
 from tests.events import Json, conversation
 from tests.store.billing import NOW, OPERATOR, VOICE, apply_plan, assign_plan, costs, plan

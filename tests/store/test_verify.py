@@ -64,6 +64,36 @@ DAMAGES = {
         "DELETE FROM usage_daily WHERE dimension = 'workflow' AND value = 'wf'",
         ["2026-03-01 workflow 'wf': runs is 0, the records say 1; runs_success is 0, the records say 1."],
     ),
+    "monthly total too high": (
+        "UPDATE usage_monthly SET calls = 9, voice_ms = 1",
+        ["2026-03: calls is 9, the days say 2; voice_ms is 1, the days say 60000."],
+    ),
+    "monthly total missing": (
+        "DELETE FROM usage_monthly",
+        [
+            (
+                "2026-03: calls is 0, the days say 2; voice_calls is 0, the days say 1; "
+                "chat_calls is 0, the days say 1; inbound_calls is 0, the days say 2; "
+                "timed_calls is 0, the days say 2; voice_ms is 0, the days say 60000; "
+                "chat_ms is 0, the days say 30000; runs is 0, the days say 1; runs_success is 0, the days say 1."
+            )
+        ],
+    ),
+    "monthly total of a month without days": (
+        (
+            "UPDATE usage_monthly SET month = month + 1, calls = 1, voice_calls = 0, chat_calls = 0, "
+            "inbound_calls = 0, timed_calls = 0, voice_ms = 0, chat_ms = 0, runs = 0, runs_success = 0"
+        ),
+        [
+            (
+                "2026-03: calls is 0, the days say 2; voice_calls is 0, the days say 1; "
+                "chat_calls is 0, the days say 1; inbound_calls is 0, the days say 2; "
+                "timed_calls is 0, the days say 2; voice_ms is 0, the days say 60000; "
+                "chat_ms is 0, the days say 30000; runs is 0, the days say 1; runs_success is 0, the days say 1."
+            ),
+            "2026-04: calls is 1, the days say 0.",
+        ],
+    ),
     "total of a day without records": (
         (
             "INSERT INTO usage_daily SELECT org_id, dimension, day + 1000, value, calls, voice_calls, chat_calls, "

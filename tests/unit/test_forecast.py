@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from talkmeter.billing.forecast import history_of, mean_error, project, project_constant, same_day_earlier
-from talkmeter.billing.months import month_days, month_of
+from talkmeter.months import month_days, month_of
 
 EPOCH = date(1970, 1, 1)
 

@@ -18,7 +18,6 @@ from talkmeter.api.request_bodies import ASSIGNMENT_BODY, PLAN_BODY
 from talkmeter.billing.apply import apply_changes, assign, check_start, plan_changes
 from talkmeter.billing.costs import Costs
 from talkmeter.billing.forecast_answer import Forecast, ForecastQuery
-from talkmeter.billing.months import read_month
 from talkmeter.billing.parameters import read_costs_query
 from talkmeter.billing.plan_answers import (
     AppliedPlan,
@@ -33,6 +32,7 @@ from talkmeter.billing.read_plan import check_plan_id, read_plan
 from talkmeter.db.engine import Connection
 from talkmeter.errors import NotFound, Unprocessable, quoted
 from talkmeter.ledger.organizations import is_open
+from talkmeter.months import read_month
 from talkmeter.period import day_of
 from talkmeter.usage.parameters import read_flag
 

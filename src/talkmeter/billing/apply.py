@@ -9,7 +9,6 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
-from talkmeter.billing.months import format_month, month_of, parse_month
 from talkmeter.billing.plan import PlanContent, Tier
 from talkmeter.billing.plans import (
     Assignment,
@@ -25,6 +24,7 @@ from talkmeter.billing.plans import (
 from talkmeter.db.audit import Action, Actor, record_audit
 from talkmeter.errors import Unprocessable, quoted
 from talkmeter.ledger.organization_rows import lock_organization, renew_revision
+from talkmeter.months import format_month, month_of, parse_month
 from talkmeter.period import day_of
 
 

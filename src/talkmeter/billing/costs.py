@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 from talkmeter.billing.cost_rows import Reason, read_names, split_costs
 from talkmeter.billing.money import format_amount, format_decimal
 from talkmeter.billing.month_cost import MonthCost
-from talkmeter.billing.months import format_month, month_days, month_of
 from talkmeter.billing.plan import (
     FEE,
     MINIMUM,
@@ -24,6 +23,7 @@ from talkmeter.billing.plan import (
 from talkmeter.billing.priced_months import By, CostsQuery, PricedMonth, price_months
 from talkmeter.billing.pricing import billable_units, packages, tier_amounts, tier_parts
 from talkmeter.billing.statement_store import Statement, read_statements
+from talkmeter.months import format_month, month_days, month_of
 from talkmeter.period import DayText, format_day
 
 

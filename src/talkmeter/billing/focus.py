@@ -15,13 +15,13 @@ import msgspec
 from sqlalchemy import Engine
 
 from talkmeter.billing.money import amount_text, currency_digits, format_amount, format_decimal, read_decimal
-from talkmeter.billing.months import first_day, month_days, month_of
 from talkmeter.billing.plan import EXACT, FEE, Charge, Unit
 from talkmeter.billing.plans import Plans, read_plans
 from talkmeter.billing.pricing import TierPart, packages, tier_amounts, tier_parts
 from talkmeter.billing.statement_export import charge_of, month_statements, quantity_text
 from talkmeter.billing.statement_store import Statement, StatementLine
 from talkmeter.db.engine import reading
+from talkmeter.months import first_day, month_days, month_of
 from talkmeter.period import day_of, format_day
 from talkmeter.usage.formats import escape_formula
 

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Final, Literal, NamedTuple
 
 from talkmeter.billing.money import round_half_up
-from talkmeter.billing.months import month_days, month_of
+from talkmeter.months import month_days, month_of
 
 Method = Literal["weekday_mean", "mean", "constant"]
 HISTORY_DAYS: Final = 56

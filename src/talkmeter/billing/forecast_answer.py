@@ -24,11 +24,11 @@ from talkmeter.billing.forecast import (
 from talkmeter.billing.money import format_amount, format_decimal
 from talkmeter.billing.month_cost import month_cost, month_total
 from talkmeter.billing.month_plans import versions_of_months
-from talkmeter.billing.months import format_month, month_days, month_of
 from talkmeter.billing.plan import METERS, AmountText, Charge, DecimalText, MonthText, PlanContent, Unit
 from talkmeter.billing.plans import PlanVersion, read_plans
 from talkmeter.billing.quantities import DailyQuantities, first_usage_day, read_quantities
 from talkmeter.billing.statement_store import read_statements
+from talkmeter.months import format_month, month_days, month_of
 from talkmeter.period import DayText, Present, format_day
 
 PAST_MONTHS: Final = 3

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from talkmeter.billing.months import month_days
 from talkmeter.billing.plan import FEE, MINIMUM, Charge, PlanContent
 from talkmeter.billing.pricing import line_amount
+from talkmeter.months import month_days
 
 Quantities = Mapping[str, Mapping[int, int]]
 """Base units by charge id and day; a missing day is zero."""

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
-from talkmeter.billing.months import month_of
 from talkmeter.billing.plans import Plans, PlanVersion, assigned_in, read_assignments
 from talkmeter.billing.quantities import first_day_with_anything
 from talkmeter.billing.statement_store import Statement
+from talkmeter.months import month_of
 
 
 def versions_of_months(

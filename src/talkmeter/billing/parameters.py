@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from talkmeter.billing.months import first_day, month_of
 from talkmeter.billing.priced_months import BYS, ROWS, CostsQuery
 from talkmeter.errors import Unprocessable
+from talkmeter.months import first_day, month_of
 from talkmeter.period import MAX_WINDOW_DAYS, Present, read_day
 from talkmeter.usage.breakdown_query import MAX_ROWS
 from talkmeter.usage.parameters import read_choice, read_limit

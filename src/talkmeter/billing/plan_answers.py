@@ -8,10 +8,10 @@ from sqlalchemy import Connection
 
 from talkmeter.billing.apply import Changes
 from talkmeter.billing.month_plans import versions_of_months
-from talkmeter.billing.months import format_month, month_of
 from talkmeter.billing.plan import MonthText, PlanContent
 from talkmeter.billing.plans import Plans, PlanVersion, read_assignments, read_plans
 from talkmeter.billing.statement_store import read_statements
+from talkmeter.months import format_month, month_of
 from talkmeter.period import InstantText, format_instant
 
 

@@ -8,13 +8,13 @@ from typing import Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection, bindparam, select
 
-from talkmeter.billing.months import parse_month
 from talkmeter.billing.plan import PlanContent
 from talkmeter.db import billing_tables
 from talkmeter.db.damage import damaged_row
 from talkmeter.db.meta import PLANS_REVISION, read_meta, write_meta
 from talkmeter.db.statements import Compiled, OnConflict, Row, Value, insert_rows, integer, text
 from talkmeter.errors import Unavailable
+from talkmeter.months import parse_month
 
 _version = billing_tables.plan_version.c
 _default = billing_tables.default_plan.c

@@ -7,11 +7,11 @@ from sqlalchemy import Connection
 
 from talkmeter.billing.month_cost import MonthCost, month_cost
 from talkmeter.billing.month_plans import versions_of_months
-from talkmeter.billing.months import first_day, format_month, month_days, month_of
 from talkmeter.billing.plans import PlanVersion, read_plans
 from talkmeter.billing.quantities import read_quantities
 from talkmeter.billing.statement_store import Statement
 from talkmeter.errors import Unprocessable
+from talkmeter.months import first_day, format_month, month_days, month_of
 from talkmeter.period import Present
 from talkmeter.usage.inventory_days import read_counted_from
 

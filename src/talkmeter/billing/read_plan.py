@@ -6,7 +6,6 @@ from difflib import get_close_matches
 from typing import Final, TypeVar, get_args
 
 from talkmeter.billing.money import is_decimal, minor_digits, read_decimal
-from talkmeter.billing.months import is_month
 from talkmeter.billing.plan import (
     EXACT,
     ID,
@@ -24,6 +23,7 @@ from talkmeter.billing.plan import (
 from talkmeter.counting import Dimension
 from talkmeter.errors import MAX_QUOTED, Unprocessable, quoted
 from talkmeter.ingest.fields import CONTROL, MAX_ID_BYTES
+from talkmeter.months import is_month
 from talkmeter.records import Kind, closed_sets
 
 Path = tuple[str | int, ...]

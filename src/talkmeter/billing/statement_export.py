@@ -6,11 +6,11 @@ from typing import Final
 from sqlalchemy import Engine
 
 from talkmeter.billing.money import amount_text, format_decimal
-from talkmeter.billing.months import format_month, month_days
 from talkmeter.billing.plan import Charge
 from talkmeter.billing.plans import Plans, read_plans
 from talkmeter.billing.statement_store import Statement, StatementLine, read_statements
 from talkmeter.db.engine import reading
+from talkmeter.months import format_month, month_days
 from talkmeter.usage.formats import Cells, Column
 
 COLUMNS: Final = (

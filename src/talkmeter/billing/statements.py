@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Engine
 
 from talkmeter.billing.month_cost import MonthCost, month_cost
 from talkmeter.billing.month_plans import versions_of_months
-from talkmeter.billing.months import format_month, month_days, month_of
 from talkmeter.billing.plan import FEE, FEE_NAME, MINIMUM, MINIMUM_NAME, PlanContent
 from talkmeter.billing.plans import Plans, PlanVersion, read_plans
 from talkmeter.billing.quantities import read_quantities
@@ -22,6 +21,7 @@ from talkmeter.db.audit import Action, Actor, record_audits
 from talkmeter.db.engine import has_one_writer, is_distributed, reading, writing
 from talkmeter.errors import OperationFailed
 from talkmeter.ledger.organization_rows import lock_organizations, renew_revisions
+from talkmeter.months import format_month, month_days, month_of
 from talkmeter.period import day_of
 
 ORGANIZATIONS_ON_SQLITE: Final = 100

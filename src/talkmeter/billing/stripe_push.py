@@ -17,7 +17,6 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from talkmeter import clock
 from talkmeter.billing.money import minor_digits
-from talkmeter.billing.months import first_day, format_month
 from talkmeter.billing.plans import Plans, read_plans
 from talkmeter.billing.push_store import StatementPush, read_customer, read_pushes, store_push
 from talkmeter.billing.statement_export import charge_of, quantity_text
@@ -28,6 +27,7 @@ from talkmeter.db.engine import reading, writing
 from talkmeter.db.lease import lease_end, release_lease, renew_lease, take_lease
 from talkmeter.db.migrate import ledger_id
 from talkmeter.errors import OperationFailed, Unavailable
+from talkmeter.months import first_day, format_month
 from talkmeter.period import format_instant
 
 ATTEMPTS: Final = 4

@@ -5,9 +5,9 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, select
 
-from talkmeter.billing.months import format_month
 from talkmeter.db import billing_tables
 from talkmeter.db.statements import Compiled, Row, integer, text
+from talkmeter.months import format_month
 
 _statement = billing_tables.statement.c
 _line = billing_tables.statement_line.c

@@ -7,12 +7,12 @@ import msgspec
 from sqlalchemy import Connection
 
 from talkmeter.billing.month_plans import versions_of_months
-from talkmeter.billing.months import month_of
 from talkmeter.billing.plan import PlanContent, Unit
 from talkmeter.billing.plans import read_plans
 from talkmeter.billing.statement_store import read_statements
 from talkmeter.budgets.budget import COST, Budget
 from talkmeter.budgets.values import charge_of
+from talkmeter.months import month_of
 from talkmeter.period import Present
 from talkmeter.usage.filtered import read_applied_filter
 

@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 
 from talkmeter.billing.forecast import HISTORY_DAYS, expected_days
 from talkmeter.billing.month_cost import month_cost
-from talkmeter.billing.months import month_days, month_of
 from talkmeter.billing.quantities import first_usage_day, read_quantities
 from talkmeter.budgets.budget import COUNTED, SILENCE, Budget
 from talkmeter.budgets.values import (
@@ -23,6 +22,7 @@ from talkmeter.budgets.values import (
     priced_reading,
     read_counted_days,
 )
+from talkmeter.months import month_days, month_of
 from talkmeter.period import Present
 
 

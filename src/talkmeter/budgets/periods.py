@@ -2,7 +2,7 @@
 
 from typing import Final, Literal, get_args
 
-from talkmeter.billing.months import month_days, month_of
+from talkmeter.months import month_days, month_of
 
 PeriodName = Literal["day", "week", "month"]
 PERIODS: Final[tuple[PeriodName, ...]] = get_args(PeriodName)

@@ -7,13 +7,13 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from talkmeter.billing.money import format_amount, format_decimal, read_decimal, round_half_up
-from talkmeter.billing.months import first_day, month_days, month_of
 from talkmeter.billing.plan import Charge, PlanContent
 from talkmeter.billing.priced_months import CostsQuery, PricedMonth, price_months
 from talkmeter.billing.statement_store import read_statements
 from talkmeter.budgets.budget import COST, COUNTED, INCLUDED, SILENCE, Budget
 from talkmeter.budgets.silence import silent_hours
 from talkmeter.errors import Unprocessable
+from talkmeter.months import first_day, month_days, month_of
 from talkmeter.period import MICROSECONDS_PER_DAY, Present, Window
 from talkmeter.usage.filters import Filter, matching_days
 

@@ -51,7 +51,7 @@ def apply(file: Path, dry_run: bool, restate: bool) -> None:
 
 
 def _print_changes(changes: "Changes") -> None:
-    from talkmeter.billing.months import format_month
+    from talkmeter.months import format_month
 
     for change in changes.versions:
         version = f"version {change.number}, effective {change.content.effective}"
@@ -67,11 +67,11 @@ def _print_changes(changes: "Changes") -> None:
 @plans.command("list")
 def list_() -> None:
     """List all plans with their present versions."""
-    from talkmeter.billing.months import month_of
     from talkmeter.billing.plans import read_plans
     from talkmeter.cli.database import open_database
     from talkmeter.cli.tables import print_list
     from talkmeter.db.engine import reading
+    from talkmeter.months import month_of
     from talkmeter.period import day_of
 
     with open_database() as engine, reading(engine) as connection:
@@ -118,10 +118,10 @@ def show(plan_id: str, version: int | None) -> None:
 def assign(org_id: str, plan_id: str | None, is_none: bool, from_: str | None, restate: bool) -> None:
     """Give an organization a plan from a month on."""
     from talkmeter.billing.apply import assign as assign_stored
-    from talkmeter.billing.months import format_month, month_of, read_month
     from talkmeter.billing.plans import Assignment
     from talkmeter.cli.database import change_organization
     from talkmeter.cli.operator import operator
+    from talkmeter.months import format_month, month_of, read_month
     from talkmeter.period import day_of
 
     if is_none == (plan_id is not None):

@@ -60,8 +60,8 @@ def _recover(file: Path, part: Path) -> bool:
             rows += table.rows
             click.echo(f"{table.name}: {table.rows:,} rows read")
             _print(f"{table.name}: lost", table.losses)
-            # The daily totals are computed from the records.
-            losses += len(table.losses) if table.name != "usage_daily" else 0
+            # The totals are computed from the records.
+            losses += len(table.losses) if table.name not in ("usage_daily", "usage_monthly") else 0
         if not rows:
             raise OperationFailed(f"{file} has no readable row of a Talkmeter database; nothing was written.")
         differences = recovery.finish()

@@ -48,9 +48,9 @@ def adjust(month: str, org_id: str | None) -> None:
 
 
 def _write(month_text: str, org_id: str | None, write: "Write", done: str, nothing: str) -> None:
-    from talkmeter.billing.months import read_month
     from talkmeter.cli.database import open_database
     from talkmeter.cli.operator import operator
+    from talkmeter.months import read_month
 
     month, written = read_month("--month", month_text), 0
     with open_database() as engine:
@@ -71,10 +71,10 @@ def _write(month_text: str, org_id: str | None, write: "Write", done: str, nothi
 @ORG
 def list_(month: str | None, org_id: str | None) -> None:
     """List statements."""
-    from talkmeter.billing.months import FIRST_YEAR, LAST_YEAR, format_month, read_month
     from talkmeter.billing.statement_store import read_statements
     from talkmeter.cli.database import open_database
     from talkmeter.db.engine import reading
+    from talkmeter.months import FIRST_YEAR, LAST_YEAR, format_month, read_month
     from talkmeter.period import format_instant
 
     first, last = FIRST_YEAR * 12, LAST_YEAR * 12 + 11
@@ -98,12 +98,12 @@ def list_(month: str | None, org_id: str | None) -> None:
 @MONTH
 def show(org_id: str, month: str) -> None:
     """Print the lines of an organization's statements of a month."""
-    from talkmeter.billing.months import read_month
     from talkmeter.billing.plans import read_plans
     from talkmeter.billing.statement_export import charge_of, quantity_text
     from talkmeter.billing.statement_store import read_statements
     from talkmeter.cli.database import open_database, require_organization
     from talkmeter.db.engine import reading
+    from talkmeter.months import read_month
     from talkmeter.period import format_instant
 
     number = read_month("--month", month)
@@ -136,9 +136,9 @@ def show(org_id: str, month: str) -> None:
 def export(month: str, org_id: str | None, format_: str, output: Path | None) -> None:
     """Export the lines of a month's statements, one row each; focus is CSV as the specification FOCUS 1.2 says."""
     from talkmeter.billing.focus import focus_rows, write_focus
-    from talkmeter.billing.months import read_month
     from talkmeter.billing.statement_export import COLUMNS, statement_rows
     from talkmeter.cli.database import open_database
+    from talkmeter.months import read_month
     from talkmeter.settings import load_settings
     from talkmeter.usage.formats import FORMATS, write_rows
 
@@ -170,9 +170,9 @@ def push_stripe(month: str, org_id: str | None, dry_run: bool) -> None:
 
     The key is in TALKMETER_STRIPE_KEY or in the file of TALKMETER_STRIPE_KEY_FILE.
     """
-    from talkmeter.billing.months import read_month
     from talkmeter.cli.database import open_database
     from talkmeter.cli.stripe import preview, push_and_print
+    from talkmeter.months import read_month
     from talkmeter.settings import load_settings
 
     number, settings = read_month("--month", month), load_settings()

@@ -53,7 +53,7 @@ class OnConflict(Enum):
     KEEP = "keep"
     REPLACE = "replace"
     ADD = "add"
-    """Add the amounts of a daily total to the stored ones."""
+    """Add the amounts of a daily or monthly total to the stored ones."""
     FILL_BILLED = "fill billed"
     """Replace the billed durations of a daily total only."""
     SEEN_AGAIN = "seen again"
@@ -354,7 +354,8 @@ def _updated(statement: Insert, table: Table, on_conflict: OnConflict) -> dict[s
 
     match on_conflict:
         case OnConflict.ADD:
-            return {name: table.c[name] + new[name] for name in DAILY_COUNTERS} | replaced("changed_at")
+            added = {name: table.c[name] + new[name] for name in DAILY_COUNTERS if name in table.c}
+            return added | replaced(*(name for name in ("changed_at",) if name in table.c))
         case OnConflict.REVISE:
             return replaced("revision", "last_event_at")
         case OnConflict.FILL_BILLED:

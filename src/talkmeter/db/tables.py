@@ -1,6 +1,6 @@
 """The tables, one definition for every engine.
 
-The key of every usage table starts with `org_id`, so that Citus can distribute it. The other tables are keyed by their
+The key of every usage table contains `org_id`, so that Citus can distribute it. The other tables are keyed by their
 own id and never joined with usage tables. Instants are integer microseconds since 1970, days are integer days since
 1970, durations are milliseconds.
 """
@@ -242,6 +242,18 @@ usage_daily = Table(
     sqlite_with_rowid=False,
 )
 
+usage_monthly = Table(
+    "usage_monthly",
+    metadata,
+    # Months since the year 0. First in the key: a list of all organizations reads one month.
+    Column("month", Integer(), nullable=False),
+    Column("org_id", Key, nullable=False),
+    *(Column(counter, BigInteger(), nullable=False) for counter in COUNTERS),
+    PrimaryKeyConstraint("month", "org_id"),
+    sqlite_with_rowid=False,
+)
+Index("usage_monthly_organization", usage_monthly.c.org_id)
+
 DISTRIBUTED: Final = (
     conversation,
     workflow_execution,
@@ -256,6 +268,7 @@ DISTRIBUTED: Final = (
     organization_setting,
     erased_record,
     usage_daily,
+    usage_monthly,
     billing_tables.plan_assignment,
     billing_tables.statement,
     billing_tables.statement_line,

@@ -3,12 +3,12 @@
 from typing import Final
 
 from talkmeter.billing.apply import apply_changes, assign, plan_changes
-from talkmeter.billing.months import format_month, month_of
 from talkmeter.billing.plan import Charge, PlanContent, Tier
 from talkmeter.billing.plans import Assignment, read_plans
 from talkmeter.db.audit import Actor
 from talkmeter.db.engine import Connection
 from talkmeter.demo.usage import ORGANIZATION_ID
+from talkmeter.months import format_month, month_of
 from talkmeter.period import day_of
 
 PLAN_ID: Final = "growth"

@@ -22,8 +22,10 @@ from talkmeter.counting import (
 from talkmeter.db import tables
 from talkmeter.db.statements import Compiled, OnConflict, Row, insert_rows, integer
 from talkmeter.errors import Damaged
+from talkmeter.ledger.month_totals import rewrite_month
 from talkmeter.ledger.rows import decode_state
 from talkmeter.ledger.write import total_rows
+from talkmeter.months import month_of
 from talkmeter.period import MICROSECONDS_PER_DAY
 from talkmeter.records import Kind, Record
 
@@ -113,3 +115,4 @@ def rewrite_day(connection: Connection, org_id: str, day: int) -> None:
         _DELETE.change(connection, (org_id, dimension, day))
     totals = {DayKey(TOTAL, day, ""): ZERO_TOTAL, **count_day(connection, org_id, day)}
     insert_rows(connection, tables.usage_daily, total_rows(org_id, totals, clock.now()), OnConflict.REPLACE)
+    rewrite_month(connection, org_id, month_of(day))

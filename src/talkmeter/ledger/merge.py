@@ -30,6 +30,7 @@ from talkmeter.ledger.call_links import (
 from talkmeter.ledger.closing import ROWS_PER_STEP, check_merge, delete_some_rows, lock_in_order
 from talkmeter.ledger.erased import erase_record
 from talkmeter.ledger.inventory_days import move_days, move_snapshot_days
+from talkmeter.ledger.month_totals import add_totals, subtract_from_months
 from talkmeter.ledger.organization_rows import renew_revision, set_records_from
 from talkmeter.ledger.rows import StoredState, decode_stored, record_row
 from talkmeter.ledger.states import (
@@ -101,6 +102,7 @@ _ERASED = Compiled(
 ERASED_PER_STEP: Final = ROWS_PER_STEP
 _REST: Final = (
     tables.usage_daily,
+    tables.usage_monthly,
     tables.organization_setting,
     billing_tables.plan_assignment,
     budget_tables.budget,
@@ -227,13 +229,13 @@ def _store(
     differences = fold(
         (before[key].counted if key in before else None, state.counted) for key, state in changed.items()
     )
-    insert_rows(connection, tables.usage_daily, total_rows(target, differences, now), OnConflict.ADD)
+    add_totals(connection, total_rows(target, differences, now))
 
 
 def _subtract(connection: Connection, source: str, kind: Kind, moved: dict[RecordKey, StoredState]) -> None:
     """Delete the source's records and subtract them from its daily totals."""
     differences = fold((stored.state.counted, None) for stored in moved.values())
-    insert_rows(connection, tables.usage_daily, total_rows(source, differences, clock.now()), OnConflict.ADD)
+    add_totals(connection, total_rows(source, differences, clock.now()))
     delete_rows_of(connection, tables.RECORD_TABLES[kind], source, kind, [key.id for key in moved])
 
 
@@ -307,7 +309,8 @@ def _move_old_totals(engine: Engine, source: str, target: str) -> int:
             return 0
         set_records_from(connection, target, max(records_from, locked[target].records_from))
         added = [(target, *row[1:]) for row in rows if any(row[4 : 4 + len(COUNTERS)])]
-        insert_rows(connection, tables.usage_daily, added, OnConflict.ADD)
+        add_totals(connection, added)
+        subtract_from_months(connection, rows)
         _DROP_OLD_TOTALS.change(connection, (source, records_from, *rows[-1][:4]))
         renew_revision(connection, target, newest)
     return len(rows)

@@ -130,7 +130,13 @@ class Recovery:
     def _copy_table(self, table: Table) -> RecoveredTable:
         losses: list[str] = []
         rows = self._readable(table, losses)
-        count = self._copy_totals(rows) if table is tables.usage_daily else self._insert(table, rows)
+        if table is tables.usage_daily:
+            count = self._copy_totals(rows)
+        elif table is tables.usage_monthly:
+            # `finish` computes them from the days.
+            count = sum(1 for _ in rows)
+        else:
+            count = self._insert(table, rows)
         if table is tables.conversation_link:
             self._lost_links = bool(losses)
         return RecoveredTable(table.name, count, losses)

@@ -78,7 +78,7 @@ def check_row(table: Table, row: Row, decoders: Mapping[str, Decode]) -> None:
 
 def damaged_rows(engine: Engine, decoders: Mapping[str, Decode]) -> Iterator[Damaged]:
     """Yield an error for each damaged row of the tables that belong to no record, and for each unreadable table."""
-    verified = {*tables.RECORD_TABLES.values(), tables.record_state, tables.usage_daily}
+    verified = {*tables.RECORD_TABLES.values(), tables.record_state, tables.usage_daily, tables.usage_monthly}
     for table in tables.metadata.sorted_tables:
         if table in verified:
             continue

@@ -3,7 +3,7 @@
 Each day and each step is read in its own short snapshot, so that verifying a large ledger blocks no other work.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, Table, bindparam, func, select
 
 from talkmeter import clock
-from talkmeter.counting import DAILY_COUNTERS, DAILY_DIMENSIONS, ZERO_TOTAL, DailyTotal, DayKey, fold
+from talkmeter.counting import DAILY_COUNTERS, DAILY_DIMENSIONS, TOTAL, ZERO_TOTAL, DailyTotal, DayKey, fold
 from talkmeter.db import tables
 from talkmeter.db.damage import UNREADABLE_VALUES, damaged_row, skip_damaged
 from talkmeter.db.engine import reading, writing
@@ -22,6 +22,7 @@ from talkmeter.ledger.call_links import find_wrong_links, reported_after
 from talkmeter.ledger.day_totals import COUNTED_KINDS, count_day, readable_record, rewrite_day, stored_totals
 from talkmeter.ledger.history import RECORDS_PER_STEP, START, read_highest_states, records_with_history
 from talkmeter.ledger.inventory_days import InventoryDays, changed_days, inventory_since, write_days
+from talkmeter.ledger.month_totals import add_totals, find_wrong_months, rewrite_month
 from talkmeter.ledger.organization_rows import lock_organization, read_records_from, renew_revision
 from talkmeter.ledger.rows import (
     StoredState,
@@ -35,6 +36,7 @@ from talkmeter.ledger.rows import (
 from talkmeter.ledger.states import history_rows, read_intact_winners, winning_rows
 from talkmeter.ledger.stored_rows import kind_of_row, rows_after
 from talkmeter.ledger.write import total_rows
+from talkmeter.months import format_month, month_of
 from talkmeter.period import MICROSECONDS_PER_DAY, day_of, format_day
 from talkmeter.records import (
     Conversation,
@@ -80,7 +82,7 @@ def verify_organization(engine: Engine, org_id: str, *, repair: bool) -> Iterato
     If a part of the database cannot be read, the others are verified.
     """
     damages: set[str] = set()
-    for verify in (_verify_all_winners, _verify_rows, _verify_all_links, _verify_days, _verify_inventory_days):
+    for verify in (_verify_all_winners, _verify_rows, _verify_all_links, _verify_totals, _verify_inventory_days):
         try:
             yield from verify(engine, org_id, repair=repair)
         except Damaged as error:
@@ -187,13 +189,37 @@ def _verify_all_links(engine: Engine, org_id: str, *, repair: bool) -> Iterator[
         yield from _verify_links(engine, org_id, ids, repair=repair)
 
 
-def _verify_days(engine: Engine, org_id: str, *, repair: bool) -> Iterator[Discrepancy]:
+def _verify_totals(engine: Engine, org_id: str, *, repair: bool) -> Iterator[Discrepancy]:
+    """Check the daily totals against the records, and the monthly totals against the daily ones."""
     with reading(engine) as connection:
         first_day = read_records_from(connection, org_id)
+    wrong_months: set[int] = set()
     day = _next_day(engine, org_id, first_day)
     while day is not None:
-        yield from _verify_day(engine, org_id, day, repair=repair)
+        if (yield from _verify_day(engine, org_id, day, repair=repair)) and not repair:
+            wrong_months.add(month_of(day))
         day = _next_day(engine, org_id, day + 1)
+    yield from _verify_months(engine, org_id, wrong_months, repair=repair)
+
+
+def _verify_months(engine: Engine, org_id: str, wrong_days_in: set[int], *, repair: bool) -> Iterator[Discrepancy]:
+    """Check that each monthly total is the sum of its days, except in months where a day was found to be wrong."""
+    with reading(engine) as connection:
+        wrong = [one for one in find_wrong_months(connection, org_id) if one.month not in wrong_days_in]
+    for month, stored, summed in wrong:
+        if summed is None:
+            sentence = f"{format_month(month)}: a daily total is damaged, so the monthly total cannot be verified."
+        elif stored is None:
+            sentence = f"{format_month(month)}: the monthly total is damaged."
+        else:
+            sentence = f"{format_month(month)}: {_differences(stored, summed, 'the days')}."
+        yield Discrepancy(org_id, sentence, repairable=summed is not None)
+    if wrong and repair:
+        with writing(engine) as connection:
+            last_event_at = lock_organization(connection, org_id).last_event_at
+            for month, _, _ in wrong:
+                rewrite_month(connection, org_id, month)
+            renew_revision(connection, org_id, last_event_at)
 
 
 def _verify_inventory_days(engine: Engine, org_id: str, *, repair: bool) -> Iterator[Discrepancy]:
@@ -303,7 +329,8 @@ def _next_day(engine: Engine, org_id: str, first: int) -> int | None:
     return min(days, default=None)
 
 
-def _verify_day(engine: Engine, org_id: str, day: int, *, repair: bool) -> Iterator[Discrepancy]:
+def _verify_day(engine: Engine, org_id: str, day: int, *, repair: bool) -> Generator[Discrepancy, None, bool]:
+    """Yield what is wrong with a day's totals; return whether its `total` is wrong, which months add up."""
     with reading(engine) as connection:
         counted = count_day(connection, org_id, day)
         filled = billed_durations_filled(connection)
@@ -320,6 +347,7 @@ def _verify_day(engine: Engine, org_id: str, day: int, *, repair: bool) -> Itera
             last_event_at = lock_organization(connection, org_id).last_event_at
             rewrite_day(connection, org_id, day)
             renew_revision(connection, org_id, last_event_at)
+    return any(total.dimension == TOTAL for total in wrong)
 
 
 def _readable_link(kind: Kind, row: Row) -> str | None:
@@ -338,7 +366,7 @@ def _recount(
         if day >= first_day:
             rewrite_day(connection, org_id, day)
     old = {key: total for key, total in fold(changes).items() if key.day < first_day}
-    insert_rows(connection, tables.usage_daily, total_rows(org_id, old, clock.now()), OnConflict.ADD)
+    add_totals(connection, total_rows(org_id, old, clock.now()))
 
 
 def _days_of(record: Record | None) -> Iterator[int]:
@@ -350,9 +378,12 @@ def _describe(key: DayKey, stored: DailyTotal | None, counted: DailyTotal) -> st
     where = f"{format_day(key.day)} {key.dimension}" + (f" {key.value!r}" if key.value else "")
     if stored is None:
         return f"{where}: the daily total is damaged."
-    parts = [
-        f"{name} is {actual}, the records say {expected}"
-        for name, actual, expected in zip(DAILY_COUNTERS, stored.amounts, counted.amounts, strict=True)
+    return f"{where}: {_differences(stored.amounts, counted.amounts, 'the records')}."
+
+
+def _differences(stored: Sequence[int], correct: Sequence[int], source: str) -> str:
+    return "; ".join(
+        f"{name} is {actual}, {source} say {expected}"
+        for name, actual, expected in zip(DAILY_COUNTERS, stored, correct, strict=False)
         if actual != expected
-    ]
-    return f"{where}: {'; '.join(parts)}."
+    )

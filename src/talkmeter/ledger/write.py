@@ -36,6 +36,7 @@ from talkmeter.ledger.call_links import (
 )
 from talkmeter.ledger.erased import erase_events
 from talkmeter.ledger.inventory_days import InventoryDays, changed_days, write_days
+from talkmeter.ledger.month_totals import add_totals
 from talkmeter.ledger.organization_rows import lock_organizations, organization_row
 from talkmeter.ledger.parents import apply_claims
 from talkmeter.ledger.refused import refuse_events
@@ -211,7 +212,7 @@ def _store(connection: Connection, by_org: Mapping[str, _Changes], now: int) -> 
             for key, state in changes.changed.items()
         )
         totals += total_rows(org_id, differences, now)
-    insert_rows(connection, tables.usage_daily, sorted(totals), OnConflict.ADD)
+    add_totals(connection, sorted(totals))
     watermarks = [
         (org_id, kind.value, time) for org_id, changes in by_org.items() for kind, time in changes.watermarks.items()
     ]

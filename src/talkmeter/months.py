@@ -1,4 +1,4 @@
-"""Billing months, as integers: months since the year 0 (UTC). Days are integer days since 1970."""
+"""Calendar months, as integers: months since the year 0 (UTC). Days are integer days since 1970."""
 
 import re
 from datetime import date, timedelta
