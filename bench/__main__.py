@@ -18,6 +18,7 @@ from bench.http_summary import measure_http
 from bench.ingest import measure_ingest
 from bench.ingest_command import measure_ingest_command
 from bench.mixed import measure_mixed
+from bench.operator import measure_operator
 from bench.page_load import measure_page_load
 from bench.partial_days import measure_partial_days
 from bench.postgresql import measure_postgresql
@@ -91,6 +92,7 @@ def benchmark_groups(batches: int, rounds: int, sizes: Sizes) -> dict[str, Calla
         "http": lambda: measure_http(rounds),
         "breakdown": lambda: [measure_breakdown(conversations)],
         "billing": lambda: measure_billing(conversations),
+        "operator": lambda: [measure_operator()],
         "budgets": lambda: measure_budgets(batches, rounds),
         "page-load": lambda: [measure_page_load(min(conversations, _MAX_PAGE_CONVERSATIONS))],
     }

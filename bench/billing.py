@@ -64,10 +64,10 @@ def _costs(conversations: int) -> ResultTable:
     splits: tuple[By | None, ...] = (None, "agent", "direction")
     rows: list[tuple[Cell, ...]] = []
     with ExitStack() as stack:
-        engines = {size: stack.enter_context(_sqlite()) for size in sizes}
+        engines = {size: stack.enter_context(sqlite_store()) for size in sizes}
         for size, engine in engines.items():
             load_year(engine, size, small=0)
-            _apply_plan(engine)
+            apply_plan(engine)
         for by in splits:
             runs = {
                 str(size): partial(milliseconds, partial(_read_costs, engine, by)) for size, engine in engines.items()
@@ -87,13 +87,13 @@ def _statements() -> ResultTable:
     rows: list[tuple[Cell, ...]] = []
     with tempfile.TemporaryDirectory() as name, postgres_server(Path(name)) as server:
         stores: dict[str, Callable[[], AbstractContextManager[Engine]]] = {
-            "SQLite": _sqlite,
-            "PostgreSQL": partial(_postgresql, server),
+            "SQLite": sqlite_store,
+            "PostgreSQL": partial(postgresql_store, server),
         }
         for store, database in stores.items():
             with database() as engine:
                 load_days(engine, CONVERSATIONS_EACH, MONTH, ORGANIZATIONS)
-                _apply_plan(engine)
+                apply_plan(engine)
                 took = milliseconds(partial(_close, engine))
             rows.append((store, ORGANIZATIONS / took * 1_000))
     return ResultTable(
@@ -106,18 +106,21 @@ def _statements() -> ResultTable:
 
 
 @contextmanager
-def _sqlite() -> Iterator[Engine]:
+def sqlite_store() -> Iterator[Engine]:
+    """Yield a new SQLite database, without tables."""
     with tempfile.TemporaryDirectory() as name, engine_for(f"sqlite:///{Path(name) / 'talkmeter.db'}") as engine:
         yield engine
 
 
 @contextmanager
-def _postgresql(server: str) -> Iterator[Engine]:
+def postgresql_store(server: str) -> Iterator[Engine]:
+    """Yield a new database of a PostgreSQL server, without tables."""
     with new_database(server) as url, engine_for(url) as engine:
         yield engine
 
 
-def _apply_plan(engine: Engine) -> None:
+def apply_plan(engine: Engine) -> None:
+    """Make a plan the default of all organizations."""
     now = clock.now()
     with writing(engine) as connection:
         changes = plan_changes(read_plans(connection), {"bench": _PLAN}, "bench", FIRST_DAY)

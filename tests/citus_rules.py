@@ -16,6 +16,7 @@ import sqlglot
 from sqlalchemy.engine import make_url
 from sqlglot import exp
 
+from talkmeter.counting import COUNTERS
 from talkmeter.db.statements import Compiled
 from talkmeter.db.tables import DISTRIBUTED
 from talkmeter.ledger import organization_rows
@@ -23,6 +24,8 @@ from talkmeter.usage import inventory, members, subtree
 
 NAMES: Final = {table.name: table for table in DISTRIBUTED}
 IMMUTABLE: Final = (exp.Coalesce, exp.Greatest, exp.Least, exp.Case, exp.If)
+_COUNTERS: Final = ", ".join(f"usage_monthly.{name}" for name in COUNTERS)
+_SUMS: Final = ", ".join(f"sum(usage_daily.{name}) AS sum_{number}" for number, name in enumerate(COUNTERS, 1))
 FILL_MONTHS: Final = import_module("talkmeter.db.migrations.versions.0016_usage_monthly").FILL
 ALL_ORGANIZATIONS: Final = frozenset(
     {
@@ -47,6 +50,12 @@ ALL_ORGANIZATIONS: Final = frozenset(
             "ORDER BY min(delivery.next_at), delivery.org_id LIMIT :p"
         ),
         "SELECT min(delivery.next_at) AS min_1 FROM delivery WHERE state = 'pending'",
+        # The list of all organizations, for operators.
+        f"SELECT usage_monthly.org_id, {_COUNTERS} FROM usage_monthly WHERE usage_monthly.month = :p",
+        (
+            f"SELECT usage_daily.org_id, {_SUMS} FROM usage_daily WHERE usage_daily.dimension = :p "
+            "AND usage_daily.day >= :p AND usage_daily.day < :p GROUP BY usage_daily.org_id"
+        ),
         # The command that encrypts all secrets again.
         (
             f"SELECT {', '.join(f'webhook.{column.name}' for column in NAMES['webhook'].columns)} FROM webhook "

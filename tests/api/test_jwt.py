@@ -115,10 +115,11 @@ def test_scopes_may_be_granted_individually(server: Server) -> None:
     assert get(server, token(role=None, scope="openid profile")).status_code == 403
 
 
-def test_provider_cannot_grant_the_scope_of_operators(server: Server) -> None:
-    by_scope = token(role=None, scope="plans:manage billing:manage")
+def test_provider_cannot_grant_the_scopes_of_operators(server: Server) -> None:
+    by_scope = token(role=None, scope="plans:manage operator:read billing:manage")
     assert get(server, by_scope, "/admin/members/me/scopes").json() == ["billing:manage"]
     assert get(server, by_scope, "/billing/plans").status_code == 403
+    assert get(server, by_scope, "/operator/organizations").status_code == 403
 
 
 def test_token_with_one_organization_need_not_name_it(server: Server) -> None:

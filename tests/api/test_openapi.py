@@ -51,6 +51,8 @@ ENDPOINTS = {
     ("put", "/admin/usage/webhooks/{webhook_id}"): INGEST,
     ("delete", "/admin/usage/webhooks/{webhook_id}"): {204, 401, 403, 404, 415, 422, 500, 503, 507},
     ("post", "/admin/usage/webhooks/{webhook_id}/test"): {202, 401, 403, 404, 415, 422, 429, 500, 503, 507},
+    ("get", "/operator/organizations"): {200, 401, 403, 422, 500, 503},
+    ("get", "/operator/organizations/export"): {200, 401, 403, 422, 500, 503, 507},
     ("get", "/billing/plans"): {200, 401, 403, 422, 500, 503},
     ("put", "/billing/plans/{plan_id}"): {200, 400, 401, 403, 408, 413, 415, 422, 500, 503, 507},
     ("get", "/billing/organizations/{org_id}/plan"): {200, 401, 403, 404, 422, 500, 503},
@@ -66,6 +68,7 @@ ENDPOINTS = {
     ("put", "/metering/inventory/{kind}"): INGEST,
     ("post", "/metering/hooks/{provider}/{connector_id}"): {200, 204, 400, 401, 404, 408, 413, 415, 500, 503, 507},
 }
+OF_OPERATORS = ("/billing/", "/operator/")
 WITH_INPUT = [
     ("get", "/admin/usage/summary"),
     ("get", "/admin/usage/series"),
@@ -78,6 +81,7 @@ WITH_INPUT = [
     ("get", "/admin/usage/allowance"),
     ("put", "/admin/usage/webhooks/{webhook_id}"),
     ("post", "/email/confirm"),
+    ("get", "/operator/organizations"),
     ("put", "/billing/plans/{plan_id}"),
     ("put", "/billing/organizations/{org_id}/plan"),
     ("post", "/metering/events"),
@@ -124,14 +128,18 @@ def test_valid_requests_get_described_responses(description: BaseSchema, method:
     check_operation(description, method, path, GenerationMode.POSITIVE)
 
 
-@pytest.mark.parametrize(("method", "path"), [endpoint for endpoint in ENDPOINTS if "/billing/" in endpoint[1]])
+@pytest.mark.parametrize(
+    ("method", "path"), [endpoint for endpoint in ENDPOINTS if endpoint[1].startswith(OF_OPERATORS)]
+)
 def test_valid_requests_of_an_operator_get_described_responses(
     operator_description: BaseSchema, method: str, path: str
 ) -> None:
     check_operation(operator_description, method, path, GenerationMode.POSITIVE)
 
 
-@pytest.mark.parametrize(("method", "path"), [endpoint for endpoint in WITH_INPUT if "/billing/" in endpoint[1]])
+@pytest.mark.parametrize(
+    ("method", "path"), [endpoint for endpoint in WITH_INPUT if endpoint[1].startswith(OF_OPERATORS)]
+)
 def test_invalid_requests_of_an_operator_get_described_responses(
     operator_description: BaseSchema, method: str, path: str
 ) -> None:
@@ -173,7 +181,7 @@ def test_operations_with_credentials_declare_security(document: Answer) -> None:
     schemes = document["components"]["securitySchemes"]
     for method, path in ENDPOINTS:
         named = {name for scheme in document["paths"][path][method].get("security", []) for name in scheme}
-        required = path.startswith(("/admin", "/billing", "/metering/events", "/metering/inventory"))
+        required = path.startswith(("/admin", *OF_OPERATORS, "/metering/events", "/metering/inventory"))
         assert bool(named) == (required or (method, path) == ("post", "/session"))
         assert named <= set(schemes)
     assert [scheme["scheme"] for scheme in schemes.values()] == ["bearer"]

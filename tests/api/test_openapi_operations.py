@@ -39,6 +39,8 @@ OPERATION_IDS: Final = {
     "putWebhook",
     "deleteWebhook",
     "testWebhook",
+    "listOrganizations",
+    "exportOrganizations",
     "listPlans",
     "applyPlan",
     "getOrganizationPlan",
@@ -58,6 +60,8 @@ OPERATION_IDS: Final = {
 OTHER_FORMATS: Final = {
     ("Costs", "from"): {"date"},
     ("Costs", "to"): {"date"},
+    ("OrganizationList", "from"): {"date"},
+    ("OrganizationList", "to"): {"date"},
     ("MonthCosts", "from"): {"date"},
     ("MonthCosts", "to"): {"date"},
     ("CurrentPeriod", "from"): {"date"},
@@ -244,6 +248,7 @@ def test_instants_and_days_have_a_format(document: Answer, pattern: re.Pattern[s
 def test_parameters_with_instants_and_days_have_a_format(document: Answer) -> None:
     formats = {"from": {"date-time", "date"}, "to": {"date-time", "date"}, "day": {"date"}}
     days = {"from": {"date"}, "to": {"date"}}
+    of_days = {"getCosts", "listOrganizations", "exportOrganizations"}
     found = [
         (operation["operationId"], parameter["name"], formats_of(parameter["schema"]))
         for operation in operations_of(document).values()
@@ -252,5 +257,5 @@ def test_parameters_with_instants_and_days_have_a_format(document: Answer) -> No
     ]
 
     assert {name for _, name, _ in found} == set(formats)
-    expected = [(id_, name, (days if id_ == "getCosts" else formats)[name]) for id_, name, _ in found]
+    expected = [(id_, name, (days if id_ in of_days else formats)[name]) for id_, name, _ in found]
     assert found == expected

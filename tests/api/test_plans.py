@@ -337,7 +337,7 @@ def test_operator_key_cannot_read_usage_send_events_or_sign_in(billing: Billing,
         for method, path, body in other_endpoints():
             error_of(billing.operator.request(method, path, json=body, headers=headers), 403)
         scopes = billing.operator.get("/admin/members/me/scopes", headers=headers)
-        assert scopes.json() == ["plans:manage"]
+        assert scopes.json() == ["operator:read", "plans:manage"]
     assert "cannot sign in" in error_of(
         billing.operator.post("/session", headers={"Sec-Fetch-Site": "same-origin"}), 403
     )

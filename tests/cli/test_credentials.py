@@ -100,7 +100,7 @@ def test_revoked_key_is_listed_as_revoked_and_cannot_be_revoked_again(ready: Ter
         ("--org acme --role admin --scope events:write", "Give either --role"),
         ("--sender --operator", "Give one of --org ORG_ID, --sender or --operator."),
         ("--sender --role admin", "A sender key only has the scope events:write"),
-        ("--operator --role admin", "An operator key only has the scope plans:manage"),
+        ("--operator --role admin", "An operator key only has the scopes operator:read and plans:manage"),
         ("--org acme --scope events:read:all", "Unknown scope events:read:all. Scopes: "),
         ("--org nobody --role admin", "Organization 'nobody' does not exist; 'talkmeter orgs add nobody' creates it."),
     ],

@@ -287,7 +287,7 @@ def test_operator_key_is_listed_and_has_no_role_or_organization(plans: Plans) ->
     terminal.run("orgs", "add", "acme")
     key = terminal.run("keys", "add", "--operator", "--name", "billing")
     assert terminal.run("keys", "list").startswith(key.partition(".")[0])
-    only = "An operator key only has the scope plans:manage; leave out --role and --scope."
+    only = "An operator key only has the scopes operator:read and plans:manage; leave out --role and --scope."
     assert terminal.error("keys", "add", "--operator", "--role", "admin") == only
     assert terminal.error("keys", "add", "--operator", "--scope", "plans:manage") == only
     for other in (("--org", "acme"), ("--sender",)):

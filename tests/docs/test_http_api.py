@@ -181,7 +181,7 @@ def test_every_get_endpoint_responds_to_get_and_head(caller: OrganizationClient)
 
     assert REQUIRED.keys() <= set(listed)
     with client_of(caller.server, make_operator_key(caller.server)) as operator:
-        clients = {path: operator if path.startswith("/billing/") else caller.client for path in paths}
+        clients = {path: operator if path.startswith(("/billing/", "/operator/")) else caller.client for path in paths}
         statuses = {
             path: (client.get(path).status_code, client.head(path).status_code) for path, client in clients.items()
         }

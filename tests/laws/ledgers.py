@@ -17,7 +17,7 @@ import msgspec
 from sqlalchemy import Engine, delete, select
 
 from talkmeter.api.etag import make_etag
-from talkmeter.counting import DAILY_COUNTERS
+from talkmeter.counting import DAILY_COUNTERS, Counters
 from talkmeter.db.billing_tables import default_plan, plan_version
 from talkmeter.db.engine import open_engine, reading, writing
 from talkmeter.db.migrate import database_id, migrate
@@ -31,6 +31,7 @@ from talkmeter.ledger.verify import verify_organization
 from talkmeter.ledger.writer import Writer
 from talkmeter.period import Present, Window
 from talkmeter.records import Kind, RecordKey
+from talkmeter.usage.all_organizations import list_usage
 from talkmeter.usage.breakdown import read_breakdown
 from talkmeter.usage.breakdown_query import BreakdownOptions, breakdown_query
 from talkmeter.usage.compare import Mode
@@ -253,6 +254,11 @@ class LawLedger:
             for row in rows
             if any(amounts := tuple(getattr(row, name) for name in DAILY_COUNTERS))
         }
+
+    def platform(self, first: int, end: int) -> dict[str, Counters]:
+        """Return the usage of all organizations that have some on the days [first, end)."""
+        with reading(self.engine) as connection:
+            return {one.org_id: one.counters for one in list_usage(connection, first, end, "") if any(one.counters)}
 
 
 def _read(request: IngestRequest, sender: Sender) -> list[OrgBatch]:

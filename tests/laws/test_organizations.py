@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from talkmeter.counting import ZERO
 from talkmeter.ingest.cloudevents import Sender
 from talkmeter.ingest.receipt import make_receipt
+from talkmeter.months import first_day, month_of
+from talkmeter.usage.figures import EXACT
 from tests.laws.histories import EVERYTHING, Cuts, cuts, history_items, laws, windows
 from tests.laws.ledgers import ORG_SENDER, PLATFORM_SENDER, Ledgers, count_results
-from tests.laws.model import HistoryItem, Model, RawEvent
-from tests.laws.strategies import ORG, broken_events, events, short_and_long_lists, weighted
+from tests.laws.model import DAY, HistoryItem, Model, RawEvent
+from tests.laws.strategies import FIRST_DAY, ORG, broken_events, events, short_and_long_lists, weighted
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -49,6 +52,26 @@ def test_batch_for_many_organizations_counts_each_event_for_its_own(
             assert ledger.verify(org_id) == []
     assert count_results(*receipts) == counts
     assert sum(len(receipt.quarantined) for receipt in receipts) == sum(event.broken for event in history)
+
+
+@laws
+@given(short_and_long_lists(any_organization), cuts, st.sampled_from(((-40, 90), (0, 1), (0, 20))))
+def test_figures_of_the_platform_are_the_sum_of_its_organizations(
+    ledgers: Ledgers, history: list[RawEvent], cuts: Cuts, days: tuple[int, int]
+) -> None:
+    first, end = (FIRST_DAY + day for day in days)
+    months = first_day(month_of(first)), first_day(month_of(end) + 1)
+    with ledgers.empty() as ledger:
+        ledger.ingest(history, cuts, PLATFORM_SENDER)
+        for bounds in ((first, end), months):
+            platform = ledger.platform(*bounds)
+            window = bounds[0] * DAY, bounds[1] * DAY
+            for org_id in ORGANIZATIONS:
+                summary, counters = ledger.summary(*window, org_id), platform.pop(org_id, ZERO)
+                assert {name: summary[name] for name in EXACT.values()} == dict(
+                    zip(EXACT.values(), counters, strict=True)
+                )
+            assert platform == {}
 
 
 @laws

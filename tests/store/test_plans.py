@@ -40,6 +40,10 @@ LISTS = {
     "talkmeter.accounts.credential_uses._USES": "one row for each credential, for the command line",
     "talkmeter.usage.activity._NEWEST": "one row for each organization, for /metrics",
     "talkmeter.usage.activity._CONNECTORS": "all connectors, for /metrics",
+    "talkmeter.usage.all_organizations._MONTH": "one row for each organization, for operators",
+    "talkmeter.usage.all_organizations._DAYS": "daily totals of all organizations, for ranges of an operator",
+    "talkmeter.usage.all_organizations._LAST_EVENTS": "one row for each organization, for operators",
+    "talkmeter.usage.connectors._ACTIVE_DAYS_OF_MANY": "the connectors of one page of organizations",
     "talkmeter.billing.plans._VERSIONS": "all plans, which are few and shared by all organizations",
     "talkmeter.billing.plans._DEFAULTS": "one row for each change of the default plan",
     "talkmeter.budgets.evaluator._REVISIONS": "one row for each organization with budgets, once a second",
@@ -129,6 +133,14 @@ def test_partial_days_use_covering_indexes_and_stale_calls_their_own_index(ledge
 
     retained = "SEARCH organization USING INDEX sqlite_autoindex_organization_1 (org_id=?)"
     assert plan_of(ledger, PARTIAL_DAYS) == [calls, runs] * 4 + [stale, retained]
+
+
+def test_month_of_all_organizations_is_one_range_of_the_key(ledger: FileLedger) -> None:
+    month = plan_of(ledger, "talkmeter.usage.all_organizations._MONTH")
+    one = plan_of(ledger, "talkmeter.usage.all_organizations._ONE")
+
+    assert month == ["SEARCH usage_monthly USING PRIMARY KEY (month=?)"]
+    assert one == ["SEARCH usage_daily USING PRIMARY KEY (org_id=? AND dimension=? AND day>? AND day<?)"]
 
 
 def test_days_of_a_window_are_one_range_of_the_key(ledger: FileLedger) -> None:

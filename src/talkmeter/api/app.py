@@ -24,6 +24,7 @@ from talkmeter.api.health import operations_router
 from talkmeter.api.hooks import hooks_router
 from talkmeter.api.middleware import add_middleware
 from talkmeter.api.openapi import FormattedTextPlugin, complete_description, openapi_config
+from talkmeter.api.operator import operator_router
 from talkmeter.api.page import PAGE_FOLDER, load_page, page_router
 from talkmeter.api.problems import render_http_exception, render_talkmeter_error, render_unexpected
 from talkmeter.api.service import Service
@@ -69,6 +70,7 @@ def make_app(settings: Settings, page_folder: Path = PAGE_FOLDER) -> Litestar:
             export_router,
             costs_router,
             plans_router,
+            operator_router,
             budgets_router,
             webhooks_router,
             emails_router,

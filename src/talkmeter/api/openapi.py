@@ -25,7 +25,7 @@ from litestar.typing import FieldDefinition
 
 from talkmeter import __version__
 from talkmeter.api.auth.callers import ORGANIZATION_HEADER, ORGANIZATION_PARAMETER, RequiresScope
-from talkmeter.api.auth.scopes import PLANS_MANAGE
+from talkmeter.api.auth.scopes import OPERATOR_SCOPES
 from talkmeter.api.problems import MEDIA_TYPE as PROBLEM_TYPE
 from talkmeter.api.problems import AnyConnection, problem_specs
 from talkmeter.api.request_bodies import SCHEMAS
@@ -108,7 +108,7 @@ def complete_description(app: Litestar) -> None:
             operation = getattr(item, method.lower(), None)
             scopes = [guard.scope for guard in handler.resolve_guards() if isinstance(guard, RequiresScope)]
             if operation is not None and scopes:
-                of_organization = () if PLANS_MANAGE in scopes else organization
+                of_organization = () if set(OPERATOR_SCOPES).intersection(scopes) else organization
                 operation.parameters = [*(operation.parameters or ()), *of_organization] or None
                 operation.security = [{BEARER: []}]
 
@@ -145,6 +145,7 @@ def openapi_config() -> OpenAPIConfig:
         tags=[
             Tag("Metering", "Send events and inventory snapshots."),
             Tag("Usage", "Read usage."),
+            Tag("Operator", "Read the usage of all organizations, with an operator key."),
             Tag("Plans", "Manage plans and prices, with an operator key."),
             Tag("Webhooks", "Manage the webhooks that messages are sent to."),
             Tag("Session", "Sign a browser in and out."),

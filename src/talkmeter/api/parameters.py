@@ -11,6 +11,7 @@ from talkmeter.api.auth.callers import NOT_UTF8, ORGANIZATION_PARAMETER
 from talkmeter.api.headers import query_parameters
 from talkmeter.api.openapi import QueryOperation
 from talkmeter.api.problems import AnyRequest
+from talkmeter.billing.organization_list import DEFAULT_ORGANIZATIONS, MAX_ORGANIZATIONS, MAX_OTHER_DAYS, SORTS
 from talkmeter.billing.priced_months import BYS
 from talkmeter.counting import DIMENSIONS
 from talkmeter.errors import Unprocessable, quoted
@@ -113,6 +114,21 @@ COSTS: Final = (
     QueryParameter("by", "Splits the costs by charge or by a dimension.", BYS),
     QueryParameter("limit", "Maximum number of rows; `others` is the sum of the rest.", integer=(1, MAX_ROWS, ROWS)),
 )
+ORGANIZATIONS: Final = (
+    QueryParameter("month", "A month (UTC), YYYY-MM. Default without from and to: the current month."),
+    QueryParameter("from", "First day (UTC), YYYY-MM-DD, instead of a month.", formats=(OpenAPIFormat.DATE,)),
+    QueryParameter(
+        "to",
+        f"The day after the last one. Whole months, or at most {MAX_OTHER_DAYS} days.",
+        formats=(OpenAPIFormat.DATE,),
+    ),
+    QueryParameter(
+        "sort",
+        "The order; `-`: the largest first. Default -calls. change: of calls, only for one month that has ended.",
+        SORTS,
+    ),
+    QueryParameter("search", "Only organizations whose id or name contains this text, in any case."),
+)
 DRY_RUN: Final = QueryParameter("dry_run", "true: only returns what would change; default false.", _FLAG)
 RESTATE: Final = QueryParameter(
     "restate", "true: allows a start before the current month, which changes past costs; default false.", _FLAG
@@ -123,6 +139,7 @@ FORMAT: Final = QueryParameter("format", "The file format; default csv.", FORMAT
 EXPORT_KIND: Final = QueryParameter("kind", "The kind of records; default conversation.", RECORD_KINDS)
 LIMIT: Final = QueryParameter("limit", "Maximum number of rows per page.", integer=(1, MAX_RECORDS, RECORDS))
 CURSOR: Final = QueryParameter("cursor", "`next_cursor` of the previous page.")
+ORGANIZATIONS_PAGE: Final = (LIMIT._replace(integer=(1, MAX_ORGANIZATIONS, DEFAULT_ORGANIZATIONS)), CURSOR)
 ITEMS: Final = (
     QueryParameter("kind", "The kind of inventory items.", INVENTORY_KINDS, required=True),
     QueryParameter("shared", "Only shared phone numbers (true), or only the others (false).", _FLAG),

@@ -16,7 +16,7 @@ _BOTH: Final = "Give both 'from' and 'to' as days such as 2026-11-01, or neither
 
 def read_costs_query(org_id: str, parameters: Parameters, present: Present) -> CostsQuery:
     """Return the query of costs. Raises Unprocessable if a parameter is not allowed."""
-    first, end = _read_days(parameters, present.today)
+    first, end = read_days(parameters, present.today)
     by = parameters.get("by")
     return CostsQuery(
         org_id,
@@ -28,7 +28,7 @@ def read_costs_query(org_id: str, parameters: Parameters, present: Present) -> C
     )
 
 
-def _read_days(parameters: Parameters, today: int) -> tuple[int, int]:
+def read_days(parameters: Parameters, today: int) -> tuple[int, int]:
     """Return the first day and the day after the last one; month to date by default."""
     from_, to = parameters.get("from"), parameters.get("to")
     if from_ is None and to is None:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from talkmeter.billing.month_cost import MonthCost, month_cost
 from talkmeter.billing.month_plans import versions_of_months
-from talkmeter.billing.plans import PlanVersion, read_plans
+from talkmeter.billing.plans import Plans, PlanVersion, read_plans
 from talkmeter.billing.quantities import read_quantities
 from talkmeter.billing.statement_store import Statement
 from talkmeter.errors import Unprocessable
@@ -59,9 +59,14 @@ class PricedMonth(NamedTuple):
         return 0 if self.cost is None else self.cost.total(self.start, self.end)
 
 
-def price_months(connection: Connection, query: CostsQuery, statements: Sequence[Statement]) -> list[PricedMonth]:
-    """Return every month of the window with its cost. Raises Unprocessable if the window has two currencies."""
-    plans = read_plans(connection)
+def price_months(
+    connection: Connection, query: CostsQuery, statements: Sequence[Statement], plans: Plans | None = None
+) -> list[PricedMonth]:
+    """Return every month of the window with its cost. Raises Unprocessable if the window has two currencies.
+
+    `plans` are the plans, if the caller has read them.
+    """
+    plans = plans or read_plans(connection)
     months = range(month_of(query.first), month_of(query.end - 1) + 1)
     versions = versions_of_months(connection, query.org_id, plans, months, statements)
     _require_one_currency(versions)

@@ -42,7 +42,7 @@ def add(
 ) -> None:
     """Create a key and print it. It is shown only once; nothing else goes to stdout."""
     from talkmeter.accounts.credentials import CredentialKind, issue
-    from talkmeter.api.auth.scopes import EVENTS_WRITE, PLANS_MANAGE, SCOPES
+    from talkmeter.api.auth.scopes import EVENTS_WRITE, OPERATOR_SCOPES, SCOPES
     from talkmeter.cli.database import open_database, require_organization
     from talkmeter.cli.operator import operator
     from talkmeter.db.audit import Action, record_audit
@@ -51,8 +51,9 @@ def add(
     if (org is not None) + sender + is_operator != 1:
         raise OperationFailed("Give one of --org ORG_ID, --sender or --operator.")
     if org is None and (role or scopes):
-        owner, scope = ("A sender", EVENTS_WRITE) if sender else ("An operator", PLANS_MANAGE)
-        raise OperationFailed(f"{owner} key only has the scope {scope}; leave out --role and --scope.")
+        only = f"scope {EVENTS_WRITE}" if sender else f"scopes {' and '.join(OPERATOR_SCOPES)}"
+        owner = "A sender" if sender else "An operator"
+        raise OperationFailed(f"{owner} key only has the {only}; leave out --role and --scope.")
     if org is not None and (role is None) == (not scopes):
         raise OperationFailed("Give either --role admin|viewer or at least one --scope.")
     if unknown := sorted(set(scopes) - set(SCOPES)):
@@ -60,7 +61,7 @@ def add(
     kind = CredentialKind.ORGANIZATION
     if org is None:
         kind, scopes = (
-            (CredentialKind.SENDER, (EVENTS_WRITE,)) if sender else (CredentialKind.OPERATOR, (PLANS_MANAGE,))
+            (CredentialKind.SENDER, (EVENTS_WRITE,)) if sender else (CredentialKind.OPERATOR, OPERATOR_SCOPES)
         )
     now = clock.now()
     with open_database() as engine:

@@ -30,6 +30,8 @@ _MONTHS = Compiled(
     select(_monthly.month, *(_monthly[name] for name in COUNTERS)).where(_monthly.org_id == bindparam("org")),
     checked=False,
 )
+_COUNTERS: Final = slice(4, 4 + len(COUNTERS))
+"""The counters in a row of `usage_daily`."""
 Months = dict[int, Counters | None]
 """Totals by month; None: damaged."""
 
@@ -59,9 +61,9 @@ def subtract_from_months(connection: Connection, rows: Iterable[Row]) -> None:
 def month_rows(rows: Iterable[Row]) -> list[Row]:
     """Return sorted rows of `usage_monthly`: the sums of those rows of `usage_daily` that are `total` days."""
     sums: dict[tuple[int, str], Counters] = {}
-    for org_id, dimension, day, _, *amounts in rows:
-        if dimension == TOTAL and any(counters := amounts[: len(COUNTERS)]):
-            key = (month_of(integer(day)), text(org_id))
+    for row in rows:
+        if row[1] == TOTAL and any(counters := row[_COUNTERS]):
+            key = (month_of(integer(row[2])), text(row[0]))
             sums[key] = _plus(sums.get(key, ZERO), map(integer, counters))
     return [(*key, *counters) for key, counters in sorted(sums.items())]
 

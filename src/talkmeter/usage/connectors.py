@@ -5,7 +5,7 @@ all connectors of an organization; open conversations need one more query.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
@@ -145,6 +145,17 @@ _ACTIVE_DAYS = Compiled(
     .group_by(_outcome.connector_id, _outcome.day)
 )
 """For each connector, the days with verified messages among the seven days that end with its last such day."""
+_ACTIVE_DAYS_OF_MANY = Compiled(
+    select(_connector.org_id, _outcome.connector_id, _outcome.day, func.max(_outcome.last_at))
+    .select_from(_joined)
+    .where(
+        _connector.disabled_at.is_(None),
+        _outcome.outcome != _rejected,
+        _outcome.day > _last_day - literal_column(str(DAYS)),
+        _connector.org_id.in_(bindparam("orgs", expanding=True)),
+    )
+    .group_by(_connector.org_id, _outcome.connector_id, _outcome.day)
+)
 _TALLIES = Compiled(
     select(_outcome.connector_id, _outcome.day, _outcome.outcome, _outcome.detail, _outcome.messages, _outcome.last_at)
     .select_from(_joined)
@@ -181,6 +192,15 @@ def read_connectors(connection: Connection, org_id: str, now: int) -> Connectors
         as_of=format_instant(now),
         connectors=[_health_of(row, activity, now) for row in rows],
     )
+
+
+def count_silent_connectors(connection: Connection, org_ids: Sequence[str], now: int) -> dict[str, int]:
+    """Return the number of silent connectors of each organization that has some."""
+    days: dict[tuple[str, str], dict[int, int]] = {}
+    if org_ids:
+        for org_id, id_, day, last_at in _ACTIVE_DAYS_OF_MANY.run_in(connection, (), org_ids):
+            days.setdefault((str(org_id), str(id_)), {})[integer(day)] = integer(last_at)
+    return Counter(org_id for (org_id, _), active in days.items() if _silent_hours(active, now) is not None)
 
 
 def _read_activity(connection: Connection, org_id: str, today: int) -> _Activity:

@@ -89,7 +89,7 @@ def read_breakdown_options(parameters: Parameters, allowed: Sequence[By] = DIMEN
         interval=None if interval is None else read_choice("interval", interval, DAY_INTERVALS),
         mode=read_mode(parameters),
         filter=filter_,
-        search=_search(parameters),
+        search=read_search(parameters),
         cursor=parameters.get("cursor"),
     )
 
@@ -156,7 +156,8 @@ def read_limit(parameters: Parameters, default: int = RECORDS, maximum: int = MA
     return limit
 
 
-def _search(parameters: Parameters) -> str:
+def read_search(parameters: Parameters) -> str:
+    """Read the text to search for, empty by default. Raises Unprocessable if it is too long."""
     text = parameters.get("search", "")
     if len(text) > MAX_SEARCH_LENGTH:
         raise Unprocessable(f"'search' has more than {MAX_SEARCH_LENGTH} characters.")

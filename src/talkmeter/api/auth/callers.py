@@ -22,7 +22,7 @@ from talkmeter.accounts.credentials import (
 from talkmeter.accounts.sessions import Access, Session
 from talkmeter.api.auth.grant import Grant
 from talkmeter.api.auth.jwt import identity_provider
-from talkmeter.api.auth.scopes import EVENTS_WRITE, PLANS_MANAGE, expand
+from talkmeter.api.auth.scopes import EVENTS_WRITE, OPERATOR_SCOPES, expand
 from talkmeter.api.auth.sessions import Sessions
 from talkmeter.api.auth.uses import CredentialUses
 from talkmeter.api.body import require_json
@@ -301,7 +301,7 @@ def _grant_of(credential: Credential, grants: dict[str, str]) -> Grant:
         case CredentialKind.SENDER:
             return Grant(credential.id, None, None, credential.expires_at, frozenset({EVENTS_WRITE}))
         case CredentialKind.OPERATOR:
-            return Grant(credential.id, None, None, credential.expires_at, frozenset({PLANS_MANAGE}))
+            return Grant(credential.id, None, None, credential.expires_at, frozenset(OPERATOR_SCOPES))
 
 
 def _caller_with(grant: Grant, requested: list[str]) -> Caller:

@@ -5,8 +5,10 @@ from typing import Final
 BILLING_MANAGE: Final = "billing:manage"
 CHILD_ORGANIZATIONS_MANAGE: Final = "child_organizations:manage"
 EVENTS_WRITE: Final = "events:write"
+OPERATOR_READ: Final = "operator:read"
 PLANS_MANAGE: Final = "plans:manage"
-"""The scope of operator keys. No role contains it and no organization can have it."""
+OPERATOR_SCOPES: Final = (OPERATOR_READ, PLANS_MANAGE)
+"""The scopes of operator keys. No role contains them and no organization can have them."""
 
 SCOPES: Final = (
     "agents:manage",
