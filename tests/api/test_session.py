@@ -374,6 +374,7 @@ def test_request_without_a_cookie_is_not_signed_in(server: Server) -> None:
         "organization": None,
         "expires_at": None,
         "access": None,
+        "operator": False,
         "plans_url": "https://example.com/plans",
     }
 

@@ -46,6 +46,10 @@ Access = Literal["read", "manage"]
 ACCESSES: Final[tuple[Access, ...]] = get_args(Access)
 Grants = dict[str, list[str]]
 """Concrete scopes by organization."""
+OPERATOR: Final = "operator"
+"""The role of an operator's link, which belongs to no organization."""
+EVERY_ORGANIZATION: Final = ""
+"""In `Grants` and in links: an operator's, for every organization."""
 
 
 class SignInLink(NamedTuple):

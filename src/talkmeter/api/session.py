@@ -12,9 +12,9 @@ from litestar import Response, Router, delete, get, post
 from litestar.datastructures import Cookie
 
 from talkmeter import clock
-from talkmeter.accounts.sessions import LINK_MINUTES, Access, Session, hash_secret, public_id, redeem_link
+from talkmeter.accounts.sessions import LINK_MINUTES, OPERATOR, Access, Session, hash_secret, public_id, redeem_link
 from talkmeter.api.auth.callers import Authenticator, RequiresScope, caller_of, named_organizations, read_token
-from talkmeter.api.auth.grant import Grant
+from talkmeter.api.auth.grant import Grant, operator_grant
 from talkmeter.api.auth.scopes import expand
 from talkmeter.api.body import BodyLimits, read_body, require_json
 from talkmeter.api.compression import Encoded
@@ -65,6 +65,12 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True):
     access: Annotated[
         Access | None, msgspec.Meta(description="Whether the session may also change budgets; null: no session.")
     ]
+    operator: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Whether it is an operator's: it can read every organization and lists only the named one."
+        ),
+    ]
     plans_url: Annotated[str | None, msgspec.Meta(description="URL of the operator's page for plans and billing.")]
 
 
@@ -111,8 +117,10 @@ async def post_session(request: AnyRequest) -> Response[bytes]:
     if (link is None) == (authorization is None):
         raise Unprocessable(_EXPECTED)
     grant = await authenticator.bearer_grant(authorization) if link is None else await _link_grant(request, link)
-    if grant.organizations is None:
-        raise Forbidden("A sender or operator key cannot sign in; use an organization key or a personal token.")
+    if grant.organizations is None and not grant.is_operator:
+        raise Forbidden("A sender key cannot sign in; use an organization key, a personal token or an operator key.")
+    if grant.is_operator:
+        grant = grant._replace(access="read")
     await authenticator.sessions.end(request)
     cookie, session = await authenticator.sessions.start(_actor(link, authorization, grant), grant)
     _log.info("signed in", by="link" if authorization is None else "credential")
@@ -140,9 +148,14 @@ async def _state(request: AnyRequest, session: Session | None, cookie: Cookie | 
     organization: str | None = None
     scopes: list[str] | None = None
     if grant is not None:
+        requested = named_organizations(request)
         granted = grant.organizations or {}
+        if grant.is_operator:
+            named = requested[:1]
+            known = bool(named) and await service.look_up(lambda database: is_open(database, named[0]))
+            granted = dict.fromkeys(named if known else (), grant.everywhere)
         org_ids = sorted(granted)
-        organization = first = _first_organization(org_ids, named_organizations(request))
+        organization = first = _first_organization(org_ids, requested)
 
         def read(database: Connection) -> tuple[dict[str, str], bool]:
             # A JWT can name an organization that does not exist or is closed.
@@ -159,6 +172,7 @@ async def _state(request: AnyRequest, session: Session | None, cookie: Cookie | 
         scopes=scopes,
         expires_at=None if grant is None or grant.expires_at is None else format_instant(grant.expires_at),
         access=None if grant is None else grant.access,
+        operator=grant is not None and grant.is_operator,
         plans_url=service.settings.plans_url or None,
     )
     cookies = [] if cookie is None else [cookie]
@@ -201,6 +215,8 @@ async def _link_grant(request: AnyRequest, secret: str) -> Grant:
             f"This sign-in link is not valid: a link works once, within {LINK_MINUTES} minutes. "
             "'talkmeter link --org ORG_ID' creates a new one."
         )
+    if link.role == OPERATOR:
+        return operator_grant("link")
     scopes = expand(link.role, ())
     return Grant("link", {link.org_id: scopes}, link.org_id, stored=False, access=link.access)
 

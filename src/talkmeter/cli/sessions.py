@@ -22,7 +22,7 @@ def sessions() -> None:
 @click.option("--org", "org_id", help="Only sessions with access to this organization.")
 def list_(org_id: str | None) -> None:
     """List the sessions that have not ended: id, organizations, how they began, last use and end."""
-    from talkmeter.accounts.sessions import list_sessions
+    from talkmeter.accounts.sessions import EVERY_ORGANIZATION, list_sessions
     from talkmeter.cli.database import open_database
     from talkmeter.cli.tables import print_list
     from talkmeter.db.engine import reading
@@ -32,11 +32,12 @@ def list_(org_id: str | None) -> None:
     with open_database(settings) as engine, reading(engine) as connection:
         for session in list_sessions(connection):
             org_ids = _organizations(connection, session)
+            names = "all" if org_ids == [EVERY_ORGANIZATION] else " ".join(org_ids)
             if session.usable(now, settings.session_idle_hours * MICROSECONDS_PER_HOUR) and (
                 org_id is None or org_id in org_ids
             ):
                 used, end = format_instant(session.used_at), format_instant(session.expires_at)
-                rows.append((session.id, " ".join(org_ids), _beginning(session), f"used {used}", f"ends {end}"))
+                rows.append((session.id, names, _beginning(session), f"used {used}", f"ends {end}"))
     print_list(("id", "organizations", "began with", "last use", "end"), rows)
 
 
@@ -66,7 +67,7 @@ def revoke(session_ids: tuple[str, ...], org_id: str | None, *, everything: bool
         now = clock.now()
         for session in ended:
             org_ids = _organizations(connection, session)
-            org = org_ids[0] if len(org_ids) == 1 else None
+            org = (org_ids[0] or None) if len(org_ids) == 1 else None
             end_session(connection, session.secret_hash)
             record_audit(connection, operator(), Action.SESSION_END, f"session {session.id}", now, org_id=org)
         links = 0 if session_ids else end_links(connection, org_id)
@@ -77,13 +78,16 @@ def revoke(session_ids: tuple[str, ...], org_id: str | None, *, everything: bool
 
 def _organizations(connection: "Connection", session: "Session") -> list[str]:
     """Return the organizations that a session has access to."""
-    from talkmeter.accounts.credentials import find_credential, read_grants
+    from talkmeter.accounts.credentials import CredentialKind, find_credential, read_grants
+    from talkmeter.accounts.sessions import EVERY_ORGANIZATION
 
     if session.credential_id is None:
         return sorted(session.grants or ())
     credential = find_credential(connection, session.credential_id)
     if credential is None:
         return []
+    if credential.kind is CredentialKind.OPERATOR:
+        return [EVERY_ORGANIZATION]
     return [credential.org_id] if credential.org_id else sorted(read_grants(connection, credential.id))
 
 

@@ -30,6 +30,7 @@ class Action(StrEnum):
     ORGANIZATION_DELETE = "organization.delete"
     ORGANIZATION_DELETED = "organization.deleted"
     ORGANIZATION_CUSTOMER = "organization.customer"
+    ORGANIZATION_VIEW = "organization.view"
     KEY_ADD = "key.add"
     KEY_REVOKE = "key.revoke"
     TOKEN_ADD = "token.add"  # noqa: S105  a name of an action

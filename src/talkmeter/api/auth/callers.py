@@ -8,7 +8,7 @@ sessions are read at each request.
 from typing import Final, NamedTuple
 
 import msgspec
-from cachetools import TTLCache
+from cachetools import LRUCache, TTLCache
 from litestar.handlers import BaseRouteHandler
 
 from talkmeter import clock
@@ -19,10 +19,10 @@ from talkmeter.accounts.credentials import (
     read_grants,
     secret_matches,
 )
-from talkmeter.accounts.sessions import Access, Session
-from talkmeter.api.auth.grant import Grant
+from talkmeter.accounts.sessions import EVERY_ORGANIZATION, Access, Session
+from talkmeter.api.auth.grant import Grant, operator_grant
 from talkmeter.api.auth.jwt import identity_provider
-from talkmeter.api.auth.scopes import EVENTS_WRITE, OPERATOR_SCOPES, expand
+from talkmeter.api.auth.scopes import EVENTS_WRITE, OPERATOR_READ, OPERATOR_SCOPES, expand
 from talkmeter.api.auth.sessions import Sessions
 from talkmeter.api.auth.uses import CredentialUses
 from talkmeter.api.body import require_json
@@ -30,7 +30,7 @@ from talkmeter.api.headers import cookie_value, header_values, query_parameters
 from talkmeter.api.problems import AnyConnection
 from talkmeter.api.same_origin import require_same_origin
 from talkmeter.api.service import Service
-from talkmeter.db.audit import Actor
+from talkmeter.db.audit import Action, Actor, record_audit
 from talkmeter.db.engine import Connection
 from talkmeter.errors import Forbidden, NotAuthenticated, Unprocessable
 from talkmeter.ingest.fields import FieldError, read_id
@@ -42,6 +42,8 @@ CACHE_SIZE: Final = 10_000
 ORGANIZATION_HEADER: Final = "X-Anyreach-Org"
 ORGANIZATION_PARAMETER: Final = "organization_id"
 _ORGANIZATION_HEADER: Final = ORGANIZATION_HEADER.lower().encode()
+OPERATOR_PATH: Final = "/operator/"
+READ_BY_SESSIONS: Final = ("/admin/", OPERATOR_PATH)
 CHANGED_BY_SESSIONS: Final = ("/admin/usage/budgets/", "/admin/usage/webhooks/")
 """What a session may change, if it may manage."""
 _PREFIXES: Final = {
@@ -53,6 +55,7 @@ _PREFIXES: Final = {
 _MAX_TOKEN_LENGTH: Final = 300
 _NO_ACCESS: Final = "The credential has no access to this organization."
 _ORGANIZATION_MISSING: Final = f"The request names no organization: send the header {ORGANIZATION_HEADER}."
+_NOT_AN_OPERATOR: Final = "This session is not an operator's; sign in with a link of 'talkmeter link --operator'."
 NOT_UTF8: Final = "\N{REPLACEMENT CHARACTER}"
 """The replacement for invalid UTF-8 in a decoded header or query."""
 
@@ -85,6 +88,8 @@ class Authenticator:
         self._uses = CredentialUses(service)
         self._organizations: TTLCache[str, None] = TTLCache(CACHE_SIZE, CACHE_TTL_SEC, timer=clock.monotonic)
         """Organizations that exist and are open. The grants of stored credentials name no others."""
+        self._viewed: LRUCache[tuple[str, str], None] = LRUCache(CACHE_SIZE)
+        """The organizations that operators' sessions have viewed, that this process has logged."""
         self._cache: TTLCache[str, CachedCredential] = TTLCache(CACHE_SIZE, CACHE_TTL_SEC, timer=clock.monotonic)
         # Requests with made-up ids must not drop the credentials of others.
         self._unknown: TTLCache[str, CachedCredential] = TTLCache(CACHE_SIZE, CACHE_TTL_SEC, timer=clock.monotonic)
@@ -98,7 +103,8 @@ class Authenticator:
         """Return the caller of a request that names the requested organizations.
 
         An Authorization header takes precedence over a session cookie. A cookie authorizes GET and HEAD below /admin,
-        and changes of budgets and their webhooks, if the request comes from the page and the session may manage.
+        and changes of budgets and their webhooks, if the request comes from the page and the session may manage. An
+        operator's cookie authorizes GET and HEAD below /operator too, and below /admin for every open organization.
         Raises NotAuthenticated, Forbidden or Unprocessable.
         """
         headers = header_values(connection, b"authorization")
@@ -109,12 +115,36 @@ class Authenticator:
         grant = None if session is None else await self.session_grant(session)
         if grant is None:
             raise NotAuthenticated("The session has ended: sign in again.")
-        if not requested and grant.default_organization is None:
+        if connection.scope["path"].startswith(OPERATOR_PATH):
+            if not grant.is_operator:
+                raise Forbidden(_NOT_AN_OPERATOR)
+        elif not requested and grant.default_organization is None:
             raise Unprocessable(_ORGANIZATION_MISSING)
         if not _is_read(connection):
             self._check_change(connection, grant)
         caller = await self._in_organization(grant, requested)
+        if grant.is_operator and session is not None and caller.org_id is not None:
+            await self._log_view(session, caller.org_id)
         return msgspec.structs.replace(caller, session_id=None if session is None else session.id)
+
+    async def _log_view(self, session: Session, org_id: str) -> None:
+        """Record that an operator views an organization, once for each session and process, before the answer."""
+        view = session.id, org_id
+        if view in self._viewed:
+            return
+        key = session.credential_id
+        actor = Actor("session", session.id) if key is None else Actor("key", f"ak_{key}")
+        subject = f"session {session.id}"
+        self._viewed[view] = None
+        try:
+            await self._service.change(
+                lambda database: record_audit(
+                    database, actor, Action.ORGANIZATION_VIEW, subject, clock.now(), org_id=org_id
+                )
+            )
+        except BaseException:
+            self._viewed.pop(view, None)
+            raise
 
     def _check_change(self, connection: AnyConnection, grant: Grant) -> None:
         """Raise an error unless a session may authorize this change."""
@@ -149,19 +179,26 @@ class Authenticator:
     async def session_grant(self, session: Session) -> Grant | None:
         """Return the current grant of a session, or None if its credential was revoked or has expired."""
         if session.credential_id is None:
-            organizations = {org_id: expand(None, tuple(scopes)) for org_id, scopes in (session.grants or {}).items()}
+            stored = session.grants or {}
+            organizations = {org_id: expand(None, tuple(scopes)) for org_id, scopes in stored.items()}
             grant = Grant("session", organizations, None, stored=False)
+            # The scopes of a JWT never include this one, whatever organization it names.
+            if OPERATOR_READ in stored.get(EVERY_ORGANIZATION, ()):
+                grant = operator_grant("session")
         else:
             credential, found = await self._look_up(session.credential_id)
             if credential is None or found is None or not credential.usable(clock.now()):
                 return None
             self._uses.note(credential.id)
             grant = found
+        expires_at = min(session.expires_at, grant.expires_at or session.expires_at)
+        if grant.is_operator:
+            return operator_grant(grant.credential_id)._replace(expires_at=expires_at)
         organizations = dict(grant.organizations or {})
         return grant._replace(
             organizations=organizations,
             default_organization=next(iter(organizations)) if len(organizations) == 1 else None,
-            expires_at=min(session.expires_at, grant.expires_at or session.expires_at),
+            expires_at=expires_at,
             access=session.access,
         )
 
@@ -250,7 +287,7 @@ def require_scope(caller: Caller, scope: str) -> None:
 
 def _has_session_cookie(connection: AnyConnection, cookie_name: str) -> bool:
     """Check whether a request has a session cookie and a session may authorize it."""
-    below = "/admin/" if _is_read(connection) else CHANGED_BY_SESSIONS
+    below = READ_BY_SESSIONS if _is_read(connection) else CHANGED_BY_SESSIONS
     return connection.scope["path"].startswith(below) and cookie_value(connection, cookie_name) is not None
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from talkmeter.accounts.sessions import Access
+from talkmeter.api.auth.scopes import OPERATOR_READ, OPERATOR_SESSION_SCOPES
 
 
 class Grant(NamedTuple):
@@ -22,3 +23,13 @@ class Grant(NamedTuple):
     """Whether `credential_id` is the id of a stored credential, which can be revoked."""
     access: Access = "manage"
     """What may be done with the scopes; credentials may manage, sessions have their own access."""
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether it is of an operator, who may list all organizations."""
+        return self.organizations is None and OPERATOR_READ in self.everywhere
+
+
+def operator_grant(credential_id: str) -> Grant:
+    """Return the grant of an operator's session, which may read every organization."""
+    return Grant(credential_id, None, None, everywhere=OPERATOR_SESSION_SCOPES, stored=False, access="read")

@@ -9,6 +9,8 @@ OPERATOR_READ: Final = "operator:read"
 PLANS_MANAGE: Final = "plans:manage"
 OPERATOR_SCOPES: Final = (OPERATOR_READ, PLANS_MANAGE)
 """The scopes of operator keys. No role contains them and no organization can have them."""
+OPERATOR_SESSION_SCOPES: Final = frozenset({OPERATOR_READ, BILLING_MANAGE})
+"""The scopes of an operator's session, in every organization; it can only read."""
 
 SCOPES: Final = (
     "agents:manage",

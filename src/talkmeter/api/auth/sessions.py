@@ -12,6 +12,7 @@ from litestar.datastructures import Cookie
 from talkmeter import clock
 from talkmeter.accounts.credentials import find_credential
 from talkmeter.accounts.sessions import (
+    EVERY_ORGANIZATION,
     Session,
     create_session,
     end_session,
@@ -66,6 +67,8 @@ class Sessions:
         credential_id = grant.credential_id if grant.stored else None
         organizations = grant.organizations or {}
         grants = None if grant.stored else {org_id: sorted(scopes) for org_id, scopes in organizations.items()}
+        if grant.is_operator and not grant.stored:
+            grants = {EVERY_ORGANIZATION: sorted(grant.everywhere)}
         org_ids = sorted(organizations)
         now = clock.now()
         max_expires_at = now + self._max_age
@@ -80,7 +83,7 @@ class Sessions:
                 f"session {public_id(hash_secret(secret))}",
                 now,
                 org_id=org_ids[0] if len(org_ids) == 1 else None,
-                detail="" if len(org_ids) == 1 else ", ".join(org_ids),
+                detail="all organizations" if grant.is_operator else ", ".join(org_ids[1:] and org_ids),
             )
             return secret
 
