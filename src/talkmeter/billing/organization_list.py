@@ -4,7 +4,8 @@ Usage is read for all organizations, because rows are sorted by it. What needs f
 organization is read for the rows of the answer only.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
 import msgspec
@@ -132,6 +133,18 @@ class _Row(NamedTuple):
     key: tuple[int | str, str]
 
 
+_SORT_KEYS: Final[dict[Sort, Callable[[OrganizationUsage, Mapping[str, Counters]], int | str]]] = {
+    "name": lambda usage, _: usage.name.casefold(),
+    "calls": lambda usage, _: usage.counters.calls,
+    "voice": lambda usage, _: usage.counters.voice_ms,
+    "chat": lambda usage, _: usage.counters.chat_ms,
+    "runs": lambda usage, _: usage.counters.runs,
+    "last_event": lambda usage, _: -1 if usage.last_event_at is None else usage.last_event_at,
+    "change": lambda usage, before: usage.counters.calls - before.get(usage.org_id, ZERO).calls,
+}
+"""What rows are sorted by; the second argument is the usage of the month before, for `change` only."""
+
+
 def read_organizations_query(parameters: Parameters, present: Present) -> OrganizationsQuery:
     """Return the query of a list of organizations. Raises Unprocessable if a parameter is not allowed."""
     first, end = _read_days(parameters, present.today)
@@ -197,22 +210,9 @@ def sorted_usage(connection: Connection, query: OrganizationsQuery) -> list[_Row
     before: dict[str, Counters] = {}
     if query.sort == "change":
         before = read_all_usage(connection, first_day(month_of(query.first) - 1), query.first)
-    rows = [_Row(one, (_sort_key(one, query.sort, before), one.org_id)) for one in usage]
-    return sorted(rows, key=lambda row: row.key, reverse=query.descending)
-
-
-def _sort_key(usage: OrganizationUsage, sort: Sort, before: dict[str, Counters]) -> int | str:
-    calls = usage.counters.calls
-    keys: dict[Sort, int | str] = {
-        "name": usage.name.casefold(),
-        "calls": calls,
-        "voice": usage.counters.voice_ms,
-        "chat": usage.counters.chat_ms,
-        "runs": usage.counters.runs,
-        "last_event": -1 if usage.last_event_at is None else usage.last_event_at,
-        "change": calls - before.get(usage.org_id, ZERO).calls,
-    }
-    return keys[sort]
+    sort_key = _SORT_KEYS[query.sort]
+    rows = [_Row(one, (sort_key(one, before), one.org_id)) for one in usage]
+    return sorted(rows, key=attrgetter("key"), reverse=query.descending)
 
 
 def _after(position: Position, sort: Sort, rows: Iterable[_Row]) -> tuple[int | str, str]:
