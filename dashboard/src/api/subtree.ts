@@ -3,7 +3,8 @@
 import * as v from "valibot";
 import { type ComparisonMode } from "../location/options";
 import { type Range, rangeParameters } from "../range/range";
-import { request, withParameters } from "./client";
+import { request } from "./client";
+import { withParameters } from "./paths";
 import type { components } from "./schema";
 import { Summary, Text } from "./shapes";
 
