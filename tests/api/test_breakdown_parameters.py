@@ -11,7 +11,7 @@ from tests.events import conversation, event
 
 BREAKDOWN = f"{USAGE}/breakdown"
 BY_AGENT: Query = {**WINDOW, "by": "agent"}
-DIMENSIONS = "agent, number, widget, channel, modality, direction, status, workflow, run_status"
+DIMENSIONS = "agent, number, widget, channel, modality, direction, status, workflow, run_status, organization"
 ALLOWED = "from, to, by, order, limit, interval, compare, agent, number, widget, channel, workflow, search, cursor"
 INVALID: dict[str, tuple[Query, str]] = {
     "no dimension": (WINDOW, f"'by' is missing: it must be one of {DIMENSIONS}."),

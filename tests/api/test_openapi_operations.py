@@ -22,6 +22,7 @@ OPERATION_IDS: Final = {
     "getUsageBreakdown",
     "getUsageSeries",
     "listRecords",
+    "listSubtree",
     "getRecordHistory",
     "listInventory",
     "listConnectors",
