@@ -12,6 +12,7 @@ from _pytest.terminal import TerminalReporter
 from tests.faults.fault_table import fault_rows, fault_table
 from tests.hypothesis_profiles import register_profiles
 from tests.postgres import SERVERS, new_database, postgres_server
+from tests.servers import FORK
 
 pytest_plugins = ["tests.citus_plugin"]
 
@@ -27,6 +28,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # request. The tests use plain HTTP, so they point it to a folder without any.
 os.environ.pop("SSL_CERT_FILE", None)
 os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
+
+os.environ[FORK] = "yes"
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,8 @@ _INSTALLED = Path(sys.executable).with_name("talkmeter")
 TALKMETER = _INSTALLED
 START_TIMEOUT_SEC = 60
 WAIT_TIMEOUT_SEC = 60
+FORK = "TALKMETER_TESTS_FORK_SERVERS"
+"""If this variable is set, servers are forked. Benchmarks do not set it, because they measure whole processes."""
 PORTS = range(16_384, 32_768)
 WORKERS = 16
 """Into how many parts the ports are split."""
@@ -120,7 +122,7 @@ def launch_server(folder: Path, settings: dict[str, str], extra: Mapping[str, st
     port = free_port()
     arguments, log = [str(TALKMETER), "serve", "--port", str(port)], folder / "server.log"
     # prometheus_client chooses at its import how several workers share metrics.
-    forks = not isolated and "workers" not in settings
+    forks = FORK in os.environ and not isolated and "workers" not in settings
     process = (
         ForkedProcess(arguments, folder, environment, log) if forks else _spawn(arguments, folder, environment, log)
     )
