@@ -29,7 +29,6 @@ OPERATION_IDS: Final = {
     "exportUsage",
     "getCosts",
     "getForecast",
-    "listSubtree",
     "listBudgets",
     "getBudget",
     "putBudget",
