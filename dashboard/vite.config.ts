@@ -28,7 +28,9 @@ export default defineConfig({
     chunkSizeWarningLimit: 600,
   },
   server: {
-    proxy: Object.fromEntries(["/admin", "/session", "/metering"].map((path) => [path, SERVER])),
+    proxy: Object.fromEntries(
+      ["/admin", "/operator/", "/session", "/metering"].map((path) => [path, SERVER]),
+    ),
   },
   test: {
     environment: "jsdom",

@@ -2,7 +2,7 @@
 
 import { Anchor, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { type ReactNode, Suspense, useEffect, useState } from "react";
+import { type ReactNode, useEffect } from "react";
 import { ConnectorsLoading } from "./connectors/ConnectorsLoading";
 import { ConnectorsScreen } from "./connectors/ConnectorsScreen";
 import { usePageLocation, usePath } from "./location/router";
@@ -12,18 +12,19 @@ import { ErrorAlert } from "./shell/ErrorAlert";
 import { ErrorBoundary } from "./shell/ErrorBoundary";
 import { isAccessKnown } from "./shell/knownAccess";
 import { Layout } from "./shell/Layout";
-import { Notice } from "./shell/Notice";
 import { lazyPart } from "./shell/lazyPart";
 import { LoadFailure } from "./shell/LoadFailure";
 import { UsageLoading } from "./usage/UsageLoading";
 import { UsageScreen } from "./usage/UsageScreen";
 
+const Operator = lazyPart(() => import("./operator/Operator"));
 const SignIn = lazyPart(() => import("./session/SignIn"));
+const FailedLink = lazyPart(async () => ({ default: (await import("./session/SignIn")).FailedLink }));
 
 interface Screen {
   readonly name: string;
   /** Shown until the session is known. */
-  readonly signingIn: ReactNode;
+  readonly signingIn?: ReactNode;
   readonly render: (organization: string | null) => ReactNode;
 }
 
@@ -37,6 +38,10 @@ const SCREENS: Readonly<Record<string, Screen>> = {
     name: "Connectors",
     signingIn: <ConnectorsLoading label="Signing in" />,
     render: (organization) => <ConnectorsScreen key={organization} organization={organization} />,
+  },
+  "/operator": {
+    name: "Organizations",
+    render: () => <Operator />,
   },
 };
 
@@ -59,9 +64,7 @@ function ScreenForSession({ screen }: { screen: Screen }) {
   if (session.data?.signedIn === false) {
     return (
       <Layout>
-        <Suspense fallback={null}>
-          <SignIn reason={session.data.reason} />
-        </Suspense>
+        <SignIn reason={session.data.reason} />
       </Layout>
     );
   }
@@ -75,25 +78,9 @@ function ScreenForSession({ screen }: { screen: Screen }) {
       {state === undefined && session.isError && (
         <ErrorAlert error={session.error} retry={() => void session.refetch()} busy={session.isFetching} />
       )}
+      {state?.session.operator && <Operator organization={organization} />}
       {state !== undefined || known ? screen.render(organization) : !session.isError && screen.signingIn}
     </Layout>
-  );
-}
-
-/** A sign-in link that was already used, opened while signed in. */
-function FailedLink({ message }: { message: string }) {
-  const [open, setOpen] = useState(true);
-  if (!open) return null;
-  return (
-    <Notice
-      role="status"
-      title="This link did not sign you in; you are still signed in as before"
-      close={() => {
-        setOpen(false);
-      }}
-    >
-      <p>{message}</p>
-    </Notice>
   );
 }
 

@@ -22,6 +22,7 @@ import "./header.css";
 import "./figures.css";
 import "./charts.css";
 import "./screens.css";
+import "./operator/operator.css";
 import "./narrow.css";
 import "./print.css";
 import { MantineProvider } from "@mantine/core";

@@ -101,6 +101,8 @@ export const Session = v.object({
   expires_at: v.nullable(Text),
   /** Whether budgets may be changed. */
   access: v.nullable(v.picklist(["read", "manage"])),
+  /** Whether it is an operator's: of every organization, read-only. */
+  operator: v.boolean(),
   plans_url: v.nullable(Text),
 });
 

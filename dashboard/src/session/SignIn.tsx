@@ -9,6 +9,8 @@ import { signInWithKey } from "../api/client";
 import { type SignedOutReason, startSession, toSessionState } from "../queries";
 import { Notice } from "../shell/Notice";
 
+export { FailedLink } from "./FailedLink";
+
 /** A key, or a token of an identity provider (a JWT). */
 const LOOKS_LIKE_A_KEY = /^(?:(?:ak|pat)_[!-~]+|[\w-]+\.[\w-]+\.[\w-]*)$/;
 const NOT_A_KEY = "This does not look like a key. It starts with ak_ or pat_.";

@@ -2,7 +2,7 @@
 
 import { Anchor, Button, NativeSelect } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
-import { type ReactNode } from "react";
+import { type ReactNode, Suspense } from "react";
 import { signOut } from "../api/client";
 import { type Session } from "../api/shapes";
 import { navigate } from "../location/router";
@@ -35,7 +35,7 @@ export function Layout({ children, session, organization = null }: Props) {
         </div>
       </header>
       <main id="main" className="page" tabIndex={-1}>
-        {children}
+        <Suspense fallback={null}>{children}</Suspense>
       </main>
     </>
   );

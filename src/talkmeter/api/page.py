@@ -21,6 +21,7 @@ from talkmeter.errors import Unavailable
 
 PAGE_FOLDER: Final = Path(talkmeter.__file__).parent / "page"
 USAGE_PATH: Final = "/organization/usage"
+OPERATOR_PATH: Final = "/operator"
 NONCE_PLACEHOLDER: Final = b"__TALKMETER_NONCE__"
 POLICY: Final = (
     "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
@@ -80,7 +81,7 @@ def page_router(page: BuiltPage) -> Router:
     def get_root() -> Redirect:
         return Redirect(USAGE_PATH)
 
-    @get(["/organization", "/organization/{rest:path}"], sync_to_thread=False)
+    @get(["/organization", "/organization/{rest:path}", OPERATOR_PATH], sync_to_thread=False)
     def get_page() -> Response[bytes]:
         if page.html is None:
             raise Unavailable("The page has not been built: run 'make install' in the sources, or install the wheel.")

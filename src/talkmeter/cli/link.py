@@ -54,7 +54,7 @@ def link(context: click.Context, org_id: str | None, role: str, access: "Access"
 
 def new_link(engine: "Engine", url: str, org_id: str, role: str, access: "Access") -> str:
     """Return a new sign-in link to the page; the secret follows the `#`, which browsers do not send to the server."""
-    from talkmeter.accounts.sessions import create_link, hash_secret, public_id
+    from talkmeter.accounts.sessions import OPERATOR, create_link, hash_secret, public_id
     from talkmeter.cli.operator import operator
     from talkmeter.db.audit import Action, record_audit
     from talkmeter.db.engine import writing
@@ -65,4 +65,5 @@ def new_link(engine: "Engine", url: str, org_id: str, role: str, access: "Access
         id_ = f"link {public_id(hash_secret(secret))}"
         detail = f"{role}, {access}"
         record_audit(connection, operator(), Action.LINK_ADD, id_, now, org_id=org_id or None, detail=detail)
-    return f"{url}/organization/usage#sign-in={secret}"
+    path = "/operator" if role == OPERATOR else "/organization/usage"
+    return f"{url}{path}#sign-in={secret}"
