@@ -1,7 +1,8 @@
 // All organizations of the platform, for its operators: schemas, requests and the address of the file.
 
 import * as v from "valibot";
-import { request, withParameters } from "./client";
+import { request } from "./client";
+import { withParameters } from "./paths";
 import type { components } from "./schema";
 import { Count, Delta, Text } from "./shapes";
 

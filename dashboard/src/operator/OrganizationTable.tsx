@@ -1,9 +1,9 @@
 // The table of organizations. A click on a head sorts by it, a second one reverses the order.
 
 import { Anchor } from "@mantine/core";
-import { withParameters } from "../api/client";
+import { withParameters } from "../api/paths";
 import { type Organizations } from "../api/organizations";
-import { USAGE_PATH } from "../shell/Navigation";
+import { USAGE_PATH } from "../location/url";
 import { COLUMNS } from "./columns";
 
 interface Props {
