@@ -24,7 +24,7 @@ _INSTALLED = Path(sys.executable).with_name("talkmeter")
 TALKMETER = _INSTALLED
 START_TIMEOUT_SEC = 60
 WAIT_TIMEOUT_SEC = 60
-FORK = "TALKMETER_TESTS_FORK_SERVERS"
+FORK = "TESTS_FORK_SERVERS"
 """If this variable is set, servers are forked. Benchmarks do not set it, because they measure whole processes."""
 PORTS = range(16_384, 32_768)
 WORKERS = 16

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from talkmeter.counting import BILLED_COUNTERS, COUNTERS
-from talkmeter.db import billing_tables, budget_tables, inventory_tables, notify_tables, session_tables, table_base
+from talkmeter.db import access_tables, billing_tables, budget_tables, inventory_tables, notify_tables, table_base
 from talkmeter.records import LIVE_STATUSES, Kind
 from talkmeter_client.vocabulary import ConversationStatus
 
@@ -308,42 +308,11 @@ organization_parent = Table(
 )
 Index("organization_parent_children", organization_parent.c.parent_id)
 
-credential = Table(
-    "credential",
-    metadata,
-    Column("id", Key, nullable=False),
-    Column("kind", Key, nullable=False),
-    Column("org_id", Key),
-    Column("name", Text()),
-    Column("secret_hash", LargeBinary(), nullable=False),
-    Column("role", Key),
-    Column("scopes", Text(), nullable=False),
-    Column("created_at", BigInteger(), nullable=False),
-    Column("expires_at", BigInteger()),
-    Column("revoked_at", BigInteger()),
-    PrimaryKeyConstraint("id"),
-)
-
-credential_grant = Table(
-    "credential_grant",
-    metadata,
-    Column("credential_id", Key, nullable=False),
-    Column("org_id", Key, nullable=False),
-    Column("role", Key, nullable=False),
-    PrimaryKeyConstraint("credential_id", "org_id"),
-)
-
-credential_use = Table(
-    "credential_use",
-    metadata,
-    Column("credential_id", Key, nullable=False),
-    # The UTC day of the last use.
-    Column("day", Integer(), nullable=False),
-    PrimaryKeyConstraint("credential_id"),
-)
-
-sign_in_link: Final = session_tables.sign_in_link
-session: Final = session_tables.session
+credential: Final = access_tables.credential
+credential_grant: Final = access_tables.credential_grant
+credential_use: Final = access_tables.credential_use
+sign_in_link: Final = access_tables.sign_in_link
+session: Final = access_tables.session
 
 connector = Table(
     "connector",
