@@ -67,6 +67,8 @@ def test_row_opens_the_usage_page_that_says_who_is_viewing(visitor: Visitor, ope
     expect(page).to_have_url(re.compile(rf"{USAGE}\?organization_id=acme"))
     expect(page.get_by_text("You are viewing acme as the operator")).to_be_visible()
     expect(card(page, "Total Calls")).to_be_visible()
+    plan_command = page.get_by_role("group", name="command to assign a plan")
+    expect(plan_command).to_have_text("talkmeter plans assign 'acme' PLAN_ID")
     assert_accessible(page)
 
 

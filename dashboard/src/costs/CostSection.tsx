@@ -7,9 +7,10 @@ import { type Costs } from "../api/costs";
 import { hasStatus } from "../api/errors";
 import { formats } from "../formats";
 import { currentLocation } from "../location/router";
-import { queryClient } from "../queries";
+import { queryClient, sessionQuery } from "../queries";
 import { addDays, utcDay } from "../range/days";
 import { resolveRange } from "../range/range";
+import { CopyableCommand, shellQuote } from "../shell/CopyableCommand";
 import { ErrorAlert } from "../shell/ErrorAlert";
 import { expectedHeight, observeHeight, rememberHeight } from "../shell/heights";
 import { Notice } from "../shell/Notice";
@@ -34,6 +35,8 @@ export function prefetchCosts(organization: string): void {
 export default function CostSection(props: CostsProps) {
   const { organization, range } = props;
   const query = useQuery(costsQuery(organization, range));
+  const session = useQuery(sessionQuery).data;
+  const isOperator = session?.signedIn === true && session.session.operator;
   const costs = query.data;
   if (costs === undefined) {
     if (query.isPending) return <CostsLoading organization={organization} />;
@@ -45,7 +48,9 @@ export default function CostSection(props: CostsProps) {
     );
   }
   const { currency, total } = costs;
-  if (currency === null || total === null) return <NoPlan organization={organization} />;
+  if (currency === null || total === null) {
+    return isOperator ? <PlanHint organization={organization} /> : <NoPlan organization={organization} />;
+  }
   return (
     <PlanSection organization={organization} outdated={query.isPlaceholderData}>
       <Head plan={planOf(costs)} />
@@ -64,6 +69,23 @@ function NoPlan({ organization }: { organization: string }) {
     rememberHeight(costsPart(organization), null);
   }, [organization]);
   return null;
+}
+
+/** What an operator can do about an organization without a plan. */
+function PlanHint({ organization }: { organization: string }) {
+  return (
+    <PlanSection organization={organization} outdated={false}>
+      <Head />
+      <p>
+        No plan applies to this range, so no cost is shown. Only operators see this. To give the organization
+        a plan:
+      </p>
+      <CopyableCommand
+        label="command to assign a plan"
+        text={`talkmeter plans assign ${shellQuote(organization)} PLAN_ID`}
+      />
+    </PlanSection>
+  );
 }
 
 interface PlanSectionProps {
