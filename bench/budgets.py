@@ -40,6 +40,8 @@ from tests.postgres import engine_for
 from tests.servers import running_server, wait_until
 
 BUDGETS: Final = 20
+MANY: Final = 200
+"""Organizations that each batch has events of."""
 ORGANIZATIONS: Final = 1_000
 CHECKS: Final = 500
 CROSSINGS: Final = 100
@@ -77,18 +79,20 @@ class _Ingest(NamedTuple):
 
 
 def _ingest(batches: int, rounds: int) -> ResultTable:
-    measurements = {number: partial(_run_ingest, batches, number) for number in (0, BUDGETS)}
-    runs = interleaved({str(number): measure for number, measure in measurements.items()}, rounds)
-    rates, cpu = ({name: [one[place] for one in found] for name, found in runs.items()} for place in (0, 1))
     rows: list[tuple[Cell, ...]] = []
-    for name, target in (("0", None), (str(BUDGETS), 0.98)):
-        more = ratio(cpu[name], cpu["0"])
-        rows.append((f"{name} budgets", ratio(rates[name], rates["0"]), target, median(rates[name]), more))
+    for organizations in (1, MANY):
+        measurements = {str(number): partial(_run_ingest, batches, organizations, number) for number in (0, BUDGETS)}
+        runs = interleaved(measurements, rounds)
+        rates, cpu = ({name: [one[place] for one in found] for name, found in runs.items()} for place in (0, 1))
+        for name, target in (("0", None), (str(BUDGETS), 0.98)):
+            label = f"{organizations} organization{'s' if organizations > 1 else ''}, {name} budgets each"
+            more = ratio(cpu[name], cpu["0"])
+            rows.append((label, ratio(rates[name], rates["0"]), target, median(rates[name]), more))
     return ResultTable(
         name="budgets-ingest",
         title=(
             f"Durable ingest into SQLite with budgets: {batches} batches of {BATCH:,} events of the last {_DAYS} days, "
-            f"one organization, {CONNECTIONS} connections"
+            f"{CONNECTIONS} connections"
         ),
         columns=(
             LABEL,
@@ -105,8 +109,8 @@ def _ingest(batches: int, rounds: int) -> ResultTable:
     )
 
 
-def _run_ingest(batches: int, budgets: int) -> _Ingest:
-    workload = _recent(batches * BATCH)
+def _run_ingest(batches: int, organizations: int, budgets: int) -> _Ingest:
+    workload = _recent(batches * BATCH, organizations)
     with tempfile.TemporaryDirectory() as name, _database(Path(name)) as engine:
         _prepare(engine, workload.organizations, [_KINDS[number % len(_KINDS)] for number in range(budgets)])
         before = _cpu_of_children()

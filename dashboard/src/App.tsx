@@ -6,7 +6,7 @@ import { type ReactNode, useEffect } from "react";
 import { ConnectorsLoading } from "./connectors/ConnectorsLoading";
 import { ConnectorsScreen } from "./connectors/ConnectorsScreen";
 import { usePageLocation, usePath } from "./location/router";
-import { CONNECTORS_PATH, USAGE_PATH } from "./location/url";
+import { CONNECTORS_PATH, OPERATOR_PATH, USAGE_PATH } from "./location/url";
 import { sessionQuery } from "./queries";
 import { ErrorAlert } from "./shell/ErrorAlert";
 import { ErrorBoundary } from "./shell/ErrorBoundary";
@@ -39,7 +39,7 @@ const SCREENS: Readonly<Record<string, Screen>> = {
     signingIn: <ConnectorsLoading label="Signing in" />,
     render: (organization) => <ConnectorsScreen key={organization} organization={organization} />,
   },
-  "/operator": {
+  [OPERATOR_PATH]: {
     name: "Organizations",
     render: () => <Operator />,
   },

@@ -11,7 +11,7 @@ from talkmeter.usage.summary import summary_query
 from tests.events import conversation
 from tests.store.ledger import NOW, ORG, Ledger
 
-MAX_BYTES = 10_000
+MAX_BYTES = 20_000
 MARCH_2026 = summary_query(ORG, read_window("2026-03-01", "2026-04-01", NOW.now), NOW)
 
 

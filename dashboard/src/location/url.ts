@@ -44,6 +44,7 @@ export interface PageLocation extends PageState {
 
 export const USAGE_PATH = "/organization/usage";
 export const CONNECTORS_PATH = "/organization/usage/connectors";
+export const OPERATOR_PATH = "/operator";
 const ORGANIZATION = "organization_id";
 const RANGE = "range";
 const GRAIN = "grain";
@@ -126,9 +127,9 @@ export function formatUrl(search: string, state: PageState): string {
   return parts.length === 0 ? "" : `?${parts.join("&")}`;
 }
 
-/** Return the URL of a screen. Only the organization carries over between screens. */
+/** Return the URL of a screen. Only the organization carries over, and not to the list of all organizations. */
 export function screenUrl(path: string, organization: string | null): string {
-  return organization === null
+  return organization === null || path === OPERATOR_PATH
     ? path
     : `${path}?${new URLSearchParams({ [ORGANIZATION]: organization }).toString()}`;
 }

@@ -31,7 +31,9 @@ export function OperatorScreen() {
   return (
     <>
       <div className="title-row">
-        <Title order={1}>Organizations</Title>
+        <div className="title">
+          <Title order={1}>Organizations</Title>
+        </div>
         <div className="controls">
           <NativeSelect
             aria-label="Month"

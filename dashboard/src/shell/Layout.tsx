@@ -46,7 +46,7 @@ function PendingHeader() {
   return (
     <>
       <span className="organization" />
-      <Navigation />
+      <Navigation operator={false} />
       <div className="header-end" />
     </>
   );
@@ -61,8 +61,12 @@ function SignedInHeader({ session, organization }: { session: Session; organizat
   });
   return (
     <>
-      <OrganizationSwitcher session={session} organization={organization} />
-      <Navigation />
+      {organization !== null || !session.operator ? (
+        <OrganizationSwitcher session={session} organization={organization} />
+      ) : (
+        <span className="organization" />
+      )}
+      <Navigation operator={session.operator} />
       <div className="header-end">
         {session.plans_url !== null && (
           <Anchor href={session.plans_url} className="header-link">

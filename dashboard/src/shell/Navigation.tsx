@@ -1,18 +1,23 @@
-// Links between the screens. They keep the organization.
+// Links between the screens of an organization, which they keep, and for operators to the list of all organizations.
 
 import { type MouseEvent } from "react";
 import { isPlainClick } from "../location/PageLink";
 import { navigateToScreen, usePageLocation, usePath } from "../location/router";
-import { CONNECTORS_PATH, USAGE_PATH, screenUrl } from "../location/url";
+import { CONNECTORS_PATH, OPERATOR_PATH, USAGE_PATH, screenUrl } from "../location/url";
 
-const SCREENS = [
+const OF_ORGANIZATION = [
   [USAGE_PATH, "Usage"],
   [CONNECTORS_PATH, "Connectors"],
 ] as const;
+const OF_OPERATOR = [[OPERATOR_PATH, "Organizations"]] as const;
 
-export function Navigation() {
+export function Navigation({ operator }: { operator: boolean }) {
   const currentPath = usePath();
   const { organization } = usePageLocation();
+  const screens = [
+    ...(operator ? OF_OPERATOR : []),
+    ...(operator && currentPath === OPERATOR_PATH ? [] : OF_ORGANIZATION),
+  ];
   const follow = (event: MouseEvent, path: string) => {
     if (!isPlainClick(event)) return;
     event.preventDefault();
@@ -20,7 +25,7 @@ export function Navigation() {
   };
   return (
     <nav aria-label="Pages" className="pages">
-      {SCREENS.map(([path, name]) => (
+      {screens.map(([path, name]) => (
         <a
           key={path}
           href={screenUrl(path, organization)}
